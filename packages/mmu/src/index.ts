@@ -1,1 +1,36 @@
-export {};
+/**
+ * GPU page tables as the hardware reads them: physical memory, page-table formats, walker, TLB and faults.
+ *
+ * @packageDocumentation
+ */
+export { addressHi, addressLo, addressOf, descriptor, hexAddress } from "./address.ts";
+export type { MmuCounters } from "./counters.ts";
+export { mmuCounters } from "./counters.ts";
+export type { DecodedEntry, LevelGeometry, PageTableFormat } from "./format.ts";
+export { decodeEntry, entryIndex, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
+export type { Fragmentation, FrameOptions } from "./frame-allocator.ts";
+export { FrameAllocator, OutOfFrames } from "./frame-allocator.ts";
+export {
+  IOMMU_CACHE,
+  IOMMU_MMIO,
+  IOMMU_NOEXEC,
+  IOMMU_PRIV,
+  IOMMU_READ,
+  IOMMU_WRITE,
+  LPAE_MAIR,
+  lpae4k,
+  lpaeLeafHi,
+  lpaeLeafLo,
+  lpaeProt,
+  lpaeTableHi,
+  lpaeTableLo,
+  maliMemattr,
+  maliTranscfg,
+} from "./lpae.ts";
+export type { PhysicalMemoryOptions } from "./physical-memory.ts";
+export { PhysicalMemory } from "./physical-memory.ts";
+export type { Segment } from "./scatter-list.ts";
+export { ScatterList } from "./scatter-list.ts";
+export type { TableOptions } from "./table-memory.ts";
+export { TableMemory } from "./table-memory.ts";
+export { clearEntries, writeAscending, writeDirectory, writeRepeated } from "./writers.ts";

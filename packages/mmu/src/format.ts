@@ -1,0 +1,129 @@
+/**
+ * A page-table format, as data. All three formats of this project are radix trees of 64-bit descriptors, and differ
+ * in geometry and in which bits say "present", "leaf" and "address". So a format is a table: for every level the
+ * masks that a walker needs. Decoding is written once over these masks; the format's own file builds them from the
+ * same named bits that its encode functions use.
+ *
+ * Laws (checked for every format): decoding an encoded leaf gives its address and rights; encoding what was decoded
+ * gives the same descriptor; a zero descriptor is not present at every level.
+ */
+
+import { addressOf } from "./address.ts";
+
+/** Right to load. */
+export const RIGHT_READ = 1;
+/** Right to store. */
+export const RIGHT_WRITE = 2;
+/** Right to fetch instructions. */
+export const RIGHT_EXEC = 4;
+
+/** What one level of a format looks like. All masks are signed 32-bit halves. */
+export interface LevelGeometry {
+  /** The format's own number of the level. */
+  readonly level: number;
+  /** log2 of the bytes that one entry covers: the lowest address bit that indexes this level. */
+  readonly shift: number;
+  /** Entries of a table that are used: 512, 2048, or fewer in a root or a compact table. */
+  readonly entries: number;
+  /** Bytes that one entry covers. */
+  readonly entryBytes: number;
+  /** Whether an entry of this level may be a leaf. */
+  readonly mayBeLeaf: boolean;
+  /** Whether an entry of this level may point to a table. */
+  readonly mayBeDirectory: boolean;
+  /** An entry is present when `(lo & presentMask) === presentBits`. */
+  readonly presentMask: number;
+  /** See {@link LevelGeometry.presentMask}. */
+  readonly presentBits: number;
+  /** A present entry is a leaf when `(lo & leafMask) === leafBits`. */
+  readonly leafMask: number;
+  /** See {@link LevelGeometry.leafMask}. */
+  readonly leafBits: number;
+  /** Address bits of a leaf, low half. */
+  readonly leafAddressLo: number;
+  /** Address bits of a leaf, high half. */
+  readonly leafAddressHi: number;
+  /** Address bits of a directory entry, low half. */
+  readonly tableAddressLo: number;
+  /** Address bits of a directory entry, high half. */
+  readonly tableAddressHi: number;
+  /** A leaf is a null page when `(lo & nullMask) !== 0`; 0 when the format has none. */
+  readonly nullMask: number;
+  /** A directory entry points to a compact table when `(lo & compactMask) !== 0`; 0 when the format has none. */
+  readonly compactMask: number;
+}
+
+/** What a descriptor says. Reused as an out argument. */
+export interface DecodedEntry {
+  /** `empty`: not present; `table`: a directory entry; `page`: a leaf; `null`: a leaf without memory. */
+  kind: "empty" | "table" | "page" | "null";
+  /** Physical address of the page or the table; 0 for `empty` and `null`. */
+  address: number;
+  /** {@link RIGHT_READ} and so on of a leaf, as the GPU has them; 0 otherwise. */
+  rights: number;
+  /** Whether a directory entry points to a compact table. */
+  compact: boolean;
+}
+
+/** A page-table format of one configuration (address width, root level). */
+export interface PageTableFormat {
+  /** Short name, for messages and listings: `lpae-4k`, `uat`, `ppgtt`. */
+  readonly name: string;
+  /** Bytes of one table page. */
+  readonly tableBytes: number;
+  /** Width of the virtual addresses that the tables translate, in bits. */
+  readonly vaBits: number;
+  /** The levels, root first: depth 0 is the root. */
+  readonly levels: readonly LevelGeometry[];
+  /** The level that takes the place of the last one below a compact directory entry, or null. */
+  readonly compact: LevelGeometry | null;
+  /** Rights of the GPU in a leaf with these halves. */
+  rights(lo: number, hi: number): number;
+}
+
+/** Decodes the descriptor with halves `lo` and `hi` as an entry of the given level. */
+export function decodeEntry(
+  format: PageTableFormat,
+  geometry: LevelGeometry,
+  lo: number,
+  hi: number,
+  out: DecodedEntry = { kind: "empty", address: 0, rights: 0, compact: false },
+): DecodedEntry {
+  out.kind = "empty";
+  out.address = 0;
+  out.rights = 0;
+  out.compact = false;
+  if ((lo & geometry.presentMask) !== geometry.presentBits) return out;
+  if ((lo & geometry.leafMask) !== geometry.leafBits) {
+    out.kind = "table";
+    out.address = addressOf(lo & geometry.tableAddressLo, hi & geometry.tableAddressHi);
+    out.compact = (lo & geometry.compactMask) !== 0;
+    return out;
+  }
+  out.rights = format.rights(lo, hi);
+  if ((lo & geometry.nullMask) !== 0) {
+    out.kind = "null";
+  } else {
+    out.kind = "page";
+    out.address = addressOf(lo & geometry.leafAddressLo, hi & geometry.leafAddressHi);
+  }
+  return out;
+}
+
+/** Index of virtual address `va` (bytes) in a table of the given level. */
+export function entryIndex(geometry: LevelGeometry, va: number): number {
+  const { shift } = geometry;
+  const hi = (va / 4294967296) | 0;
+  const bits = shift < 32 ? ((va | 0) >>> shift) | (hi << (32 - shift)) : hi >>> (shift - 32);
+  return bits & (geometry.entries - 1);
+}
+
+/** Low half of the mask of address bits `top` down to `bottom`. */
+export function maskLo(top: number, bottom: number): number {
+  return bottom > 31 ? 0 : (-1 << bottom) & (top >= 31 ? -1 : (1 << (top + 1)) - 1);
+}
+
+/** High half of the mask of address bits `top` (below 63) down to `bottom`. */
+export function maskHi(top: number, bottom: number): number {
+  return top < 32 ? 0 : (-1 << Math.max(bottom - 32, 0)) & ((1 << (top - 31)) - 1);
+}

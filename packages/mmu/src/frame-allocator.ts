@@ -1,0 +1,261 @@
+/**
+ * Physical memory for buffer objects. How fragmented it is decides which leaf sizes a driver can use, so the caller
+ * chooses: one run, 2 MiB huge pages, or scattered base pages. Everything is deterministic: the same calls give the
+ * same addresses, in a shuffled order that comes from a fixed seed.
+ *
+ * Free memory is a sorted list of ranges. Huge and scattered pages come from two pools which take whole groups from
+ * that list and keep them.
+ */
+
+import { hexAddress } from "./address.ts";
+import type { MmuCounters } from "./counters.ts";
+import { mmuCounters } from "./counters.ts";
+import type { Segment } from "./scatter-list.ts";
+import { ScatterList } from "./scatter-list.ts";
+
+/**
+ * - `contiguous`: one run, aligned as a buddy allocator would (to 64 KiB, 2 MiB or 1 GiB when it is at least so long);
+ * - `huge`: 2 MiB pages, no two following ones adjacent, and one shorter run for the rest;
+ * - `scattered`: base pages, no two following ones adjacent.
+ */
+export type Fragmentation = "contiguous" | "huge" | "scattered";
+
+/** Where buffer objects may be placed. */
+export interface FrameOptions {
+  /** First physical address, a multiple of 2 MiB. Default 4 GiB (0x100000000). */
+  base?: number;
+  /** First physical address past the memory, at most 2 to the power of the device's output address size. Default 64 GiB. */
+  limit?: number;
+  /** Bytes of a base page: 4096 or 16384. Default 4096. */
+  pageBytes?: number;
+  /** Kind of memory when `alloc` is not told. Default `contiguous`. */
+  fragmentation?: Fragmentation;
+}
+
+/** A request found no physical memory. A driver answers with ENOMEM. */
+export class OutOfFrames extends Error {
+  override readonly name: string = "OutOfFrames";
+}
+
+interface Range {
+  start: number;
+  end: number;
+}
+
+const HUGE_BYTES = 0x20_0000;
+const BUDDY_ALIGNMENTS = [0x4000_0000, HUGE_BYTES, 0x1_0000];
+const SHUFFLE_SEED = 0x2545f491;
+
+/** Hands out physical memory and takes it back. */
+export class FrameAllocator {
+  /** Bytes of a base page; every allocation is a multiple of it. */
+  readonly pageBytes: number;
+  readonly #fragmentation: Fragmentation;
+  readonly #counters: MmuCounters;
+  readonly #discard: (segment: Segment) => void;
+  readonly #free: Range[];
+  readonly #lent = new Map<ScatterList, Fragmentation>();
+  readonly #hugePages: PagePool;
+  readonly #basePages: PagePool;
+
+  /**
+   * @param options - the memory
+   * @param hole - physical addresses never to hand out: the window of the page tables
+   * @param counters - where backing bytes are counted
+   * @param discard - called for each segment that is freed, to forget what it held
+   * @throws Error when the options do not describe a memory.
+   */
+  constructor(
+    options: FrameOptions = {},
+    hole: { readonly start: number; readonly end: number } = { start: 0, end: 0 },
+    counters: MmuCounters = mmuCounters(),
+    discard: (segment: Segment) => void = () => {},
+  ) {
+    const { base = 0x1_0000_0000, limit = 0x10_0000_0000, pageBytes = 4096 } = options;
+    if (pageBytes !== 4096 && pageBytes !== 16384) {
+      throw new Error(`frames.pageBytes: expected 4096 or 16384, got ${pageBytes}`);
+    }
+    if (base % HUGE_BYTES !== 0 || limit % pageBytes !== 0 || !(base < limit)) {
+      throw new Error(
+        `frames: expected 2 MiB-aligned base below limit, got ${hexAddress(base)}..${hexAddress(limit)}`,
+      );
+    }
+    this.pageBytes = pageBytes;
+    this.#fragmentation = options.fragmentation ?? "contiguous";
+    this.#counters = counters;
+    this.#discard = discard;
+    const pieces =
+      hole.start < hole.end
+        ? [
+            { start: base, end: Math.min(limit, hole.start) },
+            { start: Math.max(base, hole.end), end: limit },
+          ]
+        : [{ start: base, end: limit }];
+    this.#free = pieces.filter((piece) => piece.start < piece.end);
+    const take = (bytes: number, align: number): number => this.#take(bytes, align);
+    this.#hugePages = new PagePool(HUGE_BYTES, 32, take);
+    this.#basePages = new PagePool(pageBytes, 1024, take);
+  }
+
+  /**
+   * Memory of at least `bytes`, rounded up to base pages; it reads as zero.
+   * @throws OutOfFrames when there is not so much left in one piece, or in pages.
+   */
+  alloc(bytes: number, fragmentation: Fragmentation = this.#fragmentation): ScatterList {
+    if (!(bytes > 0)) throw new Error(`FrameAllocator.alloc: expected a size above 0, got ${bytes}`);
+    const size = Math.ceil(bytes / this.pageBytes) * this.pageBytes;
+    const list =
+      fragmentation === "contiguous"
+        ? this.#contiguous(size)
+        : fragmentation === "huge"
+          ? this.#huge(size)
+          : pagesToList(this.#basePages.take(size / this.pageBytes), this.pageBytes);
+    this.#lent.set(list, fragmentation);
+    const counters = this.#counters;
+    counters.backingBytes += size;
+    if (counters.backingBytes > counters.backingPeakBytes) counters.backingPeakBytes = counters.backingBytes;
+    return list;
+  }
+
+  /**
+   * Takes memory back and forgets what it held.
+   * @throws Error when `list` was not allocated here or is already free.
+   */
+  free(list: ScatterList): void {
+    const fragmentation = this.#lent.get(list);
+    if (fragmentation === undefined) {
+      throw new Error(
+        `FrameAllocator.free: the list of ${list.count} segments is not allocated (double free?)`,
+      );
+    }
+    this.#lent.delete(list);
+    this.#counters.backingBytes -= list.totalBytes;
+    // Backwards, because pools are last in, first out: the same request then gets the same pages in the same order.
+    for (let i = list.count - 1; i >= 0; i--) {
+      const pa = list.pa[i] as number;
+      const bytes = list.bytes[i] as number;
+      this.#discard({ pa, bytes });
+      if (fragmentation === "scattered") this.#basePages.give(pa);
+      else if (fragmentation === "huge" && bytes === HUGE_BYTES) this.#hugePages.give(pa);
+      else this.#give(pa, pa + bytes);
+    }
+  }
+
+  #contiguous(size: number): ScatterList {
+    const align = BUDDY_ALIGNMENTS.find((alignment) => size >= alignment) ?? this.pageBytes;
+    return ScatterList.of([{ pa: this.#take(size, align), bytes: size }]);
+  }
+
+  #huge(size: number): ScatterList {
+    const rest = size % HUGE_BYTES;
+    const pages = this.#hugePages.take((size - rest) / HUGE_BYTES);
+    if (rest === 0) return pagesToList(pages, HUGE_BYTES);
+    const pa = new Float64Array(pages.length + 1);
+    pa.set(pages);
+    try {
+      pa[pages.length] = this.#take(rest, HUGE_BYTES);
+    } catch (error) {
+      for (const page of pages.reverse()) this.#hugePages.give(page);
+      throw error;
+    }
+    const bytes = new Float64Array(pa.length).fill(HUGE_BYTES);
+    bytes[pages.length] = rest;
+    return new ScatterList(pa, bytes);
+  }
+
+  /** First fit. */
+  #take(bytes: number, align: number): number {
+    for (let i = 0; i < this.#free.length; i++) {
+      const range = this.#free[i] as Range;
+      const start = Math.ceil(range.start / align) * align;
+      const end = start + bytes;
+      if (end > range.end) continue;
+      const rest = [
+        { start: range.start, end: start },
+        { start: end, end: range.end },
+      ].filter((piece) => piece.start < piece.end);
+      this.#free.splice(i, 1, ...rest);
+      return start;
+    }
+    throw new OutOfFrames(`FrameAllocator: no ${hexAddress(bytes)} free bytes in one piece`);
+  }
+
+  #give(start: number, end: number): void {
+    const free = this.#free;
+    let i = 0;
+    while (i < free.length && (free[i] as Range).end < start) i++;
+    const next = free[i];
+    if (next === undefined || next.start > end) {
+      free.splice(i, 0, { start, end });
+      return;
+    }
+    next.start = Math.min(next.start, start);
+    next.end = Math.max(next.end, end);
+    const after = free[i + 1];
+    if (after !== undefined && after.start === next.end) {
+      next.end = after.end;
+      free.splice(i + 1, 1);
+    }
+  }
+}
+
+/** Free pages of one size, in shuffled order; grows by groups and never shrinks. */
+class PagePool {
+  readonly #pageBytes: number;
+  readonly #groupPages: number;
+  readonly #takeRange: (bytes: number, align: number) => number;
+  readonly #pages: number[] = [];
+  #random = SHUFFLE_SEED;
+
+  constructor(pageBytes: number, groupPages: number, takeRange: (bytes: number, align: number) => number) {
+    this.#pageBytes = pageBytes;
+    this.#groupPages = groupPages;
+    this.#takeRange = takeRange;
+  }
+
+  /** `count` pages, each not adjacent to the one before it. Takes all of them or none. */
+  take(count: number): Float64Array {
+    // Three more than needed: of any three pages at least one is not adjacent to a given page.
+    while (this.#pages.length < count + 3) this.#grow();
+    const taken = new Float64Array(count);
+    let previous = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < count; i++) {
+      let at = this.#pages.length - 1;
+      while (Math.abs((this.#pages[at] as number) - previous) === this.#pageBytes) at--;
+      previous = this.#pages[at] as number;
+      this.#pages[at] = this.#pages[this.#pages.length - 1] as number;
+      this.#pages.pop();
+      taken[i] = previous;
+    }
+    return taken;
+  }
+
+  give(page: number): void {
+    this.#pages.push(page);
+  }
+
+  #grow(): void {
+    const group = this.#takeRange(this.#groupPages * this.#pageBytes, HUGE_BYTES);
+    const first = this.#pages.length;
+    for (let i = 0; i < this.#groupPages; i++) {
+      // Fisher-Yates, inside out: each new page changes places with a random one of its group.
+      const other = first + (this.#nextRandom() % (i + 1));
+      this.#pages.push(this.#pages[other] ?? 0);
+      this.#pages[other] = group + i * this.#pageBytes;
+    }
+  }
+
+  /** xorshift32 */
+  #nextRandom(): number {
+    let x = this.#random;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.#random = x;
+    return x >>> 0;
+  }
+}
+
+function pagesToList(pages: Float64Array, pageBytes: number): ScatterList {
+  return new ScatterList(pages, new Float64Array(pages.length).fill(pageBytes));
+}

@@ -1,0 +1,161 @@
+/**
+ * Arm LPAE, stage 1, 4 KiB granule: the format that Panthor's Mali GPUs read (`ARM_64_LPAE_S1` of the kernel's
+ * `io-pgtable-arm.c`, Linux 7.3). Up to four levels of 512 entries; pages of 4 KiB at level 3, blocks of 2 MiB at
+ * level 2 and 1 GiB at level 1. How many levels there are follows from the width of the input address: the last
+ * level is always 3, the root is level 0, 1 or 2.
+ *
+ * Attributes are not in the descriptor: bits 4:2 pick one of eight attribute bytes in a register (MAIR).
+ */
+
+import { addressHi, addressLo } from "./address.ts";
+import type { LevelGeometry, PageTableFormat } from "./format.ts";
+import { maskHi, maskLo, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
+
+/** `prot` bit: the GPU may load (`IOMMU_READ` of `iommu.h`). */
+export const IOMMU_READ = 1;
+/** `prot` bit: the GPU may store (`IOMMU_WRITE`). */
+export const IOMMU_WRITE = 2;
+/** `prot` bit: cached memory (`IOMMU_CACHE`). */
+export const IOMMU_CACHE = 4;
+/** `prot` bit: no instruction fetches (`IOMMU_NOEXEC`). */
+export const IOMMU_NOEXEC = 8;
+/** `prot` bit: device memory (`IOMMU_MMIO`). */
+export const IOMMU_MMIO = 16;
+/** `prot` bit: privileged accesses only (`IOMMU_PRIV`). */
+export const IOMMU_PRIV = 32;
+
+// Bits of the low half.
+const VALID = 1 << 0;
+const TABLE_OR_PAGE = 1 << 1;
+const ATTR_INDEX_SHIFT = 2;
+const ATTR_INDEX_MASK = 7 << ATTR_INDEX_SHIFT;
+const AP_UNPRIVILEGED = 1 << 6;
+const AP_READ_ONLY = 1 << 7;
+const SH_OUTER = 2 << 8;
+const SH_INNER = 3 << 8;
+const SH_MASK = 3 << 8;
+const ACCESS_FLAG = 1 << 10;
+const NOT_GLOBAL = 1 << 11;
+// Bits of the high half.
+const PXN = 1 << (53 - 32);
+const XN = 1 << (54 - 32);
+const SW_SYNCED = 1 << (55 - 32);
+
+const ATTR_UNCACHED = 0;
+const ATTR_CACHED = 1;
+const ATTR_DEVICE = 2;
+
+const PAGE_LEVEL = 3;
+const ADDRESS_TOP = 47;
+const ADDRESS_LO = maskLo(ADDRESS_TOP, 12);
+const ADDRESS_HI = maskHi(ADDRESS_TOP, 12);
+
+/**
+ * Low half of a leaf's attributes at `level` (1 or 2: block, 3: page) for `prot` (IOMMU_READ and so on); add the
+ * address's low half. Compute it once per bind.
+ */
+export function lpaeLeafLo(level: number, prot: number): number {
+  let lo = VALID | ACCESS_FLAG | NOT_GLOBAL;
+  if (level === PAGE_LEVEL) lo |= TABLE_OR_PAGE;
+  if ((prot & IOMMU_WRITE) === 0) lo |= AP_READ_ONLY;
+  if ((prot & IOMMU_PRIV) === 0) lo |= AP_UNPRIVILEGED;
+  const attr = prot & IOMMU_MMIO ? ATTR_DEVICE : prot & IOMMU_CACHE ? ATTR_CACHED : ATTR_UNCACHED;
+  return lo | (attr << ATTR_INDEX_SHIFT) | (prot & IOMMU_CACHE ? SH_INNER : SH_OUTER);
+}
+
+/** High half of a leaf's attributes for `prot`; add the address's high half. */
+export function lpaeLeafHi(prot: number): number {
+  return prot & IOMMU_NOEXEC ? PXN | XN : 0;
+}
+
+/** The `prot` that a leaf's halves stand for: the inverse of {@link lpaeLeafLo} and {@link lpaeLeafHi}. */
+export function lpaeProt(lo: number, hi: number): number {
+  let prot = IOMMU_READ;
+  if ((lo & AP_READ_ONLY) === 0) prot |= IOMMU_WRITE;
+  if ((lo & AP_UNPRIVILEGED) === 0) prot |= IOMMU_PRIV;
+  if ((lo & ATTR_INDEX_MASK) >>> ATTR_INDEX_SHIFT === ATTR_DEVICE) prot |= IOMMU_MMIO;
+  if ((lo & SH_MASK) === SH_INNER) prot |= IOMMU_CACHE;
+  if ((hi & XN) !== 0) prot |= IOMMU_NOEXEC;
+  return prot;
+}
+
+/** Low half of a directory entry to the table at physical address `pa`. */
+export function lpaeTableLo(pa: number): number {
+  return addressLo(pa) | TABLE_OR_PAGE | VALID;
+}
+
+/** High half of a directory entry to the table at physical address `pa`; without coherent walks software marks it as synced (bit 55). */
+export function lpaeTableHi(pa: number, coherentWalk: boolean): number {
+  return coherentWalk ? addressHi(pa) : addressHi(pa) | SW_SYNCED;
+}
+
+/** The MAIR register as the kernel computes it: attributes 4 to 7 are never used, and come out as ones from a 32-bit sign extension. */
+export const LPAE_MAIR = 0xffff_ffff_f404_ff44n;
+
+/** The AS_MEMATTR register of a Mali GPU for a MAIR (`panthor_mmu.c`): each byte translated to the GPU's own encoding. */
+export function maliMemattr(mair: bigint, coherent: boolean): bigint {
+  let memattr = 0n;
+  for (let i = 0n; i < 8n; i++) {
+    memattr |= BigInt(memattrByte(Number((mair >> (8n * i)) & 0xffn), coherent)) << (8n * i);
+  }
+  return memattr;
+}
+
+/** Normal memory that is write-back inside and outside is cached; anything else the GPU sees as not cacheable. */
+function memattrByte(mairByte: number, coherent: boolean): number {
+  const outer = mairByte >> 4;
+  const inner = mairByte & 15;
+  if ((outer & 3) === 0 || (outer & 4) === 0 || (inner & 4) === 0) return 0x4c;
+  return 0x8c | (inner & 3) | (coherent ? 0x10 : 0);
+}
+
+/** The AS_TRANSCFG register of a Mali GPU for a virtual address width in bits (`panthor_mmu.c`). */
+export function maliTranscfg(vaBits: number, coherent: boolean): number {
+  return 0x4200_0006 + (55 - vaBits) * 0x40 + (coherent ? 0x2000_0000 : 0);
+}
+
+/**
+ * The format for an input address of `ias` bits.
+ * @throws Error unless `ias` is an integer from 22 to 48.
+ */
+export function lpae4k(ias = 48): PageTableFormat {
+  if (!Number.isInteger(ias) || ias < 22 || ias > 48)
+    throw new Error(`lpae4k: expected ias 22..48, got ${ias}`);
+  const rootLevel = 4 - Math.ceil((ias - 12) / 9);
+  const levels: LevelGeometry[] = [];
+  for (let level = rootLevel; level <= PAGE_LEVEL; level++) {
+    const shift = 39 - 9 * level;
+    levels.push(lpaeLevel(level, shift, level === rootLevel ? 2 ** (ias - shift) : 512));
+  }
+  return { name: "lpae-4k", tableBytes: 4096, vaBits: ias, levels, compact: null, rights: lpaeRights };
+}
+
+function lpaeLevel(level: number, shift: number, entries: number): LevelGeometry {
+  const isPage = level === PAGE_LEVEL;
+  const mayBeBlock = level === 1 || level === 2;
+  return {
+    level,
+    shift,
+    entries,
+    entryBytes: 2 ** shift,
+    mayBeLeaf: isPage || mayBeBlock,
+    mayBeDirectory: !isPage,
+    // Where blocks do not exist, and at level 3, type 1 is reserved; elsewhere bit 1 tells tables from blocks.
+    presentMask: mayBeBlock ? VALID : VALID | TABLE_OR_PAGE,
+    presentBits: mayBeBlock ? VALID : VALID | TABLE_OR_PAGE,
+    leafMask: isPage ? 0 : TABLE_OR_PAGE,
+    leafBits: 0,
+    leafAddressLo: ADDRESS_LO,
+    leafAddressHi: ADDRESS_HI,
+    tableAddressLo: ADDRESS_LO,
+    tableAddressHi: ADDRESS_HI,
+    nullMask: 0,
+    compactMask: 0,
+  };
+}
+
+/** A shader is unprivileged; an entry whose access flag is clear grants nothing. */
+function lpaeRights(lo: number, hi: number): number {
+  if ((lo & (AP_UNPRIVILEGED | ACCESS_FLAG)) !== (AP_UNPRIVILEGED | ACCESS_FLAG)) return 0;
+  return RIGHT_READ | (lo & AP_READ_ONLY ? 0 : RIGHT_WRITE) | (hi & XN ? 0 : RIGHT_EXEC);
+}

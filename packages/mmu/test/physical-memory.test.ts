@@ -1,0 +1,197 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  type Fragmentation,
+  type FrameOptions,
+  OutOfFrames,
+  PhysicalMemory,
+  ScatterList,
+} from "../src/index.ts";
+
+const MIB = 0x10_0000;
+
+function bytes(...values: number[]): Uint8Array {
+  return Uint8Array.from(values);
+}
+
+function read(memory: PhysicalMemory, pa: number, count: number): number[] {
+  const into = new Uint8Array(count).fill(0xaa);
+  memory.read(pa, into);
+  return [...into];
+}
+
+describe("data memory", () => {
+  test("reads as zero until it is stored to, and costs nothing until then", () => {
+    const memory = new PhysicalMemory();
+    const bo = memory.frames.alloc(1024 * MIB);
+    expect(read(memory, bo.pa[0] as number, 4)).toEqual([0, 0, 0, 0]);
+    expect(memory.residentBytes).toBe(0);
+    memory.write((bo.pa[0] as number) + 4094, bytes(1, 2, 3, 4));
+    expect(memory.residentBytes).toBe(8192);
+    expect(read(memory, (bo.pa[0] as number) + 4093, 6)).toEqual([0, 1, 2, 3, 4, 0]);
+    expect(memory.counters.backingBytes).toBe(1024 * MIB);
+  });
+
+  test("any physical address can hold data", () => {
+    const memory = new PhysicalMemory();
+    const top = 2 ** 52 - 4;
+    memory.write(top, bytes(9, 8, 7, 6));
+    expect(read(memory, top, 4)).toEqual([9, 8, 7, 6]);
+  });
+
+  test("a page table can be read and written as memory", () => {
+    const memory = new PhysicalMemory({ tableBytes: 16384, tableStride: 0x8000 });
+    memory.tables.alloc();
+    const slot = memory.tables.alloc();
+    memory.tables.quads[slot * 2048 + 2047] = 0x0102030405060708n;
+    const end = memory.tables.address(slot) + 16384;
+    expect(read(memory, end - 8, 10)).toEqual([8, 7, 6, 5, 4, 3, 2, 1, 0, 0]);
+    memory.write(memory.tables.address(slot), bytes(0xff));
+    expect(memory.tables.entry(slot, 0)).toBe(0xffn);
+    memory.zero(memory.tables.address(slot), 16384);
+    expect(memory.tables.entry(slot, 0) | memory.tables.entry(slot, 2047)).toBe(0n);
+  });
+
+  test("zero clears exactly the bytes it is told", () => {
+    fc.assert(
+      fc.property(fc.nat(3 * 4096), fc.nat(3 * 4096), fc.boolean(), (start, length, crowded) => {
+        const memory = new PhysicalMemory();
+        const base = 0x5000_0000;
+        if (crowded) for (let i = 8; i < 20; i++) memory.write(base + i * 4096, bytes(1));
+        memory.write(base, new Uint8Array(7 * 4096).fill(5));
+        memory.zero(base + start, length);
+        const model = new Uint8Array(7 * 4096).fill(5).fill(0, start, start + length);
+        const into = new Uint8Array(7 * 4096);
+        memory.read(base, into);
+        expect(into.findIndex((value, i) => value !== model[i])).toBe(-1);
+      }),
+    );
+  });
+});
+
+describe("scatter lists", () => {
+  test("offsets are prefix sums and find their segment", () => {
+    const list = ScatterList.of([
+      { pa: 0x9000, bytes: 0x1000 },
+      { pa: 0x4000, bytes: 0x3000 },
+      { pa: 0xf000, bytes: 0x2000 },
+    ]);
+    expect([...list.offset]).toEqual([0, 0x1000, 0x4000]);
+    expect(list.totalBytes).toBe(0x6000);
+    expect([0, 0xfff, 0x1000, 0x3fff, 0x4000, 0x5fff].map((at) => list.segmentAt(at))).toEqual([
+      0, 0, 1, 1, 2, 2,
+    ]);
+    expect([-1, 0x6000, Number.NaN].map((at) => list.segmentAt(at))).toEqual([-1, -1, -1]);
+    expect(list.addressAt(0x1234)).toBe(0x4234);
+    expect(list.addressAt(0x6000)).toBeNaN();
+  });
+
+  test("an empty segment is refused", () => {
+    expect(() => ScatterList.of([{ pa: 0, bytes: 0 }])).toThrow("segment 0 is 0x0+0x0");
+  });
+});
+
+describe("frame allocation", () => {
+  const frames = (options: FrameOptions = {}) => new PhysicalMemory({ frames: options });
+
+  test.each([
+    [0x1000, 0x1000],
+    [0x1_0000, 0x1_0000],
+    [2 * MIB, 2 * MIB],
+    [1500 * MIB, 1024 * MIB],
+  ])("a contiguous run of %i bytes is aligned to %i", (size, align) => {
+    const memory = frames();
+    memory.frames.alloc(0x1000);
+    const list = memory.frames.alloc(size, "contiguous");
+    expect(list.count).toBe(1);
+    expect((list.pa[0] as number) % align).toBe(0);
+  });
+
+  test("huge pages are 2 MiB, aligned, not adjacent, and end in one shorter run", () => {
+    const list = frames().frames.alloc(100e6, "huge");
+    expect(list.count).toBe(48);
+    expect([...list.bytes.subarray(0, 47)].every((length) => length === 2 * MIB)).toBe(true);
+    expect(list.bytes[47]).toBe(Math.ceil(100e6 / 4096) * 4096 - 47 * 2 * MIB);
+    expect([...list.pa].every((pa) => pa % (2 * MIB) === 0)).toBe(true);
+    for (let i = 1; i < 47; i++) {
+      expect(Math.abs((list.pa[i] as number) - (list.pa[i - 1] as number))).toBeGreaterThan(2 * MIB);
+    }
+  });
+
+  test.each([4096, 16384])("scattered pages of %i bytes are never adjacent to the next", (pageBytes) => {
+    const list = frames({ pageBytes }).frames.alloc(8 * MIB, "scattered");
+    expect(list.count).toBe((8 * MIB) / pageBytes);
+    for (let i = 1; i < list.count; i++) {
+      expect(Math.abs((list.pa[i] as number) - (list.pa[i - 1] as number))).toBeGreaterThan(pageBytes);
+    }
+  });
+
+  test("freed memory is zero when it is used again", () => {
+    for (const kind of ["contiguous", "huge", "scattered"] as const) {
+      const memory = frames();
+      const first = memory.frames.alloc(3 * MIB, kind);
+      for (const pa of first.pa) memory.write(pa, bytes(1));
+      memory.frames.free(first);
+      expect(memory.residentBytes).toBe(0);
+      const second = memory.frames.alloc(3 * MIB, kind);
+      expect([...second.pa]).toEqual([...first.pa]);
+      for (const pa of second.pa) expect(read(memory, pa, 1)).toEqual([0]);
+      expect(memory.counters).toMatchObject({ backingBytes: 3 * MIB, backingPeakBytes: 3 * MIB });
+    }
+  });
+
+  test("a double free, and a foreign list, are errors", () => {
+    const { frames: allocator } = frames();
+    const list = allocator.alloc(4096);
+    allocator.free(list);
+    expect(() => allocator.free(list)).toThrow("double free");
+    expect(() => allocator.free(ScatterList.of([{ pa: 0, bytes: 4096 }]))).toThrow("not allocated");
+  });
+
+  test("the output address size is a limit", () => {
+    for (const kind of ["contiguous", "huge", "scattered"] as const) {
+      const memory = frames({ base: 0, limit: 256 * MIB, fragmentation: kind });
+      const list = memory.frames.alloc(100 * MIB);
+      expect(list.pa.every((pa) => pa < 256 * MIB)).toBe(true);
+      expect(() => memory.frames.alloc(200 * MIB)).toThrow(OutOfFrames);
+      memory.frames.free(list);
+      expect(() => memory.frames.alloc(100 * MIB)).not.toThrow();
+    }
+  });
+
+  test("no two live allocations overlap, nor meet the page tables", () => {
+    const kind = fc.constantFrom<Fragmentation>("contiguous", "huge", "scattered");
+    const step = fc.record({ kind, pages: fc.integer({ min: 1, max: 1500 }), free: fc.nat(9) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+        const tableBase = 0x400_0000;
+        const memory = new PhysicalMemory({
+          tableBase,
+          tableLimit: 512,
+          frames: { base: 0, limit: 0x2000_0000 },
+        });
+        const live: ScatterList[] = [];
+        for (const { kind, pages, free } of steps) {
+          const victim = live[free];
+          if (victim !== undefined) {
+            memory.frames.free(victim);
+            live.splice(free, 1);
+          }
+          live.push(memory.frames.alloc(pages * 4096, kind));
+        }
+        const segments = live.flatMap((list) =>
+          Array.from(list.pa, (pa, i) => ({ pa, bytes: list.bytes[i] as number })),
+        );
+        segments.push({ pa: tableBase, bytes: memory.tables.end - tableBase });
+        segments.sort((a, b) => a.pa - b.pa);
+        segments.reduce((before, segment) => {
+          expect(segment.pa).toBeGreaterThanOrEqual(before.pa + before.bytes);
+          return segment;
+        });
+        const total = live.reduce((sum, list) => sum + list.totalBytes, 0);
+        expect(memory.counters.backingBytes).toBe(total);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});

@@ -1,0 +1,76 @@
+import { describe, expect, test } from "vitest";
+import { addressHi, addressLo, TableMemory } from "../src/index.ts";
+
+describe("page-table pages", () => {
+  test("a page is zero when taken, also when it was used before", () => {
+    const tables = new TableMemory();
+    const slot = tables.alloc();
+    tables.quads.fill(0xdeadn);
+    tables.free(slot);
+    expect(tables.alloc()).toBe(slot);
+    expect(tables.quads.subarray(0, 512).every((entry) => entry === 0n)).toBe(true);
+  });
+
+  test("contents survive growth", () => {
+    const tables = new TableMemory({ tableBytes: 16384 });
+    const slots = Array.from({ length: 100 }, () => {
+      const slot = tables.alloc();
+      tables.quads[slot * 2048 + 7] = BigInt(slot) + 1n;
+      return slot;
+    });
+    expect(slots.map((slot) => tables.entry(slot, 7))).toEqual(slots.map((slot) => BigInt(slot) + 1n));
+    expect(tables.entryLo(99, 7)).toBe(100);
+    expect(tables.entryHi(99, 7)).toBe(0);
+  });
+
+  test.each([
+    { tableBase: 0 },
+    { tableBase: 0xffff_f000 },
+    { tableBase: 0x12_3456_8000, tableStride: 0x4000 },
+    { tableBase: 0xffff_ffff_f000 - 0xffff000, tableLimit: 0x1000 },
+  ])("addresses and slots belong together: %o", (options) => {
+    const tables = new TableMemory(options);
+    for (let i = 0; i < 40; i++) {
+      const slot = tables.alloc();
+      const pa = (options.tableBase as number) + i * (options.tableStride ?? 4096);
+      expect(tables.address(slot)).toBe(pa);
+      expect(tables.slotAt(pa)).toBe(slot);
+    }
+    const end = tables.address(40);
+    const between = tables.address(3) + tables.stride / 2;
+    for (const pa of [end, between, tables.address(0) + 2 ** 44, tables.address(0) + 2 ** 40]) {
+      expect(tables.slotOf(addressLo(pa), addressHi(pa)), pa.toString(16)).toBe(-1);
+    }
+    if (tables.base > 0) expect(tables.slotAt(tables.base - tables.stride)).toBe(-1);
+  });
+
+  test("the counters follow", () => {
+    const tables = new TableMemory();
+    const [first, second] = [tables.alloc(), tables.alloc()];
+    tables.free(first);
+    tables.free(second);
+    tables.alloc();
+    expect(tables.live).toBe(1);
+    expect(tables.counters).toMatchObject({
+      tablesAllocated: 3,
+      tablesFreed: 2,
+      tablesLive: 1,
+      tablesPeak: 2,
+    });
+  });
+
+  test("misuse is an error", () => {
+    const tables = new TableMemory({ tableLimit: 2 });
+    const slot = tables.alloc();
+    tables.free(slot);
+    expect(() => tables.free(slot)).toThrow("slot 0 is not in use");
+    expect(() => tables.free(1)).toThrow("slot 1 is not in use");
+    tables.alloc();
+    tables.alloc();
+    expect(() => tables.alloc()).toThrow("all 2 page-table pages are in use");
+    expect(() => new TableMemory({ tableBytes: 8192 })).toThrow("tableBytes");
+    expect(() => new TableMemory({ tableStride: 0x3000 })).toThrow("tableStride");
+    expect(() => new TableMemory({ tableBase: 0x800 })).toThrow("tableBase");
+    expect(() => new TableMemory({ tableBase: 2 ** 44 - 4096 })).toThrow("crosses");
+  });
+});
