@@ -1,1 +1,33 @@
-export {};
+/**
+ * What the DRM core gives every GPU driver.
+ *
+ * @packageDocumentation
+ */
+
+export * from "./alloc-fault.ts";
+export * from "./counters.ts";
+export * from "./drm-file.ts";
+export * from "./errno.ts";
+export { ExecLock, type ExecLockOptions } from "./exec-lock.ts";
+export { GemObject, GemObjects, Resv } from "./gem.ts";
+export { Gpuvm, type GpuvmOptions } from "./gpuvm.ts";
+export * from "./handle-table.ts";
+export * from "./ioctl.ts";
+export { type RepeatMode, repeatedOffset, repeatProblem } from "./repeat.ts";
+export {
+  GPUVA_INVALIDATED,
+  GPUVA_REPEAT,
+  GPUVA_SPARSE,
+  GPUVA_USERBITS_SHIFT,
+  type GpuvmOp,
+  type MapRequest,
+  type MapStep,
+  type PrefetchStep,
+  type RemapStep,
+  type StepHandlers,
+  type StepObserver,
+  type UnmapStep,
+} from "./steps.ts";
+export * from "./struct.ts";
+export * from "./user-memory.ts";
+export { VmBo } from "./vm-bo.ts";

@@ -1,0 +1,88 @@
+/**
+ * What a vector check is, and the comparison that finds the first difference.
+ *
+ * @module
+ */
+
+import { EINVAL, fail } from "../errno.ts";
+
+/** The first difference between a vector and the model. */
+export interface Mismatch {
+  /** Where: for example `ops[3].stats.lock`. */
+  field: string;
+  /** What the real code did. */
+  expected: unknown;
+  /** What the model did. */
+  got: unknown;
+}
+
+/** First line of a vector file. */
+export interface VectorHeader {
+  /** Names the check, e.g. `gpuvm-steps`. */
+  format: string;
+  /** Version of the format. */
+  version: number;
+  /** What produced the vectors. */
+  source: string;
+  /** How to read the cases. */
+  notes?: string;
+}
+
+/**
+ * Runs one case.
+ *
+ * @returns the first mismatch, or null when the case passes
+ * @throws {@link DrmError} EINVAL for a case that is not of the format
+ */
+export type VectorCheck = (testCase: Record<string, unknown>, header: VectorHeader) => Mismatch | null;
+
+/**
+ * Read a u64 of a vector file.
+ *
+ * @param value - lower-case hex with 0x
+ * @returns the number, NaN when it is not exactly representable
+ * @throws {@link DrmError} EINVAL for anything else
+ */
+export function hex(value: unknown): number {
+  if (typeof value !== "string" || !/^0x[0-9a-f]{1,16}$/.test(value)) {
+    return fail(EINVAL, `vector: expected a u64 in hex, got ${JSON.stringify(value)}`);
+  }
+  const digits = value.slice(2).padStart(16, "0");
+  const high = Number.parseInt(digits.slice(0, 8), 16);
+  const low = Number.parseInt(digits.slice(8), 16);
+  const number = high * 2 ** 32 + low;
+  // The low 32 bits are lost first when a double rounds.
+  return number % 2 ** 32 === low ? number : Number.NaN;
+}
+
+/**
+ * Compare two JSON-like values deeply.
+ *
+ * @param field - name of the place, extended on the way down
+ * @param expected - from the vector; keys that it lacks are not compared
+ * @param got - from the model
+ * @returns the first difference, or null
+ */
+export function mismatch(field: string, expected: unknown, got: unknown): Mismatch | null {
+  if (Object.is(expected, got)) return null;
+  if (Array.isArray(expected) && Array.isArray(got)) {
+    for (let i = 0; i < Math.min(expected.length, got.length); i++) {
+      const m = mismatch(`${field}[${i}]`, expected[i], got[i]);
+      if (m) return m;
+    }
+    if (expected.length === got.length) return null;
+    return { field: `${field}.length`, expected: expected.length, got: got.length };
+  }
+  if (expected !== null && got !== null && typeof expected === "object" && typeof got === "object") {
+    for (const key of Object.keys(expected)) {
+      const m = mismatch(
+        `${field}.${key}`,
+        (expected as Record<string, unknown>)[key],
+        (got as Record<string, unknown>)[key],
+      );
+      if (m) return m;
+    }
+    return null;
+  }
+  return { field, expected, got };
+}

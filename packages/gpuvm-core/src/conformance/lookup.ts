@@ -1,0 +1,50 @@
+/**
+ * Format `gpuvm-lookup`: inserts, look-ups, removals, range checks, prefetch lists.
+ *
+ * @module
+ */
+
+import { EINVAL, fail } from "../errno.ts";
+import { hex, mismatch, type VectorCheck } from "./check.ts";
+import { type Json, VectorVm } from "./model.ts";
+
+/** See the module comment. */
+export const checkLookup: VectorCheck = (testCase) => {
+  const { ops } = testCase;
+  if (!Array.isArray(ops)) return fail(EINVAL, "vector: ops is not a list");
+  const model = new VectorVm(testCase["vm"] as Json, { repeat: "upstream" });
+  for (const [i, op] of (ops as Json[]).entries()) {
+    const found = mismatch(`ops[${i}]`, op, { ...op, ...query(model, op) });
+    if (found) return found;
+  }
+  return mismatch("final", testCase["final"], model.final());
+};
+
+function query(model: VectorVm, op: Json): Json {
+  const { vm } = model;
+  const addr = hex(op["va"]);
+  const range = hex(op["range"]);
+  const found = (va: number): Json => ({ result: va === 0 ? null : model.located(va) });
+  switch (op["op"]) {
+    case "insert":
+      return { ret: Math.min(0, vm.insert(addr, range, null, 0)) };
+    case "find":
+      return found(vm.find(addr, range));
+    case "find_first":
+      return found(vm.findFirst(addr, range));
+    case "interval_empty":
+      return { result: vm.intervalEmpty(addr, range) };
+    case "range_valid":
+      return { result: vm.rangeValid(addr, range) };
+    case "prefetch":
+      return { result: model.listed(vm.prefetchOps(addr, range)) };
+    case "remove": {
+      const va = vm.findFirst(addr, range);
+      const result = found(va);
+      if (va !== 0) vm.remove(va);
+      return result;
+    }
+    default:
+      return fail(EINVAL, `vector: unknown operation ${JSON.stringify(op["op"])}`);
+  }
+}

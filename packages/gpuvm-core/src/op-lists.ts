@@ -1,0 +1,113 @@
+/**
+ * Steps as lists, for drivers that compute first and apply later, and the lists that only exist in this form.
+ *
+ * @module
+ */
+
+import { EINVAL, fail } from "./errno.ts";
+import { ADDR, END, F64 } from "./gpuva-pool.ts";
+import type { Gpuvm } from "./gpuvm.ts";
+import { repeatProblem } from "./repeat.ts";
+import { fillFromRequest, fillRemap, smMap, smUnmap } from "./split-merge.ts";
+import {
+  type GpuvmOp,
+  type MapRequest,
+  type MapStep,
+  mapStep,
+  remapStep,
+  type StepHandlers,
+} from "./steps.ts";
+import type { VmBo } from "./vm-bo.ts";
+
+/** See {@link Gpuvm.smMapOps}. */
+export function smMapOps(vm: Gpuvm, request: MapRequest): GpuvmOp[] {
+  checkRequest(vm, request);
+  const ops: GpuvmOp[] = [];
+  smMap(vm, request, collectInto(ops));
+  return ops;
+}
+
+/** See {@link Gpuvm.smUnmapOps}. */
+export function smUnmapOps(vm: Gpuvm, addr: number, range: number): GpuvmOp[] {
+  checkRange(vm, addr, range);
+  const ops: GpuvmOp[] = [];
+  smUnmap(vm, addr, range, collectInto(ops));
+  return ops;
+}
+
+/**
+ * See {@link Gpuvm.madviseOps}. A mapping that is cut on one side only leaves a hole up to the request's far edge that is
+ * less than the request, hence a map step of its own.
+ */
+export function madviseOps(vm: Gpuvm, request: MapRequest): GpuvmOp[] {
+  checkRequest(vm, request);
+  const s = request.addr;
+  const t = s + request.range;
+  const ops: GpuvmOp[] = [];
+  const push = (op: GpuvmOp): void => {
+    ops.push(op);
+    vm.observer?.(op);
+  };
+  for (const va of vm.mappingsIn(s, request.range)) {
+    if (vm.gemId(va) !== 0) continue;
+    const a = vm.pool.f64[va * F64 + ADDR] as number;
+    const e = vm.pool.f64[va * F64 + END] as number;
+    if (a >= s && e <= t) {
+      if (e === t) return ops;
+      continue;
+    }
+    const op = remapStep();
+    fillRemap(vm, op, va, s, t, false);
+    vm.counters.remapSteps++;
+    push(op);
+    const hole = mapStep();
+    if (a < s && e < t) fillHole(hole, s, e);
+    else if (a > s && e > t) fillHole(hole, a, t);
+    else fillFromRequest(hole, request);
+    vm.counters.mapSteps++;
+    push(hole);
+    if (e >= t) return ops;
+  }
+  return ops;
+}
+
+function fillHole(op: MapStep, start: number, end: number): void {
+  fillFromRequest(op, { addr: start, range: end - start, gem: null, offset: 0 });
+}
+
+/** See {@link Gpuvm.prefetchOps}. */
+export function prefetchOps(vm: Gpuvm, addr: number, range: number): GpuvmOp[] {
+  return vm.mappingsIn(addr, range).map((va) => ({ kind: "prefetch", va }));
+}
+
+/** See {@link Gpuvm.boUnmapOps}. */
+export function boUnmapOps(vmBo: VmBo): GpuvmOp[] {
+  return Array.from(vmBo.vas(), (va) => ({ kind: "unmap", va, keep: false }));
+}
+
+function checkRange(vm: Gpuvm, addr: number, range: number): void {
+  if (!vm.rangeValid(addr, range)) {
+    fail(
+      EINVAL,
+      `va: [0x${addr.toString(16)}, +0x${range.toString(16)}) is outside the VM or meets the kernel's range`,
+    );
+  }
+}
+
+function checkRequest(vm: Gpuvm, request: MapRequest): void {
+  checkRange(vm, request.addr, request.range);
+  const problem = repeatProblem(request, vm.repeat);
+  if (problem !== null) fail(EINVAL, problem);
+}
+
+function collectInto(ops: GpuvmOp[]): StepHandlers {
+  const collect = (op: GpuvmOp): number => {
+    ops.push(op);
+    return 0;
+  };
+  return {
+    map: (op) => collect({ ...op }),
+    remap: (op) => collect({ ...op, unmap: { ...op.unmap }, prev: { ...op.prev }, next: { ...op.next } }),
+    unmap: (op) => collect({ ...op }),
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * Split and merge: which mappings a request removes, which it cuts, and what is left of those.
+ *
+ * Walk the existing mappings `[a, e)` that meet the request `[s, t)` upwards; for each, exactly one row:
+ *
+ * ```text
+ *  row   old        request     step
+ *  M1  a======e     s======t    unmap, stop          a == s, e == t
+ *  M2  a====e       s======t    unmap                a == s, e <  t
+ *  M3  a======e     s====t      remap(next), stop    a == s, e >  t
+ *  M4  a======e       s====t    remap(prev), stop    a <  s, e == t
+ *  M5  a====e         s====t    remap(prev)          a <  s, e <  t
+ *  M6  a======e       s==t      remap(both), stop    a <  s, e >  t
+ *  M7    a====e     s======t    unmap, stop          a >  s, e == t
+ *  M8    a==e       s======t    unmap                a >  s, e <  t
+ *  M9    a====e     s====t      remap(next), stop    a >  s, e >  t
+ * ```
+ *
+ * so: cut in front when a < s, cut behind when e > t, removed when neither, and stop at the first e >= t. Then one map
+ * step for the request itself, always. `merge` is only the `keep` hint: two mappings are never joined. smUnmap is the
+ * same walk (rows U1..U4) without keep and without the map step.
+ *
+ * @module
+ */
+
+import { EINVAL } from "./errno.ts";
+import { ADDR, END, F64, FLAGS, I32, OFFSET } from "./gpuva-pool.ts";
+import type { Gpuvm } from "./gpuvm.ts";
+import { repeatProblem } from "./repeat.ts";
+import { GPUVA_REPEAT, type MapRequest, type MapStep, type RemapStep, type StepHandlers } from "./steps.ts";
+
+const U64 = 2 ** 64;
+
+/** See {@link Gpuvm.smMap}. */
+export function smMap(vm: Gpuvm, request: MapRequest, handlers: StepHandlers): number {
+  if (!handlers.map || !handlers.remap || !handlers.unmap) return -EINVAL;
+  const { addr, range } = request;
+  if (!vm.rangeValid(addr, range) || repeatProblem(request, vm.repeat) !== null) return -EINVAL;
+
+  const ret = walkRange(vm, addr, addr + range, request, handlers);
+  if (ret !== 0) return ret;
+
+  const op = vm.mapOp;
+  fillFromRequest(op, request);
+  vm.counters.mapSteps++;
+  vm.observer?.(op);
+  return handlers.map(op);
+}
+
+/** See {@link Gpuvm.smUnmap}. */
+export function smUnmap(vm: Gpuvm, addr: number, range: number, handlers: StepHandlers): number {
+  if (!handlers.remap || !handlers.unmap) return -EINVAL;
+  if (!vm.rangeValid(addr, range)) return -EINVAL;
+  return walkRange(vm, addr, addr + range, null, handlers);
+}
+
+/** Copy a request into its map step. @internal */
+export function fillFromRequest(op: MapStep, request: MapRequest): void {
+  op.addr = request.addr;
+  op.range = request.range;
+  op.gem = request.gem;
+  op.offset = request.offset;
+  op.flags = request.flags ?? 0;
+  op.gemRange = request.gemRange ?? 0;
+  op.phase = 0;
+}
+
+function walkRange(
+  vm: Gpuvm,
+  s: number,
+  t: number,
+  request: MapRequest | null,
+  handlers: StepHandlers,
+): number {
+  if (!vm.seekFirst(s, t - s)) return 0;
+  const { tree, counters } = vm;
+  tree.startWalk();
+  for (let va = tree.walk(t); va !== 0; va = tree.walk(t)) {
+    const { f64 } = vm.pool;
+    const a = f64[va * F64 + ADDR] as number;
+    const e = f64[va * F64 + END] as number;
+    const keep = request !== null && showsTheSame(vm, va, request);
+    let ret: number | undefined;
+    if (a < s || e > t) {
+      const op = vm.remapOp;
+      fillRemap(vm, op, va, s, t, keep);
+      counters.remapSteps++;
+      vm.observer?.(op);
+      ret = handlers.remap?.(op);
+    } else {
+      const op = vm.unmapOp;
+      op.va = va;
+      op.keep = keep;
+      counters.unmapSteps++;
+      vm.observer?.(op);
+      ret = handlers.unmap?.(op);
+    }
+    if (ret) return ret;
+    if (e >= t) return 0;
+  }
+  return 0;
+}
+
+/** Fill a remap step: what of mapping `va` sticks out of `[s, t)`. @internal */
+export function fillRemap(vm: Gpuvm, op: RemapStep, va: number, s: number, t: number, keep: boolean): void {
+  const { pool } = vm;
+  const a = pool.f64[va * F64 + ADDR] as number;
+  const e = pool.f64[va * F64 + END] as number;
+  const offset = pool.f64[va * F64 + OFFSET] as number;
+  const flags = pool.i32[va * I32 + FLAGS] as number;
+  const gem = vm.gem(va);
+  const gemRange = pool.window(va);
+  op.unmap.va = va;
+  op.unmap.keep = keep;
+  op.prevVa = 0;
+  op.nextVa = 0;
+  op.hasPrev = a < s;
+  if (op.hasPrev) {
+    const { prev } = op;
+    prev.addr = a;
+    prev.range = s - a;
+    prev.gem = gem;
+    prev.offset = offset;
+    prev.flags = flags;
+    prev.gemRange = gemRange;
+    prev.phase = pool.phase(va);
+  }
+  op.hasNext = e > t;
+  if (op.hasNext) {
+    const { next } = op;
+    const repeats = (flags & GPUVA_REPEAT) !== 0;
+    next.addr = t;
+    next.range = e - t;
+    next.gem = gem;
+    next.offset = repeats ? offset : (offset + (t - a)) % U64;
+    next.flags = flags;
+    next.gemRange = gemRange;
+    next.phase = repeats && vm.repeat === "phase" ? (pool.phase(va) + (t - a)) % gemRange : 0;
+  }
+}
+
+/** The keep hint: mapping and request show the same bytes of the same object where they overlap. */
+function showsTheSame(vm: Gpuvm, va: number, request: MapRequest): boolean {
+  const { gem } = request;
+  if (gem === null || vm.gemId(va) !== gem.id) return false;
+  const { pool } = vm;
+  const flags = pool.i32[va * I32 + FLAGS] as number;
+  if (vm.repeat !== "upstream" && flags !== (request.flags ?? 0)) return false;
+  const distance = request.addr - (pool.f64[va * F64 + ADDR] as number);
+  const offset = pool.f64[va * F64 + OFFSET] as number;
+  if ((flags & GPUVA_REPEAT) !== 0) {
+    const window = pool.window(va);
+    return (
+      window === request.gemRange && offset === request.offset && (distance + pool.phase(va)) % window === 0
+    );
+  }
+  // Offsets wrap at 2^64, so equal modulo 2^64.
+  return (request.offset - offset - distance) % U64 === 0;
+}

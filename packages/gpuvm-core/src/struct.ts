@@ -1,0 +1,290 @@
+/**
+ * ioctl structs as tables: name, byte offset and width of every member, checked when the table is loaded.
+ *
+ * The layout rules are those of a C compiler for an LP64 little-endian machine as uAPI headers use them: members are
+ * naturally aligned, padding is explicit, and the members fill the struct. A u64 is a plain number; one that a double
+ * cannot hold exactly reads as NaN, which no alignment or range check accepts.
+ *
+ * @example
+ * ```ts
+ * interface VmDestroy { id: number; pad: number }
+ * const VM_DESTROY: StructLayout<VmDestroy> = struct("drm_panthor_vm_destroy", 8, { id: u32(0), pad: u32(4) });
+ * VM_DESTROY.encode({ id: 1 }); // 01 00 00 00 00 00 00 00
+ * ```
+ *
+ * @module
+ */
+
+/** One member of a struct. */
+export interface Field<T> {
+  /** Bytes from the start of the struct. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Natural alignment in bytes. */
+  readonly align: number;
+  /**
+   * @param view - memory
+   * @param base - byte where the struct begins
+   */
+  read(view: DataView, base: number): T;
+  /**
+   * @param view - memory
+   * @param base - byte where the struct begins
+   * @param value - undefined writes zero
+   */
+  write(view: DataView, base: number, value: T | undefined): void;
+}
+
+/** A struct's table. */
+export interface StructLayout<T> {
+  /** C name. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Largest alignment of a member, in bytes. */
+  readonly align: number;
+  /** The members by name. */
+  readonly fields: { readonly [K in keyof T]: Field<T[K]> };
+  /**
+   * Decode.
+   *
+   * @param view - memory
+   * @param base - byte where the struct begins, 0 unless told
+   * @returns a fresh object
+   */
+  read(view: DataView, base?: number): T;
+  /**
+   * Encode in place.
+   *
+   * @param view - memory
+   * @param base - byte where the struct begins
+   * @param value - members; a missing one becomes zero
+   * @throws RangeError for a number that does not fit its member
+   */
+  write(view: DataView, base: number, value: Partial<T>): void;
+  /**
+   * Encode.
+   *
+   * @param value - members; a missing one becomes zero
+   * @returns `size` fresh bytes
+   * @throws RangeError for a number that does not fit its member
+   */
+  encode(value: Partial<T>): Uint8Array;
+}
+
+/** The object type that a layout reads. */
+export type StructOf<L> = L extends StructLayout<infer T> ? T : never;
+
+/**
+ * Read a little-endian u64.
+ *
+ * @param view - memory
+ * @param at - byte offset
+ * @returns the value, NaN when a double cannot hold it exactly
+ */
+export function readU64(view: DataView, at: number): number {
+  const low = view.getUint32(at, true);
+  const value = view.getUint32(at + 4, true) * 4294967296 + low;
+  return value % 4294967296 === low ? value : Number.NaN;
+}
+
+/**
+ * Write a little-endian u64.
+ *
+ * @param view - memory
+ * @param at - byte offset
+ * @param value - an integer from 0 up to and without 2^64
+ * @throws RangeError for any other number
+ */
+export function writeU64(view: DataView, at: number, value: number): void {
+  if (!(value >= 0 && value < 2 ** 64 && Math.floor(value) === value)) {
+    throw new RangeError(`u64: ${value} is not an integer below 2^64`);
+  }
+  view.setUint32(at, value % 4294967296, true);
+  view.setUint32(at + 4, Math.floor(value / 4294967296), true);
+}
+
+function unsigned(
+  size: 1 | 2 | 4,
+  offset: number,
+  get: (view: DataView, at: number) => number,
+  set: (view: DataView, at: number, value: number) => void,
+): Field<number> {
+  return {
+    offset,
+    size,
+    align: size,
+    read: (view, base) => get(view, base + offset),
+    write(view, base, value = 0) {
+      if (!(Number.isInteger(value) && value >= 0 && value < 2 ** (8 * size))) {
+        throw new RangeError(`u${8 * size}: ${value} does not fit`);
+      }
+      set(view, base + offset, value);
+    },
+  };
+}
+
+/**
+ * @param offset - bytes from the start of the struct
+ * @returns an unsigned 8-bit member
+ */
+export function u8(offset: number): Field<number> {
+  return unsigned(
+    1,
+    offset,
+    (v, at) => v.getUint8(at),
+    (v, at, x) => v.setUint8(at, x),
+  );
+}
+
+/**
+ * @param offset - bytes from the start of the struct
+ * @returns an unsigned 16-bit member
+ */
+export function u16(offset: number): Field<number> {
+  return unsigned(
+    2,
+    offset,
+    (v, at) => v.getUint16(at, true),
+    (v, at, x) => v.setUint16(at, x, true),
+  );
+}
+
+/**
+ * @param offset - bytes from the start of the struct
+ * @returns an unsigned 32-bit member
+ */
+export function u32(offset: number): Field<number> {
+  return unsigned(
+    4,
+    offset,
+    (v, at) => v.getUint32(at, true),
+    (v, at, x) => v.setUint32(at, x, true),
+  );
+}
+
+/**
+ * @param offset - bytes from the start of the struct
+ * @returns an unsigned 64-bit member, a number or NaN (see the module comment)
+ */
+export function u64(offset: number): Field<number> {
+  return {
+    offset,
+    size: 8,
+    align: 8,
+    read: (view, base) => readU64(view, base + offset),
+    write: (view, base, value = 0) => writeU64(view, base + offset, value),
+  };
+}
+
+/**
+ * @param offset - bytes from the start of the struct
+ * @param length - bytes
+ * @returns a member of raw bytes; reading copies
+ */
+export function bytes(offset: number, length: number): Field<Uint8Array> {
+  const at = (view: DataView, base: number) =>
+    new Uint8Array(view.buffer, view.byteOffset + base + offset, length);
+  return {
+    offset,
+    size: length,
+    align: 1,
+    read: (view, base) => at(view, base).slice(),
+    write(view, base, value) {
+      if (value && value.length !== length) {
+        throw new RangeError(`bytes: expected ${length}, got ${value.length}`);
+      }
+      if (value) at(view, base).set(value);
+      else at(view, base).fill(0);
+    },
+  };
+}
+
+/**
+ * @param offset - bytes from the start of the outer struct
+ * @param layout - the inner struct
+ * @returns a member that is a struct
+ */
+export function nested<T>(offset: number, layout: StructLayout<T>): Field<T> {
+  return {
+    offset,
+    size: layout.size,
+    align: layout.align,
+    read: (view, base) => layout.read(view, base + offset),
+    write: (view, base, value = {} as T) => layout.write(view, base + offset, value),
+  };
+}
+
+/**
+ * @param offset - bytes from the start of the struct
+ * @param count - elements
+ * @param element - makes an element's member for an offset, e.g. `u32`
+ * @returns a member that is an array without gaps
+ */
+export function array<T>(offset: number, count: number, element: (offset: number) => Field<T>): Field<T[]> {
+  const size = element(0).size;
+  const elements = Array.from({ length: count }, (_, i) => element(offset + i * size));
+  return {
+    offset,
+    size: size * count,
+    align: element(0).align,
+    read: (view, base) => elements.map((e) => e.read(view, base)),
+    write(view, base, value) {
+      if (value && value.length !== count) {
+        throw new RangeError(`array: expected ${count} elements, got ${value.length}`);
+      }
+      elements.forEach((e, i) => {
+        e.write(view, base, value?.[i]);
+      });
+    },
+  };
+}
+
+/**
+ * Declare a struct.
+ *
+ * @param name - C name, for messages
+ * @param size - bytes
+ * @param fields - every member, padding included
+ * @returns the layout
+ * @throws Error when members overlap, leave a gap, are not naturally aligned or do not fill `size`
+ */
+export function struct<T>(
+  name: string,
+  size: number,
+  fields: { readonly [K in keyof T]: Field<T[K]> },
+): StructLayout<T> {
+  const entries = Object.entries(fields) as [keyof T & string, Field<unknown>][];
+  let end = 0;
+  let align = 1;
+  for (const [member, field] of [...entries].sort((a, b) => a[1].offset - b[1].offset)) {
+    if (field.offset !== end)
+      throw new Error(`${name}.${member}: expected offset ${end}, got ${field.offset}`);
+    if (field.offset % field.align !== 0) throw new Error(`${name}.${member}: not aligned to ${field.align}`);
+    end += field.size;
+    align = Math.max(align, field.align);
+  }
+  if (end !== size || size % align !== 0) throw new Error(`${name}: members end at ${end}, size is ${size}`);
+
+  const layout: StructLayout<T> = {
+    name,
+    size,
+    align,
+    fields,
+    read(view, base = 0) {
+      const value: Record<string, unknown> = {};
+      for (const [member, field] of entries) value[member] = field.read(view, base);
+      return value as T;
+    },
+    write(view, base, value) {
+      for (const [member, field] of entries) field.write(view, base, value[member]);
+    },
+    encode(value) {
+      const out = new Uint8Array(size);
+      layout.write(new DataView(out.buffer), 0, value);
+      return out;
+    },
+  };
+  return layout;
+}

@@ -1,0 +1,69 @@
+/**
+ * The address space of the process that calls `ioctl`: where copy_from_user and copy_to_user find their bytes.
+ *
+ * Only what a caller places exists. Everything else faults, as an unmapped pointer does.
+ *
+ * @module
+ */
+
+import { EFAULT, fail } from "./errno.ts";
+
+interface Segment {
+  readonly addr: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Bytes at user addresses. */
+export class UserMemory {
+  readonly #segments: Segment[] = [];
+
+  /**
+   * Make bytes visible at an address, without copying: the kernel's writes show in `bytes`.
+   *
+   * @param addr - first byte's address, below 2^53; a later placement hides an earlier one that begins at the same address
+   * @param bytes - the memory itself
+   */
+  place(addr: number, bytes: Uint8Array): void {
+    const old = this.#segments.findIndex((s) => s.addr === addr);
+    if (old >= 0) this.#segments.splice(old, 1);
+    this.#segments.push({ addr, bytes });
+  }
+
+  /** Forget every placement. */
+  clear(): void {
+    this.#segments.length = 0;
+  }
+
+  /**
+   * The bytes at an address, in place.
+   *
+   * @param addr - user address in bytes
+   * @param length - bytes
+   * @returns a view of exactly `length` bytes
+   * @throws {@link DrmError} EFAULT when any of them is not placed (a range that runs from one placement into the next counts as unmapped)
+   */
+  view(addr: number, length: number): DataView {
+    const bytes = this.#find(addr, length);
+    return new DataView(bytes.buffer, bytes.byteOffset, length);
+  }
+
+  /**
+   * copy_to_user.
+   *
+   * @param addr - user address in bytes
+   * @param bytes - what to write there
+   * @throws {@link DrmError} EFAULT when any of the bytes is not placed
+   */
+  write(addr: number, bytes: Uint8Array): void {
+    this.#find(addr, bytes.length).set(bytes);
+  }
+
+  #find(addr: number, length: number): Uint8Array {
+    for (let i = this.#segments.length - 1; i >= 0; i--) {
+      const s = this.#segments[i] as Segment;
+      const from = addr - s.addr;
+      if (from >= 0 && from + length <= s.bytes.length) return s.bytes.subarray(from, from + length);
+    }
+    return fail(EFAULT, `user memory: ${length} bytes at 0x${addr.toString(16)} are not mapped`);
+  }
+}

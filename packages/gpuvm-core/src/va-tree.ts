@@ -1,0 +1,563 @@
+/**
+ * The VA tree: mappings in ascending order of their start address.
+ *
+ * The kernel keeps an augmented red-black tree of 120-byte nodes. Here it is a B+-tree whose nodes are rows of two typed
+ * arrays: `keys` holds start addresses, `values` holds mapping handles (in leaves) or node numbers (above). A look-up
+ * touches two or three cache lines a level, an insert shifts part of one row, and nothing is allocated per operation.
+ *
+ * Laws, checked by {@link VaTree.validate}:
+ * 1. keys of a leaf are in ascending order; equal keys are allowed (zero-length mappings) and keep insertion order;
+ * 2. a separator `keys[i]`, i > 0, equals the first key below child i; `keys[0]` of an inner node means nothing;
+ * 3. leaves are chained in order, no leaf is empty except a root leaf, all leaves have one depth.
+ *
+ * One cursor is kept valid across inserts and removals, so that a walk may change the tree under its own feet, as the
+ * step callbacks of split and merge do.
+ *
+ * @module
+ */
+
+const FIRST_NODES = 16;
+
+/** Ordered map from start address to mapping handle. */
+export class VaTree {
+  /** log2 of a node's capacity. */
+  readonly #lg2: number;
+  readonly #capacity: number;
+  /** Leaf: start addresses in bytes. Inner node: first key below each child. */
+  #keys: Float64Array;
+  /** Leaf: handles. Inner node: children. */
+  #values: Int32Array;
+  #counts: Int32Array;
+  #parents: Int32Array;
+  /** Leaves: neighbours. Free nodes: #nexts chains the free list. */
+  #nexts: Int32Array;
+  #prevs: Int32Array;
+  /** Nodes ever handed out; node 0 stands for "none". */
+  #used = 1;
+  #freeNode = 0;
+  #root: number;
+  /** Levels of inner nodes above the leaves. */
+  #height = 0;
+  #size = 0;
+  /** Leaf of the last search, tried first by the next one: binds come in neighbourhoods. */
+  #hint: number;
+  #cursorLeaf = 0;
+  #cursorPos = 0;
+
+  /** Leaf that {@link VaTree.seek} found. */
+  leaf = 0;
+  /** Index in that leaf, 0..count: the place of the first key above the sought one. */
+  pos = 0;
+
+  /**
+   * @param nodeCapacity - entries a node, a power of two from 4; tests use 4 so that node borders are everywhere
+   */
+  constructor(nodeCapacity = 64) {
+    const lg2 = Math.log2(nodeCapacity);
+    if (!Number.isInteger(lg2) || lg2 < 2) throw new RangeError(`VaTree: node capacity ${nodeCapacity}`);
+    this.#lg2 = lg2;
+    this.#capacity = nodeCapacity;
+    this.#keys = new Float64Array(FIRST_NODES << lg2);
+    this.#values = new Int32Array(FIRST_NODES << lg2);
+    this.#counts = new Int32Array(FIRST_NODES);
+    this.#parents = new Int32Array(FIRST_NODES);
+    this.#nexts = new Int32Array(FIRST_NODES);
+    this.#prevs = new Int32Array(FIRST_NODES);
+    this.#root = this.#allocNode();
+    this.#hint = this.#root;
+  }
+
+  /** Number of entries. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Bytes of the arrays that hold the nodes. */
+  get memoryBytes(): number {
+    return this.#keys.byteLength + this.#values.byteLength + 4 * this.#counts.byteLength;
+  }
+
+  /**
+   * Find the place behind every key that is not above `key`: sets {@link VaTree.leaf} and {@link VaTree.pos}.
+   *
+   * @param key - start address in bytes
+   */
+  seek(key: number): void {
+    const lg2 = this.#lg2;
+    const keys = this.#keys;
+    const counts = this.#counts;
+    let node = this.#hint;
+    let count = counts[node] as number;
+    if (!this.#covers(node, count, key)) {
+      node = this.#root;
+      for (let h = this.#height; h > 0; h--) {
+        // First child whose separator is above the key, minus one; separator 0 does not count.
+        const base = node << lg2;
+        let lo = 1;
+        let n = (counts[node] as number) - 1;
+        while (n > 0) {
+          const half = n >>> 1;
+          const mid = lo + half;
+          if ((keys[base + mid] as number) <= key) {
+            lo = mid + 1;
+            n -= half + 1;
+          } else n = half;
+        }
+        node = this.#values[base + lo - 1] as number;
+      }
+      this.#hint = node;
+      count = counts[node] as number;
+    }
+    const base = node << lg2;
+    let lo = 0;
+    let n = count;
+    while (n > 0) {
+      const half = n >>> 1;
+      const mid = lo + half;
+      if ((keys[base + mid] as number) <= key) {
+        lo = mid + 1;
+        n -= half + 1;
+      } else n = half;
+    }
+    this.leaf = node;
+    this.pos = lo;
+  }
+
+  /** True when the place of `key` is in this leaf, decided without a descent; false may also mean "cannot tell". */
+  #covers(leaf: number, count: number, key: number): boolean {
+    const base = leaf << this.#lg2;
+    if (count === 0 || key < (this.#keys[base] as number)) return false;
+    if (key < (this.#keys[base + count - 1] as number)) return true;
+    const next = this.#nexts[leaf] as number;
+    return next === 0 || key < (this.#keys[next << this.#lg2] as number);
+  }
+
+  /** Entry before the sought place: its handle, 0 when there is none. */
+  before(): number {
+    if (this.pos > 0) return this.#values[(this.leaf << this.#lg2) + this.pos - 1] as number;
+    const prev = this.#prevs[this.leaf] as number;
+    return prev === 0
+      ? 0
+      : (this.#values[(prev << this.#lg2) + (this.#counts[prev] as number) - 1] as number);
+  }
+
+  /** Entry at the sought place: its handle, 0 when there is none. */
+  at(): number {
+    if (this.pos < (this.#counts[this.leaf] as number)) {
+      return this.#values[(this.leaf << this.#lg2) + this.pos] as number;
+    }
+    const next = this.#nexts[this.leaf] as number;
+    return next === 0 ? 0 : (this.#values[next << this.#lg2] as number);
+  }
+
+  /** Start address of {@link VaTree.at}, Infinity when there is none. */
+  keyAt(): number {
+    if (this.pos < (this.#counts[this.leaf] as number)) {
+      return this.#keys[(this.leaf << this.#lg2) + this.pos] as number;
+    }
+    const next = this.#nexts[this.leaf] as number;
+    return next === 0 ? Number.POSITIVE_INFINITY : (this.#keys[next << this.#lg2] as number);
+  }
+
+  /** Move the sought place one entry back. Only when {@link VaTree.before} is not 0. */
+  stepBack(): void {
+    if (this.pos === 0) {
+      this.leaf = this.#prevs[this.leaf] as number;
+      this.pos = this.#counts[this.leaf] as number;
+    }
+    this.pos--;
+  }
+
+  /** Put the cursor on the sought place. */
+  startWalk(): void {
+    this.#cursorLeaf = this.leaf;
+    this.#cursorPos = this.pos;
+  }
+
+  /** Put the cursor on the first entry. */
+  startWalkAtFirst(): void {
+    let node = this.#root;
+    for (let h = this.#height; h > 0; h--) node = this.#values[node << this.#lg2] as number;
+    this.#cursorLeaf = node;
+    this.#cursorPos = 0;
+  }
+
+  /**
+   * Entry at the cursor, and step the cursor over it. Entries that are inserted behind the returned one and before the
+   * next one are not visited.
+   *
+   * @param end - stop at keys from here on, in bytes
+   * @returns a handle, 0 at the end
+   */
+  walk(end: number): number {
+    let leaf = this.#cursorLeaf;
+    let pos = this.#cursorPos;
+    while (pos >= (this.#counts[leaf] as number)) {
+      leaf = this.#nexts[leaf] as number;
+      if (leaf === 0) return 0;
+      pos = 0;
+    }
+    const at = (leaf << this.#lg2) + pos;
+    if ((this.#keys[at] as number) >= end) return 0;
+    this.#cursorLeaf = leaf;
+    this.#cursorPos = pos + 1;
+    return this.#values[at] as number;
+  }
+
+  /**
+   * Insert behind every entry whose key is not above `key`, at the place that the last {@link VaTree.seek} of this
+   * very key found.
+   *
+   * @param key - start address in bytes
+   * @param handle - positive
+   */
+  insertAtPlace(key: number, handle: number): void {
+    let leaf = this.leaf;
+    let pos = this.pos;
+    let count = this.#counts[leaf] as number;
+    if (count === this.#capacity) {
+      const right = this.#splitLeaf(leaf, pos);
+      count = this.#counts[leaf] as number;
+      if (pos > count || (pos === count && (this.#counts[right] as number) === 0)) {
+        leaf = right;
+        pos -= count;
+        count = this.#counts[right] as number;
+      }
+    }
+    this.#insertInLeaf(leaf, pos, count, key, handle);
+    this.#hint = leaf;
+    this.#size++;
+  }
+
+  #insertInLeaf(leaf: number, pos: number, count: number, key: number, handle: number): void {
+    const base = leaf << this.#lg2;
+    const keys = this.#keys;
+    const values = this.#values;
+    for (let i = base + count; i > base + pos; i--) {
+      keys[i] = keys[i - 1] as number;
+      values[i] = values[i - 1] as number;
+    }
+    keys[base + pos] = key;
+    values[base + pos] = handle;
+    this.#counts[leaf] = count + 1;
+    if (leaf === this.#cursorLeaf && pos <= this.#cursorPos) this.#cursorPos++;
+    if (pos === 0) this.#firstKeyChanged(leaf, key);
+  }
+
+  /**
+   * Remove an entry.
+   *
+   * @param key - its key
+   * @param handle - its handle
+   * @throws Error when it is not in the tree
+   */
+  remove(key: number, handle: number): void {
+    this.#locate(key, handle);
+    this.#removeAtPlace();
+  }
+
+  /**
+   * Put one entry in the place of another: cheaper than remove and insert, and what a split does.
+   *
+   * @param key - key of the old entry
+   * @param handle - handle of the old entry
+   * @param newKey - key of the new entry; between the keys of the old entry's neighbours
+   * @param newHandle - handle of the new entry
+   * @throws Error when the old entry is not in the tree
+   */
+  replace(key: number, handle: number, newKey: number, newHandle: number): void {
+    this.#locate(key, handle);
+    const at = (this.leaf << this.#lg2) + this.pos;
+    this.#keys[at] = newKey;
+    this.#values[at] = newHandle;
+    if (this.pos === 0 && newKey !== key) this.#firstKeyChanged(this.leaf, newKey);
+  }
+
+  /** Move the sought place behind the entry that it is on: where a piece cut from it goes. */
+  stepOver(): void {
+    this.pos++;
+  }
+
+  /** Set the sought place on an entry. The one that the walk returned last is found without a search. */
+  #locate(key: number, handle: number): void {
+    const walked = this.#cursorPos - 1;
+    if (
+      walked >= 0 &&
+      walked < (this.#counts[this.#cursorLeaf] as number) &&
+      this.#values[(this.#cursorLeaf << this.#lg2) + walked] === handle
+    ) {
+      this.leaf = this.#cursorLeaf;
+      this.pos = walked;
+      return;
+    }
+    this.seek(key);
+    for (;;) {
+      const found = this.before();
+      if (found === 0) throw new Error(`VaTree: no entry ${handle} at 0x${key.toString(16)}`);
+      this.stepBack();
+      if (found === handle) return;
+    }
+  }
+
+  #removeAtPlace(): void {
+    const { leaf, pos } = this;
+    const base = leaf << this.#lg2;
+    const count = (this.#counts[leaf] as number) - 1;
+    const keys = this.#keys;
+    const values = this.#values;
+    for (let i = base + pos; i < base + count; i++) {
+      keys[i] = keys[i + 1] as number;
+      values[i] = values[i + 1] as number;
+    }
+    this.#counts[leaf] = count;
+    this.#size--;
+    if (leaf === this.#cursorLeaf && pos < this.#cursorPos) this.#cursorPos--;
+    if (count === 0) this.#dropLeaf(leaf);
+    else {
+      if (pos === 0) this.#firstKeyChanged(leaf, keys[base] as number);
+      if (count < this.#capacity >>> 2) this.#mergeLeaf(leaf);
+    }
+  }
+
+  #firstKeyChanged(leaf: number, key: number): void {
+    let node = leaf;
+    for (let parent = this.#parents[node] as number; parent !== 0; parent = this.#parents[node] as number) {
+      const i = this.#indexInParent(parent, node);
+      if (i > 0) {
+        this.#keys[(parent << this.#lg2) + i] = key;
+        return;
+      }
+      node = parent;
+    }
+  }
+
+  #indexInParent(parent: number, node: number): number {
+    const base = parent << this.#lg2;
+    let i = 0;
+    while (this.#values[base + i] !== node) i++;
+    return i;
+  }
+
+  /**
+   * Make room in a full leaf: a fresh right neighbour takes the upper half, or nothing when the insert is at the end,
+   * so that ascending inserts leave full leaves behind.
+   */
+  #splitLeaf(leaf: number, pos: number): number {
+    const right = this.#allocNode();
+    const keep = pos === this.#capacity ? this.#capacity : this.#capacity >>> 1;
+    const moved = this.#capacity - keep;
+    const from = (leaf << this.#lg2) + keep;
+    this.#copyEntries(from, right << this.#lg2, moved);
+    this.#counts[leaf] = keep;
+    this.#counts[right] = moved;
+
+    const next = this.#nexts[leaf] as number;
+    this.#nexts[leaf] = right;
+    this.#prevs[right] = leaf;
+    this.#nexts[right] = next;
+    if (next !== 0) this.#prevs[next] = right;
+
+    if (this.#cursorLeaf === leaf && this.#cursorPos >= keep) {
+      this.#cursorLeaf = right;
+      this.#cursorPos -= keep;
+    }
+    // The separator of an empty right leaf is set by the insert that follows.
+    this.#addChild(leaf, right, moved === 0 ? Number.POSITIVE_INFINITY : (this.#keys[from] as number));
+    return right;
+  }
+
+  #copyEntries(from: number, to: number, n: number): void {
+    for (let i = 0; i < n; i++) {
+      this.#keys[to + i] = this.#keys[from + i] as number;
+      this.#values[to + i] = this.#values[from + i] as number;
+    }
+  }
+
+  /** Hang `right` beside `left` in the inner nodes. */
+  #addChild(left: number, right: number, separator: number): void {
+    let parent = this.#parents[left] as number;
+    if (parent === 0) {
+      parent = this.#allocNode();
+      this.#values[parent << this.#lg2] = left;
+      this.#counts[parent] = 1;
+      this.#parents[left] = parent;
+      this.#root = parent;
+      this.#height++;
+    }
+    let index = this.#indexInParent(parent, left) + 1;
+    if (this.#counts[parent] === this.#capacity) {
+      const half = this.#capacity >>> 1;
+      const sibling = this.#allocNode();
+      const from = (parent << this.#lg2) + half;
+      this.#copyEntries(from, sibling << this.#lg2, half);
+      this.#counts[parent] = half;
+      this.#counts[sibling] = half;
+      for (let i = 0; i < half; i++) this.#parents[this.#values[from + i] as number] = sibling;
+      this.#addChild(parent, sibling, this.#keys[from] as number);
+      if (index > half) {
+        parent = sibling;
+        index -= half;
+      }
+    }
+    const base = parent << this.#lg2;
+    const count = this.#counts[parent] as number;
+    for (let i = base + count; i > base + index; i--) {
+      this.#keys[i] = this.#keys[i - 1] as number;
+      this.#values[i] = this.#values[i - 1] as number;
+    }
+    this.#keys[base + index] = separator;
+    this.#values[base + index] = right;
+    this.#counts[parent] = count + 1;
+    this.#parents[right] = parent;
+  }
+
+  /** Join a small leaf with a neighbour below the same parent when the two fill at most half a node. */
+  #mergeLeaf(leaf: number): void {
+    const parent = this.#parents[leaf] as number;
+    if (parent === 0) return;
+    const next = this.#nexts[leaf] as number;
+    const prev = this.#prevs[leaf] as number;
+    if (next !== 0 && this.#parents[next] === parent) this.#mergeNeighbours(leaf, next);
+    else if (prev !== 0 && this.#parents[prev] === parent) this.#mergeNeighbours(prev, leaf);
+  }
+
+  #mergeNeighbours(left: number, right: number): void {
+    const nLeft = this.#counts[left] as number;
+    const nRight = this.#counts[right] as number;
+    if (nLeft + nRight > this.#capacity >>> 1) return;
+    this.#copyEntries(right << this.#lg2, (left << this.#lg2) + nLeft, nRight);
+    this.#counts[left] = nLeft + nRight;
+    if (this.#cursorLeaf === right) {
+      this.#cursorLeaf = left;
+      this.#cursorPos += nLeft;
+    }
+    this.#unlinkLeaf(right);
+  }
+
+  #dropLeaf(leaf: number): void {
+    if (leaf === this.#root) return;
+    if (this.#cursorLeaf === leaf) {
+      const next = this.#nexts[leaf] as number;
+      this.#cursorLeaf = next !== 0 ? next : (this.#prevs[leaf] as number);
+      this.#cursorPos = next !== 0 ? 0 : (this.#counts[this.#cursorLeaf] as number);
+    }
+    this.#unlinkLeaf(leaf);
+  }
+
+  #unlinkLeaf(leaf: number): void {
+    const next = this.#nexts[leaf] as number;
+    const prev = this.#prevs[leaf] as number;
+    if (next !== 0) this.#prevs[next] = prev;
+    if (prev !== 0) this.#nexts[prev] = next;
+    if (this.#hint === leaf) this.#hint = prev !== 0 ? prev : next;
+    this.#removeChild(this.#parents[leaf] as number, leaf);
+    this.#freeNodeNumber(leaf);
+  }
+
+  #removeChild(parent: number, child: number): void {
+    const base = parent << this.#lg2;
+    const count = (this.#counts[parent] as number) - 1;
+    const index = this.#indexInParent(parent, child);
+    if (count === 0) {
+      // Inner nodes are not merged; one goes when its last child does.
+      this.#removeChild(this.#parents[parent] as number, parent);
+      this.#freeNodeNumber(parent);
+      return;
+    }
+    for (let i = base + index; i < base + count; i++) {
+      this.#keys[i] = this.#keys[i + 1] as number;
+      this.#values[i] = this.#values[i + 1] as number;
+    }
+    this.#counts[parent] = count;
+    if (index === 0) this.#firstKeyChanged(parent, this.#keys[base] as number);
+    while (this.#height > 0 && this.#counts[this.#root] === 1) {
+      const old = this.#root;
+      this.#root = this.#values[old << this.#lg2] as number;
+      this.#parents[this.#root] = 0;
+      this.#height--;
+      this.#freeNodeNumber(old);
+    }
+  }
+
+  #allocNode(): number {
+    let node = this.#freeNode;
+    if (node !== 0) this.#freeNode = this.#nexts[node] as number;
+    else {
+      node = this.#used++;
+      if (node === this.#counts.length) this.#grow();
+    }
+    this.#counts[node] = 0;
+    this.#parents[node] = 0;
+    this.#nexts[node] = 0;
+    this.#prevs[node] = 0;
+    return node;
+  }
+
+  #freeNodeNumber(node: number): void {
+    this.#nexts[node] = this.#freeNode;
+    this.#counts[node] = 0;
+    this.#freeNode = node;
+  }
+
+  #grow(): void {
+    // A quarter more once it is large: the slack is memory that every mapping pays for.
+    const nodes = this.#counts.length;
+    const more = nodes < 1024 ? nodes * 2 : nodes + (nodes >>> 2);
+    const grown = (old: Int32Array, length: number): Int32Array => {
+      const fresh = new Int32Array(length);
+      fresh.set(old);
+      return fresh;
+    };
+    const keys = new Float64Array(more << this.#lg2);
+    keys.set(this.#keys);
+    this.#keys = keys;
+    this.#values = grown(this.#values, more << this.#lg2);
+    this.#counts = grown(this.#counts, more);
+    this.#parents = grown(this.#parents, more);
+    this.#nexts = grown(this.#nexts, more);
+    this.#prevs = grown(this.#prevs, more);
+  }
+
+  /**
+   * Check every law of the module comment.
+   *
+   * @throws Error that names the first law that does not hold
+   */
+  validate(): void {
+    let seen = 0;
+    let chain = 0;
+    let last = Number.NEGATIVE_INFINITY;
+    const check = (ok: boolean, law: string): void => {
+      if (!ok) throw new Error(`VaTree: ${law}`);
+    };
+    const visit = (node: number, height: number): number => {
+      const base = node << this.#lg2;
+      const count = this.#counts[node] as number;
+      check(count > 0 || node === this.#root, "no node is empty");
+      if (height > 0) {
+        let first = 0;
+        for (let i = 0; i < count; i++) {
+          const child = this.#values[base + i] as number;
+          check(this.#parents[child] === node, "children know their parent");
+          const key = visit(child, height - 1);
+          if (i === 0) first = key;
+          else check(this.#keys[base + i] === key, "a separator is the first key below its child");
+        }
+        return first;
+      }
+      check((this.#prevs[node] as number) === chain, "leaves are chained in order");
+      if (chain !== 0) check(this.#nexts[chain] === node, "leaves are chained in order");
+      chain = node;
+      for (let i = 0; i < count; i++) {
+        const key = this.#keys[base + i] as number;
+        check(key >= last, "keys ascend");
+        last = key;
+        seen++;
+      }
+      return this.#keys[base] as number;
+    };
+    visit(this.#root, this.#height);
+    check((this.#nexts[chain] as number) === 0, "the last leaf ends the chain");
+    check(seen === this.#size, "size counts the entries");
+  }
+}

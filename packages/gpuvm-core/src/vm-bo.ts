@@ -1,0 +1,71 @@
+/**
+ * vm_bo: the pair of a VM and a GEM object. It holds the one reference that all mappings of the object in that VM share,
+ * and their list.
+ *
+ * @module
+ */
+
+import type { GemObject } from "./gem.ts";
+import { I32, NEXT } from "./gpuva-pool.ts";
+import type { Gpuvm } from "./gpuvm.ts";
+
+/** A VM/BO pair (`drm_gpuvm_bo`). Made by {@link Gpuvm.vmBoCreate}. */
+export class VmBo {
+  /** The VM, counted. */
+  readonly vm: Gpuvm;
+  /** The object, counted. */
+  readonly gem: GemObject;
+  /** References: one per linked mapping, and what drivers hold. At 0 a deferred put has made it a zombie. */
+  refs = 1;
+  /** The object's pages are not where the GPU expects them. */
+  evicted = false;
+  /** For the driver. */
+  data: unknown = null;
+  /** Number in the VM, which mappings store. @internal */
+  readonly slot: number;
+  /** First linked mapping, 0 = none. @internal */
+  head = 0;
+  /** Last linked mapping, 0 = none. @internal */
+  tail = 0;
+  /** Linked mappings. */
+  vaCount = 0;
+
+  /** @internal */
+  constructor(vm: Gpuvm, gem: GemObject, slot: number) {
+    this.vm = vm;
+    this.gem = gem;
+    this.slot = slot;
+  }
+
+  /** Take a reference. */
+  get(): this {
+    this.refs++;
+    return this;
+  }
+
+  /**
+   * Drop a reference (`drm_gpuvm_bo_put`).
+   *
+   * @returns true when it was the last one and the vm_bo is gone
+   */
+  put(): boolean {
+    if (--this.refs > 0) return false;
+    this.vm.vmBoDestroy(this);
+    return true;
+  }
+
+  /**
+   * Drop a reference; the last one leaves a zombie for {@link Gpuvm.deferredCleanup}.
+   *
+   * @throws Error outside immediate mode, where the kernel warns
+   */
+  putDeferred(): void {
+    if (!this.vm.immediateMode) throw new Error("vm_bo: deferred put needs immediate mode");
+    if (--this.refs === 0) this.vm.vmBoDefer(this);
+  }
+
+  /** Linked mappings in the order of linking. */
+  *vas(): Generator<number> {
+    for (let va = this.head; va !== 0; va = this.vm.pool.i32[va * I32 + NEXT] as number) yield va;
+  }
+}
