@@ -73,6 +73,8 @@ export interface PageTableFormat {
   readonly tableBytes: number;
   /** Width of the virtual addresses that the tables translate, in bits. */
   readonly vaBits: number;
+  /** First virtual address past the end: 2 to the power of `vaBits`. */
+  readonly vaEnd: number;
   /** The levels, root first: depth 0 is the root. */
   readonly levels: readonly LevelGeometry[];
   /** The level that takes the place of the last one below a compact directory entry, or null. */

@@ -4,12 +4,18 @@
  * @packageDocumentation
  */
 export { addressHi, addressLo, addressOf, descriptor, hexAddress } from "./address.ts";
+export type { AddressSpaceOptions } from "./address-space.ts";
+export { AddressSpace } from "./address-space.ts";
 export type { MmuCounters } from "./counters.ts";
 export { mmuCounters } from "./counters.ts";
 export type { DecodedEntry, LevelGeometry, PageTableFormat } from "./format.ts";
 export { decodeEntry, entryIndex, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
 export type { Fragmentation, FrameOptions } from "./frame-allocator.ts";
 export { FrameAllocator, OutOfFrames } from "./frame-allocator.ts";
+export type { Access, FaultKind } from "./gpu-fault.ts";
+export { GpuFault } from "./gpu-fault.ts";
+export type { DirectoryEntry, LeafEntry, ListOptions } from "./listing.ts";
+export { directories, leaves } from "./listing.ts";
 export {
   IOMMU_CACHE,
   IOMMU_MMIO,
@@ -33,4 +39,8 @@ export type { Segment } from "./scatter-list.ts";
 export { ScatterList } from "./scatter-list.ts";
 export type { TableOptions } from "./table-memory.ts";
 export { TableMemory } from "./table-memory.ts";
+export type { TlbOptions } from "./tlb.ts";
+export { Tlb } from "./tlb.ts";
+export type { WalkKind } from "./walk.ts";
+export { Walk } from "./walk.ts";
 export { clearEntries, writeAscending, writeDirectory, writeRepeated } from "./writers.ts";

@@ -127,7 +127,15 @@ export function lpae4k(ias = 48): PageTableFormat {
     const shift = 39 - 9 * level;
     levels.push(lpaeLevel(level, shift, level === rootLevel ? 2 ** (ias - shift) : 512));
   }
-  return { name: "lpae-4k", tableBytes: 4096, vaBits: ias, levels, compact: null, rights: lpaeRights };
+  return {
+    name: "lpae-4k",
+    tableBytes: 4096,
+    vaBits: ias,
+    vaEnd: 2 ** ias,
+    levels,
+    compact: null,
+    rights: lpaeRights,
+  };
 }
 
 function lpaeLevel(level: number, shift: number, entries: number): LevelGeometry {

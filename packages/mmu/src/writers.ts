@@ -59,7 +59,7 @@ export function writeAscending(
   let high = hi | 0;
   for (let left = count; left > 0; high = (high + 1) | 0) {
     const untilCarry = Math.ceil((TWO_32 - (low >>> 0)) / strideBytes);
-    const run = untilCarry < left ? untilCarry : left;
+    const run = Math.min(untilCarry, left);
     for (const end = i + run * 2; i < end; i += 2) {
       words[i] = low;
       words[i + 1] = high;

@@ -1,0 +1,209 @@
+/**
+ * One address space as the GPU sees it: loads and stores of virtual addresses, through the TLB if there is one, by
+ * walking the real tables if not, with the rights checked at the leaf. What is refused is recorded and thrown.
+ */
+
+import { hexAddress } from "./address.ts";
+import type { MmuCounters } from "./counters.ts";
+import type { PageTableFormat } from "./format.ts";
+import { RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
+import type { Access, FaultKind } from "./gpu-fault.ts";
+import { GpuFault } from "./gpu-fault.ts";
+import type { PhysicalMemory } from "./physical-memory.ts";
+import type { Tlb } from "./tlb.ts";
+import { Walk, walkTables } from "./walk.ts";
+
+/** How an address space is used. */
+export interface AddressSpaceOptions {
+  /** Its number in the TLB, 0 or more. Default 0. */
+  asid?: number;
+  /** The TLB that answers before the tables do. Default: none. */
+  tlb?: Tlb;
+  /** Record a fault but go on: loads give 0, stores are dropped (what AGX calls soft faults). Default false. */
+  softFaults?: boolean;
+}
+
+const RIGHT_OF: Readonly<Record<Access, number>> = { read: RIGHT_READ, write: RIGHT_WRITE, exec: RIGHT_EXEC };
+const REFUSAL_OF: Readonly<Record<Access, FaultKind>> = {
+  read: "read-permission",
+  write: "write-permission",
+  exec: "exec-permission",
+};
+
+/** The GPU's view of one page-table tree. Words are little endian. */
+export class AddressSpace {
+  /** The memory that holds tables and data. */
+  readonly memory: PhysicalMemory;
+  /** The format of the tables. */
+  readonly format: PageTableFormat;
+  /** Physical address of the root table. */
+  readonly root: number;
+  /** Number of this address space in the TLB. */
+  readonly asid: number;
+  /** The TLB in use, or null. */
+  readonly tlb: Tlb | null;
+  /** Every access refused so far, oldest first. */
+  readonly faults: GpuFault[] = [];
+  readonly #rootSlot: number;
+  readonly #softFaults: boolean;
+  readonly #translation: Walk = new Walk();
+  readonly #word: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(8));
+
+  /** @throws Error when `root` is not the address of a page-table page, or the format's tables have another size. */
+  constructor(
+    memory: PhysicalMemory,
+    format: PageTableFormat,
+    root: number,
+    options: AddressSpaceOptions = {},
+  ) {
+    this.memory = memory;
+    this.format = format;
+    this.root = root;
+    this.asid = options.asid ?? 0;
+    this.tlb = options.tlb ?? null;
+    this.#softFaults = options.softFaults ?? false;
+    this.#rootSlot = rootSlotOf(memory, format, root);
+  }
+
+  /** The sheet that walks are counted on. */
+  get counters(): MmuCounters {
+    return this.memory.counters;
+  }
+
+  /** Walks the tables to virtual address `va` (bytes), past the TLB; never throws. Allocation-free when `out` is given. */
+  walk(va: number, out: Walk = new Walk()): Walk {
+    return walkTables(this.memory.tables, this.format, this.#rootSlot, va, out);
+  }
+
+  /** Translates as an access would, through the TLB but without checking rights; never throws. */
+  translate(va: number, out: Walk = new Walk()): Walk {
+    const { tlb } = this;
+    if (tlb === null) return this.walk(va, out);
+    if (tlb.lookup(this.asid, va, out)) return out;
+    this.walk(va, out);
+    if (out.kind !== "fault") tlb.insert(this.asid, va, out);
+    return out;
+  }
+
+  /**
+   * Loads `bytes` bytes from `va`, across pages if need be.
+   * @throws GpuFault at the first byte that is refused.
+   */
+  load(va: number, bytes: number): Uint8Array {
+    const into = new Uint8Array(bytes);
+    this.#read(va, into, "read");
+    return into;
+  }
+
+  /**
+   * Fetches `bytes` bytes of instructions from `va`.
+   * @throws GpuFault at the first byte that is refused.
+   */
+  fetch(va: number, bytes: number): Uint8Array {
+    const into = new Uint8Array(bytes);
+    this.#read(va, into, "exec");
+    return into;
+  }
+
+  /**
+   * Stores bytes at `va`, across pages if need be. Pages before the first refused byte have been written.
+   * @throws GpuFault at the first byte that is refused.
+   */
+  store(va: number, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      const at = va + done;
+      const target = this.#access(at, "write");
+      const count = this.#untilPageEnd(at, target, bytes.length - done);
+      if (target.kind === "page") this.memory.write(target.pa, bytes.subarray(done, done + count));
+      done += count;
+    }
+  }
+
+  /** Loads one byte. @throws GpuFault */
+  load8(va: number): number {
+    return this.#loadWord(va, 1).getUint8(0);
+  }
+
+  /** Loads an unsigned 32-bit word. @throws GpuFault */
+  load32(va: number): number {
+    return this.#loadWord(va, 4).getUint32(0, true);
+  }
+
+  /** Loads an unsigned 64-bit word. @throws GpuFault */
+  load64(va: number): bigint {
+    return this.#loadWord(va, 8).getBigUint64(0, true);
+  }
+
+  /** Stores one byte (the low 8 bits of `value`). @throws GpuFault */
+  store8(va: number, value: number): void {
+    this.#word.setUint8(0, value);
+    this.#storeWord(va, 1);
+  }
+
+  /** Stores a 32-bit word (the low 32 bits of `value`). @throws GpuFault */
+  store32(va: number, value: number): void {
+    this.#word.setUint32(0, value, true);
+    this.#storeWord(va, 4);
+  }
+
+  /** Stores a 64-bit word (the low 64 bits of `value`). @throws GpuFault */
+  store64(va: number, value: bigint): void {
+    this.#word.setBigUint64(0, value, true);
+    this.#storeWord(va, 8);
+  }
+
+  #loadWord(va: number, bytes: number): DataView<ArrayBuffer> {
+    this.#read(va, new Uint8Array(this.#word.buffer, 0, bytes), "read");
+    return this.#word;
+  }
+
+  #storeWord(va: number, bytes: number): void {
+    this.store(va, new Uint8Array(this.#word.buffer, 0, bytes));
+  }
+
+  #read(va: number, into: Uint8Array, access: "read" | "exec"): void {
+    for (let done = 0; done < into.length; ) {
+      const at = va + done;
+      const source = this.#access(at, access);
+      const count = this.#untilPageEnd(at, source, into.length - done);
+      const part = into.subarray(done, done + count);
+      if (source.kind === "page") this.memory.read(source.pa, part);
+      else part.fill(0);
+      done += count;
+    }
+  }
+
+  /** The translation of one byte if the access is allowed; with soft faults, a fault in place of a throw. */
+  #access(va: number, access: Access): Walk {
+    const found = this.translate(va, this.#translation);
+    // A null page has no memory to protect: hardware drops the store or gives zeros, and reports nothing.
+    if (found.kind === "null") return found;
+    if (found.kind === "page" && (found.rights & RIGHT_OF[access]) !== 0) return found;
+    const kind = found.kind === "fault" ? "not-present" : REFUSAL_OF[access];
+    const fault = new GpuFault(va, found.level, kind, access, this.asid);
+    this.faults.push(fault);
+    if (!this.#softFaults) throw fault;
+    found.kind = "fault";
+    found.sizeBytes = 0;
+    return found;
+  }
+
+  /** How many of `most` bytes from `va` lie in the page that `found` describes; after a fault, in the smallest page. */
+  #untilPageEnd(va: number, found: Walk, most: number): number {
+    const last = this.format.levels[this.format.levels.length - 1];
+    const size = found.sizeBytes || (last as { entryBytes: number }).entryBytes;
+    return Math.min(most, size - (va % size));
+  }
+}
+
+/** The slot of a root table, checked. */
+export function rootSlotOf(memory: PhysicalMemory, format: PageTableFormat, root: number): number {
+  const slot = memory.tables.slotAt(root);
+  if (slot < 0) throw new Error(`${format.name}: no page-table page at root ${hexAddress(root)}`);
+  if (memory.tables.pageBytes !== format.tableBytes) {
+    throw new Error(
+      `${format.name}: expected tables of ${format.tableBytes} bytes, memory has ${memory.tables.pageBytes}`,
+    );
+  }
+  return slot;
+}

@@ -1,0 +1,149 @@
+/**
+ * A translation look-aside buffer: it remembers leaves and answers without looking at the tables again. So when a
+ * driver changes a table and forgets to invalidate, the GPU goes on using the old page. This TLB does just that, on
+ * purpose: tests can catch the driver.
+ *
+ * Set associative, least recently used out first. An entry covers its whole leaf, whatever size that has; entries of
+ * different sizes share the sets, each indexed by its page number in its own size. Only translations are kept, never
+ * faults and never directory entries (walk caches are not modelled).
+ */
+
+import type { MmuCounters } from "./counters.ts";
+import { mmuCounters } from "./counters.ts";
+import { Walk } from "./walk.ts";
+
+/** The shape of a TLB. */
+export interface TlbOptions {
+  /** Entries in all. Default 64. */
+  entries?: number;
+  /** Entries of one set; `entries` of them make it fully associative. `entries / ways` is a power of two. Default 4. */
+  ways?: number;
+  /** Where hits, misses and invalidations are counted. Default: a sheet of its own. */
+  counters?: MmuCounters;
+}
+
+const EMPTY = -1;
+
+/** The translations that a GPU remembers, of any number of address spaces. */
+export class Tlb {
+  /** The sheet that hits, misses and invalidations are counted on. */
+  readonly counters: MmuCounters;
+  readonly #ways: number;
+  readonly #sets: number;
+  /** Address space of each entry, or EMPTY. */
+  readonly #asid: Int32Array;
+  /** Virtual address of each entry's first byte. */
+  readonly #start: Float64Array;
+  /** The walk to that byte. */
+  readonly #leaf: readonly Walk[];
+  readonly #usedAt: Float64Array;
+  /** Every leaf size met so far, ascending: a format has at most four. */
+  #sizes: number[] = [];
+  #clock = 0;
+  #live = 0;
+
+  /** @throws Error when `entries / ways` is not a power of two. */
+  constructor(options: TlbOptions = {}) {
+    const { entries = 64, ways = 4 } = options;
+    const sets = entries / ways;
+    if (!(ways >= 1 && sets >= 1) || !Number.isInteger(ways) || !Number.isInteger(Math.log2(sets))) {
+      throw new Error(`Tlb: expected entries / ways to be a power of two, got ${entries} / ${ways}`);
+    }
+    this.counters = options.counters ?? mmuCounters();
+    this.#ways = ways;
+    this.#sets = sets;
+    this.#asid = new Int32Array(entries).fill(EMPTY);
+    this.#start = new Float64Array(entries);
+    this.#usedAt = new Float64Array(entries);
+    this.#leaf = Array.from({ length: entries }, () => new Walk());
+  }
+
+  /** Entries in use. */
+  get live(): number {
+    return this.#live;
+  }
+
+  /** Answers for virtual address `va` of address space `asid` (0 or more) into `out`, or returns false. Smaller leaves come first. */
+  lookup(asid: number, va: number, out: Walk): boolean {
+    for (const bytes of this.#sizes) {
+      const page = Math.floor(va / bytes);
+      const start = page * bytes;
+      const first = this.#firstWay(page);
+      for (let i = first; i < first + this.#ways; i++) {
+        if (this.#start[i] !== start || this.#asid[i] !== asid) continue;
+        const leaf = this.#leaf[i] as Walk;
+        if (leaf.sizeBytes !== bytes) continue;
+        this.#usedAt[i] = ++this.#clock;
+        this.counters.tlbHits++;
+        copyLeaf(leaf, va - start, out);
+        return true;
+      }
+    }
+    this.counters.tlbMisses++;
+    return false;
+  }
+
+  /** Remembers the leaf that `walk` found for virtual address `va`, in place of the least recently used of its set. */
+  insert(asid: number, va: number, walk: Walk): void {
+    const bytes = walk.sizeBytes;
+    if (!this.#sizes.includes(bytes)) this.#sizes = [...this.#sizes, bytes].sort((a, b) => a - b);
+    const page = Math.floor(va / bytes);
+    const first = this.#firstWay(page);
+    let victim = first;
+    for (let i = first; i < first + this.#ways; i++) {
+      if (this.#asid[i] === EMPTY) {
+        victim = i;
+        break;
+      }
+      if ((this.#usedAt[i] as number) < (this.#usedAt[victim] as number)) victim = i;
+    }
+    if (this.#asid[victim] === EMPTY) this.#live++;
+    this.#asid[victim] = asid;
+    this.#start[victim] = page * bytes;
+    this.#usedAt[victim] = ++this.#clock;
+    copyLeaf(walk, page * bytes - va, this.#leaf[victim] as Walk);
+  }
+
+  /** Forgets everything, or everything of one address space. */
+  invalidateAll(asid?: number): void {
+    this.counters.tlbInvalidations++;
+    if (this.#live === 0) return;
+    for (let i = 0; i < this.#asid.length; i++) {
+      if (asid === undefined || this.#asid[i] === asid) this.#drop(i);
+    }
+  }
+
+  /** Forgets every leaf of an address space of which any byte lies in `bytes` bytes from `va`, whatever the leaf's size. */
+  invalidateRange(asid: number, va: number, bytes: number): void {
+    this.counters.tlbInvalidations++;
+    this.counters.tlbInvalidatedBytes += bytes;
+    if (this.#live === 0) return;
+    const end = va + bytes;
+    for (let i = 0; i < this.#asid.length; i++) {
+      if (this.#asid[i] !== asid) continue;
+      const start = this.#start[i] as number;
+      if (start < end && va < start + (this.#leaf[i] as Walk).sizeBytes) this.#drop(i);
+    }
+  }
+
+  #firstWay(page: number): number {
+    return ((page >>> 0) & (this.#sets - 1)) * this.#ways;
+  }
+
+  #drop(i: number): void {
+    if (this.#asid[i] !== EMPTY) this.#live--;
+    this.#asid[i] = EMPTY;
+  }
+}
+
+/** Copies a leaf, seen from a byte `delta` bytes further. */
+function copyLeaf(from: Walk, delta: number, to: Walk): void {
+  to.kind = from.kind;
+  to.pa = from.kind === "page" ? from.pa + delta : 0;
+  to.level = from.level;
+  to.sizeBytes = from.sizeBytes;
+  to.rights = from.rights;
+  to.faultLevel = -1;
+  to.lo = from.lo;
+  to.hi = from.hi;
+}
