@@ -35,12 +35,43 @@ export {
 } from "./lpae.ts";
 export type { PhysicalMemoryOptions } from "./physical-memory.ts";
 export { PhysicalMemory } from "./physical-memory.ts";
+export {
+  PPGTT_ATOMIC,
+  PPGTT_DEVICE_MEMORY,
+  PPGTT_NULL,
+  PPGTT_PRESENT,
+  PPGTT_PS64,
+  PPGTT_WRITE,
+  ppgtt,
+  ppgttFlags,
+  ppgttLeafHi,
+  ppgttLeafLo,
+  ppgttPat,
+  ppgttTableHi,
+  ppgttTableLo,
+} from "./ppgtt.ts";
 export type { Segment } from "./scatter-list.ts";
 export { ScatterList } from "./scatter-list.ts";
 export type { TableOptions } from "./table-memory.ts";
 export { TableMemory } from "./table-memory.ts";
 export type { TlbOptions } from "./tlb.ts";
 export { Tlb } from "./tlb.ts";
+export type { UatProt } from "./uat.ts";
+export {
+  UAT_CACHED,
+  UAT_DEVICE,
+  UAT_PROT,
+  UAT_UNCACHED,
+  uat,
+  uatFirmwareRights,
+  uatGpuRights,
+  uatLeafHi,
+  uatLeafLo,
+  uatProt,
+  uatTableHi,
+  uatTableLo,
+  uatTtb,
+} from "./uat.ts";
 export type { WalkKind } from "./walk.ts";
 export { Walk } from "./walk.ts";
 export { clearEntries, writeAscending, writeDirectory, writeRepeated } from "./writers.ts";
