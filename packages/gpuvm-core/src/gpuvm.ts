@@ -362,17 +362,39 @@ export class Gpuvm {
     return va;
   }
 
-  /** Seek the place of a new mapping. False when it would meet another one. */
-  #seekFree(addr: number, end: number): boolean {
-    const { tree, pool } = this;
+  /** Put a mapping into the tree. False when it would meet another one: nothing has changed then. */
+  #plant(va: number, addr: number, end: number): boolean {
+    const { tree } = this;
+    const simple = end > addr && this.#wrapped === 0;
+    // A walk that removed what was here left the place open.
+    if (simple && tree.seekGap() && this.#endsBefore(addr) && tree.keyBehindGap() >= end) {
+      tree.insertInGap(addr, va);
+      return true;
+    }
     tree.seek(addr);
-    const va = tree.before();
-    const before = va === 0 ? addr : (pool.f64[va * F64 + END] as number);
-    const plain = va === 0 || (pool.f64[va * F64 + ADDR] as number) !== before;
-    if (plain && end > addr && this.#wrapped === 0) return before <= addr && tree.keyAt() >= end;
-    if (this.seekFirst(addr, end - addr)) return false;
-    tree.seek(addr);
+    if (!(simple && this.#endsBefore(addr) && tree.keyAt() >= end)) {
+      if (this.seekFirst(addr, end - addr)) return false;
+      tree.seek(addr);
+    }
+    tree.insertAtPlace(addr, va);
     return true;
+  }
+
+  /** The mapping before the sought place ends at or below an address, and is not a zero-length one that hides another. */
+  #endsBefore(addr: number): boolean {
+    const va = this.tree.before();
+    if (va === 0) return true;
+    const end = this.pool.f64[va * F64 + END] as number;
+    return end <= addr && end !== (this.pool.f64[va * F64 + ADDR] as number);
+  }
+
+  #insertNew(va: number, addr: number, end: number): number {
+    if (!this.#plant(va, addr, end)) {
+      this.pool.free(va);
+      return -EEXIST;
+    }
+    this.#inserted(va);
+    return va;
   }
 
   #inserted(va: number): void {
@@ -397,11 +419,7 @@ export class Gpuvm {
     const end = addr + range;
     if (!this.rangeValid(addr, range)) return -EINVAL;
     if (end - addr !== range) throw new RangeError(`insert: ${addr} + ${range} is not exactly representable`);
-    if (!this.#seekFree(addr, end)) return -EEXIST;
-    const va = this.#fill(addr, end, gem, offset, flags, 0, 0);
-    this.tree.insertAtPlace(addr, va);
-    this.#inserted(va);
-    return va;
+    return this.#insertNew(this.#fill(addr, end, gem, offset, flags, 0, 0), addr, end);
   }
 
   /**
@@ -493,11 +511,8 @@ export class Gpuvm {
   map(op: MapStep): number {
     const end = op.addr + op.range;
     if (!this.rangeValid(op.addr, op.range)) return -EINVAL;
-    if (!this.#seekFree(op.addr, end)) return -EEXIST;
     const va = this.#fill(op.addr, end, op.gem, op.offset, op.flags, op.gemRange, op.phase);
-    this.tree.insertAtPlace(op.addr, va);
-    this.#inserted(va);
-    return va;
+    return this.#insertNew(va, op.addr, end);
   }
 
   /** Apply a remap step: the old mapping goes, its pieces come; sets `op.prevVa` and `op.nextVa`. */

@@ -11,7 +11,9 @@
  * 3. leaves are chained in order, no leaf is empty except a root leaf, all leaves have one depth.
  *
  * One cursor is kept valid across inserts and removals, so that a walk may change the tree under its own feet, as the
- * step callbacks of split and merge do.
+ * step callbacks of split and merge do. What a walk removes one by one leaves a gap in its leaf, as in a text editor's
+ * buffer: a request that removes k neighbours and inserts one mapping shifts the row once, not k + 1 times. Every search
+ * closes the gap first, so only the three methods that know of it ever see one.
  *
  * @module
  */
@@ -43,6 +45,10 @@ export class VaTree {
   #hint: number;
   #cursorLeaf = 0;
   #cursorPos = 0;
+  /** Leaf with removed entries `[#gapStart, #gapEnd)` still in its row, 0 = none. Its count includes them. */
+  #gapLeaf = 0;
+  #gapStart = 0;
+  #gapEnd = 0;
 
   /** Leaf that {@link VaTree.seek} found. */
   leaf = 0;
@@ -83,6 +89,7 @@ export class VaTree {
    * @param key - start address in bytes
    */
   seek(key: number): void {
+    if (this.#gapLeaf !== 0) this.#closeGap();
     const lg2 = this.#lg2;
     const keys = this.#keys;
     const counts = this.#counts;
@@ -159,6 +166,64 @@ export class VaTree {
     return next === 0 ? Number.POSITIVE_INFINITY : (this.#keys[next << this.#lg2] as number);
   }
 
+  /**
+   * Set the sought place on the gap that a walk left, without a search.
+   *
+   * @returns false when there is no gap
+   */
+  seekGap(): boolean {
+    if (this.#gapLeaf === 0) return false;
+    this.leaf = this.#gapLeaf;
+    this.pos = this.#gapStart;
+    return true;
+  }
+
+  /** Start address of the entry behind the gap, Infinity when there is none. */
+  keyBehindGap(): number {
+    if (this.#gapEnd < (this.#counts[this.#gapLeaf] as number)) {
+      return this.#keys[(this.#gapLeaf << this.#lg2) + this.#gapEnd] as number;
+    }
+    const next = this.#nexts[this.#gapLeaf] as number;
+    return next === 0 ? Number.POSITIVE_INFINITY : (this.#keys[next << this.#lg2] as number);
+  }
+
+  /** Insert at the front of the gap: the key lies between those of the gap's neighbours. */
+  insertInGap(key: number, handle: number): void {
+    const leaf = this.#gapLeaf;
+    const pos = this.#gapStart++;
+    const at = (leaf << this.#lg2) + pos;
+    this.#keys[at] = key;
+    this.#values[at] = handle;
+    this.#size++;
+    if (pos === 0) this.#firstKeyChanged(leaf, key);
+    this.#closeGap();
+  }
+
+  #closeGap(): void {
+    const leaf = this.#gapLeaf;
+    const start = this.#gapStart;
+    const n = this.#gapEnd - start;
+    this.#gapLeaf = 0;
+    if (n === 0) return;
+    const base = leaf << this.#lg2;
+    const count = (this.#counts[leaf] as number) - n;
+    const keys = this.#keys;
+    const values = this.#values;
+    for (let i = base + start; i < base + count; i++) {
+      keys[i] = keys[i + n] as number;
+      values[i] = values[i + n] as number;
+    }
+    this.#counts[leaf] = count;
+    if (leaf === this.#cursorLeaf && start < this.#cursorPos) {
+      this.#cursorPos = Math.max(start, this.#cursorPos - n);
+    }
+    if (count === 0) this.#dropLeaf(leaf);
+    else {
+      if (start === 0) this.#firstKeyChanged(leaf, keys[base] as number);
+      if (count < this.#capacity >>> 2) this.#mergeLeaf(leaf);
+    }
+  }
+
   /** Move the sought place one entry back. Only when {@link VaTree.before} is not 0. */
   stepBack(): void {
     if (this.pos === 0) {
@@ -176,6 +241,7 @@ export class VaTree {
 
   /** Put the cursor on the first entry. */
   startWalkAtFirst(): void {
+    if (this.#gapLeaf !== 0) this.#closeGap();
     let node = this.#root;
     for (let h = this.#height; h > 0; h--) node = this.#values[node << this.#lg2] as number;
     this.#cursorLeaf = node;
@@ -212,6 +278,7 @@ export class VaTree {
    * @param handle - positive
    */
   insertAtPlace(key: number, handle: number): void {
+    if (this.#gapLeaf !== 0) this.seek(key);
     let leaf = this.leaf;
     let pos = this.pos;
     let count = this.#counts[leaf] as number;
@@ -252,8 +319,27 @@ export class VaTree {
    * @throws Error when it is not in the tree
    */
   remove(key: number, handle: number): void {
-    this.#locate(key, handle);
-    this.#removeAtPlace();
+    if (this.#walkedLast(handle)) {
+      if (this.#gapLeaf === this.#cursorLeaf && this.#gapEnd === this.pos) this.#gapEnd++;
+      else if (this.#gapLeaf !== 0) {
+        // The gap is in the leaf before, or the driver left an entry of the walk where it was.
+        this.#closeGap();
+        this.remove(key, handle);
+        return;
+      } else {
+        this.#gapLeaf = this.leaf;
+        this.#gapStart = this.pos;
+        this.#gapEnd = this.pos + 1;
+      }
+      this.#size--;
+      return;
+    }
+    this.#search(key, handle);
+    this.#gapLeaf = this.leaf;
+    this.#gapStart = this.pos;
+    this.#gapEnd = this.pos + 1;
+    this.#size--;
+    this.#closeGap();
   }
 
   /**
@@ -266,7 +352,7 @@ export class VaTree {
    * @throws Error when the old entry is not in the tree
    */
   replace(key: number, handle: number, newKey: number, newHandle: number): void {
-    this.#locate(key, handle);
+    if (!this.#walkedLast(handle)) this.#search(key, handle);
     const at = (this.leaf << this.#lg2) + this.pos;
     this.#keys[at] = newKey;
     this.#values[at] = newHandle;
@@ -278,44 +364,26 @@ export class VaTree {
     this.pos++;
   }
 
-  /** Set the sought place on an entry. The one that the walk returned last is found without a search. */
-  #locate(key: number, handle: number): void {
-    const walked = this.#cursorPos - 1;
-    if (
-      walked >= 0 &&
-      walked < (this.#counts[this.#cursorLeaf] as number) &&
-      this.#values[(this.#cursorLeaf << this.#lg2) + walked] === handle
-    ) {
-      this.leaf = this.#cursorLeaf;
-      this.pos = walked;
-      return;
-    }
+  /** Set the sought place on the entry that the walk returned last. False when that is another one. */
+  #walkedLast(handle: number): boolean {
+    const pos = this.#cursorPos - 1;
+    const leaf = this.#cursorLeaf;
+    if (pos < 0 || pos >= (this.#counts[leaf] as number)) return false;
+    if (this.#values[(leaf << this.#lg2) + pos] !== handle) return false;
+    if (leaf === this.#gapLeaf && pos >= this.#gapStart && pos < this.#gapEnd) return false;
+    this.leaf = leaf;
+    this.pos = pos;
+    return true;
+  }
+
+  /** Set the sought place on an entry. */
+  #search(key: number, handle: number): void {
     this.seek(key);
     for (;;) {
       const found = this.before();
       if (found === 0) throw new Error(`VaTree: no entry ${handle} at 0x${key.toString(16)}`);
       this.stepBack();
       if (found === handle) return;
-    }
-  }
-
-  #removeAtPlace(): void {
-    const { leaf, pos } = this;
-    const base = leaf << this.#lg2;
-    const count = (this.#counts[leaf] as number) - 1;
-    const keys = this.#keys;
-    const values = this.#values;
-    for (let i = base + pos; i < base + count; i++) {
-      keys[i] = keys[i + 1] as number;
-      values[i] = values[i + 1] as number;
-    }
-    this.#counts[leaf] = count;
-    this.#size--;
-    if (leaf === this.#cursorLeaf && pos < this.#cursorPos) this.#cursorPos--;
-    if (count === 0) this.#dropLeaf(leaf);
-    else {
-      if (pos === 0) this.#firstKeyChanged(leaf, keys[base] as number);
-      if (count < this.#capacity >>> 2) this.#mergeLeaf(leaf);
     }
   }
 
@@ -524,6 +592,7 @@ export class VaTree {
    * @throws Error that names the first law that does not hold
    */
   validate(): void {
+    if (this.#gapLeaf !== 0) this.#closeGap();
     let seen = 0;
     let chain = 0;
     let last = Number.NEGATIVE_INFINITY;
