@@ -1,0 +1,138 @@
+/**
+ * Buffer objects: shmem memory that appears when it is first needed and stays until the object goes.
+ *
+ * @module
+ */
+
+import { type AllocFault, ENOMEM, fail, GemObject, type GemObjects, type Resv } from "@vmbind/gpuvm-core";
+import { type Fragmentation, OutOfFrames, type PhysicalMemory, ScatterList } from "@vmbind/mmu";
+import { PAGE_BYTES } from "./uapi.ts";
+import type { AsahiVm } from "./vm.ts";
+
+/** What an object is made with. */
+export interface AsahiBoOptions {
+  /** The device's objects. */
+  gems: GemObjects;
+  /** Where pages come from. */
+  memory: PhysicalMemory;
+  /** Bytes, rounded up to 16 KiB. */
+  size: number;
+  /** Flags of `drm_asahi_gem_create`. */
+  flags?: number;
+  /** The VM of a private object. */
+  vm?: AsahiVm | null;
+  /** Reservation to share; that of `vm` for a private object. */
+  resv?: Resv;
+  /** Kind of memory; the allocator's own unless given. */
+  fragmentation?: Fragmentation | undefined;
+  /** Physical pages to use instead of allocated ones; their sum is the size. */
+  pages?: ScatterList;
+  /** Asked before pages are taken. */
+  allocFault?: AllocFault | undefined;
+}
+
+const NO_PAGES: ScatterList = ScatterList.of([]);
+
+/** A GEM object of the asahi driver. */
+export class AsahiBo extends GemObject {
+  /** Flags of `drm_asahi_gem_create`. */
+  readonly flags: number;
+  /** The VM that a VM_PRIVATE object belongs to, else null. */
+  readonly vm: AsahiVm | null;
+  /** Handle in the open file, 0 once it is closed. */
+  handle = 0;
+  /** Offset for mmap, 0 before GEM_MMAP_OFFSET asked for one. */
+  mmapOffset = 0;
+  readonly #memory: PhysicalMemory;
+  readonly #fragmentation: Fragmentation | undefined;
+  readonly #allocFault: AllocFault | undefined;
+  #pages: ScatterList | null;
+  readonly #ownsPages: boolean;
+
+  /** @param options - see {@link AsahiBoOptions} */
+  constructor(options: AsahiBoOptions) {
+    super(
+      options.gems,
+      Math.ceil(options.size / PAGE_BYTES) * PAGE_BYTES,
+      options.resv ?? options.vm?.gpuvm.resv,
+    );
+    this.flags = options.flags ?? 0;
+    this.vm = options.vm ?? null;
+    this.#memory = options.memory;
+    this.#fragmentation = options.fragmentation;
+    this.#allocFault = options.allocFault;
+    this.#pages = options.pages ?? null;
+    this.#ownsPages = options.pages === undefined;
+  }
+
+  /** True once the object has physical pages. */
+  get resident(): boolean {
+    return this.#pages !== null;
+  }
+
+  /**
+   * The physical pages, taken now if the object has none yet.
+   *
+   * @throws DrmError ENOMEM when there are none left
+   */
+  pages(): ScatterList {
+    if (this.#pages === null) this.#pages = this.#takePages();
+    return this.#pages;
+  }
+
+  /**
+   * What a CPU mapping of the object shows.
+   *
+   * @param offset - first byte
+   * @param length - bytes
+   * @returns a copy
+   * @throws RangeError outside the object
+   */
+  read(offset: number, length: number): Uint8Array {
+    const out = new Uint8Array(length);
+    this.#eachPiece(offset, length, (pa, from, to) => this.#memory.read(pa, out.subarray(from, to)));
+    return out;
+  }
+
+  /**
+   * Store through a CPU mapping of the object.
+   *
+   * @param offset - first byte
+   * @param bytes - what to store
+   * @throws RangeError outside the object
+   */
+  write(offset: number, bytes: Uint8Array): void {
+    this.#eachPiece(offset, bytes.length, (pa, from, to) => this.#memory.write(pa, bytes.subarray(from, to)));
+  }
+
+  protected override release(): void {
+    if (this.#ownsPages && this.#pages !== null && this.#pages !== NO_PAGES) {
+      this.#memory.frames.free(this.#pages);
+    }
+    this.#pages = null;
+  }
+
+  #takePages(): ScatterList {
+    if (this.size === 0) return NO_PAGES;
+    if (this.#allocFault?.("bo-pages")) fail(ENOMEM, `gem ${this.handle}: no pages`);
+    try {
+      return this.#memory.frames.alloc(this.size, this.#fragmentation);
+    } catch (error) {
+      if (error instanceof OutOfFrames) return fail(ENOMEM, `gem ${this.handle}: ${error.message}`);
+      throw error;
+    }
+  }
+
+  #eachPiece(offset: number, length: number, visit: (pa: number, from: number, to: number) => void): void {
+    if (!(offset >= 0 && length >= 0 && offset + length <= this.size)) {
+      throw new RangeError(`AsahiBo: ${length} bytes at ${offset} leave an object of ${this.size}`);
+    }
+    const pages = this.pages();
+    for (let done = 0, i = pages.segmentAt(offset); done < length; i++) {
+      const skip = offset + done - (pages.offset[i] as number);
+      const count = Math.min(length - done, (pages.bytes[i] as number) - skip);
+      visit((pages.pa[i] as number) + skip, done, done + count);
+      done += count;
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Context slots: the GPU knows 64 address spaces at a time, and the number of a slot is the ASID in its TLB.
+ *
+ * Slot 0 is the kernel's. A VM gets one of the others when it first runs, and loses it when 63 others have run since
+ * then. A VM without a slot has nothing in the TLB, so its invalidations cost nothing.
+ *
+ * @module
+ */
+
+import type { Tlb } from "@vmbind/mmu";
+import type { AsahiCounters } from "./cost-sheet.ts";
+import type { AsahiVm } from "./vm.ts";
+
+const SLOTS = 64;
+
+/** The slots of a device. */
+export class ContextSlots {
+  readonly #counters: AsahiCounters;
+  readonly #tlb: Tlb | null;
+  readonly #owners: (AsahiVm | null)[] = new Array(SLOTS).fill(null);
+  /** VMs with a slot, the one that ran longest ago first. */
+  readonly #order: Set<AsahiVm> = new Set();
+
+  /**
+   * @param counters - where steals are counted
+   * @param tlb - forgets a slot that changes hands
+   */
+  constructor(counters: AsahiCounters, tlb: Tlb | null) {
+    this.#counters = counters;
+    this.#tlb = tlb;
+  }
+
+  /**
+   * Give a VM a slot, or keep the one that it has.
+   *
+   * @param vm - the VM that is about to run
+   * @returns 1..63
+   */
+  take(vm: AsahiVm): number {
+    let slot = this.slotOf(vm);
+    if (slot === 0) {
+      slot = this.#owners.indexOf(null, 1);
+      if (slot < 0) {
+        const oldest = this.#order.values().next().value as AsahiVm;
+        slot = this.slotOf(oldest);
+        this.release(oldest);
+        this.#counters.contextSteals++;
+      }
+      this.#owners[slot] = vm;
+    }
+    this.#order.delete(vm);
+    this.#order.add(vm);
+    return slot;
+  }
+
+  /**
+   * @param vm - any VM
+   * @returns its slot, 0 = none
+   */
+  slotOf(vm: AsahiVm): number {
+    return this.#order.has(vm) ? this.#owners.indexOf(vm, 1) : 0;
+  }
+
+  /**
+   * Take a VM's slot away and forget its translations.
+   *
+   * @param vm - any VM
+   */
+  release(vm: AsahiVm): void {
+    const slot = this.slotOf(vm);
+    if (slot === 0) return;
+    this.#owners[slot] = null;
+    this.#order.delete(vm);
+    this.#tlb?.invalidateAll(slot);
+    vm.slotLost();
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * The cost sheet of an asahi device: the counters that all drivers share, and the few that only this one has.
+ *
+ * @module
+ */
+
+import { type GpuvmCounters, gpuvmCounters, type UapiCounters, uapiCounters } from "@vmbind/gpuvm-core";
+import { type MmuCounters, mmuCounters } from "@vmbind/mmu";
+
+/** All counters of an asahi device, one plain object. */
+export interface AsahiCounters extends UapiCounters, GpuvmCounters, MmuCounters {
+  /**
+   * Invalidations that steps asked for while their VM had a context slot, each with two barriers. `tlbInvalidations` counts
+   * the instructions: several for a range above 32 GiB.
+   */
+  tlbRequests: number;
+  /** Bytes asked for; `tlbInvalidatedBytes` is what the rounded-up operands cover. */
+  tlbRequestedBytes: number;
+  /** Context slots taken from one VM to run another. */
+  contextSteals: number;
+}
+
+/** @returns all zero */
+export function asahiCounters(): AsahiCounters {
+  return {
+    ...uapiCounters(),
+    ...gpuvmCounters(),
+    ...mmuCounters(),
+    tlbRequests: 0,
+    tlbRequestedBytes: 0,
+    contextSteals: 0,
+  };
+}

@@ -1,0 +1,155 @@
+/**
+ * The device: memory, TLB, context slots, firmware address space, and the knobs that make one device differ from another.
+ *
+ * It pretends to be an Apple M1 (G13G B1, chip 0x8103): 8 cores, 40-bit physical addresses.
+ *
+ * @module
+ */
+
+import { type AllocFault, GemObjects } from "@vmbind/gpuvm-core";
+import {
+  type Fragmentation,
+  type FrameOptions,
+  type PageTableFormat,
+  PhysicalMemory,
+  Tlb,
+  type TlbOptions,
+  uat,
+} from "@vmbind/mmu";
+import { ContextSlots } from "./context-slots.ts";
+import { type AsahiCounters, asahiCounters } from "./cost-sheet.ts";
+import { AsahiFile } from "./file.ts";
+import { FirmwareSpace } from "./firmware.ts";
+import { type AsahiQuirks, NO_QUIRKS } from "./quirks.ts";
+import {
+  FEATURE_SOFT_FAULTS,
+  PAGE_BYTES,
+  type ParamsGlobal,
+  VM_END,
+  VM_KERNEL_MIN_SIZE,
+  VM_START,
+} from "./uapi.ts";
+
+/** What a device is made with. */
+export interface AsahiDeviceOptions {
+  /** Shader loads from unmapped VAs read 0 and stores are dropped, and GET_PARAMS says so. False unless given. */
+  softFaults?: boolean;
+  /** Width of physical addresses in bits; 40 (M1) unless given. */
+  oas?: number;
+  /** Defects to have; none unless given. */
+  quirks?: Partial<AsahiQuirks>;
+  /** Map the driver's dummy page into every VM. True unless given. */
+  dummyPage?: boolean;
+  /** Fields of GET_PARAMS that differ from those of an M1. */
+  params?: Partial<ParamsGlobal>;
+  /** Physical address of the first page-table page. */
+  tableBase?: number;
+  /** Bytes from one page-table page to the next. */
+  tableStride?: number;
+  /** Where buffer objects may be placed; base pages are 16 KiB. */
+  frames?: FrameOptions;
+  /** Kind of memory that buffer objects get. */
+  fragmentation?: Fragmentation;
+  /** Shape of the GPU's TLB. */
+  tlb?: Omit<TlbOptions, "counters">;
+  /** Asked at each allocation; true makes it fail. */
+  allocFault?: AllocFault;
+}
+
+/** An asahi device. */
+export class AsahiDevice {
+  /** The cost sheet of all layers. */
+  readonly counters: AsahiCounters = asahiCounters();
+  /** Physical memory. */
+  readonly memory: PhysicalMemory;
+  /** The GPU's TLB. */
+  readonly tlb: Tlb;
+  /** Who runs in which context slot. */
+  readonly contexts: ContextSlots;
+  /** All objects. */
+  readonly gems: GemObjects = new GemObjects();
+  /** Where GEM_BIND_OBJECT maps. */
+  readonly firmware: FirmwareSpace;
+  /** Defects in force. */
+  readonly quirks: Readonly<AsahiQuirks>;
+  /** See {@link AsahiDeviceOptions.softFaults}. */
+  readonly softFaults: boolean;
+  /** See {@link AsahiDeviceOptions.oas}. */
+  readonly oas: number;
+  /** The format of its page tables. */
+  readonly format: PageTableFormat;
+  /** See {@link AsahiDeviceOptions.dummyPage}. */
+  readonly dummyPage: boolean;
+  /** See {@link AsahiDeviceOptions.fragmentation}. */
+  readonly fragmentation: Fragmentation | undefined;
+  /** Asked at each allocation; may be set later. */
+  allocFault: AllocFault | undefined;
+  /** The GPU has crashed: GET_PARAMS fails with ENODEV. */
+  crashed = false;
+  /** What GET_PARAMS returns. */
+  readonly params: Readonly<ParamsGlobal>;
+  /** Next free mmap offset; DRM gives out those from 4 GiB up. */
+  #mmapOffset = 2 ** 32;
+
+  /** @param options - see {@link AsahiDeviceOptions} */
+  constructor(options: AsahiDeviceOptions = {}) {
+    const { tableBase, tableStride } = options;
+    this.memory = new PhysicalMemory({
+      tableBytes: PAGE_BYTES,
+      ...(tableBase === undefined ? {} : { tableBase }),
+      ...(tableStride === undefined ? {} : { tableStride }),
+      frames: { pageBytes: PAGE_BYTES, ...options.frames },
+      counters: this.counters,
+    });
+    this.tlb = new Tlb({ ...options.tlb, counters: this.counters });
+    this.contexts = new ContextSlots(this.counters, this.tlb);
+    this.quirks = { ...NO_QUIRKS, ...options.quirks };
+    this.softFaults = options.softFaults ?? false;
+    this.oas = options.oas ?? 40;
+    this.format = uat(this.oas);
+    this.dummyPage = options.dummyPage ?? true;
+    this.fragmentation = options.fragmentation;
+    this.allocFault = options.allocFault;
+    this.params = m1Params(this.softFaults, options.params);
+    this.firmware = new FirmwareSpace(this);
+  }
+
+  /** Open the device node. */
+  open(): AsahiFile {
+    return new AsahiFile(this);
+  }
+
+  /**
+   * Reserve a range of mmap offsets.
+   *
+   * @param bytes - length
+   * @returns the first offset
+   */
+  takeMmapOffset(bytes: number): number {
+    const offset = this.#mmapOffset;
+    this.#mmapOffset += bytes;
+    return offset;
+  }
+}
+
+function m1Params(softFaults: boolean, changes: Partial<ParamsGlobal> = {}): ParamsGlobal {
+  return {
+    features: softFaults ? FEATURE_SOFT_FAULTS : 0,
+    gpu_generation: 13,
+    gpu_variant: 0x47,
+    gpu_revision: 0x11,
+    chip_id: 0x8103,
+    num_dies: 1,
+    num_clusters_total: 1,
+    num_cores_per_cluster: 8,
+    max_frequency_khz: 1278000,
+    core_masks: [0xff, ...new Array<number>(63).fill(0)],
+    vm_start: VM_START,
+    vm_end: VM_END,
+    vm_kernel_min_size: VM_KERNEL_MIN_SIZE,
+    max_commands_per_submission: 64,
+    max_attachments: 16,
+    command_timestamp_frequency_hz: 1e9,
+    ...changes,
+  };
+}

@@ -1,0 +1,403 @@
+/**
+ * An open file: its VMs, handles and firmware objects, and the ioctls.
+ *
+ * The typed methods check and act, and throw `DrmError`. `ioctl()` is the same over bytes: it finds the method by the
+ * request's number, as DRM does, and turns an error into a negative errno and a reason that stays readable.
+ *
+ * @module
+ */
+
+import {
+  DRM_IOCTL_GEM_CLOSE,
+  DrmError,
+  type DrmFile,
+  decodeIoctl,
+  EFAULT,
+  EINVAL,
+  ENODEV,
+  ENOENT,
+  ENOMEM,
+  ENOTTY,
+  EOPNOTSUPP,
+  fail,
+  HandleTable,
+  UserMemory,
+} from "@vmbind/gpuvm-core";
+import { AsahiBo } from "./bo.ts";
+import type { AsahiDevice } from "./device.ts";
+import type { FirmwareObject } from "./firmware.ts";
+import {
+  BIND_OBJECT_OP_BIND,
+  BIND_OBJECT_OP_UNBIND,
+  BIND_OBJECT_USAGE_TIMESTAMPS,
+  GEM_BIND_OBJECT,
+  GEM_CREATE,
+  GEM_MMAP_OFFSET,
+  GEM_VM_PRIVATE,
+  GEM_WRITEBACK,
+  GET_PARAMS,
+  type GemBindObject,
+  type GemBindOp,
+  type GemCreate,
+  type GemMmapOffset,
+  type GetParams,
+  NR_GEM_BIND_OBJECT,
+  NR_GEM_CREATE,
+  NR_GEM_MMAP_OFFSET,
+  NR_GET_PARAMS,
+  NR_GET_TIME,
+  NR_QUEUE_CREATE,
+  NR_QUEUE_DESTROY,
+  NR_SUBMIT,
+  NR_VM_BIND,
+  NR_VM_CREATE,
+  NR_VM_DESTROY,
+  PAGE_BYTES,
+  PARAMS_GLOBAL,
+  VM_BIND,
+  VM_CREATE,
+  VM_DESTROY,
+  VM_END,
+  VM_KERNEL_MIN_SIZE,
+  VM_START,
+  type VmBind,
+  type VmCreate,
+  type VmDestroy,
+} from "./uapi.ts";
+import { AsahiVm } from "./vm.ts";
+import { runBindOp, vmBind } from "./vm-bind.ts";
+
+/** Larger objects than any file system holds are refused by shmem. */
+const OBJECT_BYTES_MAX = 2 ** 63;
+const NO_MEMORY: UserMemory = new UserMemory();
+
+interface Ioctl {
+  readonly size: number;
+  /** The argument is copied back. */
+  readonly copyOut?: true;
+  run(file: AsahiFile, arg: DataView, user: UserMemory): void;
+}
+
+const IOCTLS: ReadonlyMap<number, Ioctl> = new Map<number, Ioctl>([
+  [
+    decodeIoctl(DRM_IOCTL_GEM_CLOSE).nr,
+    { size: 8, run: (file, arg) => file.gemClose(arg.getUint32(0, true)) },
+  ],
+  [
+    NR_GET_PARAMS,
+    { size: GET_PARAMS.size, run: (file, arg, user) => file.getParams(GET_PARAMS.read(arg), user) },
+  ],
+  [
+    NR_VM_CREATE,
+    {
+      size: VM_CREATE.size,
+      copyOut: true,
+      run: (file, arg) => VM_CREATE.fields.vm_id.write(arg, 0, file.vmCreate(VM_CREATE.read(arg))),
+    },
+  ],
+  [NR_VM_DESTROY, { size: VM_DESTROY.size, run: (file, arg) => file.vmDestroy(VM_DESTROY.read(arg)) }],
+  [NR_VM_BIND, { size: VM_BIND.size, run: (file, arg, user) => file.vmBind(VM_BIND.read(arg), user) }],
+  [
+    NR_GEM_CREATE,
+    {
+      size: GEM_CREATE.size,
+      copyOut: true,
+      run: (file, arg) => GEM_CREATE.fields.handle.write(arg, 0, file.gemCreate(GEM_CREATE.read(arg))),
+    },
+  ],
+  [
+    NR_GEM_MMAP_OFFSET,
+    {
+      size: GEM_MMAP_OFFSET.size,
+      copyOut: true,
+      run: (file, arg) =>
+        GEM_MMAP_OFFSET.fields.offset.write(arg, 0, file.gemMmapOffset(GEM_MMAP_OFFSET.read(arg))),
+    },
+  ],
+  [
+    NR_GEM_BIND_OBJECT,
+    {
+      size: GEM_BIND_OBJECT.size,
+      copyOut: true,
+      run(file, arg) {
+        const args = GEM_BIND_OBJECT.read(arg);
+        GEM_BIND_OBJECT.fields.object_handle.write(arg, 0, file.gemBindObject(args));
+      },
+    },
+  ],
+  ...[NR_GET_TIME, NR_QUEUE_CREATE, NR_QUEUE_DESTROY, NR_SUBMIT].map((nr): [number, Ioctl] => [
+    nr,
+    {
+      size: 0,
+      run: () => fail(EOPNOTSUPP, `ioctl nr 0x${nr.toString(16)}: queues and time are not modelled`),
+    },
+  ]),
+]);
+
+/** An open file of an asahi device. */
+export class AsahiFile implements DrmFile {
+  /** The device. */
+  readonly device: AsahiDevice;
+  /** Why the last ioctl failed, null when it succeeded. */
+  lastError: DrmError | null = null;
+  readonly #vms: HandleTable<AsahiVm> = new HandleTable();
+  readonly #bos: HandleTable<AsahiBo> = new HandleTable();
+  readonly #objects: HandleTable<FirmwareObject> = new HandleTable();
+
+  /** @param device - the device; use {@link AsahiDevice.open} */
+  constructor(device: AsahiDevice) {
+    this.device = device;
+  }
+
+  /** VMs with their ids, ascending. */
+  vms(): Iterable<[number, AsahiVm]> {
+    return this.#vms.entries();
+  }
+
+  /**
+   * @param id - VM id
+   * @returns the VM, or undefined
+   */
+  vm(id: number): AsahiVm | undefined {
+    return this.#vms.get(id);
+  }
+
+  /** Objects with their handles, ascending. */
+  bos(): Iterable<[number, AsahiBo]> {
+    return this.#bos.entries();
+  }
+
+  /**
+   * @param handle - GEM handle
+   * @returns the object, or undefined
+   */
+  bo(handle: number): AsahiBo | undefined {
+    return this.#bos.get(handle);
+  }
+
+  /**
+   * One ioctl. Requests are told apart by their number alone; an argument shorter than the driver's struct is extended
+   * with zeros.
+   *
+   * @param request - 32-bit request number
+   * @param arg - the argument; outputs are written into it
+   * @param user - memory behind the pointers in `arg`
+   * @returns 0 or a negative errno, with the reason in {@link AsahiFile.lastError}
+   */
+  ioctl(request: number, arg: Uint8Array, user: UserMemory = NO_MEMORY): number {
+    const { counters } = this.device;
+    counters.ioctls++;
+    counters.payloadBytes += arg.length;
+    this.lastError = null;
+    try {
+      this.#dispatch(request, arg, user);
+      return 0;
+    } catch (error) {
+      if (!(error instanceof DrmError)) throw error;
+      counters.ioctlErrors++;
+      this.lastError = error;
+      return -error.errno;
+    }
+  }
+
+  #dispatch(request: number, arg: Uint8Array, user: UserMemory): void {
+    const { type, nr, size } = decodeIoctl(request);
+    if (type !== 0x64) fail(ENOTTY, `ioctl: type 0x${type.toString(16)} is not DRM's`);
+    const ioctl = IOCTLS.get(nr);
+    if (ioctl === undefined) fail(EINVAL, `ioctl: asahi has no number 0x${nr.toString(16)}`);
+    if (arg.length < size)
+      fail(EFAULT, `ioctl: the argument has ${arg.length} bytes, the request says ${size}`);
+    if (size >= ioctl.size) {
+      ioctl.run(this, new DataView(arg.buffer, arg.byteOffset, arg.length), user);
+      return;
+    }
+    const whole = new Uint8Array(ioctl.size);
+    whole.set(arg.subarray(0, size));
+    ioctl.run(this, new DataView(whole.buffer), user);
+    if (ioctl.copyOut) arg.set(whole.subarray(0, size));
+  }
+
+  /**
+   * GET_PARAMS.
+   *
+   * @param args - the struct
+   * @param user - memory to write to
+   * @throws DrmError EINVAL, ENODEV, EFAULT
+   */
+  getParams(args: GetParams, user: UserMemory): void {
+    if (args.param_group !== 0) fail(EINVAL, `get_params.param_group: ${args.param_group} is not 0`);
+    if (args.pad !== 0) fail(EINVAL, `get_params.pad: ${args.pad} is not 0`);
+    if (this.device.crashed) fail(ENODEV, "get_params: the GPU has crashed");
+    // A size that is not representable is larger than the struct.
+    const size = Number.isNaN(args.size) ? PARAMS_GLOBAL.size : Math.min(args.size, PARAMS_GLOBAL.size);
+    if (size > 0) user.write(args.pointer, PARAMS_GLOBAL.encode(this.device.params).subarray(0, size));
+  }
+
+  /**
+   * VM_CREATE.
+   *
+   * @param args - `kernel_start` and `kernel_end`
+   * @returns the new id
+   * @throws DrmError EINVAL, ENOMEM
+   */
+  vmCreate(args: VmCreate): number {
+    const { kernel_start: start, kernel_end: end } = args;
+    const range = `0x${start.toString(16)}..0x${end.toString(16)}`;
+    if (!(start >= VM_START && end <= VM_END)) {
+      fail(EINVAL, `vm_create.kernel_start: ${range} is not inside the window of the device`);
+    }
+    if (end - start < VM_KERNEL_MIN_SIZE)
+      fail(EINVAL, `vm_create.kernel_end: ${range} is shorter than 512 MiB`);
+    if (start % PAGE_BYTES !== 0) fail(EINVAL, "vm_create.kernel_start: not a multiple of 0x4000");
+    if (end % PAGE_BYTES !== 0) fail(EINVAL, "vm_create.kernel_end: not a multiple of 0x4000");
+    return this.#vms.alloc(new AsahiVm(this.device, start, end));
+  }
+
+  /**
+   * VM_DESTROY: the id is free at once, the mappings go.
+   *
+   * @param args - `vm_id`
+   * @throws DrmError ENOENT
+   */
+  vmDestroy(args: Pick<VmDestroy, "vm_id">): void {
+    const vm = this.#vms.remove(args.vm_id);
+    if (vm === undefined) fail(ENOENT, `vm_destroy.vm_id: ${args.vm_id} is not a VM of this file`);
+    vm.destroy();
+  }
+
+  /**
+   * VM_BIND.
+   *
+   * @param args - the struct
+   * @param user - memory with the op array
+   * @throws DrmError for the first op that fails; those before it stay applied
+   */
+  vmBind(args: VmBind, user: UserMemory): void {
+    vmBind(this, args, user);
+  }
+
+  /**
+   * Ops without bytes around them: each is checked and run as VM_BIND would.
+   *
+   * @param vmId - VM id
+   * @param ops - in order
+   * @throws DrmError for the first op that fails; those before it stay applied
+   */
+  bind(vmId: number, ops: readonly GemBindOp[]): void {
+    ops.forEach((op, i) => {
+      runBindOp(this, vmId, op, i);
+    });
+  }
+
+  /**
+   * GEM_CREATE.
+   *
+   * @param args - `size`, `flags`, `vm_id`
+   * @returns the new handle
+   * @throws DrmError EINVAL, ENOENT, ENOMEM
+   */
+  gemCreate(args: Pick<GemCreate, "size" | "flags" | "vm_id">): number {
+    const { size, flags, vm_id: vmId } = args;
+    const isPrivate = (flags & GEM_VM_PRIVATE) !== 0;
+    if ((flags & ~(GEM_WRITEBACK | GEM_VM_PRIVATE)) !== 0) {
+      fail(EINVAL, `gem_create.flags: 0x${flags.toString(16)} has bits other than WRITEBACK and VM_PRIVATE`);
+    }
+    if (!isPrivate && vmId !== 0) fail(EINVAL, `gem_create.vm_id: ${vmId} without VM_PRIVATE`);
+    const vm = isPrivate ? this.#vms.get(vmId) : null;
+    if (vm === undefined) fail(ENOENT, `gem_create.vm_id: ${vmId} is not a VM of this file`);
+    if (!(size < OBJECT_BYTES_MAX)) fail(EINVAL, "gem_create.size: larger than any file");
+    const { gems, memory, fragmentation, allocFault } = this.device;
+    if (allocFault?.("gem")) fail(ENOMEM, "gem_create: no memory");
+    return this.addBo(new AsahiBo({ gems, memory, size, flags, vm, fragmentation, allocFault }));
+  }
+
+  /**
+   * Give an object a handle in this file, which takes the creator's reference over.
+   *
+   * @param bo - a fresh object
+   * @returns its handle
+   */
+  addBo(bo: AsahiBo): number {
+    bo.handle = this.#bos.alloc(bo);
+    return bo.handle;
+  }
+
+  /**
+   * GEM_MMAP_OFFSET.
+   *
+   * @param args - `handle`, `flags`
+   * @returns the offset to give to mmap, in bytes; the same for every call
+   * @throws DrmError EINVAL, ENOENT
+   */
+  gemMmapOffset(args: Pick<GemMmapOffset, "handle" | "flags">): number {
+    if (args.flags !== 0) fail(EINVAL, `gem_mmap_offset.flags: 0x${args.flags.toString(16)} is not 0`);
+    const bo = this.#bos.get(args.handle);
+    if (bo === undefined)
+      return fail(ENOENT, `gem_mmap_offset.handle: ${args.handle} is not a handle of this file`);
+    if (bo.mmapOffset === 0) bo.mmapOffset = this.device.takeMmapOffset(bo.size);
+    return bo.mmapOffset;
+  }
+
+  /**
+   * GEM_CLOSE: every mapping of the object in every VM of this file goes with the handle.
+   *
+   * @param handle - GEM handle
+   * @throws DrmError EINVAL
+   */
+  gemClose(handle: number): void {
+    const bo = this.#bos.remove(handle);
+    if (bo === undefined) fail(EINVAL, `gem_close.handle: ${handle} is not a handle of this file`);
+    for (const [, vm] of this.#vms.entries()) vm.unbindObject(bo);
+    bo.handle = 0;
+    bo.put();
+  }
+
+  /**
+   * GEM_BIND_OBJECT.
+   *
+   * @param args - the struct
+   * @returns the object handle
+   * @throws DrmError EINVAL, ENOENT, ENOMEM
+   */
+  gemBindObject(args: GemBindObject): number {
+    if (args.pad !== 0) fail(EINVAL, `gem_bind_object.pad: ${args.pad} is not 0`);
+    if (args.vm_id !== 0) fail(EINVAL, `gem_bind_object.vm_id: ${args.vm_id} is not 0`);
+    if (args.op === BIND_OBJECT_OP_BIND) return this.#bindObject(args);
+    if (args.op === BIND_OBJECT_OP_UNBIND) return this.#unbindObject(args);
+    return fail(EINVAL, `gem_bind_object.op: ${args.op} is neither BIND nor UNBIND`);
+  }
+
+  #bindObject({ flags, handle, offset, range }: GemBindObject): number {
+    if (range % PAGE_BYTES !== 0) fail(EINVAL, "gem_bind_object.range: not a multiple of 0x4000");
+    if (offset % PAGE_BYTES !== 0) fail(EINVAL, "gem_bind_object.offset: not a multiple of 0x4000");
+    if (flags !== BIND_OBJECT_USAGE_TIMESTAMPS) fail(EINVAL, "gem_bind_object.flags: not USAGE_TIMESTAMPS");
+    if (offset + range >= 2 ** 64) fail(EINVAL, "gem_bind_object.range: offset + range exceeds 64 bits");
+    const bo = this.#bos.get(handle);
+    if (bo === undefined)
+      return fail(ENOENT, `gem_bind_object.handle: ${handle} is not a handle of this file`);
+    if (range === 0) fail(EINVAL, "gem_bind_object.range: 0");
+    if (offset + range > bo.size) fail(EINVAL, "gem_bind_object.range: ends behind the object");
+    return this.#objects.alloc(this.device.firmware.bind(bo, offset, range));
+  }
+
+  #unbindObject({ flags, handle, offset, range, object_handle: id }: GemBindObject): number {
+    if (range !== 0) fail(EINVAL, "gem_bind_object.range: not 0 with UNBIND");
+    if (offset !== 0) fail(EINVAL, "gem_bind_object.offset: not 0 with UNBIND");
+    if (flags !== 0) fail(EINVAL, "gem_bind_object.flags: not 0 with UNBIND");
+    if (handle !== 0) fail(EINVAL, "gem_bind_object.handle: not 0 with UNBIND");
+    const object = this.#objects.remove(id);
+    if (object === undefined) fail(ENOENT, `gem_bind_object.object_handle: ${id} is not bound`);
+    this.device.firmware.unbind(object);
+    return id;
+  }
+
+  /** Close the file: handles first, with their mappings, then VMs, then firmware objects. */
+  close(): void {
+    for (const [handle] of [...this.#bos.entries()]) this.gemClose(handle);
+    for (const [id] of [...this.#vms.entries()]) this.vmDestroy({ vm_id: id });
+    for (const [id, object] of [...this.#objects.entries()]) {
+      this.#objects.remove(id);
+      this.device.firmware.unbind(object);
+    }
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * The Asahi (Apple AGX) VM_BIND uAPI as an executable model.
+ *
+ * @packageDocumentation
+ */
+
+export { AsahiBo, type AsahiBoOptions } from "./bo.ts";
+export { ContextSlots } from "./context-slots.ts";
+export { type AsahiCounters, asahiCounters } from "./cost-sheet.ts";
+export { AsahiDevice, type AsahiDeviceOptions } from "./device.ts";
+export { AsahiFile } from "./file.ts";
+export { FIRMWARE_END, FIRMWARE_START, type FirmwareObject, FirmwareSpace } from "./firmware.ts";
+export { type TableCount, UatPageTable, type UatPageTableOptions } from "./page-table.ts";
+export { type AsahiQuirks, DRIVER_QUIRKS, NO_QUIRKS } from "./quirks.ts";
+export { decodeTlbi, encodeTlbi, type TlbiForm, type TlbiReach, type TlbiSink } from "./tlbi.ts";
+export * from "./uapi.ts";
+export * from "./uapi-submit.ts";
+export {
+  type HkAddressPlan,
+  type HkOptions,
+  type HkSession,
+  HkUmd,
+  hkAddressPlan,
+  openHk,
+  vmBindCall,
+} from "./umd.ts";
+export { AsahiVm } from "./vm.ts";

@@ -1,0 +1,44 @@
+/**
+ * Defects of the real driver, each under a name. The model is right by default; a quirk makes it as wrong as the driver
+ * branches of 2025 are.
+ *
+ * @module
+ */
+
+/** Named deviations, all off unless asked for. */
+export interface AsahiQuirks {
+  /**
+   * The op array is read as if its records were packed: after a record the read position advances by min(32, stride), so
+   * that with a stride above 32 the second and later ops come from the wrong place; and the byte count of the array is
+   * a 32-bit product, which wraps. Off: record i stands at `stride * i`, as the uAPI text promises.
+   */
+  packedOps: boolean;
+  /**
+   * A range of 0 is not refused: a plain bind makes a mapping without length, and bind and unbind alike cut in two a
+   * mapping that strictly contains the address. Off: EINVAL.
+   */
+  emptyRanges: boolean;
+  /**
+   * In the TLB invalidation of a range above 32 GiB every instruction names the same first page, so that translations
+   * behind the first 32 GiB stay. Off: the start advances.
+   */
+  stuckTlbiStart: boolean;
+  /** A VM_PRIVATE object can be bound into another VM than its own. Off: EINVAL. */
+  foreignPrivateObjects: boolean;
+}
+
+/** Every quirk off: the model does the right thing. */
+export const NO_QUIRKS: Readonly<AsahiQuirks> = {
+  packedOps: false,
+  emptyRanges: false,
+  stuckTlbiStart: false,
+  foreignPrivateObjects: false,
+};
+
+/** What the examined driver branches do, from which the vectors were taken. */
+export const DRIVER_QUIRKS: Readonly<AsahiQuirks> = {
+  packedOps: true,
+  emptyRanges: true,
+  stuckTlbiStart: true,
+  foreignPrivateObjects: true,
+};

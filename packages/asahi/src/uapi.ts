@@ -1,0 +1,350 @@
+/**
+ * Facts of `asahi_drm.h` (Linux 7.3): request numbers, struct layouts, flags, and the numbers of the address space.
+ *
+ * Nothing here behaves. The only page size of this uAPI is 16 KiB, and no parameter says so: the hardware implies it.
+ *
+ * @module
+ */
+
+import { array, drmIow, drmIowr, readU64, type StructLayout, struct, u32, u64 } from "@vmbind/gpuvm-core";
+
+/** Bytes of a GPU page, the only size there is. */
+export const PAGE_BYTES = 0x4000;
+
+/** First VA that VM_BIND may use; page 0 is never bindable. */
+export const VM_START = 0x4000;
+/** First VA above the window of VM_BIND: 2^39 less two pages. */
+export const VM_END = 0x7f_ffff_8000;
+/** Smallest kernel range that VM_CREATE accepts, in bytes. */
+export const VM_KERNEL_MIN_SIZE = 0x2000_0000;
+/** VA of the zeroed page that the driver maps into every VM, just above the window of VM_BIND. */
+export const DUMMY_PAGE_VA = 0x7f_ffff_8000;
+/** The driver shrinks the kernel range inward to this many bytes, so that each half of it holds whole pages. */
+export const KERNEL_RANGE_ALIGN: number = 2 * PAGE_BYTES;
+
+/** Number of GET_PARAMS. */
+export const NR_GET_PARAMS = 0x40;
+/** Number of GET_TIME. */
+export const NR_GET_TIME = 0x41;
+/** Number of VM_CREATE. */
+export const NR_VM_CREATE = 0x42;
+/** Number of VM_DESTROY. */
+export const NR_VM_DESTROY = 0x43;
+/** Number of VM_BIND. */
+export const NR_VM_BIND = 0x44;
+/** Number of GEM_CREATE. */
+export const NR_GEM_CREATE = 0x45;
+/** Number of GEM_MMAP_OFFSET. */
+export const NR_GEM_MMAP_OFFSET = 0x46;
+/** Number of GEM_BIND_OBJECT. */
+export const NR_GEM_BIND_OBJECT = 0x47;
+/** Number of QUEUE_CREATE. */
+export const NR_QUEUE_CREATE = 0x48;
+/** Number of QUEUE_DESTROY. */
+export const NR_QUEUE_DESTROY = 0x49;
+/** Number of SUBMIT. */
+export const NR_SUBMIT = 0x4a;
+
+/** `DRM_IOCTL_ASAHI_GET_PARAMS`. */
+export const IOCTL_GET_PARAMS: number = drmIow(NR_GET_PARAMS, 24);
+/** `DRM_IOCTL_ASAHI_GET_TIME`. */
+export const IOCTL_GET_TIME: number = drmIowr(NR_GET_TIME, 16);
+/** `DRM_IOCTL_ASAHI_VM_CREATE`. */
+export const IOCTL_VM_CREATE: number = drmIowr(NR_VM_CREATE, 24);
+/** `DRM_IOCTL_ASAHI_VM_DESTROY`. */
+export const IOCTL_VM_DESTROY: number = drmIow(NR_VM_DESTROY, 8);
+/** `DRM_IOCTL_ASAHI_VM_BIND`: nothing is copied back, so a caller cannot learn which op failed. */
+export const IOCTL_VM_BIND: number = drmIow(NR_VM_BIND, 24);
+/** `DRM_IOCTL_ASAHI_GEM_CREATE`. */
+export const IOCTL_GEM_CREATE: number = drmIowr(NR_GEM_CREATE, 24);
+/** `DRM_IOCTL_ASAHI_GEM_MMAP_OFFSET`. */
+export const IOCTL_GEM_MMAP_OFFSET: number = drmIowr(NR_GEM_MMAP_OFFSET, 16);
+/** `DRM_IOCTL_ASAHI_GEM_BIND_OBJECT`. */
+export const IOCTL_GEM_BIND_OBJECT: number = drmIowr(NR_GEM_BIND_OBJECT, 40);
+/** `DRM_IOCTL_ASAHI_QUEUE_CREATE`. */
+export const IOCTL_QUEUE_CREATE: number = drmIowr(NR_QUEUE_CREATE, 24);
+/** `DRM_IOCTL_ASAHI_QUEUE_DESTROY`. */
+export const IOCTL_QUEUE_DESTROY: number = drmIow(NR_QUEUE_DESTROY, 8);
+/** `DRM_IOCTL_ASAHI_SUBMIT`. */
+export const IOCTL_SUBMIT: number = drmIow(NR_SUBMIT, 40);
+
+/** Bind flag: remove mappings; the record must hold nothing else but a range. */
+export const BIND_UNBIND = 0x1;
+/** Bind flag: the GPU may read. */
+export const BIND_READ = 0x2;
+/** Bind flag: the GPU may write. */
+export const BIND_WRITE = 0x4;
+/** Bind flag: repeat the one page at `offset` over the whole range. */
+export const BIND_SINGLE_PAGE = 0x8;
+
+/** GEM flag: CPU mappings are cached instead of write-combined. */
+export const GEM_WRITEBACK = 0x1;
+/** GEM flag: the object belongs to one VM, shares its reservation and cannot be exported. */
+export const GEM_VM_PRIVATE = 0x2;
+
+/** GEM_BIND_OBJECT op: bind. */
+export const BIND_OBJECT_OP_BIND = 0;
+/** GEM_BIND_OBJECT op: unbind. */
+export const BIND_OBJECT_OP_UNBIND = 1;
+/** GEM_BIND_OBJECT flag: the firmware writes timestamps into the range. */
+export const BIND_OBJECT_USAGE_TIMESTAMPS = 0x1;
+
+/** Feature bit: shader loads from an unmapped VA return 0 and shader stores to one are dropped. */
+export const FEATURE_SOFT_FAULTS = 0x1;
+
+/** `drm_asahi_get_params`. */
+export interface GetParams {
+  /** Must be 0. */
+  param_group: number;
+  /** Must be 0. */
+  pad: number;
+  /** User address of the buffer. */
+  pointer: number;
+  /** Bytes of the buffer; not updated. */
+  size: number;
+}
+
+/** Layout of {@link GetParams}. */
+export const GET_PARAMS: StructLayout<GetParams> = struct("drm_asahi_get_params", 24, {
+  param_group: u32(0),
+  pad: u32(4),
+  pointer: u64(8),
+  size: u64(16),
+});
+
+/** `drm_asahi_params_global`: what GET_PARAMS returns. */
+export interface ParamsGlobal {
+  /** Feature bits, {@link FEATURE_SOFT_FAULTS}. */
+  features: number;
+  /** GPU generation, 13 on M1. */
+  gpu_generation: number;
+  /** Variant as an ASCII letter, e.g. `G`. */
+  gpu_variant: number;
+  /** Revision as two hex digits, e.g. 0x11 for B1. */
+  gpu_revision: number;
+  /** Chip id, 0x8103 on M1. */
+  chip_id: number;
+  /** Dies of the chip. */
+  num_dies: number;
+  /** Core clusters of all dies. */
+  num_clusters_total: number;
+  /** Cores of a cluster, absent ones included. */
+  num_cores_per_cluster: number;
+  /** Highest clock in kHz. */
+  max_frequency_khz: number;
+  /** Bit mask of the present cores, one per cluster. */
+  core_masks: number[];
+  /** First bindable VA. */
+  vm_start: number;
+  /** First VA above the bindable window. */
+  vm_end: number;
+  /** Smallest kernel range in bytes. */
+  vm_kernel_min_size: number;
+  /** Most commands of a submission. */
+  max_commands_per_submission: number;
+  /** Most attachments of a render command. */
+  max_attachments: number;
+  /** Clock of command timestamps in Hz. */
+  command_timestamp_frequency_hz: number;
+}
+
+/** Layout of {@link ParamsGlobal}. */
+export const PARAMS_GLOBAL: StructLayout<ParamsGlobal> = struct("drm_asahi_params_global", 592, {
+  features: u64(0),
+  gpu_generation: u32(8),
+  gpu_variant: u32(12),
+  gpu_revision: u32(16),
+  chip_id: u32(20),
+  num_dies: u32(24),
+  num_clusters_total: u32(28),
+  num_cores_per_cluster: u32(32),
+  max_frequency_khz: u32(36),
+  core_masks: array(40, 64, u64),
+  vm_start: u64(552),
+  vm_end: u64(560),
+  vm_kernel_min_size: u64(568),
+  max_commands_per_submission: u32(576),
+  max_attachments: u32(580),
+  command_timestamp_frequency_hz: u64(584),
+});
+
+/** `drm_asahi_get_time`. */
+export interface GetTime {
+  /** Must be 0. */
+  flags: number;
+  /** GPU timestamp (out). */
+  gpu_timestamp: number;
+}
+
+/** Layout of {@link GetTime}. */
+export const GET_TIME: StructLayout<GetTime> = struct("drm_asahi_get_time", 16, {
+  flags: u64(0),
+  gpu_timestamp: u64(8),
+});
+
+/** `drm_asahi_vm_create`. */
+export interface VmCreate {
+  /** First VA of the range that the kernel keeps for itself, a multiple of 16 KiB. */
+  kernel_start: number;
+  /** End of that range, a multiple of 16 KiB. */
+  kernel_end: number;
+  /** New id (out), 1 and up. */
+  vm_id: number;
+  /** Not checked. */
+  pad: number;
+}
+
+/** Layout of {@link VmCreate}. */
+export const VM_CREATE: StructLayout<VmCreate> = struct("drm_asahi_vm_create", 24, {
+  kernel_start: u64(0),
+  kernel_end: u64(8),
+  vm_id: u32(16),
+  pad: u32(20),
+});
+
+/** `drm_asahi_vm_destroy`. */
+export interface VmDestroy {
+  /** VM id. */
+  vm_id: number;
+  /** Not checked. */
+  pad: number;
+}
+
+/** Layout of {@link VmDestroy}. */
+export const VM_DESTROY: StructLayout<VmDestroy> = struct("drm_asahi_vm_destroy", 8, {
+  vm_id: u32(0),
+  pad: u32(4),
+});
+
+/** `drm_asahi_vm_bind`. */
+export interface VmBind {
+  /** VM id; every op looks it up for itself. */
+  vm_id: number;
+  /** Records in the array; there is no upper limit. */
+  num_binds: number;
+  /** Bytes from one record to the next, not 0. */
+  stride: number;
+  /** Must be 0. */
+  pad: number;
+  /** User address of the array. */
+  userptr: number;
+}
+
+/** Layout of {@link VmBind}. */
+export const VM_BIND: StructLayout<VmBind> = struct("drm_asahi_vm_bind", 24, {
+  vm_id: u32(0),
+  num_binds: u32(4),
+  stride: u32(8),
+  pad: u32(12),
+  userptr: u64(16),
+});
+
+/** `drm_asahi_gem_bind_op`: one record of VM_BIND. */
+export interface GemBindOp {
+  /** {@link BIND_UNBIND}, or {@link BIND_READ} | {@link BIND_WRITE} | {@link BIND_SINGLE_PAGE}. */
+  flags: number;
+  /** GEM handle, 0 for UNBIND. */
+  handle: number;
+  /** Byte offset into the object; with SINGLE_PAGE that of the page to repeat; 0 for UNBIND. */
+  offset: number;
+  /** Bytes of VA. */
+  range: number;
+  /** First VA. */
+  addr: number;
+}
+
+/** Layout of {@link GemBindOp}; 32 bytes is the natural stride. */
+export const GEM_BIND_OP: StructLayout<GemBindOp> = struct("drm_asahi_gem_bind_op", 32, {
+  flags: u32(0),
+  handle: u32(4),
+  offset: u64(8),
+  range: u64(16),
+  addr: u64(24),
+});
+
+/**
+ * Decode one record into an object that exists already: VM_BIND decodes tens of thousands of them in one call.
+ *
+ * @param view - memory
+ * @param base - byte where the record begins
+ * @param op - receives the fields
+ */
+export function readBindOp(view: DataView, base: number, op: GemBindOp): void {
+  op.flags = view.getUint32(base, true);
+  op.handle = view.getUint32(base + 4, true);
+  op.offset = readU64(view, base + 8);
+  op.range = readU64(view, base + 16);
+  op.addr = readU64(view, base + 24);
+}
+
+/** `drm_asahi_gem_create`. */
+export interface GemCreate {
+  /** Bytes; the object is rounded up to 16 KiB, this field is left as it is. */
+  size: number;
+  /** {@link GEM_WRITEBACK} | {@link GEM_VM_PRIVATE}. */
+  flags: number;
+  /** The VM of a private object, else 0. */
+  vm_id: number;
+  /** New handle (out), 1 and up. */
+  handle: number;
+  /** Not checked. */
+  pad: number;
+}
+
+/** Layout of {@link GemCreate}. */
+export const GEM_CREATE: StructLayout<GemCreate> = struct("drm_asahi_gem_create", 24, {
+  size: u64(0),
+  flags: u32(8),
+  vm_id: u32(12),
+  handle: u32(16),
+  pad: u32(20),
+});
+
+/** `drm_asahi_gem_mmap_offset`. */
+export interface GemMmapOffset {
+  /** GEM handle. */
+  handle: number;
+  /** Must be 0. */
+  flags: number;
+  /** Offset to give to mmap (out). */
+  offset: number;
+}
+
+/** Layout of {@link GemMmapOffset}. */
+export const GEM_MMAP_OFFSET: StructLayout<GemMmapOffset> = struct("drm_asahi_gem_mmap_offset", 16, {
+  handle: u32(0),
+  flags: u32(4),
+  offset: u64(8),
+});
+
+/** `drm_asahi_gem_bind_object`. */
+export interface GemBindObject {
+  /** {@link BIND_OBJECT_OP_BIND} or {@link BIND_OBJECT_OP_UNBIND}. */
+  op: number;
+  /** {@link BIND_OBJECT_USAGE_TIMESTAMPS} to bind, 0 to unbind. */
+  flags: number;
+  /** GEM handle to bind, 0 to unbind. */
+  handle: number;
+  /** Must be 0: the range goes into the firmware's address space, not into a VM. */
+  vm_id: number;
+  /** Byte offset into the object, a multiple of 16 KiB; 0 to unbind. */
+  offset: number;
+  /** Bytes, a multiple of 16 KiB; 0 to unbind. */
+  range: number;
+  /** Out when binding, in when unbinding; 1 and up. */
+  object_handle: number;
+  /** Must be 0. */
+  pad: number;
+}
+
+/** Layout of {@link GemBindObject}. */
+export const GEM_BIND_OBJECT: StructLayout<GemBindObject> = struct("drm_asahi_gem_bind_object", 40, {
+  op: u32(0),
+  flags: u32(4),
+  handle: u32(8),
+  vm_id: u32(12),
+  offset: u64(16),
+  range: u64(24),
+  object_handle: u32(32),
+  pad: u32(36),
+});

@@ -1,0 +1,200 @@
+/**
+ * One VM_BIND: read the op array, check each op as the driver does, run it, stop at the first error.
+ *
+ * Ops take effect one by one. Those before a failing one stay applied, and the caller is not told which it was:
+ * nothing is copied back but the errno. The VM is looked up by each op, so that an array of no ops succeeds for any
+ * VM id. The checks stand in the driver's order, because the order decides which errno a doubly wrong op gets.
+ *
+ * @module
+ */
+
+import { EINVAL, ENOENT, ENOMEM, fail, type UserMemory } from "@vmbind/gpuvm-core";
+import type { AsahiBo } from "./bo.ts";
+import type { AsahiFile } from "./file.ts";
+import {
+  BIND_READ,
+  BIND_SINGLE_PAGE,
+  BIND_UNBIND,
+  BIND_WRITE,
+  GEM_BIND_OP,
+  type GemBindOp,
+  PAGE_BYTES,
+  readBindOp,
+  VM_END,
+  VM_START,
+  type VmBind,
+} from "./uapi.ts";
+import type { AsahiVm } from "./vm.ts";
+
+const TWO_64 = 2 ** 64;
+const RECORD_BYTES = GEM_BIND_OP.size;
+const BIND_FLAGS = BIND_READ | BIND_WRITE | BIND_SINGLE_PAGE;
+const ACCESS_FLAGS = BIND_READ | BIND_WRITE;
+
+/**
+ * Run a VM_BIND.
+ *
+ * @param file - the open file
+ * @param args - the argument struct
+ * @param user - memory with the op array
+ * @throws DrmError for the first op that fails; those before it stay applied
+ */
+export function vmBind(file: AsahiFile, args: VmBind, user: UserMemory): void {
+  const { counters } = file.device;
+  counters.bindIoctls++;
+  const reader = new BindOpReader(args, user, file.device.quirks.packedOps, () => {
+    if (file.device.allocFault?.("op-array")) fail(ENOMEM, "vm_bind.num_binds: no memory for the op array");
+  });
+  counters.payloadBytes += reader.bytes;
+  for (let i = 0; i < args.num_binds; i++) {
+    const op = reader.read(i);
+    counters.bindOps++;
+    runBindOp(file, args.vm_id, op, i);
+  }
+}
+
+/** Reads the records of an op array into one reused object. */
+export class BindOpReader {
+  /** Bytes copied from user space. */
+  readonly bytes: number;
+  readonly #view: DataView;
+  readonly #step: number;
+  readonly #recordBytes: number;
+  readonly #op: GemBindOp = { flags: 0, handle: 0, offset: 0.5, range: 0.5, addr: 0.5 };
+  readonly #short: DataView = new DataView(new ArrayBuffer(RECORD_BYTES));
+
+  /**
+   * Copies the array.
+   *
+   * @param args - `stride`, `num_binds`, `pad` and `userptr`
+   * @param user - memory with the array
+   * @param packed - the driver's defect {@link AsahiQuirks.packedOps}
+   * @param beforeCopy - called between the checks of the header and the copy
+   * @throws DrmError EINVAL for `stride` or `pad`, EFAULT for an array that is not mapped
+   */
+  constructor(args: VmBind, user: UserMemory, packed: boolean, beforeCopy: () => void = () => {}) {
+    if (args.stride === 0) fail(EINVAL, "vm_bind.stride: 0");
+    if (args.pad !== 0) fail(EINVAL, `vm_bind.pad: ${hex(args.pad)} is not 0`);
+    this.bytes = packed ? Math.imul(args.stride, args.num_binds) >>> 0 : args.stride * args.num_binds;
+    this.#recordBytes = Math.min(RECORD_BYTES, args.stride);
+    this.#step = packed ? this.#recordBytes : args.stride;
+    beforeCopy();
+    this.#view = this.bytes === 0 ? new DataView(new ArrayBuffer(0)) : user.view(args.userptr, this.bytes);
+  }
+
+  /**
+   * @param index - number of the record
+   * @returns the record, missing bytes zero; the same object every time
+   * @throws DrmError EINVAL behind the end of the copy, which only a wrapped byte count can bring about
+   */
+  read(index: number): GemBindOp {
+    const base = index * this.#step;
+    if (base + this.#recordBytes > this.bytes)
+      fail(EINVAL, `vm_bind.num_binds: record ${index} was not copied`);
+    if (this.#recordBytes === RECORD_BYTES) {
+      readBindOp(this.#view, base, this.#op);
+    } else {
+      for (let i = 0; i < this.#recordBytes; i++) this.#short.setUint8(i, this.#view.getUint8(base + i));
+      readBindOp(this.#short, 0, this.#op);
+    }
+    return this.#op;
+  }
+}
+
+/**
+ * Check and run one op.
+ *
+ * @param file - the open file
+ * @param vmId - VM id
+ * @param op - the op; not kept
+ * @param index - its number, for messages
+ * @throws DrmError EINVAL, ENOENT, or ENOMEM
+ */
+export function runBindOp(file: AsahiFile, vmId: number, op: GemBindOp, index = 0): void {
+  const { addr, range } = op;
+  if ((op.flags & BIND_UNBIND) !== 0) {
+    checkUnbind(file, op, index);
+    checkVm(file, vmId, addr, range, index).unbind(addr, range);
+    return;
+  }
+  const bo = checkBind(file, op, index);
+  const vm = checkVm(file, vmId, addr, range, index);
+  if (bo.vm !== null && bo.vm !== vm && !file.device.quirks.foreignPrivateObjects) {
+    fail(EINVAL, `binds[${index}].handle: ${op.handle} is VM_PRIVATE and belongs to another VM`);
+  }
+  vm.bind(bo, addr, range, op.offset, op.flags);
+}
+
+function checkBind(file: AsahiFile, op: GemBindOp, index: number): AsahiBo {
+  const { flags, offset, range, addr } = op;
+  if (!aligned(addr, range, offset)) failAligned(op, index);
+  checkEmpty(file, range, index);
+  if ((flags & ~BIND_FLAGS) !== 0) {
+    fail(EINVAL, `binds[${index}].flags: ${hex(flags)} has bits other than READ, WRITE and SINGLE_PAGE`);
+  }
+  const bo = file.bo(op.handle);
+  if (bo === undefined)
+    return fail(ENOENT, `binds[${index}].handle: ${op.handle} is not a handle of this file`);
+  checkOverflow(addr, range, index);
+  const accessed = (flags & BIND_SINGLE_PAGE) !== 0 ? PAGE_BYTES : range;
+  if (offset + accessed > bo.size) {
+    const bytes = `${hex(offset)} + ${hex(accessed)}`;
+    fail(EINVAL, `binds[${index}].offset: ${bytes} is behind the end of an object of ${hex(bo.size)} bytes`);
+  }
+  checkWindow(addr, range, index);
+  if ((flags & ACCESS_FLAGS) === 0) fail(EINVAL, `binds[${index}].flags: neither READ nor WRITE`);
+  return bo;
+}
+
+function checkUnbind(file: AsahiFile, op: GemBindOp, index: number): void {
+  const { flags, offset, range, addr, handle } = op;
+  if (offset !== 0) fail(EINVAL, `binds[${index}].offset: ${hex(offset)} is not 0 with UNBIND`);
+  if (flags !== BIND_UNBIND) fail(EINVAL, `binds[${index}].flags: ${hex(flags)} is not UNBIND alone`);
+  if (handle !== 0) fail(EINVAL, `binds[${index}].handle: ${handle} is not 0 with UNBIND`);
+  if (!aligned(addr, range, 0)) failAligned(op, index);
+  checkEmpty(file, range, index);
+  checkOverflow(addr, range, index);
+  checkWindow(addr, range, index);
+}
+
+function checkVm(file: AsahiFile, vmId: number, addr: number, range: number, index: number): AsahiVm {
+  const vm = file.vm(vmId);
+  if (vm === undefined) fail(ENOENT, `vm_bind.vm_id: ${vmId} is not a VM of this file`);
+  if (range !== 0 && addr < vm.kernelEnd && vm.kernelStart < addr + range) {
+    const kernel = `${hex(vm.kernelStart)}..${hex(vm.kernelEnd)}`;
+    fail(EINVAL, `binds[${index}].addr: ${hex(addr)} + ${hex(range)} meets the kernel range ${kernel}`);
+  }
+  return vm;
+}
+
+function checkEmpty(file: AsahiFile, range: number, index: number): void {
+  if (range === 0 && !file.device.quirks.emptyRanges) fail(EINVAL, `binds[${index}].range: 0`);
+}
+
+function checkOverflow(addr: number, range: number, index: number): void {
+  if (addr + range >= TWO_64) fail(EINVAL, `binds[${index}].range: addr + range exceeds 64 bits`);
+}
+
+function checkWindow(addr: number, range: number, index: number): void {
+  if (range !== 0 && (addr < VM_START || addr + range > VM_END)) {
+    const window = `${hex(VM_START)}..${hex(VM_END)}`;
+    fail(EINVAL, `binds[${index}].addr: ${hex(addr)} + ${hex(range)} is not inside ${window}`);
+  }
+}
+
+/** One test for the common case. The low bits of a double survive `|`, but NaN (not representable) becomes 0. */
+function aligned(addr: number, range: number, offset: number): boolean {
+  return ((addr | range | offset) & (PAGE_BYTES - 1)) === 0 && !Number.isNaN(addr + range + offset);
+}
+
+function failAligned(op: GemBindOp, index: number): never {
+  for (const field of ["addr", "range", "offset"] as const) {
+    if (!aligned(op[field], 0, 0))
+      fail(EINVAL, `binds[${index}].${field}: ${hex(op[field])} is not a multiple of 0x4000`);
+  }
+  throw new Error("failAligned: every field is aligned");
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}

@@ -1,0 +1,336 @@
+/**
+ * One address space: the mappings (GPUVM), the page tables, and the steps between them.
+ *
+ * SINGLE_PAGE is GPUVM's REPEAT with a window of one 16 KiB page, so a repeated mapping of any length is one mapping,
+ * and a cut can never fall inside its window. The driver ignores all merge hints: what is replaced is cleared and
+ * invalidated first and written afterwards. A step never frees a table.
+ *
+ * @module
+ */
+
+import {
+  EINVAL,
+  ENOMEM,
+  fail,
+  GemObject,
+  GPUVA_REPEAT,
+  GPUVA_USERBITS_SHIFT,
+  Gpuvm,
+  type MappingView,
+  type MapRequest,
+  type MapStep,
+  type RemapStep,
+  type StepHandlers,
+  type UnmapStep,
+  type VmBo,
+} from "@vmbind/gpuvm-core";
+import { AddressSpace } from "@vmbind/mmu";
+import { AsahiBo } from "./bo.ts";
+import type { AsahiDevice } from "./device.ts";
+import { UatPageTable } from "./page-table.ts";
+import { leafHi, leafLo } from "./protection.ts";
+import { decodeTlbi, encodeTlbi, type TlbiReach, type TlbiSink } from "./tlbi.ts";
+import {
+  BIND_READ,
+  BIND_SINGLE_PAGE,
+  BIND_WRITE,
+  DUMMY_PAGE_VA,
+  KERNEL_RANGE_ALIGN,
+  PAGE_BYTES,
+  VM_END,
+  VM_START,
+} from "./uapi.ts";
+
+const ACCESS_FLAGS = BIND_READ | BIND_WRITE;
+/** Where a mapping keeps its access flags: READ (bit 1) in the lowest bit that GPUVM leaves to drivers. */
+const ACCESS_SHIFT = GPUVA_USERBITS_SHIFT - 1;
+
+/** One VM of an open file. */
+export class AsahiVm {
+  /** The device. */
+  readonly device: AsahiDevice;
+  /** The mappings. The dummy page is not one of them. */
+  readonly gpuvm: Gpuvm;
+  /** The tables. */
+  readonly pageTable: UatPageTable;
+  /** First VA of the kernel range, shrunk to a multiple of 32 KiB. */
+  readonly kernelStart: number;
+  /** End of the kernel range, shrunk likewise. */
+  readonly kernelEnd: number;
+  /** Sees each TLB invalidation that a step asks for, first VA and bytes, also while the VM has no context slot. */
+  invalidateObserver: ((va: number, bytes: number) => void) | null = null;
+
+  #asid = 0;
+  #space: AddressSpace | null = null;
+  #dummyPage: AsahiBo | null = null;
+  /** The vm_bo that the running bind links its mapping to. */
+  #vmBo: VmBo | null = null;
+  readonly #request: MapRequest = { addr: 0.5, range: 0.5, gem: null, offset: 0.5, flags: 0, gemRange: 0 };
+  readonly #reach: TlbiReach = { asid: 0, va: 0.5, bytes: 0.5 };
+  readonly #handlers: StepHandlers;
+  readonly #issueTlbi: TlbiSink;
+
+  /**
+   * VM_CREATE behind its checks: tables, manager, dummy page.
+   *
+   * @param device - the device
+   * @param kernelStart - first VA of the kernel range, a multiple of 16 KiB
+   * @param kernelEnd - its end, a multiple of 16 KiB
+   * @throws DrmError ENOMEM; nothing is left behind
+   */
+  constructor(device: AsahiDevice, kernelStart: number, kernelEnd: number) {
+    this.device = device;
+    this.kernelStart = Math.ceil(kernelStart / KERNEL_RANGE_ALIGN) * KERNEL_RANGE_ALIGN;
+    this.kernelEnd = Math.floor(kernelEnd / KERNEL_RANGE_ALIGN) * KERNEL_RANGE_ALIGN;
+    const { memory, gems, counters, oas, allocFault } = device;
+    if (allocFault?.("vm")) fail(ENOMEM, "vm: no memory");
+    this.pageTable = new UatPageTable(memory, { oas, allocFault });
+    const resv = new GemObject(gems, PAGE_BYTES);
+    this.gpuvm = new Gpuvm({
+      name: "asahi",
+      start: VM_START,
+      range: VM_END - VM_START,
+      kernelStart: this.kernelStart,
+      kernelRange: this.kernelEnd - this.kernelStart,
+      gems,
+      resv,
+      immediateMode: true,
+      counters,
+      onFree: () => this.#release(),
+    });
+    resv.put();
+    this.#handlers = {
+      map: (op) => this.#map(op),
+      remap: (op) => this.#remap(op),
+      unmap: (op) => this.#unmap(op),
+    };
+    this.#issueTlbi = (form, high, low) => {
+      const reach = this.#reach;
+      decodeTlbi(form, high, low, reach);
+      this.device.tlb.invalidateRange(reach.asid, reach.va, reach.bytes);
+    };
+    if (device.dummyPage) this.#mapDummyPage();
+  }
+
+  /** Context slot, and ASID in the TLB: 1..63, or 0 before the VM first ran. */
+  get asid(): number {
+    return this.#asid;
+  }
+
+  /**
+   * What the first submission does: take a context slot. From then on steps invalidate the TLB.
+   *
+   * @returns the slot, 1..63
+   */
+  run(): number {
+    const slot = this.device.contexts.take(this);
+    if (slot !== this.#asid) this.#space = null;
+    this.#asid = slot;
+    return slot;
+  }
+
+  /** The slot went to another VM. @internal */
+  slotLost(): void {
+    this.#asid = 0;
+    this.#space = null;
+  }
+
+  /** What a shader sees, through the TLB. The GPU only sees a VM that runs, so this gives it a context slot. */
+  get addressSpace(): AddressSpace {
+    const asid = this.run();
+    this.#space ??= new AddressSpace(this.device.memory, this.device.format, this.pageTable.root, {
+      asid,
+      tlb: this.device.tlb,
+      softFaults: this.device.softFaults,
+    });
+    return this.#space;
+  }
+
+  /**
+   * Bind behind the checks of VM_BIND.
+   *
+   * @param bo - the object
+   * @param addr - first VA
+   * @param range - bytes of VA
+   * @param offset - byte offset into the object
+   * @param flags - bind flags of the uAPI
+   * @throws DrmError ENOMEM before any mapping changed; EINVAL for a range that GPUVM refuses
+   */
+  bind(bo: AsahiBo, addr: number, range: number, offset: number, flags: number): void {
+    this.#reserveMappings(3);
+    bo.pages();
+    const single = (flags & BIND_SINGLE_PAGE) !== 0;
+    if (single && range === 0) fail(EINVAL, "gpuvm: the range is shorter than the repeated page");
+    this.pageTable.allocate(addr, range);
+    const { gpuvm } = this;
+    const request = this.#request;
+    request.addr = addr;
+    request.range = range;
+    request.gem = bo;
+    request.offset = offset;
+    request.flags = ((flags & ACCESS_FLAGS) << ACCESS_SHIFT) | (single ? GPUVA_REPEAT : 0);
+    request.gemRange = single ? PAGE_BYTES : 0;
+    const vmBo = this.#obtain(bo);
+    this.#vmBo = vmBo;
+    const ret = gpuvm.smMap(request, this.#handlers);
+    vmBo.putDeferred();
+    gpuvm.deferredCleanup();
+    if (ret !== 0) fail(-ret, "gpuvm: the request was refused");
+  }
+
+  /**
+   * Unbind behind the checks of VM_BIND. A range with nothing in it is fine.
+   *
+   * @param addr - first VA
+   * @param range - bytes
+   * @throws DrmError ENOMEM before any mapping changed
+   */
+  unbind(addr: number, range: number): void {
+    this.#reserveMappings(2);
+    const ret = this.gpuvm.smUnmap(addr, range, this.#handlers);
+    this.gpuvm.deferredCleanup();
+    if (ret !== 0) fail(-ret, "gpuvm: the request was refused");
+  }
+
+  /**
+   * Remove every mapping of an object: its handle is closed.
+   *
+   * @param bo - the object
+   */
+  unbindObject(bo: AsahiBo): void {
+    const vmBo = this.gpuvm.vmBoFind(bo);
+    if (vmBo === null) return;
+    for (const op of this.gpuvm.boUnmapOps(vmBo)) this.#unmap(op as UnmapStep);
+    vmBo.putDeferred();
+    this.gpuvm.deferredCleanup();
+  }
+
+  /** VM_DESTROY: unbind everything left and right of the kernel range, and drop the file's reference. */
+  destroy(): void {
+    const { gpuvm, kernelStart, kernelEnd } = this;
+    if (kernelStart > VM_START) gpuvm.smUnmap(VM_START, kernelStart - VM_START, this.#handlers);
+    if (kernelEnd < VM_END) gpuvm.smUnmap(kernelEnd, VM_END - kernelEnd, this.#handlers);
+    gpuvm.deferredCleanup();
+    gpuvm.put();
+  }
+
+  /** The mappings in ascending order; kinds are `bo` and `single-page`. */
+  *mappings(): Generator<MappingView> {
+    const { gpuvm } = this;
+    for (const va of gpuvm.mappings()) {
+      const gem = gpuvm.gem(va) as AsahiBo;
+      const flags = gpuvm.flags(va);
+      const single = (flags & GPUVA_REPEAT) !== 0;
+      yield {
+        addr: gpuvm.addr(va),
+        range: gpuvm.rangeOf(va),
+        kind: single ? "single-page" : "bo",
+        bo: gem.handle,
+        gem,
+        offset: gpuvm.offset(va),
+        flags: ((flags >> ACCESS_SHIFT) & ACCESS_FLAGS) | (single ? BIND_SINGLE_PAGE : 0),
+      };
+    }
+  }
+
+  // -- steps ---------------------------------------------------------------------------------------------------------
+
+  #map(op: MapStep): number {
+    const va = this.gpuvm.map(op);
+    if (va < 0) return va;
+    this.gpuvm.link(va, this.#vmBo as VmBo);
+    this.#writeLeaves(op);
+    return 0;
+  }
+
+  /** The pieces that stay keep their entries: only the hole between them is cleared. */
+  #remap(op: RemapStep): number {
+    const { gpuvm } = this;
+    const old = op.unmap.va;
+    const start = op.hasPrev ? op.prev.addr + op.prev.range : gpuvm.addr(old);
+    const end = op.hasNext ? op.next.addr : gpuvm.end(old);
+    this.#clearLeaves(start, end - start);
+    const vmBo = gpuvm.vmBo(old) as VmBo;
+    gpuvm.remap(op);
+    if (op.prevVa !== 0) gpuvm.link(op.prevVa, vmBo);
+    if (op.nextVa !== 0) gpuvm.link(op.nextVa, vmBo);
+    gpuvm.unlinkDefer(old);
+    gpuvm.free(old);
+    return 0;
+  }
+
+  #unmap(op: UnmapStep): number {
+    const { gpuvm } = this;
+    const { va } = op;
+    this.#clearLeaves(gpuvm.addr(va), gpuvm.rangeOf(va));
+    gpuvm.unmap(op);
+    gpuvm.unlinkDefer(va);
+    gpuvm.free(va);
+    return 0;
+  }
+
+  #writeLeaves(op: MapStep): void {
+    const pages = (op.gem as AsahiBo).pages();
+    const access = (op.flags >> ACCESS_SHIFT) & ACCESS_FLAGS;
+    const lo = leafLo(access);
+    const hi = leafHi(access);
+    const { pageTable } = this;
+    let segment = pages.segmentAt(op.offset);
+    let skip = segment < 0 ? 0 : op.offset - (pages.offset[segment] as number);
+    if ((op.flags & GPUVA_REPEAT) !== 0) {
+      pageTable.map(op.addr, op.range, (pages.pa[segment] as number) + skip, lo, hi, true);
+      return;
+    }
+    for (let done = 0; done < op.range; segment++) {
+      const rest = (pages.bytes[segment] as number) - skip;
+      const count = Math.min(rest, op.range - done);
+      pageTable.map(op.addr + done, count, (pages.pa[segment] as number) + skip, lo, hi, false);
+      done += count;
+      skip = 0;
+    }
+  }
+
+  #clearLeaves(va: number, bytes: number): void {
+    this.pageTable.unmap(va, bytes);
+    this.invalidateObserver?.(va, bytes);
+    if (this.#asid === 0 || bytes === 0) return;
+    const { counters } = this.device;
+    counters.tlbRequests++;
+    counters.tlbRequestedBytes += bytes;
+    encodeTlbi(this.#asid, va, bytes, this.device.quirks.stuckTlbiStart, this.#issueTlbi);
+  }
+
+  /** The driver allocates the mappings that a request can need at most before it takes a lock. */
+  #reserveMappings(count: number): void {
+    const { allocFault } = this.device;
+    if (allocFault === undefined) return;
+    for (let i = 0; i < count; i++) if (allocFault("gpuva")) fail(ENOMEM, "gpuva: no memory for a mapping");
+  }
+
+  #obtain(bo: AsahiBo): VmBo {
+    const found = this.gpuvm.vmBoFind(bo);
+    if (found !== null) return found;
+    if (this.device.allocFault?.("vm_bo")) fail(ENOMEM, "vm_bo: no memory");
+    return this.gpuvm.vmBoObtainPrealloc(this.gpuvm.vmBoCreate(bo));
+  }
+
+  #mapDummyPage(): void {
+    const { gems, memory, allocFault } = this.device;
+    const page = new AsahiBo({ gems, memory, size: PAGE_BYTES, vm: this, allocFault });
+    this.#dummyPage = page;
+    try {
+      const pa = page.pages().pa[0] as number;
+      this.pageTable.map(DUMMY_PAGE_VA, PAGE_BYTES, pa, leafLo(ACCESS_FLAGS), leafHi(ACCESS_FLAGS), true);
+    } catch (error) {
+      this.gpuvm.put();
+      throw error;
+    }
+  }
+
+  /** The last reference is gone. */
+  #release(): void {
+    this.device.contexts.release(this);
+    this.#dummyPage?.put();
+    this.pageTable.destroy();
+  }
+}
