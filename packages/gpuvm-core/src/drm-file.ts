@@ -6,7 +6,7 @@
 
 import type { DrmError } from "./errno.ts";
 import type { GemObject } from "./gem.ts";
-import { UserMemory } from "./user-memory.ts";
+import type { UserMemory } from "./user-memory.ts";
 
 /** An open file of a driver's device node. */
 export interface DrmFile {
@@ -41,73 +41,4 @@ export interface MappingView {
   offset: number;
   /** The driver's flags of the mapping. */
   flags: number;
-}
-
-/** Bytes that a request points to. */
-export interface UserBuffer {
-  /** User address in bytes. */
-  addr: number;
-  /** The bytes there. */
-  bytes: Uint8Array;
-}
-
-/** One ioctl as a user-mode driver issues it. */
-export interface IoctlCall {
-  /** Name for people, e.g. `PANTHOR_VM_BIND`. */
-  name: string;
-  /** 32-bit request number. */
-  request: number;
-  /** Argument struct. */
-  arg: Uint8Array;
-  /** What its pointers point to. */
-  buffers: UserBuffer[];
-}
-
-/** One element of a vkQueueBindSparse. */
-export interface SparseBind {
-  /** Byte offset in the resource. */
-  resourceOffset: number;
-  /** Bytes. */
-  size: number;
-  /** Object and byte offset to bind, or null to unbind. */
-  memory: { handle: number; offset: number } | null;
-}
-
-/** What a Vulkan driver does with a VM_BIND uAPI for sparse resources: pure lowering, bytes only. */
-export interface SparseUmd {
-  /**
-   * Create a sparse resource.
-   *
-   * @param va - its address in bytes
-   * @param size - bytes
-   */
-  create(va: number, size: number): IoctlCall[];
-  /**
-   * One vkQueueBindSparse.
-   *
-   * @param va - address of the resource in bytes
-   * @param resourceSize - bytes
-   * @param binds - elements in the order of the application
-   */
-  bind(va: number, resourceSize: number, binds: readonly SparseBind[]): IoctlCall[];
-  /**
-   * Destroy a sparse resource.
-   *
-   * @param va - its address in bytes
-   * @param size - bytes
-   */
-  destroy(va: number, size: number): IoctlCall[];
-}
-
-/**
- * Issue a call on a file.
- *
- * @param file - the open file
- * @param call - the call; its `arg` is changed in place
- * @returns 0 or a negative errno
- */
-export function issue(file: DrmFile, call: IoctlCall): number {
-  const user = new UserMemory();
-  for (const b of call.buffers) user.place(b.addr, b.bytes);
-  return file.ioctl(call.request, call.arg, user);
 }

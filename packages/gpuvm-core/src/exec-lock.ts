@@ -18,6 +18,14 @@ export interface ExecLockOptions {
   extra?: readonly GemObject[];
 }
 
+/** A fence in a reservation. */
+export interface ExecFence<U> {
+  /** Object whose reservation gets it. */
+  gem: GemObject;
+  /** Usage, in the driver's terms. */
+  usage: U;
+}
+
 /** A lock context. */
 export class ExecLock {
   readonly #ignoreDuplicates: boolean;
@@ -55,7 +63,7 @@ export class ExecLock {
    * @param extobjUsage - for external objects
    * @returns one entry per locked object, in order
    */
-  fences<U>(vmResv: Resv, privateUsage: U, extobjUsage: U): { gem: GemObject; usage: U }[] {
+  fences<U>(vmResv: Resv, privateUsage: U, extobjUsage: U): ExecFence<U>[] {
     return this.locked.map((gem) => ({ gem, usage: gem.resv === vmResv ? privateUsage : extobjUsage }));
   }
 }

@@ -37,7 +37,7 @@ export class GemObjects {
     return this.#objects[id] ?? null;
   }
 
-  /** @internal */
+  /** Register an object. @internal */
   add(object: GemObject): number {
     const id = this.#free.pop() ?? this.#objects.length;
     this.#objects[id] = object;
@@ -45,7 +45,7 @@ export class GemObjects {
     return id;
   }
 
-  /** @internal */
+  /** Forget an object. @internal */
   delete(id: number): void {
     this.#objects[id] = null;
     this.#free.push(id);

@@ -97,9 +97,9 @@ export class Gpuvm {
   /** Sees every step, for tools that explain. */
   observer: StepObserver | null = null;
 
-  /** @internal */
+  /** The mappings' records. @internal */
   readonly pool: GpuvaPool;
-  /** @internal */
+  /** The mappings in order. @internal */
   readonly tree: VaTree;
   /** vm_bos by slot; mappings store the slot. @internal */
   readonly vmBos: (VmBo | null)[] = [null];
@@ -115,9 +115,9 @@ export class Gpuvm {
 
   /** Reused by every request. @internal */
   readonly mapOp: MapStep = mapStep();
-  /** @internal */
+  /** Reused by every request. @internal */
   readonly unmapOp: UnmapStep = unmapStep();
-  /** @internal */
+  /** Reused by every request. @internal */
   readonly remapOp: RemapStep = remapStep();
 
   /** @param options - see {@link GpuvmOptions} */

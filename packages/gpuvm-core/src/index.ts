@@ -8,7 +8,7 @@ export * from "./alloc-fault.ts";
 export * from "./counters.ts";
 export * from "./drm-file.ts";
 export * from "./errno.ts";
-export { ExecLock, type ExecLockOptions } from "./exec-lock.ts";
+export { type ExecFence, ExecLock, type ExecLockOptions } from "./exec-lock.ts";
 export { GemObject, GemObjects, Resv } from "./gem.ts";
 export { Gpuvm, type GpuvmOptions } from "./gpuvm.ts";
 export * from "./handle-table.ts";
@@ -29,5 +29,6 @@ export {
   type UnmapStep,
 } from "./steps.ts";
 export * from "./struct.ts";
+export * from "./umd.ts";
 export * from "./user-memory.ts";
 export { VmBo } from "./vm-bo.ts";

@@ -24,11 +24,15 @@ export interface Field<T> {
   /** Natural alignment in bytes. */
   readonly align: number;
   /**
+   * Decode the member.
+   *
    * @param view - memory
    * @param base - byte where the struct begins
    */
   read(view: DataView, base: number): T;
   /**
+   * Encode the member.
+   *
    * @param view - memory
    * @param base - byte where the struct begins
    * @param value - undefined writes zero

@@ -1,0 +1,161 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { VaTree } from "../src/va-tree.ts";
+
+/** The naive model: an array of entries, kept in order by a linear search. */
+class NaiveTree {
+  readonly entries: { key: number; handle: number }[] = [];
+
+  insert(key: number, handle: number): void {
+    let at = this.entries.length;
+    while (at > 0 && (this.entries[at - 1] as { key: number }).key > key) at--;
+    this.entries.splice(at, 0, { key, handle });
+  }
+
+  remove(handle: number): void {
+    this.entries.splice(
+      this.entries.findIndex((e) => e.handle === handle),
+      1,
+    );
+  }
+}
+
+function contents(tree: VaTree): number[] {
+  const out: number[] = [];
+  tree.startWalkAtFirst();
+  for (let h = tree.walk(Number.POSITIVE_INFINITY); h !== 0; h = tree.walk(Number.POSITIVE_INFINITY)) {
+    out.push(h);
+  }
+  return out;
+}
+
+const keys = fc.integer({ min: 0, max: 60 });
+
+describe.each([4, 8, 64])("va tree with %i entries a node", (capacity) => {
+  it("keeps the order of a sorted array under inserts and removals", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ insert: fc.boolean(), key: keys }), { minLength: 1, maxLength: 400 }),
+        (steps) => {
+          const tree = new VaTree(capacity);
+          const naive = new NaiveTree();
+          let handle = 0;
+          for (const step of steps) {
+            const victim = naive.entries[step.key % Math.max(1, naive.entries.length)];
+            if (step.insert || victim === undefined) {
+              tree.seek(step.key);
+              tree.insertAtPlace(step.key, ++handle);
+              naive.insert(step.key, handle);
+            } else {
+              tree.remove(victim.key, victim.handle);
+              naive.remove(victim.handle);
+            }
+            tree.validate();
+            expect(tree.size).toBe(naive.entries.length);
+          }
+          expect(contents(tree)).toEqual(naive.entries.map((e) => e.handle));
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it("finds the neighbours of any key", () => {
+    fc.assert(
+      fc.property(fc.array(keys, { maxLength: 200 }), keys, (inserted, key) => {
+        const tree = new VaTree(capacity);
+        const naive = new NaiveTree();
+        inserted.forEach((k, i) => {
+          tree.seek(k);
+          tree.insertAtPlace(k, i + 1);
+          naive.insert(k, i + 1);
+        });
+        tree.seek(key);
+        const place = naive.entries.filter((e) => e.key <= key).length;
+        expect(tree.before()).toBe(naive.entries[place - 1]?.handle ?? 0);
+        expect(tree.at()).toBe(naive.entries[place]?.handle ?? 0);
+        expect(tree.keyAt()).toBe(naive.entries[place]?.key ?? Number.POSITIVE_INFINITY);
+      }),
+    );
+  });
+
+  // What split and merge does: remove what the walk meets, replace it, insert in its place.
+  it("lets a walk change the tree under its feet", () => {
+    const change = fc.constantFrom("keep", "remove", "replace");
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(keys, { maxLength: 60 }),
+        keys,
+        fc.integer({ min: 1, max: 40 }),
+        fc.array(change, { minLength: 60, maxLength: 60 }),
+        fc.boolean(),
+        (inserted, start, length, changes, insertAfter) => {
+          const tree = new VaTree(capacity);
+          const naive = new NaiveTree();
+          let handle = 0;
+          for (const k of inserted) {
+            tree.seek(k);
+            tree.insertAtPlace(k, ++handle);
+            naive.insert(k, handle);
+          }
+          tree.seek(start - 1);
+          tree.startWalk();
+          for (const met of naive.entries.filter((e) => e.key >= start && e.key < start + length)) {
+            expect(tree.walk(start + length)).toBe(met.handle);
+            const what = changes.pop();
+            if (what === "keep") continue;
+            if (what === "remove") {
+              tree.remove(met.key, met.handle);
+              naive.remove(met.handle);
+            } else {
+              tree.replace(met.key, met.handle, met.key + 0.5, ++handle);
+              naive.remove(met.handle);
+              naive.insert(met.key + 0.5, handle);
+            }
+          }
+          expect(tree.walk(start + length)).toBe(0);
+          if (insertAfter) {
+            tree.seek(start);
+            tree.insertAtPlace(start, ++handle);
+            naive.insert(start, handle);
+          }
+          tree.validate();
+          expect(contents(tree)).toEqual(naive.entries.map((e) => e.handle));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("fills leaves when keys ascend, and gives nodes back when they go", () => {
+    const tree = new VaTree(capacity);
+    for (let k = 1; k <= 1000; k++) {
+      tree.seek(k);
+      tree.insertAtPlace(k, k);
+    }
+    tree.validate();
+    const bytes = tree.memoryBytes;
+    for (let round = 0; round < 3; round++) {
+      for (let k = 1; k <= 1000; k++) tree.remove(k, k);
+      expect(tree.size).toBe(0);
+      tree.validate();
+      for (let k = 1; k <= 1000; k++) {
+        tree.seek(k);
+        tree.insertAtPlace(k, k);
+      }
+    }
+    expect(tree.memoryBytes).toBe(bytes);
+  });
+});
+
+describe("va tree", () => {
+  it("refuses to remove what it does not hold", () => {
+    const tree = new VaTree();
+    expect(() => tree.remove(0x1000, 7)).toThrow("no entry 7 at 0x1000");
+  });
+
+  it("takes powers of two as node capacity only", () => {
+    expect(() => new VaTree(48)).toThrow(RangeError);
+    expect(() => new VaTree(2)).toThrow(RangeError);
+  });
+});
