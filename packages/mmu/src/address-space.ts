@@ -184,7 +184,6 @@ export class AddressSpace {
     this.faults.push(fault);
     if (!this.#softFaults) throw fault;
     found.kind = "fault";
-    found.sizeBytes = 0;
     return found;
   }
 

@@ -51,6 +51,14 @@ export interface LevelGeometry {
   readonly nullMask: number;
   /** A directory entry points to a compact table when `(lo & compactMask) !== 0`; 0 when the format has none. */
   readonly compactMask: number;
+  /** The level of the tables that directory entries point to; null at the last level. */
+  readonly below: LevelGeometry | null;
+  /** The level of the compact tables that directory entries point to, or null. */
+  readonly belowCompact: LevelGeometry | null;
+  /** Whether this is the level of compact tables. */
+  readonly isCompact: boolean;
+  /** Rights of the GPU ({@link RIGHT_READ} and so on) in a leaf with these halves. */
+  readonly rights: (lo: number, hi: number) => number;
 }
 
 /** What a descriptor says. Reused as an out argument. */
@@ -75,17 +83,17 @@ export interface PageTableFormat {
   readonly vaBits: number;
   /** First virtual address past the end: 2 to the power of `vaBits`. */
   readonly vaEnd: number;
-  /** The levels, root first: depth 0 is the root. */
+  /** The levels, root first, compact tables left out: each is the next one's parent. */
   readonly levels: readonly LevelGeometry[];
-  /** The level that takes the place of the last one below a compact directory entry, or null. */
-  readonly compact: LevelGeometry | null;
-  /** Rights of the GPU in a leaf with these halves. */
-  rights(lo: number, hi: number): number;
+}
+
+/** The geometry of the root table. */
+export function rootGeometry(format: PageTableFormat): LevelGeometry {
+  return format.levels[0] as LevelGeometry;
 }
 
 /** Decodes the descriptor with halves `lo` and `hi` as an entry of the given level. */
 export function decodeEntry(
-  format: PageTableFormat,
   geometry: LevelGeometry,
   lo: number,
   hi: number,
@@ -102,7 +110,7 @@ export function decodeEntry(
     out.compact = (lo & geometry.compactMask) !== 0;
     return out;
   }
-  out.rights = format.rights(lo, hi);
+  out.rights = geometry.rights(lo, hi);
   if ((lo & geometry.nullMask) !== 0) {
     out.kind = "null";
   } else {

@@ -6,7 +6,7 @@
 import { hexAddress } from "./address.ts";
 import { rootSlotOf } from "./address-space.ts";
 import type { DecodedEntry, LevelGeometry, PageTableFormat } from "./format.ts";
-import { decodeEntry, entryIndex } from "./format.ts";
+import { decodeEntry, entryIndex, rootGeometry } from "./format.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 /** Which part of a tree to list. */
@@ -51,7 +51,6 @@ export interface DirectoryEntry {
 
 interface Cursor {
   slot: number;
-  depth: number;
   geometry: LevelGeometry;
   index: number;
   va: number;
@@ -76,7 +75,7 @@ export function* leaves(
       entry: memory.tables.entry(cursor.slot, cursor.index),
       sizeBytes: cursor.geometry.entryBytes,
       kind,
-      compact: cursor.geometry === format.compact,
+      compact: cursor.geometry.isCompact,
     };
   }
 }
@@ -119,11 +118,9 @@ function* scan(
   const end = Math.min(options.end ?? format.vaEnd, format.vaEnd);
   if (!(start < end)) return;
   const decoded: DecodedEntry = { kind: "empty", address: 0, rights: 0, compact: false };
-  const top = format.levels[0] as LevelGeometry;
+  const top = rootGeometry(format);
   const firstSlot = rootSlotOf(memory, format, root);
-  const stack: Cursor[] = [
-    { slot: firstSlot, depth: 0, geometry: top, index: entryIndex(top, start), va: 0 },
-  ];
+  const stack: Cursor[] = [{ slot: firstSlot, geometry: top, index: entryIndex(top, start), va: 0 }];
   for (let cursor = stack.at(-1); cursor !== undefined; cursor = stack.at(-1)) {
     const { geometry, slot, index } = cursor;
     const va = cursor.va + index * geometry.entryBytes;
@@ -131,7 +128,7 @@ function* scan(
       stack.pop();
       continue;
     }
-    decodeEntry(format, geometry, tables.entryLo(slot, index), tables.entryHi(slot, index), decoded);
+    decodeEntry(geometry, tables.entryLo(slot, index), tables.entryHi(slot, index), decoded);
     const { kind, compact, address } = decoded;
     if (kind === "table") {
       const child = tables.slotAt(address);
@@ -143,9 +140,9 @@ function* scan(
       }
       yield { kind, cursor, va, child, compact };
       if (!prune?.(child)) {
-        const below = (compact ? format.compact : format.levels[cursor.depth + 1]) as LevelGeometry;
+        const below = (compact ? geometry.belowCompact : geometry.below) as LevelGeometry;
         const first = start > va ? entryIndex(below, start) : 0;
-        stack.push({ slot: child, depth: cursor.depth + 1, geometry: below, index: first, va });
+        stack.push({ slot: child, geometry: below, index: first, va });
       }
     } else if (kind !== "empty") {
       yield { kind, cursor, va, child: -1, compact: false };

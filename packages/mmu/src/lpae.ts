@@ -123,22 +123,21 @@ export function lpae4k(ias = 48): PageTableFormat {
     throw new Error(`lpae4k: expected ias 22..48, got ${ias}`);
   const rootLevel = 4 - Math.ceil((ias - 12) / 9);
   const levels: LevelGeometry[] = [];
-  for (let level = rootLevel; level <= PAGE_LEVEL; level++) {
+  for (let level = PAGE_LEVEL; level >= rootLevel; level--) {
     const shift = 39 - 9 * level;
-    levels.push(lpaeLevel(level, shift, level === rootLevel ? 2 ** (ias - shift) : 512));
+    levels.unshift(
+      lpaeLevel(level, shift, level === rootLevel ? 2 ** (ias - shift) : 512, levels[0] ?? null),
+    );
   }
-  return {
-    name: "lpae-4k",
-    tableBytes: 4096,
-    vaBits: ias,
-    vaEnd: 2 ** ias,
-    levels,
-    compact: null,
-    rights: lpaeRights,
-  };
+  return { name: "lpae-4k", tableBytes: 4096, vaBits: ias, vaEnd: 2 ** ias, levels };
 }
 
-function lpaeLevel(level: number, shift: number, entries: number): LevelGeometry {
+function lpaeLevel(
+  level: number,
+  shift: number,
+  entries: number,
+  below: LevelGeometry | null,
+): LevelGeometry {
   const isPage = level === PAGE_LEVEL;
   const mayBeBlock = level === 1 || level === 2;
   return {
@@ -159,6 +158,10 @@ function lpaeLevel(level: number, shift: number, entries: number): LevelGeometry
     tableAddressHi: ADDRESS_HI,
     nullMask: 0,
     compactMask: 0,
+    below,
+    belowCompact: null,
+    isCompact: false,
+    rights: lpaeRights,
   };
 }
 

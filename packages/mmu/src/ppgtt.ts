@@ -42,6 +42,7 @@ const PAT4 = 1 << (61 - 32);
 const ADDRESS_TOP = 51;
 const MAX_HUGE_LEVEL = 2;
 const COMPACT_PAGE_LG2 = 16;
+const COMPACT_LEVEL = ppgttLevel(0, COMPACT_PAGE_LG2, 32, null);
 
 /**
  * Low half of a leaf's attributes at `level` (0..2) for PAT index `pat` (0..31) and `flags`
@@ -102,20 +103,18 @@ export function ppgtt(rootLevel: number, vaBits: number = 21 + 9 * rootLevel): P
     throw new Error(`ppgtt: expected 30..${reach} address bits for root level ${rootLevel}, got ${vaBits}`);
   }
   const levels: LevelGeometry[] = [];
-  for (let level = rootLevel; level >= 0; level--) levels.push(ppgttLevel(level, 12 + 9 * level, 512));
-  const compact = ppgttLevel(0, COMPACT_PAGE_LG2, 32);
-  return {
-    name: "ppgtt",
-    tableBytes: 4096,
-    vaBits,
-    vaEnd: 2 ** vaBits,
-    levels,
-    compact,
-    rights: ppgttRights,
-  };
+  for (let level = 0; level <= rootLevel; level++) {
+    levels.unshift(ppgttLevel(level, 12 + 9 * level, 512, levels[0] ?? null));
+  }
+  return { name: "ppgtt", tableBytes: 4096, vaBits, vaEnd: 2 ** vaBits, levels };
 }
 
-function ppgttLevel(level: number, shift: number, entries: number): LevelGeometry {
+function ppgttLevel(
+  level: number,
+  shift: number,
+  entries: number,
+  below: LevelGeometry | null,
+): LevelGeometry {
   const mayBeHuge = level === 1 || level === MAX_HUGE_LEVEL;
   return {
     level,
@@ -135,6 +134,10 @@ function ppgttLevel(level: number, shift: number, entries: number): LevelGeometr
     tableAddressHi: maskHi(ADDRESS_TOP, 12),
     nullMask: PPGTT_NULL,
     compactMask: level === 1 ? COMPACT_TABLE : 0,
+    below,
+    belowCompact: level === 1 ? COMPACT_LEVEL : null,
+    isCompact: shift === COMPACT_PAGE_LG2,
+    rights: ppgttRights,
   };
 }
 

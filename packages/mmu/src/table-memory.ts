@@ -32,6 +32,8 @@ export class TableMemory {
   readonly pageBytes: number;
   /** 32-bit words of one page-table page: entry i of slot s has its halves at words `s * wordsPerTable + 2 * i` and the next. */
   readonly wordsPerTable: number;
+  /** log2 of {@link TableMemory.wordsPerTable}. */
+  readonly wordsPerTableLg2: number;
   /** Physical address of slot 0. */
   readonly base: number;
   /** Bytes between the physical addresses of neighbouring slots. */
@@ -75,6 +77,7 @@ export class TableMemory {
     }
     this.pageBytes = tableBytes;
     this.wordsPerTable = tableBytes / 4;
+    this.wordsPerTableLg2 = Math.log2(this.wordsPerTable);
     this.base = tableBase;
     this.stride = stride;
     this.end = tableBase + tableLimit * stride;
@@ -147,8 +150,8 @@ export class TableMemory {
    */
   slotOf(lo: number, hi: number): number {
     if (hi >>> this.#strideLg2 !== this.#baseTop || (lo & (this.stride - 1)) !== 0) return -1;
-    const slot = (this.#pageNumber(lo, hi) - this.#basePage) >>> 0;
-    return slot < this.#used ? slot : -1;
+    const slot = (this.#pageNumber(lo, hi) - this.#basePage) | 0;
+    return slot >= 0 && slot < this.#used ? slot : -1;
   }
 
   /** The slot whose page starts at physical address `pa` (bytes), or -1. */

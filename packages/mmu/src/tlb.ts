@@ -140,10 +140,7 @@ export class Tlb {
 function copyLeaf(from: Walk, delta: number, to: Walk): void {
   to.kind = from.kind;
   to.pa = from.kind === "page" ? from.pa + delta : 0;
-  to.level = from.level;
-  to.sizeBytes = from.sizeBytes;
-  to.rights = from.rights;
-  to.faultLevel = -1;
+  to.geometry = from.geometry;
   to.lo = from.lo;
   to.hi = from.hi;
 }

@@ -148,13 +148,20 @@ function rightsRow(lo: number, hi: number): number {
  */
 export function uat(oas = 40): PageTableFormat {
   if (!Number.isInteger(oas) || oas < 32 || oas > 48) throw new Error(`uat: expected oas 32..48, got ${oas}`);
-  const levels = [uatLevel(1, 36, 8, oas), uatLevel(2, 25, 2048, oas), uatLevel(3, PAGE_LG2, 2048, oas)];
-  const rights = uatGpuRights;
-  return { name: "uat", tableBytes: 16384, vaBits: 39, vaEnd: 2 ** 39, levels, compact: null, rights };
+  const pages = uatLevel(3, PAGE_LG2, 2048, oas, null);
+  const middle = uatLevel(2, 25, 2048, oas, pages);
+  const levels = [uatLevel(1, 36, 8, oas, middle), middle, pages];
+  return { name: "uat", tableBytes: 16384, vaBits: 39, vaEnd: 2 ** 39, levels };
 }
 
-function uatLevel(level: number, shift: number, entries: number, oas: number): LevelGeometry {
-  const isPage = level === 3;
+function uatLevel(
+  level: number,
+  shift: number,
+  entries: number,
+  oas: number,
+  below: LevelGeometry | null,
+): LevelGeometry {
+  const isPage = below === null;
   return {
     level,
     shift,
@@ -173,5 +180,9 @@ function uatLevel(level: number, shift: number, entries: number, oas: number): L
     tableAddressHi: maskHi(oas - 1, PAGE_LG2),
     nullMask: 0,
     compactMask: 0,
+    below,
+    belowCompact: null,
+    isCompact: false,
+    rights: uatGpuRights,
   };
 }
