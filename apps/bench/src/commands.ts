@@ -1,0 +1,165 @@
+/**
+ * The commands and their options as data: parsing, help and the tests of help all read this one table.
+ *
+ * A command's code is imported when it runs, so that `vmbind --help` loads nothing.
+ *
+ * @module
+ */
+
+import type { Io } from "./io.ts";
+
+/** One option of a command. */
+export interface OptionSpec {
+  /** A flag, or an option that takes a value. */
+  type: "boolean" | "string";
+  /** What the value stands for in help, e.g. `N`. */
+  value?: string;
+  /** May be given several times. */
+  multiple?: boolean;
+  /** One line of help. */
+  help: string;
+}
+
+/** What the parser found. */
+export interface CommandInput {
+  /** Values by option name; options that were not given are absent. */
+  options: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+  /** The operands in order. */
+  operands: readonly string[];
+}
+
+/** The code of a command; the result is its exit status. */
+export type Run = (input: CommandInput, io: Io) => Promise<number>;
+
+/** One command. */
+export interface CommandSpec {
+  /** First word of the command line. */
+  name: string;
+  /** One line for the list of commands. */
+  summary: string;
+  /** How operands are written, empty if there are none. */
+  operands: string;
+  /** Fewest operands. */
+  min: number;
+  /** Most operands. */
+  max: number;
+  /** Options by name. */
+  options: Readonly<Record<string, OptionSpec>>;
+  /** Paragraphs of help. */
+  details: readonly string[];
+  /** Exit statuses in words. */
+  exits: Readonly<Record<0 | 1 | 2, string>>;
+  /** Import the code. */
+  load(): Promise<{ run: Run }>;
+}
+
+const JSON_OPTION: OptionSpec = { type: "boolean", help: "print JSON in place of text" };
+const UNUSABLE = "wrong usage, or an input that cannot be read";
+const TRACE_HELP = "A TRACE is a file, or the name of a bundled trace such as panthor-sparse-buffer-100e6.";
+
+/** All commands in the order of help. */
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "verify",
+    summary: "hold the models against conformance vectors",
+    operands: "FILE...",
+    min: 1,
+    max: Number.POSITIVE_INFINITY,
+    options: { json: JSON_OPTION },
+    details: [
+      "Runs every case of each vector file (.jsonl or .jsonl.gz; the header's `format` says what it tests) against the " +
+        "model and prints one line per file, with the first mismatch of a file that has one.",
+    ],
+    exits: { 0: "every case passed", 1: "a case failed", 2: UNUSABLE },
+    load: () => import("./commands/verify.ts"),
+  },
+  {
+    name: "replay",
+    summary: "feed recorded ioctls to a driver model and compare its answers",
+    operands: "TRACE...",
+    min: 1,
+    max: Number.POSITIVE_INFINITY,
+    options: { json: JSON_OPTION },
+    details: [
+      "Gives the raw bytes of each recorded ioctl to the model of the trace's driver, compares the result and the " +
+        "returned bytes with the recording, the mappings with an independent interval replay, and recorded GPU stores " +
+        "with where the model's page tables send them. Prints the counts, the cost sheet by phase and what is still " +
+        "mapped at the end.",
+      TRACE_HELP,
+    ],
+    exits: { 0: "no difference", 1: "the model answers differently", 2: UNUSABLE },
+    load: () => import("./commands/replay.ts"),
+  },
+  {
+    name: "explain",
+    summary: "a trace in words, like strace, with what each VM_BIND does inside",
+    operands: "TRACE",
+    min: 1,
+    max: 1,
+    options: {
+      seq: {
+        type: "string",
+        value: "N[-M]",
+        help: "only the ioctl with this number, or this range of numbers",
+      },
+      ops: { type: "boolean", help: "per operation: GPUVM steps, leaf entries and tables that changed" },
+    },
+    details: [
+      "Prints each ioctl with its decoded arguments, the split and merge steps that its operations cause, the page-table " +
+        "entries that change, and for a failing operation the rule that it breaks.",
+      TRACE_HELP,
+    ],
+    exits: { 0: "printed", 1: "the model answers differently from the recording", 2: UNUSABLE },
+    load: () => import("./commands/explain.ts"),
+  },
+  {
+    name: "compare",
+    summary: "the same workloads under every sparse strategy, cost sheets side by side",
+    operands: "",
+    min: 0,
+    max: 0,
+    options: {
+      workload: {
+        type: "string",
+        value: "NAME",
+        multiple: true,
+        help: "only this workload; may be repeated",
+      },
+      strategy: {
+        type: "string",
+        value: "NAME",
+        multiple: true,
+        help: "only this strategy; may be repeated",
+      },
+      json: JSON_OPTION,
+      csv: { type: "boolean", help: "print comma-separated values" },
+      markdown: { type: "boolean", help: "print Markdown tables" },
+    },
+    details: [
+      "A sparse resource whose pages are not bound must not fault. How should user space say so, and what does it cost? " +
+        "Runs the recorded Vulkan workloads under each answer that exists and counts.",
+    ],
+    exits: { 0: "printed", 1: "a model refused an operation", 2: UNUSABLE },
+    load: () => import("./commands/compare.ts"),
+  },
+  {
+    name: "micro",
+    summary: "microbenchmarks beside the figures of the real kernel code",
+    operands: "[AREA]",
+    min: 0,
+    max: 1,
+    options: {
+      json: JSON_OPTION,
+      runs: { type: "string", value: "N", help: "timed runs of each workload after the warm-up (default 5)" },
+      only: { type: "string", value: "ID", multiple: true, help: "only this workload; may be repeated" },
+      max: { type: "string", value: "N", help: "largest N of the gpuvm area (default 1000000)" },
+    },
+    details: [
+      "AREA is gpuvm, mmu, panthor, asahi, xe or baseline; without it all run. Every run checks its result, so a fast " +
+        "wrong answer cannot win. Times are CPU time of the process (wall time for runs below a millisecond); `peer` is " +
+        "the kernel's C or Rust code, compiled for user space, on another machine of this kind.",
+    ],
+    exits: { 0: "measured", 1: "a check value was wrong", 2: UNUSABLE },
+    load: () => import("./commands/micro.ts"),
+  },
+];

@@ -1,0 +1,183 @@
+/**
+ * `vmbind explain`: a trace in words.
+ *
+ * @module
+ */
+
+import type { GemObject } from "@vmbind/gpuvm-core";
+import type { CommandInput } from "../commands.ts";
+import { costBetween, snapshot } from "../cost.ts";
+import type { Action, BindOp, Machine, ModelVm } from "../drivers.ts";
+import { EXIT, UsageError } from "../errors.ts";
+import { counted, result } from "../format.ts";
+import type { Io } from "../io.ts";
+import { describeRun, LeafSnapshot, type Range } from "../leaf-diff.ts";
+import { type ReplayObserver, replay } from "../replay.ts";
+import { StepRecorder } from "../steps.ts";
+import { openTrace, type TraceIoctl, type TraceRecord } from "../trace.ts";
+
+/** Operations and leaf runs shown of one call unless --ops asks for all. */
+const SHOWN = 4;
+
+/** Runs the command; see {@link COMMANDS} for what it does. */
+export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
+  const trace = await openTrace(operands[0] as string);
+  const explainer = new Explainer(io, seqRange(options["seq"]), options["ops"] === true);
+  const { differenceCount, differences, counts } = await replay(trace, explainer);
+  if (explainer.shown === 0) {
+    throw new UsageError(`--seq: ${trace.name} has ioctls 0 to ${counts.ioctls - 1}`);
+  }
+  for (const { seq, what, expected, got } of differences) {
+    io.out(`difference at #${seq}: ${what}: recorded ${expected}, the model has ${got}\n`);
+  }
+  return differenceCount > 0 ? EXIT.difference : EXIT.ok;
+}
+
+interface SeqRange {
+  first: number;
+  last: number;
+}
+
+function seqRange(value: CommandInput["options"][string]): SeqRange | null {
+  if (value === undefined) return null;
+  const match = /^(\d+)(?:-(\d+))?$/.exec(String(value));
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2] ?? match?.[1]);
+  if (!match || last < first) {
+    throw new UsageError(`--seq: expected N or N-M, got ${JSON.stringify(value)}`);
+  }
+  return { first, last };
+}
+
+class Explainer implements ReplayObserver {
+  /** Ioctls printed. */
+  shown = 0;
+  readonly #io: Io;
+  readonly #range: SeqRange | null;
+  readonly #allOps: boolean;
+  readonly #names = new Map<GemObject, string>();
+  #seq = -1;
+  #before: Before | null = null;
+
+  constructor(io: Io, range: SeqRange | null, allOps: boolean) {
+    this.#io = io;
+    this.#range = range;
+    this.#allOps = allOps;
+  }
+
+  before(record: TraceRecord, machine: Machine, action: Action | null): void {
+    this.#before = null;
+    if (record.kind === "mark") {
+      // A mark stands before the ioctl that follows it.
+      if (this.#selected(this.#seq + 1)) this.#io.out(`-- ${record.mark}\n`);
+      return;
+    }
+    this.#seq = record.seq;
+    if (action?.kind !== "bind" || !this.#selected(record.seq)) return;
+    const vm = vmOf(machine, action.vm);
+    if (!vm) return;
+    const recorder = new StepRecorder(vm.gpuvm, action.ops, (gem) => this.#name(gem));
+    vm.gpuvm.observer = (step) => recorder.see(step);
+    const leaves = new LeafSnapshot(vm.addressSpace, rangesOf(vm, action.ops));
+    this.#before = { vm, recorder, leaves, counters: snapshot(machine.counters) };
+  }
+
+  after(record: TraceRecord, machine: Machine, action: Action | null, ret: number): void {
+    if (record.kind === "mark" || !action) return;
+    if (action.kind === "bo-create" && ret === 0) {
+      const gem = machine.file.bo(action.handle);
+      if (gem) this.#names.set(gem, `BO ${action.handle}`);
+    }
+    if (!this.#selected(record.seq)) return;
+    this.shown++;
+    const { file } = machine;
+    const refusal = ret === 0 ? "" : `: ${file.lastError?.reason ?? "no reason kept"}`;
+    this.#io.out(`${callLine(record, action)} = ${result(ret)}${refusal}\n`);
+    if (action.kind === "bind") this.#bind(action.ops, machine);
+  }
+
+  #bind(ops: readonly BindOp[], machine: Machine): void {
+    const before = this.#before;
+    const steps = before?.recorder.steps ?? [];
+    const count = this.#allOps ? ops.length : Math.min(ops.length, SHOWN);
+    for (let i = 0; i < count; i++) {
+      this.#io.out(`    ${(ops[i] as BindOp).text}\n`);
+      if (!this.#allOps) continue;
+      for (const step of steps) if (step.op === i) this.#io.out(`        ${step.text}\n`);
+    }
+    if (count < ops.length) this.#io.out(`    ... ${counted(ops.length - count, "more op")}\n`);
+    if (!before) return;
+    before.vm.gpuvm.observer = null;
+    this.#io.out(`    steps   ${tally(steps.map((s) => s.kind))}\n`);
+    const runs = before.leaves.changes();
+    const shown = this.#allOps ? runs : runs.slice(0, SHOWN);
+    for (const [i, leaf] of shown.entries()) {
+      this.#io.out(`    ${i === 0 ? "leaves " : "       "} ${describeRun(leaf)}\n`);
+    }
+    if (shown.length < runs.length) {
+      this.#io.out(`            ... ${counted(runs.length - shown.length, "more run")}\n`);
+    }
+    this.#io.out(`    tables  ${tables(costBetween(before.counters, snapshot(machine.counters)))}\n`);
+  }
+
+  #selected(seq: number): boolean {
+    return this.#range === null || (seq >= this.#range.first && seq <= this.#range.last);
+  }
+
+  #name(gem: GemObject | null): string {
+    if (!gem) return "nothing";
+    return this.#names.get(gem) ?? "the driver's own object";
+  }
+}
+
+interface Before {
+  vm: ModelVm;
+  recorder: StepRecorder;
+  leaves: LeafSnapshot;
+  counters: Record<string, number>;
+}
+
+function callLine({ seq, ioctl }: TraceIoctl, { text }: Action): string {
+  return `#${seq} ${ioctl}(${text})`;
+}
+
+function vmOf(machine: Machine, id: number): ModelVm | undefined {
+  for (const [vmId, vm] of machine.file.vms()) if (vmId === id) return vm;
+  return undefined;
+}
+
+function rangesOf(vm: ModelVm, ops: readonly BindOp[]): Range[] {
+  const ranges = ops
+    .filter((op) => op.effect === "map" || op.effect === "unmap")
+    .map(({ addr, range }) => ({ addr, end: addr + range }));
+  const objects = new Set(ops.filter((op) => op.effect === "unmap-object").map((op) => op.handle));
+  if (objects.size > 0) {
+    for (const { addr, range, bo } of vm.mappings()) {
+      if (objects.has(bo)) ranges.push({ addr, end: addr + range });
+    }
+  }
+  return ranges.filter(({ addr, end }) => addr < end);
+}
+
+function tally(kinds: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return [...counts].map(([kind, n]) => `${n} ${kind}`).join(", ") || "none";
+}
+
+function tables(cost: Record<string, number>): string {
+  const parts = [
+    [cost["tablesAllocated"], "made"],
+    [cost["tablesFreed"], "freed"],
+    [cost["tableWrites"], "directory entries written"],
+    [cost["pteWrites"], "leaf entries written"],
+    [cost["pteClears"], "leaf entries cleared"],
+    [cost["tlbInvalidations"], "TLB invalidations"],
+  ] as const;
+  return (
+    parts
+      .filter(([n]) => n)
+      .map(([n, what]) => `${n} ${what}`)
+      .join(", ") || "unchanged"
+  );
+}

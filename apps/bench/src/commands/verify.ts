@@ -1,0 +1,124 @@
+/**
+ * `vmbind verify`: conformance vectors against the models.
+ *
+ * @module
+ */
+
+import { DrmError } from "@vmbind/gpuvm-core";
+import type { Mismatch, VectorCheck } from "@vmbind/gpuvm-core/conformance";
+import type { CommandInput } from "../commands.ts";
+import { vectorChecks } from "../drivers.ts";
+import { EXIT, InputError } from "../errors.ts";
+import type { Io } from "../io.ts";
+import { Progress } from "../progress.ts";
+import { openVectors } from "../vectors.ts";
+
+/** What one vector file came to. */
+export interface VerifyResult {
+  /** Path as given. */
+  file: string;
+  /** Format that the header names. */
+  format: string;
+  /** Cases that passed. */
+  passed: number;
+  /** Cases that failed. */
+  failed: number;
+  /** The first failure. */
+  firstMismatch: CaseMismatch | null;
+}
+
+/** A case that failed. */
+export interface CaseMismatch extends Mismatch {
+  /** Line in the uncompressed file, from 1. */
+  line: number;
+  /** The case's own id, or null. */
+  id: string | null;
+}
+
+/** Runs the command; see {@link COMMANDS} for what it does. */
+export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
+  const checks = await vectorChecks();
+  const results: VerifyResult[] = [];
+  const progress = new Progress(io);
+  for (const file of operands) {
+    const result = await verifyFile(file, checks, (done) => progress.show(() => `${file}: ${done} cases`));
+    progress.done();
+    results.push(result);
+    io.out(options["json"] ? `${JSON.stringify(result)}\n` : describe(result));
+  }
+  return results.some((r) => r.failed > 0) ? EXIT.difference : EXIT.ok;
+}
+
+/**
+ * Run all cases of a file.
+ *
+ * @param file - path
+ * @param checks - by format
+ * @param onCase - told after each case how many there were
+ * @returns the tally
+ * @throws {@link InputError} for an unreadable file, an unknown format, or a case that is not of the format
+ */
+export async function verifyFile(
+  file: string,
+  checks: ReadonlyMap<string, VectorCheck>,
+  onCase: (done: number) => void = () => {},
+): Promise<VerifyResult> {
+  const { header, cases } = await openVectors(file);
+  const check = checks.get(header.format);
+  if (!check) {
+    const known = [...checks.keys()].sort().join(", ");
+    throw new InputError(
+      file,
+      1,
+      `header.format: no check for ${JSON.stringify(header.format)}; there are ${known}`,
+    );
+  }
+  const result: VerifyResult = { file, format: header.format, passed: 0, failed: 0, firstMismatch: null };
+  for await (const { line, value } of cases) {
+    const mismatch = runCase(check, value, header, file, line);
+    if (mismatch === null) {
+      result.passed++;
+    } else {
+      result.failed++;
+      const id = typeof value["id"] === "string" ? value["id"] : null;
+      result.firstMismatch ??= { line, id, ...mismatch };
+    }
+    onCase(result.passed + result.failed);
+  }
+  return result;
+}
+
+function runCase(
+  check: VectorCheck,
+  testCase: Record<string, unknown>,
+  header: Parameters<VectorCheck>[1],
+  file: string,
+  line: number,
+): Mismatch | null {
+  try {
+    return check(testCase, header);
+  } catch (error) {
+    if (error instanceof DrmError) throw new InputError(file, line, error.reason);
+    // A case with members of the wrong type, or a broken invariant of the model: either way this line shows it.
+    const message = error instanceof Error ? error.message : String(error);
+    return { field: "(the model threw)", expected: "no exception", got: message };
+  }
+}
+
+function describe({ file, passed, failed, firstMismatch }: VerifyResult): string {
+  const line = `${file}: ${passed} passed, ${failed} failed\n`;
+  if (!firstMismatch) return line;
+  const { id, field, expected, got } = firstMismatch;
+  return (
+    `${line}  first mismatch: ${id === null ? "" : `case ${id}, `}line ${firstMismatch.line}\n` +
+    `    field     ${field}\n    expected  ${show(expected)}\n    got       ${show(got)}\n`
+  );
+}
+
+function show(value: unknown): string {
+  const text =
+    typeof value === "string"
+      ? value
+      : JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `0x${v.toString(16)}` : v));
+  return text === undefined ? "nothing" : text.length > 400 ? `${text.slice(0, 397)}...` : text;
+}

@@ -1,0 +1,172 @@
+/**
+ * Panthor traces: recorded from Mesa's panvk.
+ *
+ * @module
+ */
+
+import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/gpuvm-core";
+import {
+  BO_CREATE,
+  BO_NO_MMAP,
+  DRIVER_VERSIONS,
+  GEM_CLOSE,
+  IOCTL_BO_CREATE,
+  IOCTL_VM_BIND,
+  IOCTL_VM_CREATE,
+  IOCTL_VM_DESTROY,
+  MAP_NOEXEC,
+  MAP_READONLY,
+  MAP_SPARSE,
+  MAP_UNCACHED,
+  OP_MAP,
+  OP_SYNC_ONLY,
+  OP_TYPE_MASK,
+  OP_UNMAP,
+  type PanthorBo,
+  PanthorDevice,
+  VM_BIND,
+  VM_BIND_ASYNC,
+  VM_BIND_OP,
+  VM_BIND_OP_REPEAT,
+  VM_CREATE,
+  VM_DESTROY,
+  type VmBindOp,
+} from "@vmbind/panthor";
+import * as v from "valibot";
+import type { Action, BindOp, Decoder, Driver } from "../drivers.ts";
+import { counted, hex, size, span } from "../format.ts";
+import { hexNumber, parseHeader } from "../header.ts";
+import type { TraceHeader, TraceIoctl } from "../trace.ts";
+import { elements, viewOf } from "./bytes.ts";
+
+const headerSchema = v.looseObject({
+  driver_version: v.picklist(DRIVER_VERSIONS),
+  gpu_id: hexNumber,
+  va_bits: v.pipe(v.number(), v.integer(), v.minValue(32), v.maxValue(48)),
+  pa_bits: v.pipe(v.number(), v.integer(), v.minValue(32), v.maxValue(48)),
+  page_size_bitmap: hexNumber,
+  /** Not in recordings: set by traces derived for the REPEAT proposal. */
+  repeat_proposal: v.exactOptional(v.boolean()),
+});
+
+/** Bytes of the object that panvk maps over and over where the kernel has no MAP_SPARSE. */
+const BLACKHOLE_BYTES = 0x200000;
+
+class PanthorDecoder implements Decoder {
+  /** panvk makes its blackhole only where the kernel has no MAP_SPARSE. */
+  readonly #mayHaveBlackhole: boolean;
+  readonly #repeats: boolean;
+  #blackhole = 0;
+
+  constructor(header: TraceHeader) {
+    this.#repeats = header["repeat_proposal"] === true;
+    this.#mayHaveBlackhole = Number(String(header["driver_version"]).split(".")[1]) < 9;
+  }
+
+  decode(call: TraceIoctl): Action {
+    const before = viewOf(call.argIn);
+    const after = viewOf(call.argOut);
+    switch (call.request) {
+      case IOCTL_VM_CREATE: {
+        const { id, userVaRange } = VM_CREATE.read(after);
+        return { kind: "vm-create", vm: id, text: `VM ${id}, user VA ${size(userVaRange)}` };
+      }
+      case IOCTL_VM_DESTROY: {
+        const { id } = VM_DESTROY.read(before);
+        return { kind: "vm-destroy", vm: id, text: `VM ${id}` };
+      }
+      case IOCTL_BO_CREATE:
+        return this.#boCreate(call);
+      case DRM_IOCTL_GEM_CLOSE: {
+        const { handle } = GEM_CLOSE.read(before);
+        return { kind: "bo-close", handle, text: `BO ${handle}` };
+      }
+      case IOCTL_VM_BIND: {
+        const { vmId, flags } = VM_BIND.read(before);
+        const ops = this.#repeats
+          ? elements(call, "ops", VM_BIND_OP_REPEAT).map((op) => this.#op(op))
+          : elements(call, "ops", VM_BIND_OP).map((op) => this.#op(op));
+        const mode = flags & VM_BIND_ASYNC ? "async" : "sync";
+        return { kind: "bind", vm: vmId, ops, text: `VM ${vmId}, ${mode}, ${counted(ops.length, "op")}` };
+      }
+      default:
+        return { kind: "other", text: "" };
+    }
+  }
+
+  #boCreate(call: TraceIoctl): Action {
+    const bo = BO_CREATE.read(viewOf(call.argOut));
+    if (this.#mayHaveBlackhole && bo.size === BLACKHOLE_BYTES && bo.flags === BO_NO_MMAP) {
+      this.#blackhole = bo.handle;
+    }
+    const owner = bo.exclusiveVmId ? `, only for VM ${bo.exclusiveVmId}` : "";
+    const text = `BO ${bo.handle}, ${size(bo.size)}${owner}`;
+    return { kind: "bo-create", handle: bo.handle, size: bo.size, text };
+  }
+
+  #op(op: VmBindOp & { boRepeatRange?: number }): BindOp {
+    const where = span(op.va, op.size);
+    const common = { addr: op.va, range: op.size, handle: op.boHandle, offset: op.boOffset };
+    const type = (op.flags & OP_TYPE_MASK) >>> 0;
+    if (type === OP_UNMAP) return { ...common, kind: "UNMAP", effect: "unmap", text: `UNMAP ${where}` };
+    if (type === OP_SYNC_ONLY) {
+      const text = `SYNC_ONLY, ${counted(op.syncs.count, "sync")}`;
+      return { ...common, kind: "SYNC_ONLY", effect: "none", text };
+    }
+    if (op.boRepeatRange) {
+      const window = `${size(op.boRepeatRange)} of BO ${op.boHandle} + ${hex(op.boOffset)}`;
+      return {
+        ...common,
+        kind: "MAP REPEAT",
+        effect: "map",
+        text: `MAP REPEAT ${where} -> ${window} again and again`,
+      };
+    }
+    const flags = flagNames(op.flags);
+    if (type !== OP_MAP) {
+      return { ...common, kind: "unknown", effect: "none", text: `type ${hex(type)} ${where}` };
+    }
+    if (op.flags & MAP_SPARSE) {
+      return { ...common, kind: "MAP SPARSE", effect: "map", text: `MAP${flags} ${where}` };
+    }
+    const blackhole = op.boHandle !== 0 && op.boHandle === this.#blackhole;
+    const kind = blackhole ? "MAP blackhole" : "MAP memory";
+    const target = `BO ${op.boHandle}${blackhole ? " (blackhole)" : ""} + ${hex(op.boOffset)}`;
+    return { ...common, kind, effect: "map", text: `MAP${flags} ${where} -> ${target}` };
+  }
+}
+
+function flagNames(flags: number): string {
+  const names = [
+    [MAP_READONLY, "READONLY"],
+    [MAP_NOEXEC, "NOEXEC"],
+    [MAP_UNCACHED, "UNCACHED"],
+    [MAP_SPARSE, "SPARSE"],
+  ] as const;
+  return names
+    .filter(([bit]) => flags & bit)
+    .map(([, name]) => ` ${name}`)
+    .join("");
+}
+
+/** Panthor for the laboratory. */
+export const panthor: Driver = {
+  name: "panthor",
+  kinds: ["MAP memory", "MAP blackhole", "MAP SPARSE", "UNMAP", "SYNC_ONLY"],
+  closeUnmaps: false,
+  decoder: (header) => new PanthorDecoder(header),
+  machine(trace) {
+    const facts = parseHeader(headerSchema, trace.path, trace.header);
+    const device = new PanthorDevice({
+      driverVersion: facts.driver_version,
+      gpuId: facts.gpu_id,
+      vaBits: facts.va_bits,
+      paBits: facts.pa_bits,
+      repeat: facts.repeat_proposal ? "v5" : "off",
+      // Syncobjs are made by ioctls that recordings leave out.
+      adoptSyncobjs: true,
+    });
+    const { counters, memory } = device;
+    return { file: device.open(), counters, memory, pages: (gem) => (gem as PanthorBo).pages };
+  },
+};

@@ -1,0 +1,56 @@
+/**
+ * Numbers and errnos in words.
+ *
+ * @module
+ */
+
+import { errnoName } from "@vmbind/gpuvm-core";
+
+/**
+ * @param value - an unsigned integer
+ * @returns `0x1f000`
+ */
+export function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}
+
+/**
+ * @param addr - first byte
+ * @param range - bytes
+ * @returns `[0x1000, 0x3000)`
+ */
+export function span(addr: number, range: number): string {
+  return `[${hex(addr)}, ${hex(addr + range)})`;
+}
+
+/**
+ * @param bytes - a size
+ * @returns in the largest binary unit that keeps it short, `2 MiB` or `95.4 MiB`
+ */
+export function size(bytes: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${Number.isInteger(value) ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/**
+ * @param ret - what an ioctl returned
+ * @returns `0`, or `-22 EINVAL`
+ */
+export function result(ret: number): string {
+  return ret === 0 ? "0" : `${ret} ${errnoName(ret)}`;
+}
+
+/**
+ * @param count - how many
+ * @param noun - of one
+ * @returns `1 mapping`, `2 mappings`
+ */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : noun.endsWith("ch") ? "es" : "s"}`;
+}

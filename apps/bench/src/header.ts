@@ -1,0 +1,32 @@
+/**
+ * Checking the first line of a file with valibot.
+ *
+ * @module
+ */
+
+import * as v from "valibot";
+import { InputError } from "./errors.ts";
+
+/** A field of 64 bits that a file writes as hex: `"0x4000"`, exact as a number. */
+export const hexNumber: v.GenericSchema<string, number> = v.pipe(
+  v.string(),
+  v.regex(/^0x[0-9a-f]{1,16}$/, "Expected lower-case hex with 0x"),
+  v.transform(Number),
+);
+
+/**
+ * Check a header.
+ *
+ * @param schema - what it must look like
+ * @param file - path, for the error
+ * @param value - the parsed first line
+ * @returns the header as the schema gives it
+ * @throws {@link InputError} naming the first field that breaks a rule
+ */
+export function parseHeader<T>(schema: v.GenericSchema<unknown, T>, file: string, value: unknown): T {
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  const field = v.getDotPath(issue);
+  throw new InputError(file, 1, `header${field ? `.${field}` : ""}: ${issue.message}`);
+}

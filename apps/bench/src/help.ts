@@ -1,0 +1,71 @@
+/**
+ * Help texts, made from the table of commands.
+ *
+ * @module
+ */
+
+import { COMMANDS, type CommandSpec, type OptionSpec } from "./commands.ts";
+
+const WIDTH = 100;
+
+/** @returns the help of the program */
+export function programHelp(): string {
+  const width = Math.max(...COMMANDS.map((c) => c.name.length)) + 2;
+  const commands = COMMANDS.map((c) => `  ${c.name.padEnd(width)}${c.summary}\n`).join("");
+  return (
+    "Usage: vmbind COMMAND [OPTION]... [OPERAND]...\n\n" +
+    wrap(
+      "An executable model of how three Linux GPU drivers (panthor, asahi, xe) let user space manage a GPU's virtual " +
+        "address space, and a laboratory that counts what a sparse workload costs in each.",
+    ) +
+    `\nCommands:\n${commands}\n` +
+    "vmbind COMMAND --help tells more. vmbind --version prints the version.\n\n" +
+    "Exit status: 0 ok, 1 a difference or a failed vector, 2 wrong usage or an input that cannot be read.\n"
+  );
+}
+
+/**
+ * @param command - an entry of the table
+ * @returns its help
+ */
+export function commandHelp(command: CommandSpec): string {
+  const specs: Record<string, OptionSpec> = {
+    ...command.options,
+    help: { type: "boolean", help: "print this help" },
+  };
+  const options = Object.entries(specs).map(
+    ([name, { type, value, help }]) =>
+      [type === "string" ? `--${name} ${value}` : `--${name}`, help] as const,
+  );
+  const width = Math.max(...options.map(([left]) => left.length)) + 2;
+  return (
+    `${commandUsage(command)}\n\n` +
+    command.details.map((paragraph) => `${wrap(paragraph)}\n`).join("") +
+    `Options:\n${options.map(([left, help]) => `  ${left.padEnd(width)}${help}\n`).join("")}\n` +
+    `Exit status:\n${Object.entries(command.exits)
+      .map(([status, meaning]) => `  ${status}  ${meaning}\n`)
+      .join("")}`
+  );
+}
+
+/**
+ * @param command - an entry of the table
+ * @returns its usage line
+ */
+export function commandUsage(command: CommandSpec): string {
+  return `Usage: vmbind ${command.name} [OPTION]...${command.operands ? ` ${command.operands}` : ""}`;
+}
+
+function wrap(paragraph: string): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of paragraph.split(" ")) {
+    if (line && line.length + 1 + word.length > WIDTH) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line ? `${line} ${word}` : word;
+    }
+  }
+  return `${[...lines, line].join("\n")}\n`;
+}

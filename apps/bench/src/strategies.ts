@@ -1,0 +1,82 @@
+/**
+ * The ways in which user space can say "this range is sparse", and the workloads they are compared on.
+ *
+ * @module
+ */
+
+import { bundledTraces, openTrace, type Trace } from "./trace.ts";
+
+/** One answer to the question. */
+export interface Strategy {
+  /** Name in kebab-case, the same everywhere. */
+  name: string;
+  /** In a few words. */
+  says: string;
+  /** Beginning of the names of the traces that it is taken from. */
+  prefix: string;
+  /** Whether those traces are as a real driver sent them. */
+  recorded: boolean;
+  /** Makes the strategy's trace from one of those, where it is not recorded. */
+  derive?(trace: Trace, name: string): Promise<Trace>;
+}
+
+/** The workloads, smallest question first. */
+export const WORKLOADS = [
+  "buffer-100e6",
+  "image-unbound",
+  "buffer-stream",
+  "image-window",
+  "image-3d",
+  "image-array-mips",
+  "many-small",
+] as const;
+
+/** The strategies, most operations first. */
+export const STRATEGIES: readonly Strategy[] = [
+  {
+    name: "panthor-per-page",
+    says: "one MAP of a dummy page per 4 KiB",
+    prefix: "panthor-sparse",
+    recorded: false,
+    derive: async (trace, name) => {
+      const { derive, PER_PAGE } = await import("./derive.ts");
+      return derive(trace, PER_PAGE, name);
+    },
+  },
+  {
+    name: "panthor-blackhole",
+    says: "a 2 MiB object mapped over and over",
+    prefix: "panthor-blackhole",
+    recorded: true,
+  },
+  {
+    name: "panthor-repeat",
+    says: "one MAP_REPEAT of the proposal",
+    prefix: "panthor-sparse",
+    recorded: false,
+    derive: async (trace, name) => {
+      const { derive, REPEAT } = await import("./derive.ts");
+      return derive(trace, REPEAT, name);
+    },
+  },
+  {
+    name: "panthor-sparse",
+    says: "one MAP_SPARSE of Linux 7.3",
+    prefix: "panthor-sparse",
+    recorded: true,
+  },
+];
+
+/**
+ * Open a strategy's trace of a workload.
+ *
+ * @param strategy - which answer
+ * @param workload - one of {@link WORKLOADS}
+ * @returns the trace, or null when none is bundled
+ */
+export async function openStrategyTrace(strategy: Strategy, workload: string): Promise<Trace | null> {
+  const source = `${strategy.prefix}-${workload}`;
+  if (!bundledTraces().includes(source)) return null;
+  const trace = await openTrace(source);
+  return strategy.derive ? strategy.derive(trace, `${strategy.name}-${workload}`) : trace;
+}

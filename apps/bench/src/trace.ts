@@ -1,0 +1,291 @@
+/**
+ * Recorded ioctl traces (`drm-ioctl-trace` version 1): a header, then ioctls and phase marks in the order of time.
+ *
+ * Every rule of the format that a reader relies on is checked here, so that the rest of the program can trust a record.
+ *
+ * @module
+ */
+
+import { existsSync, readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import * as v from "valibot";
+import { InputError } from "./errors.ts";
+import { parseHeader } from "./header.ts";
+import { type JsonLine, readJsonLines } from "./jsonl.ts";
+
+const headerSchema = v.looseObject({
+  format: v.literal("drm-ioctl-trace"),
+  version: v.literal(1),
+  driver: v.string(),
+  uapi: v.string(),
+  umd: v.string(),
+  device: v.string(),
+  workload: v.string(),
+});
+
+/** First line of a trace; the facts of the device depend on the driver. */
+export type TraceHeader = v.InferOutput<typeof headerSchema>;
+
+/** An array that an ioctl's argument points to. */
+export interface TraceArray {
+  /** Member that holds the pointer, e.g. `ops` or `ops[3].syncs`. */
+  field: string;
+  /** User address in bytes. */
+  addr: number;
+  /** Elements. */
+  count: number;
+  /** Bytes from one element to the next. */
+  stride: number;
+  /** `count` x `stride` bytes. */
+  data: Uint8Array;
+}
+
+/** One recorded ioctl. */
+export interface TraceIoctl {
+  /** Discriminates the records. */
+  kind: "ioctl";
+  /** Line in the file, from 1. */
+  line: number;
+  /** Counts the ioctls of the file from 0. */
+  seq: number;
+  /** Name, e.g. `PANTHOR_VM_BIND`. */
+  ioctl: string;
+  /** 32-bit request number. */
+  request: number;
+  /** Argument struct before the call. */
+  argIn: Uint8Array;
+  /** Argument struct after the call. */
+  argOut: Uint8Array;
+  /** What its pointers point to. */
+  arrays: TraceArray[];
+  /** 0 or a negative errno. */
+  ret: number;
+}
+
+/** A phase mark of the client, or a job submission (`exec`). */
+export interface TraceMark {
+  /** Discriminates the records. */
+  kind: "mark";
+  /** Line in the file, from 1. */
+  line: number;
+  /** Text of the mark. */
+  mark: string;
+  /** What the job did, for `exec` marks of the kernel tests. */
+  exec: TraceExec | null;
+}
+
+/** Where an address landed when the recording was made. */
+export interface TraceLanding {
+  /** GPU address in bytes. */
+  va: number;
+  /** The kind of place. */
+  to: "bo" | "null" | "scratch" | "fault";
+  /** For `bo`: seq of the ioctl that created it. */
+  gemSeq: number;
+  /** For `bo`: byte offset in it. */
+  offset: number;
+}
+
+/** One 32-bit store of a job. */
+export interface TraceStore extends TraceLanding {
+  /** Value stored. */
+  value: number;
+}
+
+/** A job of the kernel tests. */
+export interface TraceExec {
+  /** VM id. */
+  vm: number;
+  /** Where the batch buffer begins. */
+  batch: TraceLanding;
+  /** Its stores in order. */
+  stores: TraceStore[];
+}
+
+/** A line of a trace behind the header. */
+export type TraceRecord = TraceIoctl | TraceMark;
+
+/** An opened trace. */
+export interface Trace {
+  /** File name without directory and extension, e.g. `panthor-sparse-buffer-100e6`. */
+  name: string;
+  /** Path of the file. */
+  path: string;
+  /** First line. */
+  header: TraceHeader;
+  /** The records, read as they are asked for. */
+  records: AsyncIterable<TraceRecord>;
+}
+
+const TRACES = new URL("../traces/", import.meta.url);
+
+/** @returns names of the traces that come with the program, sorted */
+export function bundledTraces(): string[] {
+  return readdirSync(fileURLToPath(TRACES))
+    .filter((name) => name.endsWith(".jsonl.gz"))
+    .map((name) => name.slice(0, -".jsonl.gz".length))
+    .sort();
+}
+
+/**
+ * Open a trace.
+ *
+ * @param operand - a path, or the name of a bundled trace
+ * @returns its header and its records
+ * @throws {@link InputError} for an unreadable file or a malformed header
+ */
+export async function openTrace(operand: string): Promise<Trace> {
+  const bundled = fileURLToPath(new URL(`${encodeURIComponent(operand)}.jsonl.gz`, TRACES));
+  const path = !existsSync(operand) && existsSync(bundled) ? bundled : operand;
+  const lines = readJsonLines(path);
+  const first = await lines.next();
+  // readJsonLines throws for an empty file, so there is a first line.
+  const header = parseHeader(headerSchema, path, (first.value as JsonLine).value);
+  const name = path.replace(/^.*\//, "").replace(/\.jsonl(\.gz)?$/, "");
+  return { name, path, header, records: readRecords(path, lines) };
+}
+
+async function* readRecords(path: string, lines: AsyncIterable<JsonLine>): AsyncGenerator<TraceRecord> {
+  let seq = 0;
+  for await (const { line, value } of lines) {
+    const fields = new Fields(path, line, value);
+    if ("mark" in value) {
+      yield readMark(fields);
+    } else {
+      yield readIoctl(fields, seq);
+      seq++;
+    }
+  }
+}
+
+function readIoctl(fields: Fields, seq: number): TraceIoctl {
+  const request = fields.hex("request");
+  if (request > 0xffffffff) fields.fail("request", "more than 32 bits");
+  const size = (request >>> 16) & 0x3fff;
+  const record: TraceIoctl = {
+    kind: "ioctl",
+    line: fields.line,
+    seq: fields.count("seq"),
+    ioctl: fields.text("ioctl"),
+    request,
+    argIn: fields.bytes("arg_in", size),
+    argOut: fields.bytes("arg_out", size),
+    arrays: fields.list("ptrs").map(readArray),
+    ret: fields.integer("ret"),
+  };
+  if (record.seq !== seq) fields.fail("seq", `expected ${seq}, got ${record.seq}`);
+  if (record.ret > 0) fields.fail("ret", `expected 0 or a negative errno, got ${record.ret}`);
+  return record;
+}
+
+function readArray(fields: Fields): TraceArray {
+  const count = fields.count("count");
+  const stride = fields.count("stride");
+  return {
+    field: fields.text("field"),
+    addr: fields.hex("addr"),
+    count,
+    stride,
+    data: fields.bytes("data", count * stride),
+  };
+}
+
+function readMark(fields: Fields): TraceMark {
+  const mark = fields.text("mark");
+  const exec = mark === "exec" && fields.has("batch") ? readExec(fields) : null;
+  return { kind: "mark", line: fields.line, mark, exec };
+}
+
+function readExec(fields: Fields): TraceExec {
+  return {
+    vm: fields.count("vm"),
+    batch: readLanding(fields.child("batch")),
+    stores: fields.list("stores").map((store) => ({ ...readLanding(store), value: store.hex("value") })),
+  };
+}
+
+function readLanding(fields: Fields): TraceLanding {
+  const va = fields.hex("va");
+  const to = fields.text("to");
+  if (to === "bo") return { va, to, gemSeq: fields.count("gem_seq"), offset: fields.hex("offset") };
+  if (to !== "null" && to !== "scratch" && to !== "fault") {
+    return fields.fail("to", `expected bo, null, scratch or fault, got ${JSON.stringify(to)}`);
+  }
+  return { va, to, gemSeq: -1, offset: 0 };
+}
+
+/** The members of one JSON object, read with their rules; errors name file, line and member. */
+class Fields {
+  readonly path: string;
+  readonly line: number;
+  readonly #value: Record<string, unknown>;
+  readonly #prefix: string;
+
+  constructor(path: string, line: number, value: Record<string, unknown>, prefix = "") {
+    this.path = path;
+    this.line = line;
+    this.#value = value;
+    this.#prefix = prefix;
+  }
+
+  fail(name: string, rule: string): never {
+    throw new InputError(this.path, this.line, `${this.#prefix}${name}: ${rule}`);
+  }
+
+  has(name: string): boolean {
+    return this.#value[name] !== undefined;
+  }
+
+  text(name: string): string {
+    const value = this.#value[name];
+    return typeof value === "string" ? value : this.#wrong(name, "a string");
+  }
+
+  integer(name: string): number {
+    const value = this.#value[name];
+    return Number.isSafeInteger(value) ? (value as number) : this.#wrong(name, "an integer");
+  }
+
+  count(name: string): number {
+    const value = this.integer(name);
+    return value >= 0 ? value : this.#wrong(name, "a count");
+  }
+
+  hex(name: string): number {
+    const value = this.#value[name];
+    if (typeof value !== "string" || !/^0x[0-9a-f]{1,16}$/.test(value))
+      return this.#wrong(name, "hex with 0x");
+    return Number(value);
+  }
+
+  bytes(name: string, length: number): Uint8Array {
+    const value = this.text(name);
+    if (value.length !== 2 * length) {
+      this.fail(name, `expected ${length} bytes in hex, got ${value.length} digits`);
+    }
+    if (!/^[0-9a-f]*$/.test(value)) this.fail(name, "expected lower-case hex digits");
+    return new Uint8Array(Buffer.from(value, "hex"));
+  }
+
+  list(name: string): Fields[] {
+    const value = this.#value[name];
+    if (!Array.isArray(value)) return this.#wrong(name, "a list");
+    return value.map((item, i) => this.#object(item, `${name}[${i}]`));
+  }
+
+  child(name: string): Fields {
+    return this.#object(this.#value[name], name);
+  }
+
+  #object(value: unknown, name: string): Fields {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      return this.#wrong(name, "an object", value);
+    }
+    return new Fields(this.path, this.line, value as Record<string, unknown>, `${this.#prefix}${name}.`);
+  }
+
+  #wrong(name: string, expected: string, value: unknown = this.#value[name]): never {
+    const got = value === undefined ? "nothing" : JSON.stringify(value);
+    this.fail(name, `expected ${expected}, got ${got.length > 60 ? `${got.slice(0, 57)}...` : got}`);
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Conformance vector files: a header line that names the format, then one case per line.
+ *
+ * @module
+ */
+
+import type { VectorHeader } from "@vmbind/gpuvm-core/conformance";
+import * as v from "valibot";
+import { parseHeader } from "./header.ts";
+import { type JsonLine, readJsonLines } from "./jsonl.ts";
+
+const headerSchema = v.looseObject({
+  format: v.pipe(v.string(), v.nonEmpty()),
+  version: v.pipe(v.number(), v.integer()),
+  source: v.string(),
+  notes: v.exactOptional(v.string()),
+});
+
+/** An opened vector file. */
+export interface VectorFile {
+  /** First line. */
+  header: VectorHeader;
+  /** The cases with their line numbers, read as they are asked for. */
+  cases: AsyncIterable<JsonLine>;
+}
+
+/**
+ * Open a vector file.
+ *
+ * @param path - .jsonl or .jsonl.gz
+ * @returns its header and its cases
+ * @throws {@link InputError} for an unreadable file or a malformed header
+ */
+export async function openVectors(path: string): Promise<VectorFile> {
+  const lines = readJsonLines(path);
+  const first = await lines.next();
+  // readJsonLines throws for an empty file, so there is a first line.
+  const header = parseHeader(headerSchema, path, (first.value as JsonLine).value);
+  return { header, cases: lines };
+}

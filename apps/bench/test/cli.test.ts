@@ -1,0 +1,59 @@
+import { describe, expect, it } from "vitest";
+import { COMMANDS } from "../src/commands.ts";
+import { vmbind } from "./run.ts";
+
+describe("help", () => {
+  it("lists every command on standard output, exit 0", async () => {
+    const { status, out, err } = await vmbind("--help");
+    expect(status).toBe(0);
+    expect(err).toBe("");
+    for (const command of COMMANDS) expect(out).toContain(`  ${command.name}`);
+    expect((await vmbind("help")).out).toBe(out);
+  });
+
+  it.each(COMMANDS.map((c) => c.name))("of %s names its options and exit statuses", async (name) => {
+    const { status, out } = await vmbind(name, "--help");
+    expect(status).toBe(0);
+    const command = COMMANDS.find((c) => c.name === name);
+    for (const option of Object.keys(command?.options ?? {})) expect(out).toContain(`--${option}`);
+    expect(out).toMatch(/Exit status:\n {2}0 .+\n {2}1 .+\n {2}2 .+\n$/);
+    expect((await vmbind("help", name)).out).toBe(out);
+  });
+
+  it("fits in 120 columns and has no control characters in a pipe", async () => {
+    for (const command of COMMANDS) {
+      const { out } = await vmbind(command.name, "--help");
+      for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(120);
+      expect(out).not.toContain("\x1b");
+    }
+  });
+});
+
+describe("wrong usage is exit 2 with one line and the usage", () => {
+  it.each([
+    [["frobnicate"], /no command "frobnicate"/],
+    [["verify"], /FILE\.\.\. is missing/],
+    [["compare", "extra"], /unexpected operand "extra"/],
+    [["replay", "--jsn", "x"], /Unknown option '--jsn'/],
+    [["explain", "--seq"], /argument missing|expects a value|--seq/],
+  ])("%j", async (argv, message) => {
+    const { status, out, err } = await vmbind(...argv);
+    expect(status).toBe(2);
+    expect(out).toBe("");
+    expect(err).toMatch(message);
+    expect(err.split("\n").length).toBeLessThanOrEqual(3);
+  });
+
+  it("no command at all prints the help to standard error", async () => {
+    const { status, out, err } = await vmbind();
+    expect(status).toBe(2);
+    expect(out).toBe("");
+    expect(err).toContain("Usage: vmbind");
+  });
+});
+
+it("--version prints a version", async () => {
+  const { status, out } = await vmbind("--version");
+  expect(status).toBe(0);
+  expect(out).toMatch(/^\d+\.\d+\.\d+\n$/);
+});

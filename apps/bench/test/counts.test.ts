@@ -1,0 +1,39 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { TraceCounter, type TraceCounts } from "../src/counts.ts";
+import { DRIVERS } from "../src/drivers.ts";
+import { driverOf } from "../src/replay.ts";
+import { bundledTraces, openTrace } from "../src/trace.ts";
+
+/** The tables of the recordings' READMEs, by trace. */
+const readme = JSON.parse(
+  readFileSync(new URL("fixtures/readme-counts.json", import.meta.url), "utf8"),
+) as Record<string, Partial<TraceCounts>>;
+
+async function count(name: string): Promise<TraceCounts> {
+  const trace = await openTrace(name);
+  const driver = await driverOf(trace);
+  const decoder = driver.decoder(trace.header);
+  const counter = new TraceCounter(driver);
+  for await (const record of trace.records) {
+    if (record.kind === "mark") counter.mark(record);
+    else counter.ioctl(record, decoder.decode(record));
+  }
+  return counter.result();
+}
+
+it("every bundled trace is in the READMEs and the other way round", () => {
+  expect(bundledTraces()).toEqual(Object.keys(readme).sort());
+});
+
+describe("counts from the bytes are those of the READMEs", () => {
+  const names = Object.keys(readme).filter((name) => (name.split("-")[0] as string) in DRIVERS);
+  it.each(names)("%s", async (name) => {
+    const { meanOpsPerSparseBind, ...expected } = readme[name] as Partial<TraceCounts>;
+    const counts = await count(name);
+    expect(counts).toMatchObject(expected);
+    if (expected.byPhase) expect(counts.byPhase).toEqual(expected.byPhase);
+    if (meanOpsPerSparseBind !== undefined)
+      expect(counts.meanOpsPerSparseBind).toBeCloseTo(meanOpsPerSparseBind as number, 1);
+  });
+});

@@ -1,0 +1,95 @@
+import { randomBytes } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { InputError } from "../src/errors.ts";
+import { type JsonLine, type JsonlLimits, readJsonLines } from "../src/jsonl.ts";
+import { tempFile } from "./run.ts";
+
+async function readAll(path: string, limits?: JsonlLimits): Promise<JsonLine[]> {
+  const lines: JsonLine[] = [];
+  for await (const line of readJsonLines(path, limits)) lines.push(line);
+  return lines;
+}
+
+async function refusal(path: string, limits?: JsonlLimits): Promise<string> {
+  const error = await readAll(path, limits).then(
+    () => null,
+    (e: unknown) => e,
+  );
+  expect(error).toBeInstanceOf(InputError);
+  const { message } = error as InputError;
+  expect(message.split("\n")).toHaveLength(1);
+  expect(message.startsWith(path)).toBe(true);
+  return message.slice(path.length);
+}
+
+const text = Array.from({ length: 5000 }, (_, i) => `{"n":${i},"pad":"${"x".repeat(i % 97)}"}\n`).join("");
+
+describe("reading", () => {
+  it.each([
+    ["plain", "plain.jsonl", Buffer.from(text)],
+    ["gzip", "zipped.jsonl.gz", gzipSync(text)],
+    ["gzip without its extension", "zipped.jsonl", gzipSync(text)],
+    ["without the last line end", "open.jsonl", Buffer.from(text.trimEnd())],
+  ])("%s", async (_, name, bytes) => {
+    const lines = await readAll(tempFile(name, bytes));
+    expect(lines).toHaveLength(5000);
+    expect(lines.every(({ line, value }, i) => line === i + 1 && value["n"] === i)).toBe(true);
+  });
+
+  it("a line longer than a chunk of the stream", async () => {
+    const long = "y".repeat(300_000);
+    const [only] = await readAll(tempFile("long.jsonl", `{"s":"${long}"}\n`));
+    expect(only?.value["s"]).toBe(long);
+  });
+
+  it("stops early without leaving the file open", async () => {
+    const path = tempFile("early.jsonl.gz", gzipSync(text));
+    for await (const { line } of readJsonLines(path)) if (line === 3) break;
+    expect(await readAll(path)).toHaveLength(5000);
+  });
+});
+
+describe("a bad file is one line with file, line and rule", () => {
+  const noise = gzipSync(
+    Array.from({ length: 2000 }, () => `{"r":"${randomBytes(30).toString("hex")}"}\n`).join(""),
+  );
+
+  it("missing, a directory, empty", async () => {
+    expect(await refusal("/nonexistent/file.jsonl")).toMatch(/^: cannot be read: ENOENT/);
+    expect(await refusal("/tmp")).toMatch(/^: cannot be read: EISDIR/);
+    expect(await refusal(tempFile("empty.jsonl", ""))).toBe(":1: header: the file is empty");
+  });
+
+  it("truncated gzip", async () => {
+    expect(await refusal(tempFile("cut.gz", noise.subarray(0, noise.length - 20)))).toMatch(
+      /^:\d+: gzip: unexpected end of file$/,
+    );
+  });
+
+  it("one flipped bit in gzip", async () => {
+    for (const at of [12, noise.length >> 1, noise.length - 6]) {
+      const flipped = Buffer.from(noise);
+      flipped[at] = (flipped[at] as number) ^ 0x10;
+      expect(await refusal(tempFile("flip.gz", flipped))).toMatch(/^:\d+: (gzip: |not )/);
+    }
+  });
+
+  it("a gzip bomb of one line, and one of many lines", async () => {
+    const line = tempFile("line-bomb.gz", gzipSync(Buffer.alloc(2 ** 24, 0x20)));
+    expect(await refusal(line, { lineBytes: 2 ** 20 })).toMatch(/^:1: longer than 1048576 bytes$/);
+    const file = tempFile("file-bomb.gz", gzipSync("{}\n".repeat(2 ** 20)));
+    expect(await refusal(file, { fileBytes: 2 ** 20 })).toMatch(
+      /^:\d+: more than 1048576 bytes uncompressed$/,
+    );
+  });
+
+  it("not JSON, not an object, not UTF-8, an empty line", async () => {
+    expect(await refusal(tempFile("a.jsonl", '{}\n{"a":\n'))).toMatch(/^:2: not JSON: /);
+    expect(await refusal(tempFile("b.jsonl", "{}\n[1]\n"))).toBe(":2: not a JSON object");
+    expect(await refusal(tempFile("c.jsonl", Buffer.from([0x7b, 0xff, 0x7d, 10])))).toBe(
+      ":1: not valid UTF-8",
+    );
+    expect(await refusal(tempFile("d.jsonl", "{}\n\n{}\n"))).toMatch(/^:2: not JSON: /);
+  });
+});

@@ -1,0 +1,37 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { main } from "../src/main.ts";
+
+/** What a run of the command left behind. */
+export interface Outcome {
+  status: number;
+  out: string;
+  err: string;
+}
+
+/** Run the command in process; output is collected. */
+export async function vmbind(...argv: string[]): Promise<Outcome> {
+  let out = "";
+  let err = "";
+  const status = await main(argv, {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    outIsTerminal: false,
+    errIsTerminal: false,
+  });
+  return { status, out, err };
+}
+
+const directory = mkdtempSync(join(tmpdir(), "vmbind-test-"));
+
+/** Write a file and return its path. */
+export function tempFile(name: string, content: string | Uint8Array): string {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+}
