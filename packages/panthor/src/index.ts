@@ -1,1 +1,19 @@
-export {};
+/**
+ * Panthor, the DRM driver of Arm Mali CSF GPUs: its VM_BIND uAPI as an executable model.
+ *
+ * @packageDocumentation
+ */
+
+export * from "./as-lock.ts";
+export * from "./bind-op.ts";
+export * from "./bind-queue.ts";
+export { PanthorBo, type PanthorBoOptions, type ReclaimState } from "./bo.ts";
+export * from "./cost-sheet.ts";
+export * from "./device.ts";
+export { PanthorFile } from "./file.ts";
+export * from "./io-pgtable.ts";
+export * from "./page-table.ts";
+export * from "./quirks.ts";
+export * from "./syncobj.ts";
+export * from "./uapi.ts";
+export { divideVa, type PanthorMappingView, PanthorVm, type VmRanges } from "./vm.ts";

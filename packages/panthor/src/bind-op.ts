@@ -1,0 +1,46 @@
+/**
+ * One bind operation on its way: decoded fields, and what preparation set aside for it.
+ *
+ * Synchronous calls reuse one record per VM; asynchronous jobs keep theirs until they have run.
+ *
+ * @module
+ */
+
+import type { VmBo } from "@vmbind/gpuvm-core";
+import type { PanthorBo } from "./bo.ts";
+import { OP_MAP } from "./uapi.ts";
+
+/** A decoded and, once prepared, provisioned operation. */
+export class BindOp {
+  /** `OP_MAP`, `OP_UNMAP`, `OP_SYNC_ONLY` or a value that no driver knows. */
+  type: number = OP_MAP;
+  /** `flags` as given, type included. */
+  flags = 0;
+  /** GPUVA_SPARSE, GPUVA_REPEAT or 0. */
+  kind = 0;
+  /** `bo_handle`. */
+  boHandle = 0;
+  /** `bo_offset` in bytes. */
+  boOffset = 0.5;
+  /** `va` in bytes. */
+  va = 0.5;
+  /** `size` in bytes. */
+  size = 0.5;
+  /** `bo_repeat_range` in bytes, 0 for 48-byte operations. */
+  repeatRange = 0.5;
+  /** `pad` of the 56-byte operation. */
+  pad = 0;
+  /** `syncs.stride`. */
+  syncsStride = 0;
+  /** `syncs.count`. */
+  syncsCount = 0;
+  /** `syncs.array`. */
+  syncsArray = 0.5;
+
+  /** The object to map, pinned and referenced. */
+  bo: PanthorBo | null = null;
+  /** Its pair with the VM, referenced. */
+  vmBo: VmBo | null = null;
+  /** Page tables set aside and not used yet. */
+  tables = 0;
+}

@@ -1,0 +1,75 @@
+/**
+ * The in-order queue of a VM's asynchronous operations: a job runs when it is the first one and its waits are met.
+ *
+ * @module
+ */
+
+import type { BindOp } from "./bind-op.ts";
+import { Fence } from "./syncobj.ts";
+import { cleanUp } from "./vm-bind.ts";
+import type { PanthorVm } from "./vm.ts";
+
+/** One queued operation. */
+export interface BindJob {
+  /** Prepared; what it holds is given back after it has run. */
+  readonly op: BindOp;
+  /** What must happen first. */
+  readonly waits: readonly Fence[];
+  /** Signalled when the job has run, with its error. */
+  readonly done: Fence;
+}
+
+/** Jobs of one VM. */
+export class BindQueue {
+  readonly #vm: PanthorVm;
+  readonly #jobs: BindJob[] = [];
+  #running = false;
+  /** Fence of the job that was queued last, null before the first. */
+  last: Fence | null = null;
+
+  /** @param vm - whose jobs these are */
+  constructor(vm: PanthorVm) {
+    this.#vm = vm;
+  }
+
+  /** Jobs that have not run yet. */
+  get length(): number {
+    return this.#jobs.length;
+  }
+
+  /** Append a job. It runs at the next {@link BindQueue.pump} that finds it ready. */
+  push(job: BindJob): void {
+    this.#vm.gpuvm.get();
+    this.#jobs.push(job);
+    this.last = job.done;
+    for (const fence of job.waits) if (!fence.signaled) fence.onSignal(() => this.pump());
+  }
+
+  /** Run what can run. */
+  pump(): void {
+    // A fence that a job signals may pump again.
+    if (this.#running) return;
+    this.#running = true;
+    for (;;) {
+      const job = this.#jobs[0];
+      if (job === undefined || !job.waits.every((fence) => fence.signaled)) break;
+      this.#jobs.shift();
+      this.#run(job);
+    }
+    this.#running = false;
+  }
+
+  #run(job: BindJob): void {
+    const vm = this.#vm;
+    const ret = vm.execute(job.op);
+    if (ret !== 0) vm.declareUnusable();
+    cleanUp(vm, job.op);
+    job.done.signal(ret);
+    vm.gpuvm.put();
+  }
+}
+
+/** @returns a job for a prepared operation */
+export function bindJob(op: BindOp, waits: readonly Fence[]): BindJob {
+  return { op, waits, done: new Fence() };
+}

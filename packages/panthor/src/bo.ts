@@ -1,0 +1,171 @@
+/**
+ * Panthor's GEM object: pages that appear with the first GPU map, and that the shrinker may take away again.
+ *
+ * @module
+ */
+
+import { ENOMEM, fail, GemObject, type Resv } from "@vmbind/gpuvm-core";
+import { type Fragmentation, OutOfFrames, ScatterList } from "@vmbind/mmu";
+import type { PanthorDevice } from "./device.ts";
+import { BLOCK_BYTES, PAGE_BYTES } from "./io-pgtable.ts";
+import type { PanthorVm } from "./vm.ts";
+
+/** Longest DMA segment: what 32 bits hold, in whole pages. */
+const MAX_SEGMENT_BYTES = 0xfffff000;
+
+/** How a BO is made; what is left out takes the device's defaults. */
+export interface PanthorBoOptions {
+  /** `BO_NO_MMAP`, `BO_WB_MMAP`. */
+  flags?: number;
+  /** The VM that alone may map it, null for any. */
+  exclusiveVm?: PanthorVm | null;
+  /** How its memory is spread. */
+  fragmentation?: Fragmentation;
+  /** Its DMA segments, fixed, instead of memory from the device. */
+  pages?: ScatterList;
+  /** Its pages are small folios, even where they happen to form an aligned 2 MiB. */
+  smallFolios?: boolean;
+}
+
+/** Where the shrinker would look for an object (`panthor_gem.c`). */
+export type ReclaimState = "unmapped" | "mapped-by-one-vm" | "mapped-by-several-vms" | "pinned" | "evicted";
+
+/** A buffer object. */
+export class PanthorBo extends GemObject {
+  readonly #device: PanthorDevice;
+  readonly #fragmentation: Fragmentation;
+  readonly #fixed: ScatterList | null;
+  readonly #smallFolios: boolean;
+  /** Pages that were swapped out, by offset; zero pages are left out. */
+  #swap: Map<number, Uint8Array> | null = null;
+
+  /** `BO_` flags. */
+  readonly flags: number;
+  /** The VM that alone may map it, or null. */
+  readonly exclusiveVm: PanthorVm | null;
+  /** Its handle in the file that made it, 0 = none. */
+  handle = 0;
+  /** Operations that hold its pages in place right now. A mapping alone does not. */
+  pins = 0;
+  /** DMA segments, null while no memory is behind the object. */
+  pages: ScatterList | null = null;
+  /** Offset for mmap, 0 until asked for. */
+  mmapOffset = 0;
+
+  /**
+   * @param device - the device
+   * @param size - bytes, a multiple of 4096
+   * @param options - see {@link PanthorBoOptions}
+   */
+  constructor(device: PanthorDevice, size: number, options: PanthorBoOptions = {}) {
+    super(device.gems, size, reservationOf(options));
+    this.#device = device;
+    this.flags = options.flags ?? 0;
+    this.exclusiveVm = options.exclusiveVm ?? null;
+    this.#fragmentation = options.fragmentation ?? device.options.boFragmentation;
+    this.#fixed = options.pages ?? null;
+    this.#smallFolios = options.smallFolios ?? false;
+    this.exclusiveVm?.gpuvm.resvObject.get();
+  }
+
+  /**
+   * Hold the pages in place; allocates them, or swaps them in, when there are none.
+   *
+   * @throws {@link DrmError} ENOMEM
+   */
+  pin(): void {
+    if (this.pages === null) this.#populate();
+    this.pins++;
+  }
+
+  /** Undo one {@link PanthorBo.pin}. */
+  unpin(): void {
+    this.pins--;
+  }
+
+  /**
+   * Whether a page belongs to a folio of at least 2 MiB: its 2 MiB frame lies wholly in one segment of huge pages.
+   *
+   * @param offset - byte offset in the object
+   */
+  isHugeFolio(offset: number): boolean {
+    const { pages } = this;
+    if (pages === null || this.#smallFolios) return false;
+    const i = pages.segmentAt(offset);
+    if (i < 0) return false;
+    const start = pages.pa[i] as number;
+    const pa = start + offset - (pages.offset[i] as number);
+    const frame = Math.floor(pa / BLOCK_BYTES) * BLOCK_BYTES;
+    return frame >= start && frame + BLOCK_BYTES <= start + (pages.bytes[i] as number);
+  }
+
+  /** Which of the shrinker's lists the object is on. */
+  get reclaimState(): ReclaimState {
+    if (this.pins > 0) return "pinned";
+    if (this.pages === null) return "evicted";
+    const users = this.vmBos.filter((vmBo) => !vmBo.evicted).length;
+    return users === 0 ? "unmapped" : users === 1 ? "mapped-by-one-vm" : "mapped-by-several-vms";
+  }
+
+  /** Move the contents out and give the memory back. The caller has unmapped it. @internal */
+  swapOut(): void {
+    const { pages } = this;
+    if (pages === null) return;
+    if (this.#fixed === null) {
+      this.#swap = new Map();
+      for (let offset = 0; offset < this.size; offset += PAGE_BYTES) {
+        const page = new Uint8Array(PAGE_BYTES);
+        this.#device.memory.read(pages.addressAt(offset), page);
+        if (page.some((byte) => byte !== 0)) this.#swap.set(offset, page);
+      }
+      this.#device.memory.frames.free(pages);
+    }
+    this.pages = null;
+  }
+
+  #populate(): void {
+    const { allocFault } = this.#device.options;
+    if (allocFault?.("bo-pages")) fail(ENOMEM, `bo: no memory for ${this.size} bytes (injected)`);
+    this.pages = this.#fixed ?? this.#allocate();
+    for (const [offset, page] of this.#swap ?? []) {
+      this.#device.memory.write(this.pages.addressAt(offset), page);
+    }
+    this.#swap = null;
+  }
+
+  #allocate(): ScatterList {
+    try {
+      return this.#device.memory.frames.alloc(this.size, this.#fragmentation);
+    } catch (error) {
+      if (error instanceof OutOfFrames) fail(ENOMEM, `bo: no memory for ${this.size} bytes`);
+      throw error;
+    }
+  }
+
+  protected override release(): void {
+    if (this.pages !== null && this.#fixed === null) this.#device.memory.frames.free(this.pages);
+    this.pages = null;
+    this.exclusiveVm?.gpuvm.resvObject.put();
+  }
+}
+
+function reservationOf(options: PanthorBoOptions): Resv | undefined {
+  return options.exclusiveVm?.gpuvm.resv;
+}
+
+/**
+ * The DMA segments of a list: the same bytes, no segment longer than the kernel's 32-bit lengths allow.
+ *
+ * @param list - any list
+ */
+export function dmaSegments(list: ScatterList): ScatterList {
+  if (list.bytes.every((bytes) => bytes <= MAX_SEGMENT_BYTES)) return list;
+  const segments: { pa: number; bytes: number }[] = [];
+  for (let i = 0; i < list.count; i++) {
+    const bytes = list.bytes[i] as number;
+    for (let at = 0; at < bytes; at += MAX_SEGMENT_BYTES) {
+      segments.push({ pa: (list.pa[i] as number) + at, bytes: Math.min(MAX_SEGMENT_BYTES, bytes - at) });
+    }
+  }
+  return ScatterList.of(segments);
+}

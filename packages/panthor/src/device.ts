@@ -1,0 +1,164 @@
+/**
+ * A Mali CSF GPU with the panthor driver: memory, cost sheet, and the knobs that make it one version or another.
+ *
+ * @module
+ */
+
+import { type AllocFault, EBUSY, fail, GemObjects } from "@vmbind/gpuvm-core";
+import { type Fragmentation, type FrameOptions, PhysicalMemory, type ScatterList, Tlb } from "@vmbind/mmu";
+import type { PanthorBo } from "./bo.ts";
+import { type PanthorCounters, panthorCounters } from "./cost-sheet.ts";
+import { PanthorFile } from "./file.ts";
+import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
+import type { PanthorVm } from "./vm.ts";
+
+/** Driver versions that the model knows, oldest first. */
+export const DRIVER_VERSIONS = ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9"] as const;
+
+/** A driver version. */
+export type DriverVersion = (typeof DRIVER_VERSIONS)[number];
+
+/** Whether the REPEAT proposal is in the driver, and which posting of it. It takes MAP_SPARSE's flag bit. */
+export type RepeatVersion = "off" | "v2" | "v3" | "v4" | "v5";
+
+/** Everything that can be chosen about a device. */
+export interface PanthorOptions {
+  /** Default `1.9`, Linux 7.3. WB_MMAP needs 1.7, MAP_SPARSE and the MMU_INFO query need 1.9. */
+  driverVersion: DriverVersion;
+  /** Width of GPU addresses, 28..48. Default 48. */
+  vaBits: number;
+  /** Width of physical addresses; VM_CREATE refuses all but 32, 36, 40, 42, 44, 48 and 52. Default 40. */
+  paBits: number;
+  /** Whether the GPU snoops the CPU's caches; if not, page-table writes are cleaned to memory. Default true. */
+  coherent: boolean;
+  /** Bytes of a process's address space, for VM_CREATE with range 0. Default 2^48. */
+  taskSize: number;
+  /** How the memory of BOs is spread. Default `huge`. */
+  boFragmentation: Fragmentation;
+  /** How the 2 MiB of the dummy object are spread. Default `huge`: one page. */
+  dummyFragmentation: Fragmentation;
+  /** Fixed DMA segments of every dummy object, instead of memory from the device. */
+  dummyPages?: ScatterList | undefined;
+  /** Physical memory for BOs. */
+  frames?: FrameOptions | undefined;
+  /** Entries of the TLB. Default 64. */
+  tlbEntries: number;
+  /** Whether VMs own an AS slot from the start; without one no AS commands are issued. Default true. */
+  activeAs: boolean;
+  /** The REPEAT proposal. Default `off`. */
+  repeat: RepeatVersion;
+  /** Defects to reproduce. Default: none. */
+  quirks: PanthorQuirks;
+  /** Take unknown syncobj handles for syncobjs made elsewhere, as replaying a recorded trace needs. Default false. */
+  adoptSyncobjs: boolean;
+  /** GPU id register, default 0xa8670005 (Mali-G610). */
+  gpuId: number;
+  /** Makes allocations fail. Default: none does. */
+  allocFault?: AllocFault | undefined;
+}
+
+const DEFAULTS: PanthorOptions = {
+  driverVersion: "1.9",
+  vaBits: 48,
+  paBits: 40,
+  coherent: true,
+  taskSize: 2 ** 48,
+  boFragmentation: "huge",
+  dummyFragmentation: "huge",
+  tlbEntries: 64,
+  activeAs: true,
+  repeat: "off",
+  quirks: NO_QUIRKS,
+  adoptSyncobjs: false,
+  gpuId: 0xa8670005,
+};
+
+/** A device. */
+export class PanthorDevice {
+  /** What was chosen, defaults filled in. */
+  readonly options: Readonly<PanthorOptions>;
+  /** The cost sheet of everything on this device. */
+  readonly counters: PanthorCounters = panthorCounters();
+  /** Page tables and the pages of objects. */
+  readonly memory: PhysicalMemory;
+  /** The GPU's TLB; UNLOCK commands invalidate it. */
+  readonly tlb: Tlb;
+  /** All objects. */
+  readonly gems: GemObjects = new GemObjects();
+  /** Whether MAP_SPARSE exists. */
+  readonly sparse: boolean;
+  /** Whether MAP_REPEAT exists and bind operations have 56 bytes. */
+  readonly repeats: boolean;
+  readonly #vms = new WeakMap<object, PanthorVm>();
+  #nextAsid = 1;
+  #nextMmapOffset = 0x100000000;
+
+  /**
+   * @param options - what differs from the defaults
+   * @throws RangeError for a driver version or address width that does not exist
+   */
+  constructor(options: Partial<Omit<PanthorOptions, "quirks">> & { quirks?: Partial<PanthorQuirks> } = {}) {
+    this.options = { ...DEFAULTS, ...options, quirks: { ...NO_QUIRKS, ...options.quirks } };
+    const { driverVersion, vaBits, repeat, frames } = this.options;
+    if (!DRIVER_VERSIONS.includes(driverVersion)) throw new RangeError(`driverVersion: no version ${driverVersion}`);
+    if (!(vaBits >= 22 && vaBits <= 48)) throw new RangeError(`vaBits: ${vaBits} is not in 22..48`);
+    this.memory = new PhysicalMemory({ ...(frames && { frames }), counters: this.counters });
+    this.tlb = new Tlb({ entries: this.options.tlbEntries, counters: this.counters });
+    this.repeats = repeat !== "off";
+    this.sparse = this.since("1.9") && !this.repeats;
+  }
+
+  /**
+   * @param version - a driver version
+   * @returns true when this device's driver is that one or later
+   */
+  since(version: DriverVersion): boolean {
+    return DRIVER_VERSIONS.indexOf(this.options.driverVersion) >= DRIVER_VERSIONS.indexOf(version);
+  }
+
+  /** Open the device node. */
+  open(): PanthorFile {
+    return new PanthorFile(this);
+  }
+
+  /**
+   * What the shrinker does with one object: unmap it everywhere, then swap its pages out.
+   *
+   * @param bo - an object; nothing happens when it has no pages
+   * @throws {@link DrmError} EBUSY while an operation pins it
+   */
+  evict(bo: PanthorBo): void {
+    if (bo.pins > 0) fail(EBUSY, "bo: pages are pinned by an operation");
+    if (bo.pages === null) return;
+    for (const vmBo of bo.vmBos) if (!vmBo.evicted) this.#vms.get(vmBo.vm)?.evict(vmBo);
+    bo.swapOut();
+    this.counters.evictions++;
+  }
+
+  /**
+   * Bring one object back in every VM that maps it.
+   *
+   * @param bo - an object
+   * @throws {@link DrmError} ENOMEM, and what mapping can fail with
+   */
+  restore(bo: PanthorBo): void {
+    for (const vmBo of bo.vmBos) if (vmBo.evicted) this.#vms.get(vmBo.vm)?.restore(vmBo);
+  }
+
+  /** @internal */
+  register(vm: PanthorVm): void {
+    this.#vms.set(vm.gpuvm, vm);
+  }
+
+  /** @internal */
+  nextAsid(): number {
+    return this.#nextAsid++;
+  }
+
+  /** Space in the device node's mmap offsets. @internal */
+  nextMmapOffset(bytes: number): number {
+    const offset = this.#nextMmapOffset;
+    this.#nextMmapOffset += bytes;
+    return offset;
+  }
+}

@@ -1,0 +1,321 @@
+/**
+ * An open file of the device node: its handles, its VMs, its dummy object, and the ioctls.
+ *
+ * @module
+ */
+
+import {
+  DRM_COMMAND_BASE,
+  DRM_IOCTL_GEM_CLOSE,
+  DrmError,
+  type DrmFile,
+  decodeIoctl,
+  EBUSY,
+  EFAULT,
+  EINVAL,
+  ENOENT,
+  ENOMEM,
+  ENOTTY,
+  EOPNOTSUPP,
+  EPERM,
+  fail,
+  HandleTable,
+  type StructLayout,
+  UserMemory,
+} from "@vmbind/gpuvm-core";
+import { dmaSegments, PanthorBo, type PanthorBoOptions } from "./bo.ts";
+import type { PanthorDevice } from "./device.ts";
+import { BLOCK_BYTES, PAGE_BYTES, PAGE_SIZE_BITMAP } from "./io-pgtable.ts";
+import { Fence, Syncobj } from "./syncobj.ts";
+import * as uapi from "./uapi.ts";
+import { divideVa, PanthorVm } from "./vm.ts";
+import { vmBind } from "./vm-bind.ts";
+
+/** Output address sizes that io-pgtable knows. */
+const PA_BITS = [32, 36, 40, 42, 44, 48, 52];
+
+/** One row of the ioctl table. */
+interface Handler {
+  readonly layout: StructLayout<never> | StructLayout<object>;
+  run(file: PanthorFile, arg: DataView, user: UserMemory): void;
+}
+
+function handler<T extends object>(
+  layout: StructLayout<T>,
+  run: (file: PanthorFile, arg: T, user: UserMemory) => Partial<T> | void,
+): Handler {
+  return {
+    layout,
+    run(file, view, user) {
+      const arg = layout.read(view);
+      const out = run(file, arg, user);
+      if (out) layout.write(view, 0, { ...arg, ...out });
+    },
+  };
+}
+
+/** Ioctls by their number in the driver's range. */
+const HANDLERS: readonly (Handler | undefined)[] = (() => {
+  const table: (Handler | undefined)[] = [];
+  table[uapi.IOCTL_ID.devQuery] = handler(uapi.DEV_QUERY_ARG, devQuery);
+  table[uapi.IOCTL_ID.vmCreate] = handler(uapi.VM_CREATE, vmCreate);
+  table[uapi.IOCTL_ID.vmDestroy] = handler(uapi.VM_DESTROY, vmDestroy);
+  table[uapi.IOCTL_ID.vmBind] = { layout: uapi.VM_BIND, run: vmBind };
+  table[uapi.IOCTL_ID.vmGetState] = handler(uapi.VM_GET_STATE, vmGetState);
+  table[uapi.IOCTL_ID.boCreate] = handler(uapi.BO_CREATE, boCreate);
+  table[uapi.IOCTL_ID.boMmapOffset] = handler(uapi.BO_MMAP_OFFSET, boMmapOffset);
+  return table;
+})();
+
+const GEM_CLOSE: Handler = handler(uapi.GEM_CLOSE, gemClose);
+const NO_MEMORY = new UserMemory();
+
+/** An open file. */
+export class PanthorFile implements DrmFile {
+  /** The device. */
+  readonly device: PanthorDevice;
+  /** The object behind every sparse range of this file: 2 MiB, without a handle. */
+  readonly dummy: PanthorBo;
+  /** Why the last ioctl failed. */
+  lastError: DrmError | null = null;
+  readonly #vms: HandleTable<PanthorVm> = new HandleTable(1, uapi.MAX_VMS_PER_FILE);
+  readonly #bos: HandleTable<PanthorBo> = new HandleTable();
+  readonly #syncobjs: HandleTable<Syncobj> = new HandleTable();
+  readonly #adopted: Map<number, Syncobj> = new Map();
+
+  /** @param device - the device; use {@link PanthorDevice.open} */
+  constructor(device: PanthorDevice) {
+    this.device = device;
+    const { dummyFragmentation, dummyPages } = device.options;
+    this.dummy = new PanthorBo(device, BLOCK_BYTES, {
+      flags: uapi.BO_NO_MMAP,
+      fragmentation: dummyFragmentation,
+      ...(dummyPages && { pages: dummyPages }),
+    });
+  }
+
+  /** See {@link DrmFile.ioctl}. `DRM_IOCTL_GEM_CLOSE` and the ioctls of `panthor_drm.h` that deal with memory. */
+  ioctl(request: number, arg: Uint8Array, user: UserMemory = NO_MEMORY): number {
+    const { counters } = this.device;
+    counters.ioctls++;
+    this.lastError = null;
+    try {
+      this.#dispatch(request >>> 0, arg, user);
+      return 0;
+    } catch (error) {
+      if (!(error instanceof DrmError)) throw error;
+      counters.ioctlErrors++;
+      this.lastError = error;
+      return -error.errno;
+    }
+  }
+
+  #dispatch(request: number, arg: Uint8Array, user: UserMemory): void {
+    const { type, nr, size } = decodeIoctl(request);
+    if (type !== 0x64) fail(ENOTTY, `request: 0x${request.toString(16)} is not a DRM ioctl`);
+    const id = nr - DRM_COMMAND_BASE;
+    const entry = nr === (DRM_IOCTL_GEM_CLOSE & 0xff) ? GEM_CLOSE : HANDLERS[id];
+    if (entry === undefined) {
+      const exists = id >= uapi.IOCTL_ID.groupCreate && id <= uapi.IOCTL_ID.boQueryInfo;
+      return fail(exists ? EOPNOTSUPP : EINVAL, `request: ioctl ${id} is ${exists ? "not modelled" : "unknown"}`);
+    }
+    if (arg.length < size) fail(EFAULT, `arg: ${arg.length} bytes, the request says ${size}`);
+    const { layout } = entry;
+    this.device.counters.payloadBytes += size;
+    if (size === layout.size) {
+      entry.run(this, new DataView(arg.buffer, arg.byteOffset, size), user);
+      return;
+    }
+    // A smaller struct reads as zero behind its end; the whole of it goes back, also when the call fails.
+    const whole = new Uint8Array(layout.size);
+    whole.set(arg.subarray(0, Math.min(size, layout.size)));
+    try {
+      entry.run(this, new DataView(whole.buffer), user);
+    } finally {
+      arg.set(whole.subarray(0, Math.min(size, layout.size)));
+    }
+  }
+
+  /** VMs with their ids, ascending. */
+  vms(): Iterable<[number, PanthorVm]> {
+    return this.#vms.entries();
+  }
+
+  /**
+   * @param id - VM id
+   * @returns the VM, or undefined
+   */
+  vm(id: number): PanthorVm | undefined {
+    return this.#vms.get(id);
+  }
+
+  /**
+   * @param handle - GEM handle
+   * @returns the object, or undefined
+   */
+  bo(handle: number): PanthorBo | undefined {
+    return this.#bos.get(handle);
+  }
+
+  /**
+   * Make a VM, without the checks of VM_CREATE.
+   *
+   * @param userRange - bytes of user VA
+   * @returns its id
+   * @throws {@link DrmError} EBUSY for the 33rd VM of a file
+   */
+  createVm(userRange: number): number {
+    if (this.#vms.size >= uapi.MAX_VMS_PER_FILE) fail(EBUSY, `vm_create: this file has ${uapi.MAX_VMS_PER_FILE} VMs`);
+    const vm = new PanthorVm(this.device, userRange, this.dummy, this.device.nextAsid());
+    this.device.register(vm);
+    return this.#vms.alloc(vm);
+  }
+
+  /**
+   * Make an object, without the checks of BO_CREATE.
+   *
+   * @param size - bytes, a multiple of 4096
+   * @param options - see {@link PanthorBoOptions}
+   * @returns its handle
+   */
+  createBo(size: number, options: PanthorBoOptions = {}): number {
+    const pages = options.pages && dmaSegments(options.pages);
+    const bo = new PanthorBo(this.device, size, { ...options, ...(pages && { pages }) });
+    bo.handle = this.#bos.alloc(bo);
+    return bo.handle;
+  }
+
+  /** @internal */
+  takeVm(id: number): PanthorVm | undefined {
+    return this.#vms.remove(id);
+  }
+
+  /** @internal */
+  takeBo(handle: number): PanthorBo | undefined {
+    return this.#bos.remove(handle);
+  }
+
+  /**
+   * Make a syncobj (`DRM_IOCTL_SYNCOBJ_CREATE`, whose bytes are not modelled).
+   *
+   * @returns its handle
+   */
+  createSyncobj(): number {
+    return this.#syncobjs.alloc(new Syncobj());
+  }
+
+  /**
+   * @param handle - syncobj handle
+   * @returns the syncobj; undefined for an unknown handle, unless the device adopts those
+   */
+  syncobj(handle: number): Syncobj | undefined {
+    const own = this.#syncobjs.get(handle) ?? this.#adopted.get(handle);
+    if (own !== undefined || !this.device.options.adoptSyncobjs || handle === 0) return own;
+    const adopted = new Syncobj();
+    // Whatever was done with it before, somebody else has waited for.
+    adopted.fence = new Fence();
+    adopted.fence.signal();
+    this.#adopted.set(handle, adopted);
+    return adopted;
+  }
+
+  /** Close the file: VMs are destroyed, handles dropped, the dummy's reference given back. */
+  close(): void {
+    for (const [id] of this.#vms.entries()) this.takeVm(id)?.destroy();
+    for (const [handle] of this.#bos.entries()) this.takeBo(handle)?.put();
+    this.dummy.put();
+  }
+}
+
+// -- handlers ---------------------------------------------------------------------------------------------------------
+
+function devQuery(file: PanthorFile, arg: uapi.DevQuery, user: UserMemory): Partial<uapi.DevQuery> | void {
+  const { info, minSize } = deviceInfo(file.device, arg.type);
+  if (arg.pointer === 0) return { size: info.length };
+  if (arg.size < minSize) fail(EINVAL, `dev_query.size: ${arg.size} is below ${minSize}`);
+  const out = new Uint8Array(arg.size);
+  out.set(info.subarray(0, arg.size));
+  user.write(arg.pointer, out);
+}
+
+function deviceInfo(device: PanthorDevice, type: number): { info: Uint8Array; minSize: number } {
+  const { vaBits, paBits, gpuId, coherent } = device.options;
+  if (type === uapi.DEV_QUERY.gpuInfo) {
+    const info = uapi.GPU_INFO.encode({
+      gpuId,
+      mmuFeatures: vaBits | (paBits << 8),
+      textureFeatures: [0, 0, 0, 0],
+      asPresent: 0xff,
+      selectedCoherency: !device.since("1.7") ? 0 : coherent ? 0 : 31,
+      shaderPresent: 0x50005,
+      l2Present: 1,
+      tilerPresent: 1,
+    });
+    return { info, minSize: uapi.GPU_INFO_MIN_SIZE };
+  }
+  if (type === uapi.DEV_QUERY.mmuInfo && device.since("1.9")) {
+    const info = uapi.MMU_INFO.encode({ pageSizeBitmap: PAGE_SIZE_BITMAP });
+    return { info, minSize: uapi.MMU_INFO.size };
+  }
+  const modelled = type === uapi.DEV_QUERY.mmuInfo || type > uapi.DEV_QUERY.mmuInfo;
+  if (!modelled) fail(EOPNOTSUPP, `dev_query.type: ${type} is not modelled`);
+  return fail(EINVAL, `dev_query.type: ${type} is unknown to driver ${device.options.driverVersion}`);
+}
+
+function vmCreate(file: PanthorFile, arg: uapi.VmCreate): Partial<uapi.VmCreate> {
+  const { vaBits, paBits, taskSize, allocFault } = file.device.options;
+  if (arg.flags !== 0) fail(EINVAL, `vm_create.flags: 0x${arg.flags.toString(16)} is not 0`);
+  const ranges = divideVa(vaBits, taskSize, arg.userVaRange);
+  if (ranges === null) {
+    return fail(EINVAL, `vm_create.user_va_range: 0x${arg.userVaRange.toString(16)} leaves the kernel less than 256 MiB of ${vaBits} bits`);
+  }
+  if (!PA_BITS.includes(paBits)) fail(EINVAL, `vm_create: io-pgtable knows no output address of ${paBits} bits`);
+  if (allocFault?.("vm")) fail(ENOMEM, "vm_create: no memory (injected)");
+  return { id: file.createVm(ranges.userRange), userVaRange: ranges.userRange };
+}
+
+function vmDestroy(file: PanthorFile, arg: uapi.VmDestroy): void {
+  if (arg.pad !== 0) fail(EINVAL, `vm_destroy.pad: ${arg.pad} is not 0`);
+  const vm = file.takeVm(arg.id) ?? fail(EINVAL, `vm_destroy.id: ${arg.id} is not a VM of this file`);
+  vm.destroy();
+}
+
+function vmGetState(file: PanthorFile, arg: uapi.VmGetState): Partial<uapi.VmGetState> {
+  const vm = file.vm(arg.vmId) ?? fail(EINVAL, `vm_get_state.vm_id: ${arg.vmId} is not a VM of this file`);
+  return { state: vm.unusable ? uapi.VM_STATE_UNUSABLE : uapi.VM_STATE_USABLE };
+}
+
+function boCreate(file: PanthorFile, arg: uapi.BoCreate): Partial<uapi.BoCreate> {
+  const { device } = file;
+  const known = uapi.BO_NO_MMAP | (device.since("1.7") ? uapi.BO_WB_MMAP : 0);
+  if (arg.size === 0) fail(EINVAL, "bo_create.size: 0");
+  if (arg.pad !== 0) fail(EINVAL, `bo_create.pad: ${arg.pad} is not 0`);
+  if ((arg.flags & ~known) !== 0) {
+    fail(EINVAL, `bo_create.flags: 0x${(arg.flags & ~known).toString(16)} is unknown to driver ${device.options.driverVersion}`);
+  }
+  if ((arg.flags & uapi.BO_NO_MMAP) !== 0 && (arg.flags & uapi.BO_WB_MMAP) !== 0) {
+    fail(EINVAL, "bo_create.flags: NO_MMAP and WB_MMAP exclude each other");
+  }
+  const exclusiveVm =
+    arg.exclusiveVmId === 0
+      ? null
+      : (file.vm(arg.exclusiveVmId) ?? fail(EINVAL, `bo_create.exclusive_vm_id: ${arg.exclusiveVmId} is not a VM of this file`));
+  const size = Math.ceil(arg.size / PAGE_BYTES) * PAGE_BYTES;
+  if (!(size < 2 ** 53)) fail(ENOMEM, `bo_create.size: no memory for ${arg.size} bytes`);
+  if (device.options.allocFault?.("gem")) fail(ENOMEM, "bo_create: no memory (injected)");
+  return { size, handle: file.createBo(size, { flags: arg.flags, exclusiveVm }) };
+}
+
+function boMmapOffset(file: PanthorFile, arg: uapi.BoMmapOffset): Partial<uapi.BoMmapOffset> {
+  if (arg.pad !== 0) fail(EINVAL, `bo_mmap_offset.pad: ${arg.pad} is not 0`);
+  const bo = file.bo(arg.handle) ?? fail(ENOENT, `bo_mmap_offset.handle: ${arg.handle} is not a handle of this file`);
+  if ((bo.flags & uapi.BO_NO_MMAP) !== 0) fail(EPERM, `bo_mmap_offset.handle: ${arg.handle} was made with NO_MMAP`);
+  if (bo.mmapOffset === 0) bo.mmapOffset = file.device.nextMmapOffset(bo.size);
+  return { offset: bo.mmapOffset };
+}
+
+function gemClose(file: PanthorFile, arg: uapi.GemClose): void {
+  const bo = file.takeBo(arg.handle) ?? fail(EINVAL, `gem_close.handle: ${arg.handle} is not a handle of this file`);
+  bo.handle = 0;
+  bo.put();
+}

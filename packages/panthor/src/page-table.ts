@@ -1,0 +1,377 @@
+/**
+ * Panthor's own part of the page table: which leaf sizes, how many io-pgtable calls, and what to do when one fails
+ * (`panthor_mmu.c`).
+ *
+ * A block is used exactly where address and physical address are both multiples of 2 MiB and at least 2 MiB of the
+ * physical segment are left. A sparse range takes the byte at `va` from byte `va mod 2 MiB` of the dummy object, so a
+ * whole chunk is one block if the dummy is one huge page, and 512 pages in a table of its own if it is not.
+ *
+ * ```text
+ *             2M                2M                2M
+ * va     |....[pages]|[   block   ]|[   block   ]|[pages]...|
+ * dummy       ^ va mod 2M   0..2M         0..2M    0..
+ * ```
+ *
+ * The calls are counted one by one; entries that end up equal or consecutive are written as runs.
+ *
+ * @module
+ */
+
+import { ENOMEM, GPUVA_REPEAT, GPUVA_SPARSE } from "@vmbind/gpuvm-core";
+import {
+  addressHi,
+  addressLo,
+  IOMMU_CACHE,
+  IOMMU_NOEXEC,
+  IOMMU_READ,
+  IOMMU_WRITE,
+  lpaeLeafHi,
+  lpaeLeafLo,
+  type PhysicalMemory,
+  type ScatterList,
+} from "@vmbind/mmu";
+import type { PanthorCounters } from "./cost-sheet.ts";
+import { BLOCK_BYTES, IoPgtable, PAGE_BYTES } from "./io-pgtable.ts";
+import type { PanthorQuirks } from "./quirks.ts";
+import { MAP_NOEXEC, MAP_READONLY, MAP_UNCACHED } from "./uapi.ts";
+
+const GIB = 0x40000000;
+
+/** Which leaf size a stretch of addresses takes, and how many leaves of it. */
+export interface PageSizeChoice {
+  /** Bytes of a leaf: 4 KiB or 2 MiB. */
+  pageBytes: number;
+  /** Leaves; they never cross a table. */
+  count: number;
+}
+
+/** Leaves of the next call: > 0 pages, < 0 blocks. `or` is the address, or address | physical address, mod 1 GiB. */
+function pick(or: number, bytes: number): number {
+  const toBlock = -or & (BLOCK_BYTES - 1);
+  if (toBlock !== 0) return Math.floor((toBlock < bytes ? toBlock : bytes) / PAGE_BYTES);
+  if (bytes < BLOCK_BYTES) return Math.floor(bytes / PAGE_BYTES);
+  const toGib = -or & (GIB - 1) || GIB;
+  return -Math.floor((toGib < bytes ? toGib : bytes) / BLOCK_BYTES);
+}
+
+/**
+ * Choose the leaf size (`get_pgsize`).
+ *
+ * @param addr - address, or-ed with the physical address when mapping
+ * @param bytes - what is left, a multiple of 4096
+ */
+export function pickPageSize(addr: number, bytes: number): PageSizeChoice {
+  const n = pick(addr & (GIB - 1), bytes);
+  return n < 0 ? { pageBytes: BLOCK_BYTES, count: -n } : { pageBytes: PAGE_BYTES, count: n };
+}
+
+/** How many 2^lg2-aligned units a range touches; an empty one at an unaligned address touches one. */
+function unitsTouched(va: number, end: number, lg2: number): number {
+  const unit = 2 ** lg2;
+  return Math.ceil(end / unit) - Math.floor(va / unit);
+}
+
+/**
+ * Tables set aside for a MAP: the most it could need, whatever exists already and whether or not blocks are used.
+ *
+ * @param va - first address
+ * @param size - bytes
+ */
+export function tablesForMap(va: number, size: number): number {
+  const end = va + size;
+  return unitsTouched(va, end, 39) + unitsTouched(va, end, 30) + unitsTouched(va, end, 21);
+}
+
+/**
+ * Tables set aside for an UNMAP: one for each end that may cut a block.
+ *
+ * @param va - first address
+ * @param size - bytes
+ */
+export function tablesForUnmap(va: number, size: number): number {
+  const end = va + size;
+  const head = (va & (BLOCK_BYTES - 1)) !== 0 ? 1 : 0;
+  const cutsTail = (end & (BLOCK_BYTES - 1)) !== 0;
+  return head + (cutsTail && Math.ceil(end / BLOCK_BYTES) !== Math.ceil(va / BLOCK_BYTES) ? 1 : 0);
+}
+
+/** A chunk of a fragmented dummy, as the 512 entries that its table gets. */
+interface ChunkImage {
+  list: ScatterList;
+  prot: number;
+  entries: Int32Array;
+  calls: number;
+}
+
+/** The page table of one VM. */
+export class PageTable {
+  readonly #counters: PanthorCounters;
+  readonly #quirks: PanthorQuirks;
+  readonly #pageLo = new Int32Array(8);
+  readonly #blockLo = new Int32Array(8);
+  readonly #hi = new Int32Array(8);
+  readonly #outputEnd: number;
+  #image: ChunkImage | null = null;
+
+  /** The table itself. */
+  readonly io: IoPgtable;
+  /** A page-table call failed: the VM must not be used any more. */
+  broken = false;
+
+  /**
+   * @param memory - where tables live
+   * @param counters - cost sheet
+   * @param quirks - named defects
+   * @param vaBits - input address bits
+   * @param paBits - output address bits
+   * @param coherent - whether the walker snoops the CPU's caches
+   */
+  constructor(
+    memory: PhysicalMemory,
+    counters: PanthorCounters,
+    quirks: PanthorQuirks,
+    vaBits: number,
+    paBits: number,
+    coherent: boolean,
+  ) {
+    this.#counters = counters;
+    this.#quirks = quirks;
+    this.#outputEnd = 2 ** paBits;
+    this.io = new IoPgtable(memory, counters, vaBits, paBits, coherent);
+    for (let flags = 0; flags < 8; flags++) {
+      const prot = protOf(flags);
+      this.#pageLo[flags] = lpaeLeafLo(3, prot);
+      this.#blockLo[flags] = lpaeLeafLo(2, prot);
+      this.#hi[flags] = lpaeLeafHi(prot);
+    }
+  }
+
+  /**
+   * Map a range of an object, or of its repeated window, or of the dummy.
+   *
+   * @param kind - gpuva flags: GPUVA_SPARSE, GPUVA_REPEAT or neither
+   * @param flags - READONLY, NOEXEC, UNCACHED of the operation
+   * @param va - first address
+   * @param size - bytes
+   * @param list - the object's physical segments
+   * @param offset - byte offset into the object; not looked at for a sparse range
+   * @param window - bytes that repeat
+   * @param phase - byte of the window that the range begins with
+   * @returns 0 or a negative errno; then nothing of the range is left mapped and the table is broken
+   */
+  map(
+    kind: number,
+    flags: number,
+    va: number,
+    size: number,
+    list: ScatterList,
+    offset: number,
+    window: number,
+    phase: number,
+  ): number {
+    if ((kind & GPUVA_SPARSE) !== 0) return this.#mapSparse(flags & 7, va, size, list);
+    if ((kind & GPUVA_REPEAT) !== 0) return this.#mapRepeat(flags & 7, va, size, list, offset, window, phase);
+    return this.#mapPages(flags & 7, va, size, list, offset);
+  }
+
+  #mapPages(flags: number, va: number, size: number, list: ScatterList, offset: number): number {
+    const { io } = this;
+    const start = va;
+    const hi = this.#hi[flags] as number;
+    let segment = list.count === 1 ? 0 : list.segmentAt(offset);
+    // A list that is too short leaves the rest unmapped without an error, as in the kernel.
+    if (segment < 0) return 0;
+    let skip = offset - (list.offset[segment] as number);
+    for (let left = size; left > 0 && segment < list.count; segment++) {
+      let pa = (list.pa[segment] as number) + skip;
+      const available = (list.bytes[segment] as number) - skip;
+      skip = 0;
+      let bytes = available < left ? available : left;
+      left -= bytes;
+      while (bytes > 0) {
+        const n = pick((va | pa) & (GIB - 1), bytes);
+        this.#counters.ioMapCalls++;
+        let ret =
+          n < 0
+            ? io.mapBlocks(va, pa, -n, this.#blockLo[flags] as number, hi)
+            : io.mapLeaves(va, pa, n, this.#pageLo[flags] as number, hi);
+        const { mapped } = io;
+        va += mapped;
+        pa += mapped;
+        bytes -= mapped;
+        if (ret === 0 && mapped === 0) ret = -ENOMEM;
+        if (ret !== 0) return this.#giveUp(ret, start, va - start);
+      }
+    }
+    return 0;
+  }
+
+  /** A map failed: drop what it mapped, declare the table broken. */
+  #giveUp(ret: number, start: number, bytes: number): number {
+    this.#counters.kernelWarnings++;
+    this.unmap(start, bytes);
+    this.broken = true;
+    return ret;
+  }
+
+  #mapSparse(flags: number, va: number, size: number, dummy: ScatterList): number {
+    const end = va + size;
+    const wholeBlock = dummy.count === 1 && ((dummy.pa[0] as number) & (BLOCK_BYTES - 1)) === 0;
+    for (let at = va; at < end; ) {
+      const phase = at & (BLOCK_BYTES - 1);
+      if (phase === 0 && end - at >= BLOCK_BYTES) {
+        const done = wholeBlock ? this.#mapDummyBlocks(flags, at, end, dummy) : this.#mapDummyChunk(flags, at, dummy);
+        if (done > 0) {
+          at += done;
+          continue;
+        }
+      }
+      const left = end - at;
+      const toBlock = BLOCK_BYTES - phase;
+      const bytes = left < toBlock ? left : toBlock;
+      const ret = this.#mapPages(flags, at, bytes, dummy, phase);
+      if (ret !== 0) {
+        this.unmap(va, at - va);
+        return ret;
+      }
+      at += bytes;
+    }
+    return 0;
+  }
+
+  /** Whole chunks, one call and one block each. Bytes mapped; 0 leaves the chunk to the general way. */
+  #mapDummyBlocks(flags: number, va: number, end: number, dummy: ScatterList): number {
+    const calls = Math.floor((end - va) / BLOCK_BYTES);
+    const pa = dummy.pa[0] as number;
+    if (pa >= this.#outputEnd) return 0;
+    const n = this.io.mapSameBlock(va, pa, calls, this.#blockLo[flags] as number, this.#hi[flags] as number);
+    if (n <= 0) return 0;
+    this.#counters.ioMapCalls += n;
+    return n * BLOCK_BYTES;
+  }
+
+  /** A whole chunk of a fragmented dummy as one table. Bytes mapped; 0 leaves the chunk to the general way. */
+  #mapDummyChunk(flags: number, va: number, dummy: ScatterList): number {
+    const image = this.#chunkImage(flags, dummy);
+    if (image === null || !this.io.mapChunk(va, image.entries, image.calls)) return 0;
+    this.#counters.ioMapCalls += image.calls;
+    return BLOCK_BYTES;
+  }
+
+  #chunkImage(flags: number, dummy: ScatterList): ChunkImage | null {
+    if (this.#image?.list === dummy && this.#image.prot === flags) return this.#image;
+    if (dummy.totalBytes < BLOCK_BYTES) return null;
+    const lo = this.#pageLo[flags] as number;
+    const hi = this.#hi[flags] as number;
+    const entries = new Int32Array(1024);
+    let calls = 0;
+    let va = 0;
+    for (let segment = 0; va < BLOCK_BYTES; segment++) {
+      let pa = dummy.pa[segment] as number;
+      let bytes = Math.min(dummy.bytes[segment] as number, BLOCK_BYTES - va);
+      if (pa + bytes > this.#outputEnd) return null;
+      while (bytes > 0) {
+        const n = pick((va | pa) & (GIB - 1), bytes);
+        if (n <= 0) return null;
+        calls++;
+        for (let i = 0; i < n; i++) {
+          entries[(va / PAGE_BYTES) * 2] = addressLo(pa) | lo;
+          entries[(va / PAGE_BYTES) * 2 + 1] = addressHi(pa) | hi;
+          va += PAGE_BYTES;
+          pa += PAGE_BYTES;
+        }
+        bytes -= n * PAGE_BYTES;
+      }
+    }
+    this.#image = { list: dummy, prot: flags, entries, calls };
+    return this.#image;
+  }
+
+  #mapRepeat(
+    flags: number,
+    va: number,
+    size: number,
+    list: ScatterList,
+    offset: number,
+    window: number,
+    phase: number,
+  ): number {
+    if (window === PAGE_BYTES) return this.#mapRepeatedPage(flags, va, size, list, offset);
+    let done = 0;
+    const end = this.#quirks.repeatWholeWindows ? Math.floor(size / window) * window : size;
+    while (done < end) {
+      const from = (phase + done) % window;
+      const bytes = Math.min(window - from, end - done);
+      const ret = this.#mapPages(flags, va + done, bytes, list, offset + from);
+      if (ret !== 0) {
+        this.#rollBackRepeat(va, done, window);
+        return ret;
+      }
+      done += bytes;
+    }
+    return 0;
+  }
+
+  #rollBackRepeat(va: number, done: number, window: number): void {
+    if (!this.#quirks.repeatRollback) this.unmap(va, done);
+    else if (done >= window) this.unmap(va, done - window);
+    else this.#counters.kernelWarnings++;
+  }
+
+  /** One page over and over: one call per page, one run of equal entries per table. */
+  #mapRepeatedPage(flags: number, va: number, size: number, list: ScatterList, offset: number): number {
+    const pa = list.addressAt(offset);
+    const end = va + size;
+    for (let at = va; at < end; ) {
+      const calls = (end - at) / PAGE_BYTES;
+      const n = this.io.mapSamePage(at, pa, calls, this.#pageLo[flags] as number, this.#hi[flags] as number);
+      if (n < 0) {
+        this.#counters.ioMapCalls++;
+        this.#giveUp(n, at, 0);
+        this.#rollBackRepeat(va, at - va, PAGE_BYTES);
+        return n;
+      }
+      this.#counters.ioMapCalls += n;
+      at += n * PAGE_BYTES;
+    }
+    return 0;
+  }
+
+  /**
+   * Unmap a range that is mapped throughout. Never fails; what cannot be unmapped stays and breaks the table.
+   *
+   * @param va - first address
+   * @param size - bytes
+   */
+  unmap(va: number, size: number): void {
+    const { io } = this;
+    for (let done = 0; done < size; ) {
+      const at = va + done;
+      const n = pick(at & (GIB - 1), size - done);
+      const asked = n < 0 ? -n * BLOCK_BYTES : n * PAGE_BYTES;
+      this.#counters.ioUnmapCalls++;
+      let unmapped = n < 0 ? io.unmapBlocks(at, -n) : io.unmapLeaves(at, n);
+      if (unmapped !== asked) {
+        this.#counters.kernelWarnings++;
+        const scanFrom = this.#quirks.recoveryScanFromStart ? va : at;
+        while (unmapped < asked && io.iovaToPhys(scanFrom + unmapped) === 0) unmapped += PAGE_BYTES;
+        this.broken = true;
+        if (unmapped === 0) {
+          this.#counters.kernelWarnings++;
+          return;
+        }
+      }
+      done += unmapped;
+    }
+  }
+}
+
+/** io-pgtable protection of MAP flags. */
+function protOf(flags: number): number {
+  return (
+    IOMMU_READ |
+    (flags & MAP_READONLY ? 0 : IOMMU_WRITE) |
+    (flags & MAP_NOEXEC ? IOMMU_NOEXEC : 0) |
+    (flags & MAP_UNCACHED ? 0 : IOMMU_CACHE)
+  );
+}

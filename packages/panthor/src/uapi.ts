@@ -1,0 +1,385 @@
+/**
+ * Facts of `panthor_drm.h` (Linux 7.3): struct layouts, flags and request numbers, and nothing else.
+ *
+ * Every offset that the model uses comes from these tables; the hot bind loop reads members at
+ * `VM_BIND_OP.fields.va.offset` and its neighbours instead of building an object per operation.
+ *
+ * @module
+ */
+
+import { array, drmIowr, nested, type StructLayout, struct, u32, u64 } from "@vmbind/gpuvm-core";
+
+/** ioctl ids of `panthor_drm.h`, to be added to `DRM_COMMAND_BASE`. */
+export const IOCTL_ID = {
+  devQuery: 0,
+  vmCreate: 1,
+  vmDestroy: 2,
+  vmBind: 3,
+  vmGetState: 4,
+  boCreate: 5,
+  boMmapOffset: 6,
+  groupCreate: 7,
+  boQueryInfo: 16,
+} as const;
+
+/** `drm_panthor_obj_array`: an array in user memory whose elements may grow from one kernel to the next. */
+export interface ObjArray {
+  /** Bytes from one element to the next. */
+  stride: number;
+  /** Elements. */
+  count: number;
+  /** User pointer. */
+  array: number;
+}
+
+/** Layout of {@link ObjArray}. */
+export const OBJ_ARRAY: StructLayout<ObjArray> = struct("drm_panthor_obj_array", 16, {
+  stride: u32(0x00),
+  count: u32(0x04),
+  array: u64(0x08),
+});
+
+/** `drm_panthor_dev_query`. */
+export interface DevQuery {
+  /** One of {@link DEV_QUERY}. */
+  type: number;
+  /** Bytes of the user buffer; with a null pointer the kernel writes its own size here. */
+  size: number;
+  /** User pointer, 0 to ask for the size. */
+  pointer: number;
+}
+
+/** Layout of {@link DevQuery}. */
+export const DEV_QUERY_ARG: StructLayout<DevQuery> = struct("drm_panthor_dev_query", 16, {
+  type: u32(0x00),
+  size: u32(0x04),
+  pointer: u64(0x08),
+});
+
+/** `drm_panthor_vm_create`. */
+export interface VmCreate {
+  /** Must be zero. */
+  flags: number;
+  /** Out: VM id, 1..32. */
+  id: number;
+  /** In: bytes of user VA wanted, 0 to let the kernel choose. Out: bytes of user VA given. */
+  userVaRange: number;
+}
+
+/** Layout of {@link VmCreate}. */
+export const VM_CREATE: StructLayout<VmCreate> = struct("drm_panthor_vm_create", 16, {
+  flags: u32(0x00),
+  id: u32(0x04),
+  userVaRange: u64(0x08),
+});
+
+/** `drm_panthor_vm_destroy`. */
+export interface VmDestroy {
+  /** VM id. */
+  id: number;
+  /** Must be zero. */
+  pad: number;
+}
+
+/** Layout of {@link VmDestroy}. */
+export const VM_DESTROY: StructLayout<VmDestroy> = struct("drm_panthor_vm_destroy", 8, {
+  id: u32(0x00),
+  pad: u32(0x04),
+});
+
+/** `drm_panthor_vm_bind`. */
+export interface VmBind {
+  /** VM id. */
+  vmId: number;
+  /** {@link VM_BIND_ASYNC} or 0; other bits are not looked at. */
+  flags: number;
+  /** Array of {@link VmBindOp}. A failing synchronous call writes the number of operations done to `count`. */
+  ops: ObjArray;
+}
+
+/** Layout of {@link VmBind}. */
+export const VM_BIND: StructLayout<VmBind> = struct("drm_panthor_vm_bind", 24, {
+  vmId: u32(0x00),
+  flags: u32(0x04),
+  ops: nested(0x08, OBJ_ARRAY),
+});
+
+/** `drm_panthor_vm_bind_op`. */
+export interface VmBindOp {
+  /** Type in bits 28..31 and `MAP_*` flags. */
+  flags: number;
+  /** GEM handle, 0 for UNMAP, SYNC_ONLY and sparse MAP. */
+  boHandle: number;
+  /** Byte offset into the object. */
+  boOffset: number;
+  /** GPU address in bytes. */
+  va: number;
+  /** Bytes. */
+  size: number;
+  /** Array of {@link SyncOp}; only for asynchronous calls. */
+  syncs: ObjArray;
+}
+
+/** Layout of {@link VmBindOp}: 48 bytes, also the smallest stride that the kernel takes. */
+export const VM_BIND_OP: StructLayout<VmBindOp> = struct("drm_panthor_vm_bind_op", 48, {
+  flags: u32(0x00),
+  boHandle: u32(0x04),
+  boOffset: u64(0x08),
+  va: u64(0x10),
+  size: u64(0x18),
+  syncs: nested(0x20, OBJ_ARRAY),
+});
+
+/** `drm_panthor_vm_bind_op` of the REPEAT proposal: the same 48 bytes and the length of the repeated window. */
+export interface VmBindOpRepeat extends VmBindOp {
+  /** Bytes of the object that repeat, below 2^32. */
+  boRepeatRange: number;
+  /** Must be zero; the upper half of a u64 `bo_repeat_range` in what the review of v4 agreed on. */
+  pad: number;
+}
+
+/** Layout of {@link VmBindOpRepeat}: 56 bytes. */
+export const VM_BIND_OP_REPEAT: StructLayout<VmBindOpRepeat> = struct("drm_panthor_vm_bind_op", 56, {
+  ...VM_BIND_OP.fields,
+  boRepeatRange: u32(0x30),
+  pad: u32(0x34),
+});
+
+/** `drm_panthor_sync_op`. */
+export interface SyncOp {
+  /** Handle type in bits 0..7, {@link SYNC_OP_SIGNAL} or 0 for wait. */
+  flags: number;
+  /** Syncobj handle. */
+  handle: number;
+  /** Point of a timeline syncobj, 0 for a binary one. */
+  timelineValue: number;
+}
+
+/** Layout of {@link SyncOp}. */
+export const SYNC_OP: StructLayout<SyncOp> = struct("drm_panthor_sync_op", 16, {
+  flags: u32(0x00),
+  handle: u32(0x04),
+  timelineValue: u64(0x08),
+});
+
+/** `drm_panthor_vm_get_state`. */
+export interface VmGetState {
+  /** VM id. */
+  vmId: number;
+  /** Out: {@link VM_STATE_USABLE} or {@link VM_STATE_UNUSABLE}. */
+  state: number;
+}
+
+/** Layout of {@link VmGetState}. */
+export const VM_GET_STATE: StructLayout<VmGetState> = struct("drm_panthor_vm_get_state", 8, {
+  vmId: u32(0x00),
+  state: u32(0x04),
+});
+
+/** `drm_panthor_bo_create`. */
+export interface BoCreate {
+  /** In: bytes wanted. Out: rounded up to a page. */
+  size: number;
+  /** {@link BO_NO_MMAP} or {@link BO_WB_MMAP}. */
+  flags: number;
+  /** VM that alone may map the object, 0 for any. */
+  exclusiveVmId: number;
+  /** Out: GEM handle. */
+  handle: number;
+  /** Must be zero. */
+  pad: number;
+}
+
+/** Layout of {@link BoCreate}. */
+export const BO_CREATE: StructLayout<BoCreate> = struct("drm_panthor_bo_create", 24, {
+  size: u64(0x00),
+  flags: u32(0x08),
+  exclusiveVmId: u32(0x0c),
+  handle: u32(0x10),
+  pad: u32(0x14),
+});
+
+/** `drm_panthor_bo_mmap_offset`. */
+export interface BoMmapOffset {
+  /** GEM handle. */
+  handle: number;
+  /** Must be zero. */
+  pad: number;
+  /** Out: offset for mmap of the device node. */
+  offset: number;
+}
+
+/** Layout of {@link BoMmapOffset}. */
+export const BO_MMAP_OFFSET: StructLayout<BoMmapOffset> = struct("drm_panthor_bo_mmap_offset", 16, {
+  handle: u32(0x00),
+  pad: u32(0x04),
+  offset: u64(0x08),
+});
+
+/** `drm_gem_close` (`drm.h`). */
+export interface GemClose {
+  /** GEM handle. */
+  handle: number;
+  /** Not looked at. */
+  pad: number;
+}
+
+/** Layout of {@link GemClose}. */
+export const GEM_CLOSE: StructLayout<GemClose> = struct("drm_gem_close", 8, {
+  handle: u32(0x00),
+  pad: u32(0x04),
+});
+
+/** `drm_panthor_gpu_info`. */
+export interface GpuInfo {
+  /** GPU id register. */
+  gpuId: number;
+  /** Revision. */
+  gpuRev: number;
+  /** Command stream front-end id. */
+  csfId: number;
+  /** L2 cache features. */
+  l2Features: number;
+  /** Tiler features. */
+  tilerFeatures: number;
+  /** Memory features. */
+  memFeatures: number;
+  /** Bits 7:0 VA bits, bits 15:8 PA bits. */
+  mmuFeatures: number;
+  /** Thread features. */
+  threadFeatures: number;
+  /** Threads per core. */
+  maxThreads: number;
+  /** Threads per workgroup. */
+  threadMaxWorkgroupSize: number;
+  /** Threads per barrier. */
+  threadMaxBarrierSize: number;
+  /** Coherency protocols. */
+  coherencyFeatures: number;
+  /** Texture features. */
+  textureFeatures: number[];
+  /** Bit mask of address-space slots. */
+  asPresent: number;
+  /** 31 = none. Since driver version 1.7. */
+  selectedCoherency: number;
+  /** Bit mask of shader cores. */
+  shaderPresent: number;
+  /** Bit mask of L2 slices. */
+  l2Present: number;
+  /** Bit mask of tilers. */
+  tilerPresent: number;
+  /** Core features. */
+  coreFeatures: number;
+  /** Zero. */
+  pad: number;
+  /** GPU features. */
+  gpuFeatures: number;
+}
+
+/** Layout of {@link GpuInfo}. */
+export const GPU_INFO: StructLayout<GpuInfo> = struct("drm_panthor_gpu_info", 112, {
+  gpuId: u32(0x00),
+  gpuRev: u32(0x04),
+  csfId: u32(0x08),
+  l2Features: u32(0x0c),
+  tilerFeatures: u32(0x10),
+  memFeatures: u32(0x14),
+  mmuFeatures: u32(0x18),
+  threadFeatures: u32(0x1c),
+  maxThreads: u32(0x20),
+  threadMaxWorkgroupSize: u32(0x24),
+  threadMaxBarrierSize: u32(0x28),
+  coherencyFeatures: u32(0x2c),
+  textureFeatures: array(0x30, 4, u32),
+  asPresent: u32(0x40),
+  selectedCoherency: u32(0x44),
+  shaderPresent: u64(0x48),
+  l2Present: u64(0x50),
+  tilerPresent: u64(0x58),
+  coreFeatures: u32(0x60),
+  pad: u32(0x64),
+  gpuFeatures: u64(0x68),
+});
+
+/** Smallest user size of {@link GPU_INFO} that the kernel accepts, in bytes. */
+export const GPU_INFO_MIN_SIZE = 0x60;
+
+/** `drm_panthor_mmu_info`, since driver version 1.9. */
+export interface MmuInfo {
+  /** Page sizes of the page table, one bit each. */
+  pageSizeBitmap: number;
+}
+
+/** Layout of {@link MmuInfo}. */
+export const MMU_INFO: StructLayout<MmuInfo> = struct("drm_panthor_mmu_info", 8, {
+  pageSizeBitmap: u64(0x00),
+});
+
+/** `DRM_IOCTL_PANTHOR_DEV_QUERY`. */
+export const IOCTL_DEV_QUERY: number = drmIowr(0x40 + IOCTL_ID.devQuery, DEV_QUERY_ARG.size);
+/** `DRM_IOCTL_PANTHOR_VM_CREATE`. */
+export const IOCTL_VM_CREATE: number = drmIowr(0x40 + IOCTL_ID.vmCreate, VM_CREATE.size);
+/** `DRM_IOCTL_PANTHOR_VM_DESTROY`. */
+export const IOCTL_VM_DESTROY: number = drmIowr(0x40 + IOCTL_ID.vmDestroy, VM_DESTROY.size);
+/** `DRM_IOCTL_PANTHOR_VM_BIND`. */
+export const IOCTL_VM_BIND: number = drmIowr(0x40 + IOCTL_ID.vmBind, VM_BIND.size);
+/** `DRM_IOCTL_PANTHOR_VM_GET_STATE`. */
+export const IOCTL_VM_GET_STATE: number = drmIowr(0x40 + IOCTL_ID.vmGetState, VM_GET_STATE.size);
+/** `DRM_IOCTL_PANTHOR_BO_CREATE`. */
+export const IOCTL_BO_CREATE: number = drmIowr(0x40 + IOCTL_ID.boCreate, BO_CREATE.size);
+/** `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET`. */
+export const IOCTL_BO_MMAP_OFFSET: number = drmIowr(0x40 + IOCTL_ID.boMmapOffset, BO_MMAP_OFFSET.size);
+
+/** Types of a {@link DevQuery}. */
+export const DEV_QUERY = {
+  gpuInfo: 0,
+  csifInfo: 1,
+  timestampInfo: 2,
+  groupPrioritiesInfo: 3,
+  mmuInfo: 4,
+} as const;
+
+/** `DRM_PANTHOR_VM_BIND_ASYNC`. */
+export const VM_BIND_ASYNC = 0x1;
+
+/** `DRM_PANTHOR_VM_BIND_OP_MAP_READONLY`: the GPU may not write. */
+export const MAP_READONLY = 0x1;
+/** `DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC`: the GPU may not fetch instructions. */
+export const MAP_NOEXEC = 0x2;
+/** `DRM_PANTHOR_VM_BIND_OP_MAP_UNCACHED`: bypass the L2 cache. */
+export const MAP_UNCACHED = 0x4;
+/** `DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE`, since driver version 1.9: back the range with the file's dummy object. */
+export const MAP_SPARSE = 0x8;
+/** `MAP_REPEAT` of the proposal: the bit that upstream gave to {@link MAP_SPARSE} instead. */
+export const MAP_REPEAT = 0x8;
+
+/** `DRM_PANTHOR_VM_BIND_OP_TYPE_MASK`, unsigned. */
+export const OP_TYPE_MASK = 0xf0000000;
+/** `DRM_PANTHOR_VM_BIND_OP_TYPE_MAP`. */
+export const OP_MAP = 0x00000000;
+/** `DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP`. */
+export const OP_UNMAP = 0x10000000;
+/** `DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY`. */
+export const OP_SYNC_ONLY = 0x20000000;
+
+/** `DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_MASK`. */
+export const SYNC_OP_TYPE_MASK = 0xff;
+/** `DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_SYNCOBJ`. */
+export const SYNC_OP_SYNCOBJ = 0;
+/** `DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_TIMELINE_SYNCOBJ`. */
+export const SYNC_OP_TIMELINE = 1;
+/** `DRM_PANTHOR_SYNC_OP_SIGNAL`, unsigned; clear means wait. */
+export const SYNC_OP_SIGNAL = 0x80000000;
+
+/** `DRM_PANTHOR_BO_NO_MMAP`. */
+export const BO_NO_MMAP = 0x1;
+/** `DRM_PANTHOR_BO_WB_MMAP`, since driver version 1.7. */
+export const BO_WB_MMAP = 0x2;
+
+/** `DRM_PANTHOR_VM_STATE_USABLE`. */
+export const VM_STATE_USABLE = 0;
+/** `DRM_PANTHOR_VM_STATE_UNUSABLE`. */
+export const VM_STATE_UNUSABLE = 1;
+
+/** VMs that one open file can have. */
+export const MAX_VMS_PER_FILE = 32;

@@ -1,0 +1,411 @@
+/**
+ * One VM_BIND call: decode, validate in the kernel's order, run.
+ *
+ * A synchronous call prepares and executes operation by operation and stops at the first error; what was done stays, and
+ * `ops.count` tells how much that is. An asynchronous call prepares everything first: an error there queues nothing, an
+ * error of a job later makes the VM unusable.
+ *
+ * @module
+ */
+
+import {
+  E2BIG,
+  EINVAL,
+  EIO,
+  ENOENT,
+  ENOMEM,
+  fail,
+  GPUVA_REPEAT,
+  GPUVA_SPARSE,
+  readU64,
+  type UserMemory,
+} from "@vmbind/gpuvm-core";
+import { BindOp } from "./bind-op.ts";
+import { type BindJob, bindJob } from "./bind-queue.ts";
+import type { PanthorFile } from "./file.ts";
+import { PAGE_BYTES } from "./io-pgtable.ts";
+import { tablesForMap, tablesForUnmap } from "./page-table.ts";
+import type { Fence, Syncobj } from "./syncobj.ts";
+import {
+  MAP_NOEXEC,
+  MAP_READONLY,
+  MAP_SPARSE,
+  MAP_UNCACHED,
+  OBJ_ARRAY,
+  type ObjArray,
+  OP_MAP,
+  OP_SYNC_ONLY,
+  OP_TYPE_MASK,
+  OP_UNMAP,
+  SYNC_OP,
+  SYNC_OP_SIGNAL,
+  SYNC_OP_TIMELINE,
+  SYNC_OP_TYPE_MASK,
+  type SyncOp,
+  VM_BIND,
+  VM_BIND_ASYNC,
+  VM_BIND_OP,
+  VM_BIND_OP_REPEAT,
+} from "./uapi.ts";
+import type { PanthorVm } from "./vm.ts";
+
+/** Biggest array that the kernel allocates. */
+const MAX_ARRAY_BYTES = 2 ** 31 - 1;
+const MAPPINGS_PER_MAP = 3;
+const MAPPINGS_PER_UNMAP = 2;
+
+const OP = VM_BIND_OP.fields;
+const AT_FLAGS = OP.flags.offset;
+const AT_BO_HANDLE = OP.boHandle.offset;
+const AT_BO_OFFSET = OP.boOffset.offset;
+const AT_VA = OP.va.offset;
+const AT_SIZE = OP.size.offset;
+const AT_SYNCS_STRIDE = OP.syncs.offset + OBJ_ARRAY.fields.stride.offset;
+const AT_SYNCS_COUNT = OP.syncs.offset + OBJ_ARRAY.fields.count.offset;
+const AT_SYNCS_ARRAY = OP.syncs.offset + OBJ_ARRAY.fields.array.offset;
+const AT_REPEAT_RANGE = VM_BIND_OP_REPEAT.fields.boRepeatRange.offset;
+const AT_PAD = VM_BIND_OP_REPEAT.fields.pad.offset;
+const AT_OPS_COUNT = VM_BIND.fields.ops.offset + OBJ_ARRAY.fields.count.offset;
+
+/** The bytes of a user array, and the distance of its elements. */
+interface UserArray {
+  view: DataView;
+  stride: number;
+}
+
+/**
+ * Copy in a user array (`panthor_get_uobj_array`).
+ *
+ * @param array - stride, count (not 0) and pointer
+ * @param minStride - size of the element when it entered the uAPI
+ * @param size - size of the element in this kernel
+ */
+function userArray(
+  file: PanthorFile,
+  field: string,
+  array: ObjArray,
+  minStride: number,
+  size: number,
+  user: UserMemory,
+): UserArray {
+  const { stride, count } = array;
+  if (stride < minStride) fail(EINVAL, `${field}.stride: ${stride} is below ${minStride}`);
+  if (count * size > MAX_ARRAY_BYTES || file.device.options.allocFault?.("op-array")) {
+    fail(ENOMEM, `${field}.count: no memory for ${count} elements`);
+  }
+  const view = user.view(array.array, count * stride);
+  file.device.counters.payloadBytes += count * stride;
+  for (let i = 0; stride > size && i < count; i++) {
+    for (let at = i * stride + size; at < (i + 1) * stride; at++) {
+      if (view.getUint8(at) !== 0) fail(E2BIG, `${field}[${i}]: byte ${at - i * stride} beyond the known ${size} is not 0`);
+    }
+  }
+  return { view, stride };
+}
+
+/**
+ * VM_BIND.
+ *
+ * @param file - the open file
+ * @param view - the argument struct; `ops.count` may be written
+ * @param user - the caller's memory
+ * @throws {@link DrmError}
+ */
+export function vmBind(file: PanthorFile, view: DataView, user: UserMemory): void {
+  const arg = VM_BIND.read(view);
+  const vm = file.vm(arg.vmId) ?? fail(EINVAL, `vm_id: ${arg.vmId} is not a VM of this file`);
+  const { counters } = file.device;
+  counters.bindIoctls++;
+  if (arg.ops.count === 0) return;
+  const layout = file.device.repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP;
+  const ops = userArray(file, "ops", arg.ops, VM_BIND_OP.size, layout.size, user);
+  counters.bindOps += arg.ops.count;
+  if ((arg.flags & VM_BIND_ASYNC) !== 0) bindAsync(file, vm, ops, arg.ops.count, user);
+  else bindSync(file, vm, ops, arg.ops.count, view);
+}
+
+function bindSync(file: PanthorFile, vm: PanthorVm, ops: UserArray, count: number, arg: DataView): void {
+  const op = vm.syncOp;
+  for (let i = 0; i < count; i++) {
+    try {
+      decode(file, ops, i, op);
+      if (op.syncsCount !== 0) fail(EINVAL, `vm_bind_op.syncs.count: ${op.syncsCount} in a synchronous call`);
+      // The kernel leaves before it looks at anything else.
+      if (op.size === 0) continue;
+      runOp(file, vm, op);
+    } catch (error) {
+      arg.setUint32(AT_OPS_COUNT, i, true);
+      throw error;
+    }
+  }
+}
+
+/**
+ * Prepare, execute and clean up one operation.
+ *
+ * @param file - the open file
+ * @param vm - its VM
+ * @param op - decoded
+ * @throws {@link DrmError}
+ */
+export function runOp(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
+  prepare(file, vm, op);
+  const ret = vm.execute(op);
+  cleanUp(vm, op);
+  if (ret !== 0) vm.explain(op, ret);
+}
+
+function decode(file: PanthorFile, ops: UserArray, index: number, op: BindOp): void {
+  const { view } = ops;
+  const at = index * ops.stride;
+  const flags = view.getUint32(at + AT_FLAGS, true);
+  op.flags = flags;
+  op.type = (flags & OP_TYPE_MASK) >>> 0;
+  op.boHandle = view.getUint32(at + AT_BO_HANDLE, true);
+  op.boOffset = readU64(view, at + AT_BO_OFFSET);
+  op.va = readU64(view, at + AT_VA);
+  op.size = readU64(view, at + AT_SIZE);
+  op.syncsCount = view.getUint32(at + AT_SYNCS_COUNT, true);
+  op.syncsStride = view.getUint32(at + AT_SYNCS_STRIDE, true);
+  op.syncsArray = readU64(view, at + AT_SYNCS_ARRAY);
+  const { device } = file;
+  const bit = op.type === OP_MAP && (flags & MAP_SPARSE) !== 0;
+  op.kind = !bit ? 0 : device.repeats ? GPUVA_REPEAT : device.sparse ? GPUVA_SPARSE : 0;
+  const end = device.repeats ? at + ops.stride : 0;
+  op.repeatRange = at + AT_PAD <= end ? view.getUint32(at + AT_REPEAT_RANGE, true) : 0;
+  op.pad = at + AT_PAD + 4 <= end ? view.getUint32(at + AT_PAD, true) : 0;
+  op.bo = null;
+  op.vmBo = null;
+  op.tables = 0;
+}
+
+// -- preparation ------------------------------------------------------------------------------------------------------
+
+/** Check an operation and set aside what it needs, in the kernel's order. */
+function prepare(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
+  const { va, size, boOffset } = op;
+  // A value that is not a multiple of 4096 may be NaN, which no comparison accepts.
+  if ((va & 0xfff) !== 0 || (size & 0xfff) !== 0 || (boOffset & 0xfff) !== 0 || !(va + size + boOffset >= 0)) {
+    unaligned(op);
+  }
+  if (va >= vm.userRange || size > vm.userRange - va) {
+    fail(EINVAL, `vm_bind_op.va: [0x${va.toString(16)}, +0x${size.toString(16)}) leaves the user VA range 0x${vm.userRange.toString(16)}`);
+  }
+  if (op.type === OP_MAP) prepareMap(file, vm, op);
+  else if (op.type === OP_UNMAP) prepareUnmap(file, vm, op);
+  else if (op.type === OP_SYNC_ONLY) checkSyncOnly(op);
+  else fail(EINVAL, `vm_bind_op.flags: type 0x${op.type.toString(16)} is unknown`);
+}
+
+function unaligned(op: BindOp): never {
+  const field = op.va % PAGE_BYTES === 0 ? (op.size % PAGE_BYTES === 0 ? "boOffset" : "size") : "va";
+  const name = field === "boOffset" ? "bo_offset" : field;
+  return fail(EINVAL, `vm_bind_op.${name}: 0x${op[field].toString(16)} is not a multiple of 4096`);
+}
+
+function prepareMap(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
+  const { options, counters } = file.device;
+  const sparse = op.kind === GPUVA_SPARSE;
+  const bo = sparse
+    ? vm.dummy
+    : (file.bo(op.boHandle) ?? fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} is not a handle of this file`));
+  const known = MAP_READONLY | MAP_NOEXEC | MAP_UNCACHED | (file.device.sparse || file.device.repeats ? MAP_SPARSE : 0);
+  if ((op.flags & ~OP_TYPE_MASK & ~known) !== 0) {
+    fail(EINVAL, `vm_bind_op.flags: 0x${(op.flags & ~OP_TYPE_MASK & ~known).toString(16)} is unknown to driver ${options.driverVersion}`);
+  }
+  if (sparse && (op.flags & MAP_NOEXEC) === 0) fail(EINVAL, "vm_bind_op.flags: MAP_SPARSE without MAP_NOEXEC");
+  if (!sparse) checkBounds(file, op, bo.size);
+  else if (op.boHandle !== 0) fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} with MAP_SPARSE`);
+  else if (op.boOffset !== 0) fail(EINVAL, `vm_bind_op.bo_offset: 0x${op.boOffset.toString(16)} with MAP_SPARSE`);
+  if (bo.exclusiveVm !== null && bo.exclusiveVm !== vm) {
+    fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} is exclusive to another VM`);
+  }
+  if (options.allocFault !== undefined) allocateMappings(file, MAPPINGS_PER_MAP);
+  bo.pin();
+  bo.get();
+  op.bo = bo;
+  try {
+    op.vmBo = vm.gpuvm.vmBoFind(bo);
+    if (op.vmBo === null) {
+      if (options.allocFault?.("vm_bo")) fail(ENOMEM, "vm_bind_op: no vm_bo (injected)");
+      op.vmBo = vm.gpuvm.vmBoObtainPrealloc(vm.gpuvm.vmBoCreate(bo));
+    }
+    const tables = tablesForMap(op.va, op.size);
+    // Nothing to allocate is a failed allocation here: a size of 0 at a multiple of 512 GiB.
+    if (tables === 0) fail(ENOMEM, "vm_bind_op.size: 0 at a multiple of 512 GiB reserves no page table");
+    if (options.allocFault?.("page-table")) fail(ENOMEM, "vm_bind_op: no page tables (injected)");
+    op.tables = tables;
+    counters.tablesReserved += tables;
+    vm.gpuvm.extobjAdd(op.vmBo);
+  } catch (error) {
+    cleanUp(vm, op);
+    throw error;
+  }
+}
+
+function allocateMappings(file: PanthorFile, count: number): void {
+  for (let i = 0; i < count; i++) {
+    if (file.device.options.allocFault?.("gpuva")) fail(ENOMEM, "vm_bind_op: no gpuva (injected)");
+  }
+}
+
+/** The object's size against the range, or against the repeated window. */
+function checkBounds(file: PanthorFile, op: BindOp, boSize: number): void {
+  const { options, repeats } = file.device;
+  const { quirks } = options;
+  let bytes = op.size;
+  if (repeats && !quirks.repeatIgnoredFields) {
+    if (op.pad !== 0) fail(EINVAL, `vm_bind_op.bo_repeat_range: pad, or the upper half, is 0x${op.pad.toString(16)}, not 0`);
+    if (op.kind === 0 && op.repeatRange !== 0) fail(EINVAL, "vm_bind_op.bo_repeat_range: not 0 without MAP_REPEAT");
+  }
+  if (op.kind === GPUVA_REPEAT) {
+    bytes = op.repeatRange;
+    if (bytes === 0) {
+      if (quirks.repeatZero) fail(EIO, "vm_bind_op.bo_repeat_range: 0 divides by zero in the kernel");
+      fail(EINVAL, "vm_bind_op.bo_repeat_range: 0 with MAP_REPEAT");
+    }
+    if (bytes % PAGE_BYTES !== 0 && !quirks.repeatUnaligned) {
+      fail(EINVAL, `vm_bind_op.bo_repeat_range: 0x${bytes.toString(16)} is not a multiple of 4096`);
+    }
+  }
+  const name = op.kind === GPUVA_REPEAT ? "bo_repeat_range" : "size";
+  if (bytes > boSize || op.boOffset > boSize - bytes) {
+    fail(EINVAL, `vm_bind_op.${name}: bo_offset 0x${op.boOffset.toString(16)} + 0x${bytes.toString(16)} exceeds the object's 0x${boSize.toString(16)}`);
+  }
+  if (op.kind === GPUVA_REPEAT && op.size % bytes !== 0) {
+    fail(EINVAL, `vm_bind_op.size: 0x${op.size.toString(16)} is not a multiple of bo_repeat_range 0x${bytes.toString(16)}`);
+  }
+}
+
+function prepareUnmap(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
+  checkNoObject(op, "UNMAP");
+  const { options, counters } = file.device;
+  if (options.allocFault !== undefined) allocateMappings(file, MAPPINGS_PER_UNMAP);
+  const tables = tablesForUnmap(op.va, op.size);
+  if (tables > 0 && options.allocFault?.("page-table")) {
+    cleanUp(vm, op);
+    fail(ENOMEM, "vm_bind_op: no page tables (injected)");
+  }
+  op.tables = tables;
+  counters.tablesReserved += tables;
+}
+
+function checkSyncOnly(op: BindOp): void {
+  checkNoObject(op, "SYNC_ONLY");
+  if (op.va !== 0) fail(EINVAL, `vm_bind_op.va: 0x${op.va.toString(16)} with SYNC_ONLY`);
+  if (op.size !== 0) fail(EINVAL, `vm_bind_op.size: 0x${op.size.toString(16)} with SYNC_ONLY`);
+  if (op.syncsCount === 0) fail(EINVAL, "vm_bind_op.syncs.count: 0 with SYNC_ONLY");
+}
+
+function checkNoObject(op: BindOp, type: string): void {
+  if ((op.flags & ~OP_TYPE_MASK) !== 0) {
+    fail(EINVAL, `vm_bind_op.flags: 0x${(op.flags & ~OP_TYPE_MASK).toString(16)} with ${type}`);
+  }
+  if (op.boHandle !== 0) fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} with ${type}`);
+  if (op.boOffset !== 0) fail(EINVAL, `vm_bind_op.bo_offset: 0x${op.boOffset.toString(16)} with ${type}`);
+}
+
+/**
+ * Give back what an operation did not use up.
+ *
+ * @param vm - its VM
+ * @param op - prepared, executed or not
+ */
+export function cleanUp(vm: PanthorVm, op: BindOp): void {
+  vm.tablesReturned(op.tables);
+  op.tables = 0;
+  if (op.vmBo !== null) op.vmBo.putDeferred();
+  op.vmBo = null;
+  if (op.bo !== null) {
+    op.bo.unpin();
+    vm.gpuvm.deferredCleanup();
+    op.bo.put();
+    op.bo = null;
+  } else vm.gpuvm.deferredCleanup();
+}
+
+// -- asynchronous calls -----------------------------------------------------------------------------------------------
+
+interface Signal {
+  syncobj: Syncobj;
+  value: number;
+}
+
+/** A job with its sync operations looked up. */
+interface Submission {
+  op: BindOp;
+  waits: SyncOp[];
+  signals: Signal[];
+}
+
+function bindAsync(file: PanthorFile, vm: PanthorVm, ops: UserArray, count: number, user: UserMemory): void {
+  const submissions: Submission[] = [];
+  let jobs: BindJob[];
+  try {
+    for (let i = 0; i < count; i++) {
+      if (vm.destroyed || vm.unusable) fail(EINVAL, `vm_id: the VM is ${vm.destroyed ? "destroyed" : "unusable"}`);
+      const op = new BindOp();
+      decode(file, ops, i, op);
+      prepare(file, vm, op);
+      const submission: Submission = { op, waits: [], signals: [] };
+      submissions.push(submission);
+      readSyncs(file, submission, user);
+    }
+    jobs = resolveWaits(file, submissions);
+  } catch (error) {
+    for (const { op } of submissions) cleanUp(vm, op);
+    throw error;
+  }
+  file.device.counters.bindJobs += jobs.length;
+  jobs.forEach((job, i) => {
+    for (const { syncobj, value } of (submissions[i] as Submission).signals) syncobj.attach(value, job.done);
+    vm.queue.push(job);
+  });
+  vm.queue.pump();
+}
+
+function readSyncs(file: PanthorFile, submission: Submission, user: UserMemory): void {
+  const { op } = submission;
+  if (op.syncsCount === 0) return;
+  const array = { stride: op.syncsStride, count: op.syncsCount, array: op.syncsArray };
+  const { view, stride } = userArray(file, "vm_bind_op.syncs", array, SYNC_OP.size, SYNC_OP.size, user);
+  for (let i = 0; i < op.syncsCount; i++) {
+    const sync = SYNC_OP.read(view, i * stride);
+    const field = `vm_bind_op.syncs[${i}]`;
+    const type = sync.flags & SYNC_OP_TYPE_MASK;
+    if ((sync.flags & ~SYNC_OP_SIGNAL & ~SYNC_OP_TYPE_MASK) !== 0) {
+      fail(EINVAL, `${field}.flags: 0x${sync.flags.toString(16)} has unknown bits`);
+    }
+    if (type > SYNC_OP_TIMELINE) fail(EINVAL, `${field}.flags: handle type ${type} is unknown`);
+    if (type !== SYNC_OP_TIMELINE && sync.timelineValue !== 0) {
+      fail(EINVAL, `${field}.timeline_value: ${sync.timelineValue} with a binary syncobj`);
+    }
+    if ((sync.flags & SYNC_OP_SIGNAL) === 0) {
+      submission.waits.push(sync);
+      continue;
+    }
+    const syncobj = file.syncobj(sync.handle) ?? fail(EINVAL, `${field}.handle: ${sync.handle} is not a syncobj of this file`);
+    submission.signals.push({ syncobj, value: sync.timelineValue });
+  }
+}
+
+/** Turn waits into fences; a wait sees what earlier operations of the same call will signal. */
+function resolveWaits(file: PanthorFile, submissions: readonly Submission[]): BindJob[] {
+  const jobs: BindJob[] = [];
+  for (const { op, waits } of submissions) {
+    const fences: Fence[] = [];
+    for (const { handle, timelineValue } of waits) {
+      const syncobj = file.syncobj(handle) ?? fail(ENOENT, `sync_op.handle: ${handle} is not a syncobj of this file`);
+      // The queue is in order, so a fence of an earlier job of this call needs no waiting.
+      const pending = submissions
+        .slice(0, jobs.length)
+        .some((s) => s.signals.some((x) => x.syncobj === syncobj && x.value >= timelineValue));
+      if (pending) continue;
+      const found = syncobj.fencesFor(timelineValue);
+      if (found === null) fail(EINVAL, `sync_op.handle: nothing will signal syncobj ${handle} at point ${timelineValue}`);
+      fences.push(...found);
+    }
+    jobs.push(bindJob(op, fences));
+  }
+  return jobs;
+}

@@ -1,0 +1,434 @@
+/**
+ * One GPU address space: the VA manager, the page table that follows its steps, and the AS lock around each operation.
+ *
+ * A cut needs care, because a 2 MiB block cannot be split in the page table. So the range that is unmapped grows to
+ * whole chunks where a block may be, and what survives of those chunks is mapped again with pages:
+ *
+ * ```text
+ * before  [======== block ========][======== block ========]
+ * cut                  |--- unmapped or mapped anew ---|
+ * unmap   |------------------------------------------------|
+ * after   [pages......]                                [...]   + what the request itself maps
+ * ```
+ *
+ * @module
+ */
+
+import {
+  EINVAL,
+  ENOMEM,
+  ERANGE,
+  fail,
+  GPUVA_REPEAT,
+  GPUVA_SPARSE,
+  GPUVA_USERBITS_SHIFT,
+  Gpuvm,
+  type MappingView,
+  type MapRequest,
+  type MapStep,
+  type RemapStep,
+  type StepHandlers,
+  type UnmapStep,
+  type VmBo,
+} from "@vmbind/gpuvm-core";
+import { AddressSpace, lpae4k, type ScatterList } from "@vmbind/mmu";
+import { AsLock } from "./as-lock.ts";
+import { BindOp } from "./bind-op.ts";
+import { BindQueue } from "./bind-queue.ts";
+import type { PanthorBo } from "./bo.ts";
+import type { PanthorDevice } from "./device.ts";
+import { BLOCK_BYTES } from "./io-pgtable.ts";
+import { PageTable, tablesForMap } from "./page-table.ts";
+import { OP_MAP, OP_SYNC_ONLY, OP_UNMAP } from "./uapi.ts";
+
+/** Driver bits of a gpuva's flags: the operation's READONLY, NOEXEC, UNCACHED, SPARSE, then "evicted". */
+const MAP_FLAGS_MASK = 0xf;
+const VMA_EVICTED = 1 << (GPUVA_USERBITS_SHIFT + 4);
+
+/** One mapping of a Panthor VM. */
+export interface PanthorMappingView extends MappingView {
+  /** Whether its object was evicted: nothing is in the page table. */
+  evicted: boolean;
+  /** Bytes of the repeated window, 0 without one. */
+  repeatRange: number;
+  /** Byte of the window that the mapping begins with. */
+  phase: number;
+}
+
+/** How a VM divides its addresses. */
+export interface VmRanges {
+  /** Bytes of user VA, from 0 on. */
+  userRange: number;
+  /** Bytes of kernel VA behind it, a power of two. */
+  kernelRange: number;
+}
+
+const MIN_KERNEL_RANGE = 256 * 1024 * 1024;
+
+/**
+ * Divide an address space between user and kernel (VM_CREATE).
+ *
+ * @param vaBits - width of GPU addresses
+ * @param taskSize - bytes of a process's address space
+ * @param requested - bytes of user VA wanted, 0 to let the kernel choose
+ * @returns the ranges, or null for -EINVAL: the wish leaves the kernel less than 256 MiB
+ */
+export function divideVa(vaBits: number, taskSize: number, requested: number): VmRanges | null {
+  const full = 2 ** vaBits;
+  if (full < MIN_KERNEL_RANGE) return null;
+  const wish =
+    requested !== 0 ? requested : taskSize < full ? taskSize : full > 2 ** 32 ? full / 2 : full - MIN_KERNEL_RANGE;
+  const limit = Math.min(wish, full - MIN_KERNEL_RANGE);
+  if (requested !== 0 && !(requested <= limit)) return null;
+  const kernelRange = 2 ** Math.floor(Math.log2(full - limit));
+  return { userRange: full - kernelRange, kernelRange };
+}
+
+/** A VM. */
+export class PanthorVm implements StepHandlers {
+  readonly #device: PanthorDevice;
+  readonly #request: Required<MapRequest> = { addr: 0.5, range: 0.5, gem: null, offset: 0.5, flags: 0, gemRange: 0.5 };
+  /** The operation that is being executed. */
+  #op: BindOp;
+
+  /** Reused by synchronous calls. @internal */
+  readonly syncOp: BindOp = new BindOp();
+  /** Mappings and the rules of split and merge. */
+  readonly gpuvm: Gpuvm;
+  /** The page table. */
+  readonly pageTable: PageTable;
+  /** What the GPU sees. */
+  readonly addressSpace: AddressSpace;
+  /** The VM's AS slot. */
+  readonly as: AsLock;
+  /** Asynchronous jobs. */
+  readonly queue: BindQueue;
+  /** Bytes of user VA, from 0 on; operations cannot reach beyond. */
+  readonly userRange: number;
+  /** The dummy object behind sparse ranges: that of the file that made the VM. */
+  readonly dummy: PanthorBo;
+  /** Set by VM_DESTROY. */
+  destroyed = false;
+  /** An asynchronous job failed. */
+  #failed = false;
+
+  /**
+   * @param device - the device
+   * @param userRange - bytes of user VA
+   * @param dummy - the file's dummy object; the VM takes a reference
+   * @param asid - tags TLB entries, unique in the device
+   */
+  constructor(device: PanthorDevice, userRange: number, dummy: PanthorBo, asid: number) {
+    const { options, counters, memory } = device;
+    this.#device = device;
+    this.#op = this.syncOp;
+    this.userRange = userRange;
+    this.dummy = dummy;
+    dummy.get();
+    const { vaBits, paBits, coherent } = options;
+    this.pageTable = new PageTable(memory, counters, options.quirks, vaBits, paBits, coherent);
+    this.gpuvm = new Gpuvm({
+      name: `panthor-vm-${asid}`,
+      range: 2 ** vaBits,
+      gems: device.gems,
+      repeat: options.repeat === "off" ? "upstream" : options.quirks.repeatPhaseShift ? "v4-fixed" : "phase",
+      resvProtected: true,
+      immediateMode: true,
+      counters,
+      onFree: () => this.#free(),
+    });
+    this.as = new AsLock(counters, asid, device.tlb, options.activeAs);
+    this.queue = new BindQueue(this);
+    this.addressSpace = new AddressSpace(memory, lpae4k(vaBits), this.pageTable.io.rootAddress, {
+      asid,
+      tlb: device.tlb,
+    });
+  }
+
+  /** The VM takes no more MAPs, and no asynchronous operations at all. */
+  get unusable(): boolean {
+    return this.#failed || this.pageTable.broken;
+  }
+
+  /** All mappings, ascending. */
+  *mappings(): Generator<PanthorMappingView> {
+    const { gpuvm } = this;
+    for (const va of gpuvm.mappings()) {
+      const flags = gpuvm.flags(va);
+      const gem = gpuvm.gem(va);
+      yield {
+        addr: gpuvm.addr(va),
+        range: gpuvm.rangeOf(va),
+        kind: flags & GPUVA_SPARSE ? "sparse" : flags & GPUVA_REPEAT ? "repeat" : "bo",
+        bo: (gem as PanthorBo).handle,
+        gem,
+        offset: gpuvm.offset(va),
+        flags: (flags >>> GPUVA_USERBITS_SHIFT) & MAP_FLAGS_MASK,
+        evicted: (flags & VMA_EVICTED) !== 0,
+        repeatRange: gpuvm.gemRange(va),
+        phase: gpuvm.phase(va),
+      };
+    }
+  }
+
+  // -- execution ----------------------------------------------------------------------------------------------------
+
+  /**
+   * Execute a prepared operation.
+   *
+   * @param op - from `prepare`
+   * @returns 0 or a negative errno
+   * @internal
+   */
+  execute(op: BindOp): number {
+    if (op.type === OP_SYNC_ONLY) return 0;
+    this.#op = op;
+    this.pageTable.io.reserved = op.tables;
+    this.as.lock(op.va, op.size);
+    const ret = op.type === OP_MAP ? this.#executeMap(op) : this.gpuvm.smUnmap(op.va, op.size, this);
+    this.as.unlock();
+    op.tables = this.pageTable.io.reserved;
+    return ret;
+  }
+
+  #executeMap(op: BindOp): number {
+    if (this.unusable) return -EINVAL;
+    const request = this.#request;
+    const flagsMask = op.kind === GPUVA_REPEAT ? 7 : MAP_FLAGS_MASK;
+    request.addr = op.va;
+    request.range = op.size;
+    request.gem = op.bo;
+    request.offset = op.boOffset;
+    request.flags = op.kind | ((op.flags & flagsMask) << GPUVA_USERBITS_SHIFT);
+    request.gemRange = op.kind === GPUVA_REPEAT ? op.repeatRange : 0;
+    return this.gpuvm.smMap(request, this);
+  }
+
+  /** Page tables that an operation did not use. @internal */
+  tablesReturned(count: number): void {
+    this.#device.counters.tablesReturned += count;
+  }
+
+  /** An asynchronous job failed: nothing more will be mapped. @internal */
+  declareUnusable(): void {
+    this.#failed = true;
+  }
+
+  /** Throw the reason for what {@link PanthorVm.execute} returned. @internal */
+  explain(op: BindOp, ret: number): never {
+    const errno = -ret;
+    const range = `[0x${op.va.toString(16)}, +0x${op.size.toString(16)})`;
+    if (errno === EINVAL && op.type === OP_MAP && this.unusable) return fail(errno, "vm_id: the VM is unusable");
+    if (errno === ERANGE) return fail(errno, `bo_handle: an address of ${range} lies beyond the output address size`);
+    if (errno === ENOMEM) return fail(errno, `vm_bind_op: a page-table call for ${range} mapped nothing or ran out of tables`);
+    return fail(errno, `vm_bind_op: the page table refused ${range}`);
+  }
+
+  /** Step handler; see {@link StepHandlers}. @internal */
+  map(step: MapStep): number {
+    const op = this.#op;
+    const bo = op.bo as PanthorBo;
+    const { flags } = step;
+    if ((flags & GPUVA_SPARSE) !== 0) step.offset = step.addr & (BLOCK_BYTES - 1);
+    const ret = this.pageTable.map(
+      flags,
+      flags >>> GPUVA_USERBITS_SHIFT,
+      step.addr,
+      step.range,
+      bo.pages as ScatterList,
+      step.offset,
+      step.gemRange,
+      step.phase,
+    );
+    if (ret !== 0) return ret;
+    const va = this.gpuvm.map(step);
+    // The kernel's helper ignores a failing insert (only an empty mapping at address 0 can fail); nothing is linked then.
+    if (va > 0) this.gpuvm.link(va, op.vmBo as VmBo);
+    return 0;
+  }
+
+  /** Step handler. @internal */
+  unmap(step: UnmapStep): number {
+    const { gpuvm } = this;
+    const { va } = step;
+    if ((gpuvm.flags(va) & VMA_EVICTED) === 0) this.pageTable.unmap(gpuvm.addr(va), gpuvm.rangeOf(va));
+    gpuvm.unmap(step);
+    gpuvm.unlinkDefer(va);
+    gpuvm.free(va);
+    return 0;
+  }
+
+  /** Step handler. @internal */
+  remap(step: RemapStep): number {
+    const { gpuvm } = this;
+    const { va } = step.unmap;
+    const flags = gpuvm.flags(va);
+    if ((flags & GPUVA_SPARSE) !== 0 && step.hasNext) step.next.offset = step.next.addr & (BLOCK_BYTES - 1);
+    if ((flags & VMA_EVICTED) === 0) {
+      const ret = this.#recut(step, va, flags);
+      if (ret !== 0) return ret;
+    }
+    const vmBo = gpuvm.vmBo(va) as VmBo;
+    gpuvm.remap(step);
+    if (step.prevVa !== 0) gpuvm.link(step.prevVa, vmBo);
+    if (step.nextVa !== 0) gpuvm.link(step.nextVa, vmBo);
+    gpuvm.unlinkDefer(va);
+    gpuvm.free(va);
+    return 0;
+  }
+
+  /** Unmap the cut, widened to whole chunks where blocks may be, and map again what survives of those. */
+  #recut(step: RemapStep, va: number, flags: number): number {
+    const { gpuvm, pageTable } = this;
+    const { prev, next } = step;
+    const cutStart = step.hasPrev ? prev.addr + prev.range : gpuvm.addr(va);
+    const cutEnd = step.hasNext ? next.addr : gpuvm.end(va);
+    let start = cutStart;
+    let end = cutEnd;
+    const chunkStart = Math.floor(cutStart / BLOCK_BYTES) * BLOCK_BYTES;
+    const chunkEnd = Math.ceil(cutEnd / BLOCK_BYTES) * BLOCK_BYTES;
+    if (step.hasPrev && chunkStart < cutStart && prev.addr <= chunkStart && this.#mayBeBlock(va, flags, cutStart)) {
+      start = chunkStart;
+    }
+    if (
+      step.hasNext &&
+      chunkEnd > cutEnd &&
+      next.addr + next.range >= chunkEnd &&
+      this.#mayBeBlock(va, flags, cutEnd - 1)
+    ) {
+      end = chunkEnd;
+    }
+    this.as.lock(start, end - start);
+    pageTable.unmap(start, end - start);
+    if (start < cutStart) {
+      const ret = this.#mapPiece(prev, start, cutStart - start);
+      if (ret !== 0) return ret;
+    }
+    return end > cutEnd ? this.#mapPiece(next, cutEnd, end - cutEnd) : 0;
+  }
+
+  /** Whether a cut at an address of a mapping may go through a block. */
+  #mayBeBlock(va: number, flags: number, address: number): boolean {
+    const { options } = this.#device;
+    if (options.repeat === "v2") return false;
+    if ((flags & GPUVA_SPARSE) !== 0) return true;
+    const { gpuvm } = this;
+    const distance = address - gpuvm.addr(va);
+    const window = gpuvm.gemRange(va);
+    const offset = gpuvm.offset(va) + (window === 0 ? distance : (distance + gpuvm.phase(va)) % window);
+    if ((gpuvm.gem(va) as PanthorBo).isHugeFolio(offset)) return true;
+    return !options.quirks.smallFolioBlocks && this.pageTable.io.isBlock(address);
+  }
+
+  /** Map [at, at + size) of a surviving piece again. */
+  #mapPiece(piece: MapStep, at: number, size: number): number {
+    const distance = at - piece.addr;
+    const repeats = (piece.flags & GPUVA_REPEAT) !== 0;
+    return this.pageTable.map(
+      piece.flags,
+      piece.flags >>> GPUVA_USERBITS_SHIFT,
+      at,
+      size,
+      (piece.gem as PanthorBo).pages as ScatterList,
+      repeats ? piece.offset : piece.offset + distance,
+      piece.gemRange,
+      repeats ? (piece.phase + distance) % piece.gemRange : 0,
+    );
+  }
+
+  // -- eviction -----------------------------------------------------------------------------------------------------
+
+  /** Unmap every mapping of a pair whose object is about to lose its pages. @internal */
+  evict(vmBo: VmBo): void {
+    const { gpuvm } = this;
+    for (const va of vmBo.vas()) {
+      const flags = gpuvm.flags(va);
+      if ((flags & VMA_EVICTED) !== 0) continue;
+      this.as.lock(gpuvm.addr(va), gpuvm.rangeOf(va));
+      this.pageTable.unmap(gpuvm.addr(va), gpuvm.rangeOf(va));
+      this.as.unlock();
+      gpuvm.setFlags(va, flags | VMA_EVICTED);
+    }
+    gpuvm.evict(vmBo, true);
+  }
+
+  /**
+   * Bring back every evicted object, as a GPU job does before it runs.
+   *
+   * @throws {@link DrmError} ENOMEM, and what mapping can fail with
+   */
+  validate(): void {
+    const exec = this.gpuvm.execLock({ ignoreDuplicates: true });
+    this.gpuvm.validate((vmBo) => {
+      this.restore(vmBo);
+      return 0;
+    }, exec);
+  }
+
+  /**
+   * Bring one object back: its pages, then each evicted mapping.
+   *
+   * @param vmBo - its pair with this VM
+   * @throws {@link DrmError} ENOMEM, and what mapping can fail with
+   * @internal
+   */
+  restore(vmBo: VmBo): void {
+    const { gpuvm, pageTable } = this;
+    const bo = vmBo.gem as PanthorBo;
+    const { counters, options } = this.#device;
+    bo.pin();
+    try {
+      for (const va of vmBo.vas()) {
+        const flags = gpuvm.flags(va);
+        if ((flags & VMA_EVICTED) === 0) continue;
+        const addr = gpuvm.addr(va);
+        const size = gpuvm.rangeOf(va);
+        const tables = tablesForMap(addr, size);
+        if (tables > 0 && options.allocFault?.("page-table")) fail(ENOMEM, "restore: no page tables (injected)");
+        counters.tablesReserved += tables;
+        pageTable.io.reserved = tables;
+        this.as.lock(addr, size);
+        const list = bo.pages as ScatterList;
+        const ret = pageTable.map(
+          flags,
+          flags >>> GPUVA_USERBITS_SHIFT,
+          addr,
+          size,
+          list,
+          gpuvm.offset(va),
+          gpuvm.gemRange(va),
+          gpuvm.phase(va),
+        );
+        this.as.unlock();
+        counters.tablesReturned += pageTable.io.reserved;
+        if (ret !== 0) fail(-ret, `restore: mapping 0x${addr.toString(16)} again failed`);
+        gpuvm.setFlags(va, flags & ~VMA_EVICTED);
+      }
+    } finally {
+      bo.unpin();
+    }
+    gpuvm.evict(vmBo, false);
+    counters.restores++;
+  }
+
+  /**
+   * VM_DESTROY: no asynchronous call is taken any more, and everything is unmapped. Queued jobs keep the VM alive.
+   *
+   * @internal
+   */
+  destroy(): void {
+    this.destroyed = true;
+    const op = new BindOp();
+    op.type = OP_UNMAP;
+    op.va = 0;
+    op.size = this.gpuvm.range;
+    this.execute(op);
+    this.gpuvm.deferredCleanup();
+    this.gpuvm.put();
+  }
+
+  #free(): void {
+    this.pageTable.io.destroy();
+    this.dummy.put();
+  }
+}
