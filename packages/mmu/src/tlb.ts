@@ -117,7 +117,7 @@ export class Tlb {
   invalidateRange(asid: number, va: number, bytes: number): void {
     this.counters.tlbInvalidations++;
     this.counters.tlbInvalidatedBytes += bytes;
-    if (this.#live === 0) return;
+    if (this.#live === 0 || bytes === 0) return;
     const end = va + bytes;
     for (let i = 0; i < this.#asid.length; i++) {
       if (this.#asid[i] !== asid) continue;

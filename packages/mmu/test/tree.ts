@@ -1,0 +1,164 @@
+/**
+ * All formats, as subjects of the same tests: how to encode a leaf or a directory entry with each variant of its
+ * attributes, and a plain tree builder on top. Nothing here decodes.
+ */
+
+import {
+  AddressSpace,
+  addressHi,
+  addressLo,
+  entryIndex,
+  type LevelGeometry,
+  lpae4k,
+  lpaeLeafHi,
+  lpaeLeafLo,
+  lpaeProt,
+  lpaeTableHi,
+  lpaeTableLo,
+  type PageTableFormat,
+  PhysicalMemory,
+  ppgtt,
+  ppgttFlags,
+  ppgttLeafHi,
+  ppgttLeafLo,
+  ppgttPat,
+  ppgttTableHi,
+  ppgttTableLo,
+  UAT_PROT,
+  uat,
+  uatLeafHi,
+  uatLeafLo,
+  uatProt,
+  uatTableHi,
+  uatTableLo,
+  writeDirectory,
+  writeRepeated,
+} from "../src/index.ts";
+
+export type Halves = readonly [lo: number, hi: number];
+
+export interface Subject {
+  name: string;
+  format: PageTableFormat;
+  /** Number of attribute variants that `leaf` knows. */
+  variants: number;
+  /** Attribute halves of a leaf. */
+  leaf(level: number, variant: number): Halves;
+  /** Attribute halves of a leaf, encoded again from what the format's own decoding says of it. */
+  again(level: number, lo: number, hi: number): Halves;
+  /** What the GPU may do with a leaf of that variant: "rwx". */
+  rights(variant: number): string;
+  isNull(variant: number): boolean;
+  table(pa: number, compact: boolean): Halves;
+}
+
+function lpaeSubject(ias: number): Subject {
+  const prots = [1, 3, 5, 7, 9, 11, 13, 15, 19, 35];
+  const prot = (variant: number): number => prots[variant] as number;
+  return {
+    name: `lpae ${ias}`,
+    format: lpae4k(ias),
+    variants: prots.length,
+    leaf: (level, variant) => [lpaeLeafLo(level, prot(variant)), lpaeLeafHi(prot(variant))],
+    again: (level, lo, hi) => [lpaeLeafLo(level, lpaeProt(lo, hi)), lpaeLeafHi(lpaeProt(lo, hi))],
+    rights: (variant) =>
+      prot(variant) & 32 ? "" : `r${prot(variant) & 2 ? "w" : ""}${prot(variant) & 8 ? "" : "x"}`,
+    isNull: () => false,
+    table: (pa) => [lpaeTableLo(pa), lpaeTableHi(pa, true)],
+  };
+}
+
+function uatSubject(): Subject {
+  const prots = Object.values(UAT_PROT);
+  const prot = (variant: number) => prots[variant] as (typeof prots)[number];
+  const rights = ["rwx", "rx", "w", "rwx", "rwx", "rx", "", "", "", "", ""];
+  return {
+    name: "uat",
+    format: uat(40),
+    variants: prots.length,
+    leaf: (_level, variant) => [uatLeafLo(prot(variant), true), uatLeafHi(prot(variant))],
+    again: (_level, lo, hi) => [uatLeafLo(uatProt(lo, hi), true), uatLeafHi(uatProt(lo, hi))],
+    rights: (variant) => rights[variant] as string,
+    isNull: () => false,
+    table: (pa) => [uatTableLo(pa), uatTableHi(pa)],
+  };
+}
+
+function ppgttSubject(rootLevel: number, vaBits: number): Subject {
+  // Flags: write 2, null 0x200, atomics 0x400, device memory 0x800; PAT indices over all five bits.
+  const kinds: [flags: number, pat: number][] = [
+    [2, 0],
+    [0, 31],
+    [0x202, 4],
+    [0x200, 27],
+    [0xc02, 20],
+    [0x402, 9],
+  ];
+  const kind = (variant: number) => kinds[variant] as [number, number];
+  const encode = (level: number, flags: number, pat: number): Halves => [
+    ppgttLeafLo(level, pat, flags),
+    ppgttLeafHi(pat),
+  ];
+  return {
+    name: `ppgtt ${rootLevel} ${vaBits}`,
+    format: ppgtt(rootLevel, vaBits),
+    variants: kinds.length,
+    leaf: (level, variant) => encode(level, ...kind(variant)),
+    again: (level, lo, hi) => encode(level, ppgttFlags(lo), ppgttPat(level, lo, hi)),
+    rights: (variant) => (kind(variant)[0] & 2 ? "rwx" : "rx"),
+    isNull: (variant) => (kind(variant)[0] & 0x200) !== 0,
+    table: (pa, compact) => [ppgttTableLo(pa, 3, compact), ppgttTableHi(pa)],
+  };
+}
+
+export const SUBJECTS: readonly Subject[] = [
+  lpaeSubject(48),
+  lpaeSubject(40),
+  lpaeSubject(39),
+  lpaeSubject(30),
+  uatSubject(),
+  ppgttSubject(3, 48),
+  ppgttSubject(4, 48),
+  ppgttSubject(4, 57),
+];
+
+/** Every level of a subject that may hold leaves, compact tables included. */
+export function leafLevels(subject: Subject): LevelGeometry[] {
+  const compact = subject.format.levels.flatMap((level) => level.belowCompact ?? []);
+  return [...subject.format.levels, ...compact].filter((level) => level.mayBeLeaf);
+}
+
+/** One tree of one format. */
+export class Tree {
+  readonly memory: PhysicalMemory;
+  readonly space: AddressSpace;
+  readonly subject: Subject;
+
+  constructor(subject: Subject) {
+    this.subject = subject;
+    this.memory = new PhysicalMemory({ tableBytes: subject.format.tableBytes });
+    const root = this.memory.tables.address(this.memory.tables.alloc());
+    this.space = new AddressSpace(this.memory, subject.format, root);
+  }
+
+  /** Writes one leaf, making tables on the way. The caller sees to it that nothing else is there. */
+  map(target: LevelGeometry, va: number, pa: number, variant: number): void {
+    const { tables } = this.memory;
+    let slot = 0;
+    for (const level of this.subject.format.levels) {
+      if (level.level === target.level) break;
+      const index = entryIndex(level, va);
+      if (tables.entry(slot, index) === 0n) {
+        const compact = target.isCompact && level.level === target.level + 1;
+        const pa = tables.address(tables.alloc());
+        writeDirectory(tables, slot, index, ...this.subject.table(pa, compact));
+      }
+      // Slots are handed out in order, so the address says which one it is without any decoding by a format.
+      const address = tables.entry(slot, index) & 0xffff_ffff_f000n;
+      slot = Number((address - BigInt(tables.base)) / BigInt(tables.stride));
+    }
+    const [lo, hi] = this.subject.leaf(target.level, variant);
+    const [paLo, paHi] = this.subject.isNull(variant) ? [0, 0] : [addressLo(pa), addressHi(pa)];
+    writeRepeated(tables, slot, entryIndex(target, va), 1, lo | paLo, hi | paHi);
+  }
+}
