@@ -6,8 +6,8 @@
 
 import type { BindOp } from "./bind-op.ts";
 import { Fence } from "./syncobj.ts";
-import { cleanUp } from "./vm-bind.ts";
 import type { PanthorVm } from "./vm.ts";
+import { cleanUp } from "./vm-bind.ts";
 
 /** One queued operation. */
 export interface BindJob {

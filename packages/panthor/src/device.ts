@@ -13,7 +13,18 @@ import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
 import type { PanthorVm } from "./vm.ts";
 
 /** Driver versions that the model knows, oldest first. */
-export const DRIVER_VERSIONS = ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9"] as const;
+export const DRIVER_VERSIONS = [
+  "1.0",
+  "1.1",
+  "1.2",
+  "1.3",
+  "1.4",
+  "1.5",
+  "1.6",
+  "1.7",
+  "1.8",
+  "1.9",
+] as const;
 
 /** A driver version. */
 export type DriverVersion = (typeof DRIVER_VERSIONS)[number];
@@ -100,7 +111,8 @@ export class PanthorDevice {
   constructor(options: Partial<Omit<PanthorOptions, "quirks">> & { quirks?: Partial<PanthorQuirks> } = {}) {
     this.options = { ...DEFAULTS, ...options, quirks: { ...NO_QUIRKS, ...options.quirks } };
     const { driverVersion, vaBits, repeat, frames } = this.options;
-    if (!DRIVER_VERSIONS.includes(driverVersion)) throw new RangeError(`driverVersion: no version ${driverVersion}`);
+    if (!DRIVER_VERSIONS.includes(driverVersion))
+      throw new RangeError(`driverVersion: no version ${driverVersion}`);
     if (!(vaBits >= 22 && vaBits <= 48)) throw new RangeError(`vaBits: ${vaBits} is not in 22..48`);
     this.memory = new PhysicalMemory({ ...(frames && { frames }), counters: this.counters });
     this.tlb = new Tlb({ entries: this.options.tlbEntries, counters: this.counters });

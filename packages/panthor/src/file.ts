@@ -117,7 +117,10 @@ export class PanthorFile implements DrmFile {
     const entry = nr === (DRM_IOCTL_GEM_CLOSE & 0xff) ? GEM_CLOSE : HANDLERS[id];
     if (entry === undefined) {
       const exists = id >= uapi.IOCTL_ID.groupCreate && id <= uapi.IOCTL_ID.boQueryInfo;
-      return fail(exists ? EOPNOTSUPP : EINVAL, `request: ioctl ${id} is ${exists ? "not modelled" : "unknown"}`);
+      return fail(
+        exists ? EOPNOTSUPP : EINVAL,
+        `request: ioctl ${id} is ${exists ? "not modelled" : "unknown"}`,
+      );
     }
     if (arg.length < size) fail(EFAULT, `arg: ${arg.length} bytes, the request says ${size}`);
     const { layout } = entry;
@@ -165,7 +168,8 @@ export class PanthorFile implements DrmFile {
    * @throws {@link DrmError} EBUSY for the 33rd VM of a file
    */
   createVm(userRange: number): number {
-    if (this.#vms.size >= uapi.MAX_VMS_PER_FILE) fail(EBUSY, `vm_create: this file has ${uapi.MAX_VMS_PER_FILE} VMs`);
+    if (this.#vms.size >= uapi.MAX_VMS_PER_FILE)
+      fail(EBUSY, `vm_create: this file has ${uapi.MAX_VMS_PER_FILE} VMs`);
     const vm = new PanthorVm(this.device, userRange, this.dummy, this.device.nextAsid());
     this.device.register(vm);
     return this.#vms.alloc(vm);
@@ -267,9 +271,13 @@ function vmCreate(file: PanthorFile, arg: uapi.VmCreate): Partial<uapi.VmCreate>
   if (arg.flags !== 0) fail(EINVAL, `vm_create.flags: 0x${arg.flags.toString(16)} is not 0`);
   const ranges = divideVa(vaBits, taskSize, arg.userVaRange);
   if (ranges === null) {
-    return fail(EINVAL, `vm_create.user_va_range: 0x${arg.userVaRange.toString(16)} leaves the kernel less than 256 MiB of ${vaBits} bits`);
+    return fail(
+      EINVAL,
+      `vm_create.user_va_range: 0x${arg.userVaRange.toString(16)} leaves the kernel less than 256 MiB of ${vaBits} bits`,
+    );
   }
-  if (!PA_BITS.includes(paBits)) fail(EINVAL, `vm_create: io-pgtable knows no output address of ${paBits} bits`);
+  if (!PA_BITS.includes(paBits))
+    fail(EINVAL, `vm_create: io-pgtable knows no output address of ${paBits} bits`);
   if (allocFault?.("vm")) fail(ENOMEM, "vm_create: no memory (injected)");
   return { id: file.createVm(ranges.userRange), userVaRange: ranges.userRange };
 }
@@ -291,7 +299,10 @@ function boCreate(file: PanthorFile, arg: uapi.BoCreate): Partial<uapi.BoCreate>
   if (arg.size === 0) fail(EINVAL, "bo_create.size: 0");
   if (arg.pad !== 0) fail(EINVAL, `bo_create.pad: ${arg.pad} is not 0`);
   if ((arg.flags & ~known) !== 0) {
-    fail(EINVAL, `bo_create.flags: 0x${(arg.flags & ~known).toString(16)} is unknown to driver ${device.options.driverVersion}`);
+    fail(
+      EINVAL,
+      `bo_create.flags: 0x${(arg.flags & ~known).toString(16)} is unknown to driver ${device.options.driverVersion}`,
+    );
   }
   if ((arg.flags & uapi.BO_NO_MMAP) !== 0 && (arg.flags & uapi.BO_WB_MMAP) !== 0) {
     fail(EINVAL, "bo_create.flags: NO_MMAP and WB_MMAP exclude each other");
@@ -299,7 +310,8 @@ function boCreate(file: PanthorFile, arg: uapi.BoCreate): Partial<uapi.BoCreate>
   const exclusiveVm =
     arg.exclusiveVmId === 0
       ? null
-      : (file.vm(arg.exclusiveVmId) ?? fail(EINVAL, `bo_create.exclusive_vm_id: ${arg.exclusiveVmId} is not a VM of this file`));
+      : (file.vm(arg.exclusiveVmId) ??
+        fail(EINVAL, `bo_create.exclusive_vm_id: ${arg.exclusiveVmId} is not a VM of this file`));
   const size = Math.ceil(arg.size / PAGE_BYTES) * PAGE_BYTES;
   if (!(size < 2 ** 53)) fail(ENOMEM, `bo_create.size: no memory for ${arg.size} bytes`);
   if (device.options.allocFault?.("gem")) fail(ENOMEM, "bo_create: no memory (injected)");
@@ -308,14 +320,17 @@ function boCreate(file: PanthorFile, arg: uapi.BoCreate): Partial<uapi.BoCreate>
 
 function boMmapOffset(file: PanthorFile, arg: uapi.BoMmapOffset): Partial<uapi.BoMmapOffset> {
   if (arg.pad !== 0) fail(EINVAL, `bo_mmap_offset.pad: ${arg.pad} is not 0`);
-  const bo = file.bo(arg.handle) ?? fail(ENOENT, `bo_mmap_offset.handle: ${arg.handle} is not a handle of this file`);
-  if ((bo.flags & uapi.BO_NO_MMAP) !== 0) fail(EPERM, `bo_mmap_offset.handle: ${arg.handle} was made with NO_MMAP`);
+  const bo =
+    file.bo(arg.handle) ?? fail(ENOENT, `bo_mmap_offset.handle: ${arg.handle} is not a handle of this file`);
+  if ((bo.flags & uapi.BO_NO_MMAP) !== 0)
+    fail(EPERM, `bo_mmap_offset.handle: ${arg.handle} was made with NO_MMAP`);
   if (bo.mmapOffset === 0) bo.mmapOffset = file.device.nextMmapOffset(bo.size);
   return { offset: bo.mmapOffset };
 }
 
 function gemClose(file: PanthorFile, arg: uapi.GemClose): void {
-  const bo = file.takeBo(arg.handle) ?? fail(EINVAL, `gem_close.handle: ${arg.handle} is not a handle of this file`);
+  const bo =
+    file.takeBo(arg.handle) ?? fail(EINVAL, `gem_close.handle: ${arg.handle} is not a handle of this file`);
   bo.handle = 0;
   bo.put();
 }

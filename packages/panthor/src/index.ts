@@ -16,4 +16,5 @@ export * from "./page-table.ts";
 export * from "./quirks.ts";
 export * from "./syncobj.ts";
 export * from "./uapi.ts";
+export * from "./umd.ts";
 export { divideVa, type PanthorMappingView, PanthorVm, type VmRanges } from "./vm.ts";

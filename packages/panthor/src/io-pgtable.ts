@@ -80,7 +80,13 @@ export class IoPgtable {
    * @param oas - output address bits
    * @param coherent - whether the walker snoops the CPU's caches; if not, every write is followed by a cache clean
    */
-  constructor(memory: PhysicalMemory, counters: PanthorCounters, ias: number, oas: number, coherent: boolean) {
+  constructor(
+    memory: PhysicalMemory,
+    counters: PanthorCounters,
+    ias: number,
+    oas: number,
+    coherent: boolean,
+  ) {
     this.#tables = memory.tables;
     this.#counters = counters;
     this.#coherent = coherent;
@@ -112,7 +118,8 @@ export class IoPgtable {
       this.#counters.kernelWarnings++;
       return -EINVAL;
     }
-    if ((prot & (IOMMU_READ | IOMMU_WRITE)) === 0 && va < this.#inputEnd && pa < this.#outputEnd) return -EINVAL;
+    if ((prot & (IOMMU_READ | IOMMU_WRITE)) === 0 && va < this.#inputEnd && pa < this.#outputEnd)
+      return -EINVAL;
     return pgsize === BLOCK_BYTES
       ? this.mapBlocks(va, pa, count, lpaeLeafLo(2, prot), lpaeLeafHi(prot))
       : this.mapLeaves(va, pa, count, lpaeLeafLo(3, prot), lpaeLeafHi(prot));
@@ -323,7 +330,8 @@ export class IoPgtable {
         continue;
       }
       const run = i;
-      while (i + 1 < first + n && ((tables.words[base + i * 2 + 2] as number) & TYPE_MASK) === TYPE_BLOCK) i++;
+      while (i + 1 < first + n && ((tables.words[base + i * 2 + 2] as number) & TYPE_MASK) === TYPE_BLOCK)
+        i++;
       clearEntries(tables, l2, run, i + 1 - run);
     }
     if (i > first) this.#clean(1, (i - first) * 8);
@@ -341,12 +349,16 @@ export class IoPgtable {
     let at = l2 * ENTRIES * 2 + ((va >>> 21) & 511) * 2;
     let mask = BLOCK_BYTES - 1;
     if (((words[at] as number) & TYPE_MASK) === TYPE_TABLE) {
-      const l3 = this.#tables.slotOf((words[at] as number) & ADDRESS_LO, (words[at + 1] as number) & ADDRESS_HI);
+      const l3 = this.#tables.slotOf(
+        (words[at] as number) & ADDRESS_LO,
+        (words[at + 1] as number) & ADDRESS_HI,
+      );
       at = l3 * ENTRIES * 2 + ((va >>> 12) & 511) * 2;
       mask = PAGE_BYTES - 1;
     }
     if (words[at] === 0) return 0;
-    const page = ((words[at + 1] as number) & ADDRESS_HI) * TWO_32 + (((words[at] as number) & ADDRESS_LO) >>> 0);
+    const page =
+      ((words[at + 1] as number) & ADDRESS_HI) * TWO_32 + (((words[at] as number) & ADDRESS_LO) >>> 0);
     return page + (va & mask);
   }
 
@@ -373,7 +385,10 @@ export class IoPgtable {
       const at = slot * ENTRIES * 2 + i * 2;
       const lo = tables.words[at] as number;
       if ((lo & TYPE_MASK) !== TYPE_TABLE) continue;
-      this.#freeTree(tables.slotOf(lo & ADDRESS_LO, (tables.words[at + 1] as number) & ADDRESS_HI), level + 1);
+      this.#freeTree(
+        tables.slotOf(lo & ADDRESS_LO, (tables.words[at + 1] as number) & ADDRESS_HI),
+        level + 1,
+      );
     }
     tables.free(slot);
   }
@@ -431,7 +446,10 @@ export class IoPgtable {
   #dropTable(l2: number, index: number): void {
     const tables = this.#tables;
     const at = l2 * ENTRIES * 2 + index * 2;
-    const slot = tables.slotOf((tables.words[at] as number) & ADDRESS_LO, (tables.words[at + 1] as number) & ADDRESS_HI);
+    const slot = tables.slotOf(
+      (tables.words[at] as number) & ADDRESS_LO,
+      (tables.words[at + 1] as number) & ADDRESS_HI,
+    );
     writeDirectory(tables, l2, index, 0, 0);
     tables.free(slot);
   }

@@ -220,7 +220,9 @@ export class PageTable {
     for (let at = va; at < end; ) {
       const phase = at & (BLOCK_BYTES - 1);
       if (phase === 0 && end - at >= BLOCK_BYTES) {
-        const done = wholeBlock ? this.#mapDummyBlocks(flags, at, end, dummy) : this.#mapDummyChunk(flags, at, dummy);
+        const done = wholeBlock
+          ? this.#mapDummyBlocks(flags, at, end, dummy)
+          : this.#mapDummyChunk(flags, at, dummy);
         if (done > 0) {
           at += done;
           continue;

@@ -97,7 +97,8 @@ function userArray(
   file.device.counters.payloadBytes += count * stride;
   for (let i = 0; stride > size && i < count; i++) {
     for (let at = i * stride + size; at < (i + 1) * stride; at++) {
-      if (view.getUint8(at) !== 0) fail(E2BIG, `${field}[${i}]: byte ${at - i * stride} beyond the known ${size} is not 0`);
+      if (view.getUint8(at) !== 0)
+        fail(E2BIG, `${field}[${i}]: byte ${at - i * stride} beyond the known ${size} is not 0`);
     }
   }
   return { view, stride };
@@ -185,11 +186,19 @@ function decode(file: PanthorFile, ops: UserArray, index: number, op: BindOp): v
 function prepare(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
   const { va, size, boOffset } = op;
   // A value that is not a multiple of 4096 may be NaN, which no comparison accepts.
-  if ((va & 0xfff) !== 0 || (size & 0xfff) !== 0 || (boOffset & 0xfff) !== 0 || !(va + size + boOffset >= 0)) {
+  if (
+    (va & 0xfff) !== 0 ||
+    (size & 0xfff) !== 0 ||
+    (boOffset & 0xfff) !== 0 ||
+    !(va + size + boOffset >= 0)
+  ) {
     unaligned(op);
   }
   if (va >= vm.userRange || size > vm.userRange - va) {
-    fail(EINVAL, `vm_bind_op.va: [0x${va.toString(16)}, +0x${size.toString(16)}) leaves the user VA range 0x${vm.userRange.toString(16)}`);
+    fail(
+      EINVAL,
+      `vm_bind_op.va: [0x${va.toString(16)}, +0x${size.toString(16)}) leaves the user VA range 0x${vm.userRange.toString(16)}`,
+    );
   }
   if (op.type === OP_MAP) prepareMap(file, vm, op);
   else if (op.type === OP_UNMAP) prepareUnmap(file, vm, op);
@@ -208,15 +217,22 @@ function prepareMap(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
   const sparse = op.kind === GPUVA_SPARSE;
   const bo = sparse
     ? vm.dummy
-    : (file.bo(op.boHandle) ?? fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} is not a handle of this file`));
-  const known = MAP_READONLY | MAP_NOEXEC | MAP_UNCACHED | (file.device.sparse || file.device.repeats ? MAP_SPARSE : 0);
+    : (file.bo(op.boHandle) ??
+      fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} is not a handle of this file`));
+  const known =
+    MAP_READONLY | MAP_NOEXEC | MAP_UNCACHED | (file.device.sparse || file.device.repeats ? MAP_SPARSE : 0);
   if ((op.flags & ~OP_TYPE_MASK & ~known) !== 0) {
-    fail(EINVAL, `vm_bind_op.flags: 0x${(op.flags & ~OP_TYPE_MASK & ~known).toString(16)} is unknown to driver ${options.driverVersion}`);
+    fail(
+      EINVAL,
+      `vm_bind_op.flags: 0x${(op.flags & ~OP_TYPE_MASK & ~known).toString(16)} is unknown to driver ${options.driverVersion}`,
+    );
   }
-  if (sparse && (op.flags & MAP_NOEXEC) === 0) fail(EINVAL, "vm_bind_op.flags: MAP_SPARSE without MAP_NOEXEC");
+  if (sparse && (op.flags & MAP_NOEXEC) === 0)
+    fail(EINVAL, "vm_bind_op.flags: MAP_SPARSE without MAP_NOEXEC");
   if (!sparse) checkBounds(file, op, bo.size);
   else if (op.boHandle !== 0) fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} with MAP_SPARSE`);
-  else if (op.boOffset !== 0) fail(EINVAL, `vm_bind_op.bo_offset: 0x${op.boOffset.toString(16)} with MAP_SPARSE`);
+  else if (op.boOffset !== 0)
+    fail(EINVAL, `vm_bind_op.bo_offset: 0x${op.boOffset.toString(16)} with MAP_SPARSE`);
   if (bo.exclusiveVm !== null && bo.exclusiveVm !== vm) {
     fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} is exclusive to another VM`);
   }
@@ -255,8 +271,10 @@ function checkBounds(file: PanthorFile, op: BindOp, boSize: number): void {
   const { quirks } = options;
   let bytes = op.size;
   if (repeats && !quirks.repeatIgnoredFields) {
-    if (op.pad !== 0) fail(EINVAL, `vm_bind_op.bo_repeat_range: pad, or the upper half, is 0x${op.pad.toString(16)}, not 0`);
-    if (op.kind === 0 && op.repeatRange !== 0) fail(EINVAL, "vm_bind_op.bo_repeat_range: not 0 without MAP_REPEAT");
+    if (op.pad !== 0)
+      fail(EINVAL, `vm_bind_op.bo_repeat_range: pad, or the upper half, is 0x${op.pad.toString(16)}, not 0`);
+    if (op.kind === 0 && op.repeatRange !== 0)
+      fail(EINVAL, "vm_bind_op.bo_repeat_range: not 0 without MAP_REPEAT");
   }
   if (op.kind === GPUVA_REPEAT) {
     bytes = op.repeatRange;
@@ -270,10 +288,16 @@ function checkBounds(file: PanthorFile, op: BindOp, boSize: number): void {
   }
   const name = op.kind === GPUVA_REPEAT ? "bo_repeat_range" : "size";
   if (bytes > boSize || op.boOffset > boSize - bytes) {
-    fail(EINVAL, `vm_bind_op.${name}: bo_offset 0x${op.boOffset.toString(16)} + 0x${bytes.toString(16)} exceeds the object's 0x${boSize.toString(16)}`);
+    fail(
+      EINVAL,
+      `vm_bind_op.${name}: bo_offset 0x${op.boOffset.toString(16)} + 0x${bytes.toString(16)} exceeds the object's 0x${boSize.toString(16)}`,
+    );
   }
   if (op.kind === GPUVA_REPEAT && op.size % bytes !== 0) {
-    fail(EINVAL, `vm_bind_op.size: 0x${op.size.toString(16)} is not a multiple of bo_repeat_range 0x${bytes.toString(16)}`);
+    fail(
+      EINVAL,
+      `vm_bind_op.size: 0x${op.size.toString(16)} is not a multiple of bo_repeat_range 0x${bytes.toString(16)}`,
+    );
   }
 }
 
@@ -343,7 +367,8 @@ function bindAsync(file: PanthorFile, vm: PanthorVm, ops: UserArray, count: numb
   let jobs: BindJob[];
   try {
     for (let i = 0; i < count; i++) {
-      if (vm.destroyed || vm.unusable) fail(EINVAL, `vm_id: the VM is ${vm.destroyed ? "destroyed" : "unusable"}`);
+      if (vm.destroyed || vm.unusable)
+        fail(EINVAL, `vm_id: the VM is ${vm.destroyed ? "destroyed" : "unusable"}`);
       const op = new BindOp();
       decode(file, ops, i, op);
       prepare(file, vm, op);
@@ -384,7 +409,9 @@ function readSyncs(file: PanthorFile, submission: Submission, user: UserMemory):
       submission.waits.push(sync);
       continue;
     }
-    const syncobj = file.syncobj(sync.handle) ?? fail(EINVAL, `${field}.handle: ${sync.handle} is not a syncobj of this file`);
+    const syncobj =
+      file.syncobj(sync.handle) ??
+      fail(EINVAL, `${field}.handle: ${sync.handle} is not a syncobj of this file`);
     submission.signals.push({ syncobj, value: sync.timelineValue });
   }
 }
@@ -395,14 +422,16 @@ function resolveWaits(file: PanthorFile, submissions: readonly Submission[]): Bi
   for (const { op, waits } of submissions) {
     const fences: Fence[] = [];
     for (const { handle, timelineValue } of waits) {
-      const syncobj = file.syncobj(handle) ?? fail(ENOENT, `sync_op.handle: ${handle} is not a syncobj of this file`);
+      const syncobj =
+        file.syncobj(handle) ?? fail(ENOENT, `sync_op.handle: ${handle} is not a syncobj of this file`);
       // The queue is in order, so a fence of an earlier job of this call needs no waiting.
       const pending = submissions
         .slice(0, jobs.length)
         .some((s) => s.signals.some((x) => x.syncobj === syncobj && x.value >= timelineValue));
       if (pending) continue;
       const found = syncobj.fencesFor(timelineValue);
-      if (found === null) fail(EINVAL, `sync_op.handle: nothing will signal syncobj ${handle} at point ${timelineValue}`);
+      if (found === null)
+        fail(EINVAL, `sync_op.handle: nothing will signal syncobj ${handle} at point ${timelineValue}`);
       fences.push(...found);
     }
     jobs.push(bindJob(op, fences));

@@ -71,13 +71,19 @@ const MIN_KERNEL_RANGE = 256 * 1024 * 1024;
  * @param vaBits - width of GPU addresses
  * @param taskSize - bytes of a process's address space
  * @param requested - bytes of user VA wanted, 0 to let the kernel choose
- * @returns the ranges, or null for -EINVAL: the wish leaves the kernel less than 256 MiB
+ * @returns the ranges, or null for -EINVAL: the wish leaves the kernel less than 256 MiB, or nothing is left for the user
  */
 export function divideVa(vaBits: number, taskSize: number, requested: number): VmRanges | null {
   const full = 2 ** vaBits;
-  if (full < MIN_KERNEL_RANGE) return null;
+  if (full <= MIN_KERNEL_RANGE) return null;
   const wish =
-    requested !== 0 ? requested : taskSize < full ? taskSize : full > 2 ** 32 ? full / 2 : full - MIN_KERNEL_RANGE;
+    requested !== 0
+      ? requested
+      : taskSize < full
+        ? taskSize
+        : full > 2 ** 32
+          ? full / 2
+          : full - MIN_KERNEL_RANGE;
   const limit = Math.min(wish, full - MIN_KERNEL_RANGE);
   if (requested !== 0 && !(requested <= limit)) return null;
   const kernelRange = 2 ** Math.floor(Math.log2(full - limit));
@@ -87,7 +93,14 @@ export function divideVa(vaBits: number, taskSize: number, requested: number): V
 /** A VM. */
 export class PanthorVm implements StepHandlers {
   readonly #device: PanthorDevice;
-  readonly #request: Required<MapRequest> = { addr: 0.5, range: 0.5, gem: null, offset: 0.5, flags: 0, gemRange: 0.5 };
+  readonly #request: Required<MapRequest> = {
+    addr: 0.5,
+    range: 0.5,
+    gem: null,
+    offset: 0.5,
+    flags: 0,
+    gemRange: 0.5,
+  };
   /** The operation that is being executed. */
   #op: BindOp;
 
@@ -218,9 +231,12 @@ export class PanthorVm implements StepHandlers {
   explain(op: BindOp, ret: number): never {
     const errno = -ret;
     const range = `[0x${op.va.toString(16)}, +0x${op.size.toString(16)})`;
-    if (errno === EINVAL && op.type === OP_MAP && this.unusable) return fail(errno, "vm_id: the VM is unusable");
-    if (errno === ERANGE) return fail(errno, `bo_handle: an address of ${range} lies beyond the output address size`);
-    if (errno === ENOMEM) return fail(errno, `vm_bind_op: a page-table call for ${range} mapped nothing or ran out of tables`);
+    if (errno === EINVAL && op.type === OP_MAP && this.unusable)
+      return fail(errno, "vm_id: the VM is unusable");
+    if (errno === ERANGE)
+      return fail(errno, `bo_handle: an address of ${range} lies beyond the output address size`);
+    if (errno === ENOMEM)
+      return fail(errno, `vm_bind_op: a page-table call for ${range} mapped nothing or ran out of tables`);
     return fail(errno, `vm_bind_op: the page table refused ${range}`);
   }
 
@@ -287,7 +303,12 @@ export class PanthorVm implements StepHandlers {
     let end = cutEnd;
     const chunkStart = Math.floor(cutStart / BLOCK_BYTES) * BLOCK_BYTES;
     const chunkEnd = Math.ceil(cutEnd / BLOCK_BYTES) * BLOCK_BYTES;
-    if (step.hasPrev && chunkStart < cutStart && prev.addr <= chunkStart && this.#mayBeBlock(va, flags, cutStart)) {
+    if (
+      step.hasPrev &&
+      chunkStart < cutStart &&
+      prev.addr <= chunkStart &&
+      this.#mayBeBlock(va, flags, cutStart)
+    ) {
       start = chunkStart;
     }
     if (
@@ -384,7 +405,8 @@ export class PanthorVm implements StepHandlers {
         const addr = gpuvm.addr(va);
         const size = gpuvm.rangeOf(va);
         const tables = tablesForMap(addr, size);
-        if (tables > 0 && options.allocFault?.("page-table")) fail(ENOMEM, "restore: no page tables (injected)");
+        if (tables > 0 && options.allocFault?.("page-table"))
+          fail(ENOMEM, "restore: no page tables (injected)");
         counters.tablesReserved += tables;
         pageTable.io.reserved = tables;
         this.as.lock(addr, size);

@@ -110,7 +110,11 @@ class Run {
     const pages = segments(json);
     const exclusive = json["exclusive"] ?? "this";
     const owner =
-      exclusive === "this" ? this.#vm : exclusive === "none" ? null : this.#file.vm(this.#file.createVm(BLOCK_BYTES));
+      exclusive === "this"
+        ? this.#vm
+        : exclusive === "none"
+          ? null
+          : this.#file.vm(this.#file.createVm(BLOCK_BYTES));
     const handle = this.#file.createBo(pages.totalBytes, {
       pages,
       exclusiveVm: owner ?? null,
@@ -161,9 +165,7 @@ class Run {
       case "map":
         return this.#bind([this.#fields(op, OP_MAP)]);
       case "repeat":
-        return this.#bind([
-          { ...this.#fields(op, OP_MAP + MAP_REPEAT), boRepeatRange: hex(op["repeat"]) },
-        ]);
+        return this.#bind([{ ...this.#fields(op, OP_MAP + MAP_REPEAT), boRepeatRange: hex(op["repeat"]) }]);
       case "sparse":
         return this.#device.repeats ? this.#sparseBesideRepeat(op) : this.#bind([this.#fields(op, OP_MAP)]);
       case "unmap":
@@ -201,12 +203,9 @@ class Run {
   }
 
   #loop(op: Json): Partial<VmBindOpRepeat>[] {
-    const [va, step, offset, offsetStep] = ["va", "step", "offset", "offset_step"].map((name) => hex(op[name])) as [
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [va, step, offset, offsetStep] = ["va", "step", "offset", "offset_step"].map((name) =>
+      hex(op[name]),
+    ) as [number, number, number, number];
     const boHandle = this.#handle(op["bo"] as number);
     return Array.from({ length: op["count"] as number }, (_, i) => ({
       flags: op["flags"] as number,
@@ -235,7 +234,11 @@ class Run {
   #sparseBesideRepeat(json: Json): Json {
     const op = this.#vm.syncOp;
     Object.assign(op, { type: OP_MAP, kind: GPUVA_SPARSE, boHandle: 0, boOffset: 0, repeatRange: 0, pad: 0 });
-    Object.assign(op, { flags: (json["flags"] as number) | MAP_SPARSE, va: hex(json["va"]), size: hex(json["size"]) });
+    Object.assign(op, {
+      flags: (json["flags"] as number) | MAP_SPARSE,
+      va: hex(json["va"]),
+      size: hex(json["size"]),
+    });
     return { ret: errnoOf(() => runOp(this.#file, this.#vm, op)) };
   }
 
@@ -249,7 +252,10 @@ class Run {
     let ioctls = 0;
     let ret = 0;
     for (let i = 0; i < ops.length && ret === 0; i += OPS_PER_IOCTL) {
-      ret = issue(this.#file, this.#call(ops.slice(i, i + OPS_PER_IOCTL), how.syncs ?? 0, how.async ?? false));
+      ret = issue(
+        this.#file,
+        this.#call(ops.slice(i, i + OPS_PER_IOCTL), how.syncs ?? 0, how.async ?? false),
+      );
       ioctls++;
     }
     const stage = how.async && ret !== 0 ? "submit" : "exec";
@@ -332,7 +338,9 @@ class Run {
       mismatch("entries", testCase["entries"], found.length),
       testCase["ptes"] === undefined ? null : comparePtes(testCase["ptes"] as unknown[], found),
       mismatch("digest", testCase["digest"], sha256(lines.join(""))),
-      testCase["vma_count"] === undefined ? null : mismatch("vma_count", testCase["vma_count"], this.#vm.gpuvm.count),
+      testCase["vma_count"] === undefined
+        ? null
+        : mismatch("vma_count", testCase["vma_count"], this.#vm.gpuvm.count),
       testCase["vmas"] === undefined ? null : mismatch("vmas", testCase["vmas"], this.#vmas()),
       this.#compareTranslations((testCase["translate"] ?? []) as [string, string | null][]),
     ]);

@@ -40,7 +40,7 @@ const UNITS: Readonly<Record<string, (c: Case) => Mismatch | null>> = {
   vm_create(c) {
     const vaBits = c["va_bits"] as number;
     const file = new PanthorDevice({ vaBits, taskSize: hex(c["task_size"]) }).open();
-    const arg = VM_CREATE.encode({ flags: c["flags"] as number, userVaRange: hex(c["user_va_range"]) });
+    const arg = VM_CREATE.encode({ flags: c["flags"] as number, userVaRange: wrapped(c["user_va_range"]) });
     const ret = file.ioctl(IOCTL_VM_CREATE, arg);
     if (ret !== c["ret"] || ret !== 0) return mismatch("ret", c["ret"], ret);
     const { userVaRange } = VM_CREATE.read(new DataView(arg.buffer));
@@ -50,6 +50,11 @@ const UNITS: Readonly<Record<string, (c: Case) => Mismatch | null>> = {
     ]);
   },
 };
+
+/** A u64 that may be printed as a negative number. */
+function wrapped(value: unknown): number {
+  return typeof value === "string" && value.startsWith("-") ? 2 ** 64 - hex(value.slice(1)) : hex(value);
+}
 
 /** The first mismatch of a list. */
 export function first(found: readonly (Mismatch | null)[]): Mismatch | null {

@@ -1,0 +1,247 @@
+/**
+ * What Mesa's panvk does with this uAPI for sparse resources, and what it would do with the two other proposals.
+ *
+ * An unbound page of a sparse resource must not fault, so panvk binds something to every page from the start, and binds
+ * that again instead of unbinding:
+ *
+ * | strategy | something | operations for a range |
+ * |---|---|---|
+ * | `sparse` | the kernel's dummy (driver 1.9) | 1 |
+ * | `blackhole` | panvk's own 2 MiB object, at offset va mod 2 MiB | one for each 2 MiB chunk that the range touches |
+ * | `repeat` | the same object, its window repeated (proposal) | 1 |
+ * | `per-page` | a one-page object | one for each page |
+ *
+ * Creating and destroying are synchronous. Queue binds are asynchronous, at most 16 operations in a call, merged with the
+ * operation before where they touch; the fence is on the very last operation.
+ *
+ * @module
+ */
+
+import type { IoctlCall, SparseBind, SparseUmd, StructLayout } from "@vmbind/gpuvm-core";
+import { BLOCK_BYTES, PAGE_BYTES } from "./io-pgtable.ts";
+import {
+  BO_CREATE,
+  BO_NO_MMAP,
+  IOCTL_BO_CREATE,
+  IOCTL_VM_BIND,
+  MAP_NOEXEC,
+  MAP_REPEAT,
+  MAP_SPARSE,
+  OP_MAP,
+  OP_SYNC_ONLY,
+  OP_UNMAP,
+  SYNC_OP,
+  SYNC_OP_SIGNAL,
+  VM_BIND,
+  VM_BIND_ASYNC,
+  VM_BIND_OP,
+  VM_BIND_OP_REPEAT,
+  type VmBindOp,
+  type VmBindOpRepeat,
+} from "./uapi.ts";
+
+/** Most operations that panvk puts into one VM_BIND. */
+export const PANVK_OPS_PER_IOCTL = 16;
+
+/** How unbound ranges are said. */
+export type PanvkStrategy = "sparse" | "blackhole" | "repeat" | "per-page";
+
+/** What a {@link PanvkUmd} needs to know. */
+export interface PanvkOptions {
+  /** How unbound ranges are said. */
+  strategy: PanvkStrategy;
+  /** VM id, 1 unless told. */
+  vmId?: number;
+  /** Handle of the object behind unbound ranges (see {@link PanvkUmd.setup}); not used by `sparse`. */
+  dummyHandle?: number;
+  /** Binary syncobj that a queue bind signals, 0 (unless told) for none. */
+  fence?: number;
+  /**
+   * Bytes of the repeated window. Unless told: the largest power of two up to 2 MiB that divides the range, since the
+   * range must be a multiple of it.
+   */
+  repeatWindow?: number;
+  /** User address of the operation arrays, where the recorded traces have them unless told. */
+  opsAddr?: number;
+  /** User address of the sync arrays, likewise. */
+  syncsAddr?: number;
+}
+
+type Op = Pick<VmBindOpRepeat, "flags" | "boHandle" | "boOffset" | "va" | "size" | "boRepeatRange">;
+
+/** How panvk aligns the address of a sparse resource: to the largest page that is not bigger, in bytes. */
+export function panvkSparseAlignment(size: number): number {
+  return size >= BLOCK_BYTES ? BLOCK_BYTES : PAGE_BYTES;
+}
+
+/** Sparse resources as panvk handles them. */
+export class PanvkUmd implements SparseUmd {
+  readonly #strategy: PanvkStrategy;
+  readonly #vmId: number;
+  readonly #fence: number;
+  readonly #repeatWindow: number | undefined;
+  readonly #opsAddr: number;
+  readonly #syncsAddr: number;
+  readonly #layout: StructLayout<VmBindOp> | StructLayout<VmBindOpRepeat>;
+
+  /** Handle of the object behind unbound ranges: what the kernel answered to {@link PanvkUmd.setup}. */
+  dummyHandle: number;
+
+  /** @param options - see {@link PanvkOptions} */
+  constructor(options: PanvkOptions) {
+    this.#strategy = options.strategy;
+    this.#vmId = options.vmId ?? 1;
+    this.#fence = options.fence ?? 0;
+    this.#repeatWindow = options.repeatWindow;
+    this.#opsAddr = options.opsAddr ?? 0x700000000000;
+    this.#syncsAddr = options.syncsAddr ?? 0x710000000000;
+    this.#layout = options.strategy === "repeat" ? VM_BIND_OP_REPEAT : VM_BIND_OP;
+    this.dummyHandle = options.dummyHandle ?? 0;
+  }
+
+  /** Make the object behind unbound ranges; panvk does it with the first sparse resource. Nothing for `sparse`. */
+  setup(): IoctlCall[] {
+    if (this.#strategy === "sparse") return [];
+    const size = this.#strategy === "per-page" ? PAGE_BYTES : BLOCK_BYTES;
+    const arg = BO_CREATE.encode({ size, flags: BO_NO_MMAP, exclusiveVmId: this.#vmId });
+    return [{ name: "PANTHOR_BO_CREATE", request: IOCTL_BO_CREATE, arg, buffers: [] }];
+  }
+
+  /** See {@link SparseUmd.create}: the whole range is unbound. */
+  create(va: number, size: number): IoctlCall[] {
+    return this.#calls(this.#unbound(va, roundUp(size)), 0);
+  }
+
+  /**
+   * See {@link SparseUmd.bind}. A call without any bind still signals: one SYNC_ONLY operation.
+   *
+   * @throws RangeError for a bind that leaves the resource
+   */
+  bind(va: number, resourceSize: number, binds: readonly SparseBind[]): IoctlCall[] {
+    const merged: Op[] = [];
+    for (const { resourceOffset, size, memory } of binds) {
+      if (!(resourceOffset >= 0 && resourceOffset + size <= roundUp(resourceSize))) {
+        throw new RangeError(
+          `bind: [${resourceOffset}, +${size}) leaves a resource of ${resourceSize} bytes`,
+        );
+      }
+      const at = va + resourceOffset;
+      const ops = memory ? [memoryOp(at, roundUp(size), memory)] : this.#unbound(at, roundUp(size));
+      for (const op of ops) if (!merge(merged[merged.length - 1], op)) merged.push(op);
+    }
+    if (merged.length === 0) {
+      if (this.#fence === 0) return [];
+      merged.push({ flags: OP_SYNC_ONLY, boHandle: 0, boOffset: 0, va: 0, size: 0, boRepeatRange: 0 });
+    }
+    return this.#calls(merged, VM_BIND_ASYNC);
+  }
+
+  /** See {@link SparseUmd.destroy}: one UNMAP, whatever lies in the range. */
+  destroy(va: number, size: number): IoctlCall[] {
+    const op = { flags: OP_UNMAP, boHandle: 0, boOffset: 0, va, size: roundUp(size), boRepeatRange: 0 };
+    return this.#calls([op], 0);
+  }
+
+  /** Operations that make a range unbound. */
+  #unbound(va: number, size: number): Op[] {
+    const op = {
+      flags: OP_MAP | MAP_NOEXEC,
+      boHandle: this.dummyHandle,
+      boOffset: 0,
+      va,
+      size,
+      boRepeatRange: 0,
+    };
+    switch (this.#strategy) {
+      case "sparse":
+        return [{ ...op, flags: op.flags | MAP_SPARSE, boHandle: 0 }];
+      case "repeat":
+        return [
+          { ...op, flags: op.flags | MAP_REPEAT, boRepeatRange: this.#repeatWindow ?? largestWindow(size) },
+        ];
+      case "blackhole":
+        return cut(op, BLOCK_BYTES);
+      case "per-page":
+        return cut(op, PAGE_BYTES);
+    }
+  }
+
+  #calls(ops: readonly Op[], flags: number): IoctlCall[] {
+    const calls: IoctlCall[] = [];
+    for (let i = 0; i < ops.length; i += PANVK_OPS_PER_IOCTL) {
+      const last = i + PANVK_OPS_PER_IOCTL >= ops.length;
+      calls.push(this.#call(ops.slice(i, i + PANVK_OPS_PER_IOCTL), flags, last && flags === VM_BIND_ASYNC));
+    }
+    return calls;
+  }
+
+  #call(ops: readonly Op[], flags: number, lastOfCall: boolean): IoctlCall {
+    const stride = this.#layout.size;
+    const bytes = new Uint8Array(ops.length * stride);
+    const view = new DataView(bytes.buffer);
+    const signals = lastOfCall && this.#fence !== 0;
+    for (const [i, op] of ops.entries()) {
+      const signal = signals && i === ops.length - 1;
+      const syncs = { stride: SYNC_OP.size, count: signal ? 1 : 0, array: signal ? this.#syncsAddr : 0 };
+      this.#layout.write(view, i * stride, { ...op, syncs });
+    }
+    const buffers = [{ addr: this.#opsAddr, bytes }];
+    if (signals) {
+      const sync = SYNC_OP.encode({ flags: SYNC_OP_SIGNAL, handle: this.#fence });
+      buffers.push({ addr: this.#syncsAddr, bytes: sync as Uint8Array<ArrayBuffer> });
+    }
+    const array = { stride, count: ops.length, array: this.#opsAddr };
+    return {
+      name: "PANTHOR_VM_BIND",
+      request: IOCTL_VM_BIND,
+      arg: VM_BIND.encode({ vmId: this.#vmId, flags, ops: array }),
+      buffers,
+    };
+  }
+}
+
+function memoryOp(va: number, size: number, memory: { handle: number; offset: number }): Op {
+  return {
+    flags: OP_MAP | MAP_NOEXEC,
+    boHandle: memory.handle,
+    boOffset: memory.offset,
+    va,
+    size,
+    boRepeatRange: 0,
+  };
+}
+
+/** Cut an operation at multiples of `unit`; each piece shows the object at its address modulo `unit`. */
+function cut(op: Op, unit: number): Op[] {
+  const ops: Op[] = [];
+  const end = op.va + op.size;
+  for (let va = op.va; va < end; ) {
+    const boOffset = va % unit;
+    const size = Math.min(unit - boOffset, end - va);
+    ops.push({ ...op, boOffset, va, size });
+    va += size;
+  }
+  return ops;
+}
+
+/** Make `before` longer by `op` where the two say one thing. */
+function merge(before: Op | undefined, op: Op): boolean {
+  if (before === undefined || before.flags !== op.flags || before.va + before.size !== op.va) return false;
+  const sparse = before.boHandle === 0 && op.boHandle === 0;
+  const contiguous = before.boHandle === op.boHandle && before.boOffset + before.size === op.boOffset;
+  const repeats =
+    before.boHandle === op.boHandle && op.boRepeatRange !== 0 && before.boRepeatRange === op.boRepeatRange;
+  if (!sparse && !contiguous && !repeats) return false;
+  before.size += op.size;
+  return true;
+}
+
+function largestWindow(size: number): number {
+  let window = PAGE_BYTES;
+  while (window < BLOCK_BYTES && size % (2 * window) === 0) window *= 2;
+  return window;
+}
+
+function roundUp(size: number): number {
+  return Math.ceil(size / PAGE_BYTES) * PAGE_BYTES;
+}
