@@ -27,8 +27,10 @@ export interface BindOp {
   handle: number;
   /** Byte offset into the object. */
   offset: number;
-  /** In words, as `explain` prints it. */
-  text: string;
+  /** Flags as sent. */
+  flags: number;
+  /** What the driver's {@link Driver.describe} needs beyond that. */
+  extra: number;
 }
 
 /** What a recorded ioctl means. */
@@ -104,6 +106,11 @@ export interface Driver {
   /** Whether closing a GEM handle removes the object's mappings from the file's VMs. */
   readonly closeUnmaps: boolean;
   /**
+   * @param op - an operation that this driver's decoder made
+   * @returns it in words
+   */
+  describe(op: BindOp): string;
+  /**
    * @param header - header of the trace
    * @returns a fresh decoder
    */
@@ -131,6 +138,7 @@ export const DRIVERS: Readonly<Record<string, () => Promise<Driver>>> = {
 /** The packages' conformance checks. */
 const CONFORMANCE: readonly (() => Promise<{ vectorChecks: Readonly<Record<string, VectorCheck>> }>)[] = [
   () => import("@vmbind/gpuvm-core/conformance"),
+  () => import("@vmbind/panthor/conformance"),
 ];
 
 /** @returns every check by the format name that vector files carry */

@@ -6,6 +6,7 @@
 
 import * as v from "valibot";
 import { InputError } from "./errors.ts";
+import { type JsonLine, readJsonLines } from "./jsonl.ts";
 
 /** A field of 64 bits that a file writes as hex: `"0x4000"`, exact as a number. */
 export const hexNumber: v.GenericSchema<string, number> = v.pipe(
@@ -29,4 +30,28 @@ export function parseHeader<T>(schema: v.GenericSchema<unknown, T>, file: string
   const issue = result.issues[0];
   const field = v.getDotPath(issue);
   throw new InputError(file, 1, `header${field ? `.${field}` : ""}: ${issue.message}`);
+}
+
+/**
+ * The first line of a file. The file is closed again: whoever wants the rest reads it with {@link readBody}, so that no
+ * descriptor hangs on a file whose header turns out bad.
+ *
+ * @param path - .jsonl or .jsonl.gz
+ * @returns the object on the first line
+ * @throws {@link InputError} for an unreadable file
+ */
+export async function readHeader(path: string): Promise<Record<string, unknown>> {
+  for await (const { value } of readJsonLines(path)) return value;
+  // readJsonLines throws for an empty file.
+  throw new Error(`${path}: no first line`);
+}
+
+/**
+ * The lines behind the header.
+ *
+ * @param path - .jsonl or .jsonl.gz
+ * @throws {@link InputError} for an unreadable file
+ */
+export async function* readBody(path: string): AsyncGenerator<JsonLine> {
+  for await (const line of readJsonLines(path)) if (line.line > 1) yield line;
 }

@@ -7,13 +7,33 @@
  */
 
 import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as v from "valibot";
 import { InputError } from "./errors.ts";
-import { parseHeader } from "./header.ts";
-import { type JsonLine, readJsonLines } from "./jsonl.ts";
+import { parseHeader, readBody, readHeader } from "./header.ts";
 
-const headerSchema = v.looseObject({
+/** First line of a trace; further members are facts of the device and depend on the driver. */
+export interface TraceHeader {
+  /** Names the format. */
+  format: "drm-ioctl-trace";
+  /** Version of the format. */
+  version: 1;
+  /** Kernel driver. */
+  driver: string;
+  /** Where the ioctl structs are from. */
+  uapi: string;
+  /** User-mode driver or test suite. */
+  umd: string;
+  /** Device that it believed to drive. */
+  device: string;
+  /** What the client did. */
+  workload: string;
+  /** Facts of the device. */
+  [fact: string]: unknown;
+}
+
+const headerSchema: v.GenericSchema<unknown, TraceHeader> = v.looseObject({
   format: v.literal("drm-ioctl-trace"),
   version: v.literal(1),
   driver: v.string(),
@@ -22,9 +42,6 @@ const headerSchema = v.looseObject({
   device: v.string(),
   workload: v.string(),
 });
-
-/** First line of a trace; the facts of the device depend on the driver. */
-export type TraceHeader = v.InferOutput<typeof headerSchema>;
 
 /** An array that an ioctl's argument points to. */
 export interface TraceArray {
@@ -117,11 +134,11 @@ export interface Trace {
   records: AsyncIterable<TraceRecord>;
 }
 
-const TRACES = new URL("../traces/", import.meta.url);
+const TRACES = fileURLToPath(new URL("../traces/", import.meta.url));
 
 /** @returns names of the traces that come with the program, sorted */
 export function bundledTraces(): string[] {
-  return readdirSync(fileURLToPath(TRACES))
+  return readdirSync(TRACES)
     .filter((name) => name.endsWith(".jsonl.gz"))
     .map((name) => name.slice(0, -".jsonl.gz".length))
     .sort();
@@ -135,19 +152,17 @@ export function bundledTraces(): string[] {
  * @throws {@link InputError} for an unreadable file or a malformed header
  */
 export async function openTrace(operand: string): Promise<Trace> {
-  const bundled = fileURLToPath(new URL(`${encodeURIComponent(operand)}.jsonl.gz`, TRACES));
-  const path = !existsSync(operand) && existsSync(bundled) ? bundled : operand;
-  const lines = readJsonLines(path);
-  const first = await lines.next();
-  // readJsonLines throws for an empty file, so there is a first line.
-  const header = parseHeader(headerSchema, path, (first.value as JsonLine).value);
+  const bundled = join(TRACES, `${operand}.jsonl.gz`);
+  const isName = !existsSync(operand) && !operand.includes("/") && existsSync(bundled);
+  const path = isName ? bundled : operand;
+  const header = parseHeader(headerSchema, path, await readHeader(path));
   const name = path.replace(/^.*\//, "").replace(/\.jsonl(\.gz)?$/, "");
-  return { name, path, header, records: readRecords(path, lines) };
+  return { name, path, header, records: readRecords(path) };
 }
 
-async function* readRecords(path: string, lines: AsyncIterable<JsonLine>): AsyncGenerator<TraceRecord> {
+async function* readRecords(path: string): AsyncGenerator<TraceRecord> {
   let seq = 0;
-  for await (const { line, value } of lines) {
+  for await (const { line, value } of readBody(path)) {
     const fields = new Fields(path, line, value);
     if ("mark" in value) {
       yield readMark(fields);

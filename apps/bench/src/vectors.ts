@@ -6,8 +6,8 @@
 
 import type { VectorHeader } from "@vmbind/gpuvm-core/conformance";
 import * as v from "valibot";
-import { parseHeader } from "./header.ts";
-import { type JsonLine, readJsonLines } from "./jsonl.ts";
+import { parseHeader, readBody, readHeader } from "./header.ts";
+import type { JsonLine } from "./jsonl.ts";
 
 const headerSchema = v.looseObject({
   format: v.pipe(v.string(), v.nonEmpty()),
@@ -32,9 +32,6 @@ export interface VectorFile {
  * @throws {@link InputError} for an unreadable file or a malformed header
  */
 export async function openVectors(path: string): Promise<VectorFile> {
-  const lines = readJsonLines(path);
-  const first = await lines.next();
-  // readJsonLines throws for an empty file, so there is a first line.
-  const header = parseHeader(headerSchema, path, (first.value as JsonLine).value);
-  return { header, cases: lines };
+  const header = parseHeader(headerSchema, path, await readHeader(path));
+  return { header, cases: readBody(path) };
 }

@@ -7,12 +7,12 @@
 import type { GemObject } from "@vmbind/gpuvm-core";
 import type { CommandInput } from "../commands.ts";
 import { costBetween, snapshot } from "../cost.ts";
-import type { Action, BindOp, Machine, ModelVm } from "../drivers.ts";
+import type { Action, BindOp, Driver, Machine, ModelVm } from "../drivers.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { counted, result } from "../format.ts";
 import type { Io } from "../io.ts";
 import { describeRun, LeafSnapshot, type Range } from "../leaf-diff.ts";
-import { type ReplayObserver, replay } from "../replay.ts";
+import { driverOf, type ReplayObserver, replay } from "../replay.ts";
 import { StepRecorder } from "../steps.ts";
 import { openTrace, type TraceIoctl, type TraceRecord } from "../trace.ts";
 
@@ -22,7 +22,8 @@ const SHOWN = 4;
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
   const trace = await openTrace(operands[0] as string);
-  const explainer = new Explainer(io, seqRange(options["seq"]), options["ops"] === true);
+  const driver = await driverOf(trace);
+  const explainer = new Explainer(io, driver, seqRange(options["seq"]), options["ops"] === true);
   const { differenceCount, differences, counts } = await replay(trace, explainer);
   if (explainer.shown === 0) {
     throw new UsageError(`--seq: ${trace.name} has ioctls 0 to ${counts.ioctls - 1}`);
@@ -53,14 +54,16 @@ class Explainer implements ReplayObserver {
   /** Ioctls printed. */
   shown = 0;
   readonly #io: Io;
+  readonly #driver: Driver;
   readonly #range: SeqRange | null;
   readonly #allOps: boolean;
   readonly #names = new Map<GemObject, string>();
   #seq = -1;
   #before: Before | null = null;
 
-  constructor(io: Io, range: SeqRange | null, allOps: boolean) {
+  constructor(io: Io, driver: Driver, range: SeqRange | null, allOps: boolean) {
     this.#io = io;
+    this.#driver = driver;
     this.#range = range;
     this.#allOps = allOps;
   }
@@ -101,7 +104,7 @@ class Explainer implements ReplayObserver {
     const steps = before?.recorder.steps ?? [];
     const count = this.#allOps ? ops.length : Math.min(ops.length, SHOWN);
     for (let i = 0; i < count; i++) {
-      this.#io.out(`    ${(ops[i] as BindOp).text}\n`);
+      this.#io.out(`    ${this.#driver.describe(ops[i] as BindOp)}\n`);
       if (!this.#allOps) continue;
       for (const step of steps) if (step.op === i) this.#io.out(`        ${step.text}\n`);
     }

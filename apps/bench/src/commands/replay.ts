@@ -7,8 +7,8 @@
 import type { CommandInput } from "../commands.ts";
 import { isLevel } from "../cost.ts";
 import { phasesOf, type TraceCounts } from "../counts.ts";
-import { EXIT } from "../errors.ts";
 import { counted, size } from "../format.ts";
+import { forEachInput } from "../inputs.ts";
 import { heading, type Io } from "../io.ts";
 import { PHASES } from "../phase.ts";
 import { Progress } from "../progress.ts";
@@ -20,19 +20,16 @@ const SHOWN_MAPPINGS = 12;
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
-  let different = false;
   const progress = new Progress(io);
-  for (const [i, operand] of operands.entries()) {
+  return forEachInput(operands, "replay", io, async (operand) => {
     const trace = await openTrace(operand);
     const result = await replay(trace, {
-      after: (record) =>
-        progress.show(() => `${trace.name} (${i + 1}/${operands.length}): line ${record.line}`),
+      after: (record) => progress.show(() => `${trace.name}: line ${record.line}`),
     });
     progress.done();
-    different ||= result.differenceCount > 0;
     io.out(options["json"] ? `${JSON.stringify(result)}\n` : describe(result, io));
-  }
-  return different ? EXIT.difference : EXIT.ok;
+    return result.differenceCount === 0;
+  });
 }
 
 function describe(result: ReplayResult, io: Io): string {
@@ -123,16 +120,15 @@ function mappedTable(rows: readonly MappingRow[]): string {
   const shown = rows.slice(0, SHOWN_MAPPINGS);
   const bytes = rows.reduce((sum, row) => sum + row.range, 0);
   const more = rows.length - shown.length;
-  return (
-    renderTable({
-      columns: ["VM", "address", "size", "kind", "object"],
-      rows: shown.map(({ vm, addr, range, kind, bo, offset }) => [
-        vm,
-        addr,
-        size(range),
-        kind,
-        bo === 0 ? "-" : `BO ${bo} + 0x${offset.toString(16)}`,
-      ]),
-    }) + `${more > 0 ? `... ${more} more; ` : ""}${counted(rows.length, "mapping")}, ${size(bytes)}\n`
-  );
+  const table = renderTable({
+    columns: ["VM", "address", "size", "kind", "object"],
+    rows: shown.map(({ vm, addr, range, kind, bo, offset }) => [
+      vm,
+      addr,
+      size(range),
+      kind,
+      bo === 0 ? "-" : `BO ${bo} + 0x${offset.toString(16)}`,
+    ]),
+  });
+  return `${table}${more > 0 ? `... ${more} more; ` : ""}${counted(rows.length, "mapping")}, ${size(bytes)}\n`;
 }

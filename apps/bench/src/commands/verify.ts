@@ -8,7 +8,8 @@ import { DrmError } from "@vmbind/gpuvm-core";
 import type { Mismatch, VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import type { CommandInput } from "../commands.ts";
 import { vectorChecks } from "../drivers.ts";
-import { EXIT, InputError } from "../errors.ts";
+import { InputError } from "../errors.ts";
+import { forEachInput } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { Progress } from "../progress.ts";
 import { openVectors } from "../vectors.ts";
@@ -38,15 +39,13 @@ export interface CaseMismatch extends Mismatch {
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
   const checks = await vectorChecks();
-  const results: VerifyResult[] = [];
   const progress = new Progress(io);
-  for (const file of operands) {
+  return forEachInput(operands, "verify", io, async (file) => {
     const result = await verifyFile(file, checks, (done) => progress.show(() => `${file}: ${done} cases`));
     progress.done();
-    results.push(result);
     io.out(options["json"] ? `${JSON.stringify(result)}\n` : describe(result));
-  }
-  return results.some((r) => r.failed > 0) ? EXIT.difference : EXIT.ok;
+    return result.failed === 0;
+  });
 }
 
 /**

@@ -105,34 +105,50 @@ class PanthorDecoder implements Decoder {
   }
 
   #op(op: VmBindOp & { boRepeatRange?: number }): BindOp {
-    const where = span(op.va, op.size);
-    const common = { addr: op.va, range: op.size, handle: op.boHandle, offset: op.boOffset };
-    const type = (op.flags & OP_TYPE_MASK) >>> 0;
-    if (type === OP_UNMAP) return { ...common, kind: "UNMAP", effect: "unmap", text: `UNMAP ${where}` };
-    if (type === OP_SYNC_ONLY) {
-      const text = `SYNC_ONLY, ${counted(op.syncs.count, "sync")}`;
-      return { ...common, kind: "SYNC_ONLY", effect: "none", text };
+    const { flags, va: addr, size: range, boHandle: handle, boOffset: offset } = op;
+    const type = (flags & OP_TYPE_MASK) >>> 0;
+    const decoded: BindOp = {
+      kind: "unknown",
+      effect: "none",
+      addr,
+      range,
+      handle,
+      offset,
+      flags,
+      extra: type,
+    };
+    if (type === OP_UNMAP) {
+      decoded.kind = "UNMAP";
+      decoded.effect = "unmap";
+    } else if (type === OP_SYNC_ONLY) {
+      decoded.kind = "SYNC_ONLY";
+      decoded.extra = op.syncs.count;
+    } else if (type === OP_MAP) {
+      decoded.effect = "map";
+      decoded.extra = op.boRepeatRange ?? 0;
+      if (op.boRepeatRange) decoded.kind = "MAP REPEAT";
+      else if (flags & MAP_SPARSE) decoded.kind = "MAP SPARSE";
+      else decoded.kind = handle !== 0 && handle === this.#blackhole ? "MAP blackhole" : "MAP memory";
     }
-    if (op.boRepeatRange) {
-      const window = `${size(op.boRepeatRange)} of BO ${op.boHandle} + ${hex(op.boOffset)}`;
-      return {
-        ...common,
-        kind: "MAP REPEAT",
-        effect: "map",
-        text: `MAP REPEAT ${where} -> ${window} again and again`,
-      };
-    }
-    const flags = flagNames(op.flags);
-    if (type !== OP_MAP) {
-      return { ...common, kind: "unknown", effect: "none", text: `type ${hex(type)} ${where}` };
-    }
-    if (op.flags & MAP_SPARSE) {
-      return { ...common, kind: "MAP SPARSE", effect: "map", text: `MAP${flags} ${where}` };
-    }
-    const blackhole = op.boHandle !== 0 && op.boHandle === this.#blackhole;
-    const kind = blackhole ? "MAP blackhole" : "MAP memory";
-    const target = `BO ${op.boHandle}${blackhole ? " (blackhole)" : ""} + ${hex(op.boOffset)}`;
-    return { ...common, kind, effect: "map", text: `MAP${flags} ${where} -> ${target}` };
+    return decoded;
+  }
+}
+
+function describe({ kind, addr, range, handle, offset, flags, extra }: BindOp): string {
+  const where = span(addr, range);
+  switch (kind) {
+    case "UNMAP":
+      return `UNMAP ${where}`;
+    case "SYNC_ONLY":
+      return `SYNC_ONLY, ${counted(extra, "sync")}`;
+    case "unknown":
+      return `type ${hex(extra)} ${where}`;
+    case "MAP SPARSE":
+      return `MAP SPARSE${flagNames(flags)} ${where}`;
+    case "MAP REPEAT":
+      return `MAP REPEAT${flagNames(flags)} ${where} -> ${size(extra)} of BO ${handle} + ${hex(offset)}, repeated`;
+    default:
+      return `${kind}${flagNames(flags)} ${where} -> BO ${handle} + ${hex(offset)}`;
   }
 }
 
@@ -141,7 +157,6 @@ function flagNames(flags: number): string {
     [MAP_READONLY, "READONLY"],
     [MAP_NOEXEC, "NOEXEC"],
     [MAP_UNCACHED, "UNCACHED"],
-    [MAP_SPARSE, "SPARSE"],
   ] as const;
   return names
     .filter(([bit]) => flags & bit)
@@ -154,6 +169,7 @@ export const panthor: Driver = {
   name: "panthor",
   kinds: ["MAP memory", "MAP blackhole", "MAP SPARSE", "UNMAP", "SYNC_ONLY"],
   closeUnmaps: false,
+  describe,
   decoder: (header) => new PanthorDecoder(header),
   machine(trace) {
     const facts = parseHeader(headerSchema, trace.path, trace.header);

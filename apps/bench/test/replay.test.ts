@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import { DRIVERS } from "../src/drivers.ts";
+import type { ReplayResult } from "../src/replay.ts";
+import { replay } from "../src/replay.ts";
+import { bundledTraces, openTrace } from "../src/trace.ts";
+import { vmbind } from "./run.ts";
+
+describe("the models answer as recorded", () => {
+  const names = bundledTraces().filter((name) => (name.split("-")[0] as string) in DRIVERS);
+  it.each(names)("%s", async (name) => {
+    const result = await replay(await openTrace(name));
+    expect(result.differences).toEqual([]);
+    expect(result.differenceCount).toBe(0);
+  });
+});
+
+describe("the cost sheet", () => {
+  it("of 100e6 sparse bytes is 47 blocks and 351 pages under 3 tables, of 50 reserved", async () => {
+    const { costByPhase } = await replay(await openTrace("panthor-sparse-buffer-100e6"));
+    expect(costByPhase.create).toMatchObject({
+      bindIoctls: 1,
+      bindOps: 1,
+      mapSteps: 1,
+      pteWrites: 47 + 351,
+      tablesAllocated: 3,
+      tablesReserved: 50,
+      tablesReturned: 47,
+      ioMapCalls: 48,
+      asLock: 1,
+    });
+  });
+
+  it("adds up: the phases are the whole", async () => {
+    const { cost, costByPhase } = await replay(await openTrace("panthor-blackhole-image-window"));
+    for (const name of ["ioctls", "bindOps", "pteWrites", "pteClears", "tlbInvalidations", "payloadBytes"]) {
+      const sum = Object.values(costByPhase).reduce((total, phase) => total + (phase[name] ?? 0), 0);
+      expect([name, sum]).toEqual([name, cost[name]]);
+    }
+  });
+
+  it("counts the payload as the recording does", async () => {
+    const { cost, counts } = await replay(await openTrace("panthor-sparse-image-array-mips"));
+    expect(cost["payloadBytes"]).toBe(counts.payloadBytes);
+    expect(cost["bindOps"]).toBe(counts.bindOps);
+  });
+});
+
+it("--json prints one object per trace", async () => {
+  const { status, out } = await vmbind(
+    "replay",
+    "--json",
+    "panthor-sparse-buffer-100e6",
+    "panthor-blackhole-buffer-100e6",
+  );
+  expect(status).toBe(0);
+  const results = out
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as ReplayResult);
+  expect(results.map((r) => r.counts.opsByKind["MAP blackhole"])).toEqual([0, 48]);
+  expect(results.map((r) => r.mappedAtEnd)).toEqual([[], []]);
+});

@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import type { VerifyResult } from "../src/commands/verify.ts";
+import { tempFile, vmbind } from "./run.ts";
+
+const steps = gunzipSync(
+  readFileSync(new URL("../../../packages/gpuvm-core/test/vectors/steps.jsonl.gz", import.meta.url)),
+).toString();
+const [header, ...cases] = steps.trimEnd().split("\n") as [string, ...string[]];
+const few = cases.slice(0, 40);
+
+function file(name: string, lines: readonly string[]): string {
+  return tempFile(name, gzipSync(`${[header, ...lines].join("\n")}\n`));
+}
+
+/** Case 7 with something changed. */
+function broken(change: (testCase: Record<string, unknown>) => void): string[] {
+  const testCase = JSON.parse(few[7] as string) as Record<string, unknown>;
+  change(testCase);
+  return few.with(7, JSON.stringify(testCase));
+}
+
+describe("verify", () => {
+  it("passes real vectors, one line per file", async () => {
+    const path = file("good.jsonl.gz", few);
+    const { status, out } = await vmbind("verify", path, path);
+    expect(status).toBe(0);
+    expect(out).toBe(`${path}: 40 passed, 0 failed\n`.repeat(2));
+  });
+
+  it("fails a vector whose result was changed, and names the case and the field", async () => {
+    const id = (JSON.parse(few[7] as string) as { id: string }).id;
+    const path = file(
+      "changed.jsonl.gz",
+      broken((c) => {
+        const final = c["final"] as { range: string }[];
+        (final[0] as { range: string }).range = "0xbad000";
+      }),
+    );
+    const { status, out } = await vmbind("verify", path);
+    expect(status).toBe(1);
+    expect(out).toContain(`${path}: 39 passed, 1 failed\n`);
+    expect(out).toMatch(new RegExp(`first mismatch: case ${id}, line 9\n +field +final\\[0\\]`));
+    expect(out).toMatch(/expected +.*(0xbad000|12242944)/);
+  });
+
+  it("fails a vector whose errno was changed", async () => {
+    const path = file(
+      "errno.jsonl.gz",
+      broken((c) => {
+        ((c["ops"] as { ret: number }[])[0] as { ret: number }).ret = -22;
+      }),
+    );
+    const { status, out } = await vmbind("verify", path);
+    expect(status).toBe(1);
+    expect(out).toMatch(/field +ops\[0\]\.ret.*\n +expected +-22\n +got +0/);
+  });
+
+  it("--json gives one object per file", async () => {
+    const path = file("json.jsonl.gz", few);
+    const { out } = await vmbind("verify", "--json", path);
+    expect(JSON.parse(out) as VerifyResult).toEqual({
+      file: path,
+      format: "gpuvm-steps",
+      passed: 40,
+      failed: 0,
+      firstMismatch: null,
+    });
+  });
+
+  it("malformed files are exit 2 with file, line and rule, and the others still run", async () => {
+    const unknown = tempFile("unknown.jsonl", `${header.replace("gpuvm-steps", "gpuvm-stairs")}\n`);
+    const headless = tempFile("headless.jsonl", `${few[0]}\n`);
+    const badHex = file(
+      "hex.jsonl.gz",
+      broken((c) => {
+        (c["vm"] as { range: unknown }).range = "4096";
+      }),
+    );
+    const good = file("also-good.jsonl.gz", few);
+    const { status, out, err } = await vmbind("verify", unknown, headless, badHex, good);
+    expect(status).toBe(2);
+    expect(err.trimEnd().split("\n")).toEqual([
+      expect.stringContaining(`${unknown}:1: header.format: no check for "gpuvm-stairs"`),
+      expect.stringContaining(`${headless}:1: header.format: `),
+      expect.stringContaining(`${badHex}:9: `),
+    ]);
+    expect(out).toBe(`${good}: 40 passed, 0 failed\n`);
+  });
+});
