@@ -31,4 +31,6 @@ export {
 export * from "./struct.ts";
 export * from "./umd.ts";
 export * from "./user-memory.ts";
+export { VaSpace, type VaSpaceOptions } from "./va-space.ts";
 export { VmBo } from "./vm-bo.ts";
+export { VmObjects, type VmObjectsOptions } from "./vm-objects.ts";

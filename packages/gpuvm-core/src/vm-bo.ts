@@ -7,12 +7,12 @@
 
 import type { GemObject } from "./gem.ts";
 import { I32, NEXT } from "./gpuva-pool.ts";
-import type { Gpuvm } from "./gpuvm.ts";
+import type { VmObjects } from "./vm-objects.ts";
 
-/** A VM/BO pair (`drm_gpuvm_bo`). Made by {@link Gpuvm.vmBoCreate}. */
+/** A VM/BO pair (`drm_gpuvm_bo`). Made by {@link VmObjects.vmBoCreate}. */
 export class VmBo {
   /** The VM, counted. */
-  readonly vm: Gpuvm;
+  readonly vm: VmObjects;
   /** The object, counted. */
   readonly gem: GemObject;
   /** References: one per linked mapping, and what drivers hold. At 0 a deferred put has made it a zombie. */
@@ -31,7 +31,7 @@ export class VmBo {
   vaCount = 0;
 
   /** @internal */
-  constructor(vm: Gpuvm, gem: GemObject, slot: number) {
+  constructor(vm: VmObjects, gem: GemObject, slot: number) {
     this.vm = vm;
     this.gem = gem;
     this.slot = slot;
@@ -55,7 +55,7 @@ export class VmBo {
   }
 
   /**
-   * Drop a reference; the last one leaves a zombie for {@link Gpuvm.deferredCleanup}.
+   * Drop a reference; the last one leaves a zombie for {@link VmObjects.deferredCleanup}.
    *
    * @throws Error outside immediate mode, where the kernel warns
    */

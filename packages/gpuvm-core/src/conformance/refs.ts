@@ -45,7 +45,7 @@ function run(model: VectorVm, op: Json): Json {
       const ret = vm.validate((vmBo) => {
         vm.evict(vmBo, false);
         return 0;
-      }, exec);
+      });
       return {
         ret: 0,
         locked: exec.locked.map((gem) => model.idOf(gem)),

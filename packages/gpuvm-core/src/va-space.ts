@@ -1,0 +1,276 @@
+/**
+ * The VA space of a VM: its window, the mappings in it, and how they are found.
+ *
+ * Mappings are named by handles, small positive integers; 0 is "none". Intervals are half-open. A zero-length mapping is
+ * possible, since the kernel does not refuse it: it meets only ranges that hold its address strictly inside.
+ *
+ * @module
+ */
+
+import type { GemObject } from "./gem.ts";
+import { ADDR, END, F64, FLAGS, GpuvaPool, I32, OBJECT, OFFSET } from "./gpuva-pool.ts";
+import { VaTree } from "./va-tree.ts";
+
+const U64 = 2 ** 64;
+
+/** Where a VA space lies. */
+export interface VaSpaceOptions {
+  /** First managed address in bytes, 0 unless given. */
+  start?: number;
+  /** Managed bytes. */
+  range: number;
+  /** First address of the range reserved for the kernel, in bytes. */
+  kernelStart?: number;
+  /** Bytes of it, 0 = none. */
+  kernelRange?: number;
+  /** Mappings to make room for at once. */
+  capacity?: number;
+  /** Entries per tree node, a power of two from 4. */
+  nodeCapacity?: number;
+}
+
+/** Mappings of one window of addresses. */
+export class VaSpace {
+  /** First managed address in bytes. */
+  readonly start: number;
+  /** Managed bytes. */
+  readonly range: number;
+  /** First address behind the window; wraps at 2^64 as the kernel's sum does. */
+  readonly #end: number;
+  readonly #kernelStart: number;
+  readonly #kernelEnd: number;
+  /** Handle of the kernel's reserved node, 0 = none. */
+  readonly kernelNode: number = 0;
+  /** The mappings' records. @internal */
+  readonly pool: GpuvaPool;
+  /** The mappings in order. @internal */
+  readonly tree: VaTree;
+  /** A zero-length mapping at address 0: its inclusive end wraps, so it meets every look-up. */
+  #wrapped = 0;
+
+  /** @param options - see {@link VaSpaceOptions} */
+  constructor(options: VaSpaceOptions) {
+    this.start = options.start ?? 0;
+    this.range = options.range;
+    this.#end = (this.start + this.range) % U64;
+    this.pool = new GpuvaPool(options.capacity);
+    this.tree = new VaTree(options.nodeCapacity);
+    const kernelRange = options.kernelRange ?? 0;
+    this.#kernelStart = options.kernelStart ?? 0;
+    this.#kernelEnd = this.#kernelStart + kernelRange;
+    if (kernelRange !== 0) {
+      this.kernelNode = this.fill(this.#kernelStart, this.#kernelEnd, null, 0, 0, 0, 0);
+      if (this.#kernelEnd < U64) {
+        this.tree.seek(this.#kernelStart);
+        this.tree.insertAtPlace(this.#kernelStart, this.kernelNode);
+      }
+    }
+  }
+
+  /** Mappings, the kernel node left out. */
+  get count(): number {
+    return this.tree.size - (this.kernelNode !== 0 && this.#kernelEnd < U64 ? 1 : 0);
+  }
+
+  /** Bytes that the mappings take: records and tree, slack included. */
+  get memoryBytes(): number {
+    return this.pool.memoryBytes + this.tree.memoryBytes;
+  }
+
+  /**
+   * @param addr - bytes
+   * @param range - bytes; 0 is accepted, as in the kernel
+   * @returns true when `[addr, addr + range)` does not reach 2^64, lies in the window, and leaves the kernel's range alone
+   */
+  rangeValid(addr: number, range: number): boolean {
+    const end = addr + range;
+    return (
+      end < U64 &&
+      addr >= this.start &&
+      end <= this.#end &&
+      !(this.kernelNode !== 0 && addr < this.#kernelEnd && this.#kernelStart < end)
+    );
+  }
+
+  /**
+   * Lowest mapping that meets a range. The kernel node can be returned.
+   *
+   * @param addr - bytes
+   * @param range - bytes; with 0 only a mapping that holds both `addr - 1` and `addr` is found
+   * @returns its handle, 0 = none
+   */
+  findFirst(addr: number, range: number): number {
+    return this.seekFirst(addr, range) ? this.tree.at() : 0;
+  }
+
+  /**
+   * @param addr - bytes
+   * @param range - bytes
+   * @returns the mapping of exactly this range, 0 = none
+   */
+  find(addr: number, range: number): number {
+    const va = this.findFirst(addr, range);
+    return va !== 0 && this.addr(va) === addr && this.rangeOf(va) === range ? va : 0;
+  }
+
+  /**
+   * @param addr - bytes
+   * @param range - bytes
+   * @returns true when no mapping, the kernel's included, meets the range
+   */
+  intervalEmpty(addr: number, range: number): boolean {
+    return !this.seekFirst(addr, range);
+  }
+
+  /** {@link Gpuvm.findFirst} that leaves the tree's sought place on what it found. @internal */
+  seekFirst(addr: number, range: number): boolean {
+    const { tree, pool } = this;
+    if (this.#wrapped !== 0 || (addr === 0 && range === 0)) {
+      // Inclusive ends wrap below zero here: the first mapping of the whole VM is met.
+      tree.seek(Number.NEGATIVE_INFINITY);
+      return tree.at() !== 0;
+    }
+    tree.seek(addr);
+    const { leaf, pos } = tree;
+    // A zero-length mapping never meets what begins at its own address; the mapping in front of it may.
+    for (let va = tree.before(); va !== 0; va = tree.before()) {
+      tree.stepBack();
+      const start = pool.f64[va * F64 + ADDR] as number;
+      const end = pool.f64[va * F64 + END] as number;
+      if (end > addr && (range !== 0 || start < addr)) return true;
+      if (end !== start) break;
+    }
+    tree.leaf = leaf;
+    tree.pos = pos;
+    return tree.keyAt() < addr + range;
+  }
+
+  /** Handles of all mappings in ascending order, the kernel node left out. */
+  mappings(): number[] {
+    const out: number[] = [];
+    this.tree.startWalkAtFirst();
+    for (;;) {
+      const va = this.tree.walk(Number.POSITIVE_INFINITY);
+      if (va === 0) return out;
+      if (va !== this.kernelNode) out.push(va);
+    }
+  }
+
+  /**
+   * Handles of the mappings that meet a range, ascending, the kernel node included.
+   *
+   * @param addr - bytes
+   * @param range - bytes
+   */
+  mappingsIn(addr: number, range: number): number[] {
+    const out: number[] = [];
+    if (!this.seekFirst(addr, range)) return out;
+    this.tree.startWalk();
+    for (let va = this.tree.walk(addr + range); va !== 0; va = this.tree.walk(addr + range)) out.push(va);
+    return out;
+  }
+
+  /** First address of a mapping, in bytes. */
+  addr(va: number): number {
+    return this.pool.f64[va * F64 + ADDR] as number;
+  }
+
+  /** First address behind a mapping, in bytes. */
+  end(va: number): number {
+    return this.pool.f64[va * F64 + END] as number;
+  }
+
+  /** Length of a mapping, in bytes. */
+  rangeOf(va: number): number {
+    return this.end(va) - this.addr(va);
+  }
+
+  /** Byte offset of a mapping into its object. */
+  offset(va: number): number {
+    return this.pool.f64[va * F64 + OFFSET] as number;
+  }
+
+  /** Set the byte offset of a mapping into its object. */
+  setOffset(va: number, offset: number): void {
+    this.pool.f64[va * F64 + OFFSET] = offset;
+  }
+
+  /** Flags of a mapping; bits below {@link GPUVA_USERBITS_SHIFT} are the core's. */
+  flags(va: number): number {
+    return this.pool.i32[va * I32 + FLAGS] as number;
+  }
+
+  /** Set all flags of a mapping. */
+  setFlags(va: number, flags: number): void {
+    this.pool.i32[va * I32 + FLAGS] = flags;
+  }
+
+  /** Bytes of the repeated window, 0 for a mapping that does not repeat. */
+  gemRange(va: number): number {
+    return this.pool.window(va);
+  }
+
+  /** Byte of the window that a repeated mapping begins with. */
+  phase(va: number): number {
+    return this.pool.phase(va);
+  }
+
+  /** Fill a fresh record. @internal */
+  protected fill(
+    addr: number,
+    end: number,
+    gem: GemObject | null,
+    offset: number,
+    flags: number,
+    gemRange: number,
+    phase: number,
+  ): number {
+    const va = this.pool.alloc();
+    const { f64, i32 } = this.pool;
+    f64[va * F64 + ADDR] = addr;
+    f64[va * F64 + END] = end;
+    f64[va * F64 + OFFSET] = offset;
+    i32[va * I32 + OBJECT] = gem === null ? 0 : -gem.id;
+    i32[va * I32 + FLAGS] = flags;
+    this.pool.setRepeat(va, gemRange, phase);
+    return va;
+  }
+
+  /** Put a mapping into the tree. False when it would meet another one: nothing has changed then. @internal */
+  protected plant(va: number, addr: number, end: number): boolean {
+    const { tree } = this;
+    const simple = end > addr && this.#wrapped === 0;
+    // A walk that removed what was here left the place open.
+    if (simple && tree.seekGap() && this.#endsBefore(addr) && tree.keyBehindGap() >= end) {
+      tree.insertInGap(addr, va);
+      return true;
+    }
+    tree.seek(addr);
+    if (!(simple && this.#endsBefore(addr) && tree.keyAt() >= end)) {
+      if (this.seekFirst(addr, end - addr)) return false;
+      tree.seek(addr);
+    }
+    tree.insertAtPlace(addr, va);
+    if (end === 0) this.#wrapped = va;
+    return true;
+  }
+
+  /** The mapping before the sought place ends at or below an address, and is not a zero-length one that hides another. */
+  #endsBefore(addr: number): boolean {
+    const va = this.tree.before();
+    if (va === 0) return true;
+    const end = this.pool.f64[va * F64 + END] as number;
+    return end <= addr && end !== (this.pool.f64[va * F64 + ADDR] as number);
+  }
+
+  /** Take a mapping out of the tree; a zero-length one at 0 stops meeting everything. @internal */
+  protected uproot(va: number): void {
+    this.tree.remove(this.addr(va), va);
+    if (va === this.#wrapped) this.#wrapped = 0;
+  }
+
+  /** Give a removed and unlinked mapping's handle back. */
+  free(va: number): void {
+    this.pool.free(va);
+  }
+}

@@ -1,0 +1,320 @@
+/**
+ * Which objects a VM maps: vm_bo pairs and their references, the list of external objects, eviction, and the clean-up
+ * that immediate mode defers.
+ *
+ * | event | VM | vm_bo | GEM |
+ * |---|---|---|---|
+ * | vm_bo made | +1 | 1 | +1 |
+ * | vm_bo found | | +1 | |
+ * | mapping inserted | +1 | | |
+ * | mapping linked | | +1 | |
+ *
+ * and back. A mapping holds no reference of its own on the object: n mappings of one object cost the object one.
+ *
+ * @module
+ */
+
+import { type GpuvmCounters, gpuvmCounters } from "./counters.ts";
+import { GemObject, type GemObjects, type Resv } from "./gem.ts";
+import { I32, NEXT, OBJECT, PREV } from "./gpuva-pool.ts";
+import { VaSpace, type VaSpaceOptions } from "./va-space.ts";
+import { VmBo } from "./vm-bo.ts";
+
+/** What a VM's objects need to be told. */
+export interface VmObjectsOptions extends VaSpaceOptions {
+  /** For people, `"unknown"` unless given. */
+  name?: string;
+  /** The device's objects. */
+  gems: GemObjects;
+  /** The object whose reservation is the VM's (`r_obj`); one reference is taken. A private one is made unless given. */
+  resv?: GemObject;
+  /** `DRM_GPUVM_RESV_PROTECTED`: the extobj and evict lists are guarded by the VM's reservation. */
+  resvProtected?: boolean;
+  /** `DRM_GPUVM_IMMEDIATE_MODE`: bindings change in the fence-signalling path; vm_bo destruction is deferred. */
+  immediateMode?: boolean;
+  /** Where to count. */
+  counters?: GpuvmCounters;
+  /** The `vm_free` callback: the last reference is gone. */
+  onFree?: () => void;
+}
+
+/** A VA space whose mappings show objects. */
+export class VmObjects extends VaSpace {
+  /** For people. */
+  readonly name: string;
+  /** The object whose reservation is the VM's. */
+  readonly resvObject: GemObject;
+  /** See {@link VmObjectsOptions.resvProtected}. */
+  readonly resvProtected: boolean;
+  /** See {@link VmObjectsOptions.immediateMode}. */
+  readonly immediateMode: boolean;
+  /** Where this VM counts. */
+  readonly counters: GpuvmCounters;
+  /** The device's objects. */
+  readonly gems: GemObjects;
+  /** References: the creator's, one per inserted mapping, one per vm_bo. */
+  refs = 1;
+  /** vm_bos by slot; mappings store the slot. */
+  readonly #vmBos: (VmBo | null)[] = [null];
+  /** GEM id by vm_bo slot. */
+  readonly #vmBoGems: number[] = [0];
+  readonly #freeSlots: number[] = [];
+  readonly #extobjs: VmBo[] = [];
+  readonly #evicted: VmBo[] = [];
+  readonly #deferred: VmBo[] = [];
+  readonly #onFree: (() => void) | undefined;
+
+  /** @param options - see {@link VmObjectsOptions} */
+  constructor(options: VmObjectsOptions) {
+    super(options);
+    this.name = options.name ?? "unknown";
+    this.gems = options.gems;
+    this.resvObject = options.resv?.get() ?? new GemObject(options.gems, 0);
+    this.resvProtected = options.resvProtected ?? false;
+    this.immediateMode = options.immediateMode ?? false;
+    this.counters = options.counters ?? gpuvmCounters();
+    this.#onFree = options.onFree;
+  }
+
+  /** The VM's reservation. */
+  get resv(): Resv {
+    return this.resvObject.resv;
+  }
+
+  /** Take a reference. */
+  get(): this {
+    this.refs++;
+    return this;
+  }
+
+  /**
+   * Drop a reference; the last one ends the VM.
+   *
+   * @throws Error when mappings or lists are left, where the kernel warns
+   */
+  put(): void {
+    if (--this.refs > 0) return;
+    if (this.count !== 0) throw new Error(`${this.name}: ${this.count} mappings left at the end`);
+    if (this.#extobjs.length + this.#evicted.length + this.#deferred.length !== 0) {
+      throw new Error(`${this.name}: extobj, evict or bo_defer list not empty at the end`);
+    }
+    this.resvObject.put();
+    this.#onFree?.();
+  }
+
+  /** Object of a mapping, null = none. */
+  gem(va: number): GemObject | null {
+    return this.gems.get(this.gemId(va));
+  }
+
+  /** {@link GemObject.id} of a mapping's object, 0 = none. */
+  gemId(va: number): number {
+    const object = this.pool.i32[va * I32 + OBJECT] as number;
+    return object > 0 ? (this.#vmBoGems[object] as number) : -object;
+  }
+
+  /** vm_bo that a mapping is linked to, null = none. */
+  vmBo(va: number): VmBo | null {
+    const object = this.pool.i32[va * I32 + OBJECT] as number;
+    return object > 0 ? (this.#vmBos[object] as VmBo) : null;
+  }
+
+  /**
+   * Connect a mapping with its vm_bo: takes a vm_bo reference. Nothing happens for a mapping without an object.
+   *
+   * @throws Error when the objects differ, where the kernel warns
+   */
+  link(va: number, vmBo: VmBo): void {
+    const { i32 } = this.pool;
+    const at = va * I32;
+    if (i32[at + OBJECT] === 0) return;
+    if (this.gemId(va) !== vmBo.gem.id) throw new Error(`link: mapping and vm_bo have different objects`);
+    vmBo.refs++;
+    vmBo.vaCount++;
+    i32[at + OBJECT] = vmBo.slot;
+    i32[at + PREV] = vmBo.tail;
+    i32[at + NEXT] = 0;
+    if (vmBo.tail !== 0) i32[vmBo.tail * I32 + NEXT] = va;
+    else vmBo.head = va;
+    vmBo.tail = va;
+  }
+
+  /**
+   * Take a mapping from its vm_bo's list and drop the reference.
+   *
+   * @returns true when that was the vm_bo's last one
+   */
+  unlink(va: number): boolean {
+    const vmBo = this.#unlisted(va);
+    return vmBo?.put() ?? false;
+  }
+
+  /** {@link Gpuvm.unlink} for immediate mode: a vm_bo that loses its last reference becomes a zombie. */
+  unlinkDefer(va: number): void {
+    this.#unlisted(va)?.putDeferred();
+  }
+
+  #unlisted(va: number): VmBo | null {
+    const vmBo = this.vmBo(va);
+    if (vmBo === null) return null;
+    const { i32 } = this.pool;
+    const prev = i32[va * I32 + PREV] as number;
+    const next = i32[va * I32 + NEXT] as number;
+    if (prev !== 0) i32[prev * I32 + NEXT] = next;
+    else vmBo.head = next;
+    if (next !== 0) i32[next * I32 + PREV] = prev;
+    else vmBo.tail = prev;
+    vmBo.vaCount--;
+    i32[va * I32 + OBJECT] = -vmBo.gem.id;
+    return vmBo;
+  }
+
+  /** A new pair, on no list, with one reference; takes one of the VM and one of the object. */
+  vmBoCreate(gem: GemObject): VmBo {
+    const slot = this.#freeSlots.pop() ?? this.#vmBos.length;
+    const vmBo = new VmBo(this, gem.get(), slot);
+    this.#vmBos[slot] = vmBo;
+    this.#vmBoGems[slot] = gem.id;
+    this.refs++;
+    const c = this.counters;
+    if (++c.vmBosLive > c.vmBosPeak) c.vmBosPeak = c.vmBosLive;
+    return vmBo;
+  }
+
+  /** The pair of an object, with a reference for the caller; null = not on the object's list. */
+  vmBoFind(gem: GemObject): VmBo | null {
+    for (const vmBo of gem.vmBos) if (vmBo.vm === this) return vmBo.get();
+    return null;
+  }
+
+  /** Find the pair of an object or make it; the caller gets a reference. */
+  vmBoObtain(gem: GemObject): VmBo {
+    const found = this.vmBoFind(gem);
+    if (found !== null) return found;
+    const vmBo = this.vmBoCreate(gem);
+    gem.vmBos.push(vmBo);
+    return vmBo;
+  }
+
+  /**
+   * {@link VmObjects.vmBoObtain} for immediate mode, where nothing may be allocated.
+   *
+   * @param mine - made beforehand with {@link VmObjects.vmBoCreate}; used up
+   */
+  vmBoObtainPrealloc(mine: VmBo): VmBo {
+    const found = this.vmBoFind(mine.gem);
+    if (found !== null) {
+      mine.put();
+      return found;
+    }
+    mine.gem.vmBos.push(mine);
+    return mine;
+  }
+
+  /** Last reference gone. @internal */
+  vmBoDestroy(vmBo: VmBo): void {
+    discard(this.#extobjs, vmBo);
+    discard(this.#evicted, vmBo);
+    discard(vmBo.gem.vmBos, vmBo);
+    this.#releaseVmBo(vmBo);
+  }
+
+  #releaseVmBo(vmBo: VmBo): void {
+    this.#vmBos[vmBo.slot] = null;
+    this.#freeSlots.push(vmBo.slot);
+    this.counters.vmBosLive--;
+    this.put();
+    vmBo.gem.put();
+  }
+
+  /** Last reference gone in immediate mode. @internal */
+  vmBoDefer(vmBo: VmBo): void {
+    discard(vmBo.gem.vmBos, vmBo);
+    if (!this.resvProtected) {
+      discard(this.#extobjs, vmBo);
+      discard(this.#evicted, vmBo);
+    }
+    this.#deferred.unshift(vmBo);
+  }
+
+  /** Destroy the zombies, the last one first. Until then they hold their references. */
+  deferredCleanup(): void {
+    if (this.#deferred.length === 0) return;
+    const zombies = this.#deferred.splice(0);
+    for (const vmBo of zombies) {
+      discard(this.#extobjs, vmBo);
+      discard(this.#evicted, vmBo);
+    }
+    for (const vmBo of zombies) this.#releaseVmBo(vmBo);
+  }
+
+  /** vm_bos of external objects: what every submit locks besides the VM's own reservation. */
+  extobjs(): readonly VmBo[] {
+    return this.#extobjs;
+  }
+
+  /** vm_bos that are to be validated before the next submit. */
+  evictList(): readonly VmBo[] {
+    return this.#evicted;
+  }
+
+  /** Zombies, most recent first. */
+  boDefer(): readonly VmBo[] {
+    return this.#deferred;
+  }
+
+  /** @returns true when the object does not share the VM's reservation */
+  isExtobj(gem: GemObject): boolean {
+    return gem.resv !== this.resv;
+  }
+
+  /** Put a vm_bo on the extobj list; nothing happens for one that is there or whose object is not external. */
+  extobjAdd(vmBo: VmBo): void {
+    if (this.isExtobj(vmBo.gem) && !this.#extobjs.includes(vmBo)) this.#extobjs.push(vmBo);
+  }
+
+  /**
+   * Mark a vm_bo evicted or not. With {@link GpuvmOptions.resvProtected} an external one joins the list only in
+   * {@link Gpuvm.execLock}, since the list's guard is not held here.
+   */
+  evict(vmBo: VmBo, evicted: boolean): void {
+    vmBo.evicted = evicted;
+    if (this.resvProtected && this.isExtobj(vmBo.gem)) return;
+    if (evicted) this.listEvicted(vmBo);
+    else discard(this.#evicted, vmBo);
+  }
+
+  /** Put a vm_bo on the evict list once. @internal */
+  protected listEvicted(vmBo: VmBo): void {
+    if (!this.#evicted.includes(vmBo)) this.#evicted.push(vmBo);
+  }
+
+  /** Forget the external objects whose vm_bo lost its last reference; the list without a guard is cleaned on the way. @internal */
+  protected liveExtobjs(): VmBo[] {
+    const live = this.#extobjs.filter((vmBo) => vmBo.refs > 0);
+    if (!this.resvProtected) this.#extobjs.splice(0, this.#extobjs.length, ...live);
+    return live;
+  }
+
+  /**
+   * Bring evicted vm_bos back.
+   *
+   * @param vmBoValidate - the driver's callback: 0, or a negative errno to stop; without
+   *   {@link GpuvmOptions.resvProtected} it calls {@link Gpuvm.evict} itself
+   * @returns 0 or the callback's error
+   */
+  validate(vmBoValidate: (vmBo: VmBo) => number): number {
+    for (const vmBo of [...this.#evicted]) {
+      if (vmBo.refs === 0) continue;
+      const ret = vmBoValidate(vmBo);
+      if (ret !== 0) return ret;
+      if (this.resvProtected && !vmBo.evicted) discard(this.#evicted, vmBo);
+    }
+    return 0;
+  }
+}
+
+function discard(list: VmBo[], vmBo: VmBo): void {
+  const i = list.indexOf(vmBo);
+  if (i >= 0) list.splice(i, 1);
+}
