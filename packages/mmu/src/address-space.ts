@@ -47,7 +47,11 @@ export class AddressSpace {
   readonly #rootSlot: number;
   readonly #softFaults: boolean;
   readonly #translation: Walk = new Walk();
+  /** A word on its way, with views of its first bytes. */
   readonly #word: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(8));
+  readonly #word8: Uint8Array = new Uint8Array(this.#word.buffer, 0, 1);
+  readonly #word32: Uint8Array = new Uint8Array(this.#word.buffer, 0, 4);
+  readonly #word64: Uint8Array = new Uint8Array(this.#word.buffer);
 
   /** @throws Error when `root` is not the address of a page-table page, or the format's tables have another size. */
   constructor(
@@ -121,44 +125,40 @@ export class AddressSpace {
 
   /** Loads one byte. @throws GpuFault */
   load8(va: number): number {
-    return this.#loadWord(va, 1).getUint8(0);
+    return this.#loadWord(va, this.#word8).getUint8(0);
   }
 
   /** Loads an unsigned 32-bit word. @throws GpuFault */
   load32(va: number): number {
-    return this.#loadWord(va, 4).getUint32(0, true);
+    return this.#loadWord(va, this.#word32).getUint32(0, true);
   }
 
   /** Loads an unsigned 64-bit word. @throws GpuFault */
   load64(va: number): bigint {
-    return this.#loadWord(va, 8).getBigUint64(0, true);
+    return this.#loadWord(va, this.#word64).getBigUint64(0, true);
   }
 
   /** Stores one byte (the low 8 bits of `value`). @throws GpuFault */
   store8(va: number, value: number): void {
     this.#word.setUint8(0, value);
-    this.#storeWord(va, 1);
+    this.store(va, this.#word8);
   }
 
   /** Stores a 32-bit word (the low 32 bits of `value`). @throws GpuFault */
   store32(va: number, value: number): void {
     this.#word.setUint32(0, value, true);
-    this.#storeWord(va, 4);
+    this.store(va, this.#word32);
   }
 
   /** Stores a 64-bit word (the low 64 bits of `value`). @throws GpuFault */
   store64(va: number, value: bigint): void {
     this.#word.setBigUint64(0, value, true);
-    this.#storeWord(va, 8);
+    this.store(va, this.#word64);
   }
 
-  #loadWord(va: number, bytes: number): DataView<ArrayBuffer> {
-    this.#read(va, new Uint8Array(this.#word.buffer, 0, bytes), "read");
+  #loadWord(va: number, bytes: Uint8Array): DataView<ArrayBuffer> {
+    this.#read(va, bytes, "read");
     return this.#word;
-  }
-
-  #storeWord(va: number, bytes: number): void {
-    this.store(va, new Uint8Array(this.#word.buffer, 0, bytes));
   }
 
   #read(va: number, into: Uint8Array, access: "read" | "exec"): void {

@@ -10,6 +10,7 @@
 import { hexAddress } from "./address.ts";
 import type { MmuCounters } from "./counters.ts";
 import { mmuCounters } from "./counters.ts";
+import { PagePool } from "./page-pool.ts";
 import type { Segment } from "./scatter-list.ts";
 import { ScatterList } from "./scatter-list.ts";
 
@@ -44,7 +45,6 @@ interface Range {
 
 const HUGE_BYTES = 0x20_0000;
 const BUDDY_ALIGNMENTS = [0x4000_0000, HUGE_BYTES, 0x1_0000];
-const SHUFFLE_SEED = 0x2545f491;
 
 /** Hands out physical memory and takes it back. */
 export class FrameAllocator {
@@ -92,9 +92,9 @@ export class FrameAllocator {
           ]
         : [{ start: base, end: limit }];
     this.#free = pieces.filter((piece) => piece.start < piece.end);
-    const take = (bytes: number, align: number): number => this.#take(bytes, align);
-    this.#hugePages = new PagePool(HUGE_BYTES, 32, take);
-    this.#basePages = new PagePool(pageBytes, 1024, take);
+    const takeGroups = (count: number, groupBytes: number): number[] => this.#takeGroups(count, groupBytes);
+    this.#hugePages = new PagePool(HUGE_BYTES, 32, takeGroups);
+    this.#basePages = new PagePool(pageBytes, 1024, takeGroups);
   }
 
   /**
@@ -163,6 +163,22 @@ export class FrameAllocator {
     return new ScatterList(pa, bytes);
   }
 
+  /** `count` ranges of `bytes` each, or none at all. */
+  #takeGroups(count: number, bytes: number): number[] {
+    const free = this.#free.reduce((sum, range) => sum + (range.end - range.start), 0);
+    const groups: number[] = [];
+    try {
+      // Said at once, so that a request of terabytes does not first take what there is.
+      if (count * bytes > free)
+        throw new OutOfFrames(`FrameAllocator: no ${hexAddress(count * bytes)} free bytes`);
+      while (groups.length < count) groups.push(this.#take(bytes, HUGE_BYTES));
+    } catch (error) {
+      for (const group of groups) this.#give(group, group + bytes);
+      throw error;
+    }
+    return groups;
+  }
+
   /** First fit. */
   #take(bytes: number, align: number): number {
     for (let i = 0; i < this.#free.length; i++) {
@@ -196,63 +212,6 @@ export class FrameAllocator {
       next.end = after.end;
       free.splice(i + 1, 1);
     }
-  }
-}
-
-/** Free pages of one size, in shuffled order; grows by groups and never shrinks. */
-class PagePool {
-  readonly #pageBytes: number;
-  readonly #groupPages: number;
-  readonly #takeRange: (bytes: number, align: number) => number;
-  readonly #pages: number[] = [];
-  #random = SHUFFLE_SEED;
-
-  constructor(pageBytes: number, groupPages: number, takeRange: (bytes: number, align: number) => number) {
-    this.#pageBytes = pageBytes;
-    this.#groupPages = groupPages;
-    this.#takeRange = takeRange;
-  }
-
-  /** `count` pages, each not adjacent to the one before it. Takes all of them or none. */
-  take(count: number): Float64Array {
-    // Three more than needed: of any three pages at least one is not adjacent to a given page.
-    while (this.#pages.length < count + 3) this.#grow();
-    const taken = new Float64Array(count);
-    let previous = Number.NEGATIVE_INFINITY;
-    for (let i = 0; i < count; i++) {
-      let at = this.#pages.length - 1;
-      while (Math.abs((this.#pages[at] as number) - previous) === this.#pageBytes) at--;
-      previous = this.#pages[at] as number;
-      this.#pages[at] = this.#pages[this.#pages.length - 1] as number;
-      this.#pages.pop();
-      taken[i] = previous;
-    }
-    return taken;
-  }
-
-  give(page: number): void {
-    this.#pages.push(page);
-  }
-
-  #grow(): void {
-    const group = this.#takeRange(this.#groupPages * this.#pageBytes, HUGE_BYTES);
-    const first = this.#pages.length;
-    for (let i = 0; i < this.#groupPages; i++) {
-      // Fisher-Yates, inside out: each new page changes places with a random one of its group.
-      const other = first + (this.#nextRandom() % (i + 1));
-      this.#pages.push(this.#pages[other] ?? 0);
-      this.#pages[other] = group + i * this.#pageBytes;
-    }
-  }
-
-  /** xorshift32 */
-  #nextRandom(): number {
-    let x = this.#random;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.#random = x;
-    return x >>> 0;
   }
 }
 

@@ -159,6 +159,17 @@ describe("frame allocation", () => {
     }
   });
 
+  test("a request too large takes nothing", () => {
+    const memory = frames({ base: 0, limit: 256 * MIB });
+    for (const kind of ["huge", "scattered", "contiguous"] as const) {
+      for (const size of [255 * MIB + 1, 2 ** 50]) {
+        expect(() => memory.frames.alloc(size + 4 * MIB, kind), kind).toThrow(OutOfFrames);
+      }
+    }
+    expect(memory.counters.backingBytes).toBe(0);
+    expect(memory.frames.alloc(256 * MIB, "contiguous").pa[0]).toBe(0);
+  });
+
   test("no two live allocations overlap, nor meet the page tables", () => {
     const kind = fc.constantFrom<Fragmentation>("contiguous", "huge", "scattered");
     const step = fc.record({ kind, pages: fc.integer({ min: 1, max: 1500 }), free: fc.nat(9) });
