@@ -37,6 +37,10 @@ const ROOT_ENTRIES = 8;
 /** A descriptor is present when both low bits are set. */
 const PRESENT = 3;
 const OFFSET_MASK = PAGE_BYTES - 1;
+/** No slot: the L2 table is there, the leaf table is not. */
+const NO_LEAF = -1;
+/** No slot: the L2 table is missing, and with it 64 GiB of leaf tables. */
+const NO_MIDDLE = -2;
 
 /** What a table of one VM is made with. */
 export interface UatPageTableOptions {
@@ -66,6 +70,9 @@ export class UatPageTable {
   readonly #rootSlot: number;
   readonly #addressHigh: number;
   readonly #allocFault: AllocFault | undefined;
+  /** The block that was looked up last, and its leaf table. Tables stay where they are until the VM goes. */
+  #lastBlock = -1;
+  #lastLeaf = -1;
 
   /**
    * Takes the root page.
@@ -143,13 +150,8 @@ export class UatPageTable {
     const end = page + bytes / PAGE_BYTES;
     while (page < end) {
       const block = page >> ENTRIES_LG2;
-      const middle = this.#next(this.#rootSlot, block >> ENTRIES_LG2);
-      if (middle < 0) {
-        page = ((block >> ENTRIES_LG2) + 1) << (2 * ENTRIES_LG2);
-        continue;
-      }
-      const stop = Math.min((block + 1) << ENTRIES_LG2, end);
-      const leaf = this.#next(middle, block & (ENTRIES - 1));
+      const leaf = this.#find(block);
+      const stop = leaf === NO_MIDDLE ? firstPageBehind(block) : Math.min((block + 1) << ENTRIES_LG2, end);
       if (leaf >= 0) clearEntries(this.#tables, leaf, page & (ENTRIES - 1), stop - page);
       page = stop;
     }
@@ -167,21 +169,32 @@ export class UatPageTable {
       this.#tables.free(middle);
     }
     this.#tables.free(this.#rootSlot);
+    this.#lastBlock = -1;
     this.count.l1 = this.count.l2 = this.count.l3 = 0;
   }
 
-  /** Slot of the leaf table of a 32 MiB block, made when it is missing, the L2 table above it first. */
+  /** Slot of the leaf table of a 32 MiB block; {@link NO_LEAF} or {@link NO_MIDDLE} when a level is missing. */
+  #find(block: number): number {
+    if (block === this.#lastBlock) return this.#lastLeaf;
+    const middle = this.#next(this.#rootSlot, block >> ENTRIES_LG2);
+    if (middle < 0) return NO_MIDDLE;
+    const leaf = this.#next(middle, block & (ENTRIES - 1));
+    if (leaf < 0) return NO_LEAF;
+    this.#lastBlock = block;
+    this.#lastLeaf = leaf;
+    return leaf;
+  }
+
+  /** The same, made when it is missing, the L2 table above it first. */
   #ensure(block: number): number {
-    let middle = this.#next(this.#rootSlot, block >> ENTRIES_LG2);
-    if (middle < 0) {
-      middle = this.#add(this.#rootSlot, block >> ENTRIES_LG2);
+    const found = this.#find(block);
+    if (found >= 0) return found;
+    if (found === NO_MIDDLE) {
+      this.#add(this.#rootSlot, block >> ENTRIES_LG2);
       this.count.l2++;
     }
-    let leaf = this.#next(middle, block & (ENTRIES - 1));
-    if (leaf < 0) {
-      leaf = this.#add(middle, block & (ENTRIES - 1));
-      this.count.l3++;
-    }
+    const leaf = this.#add(this.#next(this.#rootSlot, block >> ENTRIES_LG2), block & (ENTRIES - 1));
+    this.count.l3++;
     return leaf;
   }
 
@@ -205,6 +218,11 @@ export class UatPageTable {
     if (this.#allocFault?.("page-table")) fail(ENOMEM, "page table: no page for a table");
     return this.#tables.alloc();
   }
+}
+
+/** First page of the 64 GiB behind the one that holds a block. */
+function firstPageBehind(block: number): number {
+  return ((block >> ENTRIES_LG2) + 1) << (2 * ENTRIES_LG2);
 }
 
 /** Page number in the half: VA bits 38..14. */

@@ -272,9 +272,15 @@ export const GEM_BIND_OP: StructLayout<GemBindOp> = struct("drm_asahi_gem_bind_o
 export function readBindOp(view: DataView, base: number, op: GemBindOp): void {
   op.flags = view.getUint32(base, true);
   op.handle = view.getUint32(base + 4, true);
-  op.offset = readU64(view, base + 8);
-  op.range = readU64(view, base + 16);
-  op.addr = readU64(view, base + 24);
+  op.offset = readAddress(view, base + 8);
+  op.range = readAddress(view, base + 16);
+  op.addr = readAddress(view, base + 24);
+}
+
+/** `readU64` with a short way for values below 2^53, which need no check. */
+function readAddress(view: DataView, at: number): number {
+  const high = view.getUint32(at + 4, true);
+  return high < 0x20_0000 ? high * 2 ** 32 + view.getUint32(at, true) : readU64(view, at);
 }
 
 /** `drm_asahi_gem_create`. */

@@ -28,6 +28,7 @@ import type { AsahiVm } from "./vm.ts";
 
 const TWO_64 = 2 ** 64;
 const RECORD_BYTES = GEM_BIND_OP.size;
+const NO_OPS: DataView = new DataView(new ArrayBuffer(0));
 const BIND_FLAGS = BIND_READ | BIND_WRITE | BIND_SINGLE_PAGE;
 const ACCESS_FLAGS = BIND_READ | BIND_WRITE;
 
@@ -60,8 +61,8 @@ export class BindOpReader {
   readonly #view: DataView;
   readonly #step: number;
   readonly #recordBytes: number;
+  /** Number fields are doubles from the start, so that storing one never changes the shape. */
   readonly #op: GemBindOp = { flags: 0, handle: 0, offset: 0.5, range: 0.5, addr: 0.5 };
-  readonly #short: DataView = new DataView(new ArrayBuffer(RECORD_BYTES));
 
   /**
    * Copies the array.
@@ -79,7 +80,7 @@ export class BindOpReader {
     this.#recordBytes = Math.min(RECORD_BYTES, args.stride);
     this.#step = packed ? this.#recordBytes : args.stride;
     beforeCopy();
-    this.#view = this.bytes === 0 ? new DataView(new ArrayBuffer(0)) : user.view(args.userptr, this.bytes);
+    this.#view = this.bytes === 0 ? NO_OPS : user.view(args.userptr, this.bytes);
   }
 
   /**
@@ -94,8 +95,9 @@ export class BindOpReader {
     if (this.#recordBytes === RECORD_BYTES) {
       readBindOp(this.#view, base, this.#op);
     } else {
-      for (let i = 0; i < this.#recordBytes; i++) this.#short.setUint8(i, this.#view.getUint8(base + i));
-      readBindOp(this.#short, 0, this.#op);
+      const whole = new DataView(new ArrayBuffer(RECORD_BYTES));
+      for (let i = 0; i < this.#recordBytes; i++) whole.setUint8(i, this.#view.getUint8(base + i));
+      readBindOp(whole, 0, this.#op);
     }
     return this.#op;
   }
