@@ -42,7 +42,7 @@ interface Handler {
 
 function handler<T extends object>(
   layout: StructLayout<T>,
-  run: (file: PanthorFile, arg: T, user: UserMemory) => Partial<T> | void,
+  run: (file: PanthorFile, arg: T, user: UserMemory) => Partial<T> | null,
 ): Handler {
   return {
     layout,
@@ -117,10 +117,7 @@ export class PanthorFile implements DrmFile {
     const entry = nr === (DRM_IOCTL_GEM_CLOSE & 0xff) ? GEM_CLOSE : HANDLERS[id];
     if (entry === undefined) {
       const exists = id >= uapi.IOCTL_ID.groupCreate && id <= uapi.IOCTL_ID.boQueryInfo;
-      return fail(
-        exists ? EOPNOTSUPP : EINVAL,
-        `request: ioctl ${id} is ${exists ? "not modelled" : "unknown"}`,
-      );
+      fail(exists ? EOPNOTSUPP : EINVAL, `request: ioctl ${id} is ${exists ? "not modelled" : "unknown"}`);
     }
     if (arg.length < size) fail(EFAULT, `arg: ${arg.length} bytes, the request says ${size}`);
     const { layout } = entry;
@@ -233,13 +230,14 @@ export class PanthorFile implements DrmFile {
 
 // -- handlers ---------------------------------------------------------------------------------------------------------
 
-function devQuery(file: PanthorFile, arg: uapi.DevQuery, user: UserMemory): Partial<uapi.DevQuery> | void {
+function devQuery(file: PanthorFile, arg: uapi.DevQuery, user: UserMemory): Partial<uapi.DevQuery> | null {
   const { info, minSize } = deviceInfo(file.device, arg.type);
   if (arg.pointer === 0) return { size: info.length };
   if (arg.size < minSize) fail(EINVAL, `dev_query.size: ${arg.size} is below ${minSize}`);
   const out = new Uint8Array(arg.size);
   out.set(info.subarray(0, arg.size));
   user.write(arg.pointer, out);
+  return null;
 }
 
 function deviceInfo(device: PanthorDevice, type: number): { info: Uint8Array; minSize: number } {
@@ -282,10 +280,11 @@ function vmCreate(file: PanthorFile, arg: uapi.VmCreate): Partial<uapi.VmCreate>
   return { id: file.createVm(ranges.userRange), userVaRange: ranges.userRange };
 }
 
-function vmDestroy(file: PanthorFile, arg: uapi.VmDestroy): void {
+function vmDestroy(file: PanthorFile, arg: uapi.VmDestroy): null {
   if (arg.pad !== 0) fail(EINVAL, `vm_destroy.pad: ${arg.pad} is not 0`);
   const vm = file.takeVm(arg.id) ?? fail(EINVAL, `vm_destroy.id: ${arg.id} is not a VM of this file`);
   vm.destroy();
+  return null;
 }
 
 function vmGetState(file: PanthorFile, arg: uapi.VmGetState): Partial<uapi.VmGetState> {
@@ -328,9 +327,10 @@ function boMmapOffset(file: PanthorFile, arg: uapi.BoMmapOffset): Partial<uapi.B
   return { offset: bo.mmapOffset };
 }
 
-function gemClose(file: PanthorFile, arg: uapi.GemClose): void {
+function gemClose(file: PanthorFile, arg: uapi.GemClose): null {
   const bo =
     file.takeBo(arg.handle) ?? fail(EINVAL, `gem_close.handle: ${arg.handle} is not a handle of this file`);
   bo.handle = 0;
   bo.put();
+  return null;
 }

@@ -157,7 +157,7 @@ export class IoPgtable {
     const l2 = this.#level2(va, true);
     if (l2 < 0) return -ENOMEM;
     const first = (va >>> 12) & 511;
-    const n = count < ENTRIES - first ? count : ENTRIES - first;
+    const n = Math.min(count, ENTRIES - first);
     const l3 = this.#level3(l2, (va >>> 21) & 511);
     if (l3 < 0) return l3;
     if (!this.#fresh && this.#emptyRun(l3, first, n) !== n) return this.#warn(-EEXIST);
@@ -185,7 +185,7 @@ export class IoPgtable {
     const l2 = this.#level2(va, true);
     if (l2 < 0) return -ENOMEM;
     const first = (va >>> 21) & 511;
-    const n = count < ENTRIES - first ? count : ENTRIES - first;
+    const n = Math.min(count, ENTRIES - first);
     const words = this.#tables.words;
     for (let i = first; i < first + n; i++) {
       const entry = words[l2 * ENTRIES * 2 + i * 2] as number;
@@ -219,7 +219,7 @@ export class IoPgtable {
     const l3 = this.#level3(l2, (va >>> 21) & 511);
     if (l3 < 0) return l3;
     const first = (va >>> 12) & 511;
-    let n = calls < ENTRIES - first ? calls : ENTRIES - first;
+    let n = Math.min(calls, ENTRIES - first);
     if (!this.#fresh) n = this.#emptyRun(l3, first, n);
     if (n === 0) return this.#warn(-EEXIST);
     writeRepeated(this.#tables, l3, first, n, addressLo(pa) | lo, addressHi(pa) | hi);
@@ -242,7 +242,7 @@ export class IoPgtable {
     const l2 = this.#level2(va, true);
     if (l2 < 0) return -ENOMEM;
     const first = (va >>> 21) & 511;
-    const n = this.#emptyRun(l2, first, calls < ENTRIES - first ? calls : ENTRIES - first);
+    const n = this.#emptyRun(l2, first, Math.min(calls, ENTRIES - first));
     if (n === 0) {
       const ret = this.mapBlocks(va, pa, 1, lo, hi);
       return ret < 0 ? ret : 1;
@@ -289,7 +289,7 @@ export class IoPgtable {
     if ((lo & TYPE_MASK) !== TYPE_TABLE) return this.#warn(0);
     const l3 = tables.slotOf(lo & ADDRESS_LO, (tables.words[at + 1] as number) & ADDRESS_HI);
     const first = (va >>> 12) & 511;
-    const n = count < ENTRIES - first ? count : ENTRIES - first;
+    const n = Math.min(count, ENTRIES - first);
     let i = l3 * ENTRIES * 2 + first * 2;
     const start = i;
     const end = i + n * 2;
@@ -315,7 +315,7 @@ export class IoPgtable {
     const l2 = this.#level2(va, false);
     if (l2 < 0) return this.#warn(0);
     const first = (va >>> 21) & 511;
-    const n = count < ENTRIES - first ? count : ENTRIES - first;
+    const n = Math.min(count, ENTRIES - first);
     const base = l2 * ENTRIES * 2;
     let i = first;
     for (; i < first + n; i++) {

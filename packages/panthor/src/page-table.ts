@@ -48,10 +48,10 @@ export interface PageSizeChoice {
 /** Leaves of the next call: > 0 pages, < 0 blocks. `or` is the address, or address | physical address, mod 1 GiB. */
 function pick(or: number, bytes: number): number {
   const toBlock = -or & (BLOCK_BYTES - 1);
-  if (toBlock !== 0) return Math.floor((toBlock < bytes ? toBlock : bytes) / PAGE_BYTES);
+  if (toBlock !== 0) return Math.floor(Math.min(toBlock, bytes) / PAGE_BYTES);
   if (bytes < BLOCK_BYTES) return Math.floor(bytes / PAGE_BYTES);
   const toGib = -or & (GIB - 1) || GIB;
-  return -Math.floor((toGib < bytes ? toGib : bytes) / BLOCK_BYTES);
+  return -Math.floor(Math.min(toGib, bytes) / BLOCK_BYTES);
 }
 
 /**
@@ -186,7 +186,7 @@ export class PageTable {
       let pa = (list.pa[segment] as number) + skip;
       const available = (list.bytes[segment] as number) - skip;
       skip = 0;
-      let bytes = available < left ? available : left;
+      let bytes = Math.min(available, left);
       left -= bytes;
       while (bytes > 0) {
         const n = pick((va | pa) & (GIB - 1), bytes);
@@ -230,7 +230,7 @@ export class PageTable {
       }
       const left = end - at;
       const toBlock = BLOCK_BYTES - phase;
-      const bytes = left < toBlock ? left : toBlock;
+      const bytes = Math.min(left, toBlock);
       const ret = this.#mapPages(flags, at, bytes, dummy, phase);
       if (ret !== 0) {
         this.unmap(va, at - va);

@@ -379,11 +379,12 @@ export class PanthorVm implements StepHandlers {
    * @throws {@link DrmError} ENOMEM, and what mapping can fail with
    */
   validate(): void {
-    const exec = this.gpuvm.execLock({ ignoreDuplicates: true });
+    // Locking puts evicted external objects on the list that is validated.
+    this.gpuvm.execLock({ ignoreDuplicates: true });
     this.gpuvm.validate((vmBo) => {
       this.restore(vmBo);
       return 0;
-    }, exec);
+    });
   }
 
   /**
