@@ -5,7 +5,7 @@
 
 import { hexAddress } from "./address.ts";
 import type { MmuCounters } from "./counters.ts";
-import type { PageTableFormat } from "./format.ts";
+import type { LevelGeometry, PageTableFormat } from "./format.ts";
 import { RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
 import type { Access, FaultKind } from "./gpu-fault.ts";
 import { GpuFault } from "./gpu-fault.ts";
@@ -46,6 +46,7 @@ export class AddressSpace {
   readonly faults: GpuFault[] = [];
   readonly #rootSlot: number;
   readonly #softFaults: boolean;
+  readonly #smallestPage: number;
   readonly #translation: Walk = new Walk();
   /** A word on its way, with views of its first bytes. */
   readonly #word: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(8));
@@ -66,6 +67,7 @@ export class AddressSpace {
     this.asid = options.asid ?? 0;
     this.tlb = options.tlb ?? null;
     this.#softFaults = options.softFaults ?? false;
+    this.#smallestPage = (format.levels.at(-1) as LevelGeometry).entryBytes;
     this.#rootSlot = rootSlotOf(memory, format, root);
   }
 
@@ -118,7 +120,7 @@ export class AddressSpace {
       const at = va + done;
       const target = this.#access(at, "write");
       const count = this.#untilPageEnd(at, target, bytes.length - done);
-      if (target.kind === "page") this.memory.write(target.pa, bytes.subarray(done, done + count));
+      if (target.kind === "page") this.memory.write(target.pa, part(bytes, done, count));
       done += count;
     }
   }
@@ -166,9 +168,8 @@ export class AddressSpace {
       const at = va + done;
       const source = this.#access(at, access);
       const count = this.#untilPageEnd(at, source, into.length - done);
-      const part = into.subarray(done, done + count);
-      if (source.kind === "page") this.memory.read(source.pa, part);
-      else part.fill(0);
+      if (source.kind === "page") this.memory.read(source.pa, part(into, done, count));
+      else into.fill(0, done, done + count);
       done += count;
     }
   }
@@ -189,10 +190,15 @@ export class AddressSpace {
 
   /** How many of `most` bytes from `va` lie in the page that `found` describes; after a fault, in the smallest page. */
   #untilPageEnd(va: number, found: Walk, most: number): number {
-    const last = this.format.levels[this.format.levels.length - 1];
-    const size = found.sizeBytes || (last as { entryBytes: number }).entryBytes;
-    return Math.min(most, size - (va % size));
+    const size = found.sizeBytes || this.#smallestPage;
+    // Leaves are at most 1 GiB, so the low half of the address is enough.
+    return Math.min(most, size - (va & (size - 1)));
   }
+}
+
+/** A view of `count` bytes; an access within one page, which is nearly every one, needs no new view. */
+function part(bytes: Uint8Array, from: number, count: number): Uint8Array {
+  return count === bytes.length ? bytes : bytes.subarray(from, from + count);
 }
 
 /** The slot of a root table, checked. */
