@@ -5,11 +5,6 @@
  * arrays: `keys` holds start addresses, `values` holds mapping handles (in leaves) or node numbers (above). A look-up
  * touches two or three cache lines a level, an insert shifts part of one row, and nothing is allocated per operation.
  *
- * Laws, checked by {@link VaTree.validate}:
- * 1. keys of a leaf are in ascending order; equal keys are allowed (zero-length mappings) and keep insertion order;
- * 2. a separator `keys[i]`, i > 0, equals the first key below child i; `keys[0]` of an inner node means nothing;
- * 3. leaves are chained in order, no leaf is empty except a root leaf, all leaves have one depth.
- *
  * One cursor is kept valid across inserts and removals, so that a walk may change the tree under its own feet, as the
  * step callbacks of split and merge do. What a walk removes one by one leaves a gap in its leaf, as in a text editor's
  * buffer: a request that removes k neighbours and inserts one mapping shifts the row once, not k + 1 times. Every search
@@ -18,29 +13,10 @@
  * @module
  */
 
-const FIRST_NODES = 16;
+import { TreeNodes } from "./tree-nodes.ts";
 
 /** Ordered map from start address to mapping handle. */
-export class VaTree {
-  /** log2 of a node's capacity. */
-  readonly #lg2: number;
-  readonly #capacity: number;
-  /** Leaf: start addresses in bytes. Inner node: first key below each child. */
-  #keys: Float64Array;
-  /** Leaf: handles. Inner node: children. */
-  #values: Int32Array;
-  #counts: Int32Array;
-  #parents: Int32Array;
-  /** Leaves: neighbours. Free nodes: #nexts chains the free list. */
-  #nexts: Int32Array;
-  #prevs: Int32Array;
-  /** Nodes ever handed out; node 0 stands for "none". */
-  #used = 1;
-  #freeNode = 0;
-  #root: number;
-  /** Levels of inner nodes above the leaves. */
-  #height = 0;
-  #size = 0;
+export class VaTree extends TreeNodes {
   /** Leaf of the last search, tried first by the next one: binds come in neighbourhoods. */
   #hint: number;
   #cursorLeaf = 0;
@@ -55,32 +31,15 @@ export class VaTree {
   /** Index in that leaf, 0..count: the place of the first key above the sought one. */
   pos = 0;
 
-  /**
-   * @param nodeCapacity - entries a node, a power of two from 4; tests use 4 so that node borders are everywhere
-   */
+  /** @param nodeCapacity - entries a node, a power of two from 4 */
   constructor(nodeCapacity = 64) {
-    const lg2 = Math.log2(nodeCapacity);
-    if (!Number.isInteger(lg2) || lg2 < 2) throw new RangeError(`VaTree: node capacity ${nodeCapacity}`);
-    this.#lg2 = lg2;
-    this.#capacity = nodeCapacity;
-    this.#keys = new Float64Array(FIRST_NODES << lg2);
-    this.#values = new Int32Array(FIRST_NODES << lg2);
-    this.#counts = new Int32Array(FIRST_NODES);
-    this.#parents = new Int32Array(FIRST_NODES);
-    this.#nexts = new Int32Array(FIRST_NODES);
-    this.#prevs = new Int32Array(FIRST_NODES);
-    this.#root = this.#allocNode();
-    this.#hint = this.#root;
+    super(nodeCapacity);
+    this.#hint = this.root;
   }
 
   /** Number of entries. */
   get size(): number {
-    return this.#size;
-  }
-
-  /** Bytes of the arrays that hold the nodes. */
-  get memoryBytes(): number {
-    return this.#keys.byteLength + this.#values.byteLength + 4 * this.#counts.byteLength;
+    return this.entries;
   }
 
   /**
@@ -90,14 +49,14 @@ export class VaTree {
    */
   seek(key: number): void {
     if (this.#gapLeaf !== 0) this.#closeGap();
-    const lg2 = this.#lg2;
-    const keys = this.#keys;
-    const counts = this.#counts;
+    const lg2 = this.lg2;
+    const keys = this.keys;
+    const counts = this.counts;
     let node = this.#hint;
     let count = counts[node] as number;
     if (!this.#covers(node, count, key)) {
-      node = this.#root;
-      for (let h = this.#height; h > 0; h--) {
+      node = this.root;
+      for (let h = this.height; h > 0; h--) {
         // First child whose separator is above the key, minus one; separator 0 does not count.
         const base = node << lg2;
         let lo = 1;
@@ -110,7 +69,7 @@ export class VaTree {
             n -= half + 1;
           } else n = half;
         }
-        node = this.#values[base + lo - 1] as number;
+        node = this.values[base + lo - 1] as number;
       }
       this.#hint = node;
       count = counts[node] as number;
@@ -132,38 +91,36 @@ export class VaTree {
 
   /** True when the place of `key` is in this leaf, decided without a descent; false may also mean "cannot tell". */
   #covers(leaf: number, count: number, key: number): boolean {
-    const base = leaf << this.#lg2;
-    if (count === 0 || key < (this.#keys[base] as number)) return false;
-    if (key < (this.#keys[base + count - 1] as number)) return true;
-    const next = this.#nexts[leaf] as number;
-    return next === 0 || key < (this.#keys[next << this.#lg2] as number);
+    const base = leaf << this.lg2;
+    if (count === 0 || key < (this.keys[base] as number)) return false;
+    if (key < (this.keys[base + count - 1] as number)) return true;
+    const next = this.nexts[leaf] as number;
+    return next === 0 || key < (this.keys[next << this.lg2] as number);
   }
 
   /** Entry before the sought place: its handle, 0 when there is none. */
   before(): number {
-    if (this.pos > 0) return this.#values[(this.leaf << this.#lg2) + this.pos - 1] as number;
-    const prev = this.#prevs[this.leaf] as number;
-    return prev === 0
-      ? 0
-      : (this.#values[(prev << this.#lg2) + (this.#counts[prev] as number) - 1] as number);
+    if (this.pos > 0) return this.values[(this.leaf << this.lg2) + this.pos - 1] as number;
+    const prev = this.prevs[this.leaf] as number;
+    return prev === 0 ? 0 : (this.values[(prev << this.lg2) + (this.counts[prev] as number) - 1] as number);
   }
 
   /** Entry at the sought place: its handle, 0 when there is none. */
   at(): number {
-    if (this.pos < (this.#counts[this.leaf] as number)) {
-      return this.#values[(this.leaf << this.#lg2) + this.pos] as number;
+    if (this.pos < (this.counts[this.leaf] as number)) {
+      return this.values[(this.leaf << this.lg2) + this.pos] as number;
     }
-    const next = this.#nexts[this.leaf] as number;
-    return next === 0 ? 0 : (this.#values[next << this.#lg2] as number);
+    const next = this.nexts[this.leaf] as number;
+    return next === 0 ? 0 : (this.values[next << this.lg2] as number);
   }
 
   /** Start address of {@link VaTree.at}, Infinity when there is none. */
   keyAt(): number {
-    if (this.pos < (this.#counts[this.leaf] as number)) {
-      return this.#keys[(this.leaf << this.#lg2) + this.pos] as number;
+    if (this.pos < (this.counts[this.leaf] as number)) {
+      return this.keys[(this.leaf << this.lg2) + this.pos] as number;
     }
-    const next = this.#nexts[this.leaf] as number;
-    return next === 0 ? Number.POSITIVE_INFINITY : (this.#keys[next << this.#lg2] as number);
+    const next = this.nexts[this.leaf] as number;
+    return next === 0 ? Number.POSITIVE_INFINITY : (this.keys[next << this.lg2] as number);
   }
 
   /**
@@ -180,22 +137,22 @@ export class VaTree {
 
   /** Start address of the entry behind the gap, Infinity when there is none. */
   keyBehindGap(): number {
-    if (this.#gapEnd < (this.#counts[this.#gapLeaf] as number)) {
-      return this.#keys[(this.#gapLeaf << this.#lg2) + this.#gapEnd] as number;
+    if (this.#gapEnd < (this.counts[this.#gapLeaf] as number)) {
+      return this.keys[(this.#gapLeaf << this.lg2) + this.#gapEnd] as number;
     }
-    const next = this.#nexts[this.#gapLeaf] as number;
-    return next === 0 ? Number.POSITIVE_INFINITY : (this.#keys[next << this.#lg2] as number);
+    const next = this.nexts[this.#gapLeaf] as number;
+    return next === 0 ? Number.POSITIVE_INFINITY : (this.keys[next << this.lg2] as number);
   }
 
   /** Insert at the front of the gap: the key lies between those of the gap's neighbours. */
   insertInGap(key: number, handle: number): void {
     const leaf = this.#gapLeaf;
     const pos = this.#gapStart++;
-    const at = (leaf << this.#lg2) + pos;
-    this.#keys[at] = key;
-    this.#values[at] = handle;
-    this.#size++;
-    if (pos === 0) this.#firstKeyChanged(leaf, key);
+    const at = (leaf << this.lg2) + pos;
+    this.keys[at] = key;
+    this.values[at] = handle;
+    this.entries++;
+    if (pos === 0) this.firstKeyChanged(leaf, key);
     this.#closeGap();
   }
 
@@ -205,30 +162,30 @@ export class VaTree {
     const n = this.#gapEnd - start;
     this.#gapLeaf = 0;
     if (n === 0) return;
-    const base = leaf << this.#lg2;
-    const count = (this.#counts[leaf] as number) - n;
-    const keys = this.#keys;
-    const values = this.#values;
+    const base = leaf << this.lg2;
+    const count = (this.counts[leaf] as number) - n;
+    const keys = this.keys;
+    const values = this.values;
     for (let i = base + start; i < base + count; i++) {
       keys[i] = keys[i + n] as number;
       values[i] = values[i + n] as number;
     }
-    this.#counts[leaf] = count;
+    this.counts[leaf] = count;
     if (leaf === this.#cursorLeaf && start < this.#cursorPos) {
       this.#cursorPos = Math.max(start, this.#cursorPos - n);
     }
     if (count === 0) this.#dropLeaf(leaf);
     else {
-      if (start === 0) this.#firstKeyChanged(leaf, keys[base] as number);
-      if (count < this.#capacity >>> 2) this.#mergeLeaf(leaf);
+      if (start === 0) this.firstKeyChanged(leaf, keys[base] as number);
+      if (count < this.capacity >>> 2) this.#mergeLeaf(leaf);
     }
   }
 
   /** Move the sought place one entry back. Only when {@link VaTree.before} is not 0. */
   stepBack(): void {
     if (this.pos === 0) {
-      this.leaf = this.#prevs[this.leaf] as number;
-      this.pos = this.#counts[this.leaf] as number;
+      this.leaf = this.prevs[this.leaf] as number;
+      this.pos = this.counts[this.leaf] as number;
     }
     this.pos--;
   }
@@ -242,8 +199,8 @@ export class VaTree {
   /** Put the cursor on the first entry. */
   startWalkAtFirst(): void {
     if (this.#gapLeaf !== 0) this.#closeGap();
-    let node = this.#root;
-    for (let h = this.#height; h > 0; h--) node = this.#values[node << this.#lg2] as number;
+    let node = this.root;
+    for (let h = this.height; h > 0; h--) node = this.values[node << this.lg2] as number;
     this.#cursorLeaf = node;
     this.#cursorPos = 0;
   }
@@ -258,16 +215,16 @@ export class VaTree {
   walk(end: number): number {
     let leaf = this.#cursorLeaf;
     let pos = this.#cursorPos;
-    while (pos >= (this.#counts[leaf] as number)) {
-      leaf = this.#nexts[leaf] as number;
+    while (pos >= (this.counts[leaf] as number)) {
+      leaf = this.nexts[leaf] as number;
       if (leaf === 0) return 0;
       pos = 0;
     }
-    const at = (leaf << this.#lg2) + pos;
-    if ((this.#keys[at] as number) >= end) return 0;
+    const at = (leaf << this.lg2) + pos;
+    if ((this.keys[at] as number) >= end) return 0;
     this.#cursorLeaf = leaf;
     this.#cursorPos = pos + 1;
-    return this.#values[at] as number;
+    return this.values[at] as number;
   }
 
   /**
@@ -281,34 +238,34 @@ export class VaTree {
     if (this.#gapLeaf !== 0) this.seek(key);
     let leaf = this.leaf;
     let pos = this.pos;
-    let count = this.#counts[leaf] as number;
-    if (count === this.#capacity) {
+    let count = this.counts[leaf] as number;
+    if (count === this.capacity) {
       const right = this.#splitLeaf(leaf, pos);
-      count = this.#counts[leaf] as number;
-      if (pos > count || (pos === count && (this.#counts[right] as number) === 0)) {
+      count = this.counts[leaf] as number;
+      if (pos > count || (pos === count && (this.counts[right] as number) === 0)) {
         leaf = right;
         pos -= count;
-        count = this.#counts[right] as number;
+        count = this.counts[right] as number;
       }
     }
     this.#insertInLeaf(leaf, pos, count, key, handle);
     this.#hint = leaf;
-    this.#size++;
+    this.entries++;
   }
 
   #insertInLeaf(leaf: number, pos: number, count: number, key: number, handle: number): void {
-    const base = leaf << this.#lg2;
-    const keys = this.#keys;
-    const values = this.#values;
+    const base = leaf << this.lg2;
+    const keys = this.keys;
+    const values = this.values;
     for (let i = base + count; i > base + pos; i--) {
       keys[i] = keys[i - 1] as number;
       values[i] = values[i - 1] as number;
     }
     keys[base + pos] = key;
     values[base + pos] = handle;
-    this.#counts[leaf] = count + 1;
+    this.counts[leaf] = count + 1;
     if (leaf === this.#cursorLeaf && pos <= this.#cursorPos) this.#cursorPos++;
-    if (pos === 0) this.#firstKeyChanged(leaf, key);
+    if (pos === 0) this.firstKeyChanged(leaf, key);
   }
 
   /**
@@ -331,14 +288,14 @@ export class VaTree {
         this.#gapStart = this.pos;
         this.#gapEnd = this.pos + 1;
       }
-      this.#size--;
+      this.entries--;
       return;
     }
     this.#search(key, handle);
     this.#gapLeaf = this.leaf;
     this.#gapStart = this.pos;
     this.#gapEnd = this.pos + 1;
-    this.#size--;
+    this.entries--;
     this.#closeGap();
   }
 
@@ -353,10 +310,10 @@ export class VaTree {
    */
   replace(key: number, handle: number, newKey: number, newHandle: number): void {
     if (!this.#walkedLast(handle)) this.#search(key, handle);
-    const at = (this.leaf << this.#lg2) + this.pos;
-    this.#keys[at] = newKey;
-    this.#values[at] = newHandle;
-    if (this.pos === 0 && newKey !== key) this.#firstKeyChanged(this.leaf, newKey);
+    const at = (this.leaf << this.lg2) + this.pos;
+    this.keys[at] = newKey;
+    this.values[at] = newHandle;
+    if (this.pos === 0 && newKey !== key) this.firstKeyChanged(this.leaf, newKey);
   }
 
   /** Move the sought place behind the entry that it is on: where a piece cut from it goes. */
@@ -368,8 +325,8 @@ export class VaTree {
   #walkedLast(handle: number): boolean {
     const pos = this.#cursorPos - 1;
     const leaf = this.#cursorLeaf;
-    if (pos < 0 || pos >= (this.#counts[leaf] as number)) return false;
-    if (this.#values[(leaf << this.#lg2) + pos] !== handle) return false;
+    if (pos < 0 || pos >= (this.counts[leaf] as number)) return false;
+    if (this.values[(leaf << this.lg2) + pos] !== handle) return false;
     if (leaf === this.#gapLeaf && pos >= this.#gapStart && pos < this.#gapEnd) return false;
     this.leaf = leaf;
     this.pos = pos;
@@ -387,114 +344,50 @@ export class VaTree {
     }
   }
 
-  #firstKeyChanged(leaf: number, key: number): void {
-    let node = leaf;
-    for (let parent = this.#parents[node] as number; parent !== 0; parent = this.#parents[node] as number) {
-      const i = this.#indexInParent(parent, node);
-      if (i > 0) {
-        this.#keys[(parent << this.#lg2) + i] = key;
-        return;
-      }
-      node = parent;
-    }
-  }
-
-  #indexInParent(parent: number, node: number): number {
-    const base = parent << this.#lg2;
-    let i = 0;
-    while (this.#values[base + i] !== node) i++;
-    return i;
-  }
-
   /**
    * Make room in a full leaf: a fresh right neighbour takes the upper half, or nothing when the insert is at the end,
    * so that ascending inserts leave full leaves behind.
    */
   #splitLeaf(leaf: number, pos: number): number {
-    const right = this.#allocNode();
-    const keep = pos === this.#capacity ? this.#capacity : this.#capacity >>> 1;
-    const moved = this.#capacity - keep;
-    const from = (leaf << this.#lg2) + keep;
-    this.#copyEntries(from, right << this.#lg2, moved);
-    this.#counts[leaf] = keep;
-    this.#counts[right] = moved;
+    const right = this.allocNode();
+    const keep = pos === this.capacity ? this.capacity : this.capacity >>> 1;
+    const moved = this.capacity - keep;
+    const from = (leaf << this.lg2) + keep;
+    this.copyEntries(from, right << this.lg2, moved);
+    this.counts[leaf] = keep;
+    this.counts[right] = moved;
 
-    const next = this.#nexts[leaf] as number;
-    this.#nexts[leaf] = right;
-    this.#prevs[right] = leaf;
-    this.#nexts[right] = next;
-    if (next !== 0) this.#prevs[next] = right;
+    const next = this.nexts[leaf] as number;
+    this.nexts[leaf] = right;
+    this.prevs[right] = leaf;
+    this.nexts[right] = next;
+    if (next !== 0) this.prevs[next] = right;
 
     if (this.#cursorLeaf === leaf && this.#cursorPos >= keep) {
       this.#cursorLeaf = right;
       this.#cursorPos -= keep;
     }
     // The separator of an empty right leaf is set by the insert that follows.
-    this.#addChild(leaf, right, moved === 0 ? Number.POSITIVE_INFINITY : (this.#keys[from] as number));
+    this.addChild(leaf, right, moved === 0 ? Number.POSITIVE_INFINITY : (this.keys[from] as number));
     return right;
-  }
-
-  #copyEntries(from: number, to: number, n: number): void {
-    for (let i = 0; i < n; i++) {
-      this.#keys[to + i] = this.#keys[from + i] as number;
-      this.#values[to + i] = this.#values[from + i] as number;
-    }
-  }
-
-  /** Hang `right` beside `left` in the inner nodes. */
-  #addChild(left: number, right: number, separator: number): void {
-    let parent = this.#parents[left] as number;
-    if (parent === 0) {
-      parent = this.#allocNode();
-      this.#values[parent << this.#lg2] = left;
-      this.#counts[parent] = 1;
-      this.#parents[left] = parent;
-      this.#root = parent;
-      this.#height++;
-    }
-    let index = this.#indexInParent(parent, left) + 1;
-    if (this.#counts[parent] === this.#capacity) {
-      const half = this.#capacity >>> 1;
-      const sibling = this.#allocNode();
-      const from = (parent << this.#lg2) + half;
-      this.#copyEntries(from, sibling << this.#lg2, half);
-      this.#counts[parent] = half;
-      this.#counts[sibling] = half;
-      for (let i = 0; i < half; i++) this.#parents[this.#values[from + i] as number] = sibling;
-      this.#addChild(parent, sibling, this.#keys[from] as number);
-      if (index > half) {
-        parent = sibling;
-        index -= half;
-      }
-    }
-    const base = parent << this.#lg2;
-    const count = this.#counts[parent] as number;
-    for (let i = base + count; i > base + index; i--) {
-      this.#keys[i] = this.#keys[i - 1] as number;
-      this.#values[i] = this.#values[i - 1] as number;
-    }
-    this.#keys[base + index] = separator;
-    this.#values[base + index] = right;
-    this.#counts[parent] = count + 1;
-    this.#parents[right] = parent;
   }
 
   /** Join a small leaf with a neighbour below the same parent when the two fill at most half a node. */
   #mergeLeaf(leaf: number): void {
-    const parent = this.#parents[leaf] as number;
+    const parent = this.parents[leaf] as number;
     if (parent === 0) return;
-    const next = this.#nexts[leaf] as number;
-    const prev = this.#prevs[leaf] as number;
-    if (next !== 0 && this.#parents[next] === parent) this.#mergeNeighbours(leaf, next);
-    else if (prev !== 0 && this.#parents[prev] === parent) this.#mergeNeighbours(prev, leaf);
+    const next = this.nexts[leaf] as number;
+    const prev = this.prevs[leaf] as number;
+    if (next !== 0 && this.parents[next] === parent) this.#mergeNeighbours(leaf, next);
+    else if (prev !== 0 && this.parents[prev] === parent) this.#mergeNeighbours(prev, leaf);
   }
 
   #mergeNeighbours(left: number, right: number): void {
-    const nLeft = this.#counts[left] as number;
-    const nRight = this.#counts[right] as number;
-    if (nLeft + nRight > this.#capacity >>> 1) return;
-    this.#copyEntries(right << this.#lg2, (left << this.#lg2) + nLeft, nRight);
-    this.#counts[left] = nLeft + nRight;
+    const nLeft = this.counts[left] as number;
+    const nRight = this.counts[right] as number;
+    if (nLeft + nRight > this.capacity >>> 1) return;
+    this.copyEntries(right << this.lg2, (left << this.lg2) + nLeft, nRight);
+    this.counts[left] = nLeft + nRight;
     if (this.#cursorLeaf === right) {
       this.#cursorLeaf = left;
       this.#cursorPos += nLeft;
@@ -503,130 +396,32 @@ export class VaTree {
   }
 
   #dropLeaf(leaf: number): void {
-    if (leaf === this.#root) return;
+    if (leaf === this.root) return;
     if (this.#cursorLeaf === leaf) {
-      const next = this.#nexts[leaf] as number;
-      this.#cursorLeaf = next !== 0 ? next : (this.#prevs[leaf] as number);
-      this.#cursorPos = next !== 0 ? 0 : (this.#counts[this.#cursorLeaf] as number);
+      const next = this.nexts[leaf] as number;
+      this.#cursorLeaf = next !== 0 ? next : (this.prevs[leaf] as number);
+      this.#cursorPos = next !== 0 ? 0 : (this.counts[this.#cursorLeaf] as number);
     }
     this.#unlinkLeaf(leaf);
   }
 
   #unlinkLeaf(leaf: number): void {
-    const next = this.#nexts[leaf] as number;
-    const prev = this.#prevs[leaf] as number;
-    if (next !== 0) this.#prevs[next] = prev;
-    if (prev !== 0) this.#nexts[prev] = next;
+    const next = this.nexts[leaf] as number;
+    const prev = this.prevs[leaf] as number;
+    if (next !== 0) this.prevs[next] = prev;
+    if (prev !== 0) this.nexts[prev] = next;
     if (this.#hint === leaf) this.#hint = prev !== 0 ? prev : next;
-    this.#removeChild(this.#parents[leaf] as number, leaf);
-    this.#freeNodeNumber(leaf);
-  }
-
-  #removeChild(parent: number, child: number): void {
-    const base = parent << this.#lg2;
-    const count = (this.#counts[parent] as number) - 1;
-    const index = this.#indexInParent(parent, child);
-    if (count === 0) {
-      // Inner nodes are not merged; one goes when its last child does.
-      this.#removeChild(this.#parents[parent] as number, parent);
-      this.#freeNodeNumber(parent);
-      return;
-    }
-    for (let i = base + index; i < base + count; i++) {
-      this.#keys[i] = this.#keys[i + 1] as number;
-      this.#values[i] = this.#values[i + 1] as number;
-    }
-    this.#counts[parent] = count;
-    if (index === 0) this.#firstKeyChanged(parent, this.#keys[base] as number);
-    while (this.#height > 0 && this.#counts[this.#root] === 1) {
-      const old = this.#root;
-      this.#root = this.#values[old << this.#lg2] as number;
-      this.#parents[this.#root] = 0;
-      this.#height--;
-      this.#freeNodeNumber(old);
-    }
-  }
-
-  #allocNode(): number {
-    let node = this.#freeNode;
-    if (node !== 0) this.#freeNode = this.#nexts[node] as number;
-    else {
-      node = this.#used++;
-      if (node === this.#counts.length) this.#grow();
-    }
-    this.#counts[node] = 0;
-    this.#parents[node] = 0;
-    this.#nexts[node] = 0;
-    this.#prevs[node] = 0;
-    return node;
-  }
-
-  #freeNodeNumber(node: number): void {
-    this.#nexts[node] = this.#freeNode;
-    this.#counts[node] = 0;
-    this.#freeNode = node;
-  }
-
-  #grow(): void {
-    // A quarter more once it is large: the slack is memory that every mapping pays for.
-    const nodes = this.#counts.length;
-    const more = nodes < 1024 ? nodes * 2 : nodes + (nodes >>> 2);
-    const grown = (old: Int32Array, length: number): Int32Array => {
-      const fresh = new Int32Array(length);
-      fresh.set(old);
-      return fresh;
-    };
-    const keys = new Float64Array(more << this.#lg2);
-    keys.set(this.#keys);
-    this.#keys = keys;
-    this.#values = grown(this.#values, more << this.#lg2);
-    this.#counts = grown(this.#counts, more);
-    this.#parents = grown(this.#parents, more);
-    this.#nexts = grown(this.#nexts, more);
-    this.#prevs = grown(this.#prevs, more);
+    this.removeChild(this.parents[leaf] as number, leaf);
+    this.freeNode(leaf);
   }
 
   /**
-   * Check every law of the module comment.
+   * Check every law of the nodes.
    *
    * @throws Error that names the first law that does not hold
    */
-  validate(): void {
+  override validate(): void {
     if (this.#gapLeaf !== 0) this.#closeGap();
-    let seen = 0;
-    let chain = 0;
-    let last = Number.NEGATIVE_INFINITY;
-    const check = (ok: boolean, law: string): void => {
-      if (!ok) throw new Error(`VaTree: ${law}`);
-    };
-    const visit = (node: number, height: number): number => {
-      const base = node << this.#lg2;
-      const count = this.#counts[node] as number;
-      check(count > 0 || node === this.#root, "no node is empty");
-      if (height > 0) {
-        let first = 0;
-        for (let i = 0; i < count; i++) {
-          const child = this.#values[base + i] as number;
-          check(this.#parents[child] === node, "children know their parent");
-          const key = visit(child, height - 1);
-          if (i === 0) first = key;
-          else check(this.#keys[base + i] === key, "a separator is the first key below its child");
-        }
-        return first;
-      }
-      check((this.#prevs[node] as number) === chain, "leaves are chained in order");
-      if (chain !== 0) check(this.#nexts[chain] === node, "leaves are chained in order");
-      chain = node;
-      for (let i = 0; i < count; i++) {
-        const key = this.#keys[base + i] as number;
-        check(key >= last, "keys ascend");
-        last = key;
-        seen++;
-      }
-      return this.#keys[base] as number;
-    };
-    visit(this.#root, this.#height);
-    check((this.#nexts[chain] as number) === 0, "the last leaf ends the chain");
-    check(seen === this.#size, "size counts the entries");
+    super.validate();
   }
 }

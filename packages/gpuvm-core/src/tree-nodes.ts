@@ -1,0 +1,230 @@
+/**
+ * The nodes of the VA tree: rows of typed arrays, and the inner nodes that lead to the leaves.
+ *
+ * Node n owns entries `n << lg2` up to its count. A leaf's keys are start addresses and its values mapping handles; an
+ * inner node's keys are the first key below each child and its values the children.
+ *
+ * Laws, checked by {@link TreeNodes.validate}:
+ * 1. keys of a leaf are in ascending order; equal keys are allowed (zero-length mappings) and keep insertion order;
+ * 2. a separator `keys[i]`, i > 0, equals the first key below child i; `keys[0]` of an inner node means nothing;
+ * 3. leaves are chained in order, no leaf is empty except a root leaf, all leaves have one depth.
+ *
+ * @module
+ */
+
+const FIRST_NODES = 16;
+
+/** Nodes of a B+-tree, without any order of use. */
+export class TreeNodes {
+  /** log2 of a node's capacity. */
+  protected readonly lg2: number;
+  protected readonly capacity: number;
+  protected keys: Float64Array;
+  protected values: Int32Array;
+  protected counts: Int32Array;
+  protected parents: Int32Array;
+  /** Leaves: neighbours. Free nodes: `nexts` chains the free list. */
+  protected nexts: Int32Array;
+  protected prevs: Int32Array;
+  protected root: number;
+  /** Levels of inner nodes above the leaves. */
+  protected height = 0;
+  protected entries = 0;
+  /** Nodes ever handed out; node 0 stands for "none". */
+  #used = 1;
+  #free = 0;
+
+  /**
+   * @param nodeCapacity - entries a node, a power of two from 4; tests use 4 so that node borders are everywhere
+   * @throws RangeError for another capacity
+   */
+  constructor(nodeCapacity: number) {
+    const lg2 = Math.log2(nodeCapacity);
+    if (!Number.isInteger(lg2) || lg2 < 2) throw new RangeError(`VaTree: node capacity ${nodeCapacity}`);
+    this.lg2 = lg2;
+    this.capacity = nodeCapacity;
+    this.keys = new Float64Array(FIRST_NODES << lg2);
+    this.values = new Int32Array(FIRST_NODES << lg2);
+    this.counts = new Int32Array(FIRST_NODES);
+    this.parents = new Int32Array(FIRST_NODES);
+    this.nexts = new Int32Array(FIRST_NODES);
+    this.prevs = new Int32Array(FIRST_NODES);
+    this.root = this.allocNode();
+  }
+
+  /** Bytes of the arrays that hold the nodes. */
+  get memoryBytes(): number {
+    return this.keys.byteLength + this.values.byteLength + 4 * this.counts.byteLength;
+  }
+
+  protected firstKeyChanged(leaf: number, key: number): void {
+    let node = leaf;
+    for (let parent = this.parents[node] as number; parent !== 0; parent = this.parents[node] as number) {
+      const i = this.#indexInParent(parent, node);
+      if (i > 0) {
+        this.keys[(parent << this.lg2) + i] = key;
+        return;
+      }
+      node = parent;
+    }
+  }
+
+  #indexInParent(parent: number, node: number): number {
+    const base = parent << this.lg2;
+    let i = 0;
+    while (this.values[base + i] !== node) i++;
+    return i;
+  }
+
+  protected copyEntries(from: number, to: number, n: number): void {
+    for (let i = 0; i < n; i++) {
+      this.keys[to + i] = this.keys[from + i] as number;
+      this.values[to + i] = this.values[from + i] as number;
+    }
+  }
+
+  /** Hang `right` beside `left` in the inner nodes. */
+  protected addChild(left: number, right: number, separator: number): void {
+    let parent = this.parents[left] as number;
+    if (parent === 0) {
+      parent = this.allocNode();
+      this.values[parent << this.lg2] = left;
+      this.counts[parent] = 1;
+      this.parents[left] = parent;
+      this.root = parent;
+      this.height++;
+    }
+    let index = this.#indexInParent(parent, left) + 1;
+    if (this.counts[parent] === this.capacity) {
+      const half = this.capacity >>> 1;
+      const sibling = this.allocNode();
+      const from = (parent << this.lg2) + half;
+      this.copyEntries(from, sibling << this.lg2, half);
+      this.counts[parent] = half;
+      this.counts[sibling] = half;
+      for (let i = 0; i < half; i++) this.parents[this.values[from + i] as number] = sibling;
+      this.addChild(parent, sibling, this.keys[from] as number);
+      if (index > half) {
+        parent = sibling;
+        index -= half;
+      }
+    }
+    const base = parent << this.lg2;
+    const count = this.counts[parent] as number;
+    for (let i = base + count; i > base + index; i--) {
+      this.keys[i] = this.keys[i - 1] as number;
+      this.values[i] = this.values[i - 1] as number;
+    }
+    this.keys[base + index] = separator;
+    this.values[base + index] = right;
+    this.counts[parent] = count + 1;
+    this.parents[right] = parent;
+  }
+
+  protected removeChild(parent: number, child: number): void {
+    const base = parent << this.lg2;
+    const count = (this.counts[parent] as number) - 1;
+    const index = this.#indexInParent(parent, child);
+    if (count === 0) {
+      // Inner nodes are not merged; one goes when its last child does.
+      this.removeChild(this.parents[parent] as number, parent);
+      this.freeNode(parent);
+      return;
+    }
+    for (let i = base + index; i < base + count; i++) {
+      this.keys[i] = this.keys[i + 1] as number;
+      this.values[i] = this.values[i + 1] as number;
+    }
+    this.counts[parent] = count;
+    if (index === 0) this.firstKeyChanged(parent, this.keys[base] as number);
+    while (this.height > 0 && this.counts[this.root] === 1) {
+      const old = this.root;
+      this.root = this.values[old << this.lg2] as number;
+      this.parents[this.root] = 0;
+      this.height--;
+      this.freeNode(old);
+    }
+  }
+
+  protected allocNode(): number {
+    let node = this.#free;
+    if (node !== 0) this.#free = this.nexts[node] as number;
+    else {
+      node = this.#used++;
+      if (node === this.counts.length) this.#grow();
+    }
+    this.counts[node] = 0;
+    this.parents[node] = 0;
+    this.nexts[node] = 0;
+    this.prevs[node] = 0;
+    return node;
+  }
+
+  protected freeNode(node: number): void {
+    this.nexts[node] = this.#free;
+    this.counts[node] = 0;
+    this.#free = node;
+  }
+
+  #grow(): void {
+    // A quarter more once it is large: the slack is memory that every mapping pays for.
+    const nodes = this.counts.length;
+    const more = nodes < 1024 ? nodes * 2 : nodes + (nodes >>> 2);
+    const grown = (old: Int32Array, length: number): Int32Array => {
+      const fresh = new Int32Array(length);
+      fresh.set(old);
+      return fresh;
+    };
+    const keys = new Float64Array(more << this.lg2);
+    keys.set(this.keys);
+    this.keys = keys;
+    this.values = grown(this.values, more << this.lg2);
+    this.counts = grown(this.counts, more);
+    this.parents = grown(this.parents, more);
+    this.nexts = grown(this.nexts, more);
+    this.prevs = grown(this.prevs, more);
+  }
+
+  /**
+   * Check every law of the module comment.
+   *
+   * @throws Error that names the first law that does not hold
+   */
+  validate(): void {
+    let seen = 0;
+    let chain = 0;
+    let last = Number.NEGATIVE_INFINITY;
+    const check = (ok: boolean, law: string): void => {
+      if (!ok) throw new Error(`VaTree: ${law}`);
+    };
+    const visit = (node: number, height: number): number => {
+      const base = node << this.lg2;
+      const count = this.counts[node] as number;
+      check(count > 0 || node === this.root, "no node is empty");
+      if (height > 0) {
+        let first = 0;
+        for (let i = 0; i < count; i++) {
+          const child = this.values[base + i] as number;
+          check(this.parents[child] === node, "children know their parent");
+          const key = visit(child, height - 1);
+          if (i === 0) first = key;
+          else check(this.keys[base + i] === key, "a separator is the first key below its child");
+        }
+        return first;
+      }
+      check((this.prevs[node] as number) === chain, "leaves are chained in order");
+      if (chain !== 0) check(this.nexts[chain] === node, "leaves are chained in order");
+      chain = node;
+      for (let i = 0; i < count; i++) {
+        const key = this.keys[base + i] as number;
+        check(key >= last, "keys ascend");
+        last = key;
+        seen++;
+      }
+      return this.keys[base] as number;
+    };
+    visit(this.root, this.height);
+    check((this.nexts[chain] as number) === 0, "the last leaf ends the chain");
+    check(seen === this.entries, "size counts the entries");
+  }
+}
