@@ -82,8 +82,10 @@ export class AsahiDevice {
   readonly dummyPage: boolean;
   /** See {@link AsahiDeviceOptions.fragmentation}. */
   readonly fragmentation: Fragmentation | undefined;
-  /** Asked at each allocation; may be set later. */
+  /** Asked at each allocation; may be set at any time. */
   allocFault: AllocFault | undefined;
+  /** What the layers ask: {@link AsahiDevice.allocFault} as it is at that moment. */
+  readonly allocFails: AllocFault = (point) => this.allocFault?.(point) ?? false;
   /** The GPU has crashed: GET_PARAMS fails with ENODEV. */
   crashed = false;
   /** What GET_PARAMS returns. */

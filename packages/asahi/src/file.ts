@@ -306,9 +306,9 @@ export class AsahiFile implements DrmFile {
     const vm = isPrivate ? this.#vms.get(vmId) : null;
     if (vm === undefined) fail(ENOENT, `gem_create.vm_id: ${vmId} is not a VM of this file`);
     if (!(size < OBJECT_BYTES_MAX)) fail(EINVAL, "gem_create.size: larger than any file");
-    const { gems, memory, fragmentation, allocFault } = this.device;
-    if (allocFault?.("gem")) fail(ENOMEM, "gem_create: no memory");
-    return this.addBo(new AsahiBo({ gems, memory, size, flags, vm, fragmentation, allocFault }));
+    const { gems, memory, fragmentation, allocFails } = this.device;
+    if (allocFails("gem")) fail(ENOMEM, "gem_create: no memory");
+    return this.addBo(new AsahiBo({ gems, memory, size, flags, vm, fragmentation, allocFault: allocFails }));
   }
 
   /**

@@ -53,7 +53,7 @@ export class FirmwareSpace {
    * @throws DrmError ENOMEM
    */
   bind(bo: AsahiBo, offset: number, range: number): FirmwareObject {
-    const { memory, oas, allocFault } = this.#device;
+    const { memory, oas, allocFails } = this.#device;
     const pages = bo.pages();
     let va = FIRMWARE_START;
     let index = 0;
@@ -63,7 +63,7 @@ export class FirmwareSpace {
       index++;
     }
     if (va + range > FIRMWARE_END) fail(ENOMEM, `firmware: no room for 0x${range.toString(16)} bytes`);
-    this.#pageTable ??= new UatPageTable(memory, { oas, allocFault });
+    this.#pageTable ??= new UatPageTable(memory, { oas, allocFault: allocFails });
     this.#pageTable.allocate(va, range);
     for (let done = 0, i = pages.segmentAt(offset); done < range; i++) {
       const skip = offset + done - (pages.offset[i] as number);

@@ -44,7 +44,7 @@ export function vmBind(file: AsahiFile, args: VmBind, user: UserMemory): void {
   const { counters } = file.device;
   counters.bindIoctls++;
   const reader = new BindOpReader(args, user, file.device.quirks.packedOps, () => {
-    if (file.device.allocFault?.("op-array")) fail(ENOMEM, "vm_bind.num_binds: no memory for the op array");
+    if (file.device.allocFails("op-array")) fail(ENOMEM, "vm_bind.num_binds: no memory for the op array");
   });
   counters.payloadBytes += reader.bytes;
   for (let i = 0; i < args.num_binds; i++) {

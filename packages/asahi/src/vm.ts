@@ -82,9 +82,9 @@ export class AsahiVm {
     this.device = device;
     this.kernelStart = Math.ceil(kernelStart / KERNEL_RANGE_ALIGN) * KERNEL_RANGE_ALIGN;
     this.kernelEnd = Math.floor(kernelEnd / KERNEL_RANGE_ALIGN) * KERNEL_RANGE_ALIGN;
-    const { memory, gems, counters, oas, allocFault } = device;
-    if (allocFault?.("vm")) fail(ENOMEM, "vm: no memory");
-    this.pageTable = new UatPageTable(memory, { oas, allocFault });
+    const { memory, gems, counters, oas, allocFails } = device;
+    if (allocFails("vm")) fail(ENOMEM, "vm: no memory");
+    this.pageTable = new UatPageTable(memory, { oas, allocFault: allocFails });
     const resv = new GemObject(gems, PAGE_BYTES);
     this.gpuvm = new Gpuvm({
       name: "asahi",
@@ -302,21 +302,22 @@ export class AsahiVm {
 
   /** The driver allocates the mappings that a request can need at most before it takes a lock. */
   #reserveMappings(count: number): void {
-    const { allocFault } = this.device;
-    if (allocFault === undefined) return;
-    for (let i = 0; i < count; i++) if (allocFault("gpuva")) fail(ENOMEM, "gpuva: no memory for a mapping");
+    const { allocFails } = this.device;
+    for (let i = 0; i < count; i++) if (allocFails("gpuva")) fail(ENOMEM, "gpuva: no memory for a mapping");
   }
 
   #obtain(bo: AsahiBo): VmBo {
     const found = this.gpuvm.vmBoFind(bo);
     if (found !== null) return found;
-    if (this.device.allocFault?.("vm_bo")) fail(ENOMEM, "vm_bo: no memory");
-    return this.gpuvm.vmBoObtainPrealloc(this.gpuvm.vmBoCreate(bo));
+    if (this.device.allocFails("vm_bo")) fail(ENOMEM, "vm_bo: no memory");
+    const vmBo = this.gpuvm.vmBoObtainPrealloc(this.gpuvm.vmBoCreate(bo));
+    this.gpuvm.extobjAdd(vmBo);
+    return vmBo;
   }
 
   #mapDummyPage(): void {
-    const { gems, memory, allocFault } = this.device;
-    const page = new AsahiBo({ gems, memory, size: PAGE_BYTES, vm: this, allocFault });
+    const { gems, memory, allocFails } = this.device;
+    const page = new AsahiBo({ gems, memory, size: PAGE_BYTES, vm: this, allocFault: allocFails });
     this.#dummyPage = page;
     try {
       const pa = page.pages().pa[0] as number;
