@@ -54,6 +54,7 @@ import {
   NR_VM_DESTROY,
   PAGE_BYTES,
   PARAMS_GLOBAL,
+  readVmBind,
   VM_BIND,
   VM_CREATE,
   VM_DESTROY,
@@ -96,7 +97,7 @@ const IOCTLS: ReadonlyMap<number, Ioctl> = new Map<number, Ioctl>([
     },
   ],
   [NR_VM_DESTROY, { size: VM_DESTROY.size, run: (file, arg) => file.vmDestroy(VM_DESTROY.read(arg)) }],
-  [NR_VM_BIND, { size: VM_BIND.size, run: (file, arg, user) => file.vmBind(VM_BIND.read(arg), user) }],
+  [NR_VM_BIND, { size: VM_BIND.size, run: (file, arg, user) => file.vmBind(readVmBind(arg), user) }],
   [
     NR_GEM_CREATE,
     {

@@ -1,0 +1,45 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { decodeTlbi, encodeTlbi, PAGE_BYTES, type TlbiReach } from "../src/index.ts";
+
+const GIB = 2 ** 30;
+
+function reaches(asid: number, va: number, bytes: number, stuckStart = false): TlbiReach[] {
+  const out: TlbiReach[] = [];
+  encodeTlbi(asid, va, bytes, stuckStart, (form, high, low) => {
+    const reach = { asid: -1, va: -1, bytes: -1 };
+    decodeTlbi(form, high, low, reach);
+    out.push(reach);
+  });
+  return out;
+}
+
+test("what the instructions cover begins at the range, has no gaps and holds all of it", () => {
+  const pages = fc.oneof(fc.nat(100), fc.nat(1 << 16), fc.nat(1 << 25));
+  fc.assert(
+    fc.property(fc.nat(63), fc.nat(2 ** 25 - 1), pages, (asid, first, count) => {
+      const va = first * PAGE_BYTES;
+      let end = va;
+      for (const reach of reaches(asid, va, count * PAGE_BYTES)) {
+        expect([reach.asid, reach.va]).toEqual([asid, end]);
+        end += reach.bytes;
+      }
+      const asked = count * PAGE_BYTES;
+      expect(end - va).toBeGreaterThanOrEqual(asked);
+      // Five bits of mantissa: at most two units of the scale too much.
+      expect(end - va).toBeLessThanOrEqual(Math.max(asked * 2, asked + 2 * PAGE_BYTES));
+    }),
+  );
+});
+
+test("up to 32 GiB one instruction is enough, beyond it they add up", () => {
+  expect(reaches(1, 0, 32 * GIB)).toEqual([{ asid: 1, va: 0, bytes: 32 * GIB }]);
+  expect(reaches(1, 0, 40 * GIB)).toEqual([
+    { asid: 1, va: 0, bytes: 32 * GIB },
+    { asid: 1, va: 32 * GIB, bytes: 8 * GIB },
+  ]);
+});
+
+test("the driver's defect: every instruction names the first page", () => {
+  expect(reaches(1, PAGE_BYTES, 40 * GIB, true).map((reach) => reach.va)).toEqual([PAGE_BYTES, PAGE_BYTES]);
+});
