@@ -9,7 +9,7 @@ export { AddressSpace } from "./address-space.ts";
 export type { MmuCounters } from "./counters.ts";
 export { mmuCounters } from "./counters.ts";
 export type { DecodedEntry, LevelGeometry, PageTableFormat } from "./format.ts";
-export { decodeEntry, entryIndex, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
+export { decodeEntry, entryIndex, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE, rootGeometry } from "./format.ts";
 export type { Fragmentation, FrameOptions } from "./frame-allocator.ts";
 export { FrameAllocator, OutOfFrames } from "./frame-allocator.ts";
 export type { Access, FaultKind } from "./gpu-fault.ts";

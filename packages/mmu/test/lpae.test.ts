@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   addressHi,
   addressLo,
+  decodeEntry,
   descriptor,
   IOMMU_CACHE,
   IOMMU_MMIO,
@@ -18,6 +19,7 @@ import {
   lpaeTableLo,
   maliMemattr,
   maliTranscfg,
+  rootGeometry,
 } from "../src/index.ts";
 
 /** VM_BIND flags READONLY 1, NOEXEC 2, UNCACHED 4 as the driver turns them into a prot. */
@@ -75,7 +77,12 @@ describe("LPAE descriptors", () => {
 
   test("a directory entry is marked as synced when the walk is not coherent", () => {
     expect(descriptor(lpaeTableLo(0x1234_5000), lpaeTableHi(0x1234_5000, true))).toBe(0x0000000012345003n);
-    expect(descriptor(lpaeTableLo(0x1234_5000), lpaeTableHi(0x1234_5000, false))).toBe(0x0080000012345003n);
+    const [lo, hi] = [lpaeTableLo(0x1234_5000), lpaeTableHi(0x1234_5000, false)];
+    expect(descriptor(lo, hi)).toBe(0x0080000012345003n);
+    expect(decodeEntry(rootGeometry(lpae4k()), lo, hi)).toMatchObject({
+      kind: "table",
+      address: 0x1234_5000,
+    });
   });
 });
 

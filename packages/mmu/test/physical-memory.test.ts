@@ -46,7 +46,11 @@ describe("data memory", () => {
     memory.tables.quads[slot * 2048 + 2047] = 0x0102030405060708n;
     const end = memory.tables.address(slot) + 16384;
     expect(read(memory, end - 8, 10)).toEqual([8, 7, 6, 5, 4, 3, 2, 1, 0, 0]);
+    // Between two tables there is ordinary memory.
     memory.write(memory.tables.address(slot), bytes(0xff));
+    expect(read(memory, memory.tables.address(0) + 16384, 1)).toEqual([0]);
+    memory.write(memory.tables.address(0) + 16384, bytes(7));
+    expect(read(memory, memory.tables.address(0) + 16384, 1)).toEqual([7]);
     expect(memory.tables.entry(slot, 0)).toBe(0xffn);
     memory.zero(memory.tables.address(slot), 16384);
     expect(memory.tables.entry(slot, 0) | memory.tables.entry(slot, 2047)).toBe(0n);
@@ -168,6 +172,29 @@ describe("frame allocation", () => {
     }
     expect(memory.counters.backingBytes).toBe(0);
     expect(memory.frames.alloc(256 * MIB, "contiguous").pa[0]).toBe(0);
+  });
+
+  test("a request that fails for want of whole groups takes none", () => {
+    const memory = frames({ base: 0, limit: 12 * MIB });
+    const pieces = Array.from({ length: 8 }, () => memory.frames.alloc(MIB, "contiguous"));
+    for (const i of [0, 2, 4, 6]) memory.frames.free(pieces[i] as ScatterList);
+    // 8 MiB are free, but only one group of 4 MiB in one piece.
+    expect(() => memory.frames.alloc(5 * MIB, "scattered")).toThrow(OutOfFrames);
+    expect(memory.frames.alloc(4 * MIB, "contiguous").pa[0]).toBe(8 * MIB);
+  });
+
+  test("freed runs grow together again, in whatever order they are freed", () => {
+    const order = fc.shuffledSubarray([0, 1, 2, 3, 4, 5, 6, 7], { minLength: 8 });
+    fc.assert(
+      fc.property(order, (indices) => {
+        const memory = frames({ base: 0, limit: 8 * MIB });
+        const pieces = indices.map(() => memory.frames.alloc(MIB, "contiguous"));
+        expect(() => memory.frames.alloc(4096)).toThrow(OutOfFrames);
+        for (const i of indices) memory.frames.free(pieces[i] as ScatterList);
+        expect(memory.frames.alloc(8 * MIB, "contiguous").totalBytes).toBe(8 * MIB);
+      }),
+      { numRuns: 50 },
+    );
   });
 
   test("no two live allocations overlap, nor meet the page tables", () => {

@@ -120,6 +120,16 @@ describe("leaf sizes", () => {
     expect(space.translate(0x1000)).toMatchObject({ pa: 0x70_0000_1000 });
   });
 
+  test("a page does not answer for the block that begins at the same address", () => {
+    const { memory, space } = machine({ entries: 4, ways: 4 });
+    space.translate(0x20_0000);
+    space.translate(0);
+    const [lo, hi] = lpae.leaf(2, 7);
+    writeRepeated(memory.tables, L2, 0, 1, lo, hi | 0x70);
+    expect(space.translate(0x5000)).toMatchObject({ pa: 0x70_0000_5000, sizeBytes: 0x20_0000 });
+    expect(space.translate(0x10)).toMatchObject({ pa: 0x50_0000_0010, sizeBytes: 0x1000 });
+  });
+
   test("null pages are remembered as null pages", () => {
     const xe = SUBJECTS.at(-1) as Subject;
     const tree = new Tree(xe);
