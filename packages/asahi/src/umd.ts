@@ -158,12 +158,19 @@ export class HkUmd implements SparseUmd {
    * One VM_BIND with two ops per run of joined elements. Removing memory is no UNBIND: the scratch and zero pages come back.
    *
    * @param va - address A of the resource
-   * @param _resourceSize - not needed by hk
+   * @param resourceSize - bytes
    * @param binds - elements; offsets and sizes are multiples of 16 KiB
+   * @throws RangeError for an element that leaves the resource
    */
-  bind(va: number, _resourceSize: number, binds: readonly SparseBind[]): IoctlCall[] {
+  bind(va: number, resourceSize: number, binds: readonly SparseBind[]): IoctlCall[] {
     const ops: GemBindOp[] = [];
     for (const run of joined(binds)) {
+      if (!(run.resourceOffset >= 0 && run.resourceOffset + run.size <= roundUp(resourceSize, PAGE_BYTES))) {
+        const { resourceOffset, size } = run;
+        throw new RangeError(
+          `bind: [${resourceOffset}, +${size}) leaves a resource of ${resourceSize} bytes`,
+        );
+      }
       const addr = va + run.resourceOffset;
       if (run.memory) {
         const { handle, offset } = run.memory;
