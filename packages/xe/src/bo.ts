@@ -1,0 +1,124 @@
+/**
+ * Xe's GEM object: where it may live, where it lives, and what of that VM_BIND must know.
+ *
+ * @module
+ */
+
+import { ENOMEM, fail, GemObject } from "@vmbind/gpuvm-core";
+import { type Fragmentation, OutOfFrames, type ScatterList } from "@vmbind/mmu";
+import type { XeDevice } from "./device.ts";
+import type { XeVm } from "./vm.ts";
+
+/** Placement bit of system memory. */
+export const PLACEMENT_SYSTEM = 1;
+/** Placement bit of VRAM. */
+export const PLACEMENT_VRAM = 2;
+
+/** How a BO is made. */
+export interface XeBoOptions {
+  /** Regions where it may live, one bit each. With VRAM among them it lives there. */
+  placement: number;
+  /** `GEM_CPU_CACHING_*`; 0 for an imported dma-buf. */
+  cpuCaching: number;
+  /** `GEM_CREATE_FLAG_*`, 0 unless given. */
+  flags?: number;
+  /** The VM that alone may map it, null for any. */
+  vm?: XeVm | null;
+  /** How its memory is spread; VRAM is never scattered. */
+  fragmentation?: Fragmentation;
+  /** Its DMA segments, fixed, instead of memory from the device. */
+  pages?: ScatterList;
+}
+
+/** A buffer object. */
+export class XeBo extends GemObject {
+  readonly #device: XeDevice;
+  readonly #fragmentation: Fragmentation | undefined;
+  readonly #fixed: ScatterList | null;
+  readonly #vm: XeVm | null;
+  #pages: ScatterList | null = null;
+
+  /** Regions where it may live, one bit each. */
+  readonly placement: number;
+  /** `GEM_CPU_CACHING_*`; 0 for an imported dma-buf. */
+  readonly cpuCaching: number;
+  /** `GEM_CREATE_FLAG_*`. */
+  readonly flags: number;
+  /** VRAM is among the placements and the platform maps it in 64 KiB pages only. */
+  readonly internal64k: boolean;
+  /** Its handle in the file that made it, 0 = closed or none. */
+  handle = 0;
+  /** madvise said that the contents may go: a new MAP fails with EBUSY. */
+  dontNeed = false;
+  /** The key of its protected content is no longer valid: CHECK_PXP fails with ENOEXEC. */
+  pxpInvalid = false;
+
+  /**
+   * @param device - the device
+   * @param size - bytes, a multiple of 4096
+   * @param options - see {@link XeBoOptions}
+   */
+  constructor(device: XeDevice, size: number, options: XeBoOptions) {
+    super(device.gems, size, options.vm?.gpuvm.resv);
+    this.#device = device;
+    this.#fragmentation = options.fragmentation;
+    this.#fixed = options.pages ?? null;
+    this.#vm = options.vm ?? null;
+    this.placement = options.placement;
+    this.cpuCaching = options.cpuCaching;
+    this.flags = options.flags ?? 0;
+    this.internal64k = device.platform.vram64kOnly && (options.placement & PLACEMENT_VRAM) !== 0;
+    this.#vm?.gpuvm.resvObject.get();
+  }
+
+  /** It lives in VRAM. */
+  get vram(): boolean {
+    return (this.placement & PLACEMENT_VRAM) !== 0;
+  }
+
+  /** It came as a dma-buf. */
+  get imported(): boolean {
+    return this.cpuCaching === 0;
+  }
+
+  /** The VM that alone may map it, null for any. */
+  get vm(): XeVm | null {
+    return this.#vm;
+  }
+
+  /** DMA segments, null while no memory is behind the object. */
+  get pages(): ScatterList | null {
+    return this.#pages;
+  }
+
+  /**
+   * DMA segments; allocates the memory when there is none yet.
+   *
+   * @throws {@link DrmError} ENOMEM
+   */
+  populate(): ScatterList {
+    this.#pages ??= this.#fixed ?? this.#allocate();
+    return this.#pages;
+  }
+
+  #allocate(): ScatterList {
+    const { options, memory, vramFrames } = this.#device;
+    if (options.allocFault?.("bo-pages")) fail(ENOMEM, `bo: no memory for ${this.size} bytes (on purpose)`);
+    const wish = this.#fragmentation ?? options.boFragmentation;
+    const kind = this.vram && wish === "scattered" ? "huge" : wish;
+    try {
+      return (this.vram ? vramFrames : memory.frames).alloc(this.size, kind);
+    } catch (error) {
+      if (error instanceof OutOfFrames) fail(ENOMEM, `bo: no memory for ${this.size} bytes`);
+      throw error;
+    }
+  }
+
+  protected override release(): void {
+    if (this.#pages !== null && this.#fixed === null) {
+      (this.vram ? this.#device.vramFrames : this.#device.memory.frames).free(this.#pages);
+    }
+    this.#pages = null;
+    this.#vm?.gpuvm.resvObject.put();
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * `xe-ppgtt`: sequences of operations on one VM, compared after each of them and, down to the last bit, at the end.
+ *
+ * @module
+ */
+
+import { EINVAL, fail, type VmBo } from "@vmbind/gpuvm-core";
+import { hex, type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
+import { Walk } from "@vmbind/mmu";
+import type { XeQuirks } from "../quirks.ts";
+import type { TlbInvalidation } from "../tlb-range.ts";
+import {
+  type Bench,
+  issueBind,
+  makeBench,
+  rawBind,
+  toHex,
+  type VectorBo,
+  type VectorConfig,
+  type VectorOp,
+} from "./setup.ts";
+import { type DumpedEntry, dumpTables, leafCounts, tableCounts } from "./table-dump.ts";
+
+interface Stats {
+  tables_alloc: number;
+  tables_free: number;
+  pt_ops: number;
+  updates: number;
+  qwords: number;
+  flush_seqno: number;
+}
+
+interface PpgttOp extends VectorOp {
+  binds?: VectorOp[];
+  ret: number;
+  stats?: Stats;
+  tlb?: unknown[];
+  warn?: number;
+  after: { tables: Record<string, number>; leaves: Record<string, number> };
+}
+
+type RunOrEntry =
+  | [string, number, string, string?]
+  | {
+      va: string;
+      level: number;
+      entry: string;
+      count: number;
+      stride_va: string;
+      stride_pa: string;
+      compact?: boolean;
+    };
+
+interface PpgttCase {
+  id: string;
+  config: VectorConfig;
+  bos: VectorBo[];
+  ops: PpgttOp[];
+  tables: {
+    count: Record<string, number>;
+    scratch: number;
+    live?: [string, number, number, string?][];
+  };
+  dirs: RunOrEntry[];
+  ptes: RunOrEntry[];
+  vmas: unknown[];
+  refs: { vm: number; bos: Record<string, unknown> };
+  translate: unknown[][];
+}
+
+const ADDRESS_BITS = 0x000f_ffff_ffff_f000n;
+
+/**
+ * Run one case.
+ *
+ * @param testCase - see the format's description
+ * @returns the first mismatch, or null
+ * @throws {@link DrmError} EINVAL for a case that is not of the format
+ */
+export function checkPpgtt(testCase: Record<string, unknown>): Mismatch | null {
+  const c = testCase as unknown as PpgttCase;
+  if (!c.config || !Array.isArray(c.bos) || !Array.isArray(c.ops)) {
+    fail(EINVAL, "case: config, bos and ops are needed");
+  }
+  const bench = makeBench(c.config, c.bos, quirksOf(c.id));
+  for (const [i, op] of c.ops.entries()) {
+    const found = checkOp(bench, op, `ops[${i}]`);
+    if (found) return found;
+  }
+  return checkFinal(bench, c);
+}
+
+/** Cases of these two families show what the driver does wrong. */
+function quirksOf(id: string): Partial<XeQuirks> {
+  if (id.startsWith("quirk-root-kill")) return { rootKill: true };
+  if (id.startsWith("quirk-fault-scratch")) return { faultScratch: true };
+  return {};
+}
+
+function checkOp(bench: Bench, op: PpgttOp, field: string): Mismatch | null {
+  const { device, file, vm } = bench;
+  const before = { ...device.counters };
+  const flushes = vm.tlbFlushSeqno;
+  vm.lastInvalidation = null;
+  let ret = 0;
+  if (op.op === "fault") vm.fault(hex(op.addr));
+  else ret = issueBind(file, (op.binds ?? [op]).map(rawBind));
+
+  const { counters } = device;
+  const stats: Stats = {
+    tables_alloc: counters.tablesAllocated - before.tablesAllocated,
+    tables_free: counters.tablesFreed - before.tablesFreed,
+    pt_ops: counters.ptOps - before.ptOps,
+    updates: counters.ptUpdates - before.ptUpdates,
+    qwords: counters.ptQwords - before.ptQwords,
+    flush_seqno: vm.tlbFlushSeqno - flushes,
+  };
+  const tlb = vm.lastInvalidation as TlbInvalidation | null;
+  const sent =
+    tlb === null
+      ? []
+      : [[toHex(tlb.start), toHex(BigInt(tlb.end) - 1n), toHex(tlb.sentStart), toHex(tlb.sentBytes)]];
+  const dump = dumpTables(vm);
+  return (
+    mismatch(`${field}.ret`, op.ret, ret) ??
+    (op.stats ? mismatch(`${field}.stats`, op.stats, stats) : null) ??
+    (op.tlb ? mismatch(`${field}.tlb`, op.tlb, sent) : null) ??
+    mismatch(`${field}.warn`, op.warn ?? 0, counters.kernelWarnings - before.kernelWarnings) ??
+    same(`${field}.after.tables`, op.after.tables, tableCounts(dump)) ??
+    mismatch(`${field}.after.leaves`, op.after.leaves, leafCounts(dump))
+  );
+}
+
+function checkFinal({ file, vm }: Bench, c: PpgttCase): Mismatch | null {
+  const dump = dumpTables(vm);
+  const live = dump.tables.map((t) => [toHex(t.va), t.level, t.numLive, ...(t.compact ? ["compact"] : [])]);
+  const vmas = Array.from(vm.mappings(), (m) => [
+    toHex(m.addr),
+    toHex(m.range),
+    toHex(m.flags),
+    m.bo,
+    toHex(m.offset),
+    m.patIndex,
+    m.present ? 1 : 0,
+  ]);
+  const bos: Record<string, unknown> = {};
+  for (const { id } of c.bos) {
+    const vmBos: readonly VmBo[] = file.bo(id)?.vmBos ?? [];
+    const mapped = vmBos.reduce((sum, vmBo) => sum + vmBo.vaCount, 0);
+    const refs = vmBos.reduce((sum, vmBo) => sum + vmBo.refs, 0);
+    bos[id] = [file.bo(id)?.refs, mapped, refs];
+  }
+  const masked = dump.directories.map((d) => ({ ...d, entry: d.entry & ~ADDRESS_BITS }));
+  return (
+    same("tables.count", c.tables.count, tableCounts(dump)) ??
+    mismatch("tables.scratch", c.tables.scratch, vm.pageTable.scratchTables.length) ??
+    (c.tables.live ? mismatch("tables.live", sorted(c.tables.live), sorted(live)) : null) ??
+    mismatch("dirs", flat(c.dirs), listed(masked)) ??
+    mismatch("ptes", flat(c.ptes), listed(dump.leaves)) ??
+    mismatch("vmas", c.vmas, vmas) ??
+    mismatch("refs", c.refs, { vm: vm.gpuvm.refs, bos }) ??
+    checkTranslations(vm.addressSpace.walk.bind(vm.addressSpace), c)
+  );
+}
+
+function checkTranslations(walk: (va: number, out: Walk) => Walk, c: PpgttCase): Mismatch | null {
+  const out = new Walk();
+  for (const [i, expected] of c.translate.entries()) {
+    const va = BigInt(expected[0] as string);
+    // The last bytes of a 57-bit space are beyond a double: walk to the page, then add the byte.
+    const inPage = va & 0xfffn;
+    walk(Number(va - inPage), out);
+    const result =
+      out.kind === "fault"
+        ? ["fault", out.faultLevel]
+        : out.kind === "null"
+          ? ["null-page"]
+          : [toHex(BigInt(out.pa) + inPage)];
+    const found = mismatch(`translate[${i}]`, expected, [expected[0], ...result]);
+    if (found) return found;
+  }
+  return null;
+}
+
+/** Equal, with no key too many on either side. */
+function same(field: string, expected: unknown, got: unknown): Mismatch | null {
+  const back = mismatch(field, got, expected);
+  return (
+    mismatch(field, expected, got) ?? (back && { field: back.field, expected: back.got, got: back.expected })
+  );
+}
+
+/** Tables in one order, whatever order they were listed in. */
+function sorted(tables: readonly (readonly unknown[])[]): readonly (readonly unknown[])[] {
+  return [...tables].sort(
+    (a, b) => Number(b[1]) - Number(a[1]) || Number(BigInt(a[0] as string) - BigInt(b[0] as string)),
+  );
+}
+
+/** Runs of entries as single ones: `va level entry`, sorted. */
+function flat(runs: readonly RunOrEntry[]): string[] {
+  const out: DumpedEntry[] = [];
+  for (const run of runs) {
+    if (Array.isArray(run)) {
+      out.push({ va: hex(run[0]), level: run[1], entry: BigInt(run[2]), compact: run[3] !== undefined });
+      continue;
+    }
+    const stridePa = signed(run.stride_pa);
+    for (let k = 0; k < run.count; k++) {
+      out.push({
+        va: hex(run.va) + k * Number(signed(run.stride_va)),
+        level: run.level,
+        entry: BigInt(run.entry) + BigInt(k) * stridePa,
+        compact: run.compact ?? false,
+      });
+    }
+  }
+  return listed(out);
+}
+
+function signed(value: string): bigint {
+  return value.startsWith("-") ? -BigInt(value.slice(1)) : BigInt(value);
+}
+
+function listed(entries: readonly DumpedEntry[]): string[] {
+  return [...entries]
+    .sort((a, b) => a.va - b.va || b.level - a.level)
+    .map((e) => `${toHex(e.va)} ${e.level} ${toHex(e.entry)}${e.compact ? " compact" : ""}`);
+}

@@ -1,0 +1,258 @@
+/**
+ * An Intel GPU under the `xe` driver: the device, and the open files of its node.
+ *
+ * @module
+ */
+
+import {
+  type AllocFault,
+  DrmError,
+  type DrmFile,
+  decodeIoctl,
+  EINVAL,
+  EOPNOTSUPP,
+  fail,
+  GemObjects,
+  HandleTable,
+  UserMemory,
+} from "@vmbind/gpuvm-core";
+import {
+  type Fragmentation,
+  FrameAllocator,
+  PhysicalMemory,
+  type PhysicalMemoryOptions,
+  Tlb,
+  type TlbOptions,
+} from "@vmbind/mmu";
+import { XeBo, type XeBoOptions } from "./bo.ts";
+import { type XeCounters, xeCounters } from "./cost-sheet.ts";
+import { IOCTLS, NOT_MODELLED } from "./ioctls.ts";
+import { DEFAULT_PLATFORM, PLATFORMS, type Platform } from "./platforms.ts";
+import { PtJob } from "./pt-job.ts";
+import { XeTables } from "./pt-tables.ts";
+import { DEFAULT_QUIRKS, type XeQuirks } from "./quirks.ts";
+import type { XeVm } from "./vm.ts";
+import { VmBindRunner } from "./vm-bind.ts";
+
+/** Physical address of VRAM: far from system memory, aligned so that the largest leaf does not notice. */
+const VRAM_BASE = 2 ** 45;
+
+/** What is behind a syncobj handle. */
+export type SyncobjState = "none" | "empty" | "signalled";
+
+/** How a device is made; every field has a default. */
+export interface XeDeviceOptions {
+  /** What differs from the right behaviour. Default {@link DEFAULT_QUIRKS}. */
+  quirks: XeQuirks;
+  /** How buffer objects' memory is spread. Default `contiguous`. */
+  boFragmentation: Fragmentation;
+  /** Physical memory; default that of `@vmbind/mmu`. */
+  memory: PhysicalMemoryOptions;
+  /** The TLB, or null for none. Default: 64 entries. */
+  tlb: TlbOptions | null;
+  /** Makes allocations fail on purpose. Default: none do. */
+  allocFault: AllocFault | undefined;
+  /** Syncobjs are not modelled: says what a handle stands for. Default: every handle but 0 is signalled. */
+  syncobj: (handle: number) => SyncobjState;
+}
+
+/** A GPU. */
+export class XeDevice {
+  /** What it is. */
+  readonly platform: Platform;
+  /** How it was made. */
+  readonly options: XeDeviceOptions;
+  /** The cost sheet. */
+  readonly counters: XeCounters = xeCounters();
+  /** Physical memory: page tables and system memory. */
+  readonly memory: PhysicalMemory;
+  /** Memory of objects in VRAM; on an integrated part never used. */
+  readonly vramFrames: FrameAllocator;
+  /** Page tables. @internal */
+  readonly tables: XeTables;
+  /** Buffer objects. */
+  readonly gems: GemObjects = new GemObjects();
+  /** The TLB, or null. */
+  readonly tlb: Tlb | null;
+  /** Runs page-table work. @internal */
+  readonly job: PtJob;
+  /** Runs VM_BIND. @internal */
+  readonly binder: VmBindRunner = new VmBindRunner();
+  #asids = 0;
+
+  /**
+   * @param platform - a name from {@link PLATFORMS} or a row of one's own; Battlemage unless given
+   * @param options - see {@link XeDeviceOptions}
+   * @throws Error for a name that is not in the table
+   */
+  constructor(platform: string | Platform = DEFAULT_PLATFORM, options: Partial<XeDeviceOptions> = {}) {
+    this.platform = typeof platform === "string" ? platformNamed(platform) : platform;
+    this.options = {
+      quirks: options.quirks ?? DEFAULT_QUIRKS,
+      boFragmentation: options.boFragmentation ?? "contiguous",
+      memory: options.memory ?? {},
+      tlb: options.tlb === undefined ? {} : options.tlb,
+      allocFault: options.allocFault,
+      syncobj: options.syncobj ?? ((handle) => (handle === 0 ? "none" : "signalled")),
+    };
+    const { counters } = this;
+    this.memory = new PhysicalMemory({ ...this.options.memory, counters });
+    const { memory } = this;
+    this.vramFrames = new FrameAllocator(
+      { base: VRAM_BASE, limit: VRAM_BASE + Math.max(this.platform.vramBytes, 2 ** 30) },
+      undefined,
+      counters,
+      ({ pa, bytes }) => memory.zero(pa, bytes),
+    );
+    this.tables = new XeTables(memory.tables, options.allocFault);
+    this.tlb = this.options.tlb === null ? null : new Tlb({ ...this.options.tlb, counters });
+    this.job = new PtJob(this.tables, this.platform, this.options.quirks, counters, options.allocFault);
+  }
+
+  /** A TLB tag for a new VM. @internal */
+  nextAsid(): number {
+    return ++this.#asids;
+  }
+
+  /** Open the device node. */
+  open(): XeFile {
+    return new XeFile(this);
+  }
+}
+
+function platformNamed(name: string): Platform {
+  const platform = PLATFORMS.get(name);
+  if (platform === undefined) {
+    throw new Error(`XeDevice: no platform "${name}"; there are ${[...PLATFORMS.keys()].join(", ")}`);
+  }
+  return platform;
+}
+
+/** An exec queue, as far as VM_BIND needs it. */
+export interface ExecQueue {
+  /** The VM that it works for. */
+  readonly vm: XeVm;
+  /** It is of engine class VM_BIND. */
+  readonly binds: boolean;
+}
+
+/** An open file. */
+export class XeFile implements DrmFile {
+  /** The device. */
+  readonly device: XeDevice;
+  /** Objects by handle. @internal */
+  readonly bos: HandleTable<XeBo> = new HandleTable();
+  /** VMs by id. @internal */
+  readonly vmTable: HandleTable<XeVm> = new HandleTable();
+  /** Queues by id. @internal */
+  readonly queues: HandleTable<ExecQueue> = new HandleTable();
+  /** Why the last ioctl failed, or null when it succeeded. */
+  lastError: DrmError | null = null;
+
+  /** @param device - the device */
+  constructor(device: XeDevice) {
+    this.device = device;
+  }
+
+  /**
+   * One ioctl. Requests are told apart by number alone; an argument of another size than the driver's is cut or filled
+   * with zeroes, as the DRM core does.
+   *
+   * @param request - 32-bit request number
+   * @param arg - the argument struct; changed in place
+   * @param user - memory behind the pointers in `arg`
+   * @returns 0 or a negative errno
+   */
+  ioctl(request: number, arg: Uint8Array, user: UserMemory = new UserMemory()): number {
+    const { counters } = this.device;
+    counters.ioctls++;
+    this.lastError = null;
+    try {
+      this.#dispatch(request >>> 0, arg, user);
+      return 0;
+    } catch (error) {
+      if (!(error instanceof DrmError)) throw error;
+      counters.ioctlErrors++;
+      this.lastError = error;
+      return -error.errno;
+    }
+  }
+
+  #dispatch(request: number, arg: Uint8Array, user: UserMemory): void {
+    const { type, nr } = decodeIoctl(request);
+    const ioctl = type === 0x64 ? IOCTLS.get(nr) : undefined;
+    if (ioctl === undefined) {
+      const name = NOT_MODELLED.get(nr);
+      if (name !== undefined) fail(EOPNOTSUPP, `ioctl: ${name} is not modelled`);
+      fail(EINVAL, `ioctl: 0x${request.toString(16)} is not a request of this driver`);
+    }
+    this.device.counters.payloadBytes += arg.length;
+    if (arg.length === ioctl.size) {
+      ioctl.run(this, new DataView(arg.buffer, arg.byteOffset, arg.length), user);
+      return;
+    }
+    const whole = new Uint8Array(ioctl.size);
+    whole.set(arg.subarray(0, ioctl.size));
+    ioctl.run(this, new DataView(whole.buffer), user);
+    arg.set(whole.subarray(0, Math.min(arg.length, ioctl.size)));
+  }
+
+  /**
+   * @param id - a VM id
+   * @returns the VM, undefined for an id that is not in use
+   */
+  vm(id: number): XeVm | undefined {
+    return this.vmTable.get(id);
+  }
+
+  /** VMs by id, ascending. */
+  vms(): Iterable<[number, XeVm]> {
+    return this.vmTable.entries();
+  }
+
+  /**
+   * @param handle - a GEM handle
+   * @returns the object, undefined for a handle that is not in use
+   */
+  bo(handle: number): XeBo | undefined {
+    return this.bos.get(handle);
+  }
+
+  /**
+   * @param id - an exec queue id
+   * @returns the queue, undefined for an id that is not in use
+   */
+  execQueue(id: number): ExecQueue | undefined {
+    return this.queues.get(id);
+  }
+
+  /**
+   * Make an object without an ioctl: with memory of one's own choice, or as an imported one.
+   *
+   * @param size - bytes, a multiple of 4096
+   * @param options - see {@link XeBoOptions}
+   * @returns its handle
+   */
+  createBo(size: number, options: XeBoOptions): number {
+    const bo = new XeBo(this.device, size, options);
+    bo.handle = this.bos.alloc(bo);
+    return bo.handle;
+  }
+
+  /** Close the file: queues, VMs and handles go. */
+  close(): void {
+    for (const [id, queue] of [...this.queues.entries()]) {
+      this.queues.remove(id);
+      queue.vm.gpuvm.put();
+    }
+    for (const [id, vm] of [...this.vmTable.entries()]) {
+      this.vmTable.remove(id);
+      vm.close();
+    }
+    for (const [handle, bo] of [...this.bos.entries()]) {
+      this.bos.remove(handle);
+      bo.handle = 0;
+      bo.put();
+    }
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * The Xe driver: Intel GPUs, null binds.
+ *
+ * @packageDocumentation
+ */
+
+export { PLACEMENT_SYSTEM, PLACEMENT_VRAM, XeBo, type XeBoOptions } from "./bo.ts";
+export * from "./cost-sheet.ts";
+export { type ExecQueue, type SyncobjState, XeDevice, type XeDeviceOptions, XeFile } from "./device.ts";
+export { PageTable } from "./page-table.ts";
+export * from "./platforms.ts";
+export { XeTables } from "./pt-tables.ts";
+export * from "./quirks.ts";
+export { type TlbInvalidation, tlbRange } from "./tlb-range.ts";
+export * from "./uapi.ts";
+export { type XeMappingView, XeVm } from "./vm.ts";
+export * from "./vma.ts";

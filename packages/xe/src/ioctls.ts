@@ -1,0 +1,327 @@
+/**
+ * The ioctls other than VM_BIND, and the table of them all. Checks stand in the kernel's order.
+ *
+ * @module
+ */
+
+import {
+  DRM_COMMAND_BASE,
+  DRM_IOCTL_GEM_CLOSE,
+  DrmError,
+  decodeIoctl,
+  EBUSY,
+  EFAULT,
+  EINVAL,
+  ENOENT,
+  ENOMEM,
+  ENOSPC,
+  EOPNOTSUPP,
+  fail,
+  type UserMemory,
+} from "@vmbind/gpuvm-core";
+import { PLACEMENT_VRAM, XeBo } from "./bo.ts";
+import type { XeFile } from "./device.ts";
+import { type Platform, regionMask } from "./platforms.ts";
+import * as uapi from "./uapi.ts";
+import { XeVm } from "./vm.ts";
+import { XE2_GRAPHICS } from "./vm-bind-args.ts";
+
+/** One request of the driver. */
+export interface Ioctl {
+  /** C name without the prefix. */
+  readonly name: string;
+  /** Bytes of its argument. */
+  readonly size: number;
+  /**
+   * Run it; `arg` is changed in place.
+   *
+   * @throws {@link DrmError}
+   */
+  run(file: XeFile, arg: DataView, user: UserMemory): void;
+}
+
+const PAGE = 4096;
+const BLOCK = 0x1_0000;
+/** Where fake mmap offsets begin (`DRM_FILE_PAGE_OFFSET_START`), in bytes, on a 64-bit host. */
+const MMAP_OFFSET_BASE = 0x1_0000_0000 * 4096;
+/** Fake offset of the PCI barrier page. */
+const PCI_BARRIER_OFFSET = 0x5000_0000_0000 / 16;
+
+function mustBeZero(values: readonly number[], field: string): void {
+  if (values.some((value) => value !== 0)) fail(EINVAL, `${field}: must be 0`);
+}
+
+// -- device query -----------------------------------------------------------------------------------------------------
+
+function deviceQuery(file: XeFile, arg: DataView, user: UserMemory): void {
+  const query = uapi.DEVICE_QUERY.read(arg);
+  mustBeZero([query.extensions], "device_query.extensions");
+  mustBeZero(query.reserved, "device_query.reserved");
+  if (query.query > uapi.DEVICE_QUERY_LAST) fail(EINVAL, `device_query.query: ${query.query} is no query`);
+  let data: Uint8Array;
+  if (query.query === uapi.DEVICE_QUERY_CONFIG) data = queryConfig(file.device.platform);
+  else if (query.query === uapi.DEVICE_QUERY_MEM_REGIONS) data = queryMemRegions(file);
+  else fail(EOPNOTSUPP, `device_query.query: query ${query.query} is not modelled`);
+
+  if (query.size === 0) {
+    uapi.DEVICE_QUERY.fields.size.write(arg, 0, data.length);
+    return;
+  }
+  if (query.size !== data.length) {
+    fail(EINVAL, `device_query.size: expected 0 or ${data.length}, got ${query.size}`);
+  }
+  try {
+    user.write(query.data, data);
+  } catch (error) {
+    if (!(error instanceof DrmError)) throw error;
+    fail(query.query === uapi.DEVICE_QUERY_MEM_REGIONS ? ENOSPC : EFAULT, "device_query.data: not writable");
+  }
+}
+
+function queryConfig(platform: Platform): Uint8Array {
+  const flags =
+    (platform.vramBytes === 0 ? 0 : uapi.QUERY_CONFIG_FLAG_HAS_VRAM) |
+    uapi.QUERY_CONFIG_FLAG_HAS_LOW_LATENCY |
+    (platform.usm ? uapi.QUERY_CONFIG_FLAG_HAS_CPU_ADDR_MIRROR : 0) |
+    (platform.graphics < XE2_GRAPHICS ? 0 : uapi.QUERY_CONFIG_FLAG_HAS_NO_COMPRESSION_HINT);
+  const info: number[] = [];
+  info[uapi.QUERY_CONFIG_REV_AND_DEVICE_ID] = platform.deviceId;
+  info[uapi.QUERY_CONFIG_FLAGS] = flags;
+  info[uapi.QUERY_CONFIG_MIN_ALIGNMENT] = platform.vram64kOnly ? BLOCK : PAGE;
+  info[uapi.QUERY_CONFIG_VA_BITS] = platform.vaBits;
+  // What an unprivileged process may ask for: normal.
+  info[uapi.QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY] = 1;
+  return uapi.QUERY_CONFIG.encode({ numParams: info.length, info });
+}
+
+function queryMemRegions(file: XeFile): Uint8Array {
+  const { platform, memory } = file.device;
+  const regions: Partial<uapi.MemRegion>[] = [
+    {
+      memClass: uapi.MEM_REGION_CLASS_SYSMEM,
+      instance: 0,
+      minPageSize: PAGE,
+      totalSize: memory.tables.base,
+    },
+  ];
+  if (platform.vramBytes !== 0) {
+    regions.push({
+      memClass: uapi.MEM_REGION_CLASS_VRAM,
+      instance: 1,
+      minPageSize: platform.vram64kOnly ? BLOCK : PAGE,
+      totalSize: platform.vramBytes,
+      cpuVisibleSize: platform.vramBytes,
+    });
+  }
+  const out = new Uint8Array(8 + regions.length * uapi.MEM_REGION.size);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, regions.length, true);
+  regions.forEach((region, i) => {
+    uapi.MEM_REGION.write(view, 8 + i * uapi.MEM_REGION.size, region);
+  });
+  return out;
+}
+
+// -- buffer objects ---------------------------------------------------------------------------------------------------
+
+const GEM_FLAGS =
+  uapi.GEM_CREATE_FLAG_DEFER_BACKING |
+  uapi.GEM_CREATE_FLAG_SCANOUT |
+  uapi.GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM |
+  uapi.GEM_CREATE_FLAG_NO_COMPRESSION;
+
+function gemCreate(file: XeFile, arg: DataView, user: UserMemory): void {
+  const { device } = file;
+  const { platform, options } = device;
+  const create = uapi.GEM_CREATE.read(arg);
+  const { size, placement, flags, cpuCaching } = create;
+  const vram = (placement & PLACEMENT_VRAM) !== 0;
+  mustBeZero(create.pad, "gem_create.pad");
+  mustBeZero(create.reserved, "gem_create.reserved");
+  if (placement === 0 || (placement & ~regionMask(platform)) !== 0) {
+    fail(
+      EINVAL,
+      `gem_create.placement: 0x${placement.toString(16)} names no region or one that the device lacks`,
+    );
+  }
+  if ((flags & ~GEM_FLAGS) !== 0) fail(EINVAL, `gem_create.flags: 0x${flags.toString(16)} has unknown bits`);
+  if (create.handle !== 0) fail(EINVAL, "gem_create.handle: must be 0");
+  if (size === 0) fail(EINVAL, "gem_create.size: must not be 0");
+  if (size % PAGE !== 0) fail(EINVAL, "gem_create.size: must be a multiple of 4096");
+  if ((flags & uapi.GEM_CREATE_FLAG_NO_COMPRESSION) !== 0 && platform.graphics < XE2_GRAPHICS) {
+    fail(EOPNOTSUPP, `gem_create.flags: NO_COMPRESSION does not exist on ${platform.title}`);
+  }
+  if ((flags & uapi.GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM) !== 0 && !vram) {
+    fail(EINVAL, "gem_create.flags: NEEDS_VISIBLE_VRAM without a VRAM placement");
+  }
+  if (cpuCaching === 0 || cpuCaching > uapi.GEM_CPU_CACHING_WC) {
+    fail(EINVAL, `gem_create.cpu_caching: ${cpuCaching} is neither WB nor WC`);
+  }
+  if (vram && cpuCaching !== uapi.GEM_CPU_CACHING_WC) fail(EINVAL, "gem_create.cpu_caching: VRAM needs WC");
+  if ((flags & uapi.GEM_CREATE_FLAG_SCANOUT) !== 0 && cpuCaching === uapi.GEM_CPU_CACHING_WB) {
+    fail(EINVAL, "gem_create.cpu_caching: SCANOUT needs WC");
+  }
+  const vm = create.vmId === 0 ? null : file.vm(create.vmId);
+  if (vm === undefined) fail(ENOENT, `gem_create.vm_id: no VM ${create.vmId}`);
+  if (vram && platform.vram64kOnly && size % BLOCK !== 0) {
+    fail(EINVAL, `gem_create.size: must be a multiple of 65536 for VRAM on ${platform.title}`);
+  }
+  if (create.extensions !== 0) {
+    user.view(create.extensions, 16);
+    fail(EINVAL, "gem_create.extensions: no extension is modelled");
+  }
+  if (options.allocFault?.("gem")) fail(ENOMEM, "gem_create: no memory for the object (on purpose)");
+  const bo = new XeBo(device, size, { placement, cpuCaching, flags, vm });
+  try {
+    if ((flags & uapi.GEM_CREATE_FLAG_DEFER_BACKING) === 0) bo.populate();
+  } catch (error) {
+    bo.put();
+    throw error;
+  }
+  bo.handle = file.bos.alloc(bo);
+  uapi.GEM_CREATE.fields.handle.write(arg, 0, bo.handle);
+}
+
+function gemMmapOffset(file: XeFile, arg: DataView): void {
+  const query = uapi.GEM_MMAP_OFFSET.read(arg);
+  mustBeZero([query.extensions], "gem_mmap_offset.extensions");
+  mustBeZero(query.reserved, "gem_mmap_offset.reserved");
+  if ((query.flags & ~uapi.MMAP_OFFSET_FLAG_PCI_BARRIER) !== 0) {
+    fail(EINVAL, `gem_mmap_offset.flags: 0x${query.flags.toString(16)} has unknown bits`);
+  }
+  const offset = uapi.GEM_MMAP_OFFSET.fields.offset;
+  if (query.flags !== 0) {
+    if (file.device.platform.vramBytes === 0) {
+      fail(EINVAL, "gem_mmap_offset.flags: PCI_BARRIER does not exist on an integrated GPU");
+    }
+    if (query.handle !== 0) fail(EINVAL, "gem_mmap_offset.handle: must be 0 with PCI_BARRIER");
+    offset.write(arg, 0, PCI_BARRIER_OFFSET);
+    return;
+  }
+  const bo = file.bo(query.handle);
+  if (bo === undefined) fail(ENOENT, `gem_mmap_offset.handle: no object with handle ${query.handle}`);
+  // Any distinct place will do: the model has no CPU mappings.
+  offset.write(arg, 0, MMAP_OFFSET_BASE + bo.id * 2 ** 32);
+}
+
+function gemClose(file: XeFile, arg: DataView): void {
+  const { handle } = uapi.GEM_CLOSE.read(arg);
+  const bo = file.bos.remove(handle);
+  if (bo === undefined) fail(EINVAL, `gem_close.handle: no object with handle ${handle}`);
+  bo.handle = 0;
+  bo.put();
+}
+
+// -- VMs and queues ---------------------------------------------------------------------------------------------------
+
+const VM_FLAGS =
+  uapi.VM_CREATE_FLAG_SCRATCH_PAGE |
+  uapi.VM_CREATE_FLAG_LR_MODE |
+  uapi.VM_CREATE_FLAG_FAULT_MODE |
+  uapi.VM_CREATE_FLAG_NO_VM_OVERCOMMIT;
+
+function vmCreate(file: XeFile, arg: DataView): void {
+  const { device } = file;
+  const { platform, options } = device;
+  const create = uapi.VM_CREATE.read(arg);
+  const { flags } = create;
+  const scratch = (flags & uapi.VM_CREATE_FLAG_SCRATCH_PAGE) !== 0;
+  const longRunning = (flags & uapi.VM_CREATE_FLAG_LR_MODE) !== 0;
+  const faultMode = (flags & uapi.VM_CREATE_FLAG_FAULT_MODE) !== 0;
+  mustBeZero([create.extensions], "vm_create.extensions");
+  if (faultMode && !platform.usm)
+    fail(EINVAL, `vm_create.flags: ${platform.title} has no recoverable faults`);
+  mustBeZero(create.reserved, "vm_create.reserved");
+  if ((flags & ~VM_FLAGS) !== 0) fail(EINVAL, `vm_create.flags: 0x${flags.toString(16)} has unknown bits`);
+  if (scratch && faultMode && !platform.scratchWithFaults) {
+    fail(EINVAL, `vm_create.flags: SCRATCH_PAGE with FAULT_MODE is not possible on ${platform.title}`);
+  }
+  if (faultMode && !longRunning) fail(EINVAL, "vm_create.flags: FAULT_MODE needs LR_MODE");
+  if ((flags & uapi.VM_CREATE_FLAG_NO_VM_OVERCOMMIT) !== 0 && !faultMode) {
+    fail(EINVAL, "vm_create.flags: NO_VM_OVERCOMMIT needs FAULT_MODE");
+  }
+  if (options.allocFault?.("vm")) fail(ENOMEM, "vm_create: no memory for the VM (on purpose)");
+  const id = file.vmTable.alloc(new XeVm(device, flags, device.nextAsid()));
+  uapi.VM_CREATE.fields.vmId.write(arg, 0, id);
+}
+
+function vmDestroy(file: XeFile, arg: DataView): void {
+  const destroy = uapi.VM_DESTROY.read(arg);
+  mustBeZero([destroy.pad], "vm_destroy.pad");
+  mustBeZero(destroy.reserved, "vm_destroy.reserved");
+  const vm = file.vm(destroy.vmId);
+  if (vm === undefined) fail(ENOENT, `vm_destroy.vm_id: no VM ${destroy.vmId}`);
+  if (vm.longRunning && !vm.faultMode) {
+    for (const [id, queue] of file.queues.entries()) {
+      if (queue.vm === vm && !queue.binds)
+        fail(EBUSY, `vm_destroy.vm_id: long-running queue ${id} uses the VM`);
+    }
+  }
+  file.vmTable.remove(destroy.vmId);
+  vm.close();
+}
+
+function execQueueCreate(file: XeFile, arg: DataView, user: UserMemory): void {
+  const create = uapi.EXEC_QUEUE_CREATE.read(arg);
+  mustBeZero(create.reserved, "exec_queue_create.reserved");
+  if ((create.flags & ~1) !== 0) fail(EINVAL, "exec_queue_create.flags: unknown bits");
+  const count = create.width * create.numPlacements;
+  if (count === 0) fail(EINVAL, "exec_queue_create: width and num_placements must not be 0");
+  const { size } = uapi.ENGINE_CLASS_INSTANCE;
+  const view = user.view(create.instances, count * size);
+  file.device.counters.payloadBytes += count * size;
+  const first = uapi.ENGINE_CLASS_INSTANCE.read(view);
+  const binds = first.engineClass === uapi.ENGINE_CLASS_VM_BIND;
+  if (binds && (count !== 1 || first.engineInstance !== 0)) {
+    fail(EINVAL, "exec_queue_create.instances: a bind queue has one placement, instance 0");
+  }
+  const vm = file.vm(create.vmId);
+  if (vm === undefined) fail(ENOENT, `exec_queue_create.vm_id: no VM ${create.vmId}`);
+  vm.gpuvm.get();
+  uapi.EXEC_QUEUE_CREATE.fields.execQueueId.write(arg, 0, file.queues.alloc({ vm, binds }));
+}
+
+function execQueueDestroy(file: XeFile, arg: DataView): void {
+  const destroy = uapi.EXEC_QUEUE_DESTROY.read(arg);
+  mustBeZero([destroy.pad], "exec_queue_destroy.pad");
+  mustBeZero(destroy.reserved, "exec_queue_destroy.reserved");
+  const queue = file.queues.remove(destroy.execQueueId);
+  if (queue === undefined) {
+    fail(ENOENT, `exec_queue_destroy.exec_queue_id: no queue ${destroy.execQueueId}`);
+  }
+  queue.vm.gpuvm.put();
+}
+
+// -- the table --------------------------------------------------------------------------------------------------------
+
+function entry(name: string, request: number, run: Ioctl["run"]): [number, Ioctl] {
+  const { nr, size } = decodeIoctl(request);
+  return [nr, { name, size, run }];
+}
+
+/** The modelled requests by number. */
+export const IOCTLS: ReadonlyMap<number, Ioctl> = new Map([
+  entry("GEM_CLOSE", DRM_IOCTL_GEM_CLOSE, gemClose),
+  entry("DEVICE_QUERY", uapi.IOCTL_DEVICE_QUERY, deviceQuery),
+  entry("GEM_CREATE", uapi.IOCTL_GEM_CREATE, gemCreate),
+  entry("GEM_MMAP_OFFSET", uapi.IOCTL_GEM_MMAP_OFFSET, gemMmapOffset),
+  entry("VM_CREATE", uapi.IOCTL_VM_CREATE, vmCreate),
+  entry("VM_DESTROY", uapi.IOCTL_VM_DESTROY, vmDestroy),
+  entry("VM_BIND", uapi.IOCTL_VM_BIND, (file, arg, user) => file.device.binder.run(file, arg, user)),
+  entry("EXEC_QUEUE_CREATE", uapi.IOCTL_EXEC_QUEUE_CREATE, execQueueCreate),
+  entry("EXEC_QUEUE_DESTROY", uapi.IOCTL_EXEC_QUEUE_DESTROY, execQueueDestroy),
+]);
+
+/** Requests that the real driver has and the model has not, by number. */
+export const NOT_MODELLED: ReadonlyMap<number, string> = new Map(
+  [
+    "EXEC_QUEUE_GET_PROPERTY",
+    "EXEC",
+    "WAIT_USER_FENCE",
+    "OBSERVATION",
+    "MADVISE",
+    "VM_QUERY_MEM_RANGE_ATTRS",
+    "EXEC_QUEUE_SET_PROPERTY",
+    "VM_GET_PROPERTY",
+  ].map((name, i) => [DRM_COMMAND_BASE + 8 + i, name]),
+);

@@ -1,0 +1,186 @@
+/**
+ * The page-table job of one ioctl: stage all work in order, write it, invalidate the TLB once.
+ *
+ * Nothing is written before everything was staged, so an error leaves the page tables as they were.
+ *
+ * @module
+ */
+
+import { type AllocFault, ENOBUFS, ENOMEM, fail } from "@vmbind/gpuvm-core";
+import type { XeBo } from "./bo.ts";
+import type { XeCounters } from "./cost-sheet.ts";
+import type { Platform } from "./platforms.ts";
+import { type BindSource, BindStager } from "./pt-stage-bind.ts";
+import type { XeTables } from "./pt-tables.ts";
+import { UnbindStager } from "./pt-unbind.ts";
+import { PtUpdates } from "./pt-updates.ts";
+import type { XeQuirks } from "./quirks.ts";
+import { flushBeforeBatch, invalidate, tlbRange } from "./tlb-range.ts";
+import type { XeVm } from "./vm.ts";
+import { VMA_PRESENT, VMA_READ_ONLY, VMA_STAGED, VMA_ZEROED } from "./vma.ts";
+import { type VmaOps, WORK_BIND, WORK_CLEAR, WORK_UNBIND } from "./vma-ops.ts";
+
+/** Runs page-table jobs of a device. */
+export class PtJob {
+  readonly #platform: Platform;
+  readonly #quirks: XeQuirks;
+  readonly #counters: XeCounters;
+  readonly #allocFault: AllocFault | undefined;
+  readonly #updates: PtUpdates;
+  readonly #binder: BindStager;
+  readonly #unbinder: UnbindStager;
+  readonly #source: BindSource = {
+    start: 0.5,
+    end: 0.5,
+    pages: null,
+    offset: 0.5,
+    vram: false,
+    needs64k: false,
+    readOnly: false,
+    atomics: false,
+    pat: 0,
+    clear: false,
+  };
+  /** A batch would have to flush the TLB before it sees this job's entries. */
+  #flushBefore = false;
+
+  /**
+   * @param tables - the device's tables
+   * @param platform - the device
+   * @param quirks - the device's
+   * @param counters - where to count
+   * @param allocFault - makes allocations fail on purpose
+   */
+  constructor(
+    tables: XeTables,
+    platform: Platform,
+    quirks: XeQuirks,
+    counters: XeCounters,
+    allocFault?: AllocFault,
+  ) {
+    this.#platform = platform;
+    this.#quirks = quirks;
+    this.#counters = counters;
+    this.#allocFault = allocFault;
+    this.#updates = new PtUpdates(tables);
+    this.#binder = new BindStager(tables, this.#updates, platform.graphics, counters);
+    this.#unbinder = new UnbindStager(tables, this.#updates, quirks.rootKill);
+  }
+
+  /**
+   * Run the work that was parsed.
+   *
+   * @param vm - the VM
+   * @param ops - its work list
+   * @param isArray - the ioctl had more than one operation
+   * @throws {@link DrmError} ENOMEM, ENOBUFS, EINVAL; nothing was changed then
+   */
+  run(vm: XeVm, ops: VmaOps, isArray: boolean): void {
+    const updates = this.#updates;
+    updates.reset();
+    this.#flushBefore = false;
+    vm.lastInvalidation = null;
+    if (this.#allocFault?.("op-array")) {
+      fail(isArray ? ENOBUFS : ENOMEM, "vm_bind: no memory for the page-table operations (on purpose)");
+    }
+    try {
+      for (let i = 0; i < ops.workCount; i++) {
+        const kind = ops.workKind(i);
+        if (kind === WORK_UNBIND) this.#stageUnbind(vm, ops.workVa(i));
+        else this.#stageBind(vm, ops.workVa(i), kind === WORK_CLEAR);
+      }
+    } catch (error) {
+      updates.abort();
+      for (let i = 0; i < ops.workCount; i++)
+        vm.vmas.state[ops.workVa(i)] = stateOf(vm, ops.workVa(i)) & ~VMA_STAGED;
+      throw error;
+    }
+    const counters = this.#counters;
+    counters.ptOps += updates.ops === 0 ? 0 : ops.workCount;
+    counters.ptUpdates += updates.count;
+    counters.ptQwords += updates.apply(vm.pageTable);
+    this.#commitStates(vm, ops);
+    this.#invalidateTlb(vm);
+  }
+
+  #stageBind(vm: XeVm, va: number, clear: boolean): void {
+    const { gpuvm, vmas } = vm;
+    const updates = this.#updates;
+    const first = updates.count;
+    const state = stateOf(vm, va);
+    const rebind = (state & (VMA_PRESENT | VMA_ZEROED)) !== 0;
+    const source = this.#source;
+    const bo = gpuvm.gem(va) as XeBo | null;
+    const flags = vmas.flags[va] as number;
+    source.start = vmas.start[va] as number;
+    source.end = vmas.end[va] as number;
+    source.pages = bo === null ? null : bo.populate();
+    source.offset = gpuvm.offset(va);
+    source.vram = bo?.vram ?? false;
+    source.needs64k = source.vram && this.#platform.vram64kOnly;
+    source.readOnly = (flags & VMA_READ_ONLY) !== 0;
+    source.atomics = bo !== null && this.#atomics(vm, bo);
+    source.pat = vmas.pat[va] as number;
+    source.clear = clear;
+    const leaves = this.#binder.stage(vm.pageTable, source);
+    vmas.flags[va] = flags | leaves;
+    vmas.state[va] = state | VMA_STAGED;
+    updates.addInterval(source.start, source.end, first);
+    updates.commitBind(first, rebind);
+    if (!rebind && vm.scratch && vm.longRunning) updates.needsInvalidation = true;
+    if (!vm.longRunning && (rebind || vm.scratch)) this.#flushBefore = true;
+    if (rebind && !vm.longRunning) {
+      vm.tlbFlushSeqno++;
+      this.#counters.tlbFlushRequests++;
+    }
+  }
+
+  #stageUnbind(vm: XeVm, va: number): void {
+    if ((stateOf(vm, va) & (VMA_PRESENT | VMA_STAGED | VMA_ZEROED)) === 0) return;
+    const updates = this.#updates;
+    const first = updates.count;
+    const start = vm.vmas.start[va] as number;
+    const end = vm.vmas.end[va] as number;
+    this.#unbinder.stage(vm.pageTable, start, end);
+    updates.addInterval(start, end, first);
+    updates.commitUnbind(first);
+    updates.needsInvalidation = true;
+  }
+
+  /** Whether leaves of an object have the atomics-enable bit; madvise is not modelled. */
+  #atomics(vm: XeVm, bo: XeBo): boolean {
+    const platform = this.#platform;
+    if (!platform.atomicEnableBit) return false;
+    if (bo.vram) return true;
+    if (!platform.systemAtomics) return false;
+    if (platform.vramBytes === 0 || !vm.longRunning) return true;
+    return (bo.placement & (bo.placement - 1)) === 0;
+  }
+
+  #commitStates(vm: XeVm, ops: VmaOps): void {
+    const { state } = vm.vmas;
+    for (let i = 0; i < ops.workCount; i++) {
+      const va = ops.workVa(i);
+      const kind = ops.workKind(i);
+      const old = state[va] as number;
+      if (kind === WORK_UNBIND) state[va] = old & ~(VMA_PRESENT | VMA_ZEROED);
+      else if (kind === WORK_BIND) state[va] = VMA_PRESENT;
+      else if (!this.#quirks.faultScratch) state[va] = VMA_ZEROED;
+    }
+  }
+
+  #invalidateTlb(vm: XeVm): void {
+    const updates = this.#updates;
+    if (updates.needsInvalidation) {
+      const range = tlbRange(updates.start, updates.end);
+      vm.lastInvalidation = range;
+      invalidate(vm, this.#platform, this.#counters, range);
+    } else if (this.#flushBefore) {
+      flushBeforeBatch(vm);
+    }
+  }
+}
+
+function stateOf(vm: XeVm, va: number): number {
+  return vm.vmas.state[va] as number;
+}

@@ -1,0 +1,124 @@
+/**
+ * What the driver knows about its table pages besides their contents: level, layout, how many entries are in use, and
+ * which entry points to which child.
+ *
+ * The kernel keeps an object per table; here a table is its slot in the table memory, and the facts are typed arrays
+ * beside it. The child map is what *staging* sees: it runs ahead of the entries in memory, because the entries of an
+ * ioctl are written after all its operations were staged.
+ *
+ * @module
+ */
+
+import { type AllocFault, ENOMEM, fail } from "@vmbind/gpuvm-core";
+import type { TableMemory } from "@vmbind/mmu";
+
+/** Entries of a table page. */
+export const TABLE_ENTRIES = 512;
+
+/** The table pages of a device, with the driver's bookkeeping. */
+export class XeTables {
+  /** Where the pages are. */
+  readonly memory: TableMemory;
+  /** Level of the table in a slot. */
+  level: Uint8Array = new Uint8Array(64);
+  /** Entries in use of the table in a slot. */
+  numLive: Int32Array = new Int32Array(64);
+  /** 1 for a level-0 table of 32 entries of 64 KiB. */
+  compact: Uint8Array = new Uint8Array(64);
+  /** Row of a directory in {@link XeTables.children}; row 0 belongs to none. */
+  #row: Int32Array = new Int32Array(64);
+  /** Rows of 512: slot of the child plus one, 0 = none. */
+  #children: Int32Array = new Int32Array(8 * TABLE_ENTRIES);
+  #rows = 1;
+  readonly #freeRows: number[] = [];
+  readonly #allocFault: AllocFault | undefined;
+
+  /**
+   * @param memory - where the pages are
+   * @param allocFault - makes allocations fail on purpose
+   */
+  constructor(memory: TableMemory, allocFault?: AllocFault) {
+    this.memory = memory;
+    this.#allocFault = allocFault;
+  }
+
+  /**
+   * Take a zeroed table page. `memory.words` may be replaced.
+   *
+   * @param level - 0 to 4
+   * @returns its slot
+   * @throws {@link DrmError} ENOMEM
+   */
+  alloc(level: number): number {
+    const { memory } = this;
+    if (this.#allocFault?.("page-table")) fail(ENOMEM, "page table: allocation failed on purpose");
+    if (memory.live * memory.stride >= memory.end - memory.base) {
+      fail(ENOMEM, `page table: all ${memory.live} table pages are in use`);
+    }
+    const slot = memory.alloc();
+    if (slot >= this.level.length) this.#growSlots(slot);
+    this.level[slot] = level;
+    this.numLive[slot] = 0;
+    this.compact[slot] = 0;
+    if (level > 0) this.#row[slot] = this.#allocRow();
+    return slot;
+  }
+
+  /** Give a table page back; its children are the caller's. */
+  free(slot: number): void {
+    if ((this.level[slot] as number) > 0) this.#freeRows.push(this.#row[slot] as number);
+    this.memory.free(slot);
+  }
+
+  /** Give a table and everything below it back. */
+  freeTree(slot: number): void {
+    if ((this.level[slot] as number) > 0 && (this.numLive[slot] as number) > 0) {
+      const row = (this.#row[slot] as number) * TABLE_ENTRIES;
+      for (let i = 0; i < TABLE_ENTRIES; i++) {
+        const child = this.#children[row + i] as number;
+        if (child !== 0) this.freeTree(child - 1);
+      }
+    }
+    this.free(slot);
+  }
+
+  /** Slot of the child below an entry of a directory, -1 = none. */
+  child(slot: number, index: number): number {
+    return (this.#children[(this.#row[slot] as number) * TABLE_ENTRIES + index] as number) - 1;
+  }
+
+  /** Set the child below an entry of a directory; -1 = none. */
+  setChild(slot: number, index: number, child: number): void {
+    this.#children[(this.#row[slot] as number) * TABLE_ENTRIES + index] = child + 1;
+  }
+
+  #allocRow(): number {
+    const free = this.#freeRows.pop();
+    if (free !== undefined) {
+      this.#children.fill(0, free * TABLE_ENTRIES, (free + 1) * TABLE_ENTRIES);
+      return free;
+    }
+    if (this.#rows * TABLE_ENTRIES === this.#children.length) {
+      const children = new Int32Array(this.#children.length * 2);
+      children.set(this.#children);
+      this.#children = children;
+    }
+    return this.#rows++;
+  }
+
+  #growSlots(slot: number): void {
+    const size = 2 ** Math.ceil(Math.log2(slot + 1));
+    const level = new Uint8Array(size);
+    const numLive = new Int32Array(size);
+    const compact = new Uint8Array(size);
+    const row = new Int32Array(size);
+    level.set(this.level);
+    numLive.set(this.numLive);
+    compact.set(this.compact);
+    row.set(this.#row);
+    this.level = level;
+    this.numLive = numLive;
+    this.compact = compact;
+    this.#row = row;
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Staging an unbind: which entries to empty, and which tables go with them.
+ *
+ * Only tables that the range covers in part are visited; what it covers whole goes with its parent's entry, unread and
+ * unwritten. A table whose only content is the range is *killed*: it is not written either, and the range, as the
+ * tables above see it, grows to the parent's whole entry. So unbinding a gigabyte of 4 KiB pages clears one entry.
+ *
+ * @module
+ */
+
+import type { PageTable } from "./page-table.ts";
+import { TABLE_ENTRIES, type XeTables } from "./pt-tables.ts";
+import { ENTRY_BYTES, type PtUpdates } from "./pt-updates.ts";
+
+/** Stages unbinds of a device, one at a time. */
+export class UnbindStager {
+  readonly #tables: XeTables;
+  readonly #updates: PtUpdates;
+  readonly #rootKill: boolean;
+  /** The range, widened by the tables killed so far. */
+  #start = 0;
+  #end = 0;
+
+  /**
+   * @param tables - the device's tables
+   * @param updates - where updates are collected
+   * @param rootKill - quirk: see {@link XeQuirks.rootKill}
+   */
+  constructor(tables: XeTables, updates: PtUpdates, rootKill: boolean) {
+    this.#tables = tables;
+    this.#updates = updates;
+    this.#rootKill = rootKill;
+  }
+
+  /**
+   * Stage one unbind of `[start, end)`, which is mapped as a whole by one mapping.
+   *
+   * @param pageTable - the VM's
+   * @param start - bytes
+   * @param end - bytes
+   */
+  stage(pageTable: PageTable, start: number, end: number): void {
+    this.#start = start;
+    this.#end = end;
+    const { root, rootLevel } = pageTable;
+    if (this.#rootKill && this.#kill(root, rootLevel, start, end)) return;
+    this.#below(root, rootLevel, start, end);
+    // The root is never killed.
+    this.#clear(root, rootLevel, this.#from(start, rootLevel), this.#to(end, rootLevel));
+  }
+
+  /** Visit the children of a table that the range covers in part: the first and the last, at most. */
+  #below(slot: number, level: number, start: number, end: number): void {
+    if (level === 0) return;
+    const entryBytes = ENTRY_BYTES[level] as number;
+    const first = Math.floor(start / entryBytes);
+    const last = Math.floor(end / entryBytes);
+    if (first === last) {
+      this.#visit(slot, level, first, start, end);
+      return;
+    }
+    if (start % entryBytes !== 0) this.#visit(slot, level, first, start, (first + 1) * entryBytes);
+    if (end % entryBytes !== 0) this.#visit(slot, level, last, last * entryBytes, end);
+  }
+
+  #visit(parent: number, parentLevel: number, entry: number, start: number, end: number): void {
+    const slot = this.#tables.child(parent, entry % TABLE_ENTRIES);
+    if (slot < 0) return;
+    const level = parentLevel - 1;
+    if (this.#kill(slot, level, start, end)) return;
+    this.#below(slot, level, start, end);
+    const from = this.#from(start, level);
+    const to = this.#to(end, level);
+    // Again, since children may have been killed meanwhile.
+    if (!this.#kill(slot, level, from, to)) this.#clear(slot, level, from, to);
+  }
+
+  /** Begin of a table's part of the range, widened by what was killed below its first entry. */
+  #from(start: number, level: number): number {
+    return start % (ENTRY_BYTES[level] as number) === 0 ? start : this.#start;
+  }
+
+  /** End of it, likewise. */
+  #to(end: number, level: number): number {
+    return end % (ENTRY_BYTES[level] as number) === 0 ? end : this.#end;
+  }
+
+  /** The range is all that the table holds: leave it alone, and widen the range to the parent's entry. */
+  #kill(slot: number, level: number, start: number, end: number): boolean {
+    const entryBytes = ENTRY_BYTES[level] as number;
+    if (start % entryBytes !== 0 || end % entryBytes !== 0) return false;
+    if ((end - start) / entryBytes !== this.#tables.numLive[slot]) return false;
+    const parentBytes = ENTRY_BYTES[level + 1] as number;
+    if (this.#start >= start) this.#start = Math.floor(start / parentBytes) * parentBytes;
+    if (this.#end <= end) this.#end = Math.ceil(end / parentBytes) * parentBytes;
+    return true;
+  }
+
+  /** Empty the entries that the range covers whole. */
+  #clear(slot: number, level: number, start: number, end: number): void {
+    const entryBytes = ENTRY_BYTES[level] as number;
+    const first = Math.ceil(start / entryBytes);
+    const count = Math.floor(end / entryBytes) - first;
+    if (count > 0) this.#updates.addClear(slot, first % TABLE_ENTRIES, count);
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * TLB invalidation as the GuC takes it: a power-of-two length, a start aligned to it, 16 MiB at least from 2 MiB on.
+ *
+ * @module
+ */
+
+import type { XeCounters } from "./cost-sheet.ts";
+import type { Platform } from "./platforms.ts";
+import type { XeVm } from "./vm.ts";
+
+const PAGE = 4096;
+const BIG = 0x20_0000;
+const BIG_MIN = 0x100_0000;
+
+/** One invalidation request. */
+export interface TlbInvalidation {
+  /** First byte that the driver wants invalidated. */
+  start: number;
+  /** First byte behind it (the kernel's request carries the last byte instead). */
+  end: number;
+  /** First byte that is invalidated. */
+  sentStart: number;
+  /** Bytes that are invalidated. */
+  sentBytes: number;
+}
+
+/**
+ * The request that is sent for a range.
+ *
+ * @param start - first byte, a multiple of 4096
+ * @param end - first byte behind, a multiple of 4096
+ */
+export function tlbRange(start: number, end: number): TlbInvalidation {
+  let length = 2 ** Math.ceil(Math.log2(Math.max(end - start, PAGE)));
+  const sentEnd = Math.ceil(end / length) * length;
+  let sentStart = Math.floor(start / length) * length;
+  while (sentStart + length < sentEnd) {
+    length *= 2;
+    sentStart = Math.floor(start / length) * length;
+  }
+  if (length >= BIG) {
+    length = Math.max(BIG_MIN, length);
+    sentStart = Math.floor(start / length) * length;
+  }
+  return { start, end, sentStart, sentBytes: length };
+}
+
+/** Send a request: count it, and make the modelled TLB forget. */
+export function invalidate(vm: XeVm, platform: Platform, counters: XeCounters, range: TlbInvalidation): void {
+  const { tlb, asid } = vm.addressSpace;
+  if (tlb === null) {
+    counters.tlbInvalidations++;
+    if (platform.rangedInvalidation) counters.tlbInvalidatedBytes += range.sentBytes;
+  } else if (platform.rangedInvalidation) {
+    tlb.invalidateRange(asid, range.sentStart, range.sentBytes);
+  } else {
+    tlb.invalidateAll(asid);
+  }
+}
+
+/**
+ * Entries changed which no invalidation request covers, because every batch that could use them flushes the TLB first.
+ * The model has no batches, so it forgets at once; that is no request, and not counted as one.
+ */
+export function flushBeforeBatch(vm: XeVm): void {
+  const { tlb, asid } = vm.addressSpace;
+  if (tlb === null) return;
+  const { tlbInvalidations } = tlb.counters;
+  tlb.invalidateAll(asid);
+  tlb.counters.tlbInvalidations = tlbInvalidations;
+}

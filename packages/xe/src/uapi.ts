@@ -1,0 +1,507 @@
+/**
+ * Facts of `xe_drm.h` (Linux 7.3): struct layouts, flags and request numbers, and nothing else.
+ *
+ * All structs have the same layout for 32- and 64-bit callers. A u64 is a plain number, NaN when a double cannot hold
+ * it exactly.
+ *
+ * @module
+ */
+
+import {
+  array,
+  bytes,
+  DRM_COMMAND_BASE,
+  drmIow,
+  drmIowr,
+  nested,
+  type StructLayout,
+  struct,
+  u16,
+  u32,
+  u64,
+} from "@vmbind/gpuvm-core";
+
+/** `drm_xe_device_query`. */
+export interface DeviceQuery {
+  /** Chain of extensions; none exist. */
+  extensions: number;
+  /** One of {@link DEVICE_QUERY_CONFIG}, {@link DEVICE_QUERY_MEM_REGIONS} and the queries up to {@link DEVICE_QUERY_LAST}. */
+  query: number;
+  /** Bytes at `data`; 0 asks for the size, which is written back here. */
+  size: number;
+  /** User pointer. */
+  data: number;
+  /** Must be zero. */
+  reserved: number[];
+}
+
+/** Layout of {@link DeviceQuery}. */
+export const DEVICE_QUERY: StructLayout<DeviceQuery> = struct("drm_xe_device_query", 40, {
+  extensions: u64(0),
+  query: u32(8),
+  size: u32(12),
+  data: u64(16),
+  reserved: array(24, 2, u64),
+});
+
+/** `DRM_XE_DEVICE_QUERY_MEM_REGIONS`. */
+export const DEVICE_QUERY_MEM_REGIONS = 1;
+/** `DRM_XE_DEVICE_QUERY_CONFIG`. */
+export const DEVICE_QUERY_CONFIG = 2;
+/** Highest query number of 7.3, `DRM_XE_DEVICE_QUERY_EU_STALL`. */
+export const DEVICE_QUERY_LAST = 10;
+
+/** Header of `drm_xe_query_config`; `num_params` u64 values follow, indexed by the `QUERY_CONFIG_*` numbers. */
+export interface QueryConfig {
+  /** Values that follow. */
+  numParams: number;
+  /** Zero. */
+  pad: number;
+  /** The five values of 7.3. */
+  info: number[];
+}
+
+/** Layout of {@link QueryConfig}. */
+export const QUERY_CONFIG: StructLayout<QueryConfig> = struct("drm_xe_query_config", 48, {
+  numParams: u32(0),
+  pad: u32(4),
+  info: array(8, 5, u64),
+});
+
+/** Index in `info`: device id in bits 15:0, revision from bit 16. */
+export const QUERY_CONFIG_REV_AND_DEVICE_ID = 0;
+/** Index in `info`: `QUERY_CONFIG_FLAG_*`. */
+export const QUERY_CONFIG_FLAGS = 1;
+/** Index in `info`: bytes, 0x10000 where VRAM has 64 KiB pages only. */
+export const QUERY_CONFIG_MIN_ALIGNMENT = 2;
+/** Index in `info`: width of virtual addresses in bits. */
+export const QUERY_CONFIG_VA_BITS = 3;
+/** Index in `info`: highest priority of an exec queue. */
+export const QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY = 4;
+
+/** The device has VRAM. */
+export const QUERY_CONFIG_FLAG_HAS_VRAM = 0x01;
+/** Low-latency hint for exec queues. */
+export const QUERY_CONFIG_FLAG_HAS_LOW_LATENCY = 0x02;
+/** `VM_BIND_FLAG_CPU_ADDR_MIRROR` works. */
+export const QUERY_CONFIG_FLAG_HAS_CPU_ADDR_MIRROR = 0x04;
+/** `GEM_CREATE_FLAG_NO_COMPRESSION` works. */
+export const QUERY_CONFIG_FLAG_HAS_NO_COMPRESSION_HINT = 0x08;
+
+/** `drm_xe_mem_region`. */
+export interface MemRegion {
+  /** {@link MEM_REGION_CLASS_SYSMEM} or {@link MEM_REGION_CLASS_VRAM}. */
+  memClass: number;
+  /** Number of the region: bit `1 << instance` names it in a placement. */
+  instance: number;
+  /** Bytes. */
+  minPageSize: number;
+  /** Bytes. */
+  totalSize: number;
+  /** Bytes. */
+  used: number;
+  /** Bytes that the CPU can reach. */
+  cpuVisibleSize: number;
+  /** Bytes of these in use. */
+  cpuVisibleUsed: number;
+  /** Zero. */
+  reserved: number[];
+}
+
+/** Layout of {@link MemRegion}. */
+export const MEM_REGION: StructLayout<MemRegion> = struct("drm_xe_mem_region", 88, {
+  memClass: u16(0),
+  instance: u16(2),
+  minPageSize: u32(4),
+  totalSize: u64(8),
+  used: u64(16),
+  cpuVisibleSize: u64(24),
+  cpuVisibleUsed: u64(32),
+  reserved: array(40, 6, u64),
+});
+
+/** System memory. */
+export const MEM_REGION_CLASS_SYSMEM = 0;
+/** Device-local memory. */
+export const MEM_REGION_CLASS_VRAM = 1;
+
+/** `drm_xe_gem_create`. */
+export interface GemCreate {
+  /** Chain of extensions. */
+  extensions: number;
+  /** Bytes, a multiple of 4096. */
+  size: number;
+  /** Regions where the object may live, one bit each. */
+  placement: number;
+  /** `GEM_CREATE_FLAG_*`. */
+  flags: number;
+  /** VM whose private object it is, 0 = external. */
+  vmId: number;
+  /** Out: handle. */
+  handle: number;
+  /** {@link GEM_CPU_CACHING_WB} or {@link GEM_CPU_CACHING_WC}. */
+  cpuCaching: number;
+  /** Must be zero. */
+  pad: number[];
+  /** Must be zero. */
+  reserved: number[];
+}
+
+/** Layout of {@link GemCreate}. */
+export const GEM_CREATE: StructLayout<GemCreate> = struct("drm_xe_gem_create", 56, {
+  extensions: u64(0),
+  size: u64(8),
+  placement: u32(16),
+  flags: u32(20),
+  vmId: u32(24),
+  handle: u32(28),
+  cpuCaching: u16(32),
+  pad: array(34, 3, u16),
+  reserved: array(40, 2, u64),
+});
+
+/** Pages come at first use. */
+export const GEM_CREATE_FLAG_DEFER_BACKING = 0x1;
+/** For the display engine. */
+export const GEM_CREATE_FLAG_SCANOUT = 0x2;
+/** VRAM that the CPU can reach. */
+export const GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM = 0x4;
+/** Never compressed. */
+export const GEM_CREATE_FLAG_NO_COMPRESSION = 0x8;
+/** `DRM_XE_GEM_CPU_CACHING_WB`: write-back. */
+export const GEM_CPU_CACHING_WB = 1;
+/** `DRM_XE_GEM_CPU_CACHING_WC`: write-combined. */
+export const GEM_CPU_CACHING_WC = 2;
+
+/** `drm_xe_gem_mmap_offset`. */
+export interface GemMmapOffset {
+  /** Chain of extensions; none exist. */
+  extensions: number;
+  /** GEM handle. */
+  handle: number;
+  /** 0 or {@link MMAP_OFFSET_FLAG_PCI_BARRIER}. */
+  flags: number;
+  /** Out: offset for mmap, in bytes. */
+  offset: number;
+  /** Must be zero. */
+  reserved: number[];
+}
+
+/** Layout of {@link GemMmapOffset}. */
+export const GEM_MMAP_OFFSET: StructLayout<GemMmapOffset> = struct("drm_xe_gem_mmap_offset", 40, {
+  extensions: u64(0),
+  handle: u32(8),
+  flags: u32(12),
+  offset: u64(16),
+  reserved: array(24, 2, u64),
+});
+
+/** Ask for the page that orders PCI writes. */
+export const MMAP_OFFSET_FLAG_PCI_BARRIER = 1;
+
+/** `drm_xe_vm_create`. */
+export interface VmCreate {
+  /** Chain of extensions; none exist. */
+  extensions: number;
+  /** `VM_CREATE_FLAG_*`. */
+  flags: number;
+  /** Out: id, from 1. */
+  vmId: number;
+  /** Must be zero. */
+  reserved: number[];
+}
+
+/** Layout of {@link VmCreate}. */
+export const VM_CREATE: StructLayout<VmCreate> = struct("drm_xe_vm_create", 32, {
+  extensions: u64(0),
+  flags: u32(8),
+  vmId: u32(12),
+  reserved: array(16, 2, u64),
+});
+
+/** Addresses without a mapping read zero and drop writes. */
+export const VM_CREATE_FLAG_SCRATCH_PAGE = 0x1;
+/** Long-running: no dma-fences, preempted instead. */
+export const VM_CREATE_FLAG_LR_MODE = 0x2;
+/** Page tables are filled by recoverable faults. */
+export const VM_CREATE_FLAG_FAULT_MODE = 0x4;
+/** No overcommit of VRAM. */
+export const VM_CREATE_FLAG_NO_VM_OVERCOMMIT = 0x8;
+
+/** `drm_xe_vm_destroy`. */
+export interface VmDestroy {
+  /** VM id. */
+  vmId: number;
+  /** Must be zero. */
+  pad: number;
+  /** Must be zero. */
+  reserved: number[];
+}
+
+/** Layout of {@link VmDestroy}. */
+export const VM_DESTROY: StructLayout<VmDestroy> = struct("drm_xe_vm_destroy", 24, {
+  vmId: u32(0),
+  pad: u32(4),
+  reserved: array(8, 2, u64),
+});
+
+/** `drm_xe_vm_bind_op`. */
+export interface VmBindOp {
+  /** Not looked at by 7.3. */
+  extensions: number;
+  /** GEM handle: MAP of an object and UNMAP_ALL; 0 otherwise. */
+  obj: number;
+  /** Index into the platform's PAT table. */
+  patIndex: number;
+  /** Not looked at by 7.3. */
+  pad: number;
+  /** Byte offset into the object, or the user address of MAP_USERPTR. */
+  objOffset: number;
+  /** Bytes, a multiple of 4096. */
+  range: number;
+  /** GPU address in bytes, a multiple of 4096. */
+  addr: number;
+  /** `VM_BIND_OP_*`. */
+  op: number;
+  /** `VM_BIND_FLAG_*`. */
+  flags: number;
+  /** Where PREFETCH is to bring the memory. */
+  prefetchMemRegionInstance: number;
+  /** Not looked at by 7.3. */
+  pad2: number;
+  /** Not looked at by 7.3. */
+  reserved: number[];
+}
+
+/** Layout of {@link VmBindOp}: 80 bytes. */
+export const VM_BIND_OP: StructLayout<VmBindOp> = struct("drm_xe_vm_bind_op", 80, {
+  extensions: u64(0),
+  obj: u32(8),
+  patIndex: u16(12),
+  pad: u16(14),
+  objOffset: u64(16),
+  range: u64(24),
+  addr: u64(32),
+  op: u32(40),
+  flags: u32(44),
+  prefetchMemRegionInstance: u32(48),
+  pad2: u32(52),
+  reserved: array(56, 3, u64),
+});
+
+/** Map an object, or nothing at all ({@link VM_BIND_FLAG_NULL}). */
+export const VM_BIND_OP_MAP = 0;
+/** Unmap a range. */
+export const VM_BIND_OP_UNMAP = 1;
+/** Map memory of the process. */
+export const VM_BIND_OP_MAP_USERPTR = 2;
+/** Unmap every mapping of an object. */
+export const VM_BIND_OP_UNMAP_ALL = 3;
+/** Bring memory near and fill page tables. */
+export const VM_BIND_OP_PREFETCH = 4;
+
+/** The GPU may not write. */
+export const VM_BIND_FLAG_READONLY = 0x01;
+/** Fill page tables now, also in a fault-mode VM. */
+export const VM_BIND_FLAG_IMMEDIATE = 0x02;
+/** No memory behind: reads give zero, writes are dropped. */
+export const VM_BIND_FLAG_NULL = 0x04;
+/** Part of a device core dump. */
+export const VM_BIND_FLAG_DUMPABLE = 0x08;
+/** Fail when the object's protected-content key is no longer valid. */
+export const VM_BIND_FLAG_CHECK_PXP = 0x10;
+/** Mirror the process's address space. */
+export const VM_BIND_FLAG_CPU_ADDR_MIRROR = 0x20;
+/** Attributes of madvise end with the CPU mapping. */
+export const VM_BIND_FLAG_MADVISE_AUTORESET = 0x40;
+/** Decompress in place. */
+export const VM_BIND_FLAG_DECOMPRESS = 0x80;
+
+/** `drm_xe_vm_bind`; with more than one op the bytes at `bind` are {@link VmBindVector}. */
+export interface VmBind {
+  /** Chain of extensions; none exist. */
+  extensions: number;
+  /** VM id. */
+  vmId: number;
+  /** Bind queue, 0 = the VM's default one. */
+  execQueueId: number;
+  /** Must be zero. */
+  pad: number;
+  /** Number of operations; 0 only moves fences. */
+  numBinds: number;
+  /** The operation, when `numBinds` is 1. */
+  bind: VmBindOp;
+  /** Must be zero. */
+  pad2: number;
+  /** Elements at `syncs`. */
+  numSyncs: number;
+  /** User pointer to an array of {@link Sync}. */
+  syncs: number;
+  /** Must be zero. */
+  reserved: number[];
+}
+
+/** Layout of {@link VmBind}: 136 bytes. */
+export const VM_BIND: StructLayout<VmBind> = struct("drm_xe_vm_bind", 136, {
+  extensions: u64(0),
+  vmId: u32(8),
+  execQueueId: u32(12),
+  pad: u32(16),
+  numBinds: u32(20),
+  bind: nested(24, VM_BIND_OP),
+  pad2: u32(104),
+  numSyncs: u32(108),
+  syncs: u64(112),
+  reserved: array(120, 2, u64),
+});
+
+/** What the union in {@link VmBind} holds when `numBinds` is above 1. */
+export interface VmBindVector {
+  /** User pointer to an array of {@link VmBindOp}. */
+  vectorOfBinds: number;
+  /** The rest of the union. */
+  unused: Uint8Array;
+}
+
+/** Layout of {@link VmBindVector}; it begins where {@link VmBind.bind} does. */
+export const VM_BIND_VECTOR: StructLayout<VmBindVector> = struct("drm_xe_vm_bind.vector_of_binds", 80, {
+  vectorOfBinds: u64(0),
+  unused: bytes(8, 72),
+});
+
+/** Most syncs of one VM_BIND. */
+export const MAX_SYNCS = 1024;
+
+/** `drm_xe_sync`. */
+export interface Sync {
+  /** Not looked at by 7.3. */
+  extensions: number;
+  /** `SYNC_TYPE_*`. */
+  type: number;
+  /** 0 = wait, or {@link SYNC_FLAG_SIGNAL}. */
+  flags: number;
+  /** Syncobj handle in the low 32 bits, or the user fence's address. */
+  addr: number;
+  /** Point of a timeline syncobj, or value of a user fence. */
+  timelineValue: number;
+  /** Must be zero. */
+  reserved: number[];
+}
+
+/** Layout of {@link Sync}: 48 bytes. */
+export const SYNC: StructLayout<Sync> = struct("drm_xe_sync", 48, {
+  extensions: u64(0),
+  type: u32(8),
+  flags: u32(12),
+  addr: u64(16),
+  timelineValue: u64(24),
+  reserved: array(32, 2, u64),
+});
+
+/** Binary syncobj. */
+export const SYNC_TYPE_SYNCOBJ = 0;
+/** Timeline syncobj. */
+export const SYNC_TYPE_TIMELINE_SYNCOBJ = 1;
+/** A u64 in user memory. */
+export const SYNC_TYPE_USER_FENCE = 2;
+/** Signal when done; absent: wait before. */
+export const SYNC_FLAG_SIGNAL = 1;
+
+/** `drm_xe_exec_queue_create`. */
+export interface ExecQueueCreate {
+  /** Chain of extensions. */
+  extensions: number;
+  /** Engines that run side by side. */
+  width: number;
+  /** Choices for each. */
+  numPlacements: number;
+  /** VM id. */
+  vmId: number;
+  /** 0, or bit 0 for the low-latency hint. */
+  flags: number;
+  /** Out: id, from 1. */
+  execQueueId: number;
+  /** User pointer to `width * numPlacements` {@link EngineClassInstance}. */
+  instances: number;
+  /** Must be zero. */
+  reserved: number[];
+}
+
+/** Layout of {@link ExecQueueCreate}. */
+export const EXEC_QUEUE_CREATE: StructLayout<ExecQueueCreate> = struct("drm_xe_exec_queue_create", 48, {
+  extensions: u64(0),
+  width: u16(8),
+  numPlacements: u16(10),
+  vmId: u32(12),
+  flags: u32(16),
+  execQueueId: u32(20),
+  instances: u64(24),
+  reserved: array(32, 2, u64),
+});
+
+/** `drm_xe_engine_class_instance`. */
+export interface EngineClassInstance {
+  /** Class; {@link ENGINE_CLASS_VM_BIND} makes a bind queue. */
+  engineClass: number;
+  /** Instance. */
+  engineInstance: number;
+  /** GT. */
+  gtId: number;
+  /** Must be zero. */
+  pad: number;
+}
+
+/** Layout of {@link EngineClassInstance}. */
+export const ENGINE_CLASS_INSTANCE: StructLayout<EngineClassInstance> = struct(
+  "drm_xe_engine_class_instance",
+  8,
+  { engineClass: u16(0), engineInstance: u16(2), gtId: u16(4), pad: u16(6) },
+);
+
+/** `DRM_XE_ENGINE_CLASS_VM_BIND`. */
+export const ENGINE_CLASS_VM_BIND = 5;
+
+/** `drm_xe_exec_queue_destroy`. */
+export interface ExecQueueDestroy {
+  /** Queue id. */
+  execQueueId: number;
+  /** Must be zero. */
+  pad: number;
+  /** Must be zero. */
+  reserved: number[];
+}
+
+/** Layout of {@link ExecQueueDestroy}. */
+export const EXEC_QUEUE_DESTROY: StructLayout<ExecQueueDestroy> = struct("drm_xe_exec_queue_destroy", 24, {
+  execQueueId: u32(0),
+  pad: u32(4),
+  reserved: array(8, 2, u64),
+});
+
+/** `drm_gem_close`, a core ioctl. */
+export interface GemClose {
+  /** GEM handle. */
+  handle: number;
+  /** Must be zero by convention; not looked at. */
+  pad: number;
+}
+
+/** Layout of {@link GemClose}. */
+export const GEM_CLOSE: StructLayout<GemClose> = struct("drm_gem_close", 8, { handle: u32(0), pad: u32(4) });
+
+/** `DRM_IOCTL_XE_DEVICE_QUERY`, 0xc0286440. */
+export const IOCTL_DEVICE_QUERY: number = drmIowr(DRM_COMMAND_BASE + 0x00, DEVICE_QUERY.size);
+/** `DRM_IOCTL_XE_GEM_CREATE`, 0xc0386441. */
+export const IOCTL_GEM_CREATE: number = drmIowr(DRM_COMMAND_BASE + 0x01, GEM_CREATE.size);
+/** `DRM_IOCTL_XE_GEM_MMAP_OFFSET`, 0xc0286442. */
+export const IOCTL_GEM_MMAP_OFFSET: number = drmIowr(DRM_COMMAND_BASE + 0x02, GEM_MMAP_OFFSET.size);
+/** `DRM_IOCTL_XE_VM_CREATE`, 0xc0206443. */
+export const IOCTL_VM_CREATE: number = drmIowr(DRM_COMMAND_BASE + 0x03, VM_CREATE.size);
+/** `DRM_IOCTL_XE_VM_DESTROY`, 0x40186444. */
+export const IOCTL_VM_DESTROY: number = drmIow(DRM_COMMAND_BASE + 0x04, VM_DESTROY.size);
+/** `DRM_IOCTL_XE_VM_BIND`, 0x40886445. */
+export const IOCTL_VM_BIND: number = drmIow(DRM_COMMAND_BASE + 0x05, VM_BIND.size);
+/** `DRM_IOCTL_XE_EXEC_QUEUE_CREATE`, 0xc0306446. */
+export const IOCTL_EXEC_QUEUE_CREATE: number = drmIowr(DRM_COMMAND_BASE + 0x06, EXEC_QUEUE_CREATE.size);
+/** `DRM_IOCTL_XE_EXEC_QUEUE_DESTROY`, 0x40186447. */
+export const IOCTL_EXEC_QUEUE_DESTROY: number = drmIow(DRM_COMMAND_BASE + 0x07, EXEC_QUEUE_DESTROY.size);

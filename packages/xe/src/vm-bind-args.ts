@@ -1,0 +1,253 @@
+/**
+ * The argument checks of VM_BIND that look at one operation (`vm_bind_ioctl_check_args` and the BO checks).
+ *
+ * The kernel says EINVAL for nearly all of them; here each rule has its sentence. Note what is *not* checked by 7.3:
+ * an operation's `extensions`, `pad`, `pad2` and `reserved`. And what is checked although it means nothing: an unaligned
+ * `obj_offset` fails an UNMAP.
+ *
+ * @module
+ */
+
+import { EINVAL, ENOEXEC, EOPNOTSUPP, fail } from "@vmbind/gpuvm-core";
+import type { XeBo } from "./bo.ts";
+import type { PatEntry, Platform } from "./platforms.ts";
+import { regionMask } from "./platforms.ts";
+import {
+  GEM_CPU_CACHING_WB,
+  GEM_CREATE_FLAG_NO_COMPRESSION,
+  VM_BIND_FLAG_CHECK_PXP,
+  VM_BIND_FLAG_CPU_ADDR_MIRROR,
+  VM_BIND_FLAG_DECOMPRESS,
+  VM_BIND_FLAG_MADVISE_AUTORESET,
+  VM_BIND_FLAG_NULL,
+  VM_BIND_OP,
+  VM_BIND_OP_MAP,
+  VM_BIND_OP_MAP_USERPTR,
+  VM_BIND_OP_PREFETCH,
+  VM_BIND_OP_UNMAP,
+  VM_BIND_OP_UNMAP_ALL,
+} from "./uapi.ts";
+
+const PAGE = 4096;
+const BLOCK = 0x1_0000;
+const ALL_FLAGS = 0xff;
+/** `prefetch_mem_region_instance` that means "where madvise says". */
+const CONSULT_MEM_ADVISE_PREF_LOC = 0xffff_ffff;
+/** On integrated 35.x this index counts as coherent with the CPU. */
+const PAT_XE3P_COHERENT = 19;
+/** First graphics version with DECOMPRESS and NO_COMPRESSION. */
+export const XE2_GRAPHICS = 2000;
+const XE3P_GRAPHICS = 3500;
+
+/** One decoded operation; reused. */
+export class BindOp {
+  #index = 0;
+  #count = 1;
+  /** GEM handle. */
+  obj = 0;
+  /** PAT index. */
+  patIndex = 0;
+  /** Byte offset into the object, or user address. */
+  objOffset = 0.5;
+  /** Bytes. */
+  range = 0.5;
+  /** First VA in bytes. */
+  addr = 0.5;
+  /** `VM_BIND_OP_*`. */
+  op = 0;
+  /** `VM_BIND_FLAG_*`. */
+  flags = 0;
+  /** Region to prefetch to. */
+  region = 0;
+  /** The object of `obj`, once looked up. */
+  bo: XeBo | null = null;
+
+  /** Where it stands, for messages: `bind` or `vector_of_binds[i]`. */
+  get name(): string {
+    return this.#count === 1 ? "bind" : `vector_of_binds[${this.#index}]`;
+  }
+
+  /**
+   * Decode `drm_xe_vm_bind_op`.
+   *
+   * @param view - memory
+   * @param base - byte where the operation begins
+   * @param index - its place in the ioctl
+   * @param count - operations of the ioctl
+   */
+  read(view: DataView, base: number, index: number, count: number): void {
+    const f = VM_BIND_OP.fields;
+    this.#index = index;
+    this.#count = count;
+    this.obj = f.obj.read(view, base);
+    this.patIndex = f.patIndex.read(view, base);
+    this.objOffset = f.objOffset.read(view, base);
+    this.range = f.range.read(view, base);
+    this.addr = f.addr.read(view, base);
+    this.op = f.op.read(view, base);
+    this.flags = f.flags.read(view, base);
+    this.region = f.prefetchMemRegionInstance.read(view, base);
+    this.bo = null;
+  }
+}
+
+/**
+ * Check what can be said without looking up anything (spec step 6).
+ *
+ * @param op - the operation
+ * @param platform - the device
+ * @param faultMode - the VM is in fault mode
+ * @throws {@link DrmError} EINVAL, EOPNOTSUPP
+ */
+export function checkOp(op: BindOp, platform: Platform, faultMode: boolean): void {
+  if ((op.flags & VM_BIND_FLAG_CPU_ADDR_MIRROR) !== 0 && !(faultMode && platform.usm)) {
+    fail(EINVAL, `${op.name}.flags: CPU_ADDR_MIRROR needs a fault-mode VM`);
+  }
+  const pat = platform.pat[op.patIndex];
+  if (pat === undefined) {
+    fail(
+      EINVAL,
+      `${op.name}.pat_index: ${op.patIndex} is not below ${platform.pat.length}, the entries of ${platform.title}`,
+    );
+  }
+  if (pat.coherency === "reserved") {
+    fail(EINVAL, `${op.name}.pat_index: ${op.patIndex} is a reserved entry on ${platform.title}`);
+  }
+  const problem = combinationProblem(op, platform, pat) ?? alignmentProblem(op);
+  if (problem !== null) fail(EINVAL, `${op.name}.${problem}`);
+  if ((op.flags & VM_BIND_FLAG_DECOMPRESS) !== 0) {
+    if (!platform.flatCcs || platform.graphics < XE2_GRAPHICS || platform.vramBytes === 0) {
+      fail(EOPNOTSUPP, `${op.name}.flags: DECOMPRESS needs a discrete GPU from Xe2 on`);
+    }
+  }
+}
+
+function combinationProblem(op: BindOp, platform: Platform, pat: PatEntry): string | null {
+  const kind = op.op;
+  const { flags, obj } = op;
+  const isNull = (flags & VM_BIND_FLAG_NULL) !== 0;
+  const mirror = (flags & VM_BIND_FLAG_CPU_ADDR_MIRROR) !== 0;
+  const decompress = (flags & VM_BIND_FLAG_DECOMPRESS) !== 0;
+  const incoherent = pat.coherency === "none";
+
+  if (kind > VM_BIND_OP_PREFETCH) return `op: ${kind} is no operation`;
+  if ((flags & ~ALL_FLAGS) !== 0) return `flags: 0x${flags.toString(16)} has unknown bits`;
+  if (obj !== 0 && isNull) return "obj: must be 0 with NULL";
+  if (obj !== 0 && mirror) return "obj: must be 0 with CPU_ADDR_MIRROR";
+  if (op.objOffset !== 0 && isNull) return "obj_offset: must be 0 with NULL";
+  if (op.objOffset !== 0 && mirror) return "cpu_addr_mirror_offset: must be 0";
+  if (kind !== VM_BIND_OP_MAP && (decompress || isNull || mirror)) {
+    return "flags: DECOMPRESS, NULL and CPU_ADDR_MIRROR are for MAP only";
+  }
+  if (decompress && pat.compressed) return "pat_index: DECOMPRESS with a compressing entry";
+  if (kind === VM_BIND_OP_MAP && obj === 0 && !isNull && !mirror) {
+    return "obj: MAP without NULL or CPU_ADDR_MIRROR needs an object";
+  }
+  if (kind === VM_BIND_OP_UNMAP_ALL) {
+    if (obj === 0) return "obj: UNMAP_ALL needs an object";
+    if (op.addr !== 0) return "addr: must be 0 for UNMAP_ALL";
+    if (op.range !== 0) return "range: must be 0 for UNMAP_ALL";
+  }
+  const userptr = kind === VM_BIND_OP_MAP_USERPTR;
+  if (userptr && obj !== 0) return "obj: must be 0 for MAP_USERPTR";
+  if (userptr && incoherent) return "pat_index: MAP_USERPTR needs a coherent entry";
+  if (userptr && pat.compressed) return "pat_index: MAP_USERPTR with a compressing entry";
+  if (platform.vramBytes === 0) {
+    if (mirror && incoherent) return "pat_index: CPU_ADDR_MIRROR needs a coherent entry on an integrated GPU";
+    if ((userptr || mirror) && !coherentOnXe3p(op.patIndex, platform, pat)) {
+      return `pat_index: process memory needs entry ${PAT_XE3P_COHERENT} or two-way coherency on ${platform.title}`;
+    }
+  }
+  if (kind === VM_BIND_OP_PREFETCH && obj !== 0) return "obj: must be 0 for PREFETCH";
+  if (kind === VM_BIND_OP_UNMAP && obj !== 0) return "obj: must be 0 for UNMAP";
+  if (op.region !== 0 && kind !== VM_BIND_OP_PREFETCH) {
+    return "prefetch_mem_region_instance: must be 0 unless for PREFETCH";
+  }
+  if (
+    op.region !== CONSULT_MEM_ADVISE_PREF_LOC &&
+    !(op.region < 32 && (regionMask(platform) >>> op.region) & 1)
+  ) {
+    return `prefetch_mem_region_instance: the device has no region ${op.region}`;
+  }
+  if ((flags & VM_BIND_FLAG_MADVISE_AUTORESET) !== 0 && !(mirror && kind === VM_BIND_OP_MAP)) {
+    return "flags: MADVISE_AUTORESET needs MAP with CPU_ADDR_MIRROR";
+  }
+  return null;
+}
+
+/** Integrated 35.x: memory that the CPU caches needs one certain entry or two-way coherency. */
+function coherentOnXe3p(index: number, platform: Platform, pat: PatEntry): boolean {
+  if (platform.vramBytes !== 0 || platform.graphics < XE3P_GRAPHICS) return true;
+  return index === PAT_XE3P_COHERENT || pat.coherency === "two-way";
+}
+
+function alignmentProblem(op: BindOp): string | null {
+  if (op.objOffset % PAGE !== 0) return `obj_offset: ${hex(op.objOffset)} is not a multiple of 4096`;
+  if (op.addr % PAGE !== 0) return `addr: ${hex(op.addr)} is not a multiple of 4096`;
+  if (op.range % PAGE !== 0) return `range: ${hex(op.range)} is not a multiple of 4096`;
+  if (op.range === 0 && op.op !== VM_BIND_OP_UNMAP_ALL) return "range: must not be 0";
+  return null;
+}
+
+/**
+ * Check that the range lies in the VM (spec step 10).
+ *
+ * @param op - the operation
+ * @param vmSize - bytes
+ * @throws {@link DrmError} EINVAL
+ */
+export function checkRange(op: BindOp, vmSize: number): void {
+  if (op.range > vmSize || op.addr > vmSize - op.range) {
+    fail(
+      EINVAL,
+      `${op.name}.addr: [${hex(op.addr)}, +${hex(op.range)}) reaches beyond the VM's end, ${hex(vmSize)}`,
+    );
+  }
+}
+
+/**
+ * Check an operation against its object (spec step 11b).
+ *
+ * @param op - the operation, its object looked up
+ * @param bo - that object
+ * @param platform - the device
+ * @throws {@link DrmError} EINVAL, ENOEXEC
+ */
+export function checkBo(op: BindOp, bo: XeBo, platform: Platform): void {
+  const pat = platform.pat[op.patIndex] as PatEntry;
+  if ((bo.flags & GEM_CREATE_FLAG_NO_COMPRESSION) !== 0 && pat.compressed) {
+    fail(EINVAL, `${op.name}.pat_index: a compressing entry for an object made with NO_COMPRESSION`);
+  }
+  if (op.range > bo.size || op.objOffset > bo.size - op.range) {
+    fail(
+      EINVAL,
+      `${op.name}.obj_offset: [${hex(op.objOffset)}, +${hex(op.range)}) reaches beyond the object's ${hex(bo.size)} bytes`,
+    );
+  }
+  if (bo.internal64k && (op.objOffset % BLOCK !== 0 || op.addr % BLOCK !== 0 || op.range % BLOCK !== 0)) {
+    fail(
+      EINVAL,
+      `${op.name}: obj_offset, addr and range must be multiples of 65536 for an object that may live in VRAM`,
+    );
+  }
+  if (pat.coherency === "none" && (bo.imported || bo.cpuCaching === GEM_CPU_CACHING_WB)) {
+    fail(EINVAL, `${op.name}.pat_index: an entry without coherency for an object that the CPU caches`);
+  }
+  if (bo.imported) {
+    if (pat.compressed) fail(EINVAL, `${op.name}.pat_index: a compressing entry for an imported object`);
+    if (!coherentOnXe3p(op.patIndex, platform, pat)) {
+      fail(
+        EINVAL,
+        `${op.name}.pat_index: an imported object needs entry ${PAT_XE3P_COHERENT} or two-way coherency`,
+      );
+    }
+  }
+  const unmaps = op.op === VM_BIND_OP_UNMAP || op.op === VM_BIND_OP_UNMAP_ALL;
+  if ((op.flags & VM_BIND_FLAG_CHECK_PXP) !== 0 && bo.pxpInvalid && !unmaps) {
+    fail(ENOEXEC, `${op.name}.flags: CHECK_PXP, and the object's key is no longer valid`);
+  }
+}
+
+function hex(value: number): string {
+  return Number.isNaN(value) ? "a value above 2^53 that is not page-aligned" : `0x${value.toString(16)}`;
+}

@@ -1,0 +1,184 @@
+/**
+ * One VM_BIND ioctl: decode, check in the kernel's order, run all operations or none.
+ *
+ * The order matters to whoever compares errno values with a real kernel: first the struct, then every operation by
+ * itself, then the bind queue, then every operation against the VM and its object, then the syncs; only then is
+ * anything changed.
+ *
+ * @module
+ */
+
+import {
+  DrmError,
+  EINVAL,
+  ENOBUFS,
+  ENOENT,
+  EOPNOTSUPP,
+  fail,
+  readU64,
+  type UserMemory,
+} from "@vmbind/gpuvm-core";
+import type { XeFile } from "./device.ts";
+import {
+  MAX_SYNCS,
+  SYNC,
+  SYNC_FLAG_SIGNAL,
+  SYNC_TYPE_SYNCOBJ,
+  SYNC_TYPE_TIMELINE_SYNCOBJ,
+  SYNC_TYPE_USER_FENCE,
+  type Sync,
+  VM_BIND,
+  VM_BIND_OP,
+  VM_BIND_OP_MAP_USERPTR,
+} from "./uapi.ts";
+import type { XeVm } from "./vm.ts";
+import { BindOp, checkBo, checkOp, checkRange } from "./vm-bind-args.ts";
+
+/** Largest array that the kernel allocates. */
+const MAX_ALLOC = 0x7fff_ffff;
+
+/** Runs VM_BIND calls of a device; its operation records are reused. */
+export class VmBindRunner {
+  readonly #ops: BindOp[] = [];
+
+  /**
+   * Run one call.
+   *
+   * @param file - the caller
+   * @param arg - `drm_xe_vm_bind`
+   * @param user - memory behind its pointers
+   * @throws {@link DrmError} as listed in the kernel's order; then nothing was changed
+   */
+  run(file: XeFile, arg: DataView, user: UserMemory): void {
+    const { platform, counters, options } = file.device;
+    const f = VM_BIND.fields;
+    counters.bindIoctls++;
+
+    const vmId = f.vmId.read(arg, 0);
+    const vm = file.vm(vmId);
+    if (vm === undefined) fail(EINVAL, `vm_bind.vm_id: no VM ${vmId}`);
+    if (f.pad.read(arg, 0) !== 0) fail(EINVAL, "vm_bind.pad: must be 0");
+    if (f.pad2.read(arg, 0) !== 0) fail(EINVAL, "vm_bind.pad2: must be 0");
+    if (readU64(arg, 120) !== 0 || readU64(arg, 128) !== 0) fail(EINVAL, "vm_bind.reserved: must be 0");
+    if (f.extensions.read(arg, 0) !== 0) fail(EINVAL, "vm_bind.extensions: must be 0");
+    const numSyncs = f.numSyncs.read(arg, 0);
+    if (numSyncs > MAX_SYNCS) fail(EINVAL, `vm_bind.num_syncs: ${numSyncs} is above ${MAX_SYNCS}`);
+
+    const count = f.numBinds.read(arg, 0);
+    let view = arg;
+    let at = f.bind.offset;
+    if (count > 1) {
+      const bytes = count * VM_BIND_OP.size;
+      if (bytes > MAX_ALLOC || options.allocFault?.("op-array")) {
+        fail(ENOBUFS, `vm_bind.num_binds: no memory for ${count} operations`);
+      }
+      view = user.view(readU64(arg, f.bind.offset), bytes);
+      counters.payloadBytes += bytes;
+      at = 0;
+    }
+    counters.bindOps += count;
+    const ops = this.#ops;
+    while (ops.length < count) ops.push(new BindOp());
+    for (let i = 0; i < count; i++) {
+      const op = ops[i] as BindOp;
+      op.read(view, at + i * VM_BIND_OP.size, i, count);
+      checkOp(op, platform, vm.faultMode);
+    }
+
+    const queueId = f.execQueueId.read(arg, 0);
+    if (queueId !== 0) checkQueue(file, vm, queueId);
+    for (let i = 0; i < count; i++) checkRange(ops[i] as BindOp, vm.size);
+    for (let i = 0; i < count; i++) {
+      const op = ops[i] as BindOp;
+      if (op.obj === 0) continue;
+      const bo = file.bo(op.obj);
+      if (bo === undefined) fail(ENOENT, `${op.name}.obj: no object with handle ${op.obj}`);
+      checkBo(op, bo, platform);
+      op.bo = bo;
+    }
+    const fence = checkSyncs(file, vm, user, readU64(arg, f.syncs.offset), numSyncs, count);
+    for (let i = 0; i < count; i++) {
+      const op = ops[i] as BindOp;
+      if (op.op === VM_BIND_OP_MAP_USERPTR) fail(EOPNOTSUPP, `${op.name}.op: MAP_USERPTR is not modelled`);
+    }
+
+    if (count > 0) {
+      vm.execute((list) => {
+        for (let i = 0; i < count; i++) list.parse(ops[i] as BindOp);
+      }, count > 1);
+    } else {
+      vm.lastInvalidation = null;
+    }
+    if (fence !== null) signal(user, fence);
+  }
+}
+
+/** A u64 to be written when the bind is done. */
+interface UserFence {
+  addr: number;
+  value: Uint8Array;
+}
+
+function checkQueue(file: XeFile, vm: XeVm, queueId: number): void {
+  const queue = file.execQueue(queueId);
+  if (queue === undefined) fail(ENOENT, `vm_bind.exec_queue_id: no queue ${queueId}`);
+  if (!queue.binds) fail(EINVAL, `vm_bind.exec_queue_id: queue ${queueId} is no bind queue`);
+  if (queue.vm !== vm) fail(EINVAL, `vm_bind.exec_queue_id: queue ${queueId} belongs to another VM`);
+}
+
+/** Check the syncs in order; returns the user fence among them. */
+function checkSyncs(
+  file: XeFile,
+  vm: XeVm,
+  user: UserMemory,
+  addr: number,
+  numSyncs: number,
+  numBinds: number,
+): UserFence | null {
+  let fence: UserFence | null = null;
+  let fences = 0;
+  for (let i = 0; i < numSyncs; i++) {
+    const name = `syncs[${i}]`;
+    const view = user.view(addr + i * SYNC.size, SYNC.size);
+    const sync = SYNC.read(view);
+    file.device.counters.payloadBytes += SYNC.size;
+    const signals = (sync.flags & SYNC_FLAG_SIGNAL) !== 0;
+    if ((sync.flags & ~SYNC_FLAG_SIGNAL) !== 0) fail(EINVAL, `${name}.flags: unknown bits`);
+    if (sync.reserved.some((word) => word !== 0)) fail(EINVAL, `${name}.reserved: must be 0`);
+    if (sync.type === SYNC_TYPE_SYNCOBJ || sync.type === SYNC_TYPE_TIMELINE_SYNCOBJ) {
+      checkSyncobj(file, vm, sync, signals, name);
+    } else if (sync.type === SYNC_TYPE_USER_FENCE) {
+      if (numBinds === 0) fail(EOPNOTSUPP, `${name}.type: a user fence needs at least one bind`);
+      if (!signals) fail(EOPNOTSUPP, `${name}.flags: a user fence can only be signalled`);
+      if (sync.addr % 8 !== 0) fail(EINVAL, `${name}.addr: must be a multiple of 8`);
+      const value = view.byteOffset + SYNC.fields.timelineValue.offset;
+      fence = { addr: sync.addr, value: new Uint8Array(view.buffer.slice(value, value + 8)) };
+      fences++;
+    } else {
+      fail(EINVAL, `${name}.type: ${sync.type} is no type`);
+    }
+  }
+  if (fences > 1) fail(EINVAL, `syncs: ${fences} user fences, at most one is allowed`);
+  return fence;
+}
+
+function checkSyncobj(file: XeFile, vm: XeVm, sync: Sync, signals: boolean, name: string): void {
+  if (signals && vm.longRunning) fail(EOPNOTSUPP, `${name}.type: a long-running VM signals no syncobj`);
+  if (!(sync.addr < 2 ** 32)) fail(EINVAL, `${name}.addr: the upper 32 bits must be 0 for a syncobj`);
+  if (sync.type === SYNC_TYPE_TIMELINE_SYNCOBJ && sync.timelineValue === 0) {
+    fail(EINVAL, `${name}.timeline_value: must not be 0`);
+  }
+  const state = file.device.options.syncobj(sync.addr);
+  if (state === "none") fail(ENOENT, `${name}.handle: no syncobj ${sync.addr}`);
+  if (!signals && state === "empty")
+    fail(EINVAL, `${name}.handle: syncobj ${sync.addr} has no fence to wait for`);
+}
+
+/** Work is done when the ioctl returns, so the fence is written at once; a bad address goes unnoticed, as in the kernel. */
+function signal(user: UserMemory, fence: UserFence): void {
+  try {
+    user.write(fence.addr, fence.value);
+  } catch (error) {
+    if (!(error instanceof DrmError)) throw error;
+  }
+}

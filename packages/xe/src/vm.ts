@@ -1,0 +1,153 @@
+/**
+ * One GPU address space: the VA manager, the page table, and what the driver keeps per mapping.
+ *
+ * @module
+ */
+
+import { DrmError, EINVAL, fail, Gpuvm, type MappingView } from "@vmbind/gpuvm-core";
+import { AddressSpace, ppgtt } from "@vmbind/mmu";
+import type { XeBo } from "./bo.ts";
+import type { XeDevice } from "./device.ts";
+import { PageTable } from "./page-table.ts";
+import type { TlbInvalidation } from "./tlb-range.ts";
+import { VM_CREATE_FLAG_FAULT_MODE, VM_CREATE_FLAG_LR_MODE, VM_CREATE_FLAG_SCRATCH_PAGE } from "./uapi.ts";
+import { VMA_PRESENT, VMA_SPARSE, VMA_SYSTEM_ALLOCATOR, XeVmas } from "./vma.ts";
+import { VmaOps } from "./vma-ops.ts";
+
+/** One mapping of an Xe VM. */
+export interface XeMappingView extends MappingView {
+  /** PAT index. */
+  patIndex: number;
+  /** Its leaves are in the page table. */
+  present: boolean;
+}
+
+/** A VM. */
+export class XeVm {
+  readonly #device: XeDevice;
+  /** `VM_CREATE_FLAG_*`. */
+  readonly createFlags: number;
+  /** What is not mapped reads as zero. */
+  readonly scratch: boolean;
+  /** Long-running: preempted instead of fenced. */
+  readonly longRunning: boolean;
+  /** Page tables are filled by recoverable faults. */
+  readonly faultMode: boolean;
+  /** Bytes of VA, from 0 on. */
+  readonly size: number;
+  /** Mappings and the rules of split and merge. */
+  readonly gpuvm: Gpuvm;
+  /** The page table. */
+  readonly pageTable: PageTable;
+  /** What the GPU sees. */
+  readonly addressSpace: AddressSpace;
+  /** The driver's data of the mappings. */
+  readonly vmas: XeVmas = new XeVmas();
+  /** Changes of the running ioctl. @internal */
+  readonly ops: VmaOps;
+  /** Grows when the next batch of each queue must flush the TLB. */
+  tlbFlushSeqno = 0;
+  /** The TLB invalidation that the last VM_BIND sent, null when it sent none. */
+  lastInvalidation: TlbInvalidation | null = null;
+
+  /**
+   * @param device - the device
+   * @param flags - `VM_CREATE_FLAG_*`, checked
+   * @param asid - tags TLB entries, unique in the device
+   * @throws {@link DrmError} ENOMEM
+   */
+  constructor(device: XeDevice, flags: number, asid: number) {
+    const { platform, counters, memory } = device;
+    this.#device = device;
+    this.createFlags = flags;
+    this.scratch = (flags & VM_CREATE_FLAG_SCRATCH_PAGE) !== 0;
+    this.longRunning = (flags & VM_CREATE_FLAG_LR_MODE) !== 0;
+    this.faultMode = (flags & VM_CREATE_FLAG_FAULT_MODE) !== 0;
+    this.size = 2 ** platform.vaBits;
+    this.pageTable = new PageTable(device.tables, platform, this.scratch);
+    this.gpuvm = new Gpuvm({
+      name: `xe-vm-${asid}`,
+      range: this.size,
+      gems: device.gems,
+      repeat: "upstream",
+      resvProtected: true,
+      counters,
+    });
+    this.addressSpace = new AddressSpace(
+      memory,
+      ppgtt(platform.rootLevel, platform.vaBits),
+      memory.tables.address(this.pageTable.root),
+      device.tlb === null ? { asid } : { asid, tlb: device.tlb },
+    );
+    this.ops = new VmaOps(this, this.vmas, device.options, counters, platform.atomicEnableBit);
+  }
+
+  /** All mappings, ascending. */
+  *mappings(): Generator<XeMappingView> {
+    const { gpuvm, vmas } = this;
+    for (const va of gpuvm.mappings()) {
+      const flags = vmas.flags[va] as number;
+      const gem = gpuvm.gem(va) as XeBo | null;
+      yield {
+        addr: gpuvm.addr(va),
+        range: gpuvm.rangeOf(va),
+        kind: flags & VMA_SYSTEM_ALLOCATOR ? "cpu-addr-mirror" : flags & VMA_SPARSE ? "null" : "bo",
+        bo: gem?.handle ?? 0,
+        gem,
+        offset: gpuvm.offset(va),
+        flags,
+        patIndex: vmas.pat[va] as number,
+        present: ((vmas.state[va] as number) & VMA_PRESENT) !== 0,
+      };
+    }
+  }
+
+  /**
+   * A recoverable page fault: bind the whole mapping that holds an address.
+   *
+   * @param addr - faulting address in bytes
+   * @throws {@link DrmError} EINVAL outside fault mode, or where nothing is mapped; ENOMEM
+   */
+  fault(addr: number): void {
+    if (!this.faultMode) fail(EINVAL, "fault: the VM is not in fault mode");
+    const va = this.gpuvm.findFirst(Math.floor(addr / 4096) * 4096, 4096);
+    if (va === 0) fail(EINVAL, `fault: nothing is mapped at 0x${addr.toString(16)}`);
+    const flags = this.vmas.flags[va] as number;
+    if (flags & VMA_SYSTEM_ALLOCATOR) fail(EINVAL, "fault: memory of the process is not modelled");
+    if ((this.vmas.state[va] as number) & VMA_PRESENT) return;
+    this.ops.begin();
+    this.ops.addBind(va);
+    this.#device.job.run(this, this.ops, false);
+    this.ops.finish();
+  }
+
+  /**
+   * Parse and run a list of operations, all or nothing.
+   *
+   * @param parse - hands each operation to {@link VmaOps.parse}
+   * @param isArray - the ioctl had more than one operation
+   * @throws {@link DrmError} ENOMEM, ENOBUFS, EBUSY, EINVAL; everything is as before then
+   * @internal
+   */
+  execute(parse: (ops: VmaOps) => void, isArray: boolean): void {
+    const { ops } = this;
+    ops.begin();
+    this.lastInvalidation = null;
+    try {
+      parse(ops);
+      if (ops.steps > 0) this.#device.job.run(this, ops, isArray);
+    } catch (error) {
+      if (error instanceof DrmError) ops.undo();
+      throw error;
+    }
+    ops.finish();
+  }
+
+  /** VM_DESTROY: mappings and page tables go; the VM's object stays while something refers to it. @internal */
+  close(): void {
+    this.ops.removeAll();
+    this.addressSpace.tlb?.invalidateAll(this.addressSpace.asid);
+    this.pageTable.destroy();
+    this.gpuvm.put();
+  }
+}

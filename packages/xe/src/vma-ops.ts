@@ -1,0 +1,417 @@
+/**
+ * Parsing the operations of one VM_BIND into changes of the VA tree and work for the page table.
+ *
+ * All operations of an ioctl change the tree first, in order, each against what the earlier ones left. Only then is the
+ * collected page-table work staged, also in order. So two lists are kept:
+ *
+ * - the *journal*: mappings that came and went, to be undone backwards when anything fails;
+ * - the *work*: unbind this mapping, bind that one.
+ *
+ * A cut need not touch the pieces that stay. A piece whose edge at the cut is a multiple of the largest leaf that the
+ * mapping has had shares no entry with the rest: it is *skipped*, and the old mapping is trimmed so that its unbind leaves
+ * the piece alone. Otherwise the piece is bound anew, whole:
+ *
+ * ```text
+ * old     [1 GiB leaf|1 GiB leaf|1 GiB leaf|1 GiB leaf]
+ * cut                |====== 2 GiB ========|
+ * unbind             [ 1 GiB   |   1 GiB   ]               both pieces skipped
+ * cut                 |= 64 KiB =|
+ * unbind  [ 4 x 1 GiB                                 ]    both pieces bound again
+ * ```
+ *
+ * @module
+ */
+
+import {
+  EBUSY,
+  ENOMEM,
+  fail,
+  GPUVA_SPARSE,
+  type Gpuvm,
+  type MapRequest,
+  type MapStep,
+  type RemapStep,
+  type StepHandlers,
+  type UnmapStep,
+} from "@vmbind/gpuvm-core";
+import type { XeCounters } from "./cost-sheet.ts";
+import type { XeDeviceOptions } from "./device.ts";
+import {
+  VM_BIND_FLAG_CPU_ADDR_MIRROR,
+  VM_BIND_FLAG_DUMPABLE,
+  VM_BIND_FLAG_IMMEDIATE,
+  VM_BIND_FLAG_MADVISE_AUTORESET,
+  VM_BIND_FLAG_NULL,
+  VM_BIND_FLAG_READONLY,
+  VM_BIND_OP_MAP,
+  VM_BIND_OP_PREFETCH,
+  VM_BIND_OP_UNMAP,
+} from "./uapi.ts";
+import type { XeVm } from "./vm.ts";
+import type { BindOp } from "./vm-bind-args.ts";
+import {
+  leafFlag,
+  maxLeafBytes,
+  VMA_ATOMIC_PTE,
+  VMA_DESTROYED,
+  VMA_DUMPABLE,
+  VMA_INHERITED,
+  VMA_MADV_AUTORESET,
+  VMA_PRESENT,
+  VMA_READ_ONLY,
+  VMA_SPARSE,
+  VMA_SYSTEM_ALLOCATOR,
+  VMA_ZEROED,
+  type XeVmas,
+} from "./vma.ts";
+
+/** Work: take a mapping out of the page table. */
+export const WORK_UNBIND = 0;
+/** Work: put a mapping into the page table. */
+export const WORK_BIND = 1;
+/** Work: fill a mapping's range with zero leaves, so that access faults. */
+export const WORK_CLEAR = 2;
+
+/** The changes of one ioctl. One per VM, reused. */
+export class VmaOps implements StepHandlers {
+  readonly #vm: XeVm;
+  readonly #gpuvm: Gpuvm;
+  readonly #vmas: XeVmas;
+  readonly #counters: XeCounters;
+  readonly #options: XeDeviceOptions;
+  readonly #baseFlags: number;
+  readonly #request: MapRequest = { addr: 0.5, range: 0.5, gem: null, offset: 0.5, flags: 0 };
+  /** Handles of mappings that came, and minus the handles of those that went. */
+  #journal: Int32Array = new Int32Array(64);
+  #journalCount = 0;
+  /** Pairs of {@link WORK_BIND} and so on, and a handle. */
+  #work: Int32Array = new Int32Array(64);
+  #workCount = 0;
+  /** Births before this ioctl. */
+  #birthsBefore = 0;
+  #mapFlags = 0;
+  #mapPat = 0;
+  #mapWork = WORK_BIND;
+
+  /** Operations that the VA manager produced for this ioctl. */
+  steps = 0;
+
+  /**
+   * @param vm - the VM
+   * @param vmas - its mappings' records
+   * @param options - the device's
+   * @param counters - where to count
+   * @param atomicEnableBit - the platform's leaves have one
+   */
+  constructor(
+    vm: XeVm,
+    vmas: XeVmas,
+    options: XeDeviceOptions,
+    counters: XeCounters,
+    atomicEnableBit: boolean,
+  ) {
+    this.#vm = vm;
+    this.#gpuvm = vm.gpuvm;
+    this.#vmas = vmas;
+    this.#options = options;
+    this.#counters = counters;
+    this.#baseFlags = atomicEnableBit ? VMA_ATOMIC_PTE : 0;
+  }
+
+  /** Elements of the work list. */
+  get workCount(): number {
+    return this.#workCount;
+  }
+
+  /** What to do: {@link WORK_BIND} and so on. */
+  workKind(i: number): number {
+    return this.#work[2 * i] as number;
+  }
+
+  /** With which mapping. */
+  workVa(i: number): number {
+    return this.#work[2 * i + 1] as number;
+  }
+
+  /** A new ioctl begins. */
+  begin(): void {
+    this.#journalCount = 0;
+    this.#workCount = 0;
+    this.steps = 0;
+    this.#birthsBefore = this.#vmas.births;
+  }
+
+  /**
+   * Parse one operation into the tree.
+   *
+   * @throws {@link DrmError} EBUSY, ENOMEM; {@link VmaOps.undo} is to follow
+   */
+  parse(op: BindOp): void {
+    if (op.op === VM_BIND_OP_MAP) this.#parseMap(op);
+    else if (op.op === VM_BIND_OP_UNMAP) this.#check(this.#gpuvm.smUnmap(op.addr, op.range, this), op);
+    else if (op.op === VM_BIND_OP_PREFETCH) this.#parsePrefetch(op);
+    else this.#parseUnmapAll(op);
+  }
+
+  /** Bind one mapping that exists: what a recoverable fault asks for. */
+  addBind(va: number): void {
+    this.steps++;
+    this.#push(WORK_BIND, va);
+  }
+
+  #parseMap(op: BindOp): void {
+    if (op.bo?.dontNeed) fail(EBUSY, `${op.name}.obj: madvise gave the object's contents up`);
+    const { flags } = op;
+    this.#mapPat = op.patIndex;
+    this.#mapFlags =
+      this.#baseFlags |
+      (flags & VM_BIND_FLAG_READONLY ? VMA_READ_ONLY : 0) |
+      (flags & VM_BIND_FLAG_NULL ? VMA_SPARSE : 0) |
+      (flags & VM_BIND_FLAG_DUMPABLE ? VMA_DUMPABLE : 0) |
+      (flags & VM_BIND_FLAG_CPU_ADDR_MIRROR ? VMA_SYSTEM_ALLOCATOR : 0) |
+      (flags & VM_BIND_FLAG_MADVISE_AUTORESET ? VMA_MADV_AUTORESET : 0);
+    const { faultMode, scratch } = this.#vm;
+    const deferred = faultMode && (flags & VM_BIND_FLAG_IMMEDIATE) === 0;
+    this.#mapWork = !deferred ? WORK_BIND : scratch ? WORK_CLEAR : -1;
+    if (flags & VM_BIND_FLAG_CPU_ADDR_MIRROR) this.#mapWork = -1;
+    const request = this.#request;
+    request.addr = op.addr;
+    request.range = op.range;
+    request.gem = op.bo;
+    request.offset = op.objOffset;
+    request.flags = flags & VM_BIND_FLAG_NULL ? GPUVA_SPARSE : 0;
+    this.#check(this.#gpuvm.smMap(request, this), op);
+  }
+
+  #parsePrefetch(op: BindOp): void {
+    for (const va of this.#gpuvm.mappingsIn(op.addr, op.range)) {
+      this.steps++;
+      if (((this.#vmas.flags[va] as number) & VMA_SYSTEM_ALLOCATOR) === 0) this.#push(WORK_BIND, va);
+    }
+  }
+
+  #parseUnmapAll(op: BindOp): void {
+    const vmBo = op.bo === null ? null : this.#gpuvm.vmBoFind(op.bo);
+    if (vmBo === null) return;
+    const { birth, flags } = this.#vmas;
+    // Mappings that an earlier operation of the ioctl took out are still linked; the kernel would take them out twice.
+    const vas = [...vmBo.vas()].filter((va) => ((flags[va] as number) & VMA_DESTROYED) === 0);
+    vas.sort((a, b) => (birth[a] as number) - (birth[b] as number));
+    for (const va of vas) {
+      this.#gpuvm.counters.unmapSteps++;
+      this.#remove(va);
+    }
+    vmBo.put();
+  }
+
+  #check(ret: number, op: BindOp): void {
+    if (ret !== 0)
+      fail(
+        -ret,
+        `${op.name}: no memory for the mappings of [0x${op.addr.toString(16)}, +0x${op.range.toString(16)})`,
+      );
+  }
+
+  // -- step handlers ------------------------------------------------------------------------------------------------
+
+  /** Step handler; see {@link StepHandlers}. @internal */
+  map(step: MapStep): number {
+    if (this.#options.allocFault?.("gpuva")) return -ENOMEM;
+    const gpuvm = this.#gpuvm;
+    const { gem } = step;
+    let vmBo = null;
+    if (gem !== null) {
+      vmBo = gpuvm.vmBoFind(gem);
+      if (vmBo === null) {
+        if (this.#options.allocFault?.("vm_bo")) return -ENOMEM;
+        vmBo = gpuvm.vmBoObtain(gem);
+      }
+    }
+    this.steps++;
+    const va = gpuvm.map(step);
+    if (va < 0) throw new Error(`vm_bind: GPUVM refused the map step at 0x${step.addr.toString(16)}: ${va}`);
+    this.#vmas.create(va, step.addr, step.addr + step.range, this.#mapFlags, this.#mapPat, 0);
+    this.#hold(va);
+    if (vmBo !== null) {
+      gpuvm.link(va, vmBo);
+      gpuvm.extobjAdd(vmBo);
+      vmBo.put();
+    }
+    this.#record(va);
+    if (this.#mapWork >= 0) this.#push(this.#mapWork, va);
+    return 0;
+  }
+
+  /** Step handler. @internal */
+  unmap(step: UnmapStep): number {
+    this.#remove(step.va);
+    return 0;
+  }
+
+  #remove(va: number): void {
+    this.steps++;
+    const { flags } = this.#vmas;
+    this.#gpuvm.remove(va);
+    flags[va] = (flags[va] as number) | VMA_DESTROYED;
+    this.#record(-va);
+    if (((flags[va] as number) & VMA_SYSTEM_ALLOCATOR) === 0) this.#push(WORK_UNBIND, va);
+  }
+
+  /** Step handler. @internal */
+  remap(step: RemapStep): number {
+    const { allocFault } = this.#options;
+    if (step.hasPrev && allocFault?.("gpuva")) return -ENOMEM;
+    if (step.hasNext && allocFault?.("gpuva")) return -ENOMEM;
+    this.steps++;
+    const vmas = this.#vmas;
+    const old = step.unmap.va;
+    const oldFlags = vmas.flags[old] as number;
+    const mirror = (oldFlags & VMA_SYSTEM_ALLOCATOR) !== 0;
+    const leaf = maxLeafBytes(oldFlags);
+    this.#gpuvm.remap(step);
+    vmas.flags[old] = oldFlags | VMA_DESTROYED;
+    this.#record(-old);
+    if (!mirror) this.#push(WORK_UNBIND, old);
+    if (step.prevVa !== 0) {
+      const end = step.prev.addr + step.prev.range;
+      if (this.#piece(old, step.prevVa, step.prev.addr, end, oldFlags, mirror, end % leaf === 0, leaf)) {
+        vmas.start[old] = end;
+      }
+    }
+    if (step.nextVa !== 0) {
+      const start = step.next.addr;
+      const end = start + step.next.range;
+      if (this.#piece(old, step.nextVa, start, end, oldFlags, mirror, start % leaf === 0, leaf)) {
+        vmas.end[old] = start;
+      }
+    }
+    return 0;
+  }
+
+  /** A piece of a split mapping. True when it keeps its page-table entries. */
+  #piece(
+    old: number,
+    va: number,
+    start: number,
+    end: number,
+    oldFlags: number,
+    mirror: boolean,
+    aligned: boolean,
+    leaf: number,
+  ): boolean {
+    const vmas = this.#vmas;
+    const gpuvm = this.#gpuvm;
+    const flags = this.#baseFlags | (oldFlags & VMA_INHERITED);
+    const bindsLater = (vmas.birth[old] as number) > this.#birthsBefore && !this.#options.quirks.lostRemnant;
+    const skip = mirror || (aligned && !bindsLater);
+    const state = skip ? (vmas.state[old] as number) & (VMA_PRESENT | VMA_ZEROED) : 0;
+    vmas.create(
+      va,
+      start,
+      end,
+      skip && !mirror ? flags | leafFlag(leaf) : flags,
+      vmas.pat[old] as number,
+      state,
+    );
+    this.#hold(va);
+    const vmBo = gpuvm.vmBo(old);
+    if (vmBo !== null) gpuvm.link(va, vmBo);
+    else gpuvm.setOffset(va, 0);
+    this.#record(va);
+    if (mirror) return false;
+    if (skip) {
+      this.#counters.remnantsSkipped++;
+    } else {
+      this.#counters.remnantsRebound++;
+      this.#push(WORK_BIND, va);
+    }
+    return skip;
+  }
+
+  /** What a mapping refers to: its object, or, without one, the VM. */
+  #hold(va: number): void {
+    const gem = this.#gpuvm.gem(va);
+    if (gem !== null) gem.get();
+    else this.#gpuvm.get();
+  }
+
+  #release(va: number): void {
+    const gem = this.#gpuvm.gem(va);
+    this.#gpuvm.unlink(va);
+    this.#gpuvm.free(va);
+    if (gem !== null) gem.put();
+    else this.#gpuvm.put();
+  }
+
+  // -- the end of an ioctl ------------------------------------------------------------------------------------------
+
+  /** Everything went well: destroy the mappings that went. */
+  finish(): void {
+    for (let i = 0; i < this.#journalCount; i++) {
+      const entry = this.#journal[i] as number;
+      if (entry < 0) this.#release(-entry);
+    }
+  }
+
+  /** Bring the tree back to what it was when the ioctl began. */
+  undo(): void {
+    const gpuvm = this.#gpuvm;
+    const vmas = this.#vmas;
+    // GPUVM gives a mapping that comes back a new handle; earlier entries of the journal know the old one.
+    const renamed = new Map<number, number>();
+    for (let i = this.#journalCount - 1; i >= 0; i--) {
+      const entry = this.#journal[i] as number;
+      if (entry > 0) {
+        const va = renamed.get(entry) ?? entry;
+        gpuvm.remove(va);
+        this.#release(va);
+        continue;
+      }
+      const old = -entry;
+      const vmBo = gpuvm.vmBo(old);
+      const va = gpuvm.insert(
+        gpuvm.addr(old),
+        gpuvm.rangeOf(old),
+        gpuvm.gem(old),
+        gpuvm.offset(old),
+        gpuvm.flags(old),
+      );
+      if (va < 0) throw new Error(`vm_bind: the place of mapping ${old} is taken: ${va}`);
+      vmas.move(old, va);
+      vmas.start[va] = gpuvm.addr(va);
+      vmas.end[va] = gpuvm.end(va);
+      vmas.flags[va] = (vmas.flags[va] as number) & ~VMA_DESTROYED;
+      if (vmBo !== null) gpuvm.link(va, vmBo);
+      gpuvm.unlink(old);
+      gpuvm.free(old);
+      renamed.set(old, va);
+    }
+    this.begin();
+  }
+
+  /** VM_DESTROY: every mapping goes, and the page table with it. */
+  removeAll(): void {
+    for (const va of this.#gpuvm.mappings()) {
+      this.#gpuvm.remove(va);
+      this.#release(va);
+    }
+  }
+
+  #record(entry: number): void {
+    if (this.#journalCount === this.#journal.length) this.#journal = doubled(this.#journal);
+    this.#journal[this.#journalCount++] = entry;
+  }
+
+  #push(kind: number, va: number): void {
+    if (2 * this.#workCount === this.#work.length) this.#work = doubled(this.#work);
+    this.#work[2 * this.#workCount] = kind;
+    this.#work[2 * this.#workCount + 1] = va;
+    this.#workCount++;
+  }
+}
+
+function doubled(array: Int32Array): Int32Array {
+  const larger = new Int32Array(array.length * 2);
+  larger.set(array);
+  return larger;
+}

@@ -1,0 +1,123 @@
+/**
+ * What the driver knows about a mapping beyond GPUVM (`xe_vma`): flags, PAT index, and what of it is in the page table.
+ * Arrays indexed by GPUVM's handle.
+ *
+ * The flags word is the kernel's, so GPUVM's own two flags are its lowest bits. It lives here and not in GPUVM's word,
+ * where the proposed REPEAT flag has taken bit 2.
+ *
+ * @module
+ */
+
+/** A null mapping (`DRM_GPUVA_SPARSE`). */
+export const VMA_SPARSE = 0x2;
+/** The GPU may not write. */
+export const VMA_READ_ONLY = 0x4;
+/** Taken out of the VM. */
+export const VMA_DESTROYED = 0x8;
+/** Leaves have the atomics-enable bit; set on every mapping of a device that has it. */
+export const VMA_ATOMIC_PTE = 0x10;
+/** Has had leaves of 4 KiB; `VMA_PTE_4K << level` for the others. */
+export const VMA_PTE_4K = 0x20;
+/** Has had leaves of 2 MiB. */
+export const VMA_PTE_2M = 0x40;
+/** Has had leaves of 1 GiB. */
+export const VMA_PTE_1G = 0x80;
+/** Has had entries with the 64 KiB hint. */
+export const VMA_PTE_64K = 0x100;
+/** Has had compact tables. */
+export const VMA_PTE_COMPACT = 0x200;
+/** Part of a core dump. */
+export const VMA_DUMPABLE = 0x400;
+/** Mirrors the process's address space. */
+export const VMA_SYSTEM_ALLOCATOR = 0x800;
+/** Attributes of madvise end with the CPU mapping. */
+export const VMA_MADV_AUTORESET = 0x1000;
+/** All flags that tell leaf sizes. */
+export const VMA_PTE_FLAGS: number = VMA_PTE_4K | VMA_PTE_2M | VMA_PTE_1G | VMA_PTE_64K | VMA_PTE_COMPACT;
+/** What the pieces of a split mapping inherit. */
+export const VMA_INHERITED: number =
+  VMA_READ_ONLY | VMA_DUMPABLE | VMA_SYSTEM_ALLOCATOR | VMA_SPARSE | VMA_MADV_AUTORESET;
+
+/** State: its leaves are in the page table. */
+export const VMA_PRESENT = 1;
+/** State: staged by an ioctl that is not finished. */
+export const VMA_STAGED = 2;
+/** State: zero leaves are in the page table, so that access faults in a scratch VM. */
+export const VMA_ZEROED = 4;
+
+/**
+ * Largest leaf that a mapping has had, by its flags: a cut at a multiple of it cuts no leaf.
+ *
+ * @param flags - flags of the mapping
+ * @returns bytes; 1 GiB for a mapping that was never bound, whose leaves may still become anything
+ */
+export function maxLeafBytes(flags: number): number {
+  if (flags & VMA_PTE_1G) return 0x4000_0000;
+  if (flags & (VMA_PTE_2M | VMA_PTE_COMPACT)) return 0x20_0000;
+  if (flags & VMA_PTE_64K) return 0x1_0000;
+  if (flags & VMA_PTE_4K) return 0x1000;
+  return 0x4000_0000;
+}
+
+/** The flag that stands for leaves of a size, as {@link maxLeafBytes} returned it. */
+export function leafFlag(bytes: number): number {
+  if (bytes === 0x4000_0000) return VMA_PTE_1G;
+  if (bytes === 0x20_0000) return VMA_PTE_2M;
+  return bytes === 0x1_0000 ? VMA_PTE_64K : VMA_PTE_4K;
+}
+
+/** The driver's data of a VM's mappings. */
+export class XeVmas {
+  /** First VA in bytes; differs from GPUVM's once a kept remnant was trimmed off a mapping that is about to go. */
+  start: Float64Array = new Float64Array(64);
+  /** First VA behind, likewise. */
+  end: Float64Array = new Float64Array(64);
+  /** Time of creation: a number that grows. */
+  birth: Float64Array = new Float64Array(64);
+  /** `VMA_*` flags. */
+  flags: Int32Array = new Int32Array(64);
+  /** PAT index. */
+  pat: Uint8Array = new Uint8Array(64);
+  /** {@link VMA_PRESENT}, {@link VMA_STAGED}, {@link VMA_ZEROED}. */
+  state: Uint8Array = new Uint8Array(64);
+  #births = 0;
+
+  /** Births so far: a mapping of the running ioctl has a larger one than this was at its begin. */
+  get births(): number {
+    return this.#births;
+  }
+
+  /** Fill the record of a new mapping. */
+  create(va: number, start: number, end: number, flags: number, pat: number, state: number): void {
+    if (va >= this.flags.length) this.#grow(va);
+    this.start[va] = start;
+    this.end[va] = end;
+    this.birth[va] = ++this.#births;
+    this.flags[va] = flags;
+    this.pat[va] = pat;
+    this.state[va] = state;
+  }
+
+  /** Give a mapping that came back under a new handle its old record. */
+  move(from: number, to: number): void {
+    if (to >= this.flags.length) this.#grow(to);
+    for (const array of [this.start, this.end, this.birth, this.flags, this.pat, this.state]) {
+      array[to] = array[from] as number;
+    }
+  }
+
+  #grow(va: number): void {
+    const size = 2 ** Math.ceil(Math.log2(va + 1));
+    this.start = copied(this.start, new Float64Array(size));
+    this.end = copied(this.end, new Float64Array(size));
+    this.birth = copied(this.birth, new Float64Array(size));
+    this.flags = copied(this.flags, new Int32Array(size));
+    this.pat = copied(this.pat, new Uint8Array(size));
+    this.state = copied(this.state, new Uint8Array(size));
+  }
+}
+
+function copied<T extends { set(source: T): void }>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
