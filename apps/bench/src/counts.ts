@@ -28,15 +28,17 @@ export interface StretchCounts extends BindCounts {
   vaBytesByKind: Record<string, number>;
   /** Argument structs and pointed-to arrays of all ioctls, in bytes. */
   payloadBytes: number;
+  /** The same of VM_BIND only. */
+  bindPayloadBytes: number;
 }
 
 /** What the plain interval model finds. */
 export interface IntervalCounts {
-  /** Most mappings in one VM, looked at after each operation. */
+  /** Most mappings of all VMs together, looked at after each operation. */
   peakMappings: number;
-  /** Most mappings in one VM, looked at after each ioctl. */
+  /** Most mappings of all VMs together, looked at after each ioctl. */
   peakMappingsAfterIoctl: number;
-  /** Of these, mappings without an object. */
+  /** Most mappings without an object, looked at after each ioctl. */
   peakWithoutObject: number;
   /** Mappings at the mark `workload-end`, all VMs together; null without the mark. */
   mappingsAtWorkloadEnd: number | null;
@@ -70,8 +72,6 @@ export interface TraceCounts extends StretchCounts {
   maxOpsPerIoctl: number;
   /** Elements of all sync arrays. */
   syncOps: number;
-  /** As `payloadBytes`, VM_BIND only. */
-  bindPayloadBytes: number;
   /** Mean operations of a VM_BIND inside queue binds; null without any. */
   meanOpsPerSparseBind: number | null;
   /** Most operations of a VM_BIND inside queue binds. */
@@ -159,6 +159,7 @@ export class TraceCounter {
     }
     if (action.kind === "bind") {
       counts.bindPayloadBytes += payload;
+      if (this.inWorkload) counts.workload.bindPayloadBytes += payload;
       this.#countBind(action.ops);
     }
     // A refused ioctl changes nothing that this model could follow.
@@ -228,6 +229,7 @@ export class TraceCounter {
 
   #bind(vm: IntervalMap, ops: readonly BindOp[]): void {
     const intervals = this.#counts.intervals;
+    const elsewhere = this.#total() - vm.size;
     for (const op of ops) {
       const end = op.addr + op.range;
       const object = this.#objects.get(op.handle) ?? 0;
@@ -239,12 +241,11 @@ export class TraceCounter {
       } else if (op.effect === "unmap-object") {
         vm.removeObject(object);
       }
-      intervals.peakMappings = Math.max(intervals.peakMappings, vm.size);
+      intervals.peakMappings = Math.max(intervals.peakMappings, elsewhere + vm.size);
     }
-    if (vm.size > intervals.peakMappingsAfterIoctl) {
-      intervals.peakMappingsAfterIoctl = vm.size;
-      intervals.peakWithoutObject = vm.intervals.filter((i) => i.object === 0).length;
-    }
+    intervals.peakMappingsAfterIoctl = Math.max(intervals.peakMappingsAfterIoctl, elsewhere + vm.size);
+    const withoutObject = [...this.#vms.values()].reduce((sum, { withoutObject: n }) => sum + n, 0);
+    intervals.peakWithoutObject = Math.max(intervals.peakWithoutObject, withoutObject);
   }
 
   #total(): number {
@@ -270,7 +271,6 @@ function emptyCounts(kinds: readonly string[]): TraceCounts {
     boCloses: 0,
     maxOpsPerIoctl: 0,
     syncOps: 0,
-    bindPayloadBytes: 0,
     meanOpsPerSparseBind: null,
     maxOpsPerSparseBind: 0,
     ...emptyStretch(kinds),
@@ -300,5 +300,6 @@ function emptyStretch(kinds: readonly string[]): StretchCounts {
     opsByKind: Object.fromEntries(kinds.map((kind) => [kind, 0])),
     vaBytesByKind: Object.fromEntries(kinds.map((kind) => [kind, 0])),
     payloadBytes: 0,
+    bindPayloadBytes: 0,
   };
 }

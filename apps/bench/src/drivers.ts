@@ -87,6 +87,18 @@ export interface Machine {
    * @returns its pages, or null when it has none yet
    */
   pages(gem: GemObject): ScatterList | null;
+  /**
+   * Do what ioctls that recordings leave out must have done before a call.
+   *
+   * @param call - the next recorded ioctl
+   */
+  before?(call: TraceIoctl): void;
+  /**
+   * What must happen before a new VM's costs count.
+   *
+   * @param id - VM id
+   */
+  vmCreated?(id: number): void;
 }
 
 /** Something worth telling about a trace that is no difference. */
@@ -133,12 +145,16 @@ export interface Driver {
 /** The drivers by name. */
 export const DRIVERS: Readonly<Record<string, () => Promise<Driver>>> = {
   panthor: async () => (await import("./drivers/panthor.ts")).panthor,
+  asahi: async () => (await import("./drivers/asahi.ts")).asahi,
+  xe: async () => (await import("./drivers/xe.ts")).xe,
 };
 
 /** The packages' conformance checks. */
 const CONFORMANCE: readonly (() => Promise<{ vectorChecks: Readonly<Record<string, VectorCheck>> }>)[] = [
   () => import("@vmbind/gpuvm-core/conformance"),
   () => import("@vmbind/panthor/conformance"),
+  () => import("@vmbind/asahi/conformance"),
+  () => import("@vmbind/xe/conformance"),
 ];
 
 /** @returns every check by the format name that vector files carry */

@@ -41,6 +41,9 @@ export function noHits(): Hits {
 export class IntervalMap {
   readonly #list: Interval[] = [];
 
+  /** Mappings whose object is 0. */
+  withoutObject = 0;
+
   /** Number of mappings. */
   get size(): number {
     return this.#list.length;
@@ -60,6 +63,7 @@ export class IntervalMap {
   map(interval: Interval, hits: Hits): void {
     const at = this.unmap(interval.addr, interval.end, hits);
     this.#list.splice(at, 0, interval);
+    if (interval.object === 0) this.withoutObject++;
   }
 
   /**
@@ -83,6 +87,7 @@ export class IntervalMap {
       if (left) before = 1;
       if (left) kept.push({ ...old, end: addr });
       if (right) kept.push({ ...old, addr: end, offset: old.offset + end - old.addr });
+      if (old.object === 0) this.withoutObject += Number(left) + Number(right) - 1;
       hits[left && right ? "split" : left || right ? "oneSide" : "covered"]++;
     }
     this.#list.splice(from, to - from, ...kept);
@@ -112,6 +117,7 @@ export class IntervalMap {
     for (const interval of this.#list) {
       if (interval.object !== object) this.#list[kept++] = interval;
     }
+    if (object === 0) this.withoutObject = 0;
     this.#list.length = kept;
   }
 

@@ -242,6 +242,7 @@ class Replay {
     for (const array of call.arrays) this.#user.place(array.addr, array.data);
     const arg = call.argIn.slice();
     const { file } = this.#machine;
+    this.#machine.before?.(call);
     const ret = file.ioctl(call.request, arg, this.#user);
     const reason = file.lastError?.reason ?? null;
     if (ret !== call.ret) this.#differ("ret", result(call.ret), result(ret), reason);
@@ -249,6 +250,7 @@ class Replay {
     if (at >= 0) this.#differ("arg_out", bytesFrom(call.argOut, at), bytesFrom(arg, at), reason);
 
     this.#counter.ioctl(call, action);
+    if (action.kind === "vm-create" && ret === 0) this.#machine.vmCreated?.(action.vm);
     if (action.kind === "bo-create" && ret === 0) {
       this.#stores.created(call.seq, file.bo(action.handle));
     }

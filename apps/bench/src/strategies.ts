@@ -65,6 +65,18 @@ export const STRATEGIES: readonly Strategy[] = [
     prefix: "panthor-sparse",
     recorded: true,
   },
+  {
+    name: "asahi-single-page",
+    says: "BIND_SINGLE_PAGE of a scratch page, and of a zero page in a read-only mirror",
+    prefix: "asahi",
+    recorded: true,
+  },
+  {
+    name: "xe-null",
+    says: "a NULL bind: the hardware's null entries, no object",
+    prefix: "xe",
+    recorded: true,
+  },
 ];
 
 /**
