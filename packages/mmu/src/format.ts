@@ -128,12 +128,12 @@ export function entryIndex(geometry: LevelGeometry, va: number): number {
   return bits & (geometry.entries - 1);
 }
 
-/** Low half of the mask of address bits `top` down to `bottom`. */
-export function maskLo(top: number, bottom: number): number {
-  return bottom > 31 ? 0 : (-1 << bottom) & (top >= 31 ? -1 : (1 << (top + 1)) - 1);
+/** Low half of the mask of address bits from `bottom` up to a bit above 31. */
+export function maskLo(bottom: number): number {
+  return bottom > 31 ? 0 : -1 << bottom;
 }
 
-/** High half of the mask of address bits `top` (below 63) down to `bottom`. */
+/** High half of the mask of address bits `top` (32..62) down to `bottom`. */
 export function maskHi(top: number, bottom: number): number {
-  return top < 32 ? 0 : (-1 << Math.max(bottom - 32, 0)) & ((1 << (top - 31)) - 1);
+  return (-1 << Math.max(bottom - 32, 0)) & ((1 << (top - 31)) - 1);
 }

@@ -35,6 +35,7 @@ export interface FrameOptions {
 
 /** A request found no physical memory. A driver answers with ENOMEM. */
 export class OutOfFrames extends Error {
+  /** `OutOfFrames`, as stack traces print it. */
   override readonly name: string = "OutOfFrames";
 }
 

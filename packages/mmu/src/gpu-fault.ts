@@ -10,6 +10,7 @@ export type FaultKind = "not-present" | "read-permission" | "write-permission" |
 
 /** A refused access. Thrown by loads and stores, and kept in {@link AddressSpace.faults}. */
 export class GpuFault extends Error {
+  /** `GpuFault`, as stack traces print it. */
   override readonly name: string = "GpuFault";
   /** Virtual address of the first byte refused. */
   readonly va: number;

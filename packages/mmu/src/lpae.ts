@@ -47,7 +47,7 @@ const ATTR_DEVICE = 2;
 
 const PAGE_LEVEL = 3;
 const ADDRESS_TOP = 47;
-const ADDRESS_LO = maskLo(ADDRESS_TOP, 12);
+const ADDRESS_LO = maskLo(12);
 const ADDRESS_HI = maskHi(ADDRESS_TOP, 12);
 
 /**

@@ -128,9 +128,9 @@ function ppgttLevel(
     // Bit 7 means "huge" at levels 1 and 2 only: below it is a PAT bit, above it means nothing.
     leafMask: mayBeHuge ? HUGE : 0,
     leafBits: mayBeHuge ? HUGE : level === 0 ? 0 : 1,
-    leafAddressLo: maskLo(ADDRESS_TOP, shift),
+    leafAddressLo: maskLo(shift),
     leafAddressHi: maskHi(ADDRESS_TOP, shift),
-    tableAddressLo: maskLo(ADDRESS_TOP, 12),
+    tableAddressLo: maskLo(12),
     tableAddressHi: maskHi(ADDRESS_TOP, 12),
     nullMask: PPGTT_NULL,
     compactMask: level === 1 ? COMPACT_TABLE : 0,

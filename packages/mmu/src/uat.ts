@@ -174,9 +174,9 @@ function uatLevel(
     // Pages and tables have the same type bits: the level alone tells which it is.
     leafMask: 0,
     leafBits: isPage ? 0 : 1,
-    leafAddressLo: maskLo(LEAF_ADDRESS_TOP, PAGE_LG2),
+    leafAddressLo: maskLo(PAGE_LG2),
     leafAddressHi: maskHi(LEAF_ADDRESS_TOP, PAGE_LG2),
-    tableAddressLo: maskLo(oas - 1, PAGE_LG2),
+    tableAddressLo: maskLo(PAGE_LG2),
     tableAddressHi: maskHi(oas - 1, PAGE_LG2),
     nullMask: 0,
     compactMask: 0,

@@ -174,6 +174,21 @@ describe("frame allocation", () => {
     expect(memory.frames.alloc(256 * MIB, "contiguous").pa[0]).toBe(0);
   });
 
+  test("huge pages are given back when there is no room for the rest", () => {
+    const memory = frames({ base: 0, limit: 64 * MIB + 4096 });
+    expect(() => memory.frames.alloc(2 * MIB + 8192, "huge")).toThrow(OutOfFrames);
+    expect(memory.counters.backingBytes).toBe(0);
+    expect(memory.frames.alloc(29 * 2 * MIB, "huge").count).toBe(29);
+  });
+
+  test("options that describe no memory are refused", () => {
+    expect(() => frames({ pageBytes: 8192 })).toThrow("frames.pageBytes");
+    expect(() => frames({ base: 4096 })).toThrow("2 MiB-aligned base");
+    expect(() => frames({ base: 4 * MIB, limit: 4 * MIB })).toThrow("below limit");
+    expect(() => frames().frames.alloc(0)).toThrow("size above 0");
+    expect(() => new ScatterList(Float64Array.of(0), Float64Array.of())).toThrow("1 addresses, 0 lengths");
+  });
+
   test("a request that fails for want of whole groups takes none", () => {
     const memory = frames({ base: 0, limit: 12 * MIB });
     const pieces = Array.from({ length: 8 }, () => memory.frames.alloc(MIB, "contiguous"));
