@@ -30,3 +30,43 @@ describe.each(readdirSync(folder).filter((name) => name.includes(".jsonl")))("%s
     expect(failures).toEqual([]);
   });
 });
+
+describe("the checks themselves", () => {
+  const [header, ...cases] = readLines("pgtable-directed.jsonl") as [unknown, ...Record<string, unknown>[]];
+  const source = cases.find((testCase) => testCase["id"] === "single-split-middle-bind-memory");
+  const check = (format: string, testCase: unknown) =>
+    vectorChecks[format]?.(testCase as Record<string, unknown>, header as VectorHeader);
+
+  /** The case with another value at a path such as `ops.0.ret`. */
+  function changed(path: string, value: unknown): unknown {
+    const copy = structuredClone(source) as Record<string, unknown>;
+    const names = path.split(".");
+    const last = names.pop() as string;
+    let at = copy;
+    for (const name of names) at = at[name] as Record<string, unknown>;
+    expect(at[last]).not.toEqual(value);
+    at[last] = value;
+    return copy;
+  }
+
+  test.each([
+    ["ops.0.ret", -22, "ops[0].ret"],
+    ["ops.1.steps.0.3", "0x0", "ops[1].steps[0][3]"],
+    ["tables.count.l3", 2, "tables.count.l3"],
+    ["tables.entries.0.2", "0x3", "tables.entries[0][2]"],
+    ["ptes.0.desc", "0x00c0000700004c8b", "ptes[0]+0"],
+    ["ptes", [], "ptes.length"],
+    ["vas.1.3", "0x8000", "vas[1][3]"],
+    ["vm_bo_refs.0.1", 9, "vm_bo_refs[0][1]"],
+    ["translate.0.1", "0x1", "translate[0][1]"],
+  ])("find another value at %s", (path, value, field) => {
+    expect(check("asahi-pgtable", changed(path, value))?.field).toBe(field);
+  });
+
+  test("refuse what is not of the format", () => {
+    expect(() => check("asahi-pgtable", {})).toThrow("EINVAL: bos: expected a list");
+    expect(() => check("asahi-pgtable", changed("ops.0.addr", "12"))).toThrow("EINVAL");
+    expect(() => check("asahi-tlbi", {})).toThrow("EINVAL: asid");
+    expect(() => check("asahi-uapi", { struct: "nothing" })).toThrow("EINVAL: struct");
+  });
+});

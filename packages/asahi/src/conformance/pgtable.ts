@@ -71,7 +71,7 @@ interface PgtableCase {
  * @returns the first difference, or null
  */
 export function checkPgtable(testCase: Record<string, unknown>): Mismatch | null {
-  const vector = testCase as unknown as PgtableCase;
+  const vector = shaped(testCase);
   const { config } = vector;
   const device = new AsahiDevice({
     oas: config.oas,
@@ -102,6 +102,23 @@ export function checkPgtable(testCase: Record<string, unknown>): Mismatch | null
     checkMappings(vm, bos, vector) ??
     checkTranslations(vm, vector.translate)
   );
+}
+
+/** Refuses what is not of the format, so that a broken file is not taken for a broken model. */
+function shaped(testCase: Record<string, unknown>): PgtableCase {
+  for (const name of ["bos", "ops", "ptes", "vm_bo_refs", "translate"]) {
+    if (!Array.isArray(testCase[name])) fail(EINVAL, `${name}: expected a list`);
+  }
+  const { config, tables } = testCase as { config?: object; tables?: { count?: object } };
+  if (typeof config !== "object") fail(EINVAL, "config: expected an object");
+  if (typeof tables?.count !== "object") fail(EINVAL, "tables.count: expected an object");
+  const vector = testCase as unknown as PgtableCase;
+  vector.ops.forEach(({ addr, range, offset = "0x0", ret, repeat }, i) => {
+    for (const value of [addr, range, offset, repeat?.addr_step ?? "0x0", repeat?.offset_step ?? "0x0"])
+      hex(value);
+    if (!Number.isInteger(ret)) fail(EINVAL, `ops[${i}].ret: expected an integer`);
+  });
+  return vector;
 }
 
 /** Objects with the handles that the case gives them. */

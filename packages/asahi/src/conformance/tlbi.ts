@@ -4,6 +4,7 @@
  * @module
  */
 
+import { EINVAL, fail } from "@vmbind/gpuvm-core";
 import { hex, type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
 import { encodeTlbi } from "../tlbi.ts";
 
@@ -12,10 +13,13 @@ import { encodeTlbi } from "../tlbi.ts";
  * @returns the first difference, or null
  */
 export function checkTlbi(testCase: Record<string, unknown>): Mismatch | null {
+  const { asid, insns } = testCase;
+  if (typeof asid !== "number") return fail(EINVAL, "asid: expected a number");
+  if (!Array.isArray(insns)) return fail(EINVAL, "insns: expected a list");
   const got: [string, string][] = [];
-  encodeTlbi(Number(testCase["asid"]), hex(testCase["va"]), hex(testCase["len"]), true, (form, high, low) => {
+  encodeTlbi(asid, hex(testCase["va"]), hex(testCase["len"]), true, (form, high, low) => {
     const half = (word: number): string => (word >>> 0).toString(16).padStart(8, "0");
     got.push([form, `0x${half(high)}${half(low)}`]);
   });
-  return mismatch("insns", testCase["insns"], got);
+  return mismatch("insns", insns, got);
 }

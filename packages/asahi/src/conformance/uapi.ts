@@ -93,6 +93,7 @@ function numbers(value: unknown): unknown {
 }
 
 function bytesOf(digits: string): Uint8Array<ArrayBuffer> {
+  if (!/^([0-9a-f]{2})*$/.test(digits)) fail(EINVAL, `bytes: expected hex digits, got ${digits}`);
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
 
