@@ -114,7 +114,6 @@ export class XeVm {
     if (va === 0) fail(EINVAL, `fault: nothing is mapped at 0x${addr.toString(16)}`);
     const flags = this.vmas.flags[va] as number;
     if (flags & VMA_SYSTEM_ALLOCATOR) fail(EINVAL, "fault: memory of the process is not modelled");
-    if ((this.vmas.state[va] as number) & VMA_PRESENT) return;
     this.ops.begin();
     this.ops.addBind(va);
     this.#device.job.run(this, this.ops, false);

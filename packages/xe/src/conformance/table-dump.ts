@@ -46,54 +46,89 @@ export interface TableDump {
   leaves: DumpedEntry[];
 }
 
+/** Tables by level as `{"l3": 1, ...}`, and leaves by kind, in the vectors' words. */
+export interface TableCounts {
+  /** Levels without tables are left out. */
+  tables: Record<string, number>;
+  /** `null` counts leaves of every kind. */
+  leaves: Record<string, number>;
+}
+
 const COMPACT_ENTRIES = 32;
 const COMPACT_BYTES = 0x1_0000;
 
 /** Read a VM's page table. */
 export function dumpTables(vm: XeVm): TableDump {
-  const { pageTable } = vm;
-  const { tables } = pageTable;
+  const { tables } = vm.pageTable;
   const dump: TableDump = { tables: [], directories: [], leaves: [] };
-  const visit = (slot: number, va: number): void => {
-    const level = tables.level[slot] as number;
-    const compact = tables.compact[slot] === 1;
-    const table = { va, level, numLive: tables.numLive[slot] as number, counted: 0, compact };
-    dump.tables.push(table);
-    const emptyLo = pageTable.emptyLo[level] as number;
-    const emptyHi = pageTable.emptyHi[level] as number;
-    const bytes = compact ? COMPACT_BYTES : (ENTRY_BYTES[level] as number);
-    for (let i = 0; i < (compact ? COMPACT_ENTRIES : TABLE_ENTRIES); i++) {
-      const { memory } = tables;
-      const child = level === 0 ? -1 : tables.child(slot, i);
-      if (child < 0 && memory.entryLo(slot, i) === emptyLo && memory.entryHi(slot, i) === emptyHi) continue;
-      table.counted++;
-      const found = { va: va + i * bytes, level, entry: memory.entry(slot, i), compact };
-      (child < 0 ? dump.leaves : dump.directories).push(found);
-      if (child >= 0) visit(child, found.va);
-    }
-  };
-  visit(pageTable.root, 0);
+  walk(
+    vm,
+    (slot, va, level, compact, counted) => {
+      dump.tables.push({ va, level, numLive: tables.numLive[slot] as number, counted, compact });
+    },
+    (slot, index, va, level, compact, isDirectory) => {
+      const entry = tables.memory.entry(slot, index);
+      (isDirectory ? dump.directories : dump.leaves).push({ va, level, entry, compact });
+    },
+  );
   return dump;
 }
 
-/** Tables by level, as `{"l3": 1, ...}`; levels without tables are left out. */
-export function tableCounts(dump: TableDump): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { level } of dump.tables) counts[`l${level}`] = (counts[`l${level}`] ?? 0) + 1;
-  return counts;
+/** Count a VM's tables and leaves. */
+export function countTables(vm: XeVm): TableCounts {
+  const { memory } = vm.pageTable.tables;
+  const tables: Record<string, number> = {};
+  const leaves = { "4k": 0, "4k_ps64": 0, "64k_compact": 0, "2m": 0, "1g": 0, null: 0 };
+  walk(
+    vm,
+    (_slot, _va, level) => {
+      tables[`l${level}`] = (tables[`l${level}`] ?? 0) + 1;
+    },
+    (slot, index, _va, level, compact, isDirectory) => {
+      if (isDirectory) return;
+      const lo = memory.entryLo(slot, index);
+      if (lo & PPGTT_NULL) leaves.null++;
+      if (level === 2) leaves["1g"]++;
+      else if (level === 1) leaves["2m"]++;
+      else if (compact) leaves["64k_compact"]++;
+      else if (lo & PPGTT_PS64) leaves["4k_ps64"]++;
+      else leaves["4k"]++;
+    },
+  );
+  return { tables, leaves };
 }
 
-/** Leaves by kind, in the vectors' words. */
-export function leafCounts(dump: TableDump): Record<string, number> {
-  const counts = { "4k": 0, "4k_ps64": 0, "64k_compact": 0, "2m": 0, "1g": 0, null: 0 };
-  for (const { level, entry, compact } of dump.leaves) {
-    const lo = Number(BigInt.asUintN(32, entry));
-    if (lo & PPGTT_NULL) counts.null++;
-    if (level === 2) counts["1g"]++;
-    else if (level === 1) counts["2m"]++;
-    else if (compact) counts["64k_compact"]++;
-    else if (lo & PPGTT_PS64) counts["4k_ps64"]++;
-    else counts["4k"]++;
-  }
-  return counts;
+/** Visit entries that are not empty in the order of addresses, and each table after its entries. */
+function walk(
+  vm: XeVm,
+  onTable: (slot: number, va: number, level: number, compact: boolean, counted: number) => void,
+  onEntry: (
+    slot: number,
+    index: number,
+    va: number,
+    level: number,
+    compact: boolean,
+    isDirectory: boolean,
+  ) => void,
+): void {
+  const { pageTable } = vm;
+  const { tables } = pageTable;
+  const { memory } = tables;
+  const visit = (slot: number, va: number): void => {
+    const level = tables.level[slot] as number;
+    const compact = tables.compact[slot] === 1;
+    const emptyLo = pageTable.emptyLo[level] as number;
+    const emptyHi = pageTable.emptyHi[level] as number;
+    const bytes = compact ? COMPACT_BYTES : (ENTRY_BYTES[level] as number);
+    let counted = 0;
+    for (let i = 0; i < (compact ? COMPACT_ENTRIES : TABLE_ENTRIES); i++) {
+      const child = level === 0 ? -1 : tables.child(slot, i);
+      if (child < 0 && memory.entryLo(slot, i) === emptyLo && memory.entryHi(slot, i) === emptyHi) continue;
+      counted++;
+      onEntry(slot, i, va + i * bytes, level, compact, child >= 0);
+      if (child >= 0) visit(child, va + i * bytes);
+    }
+    onTable(slot, va, level, compact, counted);
+  };
+  visit(pageTable.root, 0);
 }
