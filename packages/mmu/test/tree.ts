@@ -35,7 +35,7 @@ import {
   writeRepeated,
 } from "../src/index.ts";
 
-export type Halves = readonly [lo: number, hi: number];
+type Halves = readonly [lo: number, hi: number];
 
 export interface Subject {
   name: string;
