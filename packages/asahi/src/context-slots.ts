@@ -16,7 +16,7 @@ const SLOTS = 64;
 /** The slots of a device. */
 export class ContextSlots {
   readonly #counters: AsahiCounters;
-  readonly #tlb: Tlb | null;
+  readonly #tlb: Tlb;
   readonly #owners: (AsahiVm | null)[] = new Array(SLOTS).fill(null);
   /** VMs with a slot, the one that ran longest ago first. */
   readonly #order: Set<AsahiVm> = new Set();
@@ -25,53 +25,46 @@ export class ContextSlots {
    * @param counters - where steals are counted
    * @param tlb - forgets a slot that changes hands
    */
-  constructor(counters: AsahiCounters, tlb: Tlb | null) {
+  constructor(counters: AsahiCounters, tlb: Tlb) {
     this.#counters = counters;
     this.#tlb = tlb;
   }
 
   /**
-   * Give a VM a slot, or keep the one that it has.
+   * Give a VM a slot, or let it keep the one that it has.
    *
    * @param vm - the VM that is about to run
    * @returns 1..63
    */
   take(vm: AsahiVm): number {
-    let slot = this.slotOf(vm);
-    if (slot === 0) {
-      slot = this.#owners.indexOf(null, 1);
-      if (slot < 0) {
-        const oldest = this.#order.values().next().value as AsahiVm;
-        slot = this.slotOf(oldest);
-        this.release(oldest);
-        this.#counters.contextSteals++;
-      }
-      this.#owners[slot] = vm;
-    }
+    const slot = vm.asid || this.#freeSlot();
+    this.#owners[slot] = vm;
     this.#order.delete(vm);
     this.#order.add(vm);
     return slot;
   }
 
-  /**
-   * @param vm - any VM
-   * @returns its slot, 0 = none
-   */
-  slotOf(vm: AsahiVm): number {
-    return this.#order.has(vm) ? this.#owners.indexOf(vm, 1) : 0;
+  #freeSlot(): number {
+    const slot = this.#owners.indexOf(null, 1);
+    if (slot > 0) return slot;
+    const oldest = this.#order.values().next().value as AsahiVm;
+    const { asid } = oldest;
+    this.release(oldest);
+    this.#counters.contextSteals++;
+    return asid;
   }
 
   /**
-   * Take a VM's slot away and forget its translations.
+   * Take a VM's slot away, if it has one, and forget its translations.
    *
    * @param vm - any VM
    */
   release(vm: AsahiVm): void {
-    const slot = this.slotOf(vm);
-    if (slot === 0) return;
-    this.#owners[slot] = null;
+    const { asid } = vm;
+    if (asid === 0) return;
+    this.#owners[asid] = null;
     this.#order.delete(vm);
-    this.#tlb?.invalidateAll(slot);
+    this.#tlb.invalidateAll(asid);
     vm.slotLost();
   }
 }

@@ -8,7 +8,6 @@
  */
 
 import {
-  DRM_IOCTL_GEM_CLOSE,
   DrmError,
   type DrmFile,
   decodeIoctl,
@@ -18,7 +17,6 @@ import {
   ENOENT,
   ENOMEM,
   ENOTTY,
-  EOPNOTSUPP,
   fail,
   HandleTable,
   UserMemory,
@@ -26,38 +24,20 @@ import {
 import { AsahiBo } from "./bo.ts";
 import type { AsahiDevice } from "./device.ts";
 import type { FirmwareObject } from "./firmware.ts";
+import { IOCTLS } from "./ioctls.ts";
 import {
   BIND_OBJECT_OP_BIND,
   BIND_OBJECT_OP_UNBIND,
   BIND_OBJECT_USAGE_TIMESTAMPS,
-  GEM_BIND_OBJECT,
-  GEM_CREATE,
-  GEM_MMAP_OFFSET,
   GEM_VM_PRIVATE,
   GEM_WRITEBACK,
-  GET_PARAMS,
   type GemBindObject,
   type GemBindOp,
   type GemCreate,
   type GemMmapOffset,
   type GetParams,
-  NR_GEM_BIND_OBJECT,
-  NR_GEM_CREATE,
-  NR_GEM_MMAP_OFFSET,
-  NR_GET_PARAMS,
-  NR_GET_TIME,
-  NR_QUEUE_CREATE,
-  NR_QUEUE_DESTROY,
-  NR_SUBMIT,
-  NR_VM_BIND,
-  NR_VM_CREATE,
-  NR_VM_DESTROY,
   PAGE_BYTES,
   PARAMS_GLOBAL,
-  readVmBind,
-  VM_BIND,
-  VM_CREATE,
-  VM_DESTROY,
   VM_END,
   VM_KERNEL_MIN_SIZE,
   VM_START,
@@ -71,69 +51,6 @@ import { runBindOp, vmBind } from "./vm-bind.ts";
 /** Larger objects than any file system holds are refused by shmem. */
 const OBJECT_BYTES_MAX = 2 ** 63;
 const NO_MEMORY: UserMemory = new UserMemory();
-
-interface Ioctl {
-  readonly size: number;
-  /** The argument is copied back. */
-  readonly copyOut?: true;
-  run(file: AsahiFile, arg: DataView, user: UserMemory): void;
-}
-
-const IOCTLS: ReadonlyMap<number, Ioctl> = new Map<number, Ioctl>([
-  [
-    decodeIoctl(DRM_IOCTL_GEM_CLOSE).nr,
-    { size: 8, run: (file, arg) => file.gemClose(arg.getUint32(0, true)) },
-  ],
-  [
-    NR_GET_PARAMS,
-    { size: GET_PARAMS.size, run: (file, arg, user) => file.getParams(GET_PARAMS.read(arg), user) },
-  ],
-  [
-    NR_VM_CREATE,
-    {
-      size: VM_CREATE.size,
-      copyOut: true,
-      run: (file, arg) => VM_CREATE.fields.vm_id.write(arg, 0, file.vmCreate(VM_CREATE.read(arg))),
-    },
-  ],
-  [NR_VM_DESTROY, { size: VM_DESTROY.size, run: (file, arg) => file.vmDestroy(VM_DESTROY.read(arg)) }],
-  [NR_VM_BIND, { size: VM_BIND.size, run: (file, arg, user) => file.vmBind(readVmBind(arg), user) }],
-  [
-    NR_GEM_CREATE,
-    {
-      size: GEM_CREATE.size,
-      copyOut: true,
-      run: (file, arg) => GEM_CREATE.fields.handle.write(arg, 0, file.gemCreate(GEM_CREATE.read(arg))),
-    },
-  ],
-  [
-    NR_GEM_MMAP_OFFSET,
-    {
-      size: GEM_MMAP_OFFSET.size,
-      copyOut: true,
-      run: (file, arg) =>
-        GEM_MMAP_OFFSET.fields.offset.write(arg, 0, file.gemMmapOffset(GEM_MMAP_OFFSET.read(arg))),
-    },
-  ],
-  [
-    NR_GEM_BIND_OBJECT,
-    {
-      size: GEM_BIND_OBJECT.size,
-      copyOut: true,
-      run(file, arg) {
-        const args = GEM_BIND_OBJECT.read(arg);
-        GEM_BIND_OBJECT.fields.object_handle.write(arg, 0, file.gemBindObject(args));
-      },
-    },
-  ],
-  ...[NR_GET_TIME, NR_QUEUE_CREATE, NR_QUEUE_DESTROY, NR_SUBMIT].map((nr): [number, Ioctl] => [
-    nr,
-    {
-      size: 0,
-      run: () => fail(EOPNOTSUPP, `ioctl nr 0x${nr.toString(16)}: queues and time are not modelled`),
-    },
-  ]),
-]);
 
 /** An open file of an asahi device. */
 export class AsahiFile implements DrmFile {

@@ -123,10 +123,8 @@ export class AsahiVm {
    * @returns the slot, 1..63
    */
   run(): number {
-    const slot = this.device.contexts.take(this);
-    if (slot !== this.#asid) this.#space = null;
-    this.#asid = slot;
-    return slot;
+    this.#asid = this.device.contexts.take(this);
+    return this.#asid;
   }
 
   /** The slot went to another VM. @internal */
