@@ -150,13 +150,16 @@ function checkFinal({ file, vm }: Bench, c: PpgttCase): Mismatch | null {
     const refs = vmBos.reduce((sum, vmBo) => sum + vmBo.refs, 0);
     bos[id] = [file.bo(id)?.refs, mapped, refs];
   }
-  const masked = dump.directories.map((d) => ({ ...d, entry: d.entry & ~ADDRESS_BITS }));
+  // The vectors list leaves in the order of addresses, but directory entries level by level.
+  const masked = dump.directories
+    .map((d) => ({ ...d, entry: d.entry & ~ADDRESS_BITS }))
+    .sort((a, b) => b.level - a.level || a.va - b.va);
   return (
     same("tables.count", c.tables.count, countTables(vm).tables) ??
     mismatch("tables.scratch", c.tables.scratch, vm.pageTable.scratchTables.length) ??
     (c.tables.live ? mismatch("tables.live", sorted(c.tables.live), sorted(live)) : null) ??
-    mismatch("dirs", flat(c.dirs), listed(masked)) ??
-    mismatch("ptes", flat(c.ptes), listed(dump.leaves)) ??
+    checkRuns("dirs", c.dirs, masked) ??
+    checkRuns("ptes", c.ptes, dump.leaves) ??
     mismatch("vmas", c.vmas, vmas) ??
     mismatch("refs", c.refs, { vm: vm.gpuvm.refs, bos }) ??
     checkTranslations(vm.addressSpace.walk.bind(vm.addressSpace), c)
@@ -197,33 +200,39 @@ function sorted(tables: readonly (readonly unknown[])[]): readonly (readonly unk
   );
 }
 
-/** Runs of entries as single ones: `va level entry`, sorted. */
-function flat(runs: readonly RunOrEntry[]): string[] {
-  const out: DumpedEntry[] = [];
-  for (const run of runs) {
-    if (Array.isArray(run)) {
-      out.push({ va: hex(run[0]), level: run[1], entry: BigInt(run[2]), compact: run[3] !== undefined });
-      continue;
-    }
-    const stridePa = signed(run.stride_pa);
-    for (let k = 0; k < run.count; k++) {
-      out.push({
-        va: hex(run.va) + k * Number(signed(run.stride_va)),
-        level: run.level,
-        entry: BigInt(run.entry) + BigInt(k) * stridePa,
-        compact: run.compact ?? false,
-      });
+/** Compare runs of entries with single ones in the same order. */
+function checkRuns(field: string, runs: readonly RunOrEntry[], got: readonly DumpedEntry[]): Mismatch | null {
+  let next = 0;
+  for (const item of runs) {
+    const run = Array.isArray(item)
+      ? { va: item[0], level: item[1], entry: item[2], compact: item[3] !== undefined }
+      : item;
+    const count = "count" in run ? run.count : 1;
+    const strideVa = "count" in run ? Number(signed(run.stride_va)) : 0;
+    const stridePa = "count" in run ? signed(run.stride_pa) : 0n;
+    let va = hex(run.va);
+    let entry = BigInt(run.entry);
+    for (let k = 0; k < count; k++, va += strideVa, entry += stridePa) {
+      const e = got[next];
+      if (
+        e === undefined ||
+        e.va !== va ||
+        e.level !== run.level ||
+        e.entry !== entry ||
+        e.compact !== (run.compact ?? false)
+      ) {
+        return {
+          field: `${field}[${next}]`,
+          expected: `${toHex(va)} level ${run.level} ${toHex(entry)}${run.compact ? " compact" : ""}`,
+          got: e && `${toHex(e.va)} level ${e.level} ${toHex(e.entry)}${e.compact ? " compact" : ""}`,
+        };
+      }
+      next++;
     }
   }
-  return listed(out);
+  return mismatch(`${field}.length`, next, got.length);
 }
 
 function signed(value: string): bigint {
   return value.startsWith("-") ? -BigInt(value.slice(1)) : BigInt(value);
-}
-
-function listed(entries: readonly DumpedEntry[]): string[] {
-  return [...entries]
-    .sort((a, b) => a.va - b.va || b.level - a.level)
-    .map((e) => `${toHex(e.va)} ${e.level} ${toHex(e.entry)}${e.compact ? " compact" : ""}`);
 }
