@@ -27,16 +27,26 @@ export interface LockRegion {
 }
 
 const MIN_LOCK_LG2 = 15;
-
-/** Number of the highest set bit of `a ^ b`, counted from 1; 0 when equal. Both below 2^53. */
-function differingBits(a: number, b: number): number {
-  const high = ((a / 4294967296) ^ (b / 4294967296)) >>> 0;
-  return high !== 0 ? 64 - Math.clz32(high) : 32 - Math.clz32(a ^ b);
-}
+const TWO_32 = 4294967296;
 
 /** log2 of the bytes of the smallest lockable block around [start, start + bytes). */
 function blockLg2(start: number, bytes: number): number {
-  return Math.max(differingBits(start, start + bytes - 1), MIN_LOCK_LG2);
+  const last = start + bytes - 1;
+  const high = (start / TWO_32) ^ (last / TWO_32);
+  const differing = high !== 0 ? 64 - Math.clz32(high) : 32 - Math.clz32(start ^ last);
+  return Math.max(differing, MIN_LOCK_LG2);
+}
+
+/** `address` with the bits below `lg2` cleared. */
+function alignDown(address: number, lg2: number): number {
+  if (lg2 < 32) return address - ((address & ((1 << lg2) - 1)) >>> 0);
+  const unit = 2 ** lg2;
+  return Math.floor(address / unit) * unit;
+}
+
+/** 2^lg2, without the cost of a power for blocks below 2 GiB. */
+function bytesOf(lg2: number): number {
+  return lg2 < 31 ? 1 << lg2 : 2 ** lg2;
 }
 
 /**
@@ -50,9 +60,8 @@ function blockLg2(start: number, bytes: number): number {
  */
 export function lockRegion(start: number, bytes: number): LockRegion {
   const lg2 = blockLg2(start, bytes);
-  const half = 2 ** (lg2 - 1);
-  const base = Math.floor(start / half) * half;
-  return { value: base + lg2 - 1, start: base, bytes: 2 * half };
+  const base = alignDown(start, lg2 - 1);
+  return { value: base + lg2 - 1, start: base, bytes: bytesOf(lg2) };
 }
 
 /** The AS slot of a VM, as far as VM_BIND uses it. */
@@ -104,14 +113,14 @@ export class AsLock {
       return;
     }
     const lg2 = blockLg2(start, end - start);
-    const half = 2 ** (lg2 - 1);
-    const base = Math.floor(start / half) * half;
+    const base = alignDown(start, lg2 - 1);
+    const block = bytesOf(lg2);
     this.#start = base;
-    this.#end = base + 2 * half;
-    this.#blockBytes = 2 * half;
-    this.#blockStart = Math.floor(start / this.#blockBytes) * this.#blockBytes;
+    this.#end = base + block;
+    this.#blockStart = alignDown(start, lg2);
+    this.#blockBytes = block;
     this.#counters.asLock++;
-    this.#counters.lockedBytes += this.#blockBytes;
+    this.#counters.lockedBytes += block;
     if (this.onLock !== null) this.onLock(base + lg2 - 1);
   }
 

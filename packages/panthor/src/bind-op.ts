@@ -26,6 +26,8 @@ export class BindOp {
   va = 0.5;
   /** `size` in bytes. */
   size = 0.5;
+  /** Whether `va`, `size` or `bo_offset` is not a multiple of 4096; those may be rounded then. */
+  unaligned = false;
   /** `bo_repeat_range` in bytes, 0 for 48-byte operations. */
   repeatRange = 0.5;
   /** `pad` of the 56-byte operation. */

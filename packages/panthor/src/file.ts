@@ -220,6 +220,21 @@ export class PanthorFile implements DrmFile {
     return adopted;
   }
 
+  /**
+   * Put a fence into a syncobj, as a job of another driver or queue does.
+   *
+   * @param handle - syncobj handle
+   * @param point - timeline point, 0 (unless told) for the binary payload
+   * @returns the fence, to be signalled by the caller
+   * @throws {@link DrmError} ENOENT for an unknown handle
+   */
+  attachFence(handle: number, point = 0): Fence {
+    const syncobj = this.syncobj(handle) ?? fail(ENOENT, `syncobj: ${handle} is not a syncobj of this file`);
+    const fence = new Fence();
+    syncobj.attach(point, fence);
+    return fence;
+  }
+
   /** Close the file: VMs are destroyed, handles dropped, the dummy's reference given back. */
   close(): void {
     for (const [id] of this.#vms.entries()) this.takeVm(id)?.destroy();

@@ -161,9 +161,10 @@ export class IoPgtable {
     const l3 = this.#level3(l2, (va >>> 21) & 511);
     if (l3 < 0) return l3;
     if (!this.#fresh && this.#emptyRun(l3, first, n) !== n) return this.#warn(-EEXIST);
-    if (n > 0) {
-      writeAscending(this.#tables, l3, first, n, addressLo(pa) | lo, addressHi(pa) | hi, PAGE_BYTES);
-    }
+    const entryLo = addressLo(pa) | lo;
+    const entryHi = addressHi(pa) | hi;
+    if (n === 1) writeRepeated(this.#tables, l3, first, 1, entryLo, entryHi);
+    else if (n > 0) writeAscending(this.#tables, l3, first, n, entryLo, entryHi, PAGE_BYTES);
     this.#clean(1, n * 8);
     this.mapped = n * PAGE_BYTES;
     return 0;
@@ -194,9 +195,10 @@ export class IoPgtable {
       this.#dropTable(l2, i);
       this.#clean(2, 16);
     }
-    if (n > 0) {
-      writeAscending(this.#tables, l2, first, n, addressLo(pa) | lo, addressHi(pa) | hi, BLOCK_BYTES);
-    }
+    const entryLo = addressLo(pa) | lo;
+    const entryHi = addressHi(pa) | hi;
+    if (n === 1) writeRepeated(this.#tables, l2, first, 1, entryLo, entryHi);
+    else if (n > 0) writeAscending(this.#tables, l2, first, n, entryLo, entryHi, BLOCK_BYTES);
     this.#clean(1, n * 8);
     this.mapped = n * BLOCK_BYTES;
     return 0;

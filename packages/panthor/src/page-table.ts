@@ -45,13 +45,13 @@ export interface PageSizeChoice {
   count: number;
 }
 
-/** Leaves of the next call: > 0 pages, < 0 blocks. `or` is the address, or address | physical address, mod 1 GiB. */
+/** Leaves of the next call: >= 0 pages, < 0 blocks. `or` is the address, or address | physical address, mod 1 GiB. */
 function pick(or: number, bytes: number): number {
   const toBlock = -or & (BLOCK_BYTES - 1);
-  if (toBlock !== 0) return Math.floor(Math.min(toBlock, bytes) / PAGE_BYTES);
-  if (bytes < BLOCK_BYTES) return Math.floor(bytes / PAGE_BYTES);
+  if (toBlock !== 0) return Math.min(toBlock, bytes) >>> 12;
+  if (bytes < BLOCK_BYTES) return bytes >>> 12;
   const toGib = -or & (GIB - 1) || GIB;
-  return -Math.floor(Math.min(toGib, bytes) / BLOCK_BYTES);
+  return -(Math.min(toGib, bytes) >>> 21);
 }
 
 /**
@@ -65,11 +65,15 @@ export function pickPageSize(addr: number, bytes: number): PageSizeChoice {
   return n < 0 ? { pageBytes: BLOCK_BYTES, count: -n } : { pageBytes: PAGE_BYTES, count: n };
 }
 
-/** How many 2^lg2-aligned units a range touches; an empty one at an unaligned address touches one. */
-function unitsTouched(va: number, end: number, lg2: number): number {
-  const unit = 2 ** lg2;
-  return Math.ceil(end / unit) - Math.floor(va / unit);
+/** How many aligned units of 1 / `perByte` bytes a range touches; an empty one at an unaligned address touches one. */
+function unitsTouched(va: number, end: number, perByte: number): number {
+  return Math.ceil(end * perByte) - Math.floor(va * perByte);
 }
+
+// Products with powers of two are exact, and cheaper than quotients.
+const PER_512_GIB: number = 2 ** -39;
+const PER_GIB: number = 2 ** -30;
+const PER_BLOCK: number = 2 ** -21;
 
 /**
  * Tables set aside for a MAP: the most it could need, whatever exists already and whether or not blocks are used.
@@ -79,7 +83,9 @@ function unitsTouched(va: number, end: number, lg2: number): number {
  */
 export function tablesForMap(va: number, size: number): number {
   const end = va + size;
-  return unitsTouched(va, end, 39) + unitsTouched(va, end, 30) + unitsTouched(va, end, 21);
+  return (
+    unitsTouched(va, end, PER_512_GIB) + unitsTouched(va, end, PER_GIB) + unitsTouched(va, end, PER_BLOCK)
+  );
 }
 
 /**

@@ -65,7 +65,10 @@ const AT_SYNCS_COUNT = OP.syncs.offset + OBJ_ARRAY.fields.count.offset;
 const AT_SYNCS_ARRAY = OP.syncs.offset + OBJ_ARRAY.fields.array.offset;
 const AT_REPEAT_RANGE = VM_BIND_OP_REPEAT.fields.boRepeatRange.offset;
 const AT_PAD = VM_BIND_OP_REPEAT.fields.pad.offset;
-const AT_OPS_COUNT = VM_BIND.fields.ops.offset + OBJ_ARRAY.fields.count.offset;
+const AT_VM_ID = VM_BIND.fields.vmId.offset;
+const AT_BIND_FLAGS = VM_BIND.fields.flags.offset;
+const AT_OPS = VM_BIND.fields.ops.offset;
+const AT_OPS_COUNT = AT_OPS + OBJ_ARRAY.fields.count.offset;
 
 /** The bytes of a user array, and the distance of its elements. */
 interface UserArray {
@@ -113,31 +116,38 @@ function userArray(
  * @throws {@link DrmError}
  */
 export function vmBind(file: PanthorFile, view: DataView, user: UserMemory): void {
-  const arg = VM_BIND.read(view);
-  const vm = file.vm(arg.vmId) ?? fail(EINVAL, `vm_id: ${arg.vmId} is not a VM of this file`);
+  const vmId = view.getUint32(AT_VM_ID, true);
+  const vm = file.vm(vmId) ?? fail(EINVAL, `vm_id: ${vmId} is not a VM of this file`);
   const { counters } = file.device;
   counters.bindIoctls++;
-  if (arg.ops.count === 0) return;
+  const count = view.getUint32(AT_OPS_COUNT, true);
+  if (count === 0) return;
+  const array = {
+    stride: view.getUint32(AT_OPS + OBJ_ARRAY.fields.stride.offset, true),
+    count,
+    array: readU64(view, AT_OPS + OBJ_ARRAY.fields.array.offset),
+  };
   const layout = file.device.repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP;
-  const ops = userArray(file, "ops", arg.ops, VM_BIND_OP.size, layout.size, user);
-  counters.bindOps += arg.ops.count;
-  if ((arg.flags & VM_BIND_ASYNC) !== 0) bindAsync(file, vm, ops, arg.ops.count, user);
-  else bindSync(file, vm, ops, arg.ops.count, view);
+  const ops = userArray(file, "ops", array, VM_BIND_OP.size, layout.size, user);
+  counters.bindOps += count;
+  const flags = view.getUint32(AT_BIND_FLAGS, true);
+  if ((flags & VM_BIND_ASYNC) !== 0) bindAsync(file, vm, ops, count, user);
+  else bindSync(file, vm, ops, count, view);
 }
 
 function bindSync(file: PanthorFile, vm: PanthorVm, ops: UserArray, count: number, arg: DataView): void {
   const op = vm.syncOp;
-  for (let i = 0; i < count; i++) {
-    try {
+  let i = 0;
+  try {
+    for (; i < count; i++) {
       decode(file, ops, i, op);
       if (op.syncsCount !== 0) fail(EINVAL, `vm_bind_op.syncs.count: ${op.syncsCount} in a synchronous call`);
       // The kernel leaves before it looks at anything else.
-      if (op.size === 0) continue;
-      runOp(file, vm, op);
-    } catch (error) {
-      arg.setUint32(AT_OPS_COUNT, i, true);
-      throw error;
+      if (op.size !== 0) runOp(file, vm, op);
     }
+  } catch (error) {
+    arg.setUint32(AT_OPS_COUNT, i, true);
+    throw error;
   }
 }
 
@@ -156,6 +166,11 @@ export function runOp(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
   if (ret !== 0) vm.explain(op, ret);
 }
 
+/** A u64 that is exact when it is a multiple of 4096; otherwise it may be rounded, which nothing but a message sees. */
+function exactIfAligned(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * 4294967296 + view.getUint32(at, true);
+}
+
 function decode(file: PanthorFile, ops: UserArray, index: number, op: BindOp): void {
   const { view } = ops;
   const at = index * ops.stride;
@@ -163,12 +178,20 @@ function decode(file: PanthorFile, ops: UserArray, index: number, op: BindOp): v
   op.flags = flags;
   op.type = (flags & OP_TYPE_MASK) >>> 0;
   op.boHandle = view.getUint32(at + AT_BO_HANDLE, true);
-  op.boOffset = readU64(view, at + AT_BO_OFFSET);
-  op.va = readU64(view, at + AT_VA);
-  op.size = readU64(view, at + AT_SIZE);
+  op.boOffset = exactIfAligned(view, at + AT_BO_OFFSET);
+  op.va = exactIfAligned(view, at + AT_VA);
+  op.size = exactIfAligned(view, at + AT_SIZE);
+  op.unaligned =
+    ((view.getUint32(at + AT_BO_OFFSET, true) |
+      view.getUint32(at + AT_VA, true) |
+      view.getUint32(at + AT_SIZE, true)) &
+      (PAGE_BYTES - 1)) !==
+    0;
   op.syncsCount = view.getUint32(at + AT_SYNCS_COUNT, true);
-  op.syncsStride = view.getUint32(at + AT_SYNCS_STRIDE, true);
-  op.syncsArray = readU64(view, at + AT_SYNCS_ARRAY);
+  if (op.syncsCount !== 0) {
+    op.syncsStride = view.getUint32(at + AT_SYNCS_STRIDE, true);
+    op.syncsArray = readU64(view, at + AT_SYNCS_ARRAY);
+  }
   const { device } = file;
   const bit = op.type === OP_MAP && (flags & MAP_SPARSE) !== 0;
   op.kind = !bit ? 0 : device.repeats ? GPUVA_REPEAT : device.sparse ? GPUVA_SPARSE : 0;
@@ -184,16 +207,8 @@ function decode(file: PanthorFile, ops: UserArray, index: number, op: BindOp): v
 
 /** Check an operation and set aside what it needs, in the kernel's order. */
 function prepare(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
-  const { va, size, boOffset } = op;
-  // A value that is not a multiple of 4096 may be NaN, which no comparison accepts.
-  if (
-    (va & 0xfff) !== 0 ||
-    (size & 0xfff) !== 0 ||
-    (boOffset & 0xfff) !== 0 ||
-    !(va + size + boOffset >= 0)
-  ) {
-    unaligned(op);
-  }
+  const { va, size } = op;
+  if (op.unaligned) unaligned(op);
   if (va >= vm.userRange || size > vm.userRange - va) {
     fail(
       EINVAL,

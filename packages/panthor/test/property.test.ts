@@ -35,9 +35,14 @@ function steps(repeats: boolean): fc.Arbitrary<Step> {
     .map(([r, b, offset]): Step => ({ kind: "map", ...r, bo: b, offset }));
   const filler = fc
     .tuple(range, bo, place(BO_PAGES))
-    .map(([r, b, offset]): Step => (repeats ? { kind: "repeat", ...r, bo: b, offset } : { kind: "sparse", ...r }));
+    .map(
+      ([r, b, offset]): Step =>
+        repeats ? { kind: "repeat", ...r, bo: b, offset } : { kind: "sparse", ...r },
+    );
   const unmap = range.map((r): Step => ({ kind: "unmap", ...r }));
-  const reclaim = fc.tuple(bo, fc.boolean()).map(([b, evict]): Step => ({ kind: evict ? "evict" : "validate", bo: b }));
+  const reclaim = fc
+    .tuple(bo, fc.boolean())
+    .map(([b, evict]): Step => ({ kind: evict ? "evict" : "validate", bo: b }));
   return fc.oneof({ arbitrary: map, weight: 3 }, { arbitrary: filler, weight: 3 }, unmap, reclaim);
 }
 
@@ -110,9 +115,15 @@ describe("any sequence of operations translates as a page-by-page model does", (
   const devices: [string, DeviceOptions][] = [
     ["huge pages", {}],
     ["scattered pages", { boFragmentation: "scattered", dummyFragmentation: "scattered" }],
-    ["one contiguous run, scattered dummy", { boFragmentation: "contiguous", dummyFragmentation: "scattered" }],
+    [
+      "one contiguous run, scattered dummy",
+      { boFragmentation: "contiguous", dummyFragmentation: "scattered" },
+    ],
     ["REPEAT, huge pages", { repeat: "v5" }],
-    ["REPEAT, scattered pages", { repeat: "v5", boFragmentation: "scattered", dummyFragmentation: "scattered" }],
+    [
+      "REPEAT, scattered pages",
+      { repeat: "v5", boFragmentation: "scattered", dummyFragmentation: "scattered" },
+    ],
   ];
   for (const [name, options] of devices) {
     it(name, () => {
