@@ -216,7 +216,12 @@ export class UatPageTable {
 
   #alloc(): number {
     if (this.#allocFault?.("page-table")) fail(ENOMEM, "page table: no page for a table");
-    return this.#tables.alloc();
+    try {
+      return this.#tables.alloc();
+    } catch (error) {
+      // The memory model has run out of table pages, or its host out of memory: for user space both are the same.
+      return fail(ENOMEM, `page table: ${(error as Error).message}`);
+    }
   }
 }
 

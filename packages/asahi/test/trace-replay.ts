@@ -27,7 +27,7 @@ export function readTrace(url: URL): TraceLine[] {
   return lines.slice(1).map((line) => JSON.parse(line) as TraceLine);
 }
 
-export function fromHex(digits: string): Uint8Array<ArrayBuffer> {
+function fromHex(digits: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(Buffer.from(digits, "hex"));
 }
 

@@ -271,6 +271,18 @@ describe("allocation failure", () => {
     expect(mappings()).toHaveLength(2);
   });
 
+  test("an object larger than memory, and tables beyond it, are ENOMEM too", () => {
+    const handle = file.gemCreate({ size: 2 ** 42, flags: 0, vm_id: 0 });
+    expect(submit(bind({ handle }))).toBe(-ENOMEM);
+    expect(file.lastError?.reason).toContain(`gem ${handle}`);
+    device.memory.tables.alloc = () => {
+      throw new Error("no page-table page left");
+    };
+    expect(submit(bind({ addr: 0x40_0000_0000 }))).toBe(-ENOMEM);
+    expect(file.lastError?.reason).toBe("page table: no page-table page left");
+    expect(mappings()).toEqual([]);
+  });
+
   test("VM_CREATE leaves nothing behind", () => {
     const live = device.memory.tables.live;
     const objects = device.gems.size;
