@@ -5,9 +5,9 @@
  */
 
 import type { BindOp } from "./bind-op.ts";
+import { cleanUp } from "./prepare.ts";
 import { Fence } from "./syncobj.ts";
 import type { PanthorVm } from "./vm.ts";
-import { cleanUp } from "./vm-bind.ts";
 
 /** One queued operation. */
 export interface BindJob {

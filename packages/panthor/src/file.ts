@@ -28,7 +28,8 @@ import type { PanthorDevice } from "./device.ts";
 import { BLOCK_BYTES, PAGE_BYTES, PAGE_SIZE_BITMAP } from "./io-pgtable.ts";
 import { Fence, Syncobj } from "./syncobj.ts";
 import * as uapi from "./uapi.ts";
-import { divideVa, PanthorVm } from "./vm.ts";
+import { divideVa } from "./va-ranges.ts";
+import { PanthorVm } from "./vm.ts";
 import { vmBind } from "./vm-bind.ts";
 
 /** Output address sizes that io-pgtable knows. */

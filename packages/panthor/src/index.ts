@@ -17,4 +17,5 @@ export * from "./quirks.ts";
 export * from "./syncobj.ts";
 export * from "./uapi.ts";
 export * from "./umd.ts";
-export { divideVa, type PanthorMappingView, PanthorVm, type VmRanges } from "./vm.ts";
+export * from "./va-ranges.ts";
+export { type PanthorMappingView, PanthorVm } from "./vm.ts";

@@ -51,7 +51,7 @@ type Naive = Int32Array;
 const pack = (object: number, page: number) => object * 65536 + page;
 
 function apply(fx: Fixture, handles: number[], naive: Naive, step: Step): void {
-  if (step.kind === "evict" || step.kind === "validate") {
+  if (!("at" in step)) {
     // Object 2 stands for the dummy here.
     const target = step.bo === 2 ? fx.file.dummy : (fx.file.bo(handles[step.bo] as number) as PanthorBo);
     if (step.kind === "evict") fx.device.evict(target);
@@ -62,7 +62,7 @@ function apply(fx: Fixture, handles: number[], naive: Naive, step: Step): void {
   const op: TestOp = { va: BASE + step.at * PAGE };
   let shows: (i: number) => number = () => -1;
   if (step.kind === "unmap") op.flags = OP_UNMAP;
-  else if (step.kind === "sparse") {
+  else if (!("bo" in step)) {
     op.flags = MAP_NOEXEC | MAP_SPARSE;
     const phase = (BASE / PAGE + step.at) % 512;
     shows = (i) => pack(3, (phase + i) % 512);
@@ -112,7 +112,7 @@ function checkTranslations(fx: Fixture, handles: number[], naive: Naive): void {
 }
 
 describe("any sequence of operations translates as a page-by-page model does", () => {
-  const devices: [string, DeviceOptions][] = [
+  const devices: [string, NonNullable<DeviceOptions>][] = [
     ["huge pages", {}],
     ["scattered pages", { boFragmentation: "scattered", dummyFragmentation: "scattered" }],
     [
