@@ -130,8 +130,8 @@ function platformNamed(name: string): Platform {
 
 /** An exec queue, as far as VM_BIND needs it. */
 export interface ExecQueue {
-  /** The VM that it works for. */
-  readonly vm: XeVm;
+  /** The VM that it works for; null for a queue that only holds its id, see {@link XeFile.reserveExecQueues}. */
+  readonly vm: XeVm | null;
   /** It is of engine class VM_BIND. */
   readonly binds: boolean;
 }
@@ -227,6 +227,18 @@ export class XeFile implements DrmFile {
   }
 
   /**
+   * Take queue ids without an ioctl: recordings leave out the queues of hardware engines, but not their ids.
+   *
+   * @param next - the id that the next EXEC_QUEUE_CREATE is to get; ids below it that are free become inert queues
+   */
+  reserveExecQueues(next: number): void {
+    const inert = { vm: null, binds: false };
+    let id = this.queues.alloc(inert);
+    while (id < next) id = this.queues.alloc(inert);
+    this.queues.remove(id);
+  }
+
+  /**
    * Make an object without an ioctl: with memory of one's own choice, or as an imported one.
    *
    * @param size - bytes, a multiple of 4096
@@ -243,7 +255,7 @@ export class XeFile implements DrmFile {
   close(): void {
     for (const [id, queue] of [...this.queues.entries()]) {
       this.queues.remove(id);
-      queue.vm.gpuvm.put();
+      queue.vm?.gpuvm.put();
     }
     for (const [id, vm] of [...this.vmTable.entries()]) {
       this.vmTable.remove(id);

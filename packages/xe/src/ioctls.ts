@@ -289,7 +289,7 @@ function execQueueDestroy(file: XeFile, arg: DataView): void {
   if (queue === undefined) {
     fail(ENOENT, `exec_queue_destroy.exec_queue_id: no queue ${destroy.execQueueId}`);
   }
-  queue.vm.gpuvm.put();
+  queue.vm?.gpuvm.put();
 }
 
 // -- the table --------------------------------------------------------------------------------------------------------
