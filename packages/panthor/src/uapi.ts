@@ -11,14 +11,23 @@ import { array, drmIowr, nested, type StructLayout, struct, u32, u64 } from "@vm
 
 /** ioctl ids of `panthor_drm.h`, to be added to `DRM_COMMAND_BASE`. */
 export const IOCTL_ID = {
+  /** `DRM_PANTHOR_DEV_QUERY`. */
   devQuery: 0,
+  /** `DRM_PANTHOR_VM_CREATE`. */
   vmCreate: 1,
+  /** `DRM_PANTHOR_VM_DESTROY`. */
   vmDestroy: 2,
+  /** `DRM_PANTHOR_VM_BIND`. */
   vmBind: 3,
+  /** `DRM_PANTHOR_VM_GET_STATE`. */
   vmGetState: 4,
+  /** `DRM_PANTHOR_BO_CREATE`. */
   boCreate: 5,
+  /** `DRM_PANTHOR_BO_MMAP_OFFSET`. */
   boMmapOffset: 6,
+  /** `DRM_PANTHOR_GROUP_CREATE`: the first of those that the model leaves out. */
   groupCreate: 7,
+  /** `DRM_PANTHOR_BO_QUERY_INFO`: the last of those. */
   boQueryInfo: 16,
 } as const;
 
@@ -332,10 +341,15 @@ export const IOCTL_BO_MMAP_OFFSET: number = drmIowr(0x40 + IOCTL_ID.boMmapOffset
 
 /** Types of a {@link DevQuery}. */
 export const DEV_QUERY = {
+  /** `DRM_PANTHOR_DEV_QUERY_GPU_INFO`. */
   gpuInfo: 0,
+  /** `DRM_PANTHOR_DEV_QUERY_CSIF_INFO`. */
   csifInfo: 1,
+  /** `DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO`, since driver version 1.1. */
   timestampInfo: 2,
+  /** `DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO`, since driver version 1.2. */
   groupPrioritiesInfo: 3,
+  /** `DRM_PANTHOR_DEV_QUERY_MMU_INFO`, since driver version 1.9. */
   mmuInfo: 4,
 } as const;
 

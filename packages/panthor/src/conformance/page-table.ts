@@ -39,10 +39,9 @@ import {
 } from "../uapi.ts";
 import type { PanthorVm } from "../vm.ts";
 import { runOp } from "../vm-bind.ts";
+import { integer, type Json, list, object, objects } from "./json.ts";
 import { sha256 } from "./sha256.ts";
 import { first } from "./units.ts";
-
-type Json = Record<string, unknown>;
 
 /** Operations of one ioctl, as Mesa batches them. */
 const OPS_PER_IOCTL = 16;
@@ -54,7 +53,7 @@ const UNKNOWN_HANDLE = 0x7fff0000;
 /** Check one case of `panthor-pgtable`. */
 export const checkPageTable: VectorCheck = (testCase) => {
   const run = new Run(testCase);
-  const ops = list(testCase, "ops");
+  const ops = objects(testCase, "ops");
   for (const [i, op] of ops.entries()) {
     const found = run.step(op, `ops[${i}]`);
     if (found) return found;
@@ -62,13 +61,8 @@ export const checkPageTable: VectorCheck = (testCase) => {
   return run.final(testCase);
 };
 
-function list(json: Json, name: string): Json[] {
-  const value = json[name];
-  return Array.isArray(value) ? (value as Json[]) : fail(EINVAL, `${name}: expected an array`);
-}
-
 function segments(json: Json): ScatterList {
-  const chunks = list(json, "chunks") as unknown as [string, string][];
+  const chunks = list(json, "chunks").map((chunk) => (Array.isArray(chunk) ? chunk : []));
   return ScatterList.of(chunks.map(([pa, bytes]) => ({ pa: hex(pa), bytes: hex(bytes) })));
 }
 
@@ -85,17 +79,17 @@ class Run {
   #locks: number[] = [];
 
   constructor(testCase: Json) {
-    const config = testCase["config"] as Json;
-    const repeats = list(testCase, "ops").some((op) => op["op"] === "repeat");
+    const config = object(testCase, "config");
+    const repeats = objects(testCase, "ops").some((op) => op["op"] === "repeat");
     this.#coherent = config["coherent"] === 1;
     this.#device = new PanthorDevice({
-      vaBits: config["ias"] as number,
-      paBits: config["oas"] as number,
+      vaBits: integer(config, "ias"),
+      paBits: integer(config, "oas"),
       coherent: this.#coherent,
       activeAs: config["active"] === 1,
       repeat: repeats ? "v4" : "off",
       quirks: repeats ? REPEAT_PATCH_QUIRKS : LINUX_QUIRKS,
-      ...(testCase["dummy"] ? { dummyPages: segments(testCase["dummy"] as Json) } : {}),
+      ...(testCase["dummy"] ? { dummyPages: segments(object(testCase, "dummy")) } : {}),
     });
     this.#file = this.#device.open();
     this.#vmId = this.#file.createVm(hex(config["user_va_range"]));
@@ -103,7 +97,7 @@ class Run {
     this.#vm.as.onLock = (lockaddr) => this.#locks.push(lockaddr);
     this.#layout = (repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP) as StructLayout<VmBindOpRepeat>;
     this.#ids.set(this.#file.dummy, 0);
-    for (const bo of list(testCase, "bos")) this.#addBo(bo);
+    for (const bo of objects(testCase, "bos")) this.#addBo(bo);
   }
 
   #addBo(json: Json): void {
@@ -120,8 +114,8 @@ class Run {
       exclusiveVm: owner ?? null,
       smallFolios: json["small_folios"] === 1,
     });
-    this.#handles.set(json["id"] as number, handle);
-    this.#ids.set(this.#file.bo(handle) as PanthorBo, json["id"] as number);
+    this.#handles.set(integer(json, "id"), handle);
+    this.#ids.set(this.#file.bo(handle) as PanthorBo, integer(json, "id"));
   }
 
   /** Run one operation and compare what it returned and cost. */
@@ -131,7 +125,7 @@ class Run {
     this.#locks = [];
     if (kind === "io_map" || kind === "io_unmap") return this.#ioStep(op, at, before);
     const got: Json = this.#runOp(op, kind);
-    const expected = op["stats"] as Json;
+    const expected = object(op, "stats");
     const stats = this.#stats(before, expected);
     return first([
       mismatch(`${at}.ret`, op["ret"], got["ret"]),
@@ -171,9 +165,9 @@ class Run {
       case "unmap":
         return this.#bind([this.#fields(op, OP_UNMAP)]);
       case "bind":
-        return this.#bind([this.#fields(op, 0)], { syncs: op["syncs"] as number });
+        return this.#bind([this.#fields(op, 0)], { syncs: integer(op, "syncs") });
       case "async":
-        return this.#bind([this.#fields(op, 0)], { syncs: op["syncs"] as number, async: true });
+        return this.#bind([this.#fields(op, 0)], { syncs: integer(op, "syncs"), async: true });
       case "loop":
         return this.#bind(this.#loop(op));
       case "blackhole":
@@ -206,9 +200,9 @@ class Run {
     const [va, step, offset, offsetStep] = ["va", "step", "offset", "offset_step"].map((name) =>
       hex(op[name]),
     ) as [number, number, number, number];
-    const boHandle = this.#handle(op["bo"] as number);
-    return Array.from({ length: op["count"] as number }, (_, i) => ({
-      flags: op["flags"] as number,
+    const boHandle = this.#handle(integer(op, "bo"));
+    return Array.from({ length: integer(op, "count") }, (_, i) => ({
+      flags: integer(op, "flags"),
       boHandle,
       boOffset: offset + i * offsetStep,
       va: va + i * step,
@@ -217,14 +211,14 @@ class Run {
   }
 
   #blackhole(op: Json): Partial<VmBindOpRepeat>[] {
-    const boHandle = this.#handle(op["bo"] as number);
+    const boHandle = this.#handle(integer(op, "bo"));
     const boSize = (this.#file.bo(boHandle) as PanthorBo).size;
     const ops: Partial<VmBindOpRepeat>[] = [];
     const end = hex(op["va"]) + hex(op["size"]);
     for (let va = hex(op["va"]); va < end; ) {
       const boOffset = va % boSize;
       const size = Math.min(boSize - boOffset, end - va);
-      ops.push({ flags: op["flags"] as number, boHandle, boOffset, va, size });
+      ops.push({ flags: integer(op, "flags"), boHandle, boOffset, va, size });
       va += size;
     }
     return ops;
@@ -235,7 +229,7 @@ class Run {
     const op = this.#vm.syncOp;
     Object.assign(op, { type: OP_MAP, kind: GPUVA_SPARSE, boHandle: 0, boOffset: 0, repeatRange: 0, pad: 0 });
     Object.assign(op, {
-      flags: (json["flags"] as number) | MAP_SPARSE,
+      flags: integer(json, "flags") | MAP_SPARSE,
       va: hex(json["va"]),
       size: hex(json["size"]),
     });
@@ -243,7 +237,7 @@ class Run {
   }
 
   #reclaim(kind: string, op: Json): Json {
-    const id = op["bo"] as number;
+    const id = integer(op, "bo");
     const bo = id === 0 ? this.#file.dummy : (this.#file.bo(this.#handle(id)) as PanthorBo);
     return { ret: errnoOf(() => (kind === "evict" ? this.#device.evict(bo) : this.#device.restore(bo))) };
   }
@@ -297,10 +291,10 @@ class Run {
     const { io } = this.#vm.pageTable;
     io.reserved = Number.POSITIVE_INFINITY;
     const [va, pgsize] = [hex(op["va"]), hex(op["pgsize"])];
-    const pgcount = op["pgcount"] as number;
+    const pgcount = integer(op, "pgcount");
     const got: Json = {};
     if (op["op"] === "io_map") {
-      got["ret"] = io.mapPages(va, hex(op["pa"]), pgsize, pgcount, op["prot"] as number);
+      got["ret"] = io.mapPages(va, hex(op["pa"]), pgsize, pgcount, integer(op, "prot"));
       got["mapped"] = `0x${io.mapped.toString(16)}`;
     } else {
       got["unmapped"] = `0x${io.unmapPages(va, pgsize, pgcount).toString(16)}`;
@@ -329,7 +323,7 @@ class Run {
     const atLevel = (level: number) => found.filter((leaf) => leaf.level === level).length;
     const lines = found.map((leaf) => `${leaf.va.toString(16)} ${leaf.level} ${leaf.entry.toString(16)}\n`);
     return first([
-      mismatch("tables.count", (testCase["tables"] as Json)["count"], count),
+      mismatch("tables.count", object(testCase, "tables")["count"], count),
       mismatch("leaves", testCase["leaves"], {
         blocks_l1: atLevel(1),
         blocks_l2: atLevel(2),
@@ -386,7 +380,7 @@ function comparePtes(expected: readonly unknown[], found: readonly LeafEntry[]):
       : (item as Json);
     const [va, strideVa] = [hex(run["va"]), hex(run["stride_va"])];
     const [desc, stridePa] = [BigInt(run["desc"] as string), BigInt(run["stride_pa"] as string)];
-    for (let k = 0; k < (run["count"] as number); k++) {
+    for (let k = 0; k < integer(run, "count"); k++) {
       const leaf = found[at++];
       const want = `${(va + k * strideVa).toString(16)} ${run["level"]} ${(desc + BigInt(k) * stridePa).toString(16)}`;
       const got = leaf && `${leaf.va.toString(16)} ${leaf.level} ${leaf.entry.toString(16)}`;

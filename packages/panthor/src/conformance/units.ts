@@ -10,8 +10,9 @@ import { lockRegion } from "../as-lock.ts";
 import { PanthorDevice } from "../device.ts";
 import { pickPageSize, tablesForMap, tablesForUnmap } from "../page-table.ts";
 import { IOCTL_VM_CREATE, VM_CREATE } from "../uapi.ts";
+import { integer, type Json } from "./json.ts";
 
-type Case = Record<string, unknown>;
+type Case = Json;
 
 /** Check one case of `panthor-units`. */
 export const checkUnit: VectorCheck = (testCase) => {
@@ -38,9 +39,9 @@ const UNITS: Readonly<Record<string, (c: Case) => Mismatch | null>> = {
   rsvd_map: (c) => mismatch("tables", c["tables"], tablesForMap(hex(c["va"]), hex(c["size"]))),
   rsvd_unmap: (c) => mismatch("tables", c["tables"], tablesForUnmap(hex(c["va"]), hex(c["size"]))),
   vm_create(c) {
-    const vaBits = c["va_bits"] as number;
+    const vaBits = integer(c, "va_bits");
     const file = new PanthorDevice({ vaBits, taskSize: hex(c["task_size"]) }).open();
-    const arg = VM_CREATE.encode({ flags: c["flags"] as number, userVaRange: wrapped(c["user_va_range"]) });
+    const arg = VM_CREATE.encode({ flags: integer(c, "flags"), userVaRange: wrapped(c["user_va_range"]) });
     const ret = file.ioctl(IOCTL_VM_CREATE, arg);
     if (ret !== c["ret"] || ret !== 0) return mismatch("ret", c["ret"], ret);
     const { userVaRange } = VM_CREATE.read(new DataView(arg.buffer));
