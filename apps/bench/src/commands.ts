@@ -151,6 +151,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: {
       json: JSON_OPTION,
       runs: { type: "string", value: "N", help: "timed runs of each workload after the warm-up (default 5)" },
+      "warm-up": { type: "string", value: "MS", help: "milliseconds of untimed runs before (default 500)" },
       only: { type: "string", value: "ID", multiple: true, help: "only this workload; may be repeated" },
       max: { type: "string", value: "N", help: "largest N of the gpuvm area (default 1000000)" },
     },

@@ -16,6 +16,7 @@ import { renderTable } from "../table.ts";
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
   const names = operands.length > 0 ? operands : Object.keys(AREAS);
   const runs = positive(options["runs"], "--runs", 5);
+  const warmUpMs = positive(options["warm-up"], "--warm-up", 500);
   const largest = positive(options["max"], "--max", 1_000_000);
   const only = options["only"] as string[] | undefined;
   const results: MicroResult[] = [];
@@ -27,7 +28,12 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
     const before = results.length;
     for (const scenario of await area(largest)) {
       if (only && !scenario.steps.some(({ id }) => only.includes(id))) continue;
-      results.push(...measure(name, scenario, runs, (id) => progress.show(() => `${name}: ${id}`)));
+      const measured = measure(name, scenario, {
+        runs,
+        warmUpMs,
+        onStep: (id) => progress.show(() => `${name}: ${id}`),
+      });
+      results.push(...measured.filter(({ id }) => !only || only.includes(id)));
     }
     progress.done();
     if (!options["json"] && results.length > before) io.out(describe(name, results.slice(before), io));

@@ -13,5 +13,9 @@ export type Area = (largest: number) => Promise<readonly Scenario<any>[]>;
 /** The areas by name, in the order in which they run. */
 export const AREAS: Readonly<Record<string, Area>> = {
   gpuvm: async (largest) => (await import("./gpuvm.ts")).gpuvmScenarios(largest),
+  mmu: async () => (await import("./mmu.ts")).mmuScenarios(),
+  panthor: async () => (await import("./panthor.ts")).panthorScenarios(),
+  asahi: async () => (await import("./asahi.ts")).asahiScenarios(),
+  xe: async () => (await import("./xe.ts")).xeScenarios(),
   baseline: async () => (await import("./baseline.ts")).baselineScenarios(),
 };

@@ -6,11 +6,17 @@
  * extremes are kept.
  *
  * Steps of a millisecond and more are timed by CPU time of the process: on a machine with other work, wall time of
- * such a step is mostly the scheduler's. Shorter steps are beyond the resolution of CPU time; they are repeated many
- * times in a run with wall time around each, and the median leaves preempted ones out.
+ * such a step is mostly the scheduler's. Shorter steps are timed by wall time; they are repeated many times in a run,
+ * and the median leaves preempted ones out.
  *
  * @module
  */
+
+/** Shorter steps are beyond the resolution of CPU time. */
+const CPU_CLOCK_NS = 1e6;
+
+/** More warm-up runs than this bring nothing. */
+const WARM_UPS_MAX = 10;
 
 /** What the kernel's own code needs for the same step, on another machine of this kind. */
 export interface Peer {
@@ -32,6 +38,8 @@ export interface Step<S> {
   unit: string;
   /** Units of one run. */
   units: number;
+  /** What the step finds done, not timed. */
+  before?(state: S): void;
   /** The timed work. */
   run(state: S): void;
   /** Checks the result after the clock has stopped: null, or what is wrong. */
@@ -46,7 +54,7 @@ export interface Scenario<S> {
   prepare(): S;
   /** In order. */
   steps: readonly Step<S>[];
-  /** How often a run repeats all steps on one state; above 1 each step is timed by wall time. Default 1. */
+  /** How often a run does all steps on one state, default 1; a run's figure is the median of these. */
   repeat?: number;
 }
 
@@ -80,39 +88,52 @@ export interface MicroResult {
   wrong: string | null;
 }
 
+/** How a scenario is measured. */
+export interface MeasureOptions {
+  /** Timed runs. */
+  runs: number;
+  /** Untimed runs go on for this long, in milliseconds; there is always one. */
+  warmUpMs: number;
+  /** Told before each step of each run. */
+  onStep?(id: string): void;
+}
+
 /**
  * Measure a scenario.
  *
  * @param area - for the results
  * @param scenario - what to run
- * @param runs - timed runs
- * @param onStep - told before each step of each run
+ * @param options - see {@link MeasureOptions}
  * @returns one result per step
  */
-export function measure<S>(
-  area: string,
-  scenario: Scenario<S>,
-  runs: number,
-  onStep: (id: string) => void = () => {},
-): MicroResult[] {
-  const repeat = scenario.repeat ?? 1;
-  const samples = scenario.steps.map((): number[] => []);
+export function measure<S>(area: string, scenario: Scenario<S>, options: MeasureOptions): MicroResult[] {
+  const { runs, warmUpMs } = options;
+  const figures = scenario.steps.map((): Timing => ({ cpu: [], wall: [] }));
   const wrong = scenario.steps.map((): string | null => null);
-  for (let run = -1; run < runs; run++) {
+  const started = Date.now();
+  for (let warmUps = 0, run = -1; run < runs; ) {
     const state = scenario.prepare();
-    const perStep = scenario.steps.map((): number[] => []);
-    for (let i = 0; i < repeat; i++) {
+    const timings = scenario.steps.map((): Timing => ({ cpu: [], wall: [] }));
+    for (let i = 0; i < (scenario.repeat ?? 1); i++) {
       for (const [s, step] of scenario.steps.entries()) {
-        onStep(step.id);
-        (perStep[s] as number[]).push(repeat > 1 ? wallNs(step, state) : cpuNs(step, state));
+        options.onStep?.(step.id);
+        step.before?.(state);
+        time(step, state, timings[s] as Timing);
         wrong[s] ??= step.check(state);
       }
     }
-    // The first run warms the compiler and the caches up.
-    if (run >= 0) for (const [s, times] of perStep.entries()) (samples[s] as number[]).push(median(times));
+    // The first runs warm the compiler and the caches up.
+    if (run < 0 && ++warmUps < WARM_UPS_MAX && Date.now() - started < warmUpMs) continue;
+    if (run++ < 0) continue;
+    for (const [s, { cpu, wall }] of timings.entries()) {
+      figures[s]?.cpu.push(median(cpu));
+      figures[s]?.wall.push(median(wall));
+    }
   }
   return scenario.steps.map((step, s) => {
-    const times = (samples[s] as number[]).map((t) => t / step.units);
+    const { cpu, wall } = figures[s] as Timing;
+    const clock = median(cpu) >= CPU_CLOCK_NS ? "cpu" : "wall";
+    const times = (clock === "cpu" ? cpu : wall).map((t) => t / step.units);
     const ns = median(times);
     return {
       area,
@@ -124,12 +145,18 @@ export function measure<S>(
       ns,
       min: Math.min(...times),
       max: Math.max(...times),
-      clock: repeat > 1 ? "wall" : "cpu",
+      clock,
       peer: step.peer,
       ratio: step.peer ? ns / step.peer.ns : null,
       wrong: wrong[s] as string | null,
     };
   });
+}
+
+/** Nanoseconds of the repetitions of one step in one run, or of its runs. */
+interface Timing {
+  cpu: number[];
+  wall: number[];
 }
 
 /**
@@ -143,15 +170,27 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
 }
 
-function cpuNs<S>(step: Step<S>, state: S): number {
-  const before = process.cpuUsage();
-  step.run(state);
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) * 1000;
+/**
+ * A check in words.
+ *
+ * @param what - names the value
+ * @param got - what came out
+ * @param expected - what must come out; undefined asks for nothing
+ * @returns null, or what is wrong
+ */
+export function compare(
+  what: string,
+  got: number | string,
+  expected: number | string | undefined,
+): string | null {
+  return expected === undefined || got === expected ? null : `${what}: expected ${expected}, got ${got}`;
 }
 
-function wallNs<S>(step: Step<S>, state: S): number {
-  const before = process.hrtime.bigint();
+function time<S>(step: Step<S>, state: S, timing: Timing): void {
+  const cpu = process.cpuUsage();
+  const wall = process.hrtime.bigint();
   step.run(state);
-  return Number(process.hrtime.bigint() - before);
+  timing.wall.push(Number(process.hrtime.bigint() - wall));
+  const { user, system } = process.cpuUsage(cpu);
+  timing.cpu.push((user + system) * 1000);
 }

@@ -1,0 +1,68 @@
+/**
+ * Addresses for resources and memory objects, given out as Mesa's drivers do: from the top down, in the highest hole that
+ * is large enough.
+ *
+ * Where things lie is not only cosmetic: a driver that maps a 2 MiB object over and over needs one operation more for a
+ * range that crosses one 2 MiB boundary more.
+ *
+ * @module
+ */
+
+interface Hole {
+  start: number;
+  end: number;
+}
+
+/** A range of virtual addresses. */
+export class VaHeap {
+  /** Descending; no two touch. */
+  readonly #holes: Hole[];
+
+  /**
+   * @param start - first address
+   * @param end - end
+   */
+  constructor(start: number, end: number) {
+    this.#holes = [{ start, end }];
+  }
+
+  /**
+   * @param bytes - length
+   * @param alignment - of the address, bytes
+   * @returns the address
+   * @throws RangeError when no hole is large enough
+   */
+  alloc(bytes: number, alignment: number): number {
+    for (const [i, hole] of this.#holes.entries()) {
+      const va = Math.floor((hole.end - bytes) / alignment) * alignment;
+      if (va < hole.start) continue;
+      const rest = [
+        { start: va + bytes, end: hole.end },
+        { start: hole.start, end: va },
+      ];
+      this.#holes.splice(i, 1, ...rest.filter(({ start, end }) => start < end));
+      return va;
+    }
+    throw new RangeError(`VaHeap: no hole of ${bytes} bytes`);
+  }
+
+  /**
+   * Give an address range back.
+   *
+   * @param va - what {@link VaHeap.alloc} returned
+   * @param bytes - its length
+   */
+  free(va: number, bytes: number): void {
+    const holes = this.#holes;
+    let at = holes.findIndex((hole) => hole.start < va);
+    if (at < 0) at = holes.length;
+    const freed = { start: va, end: va + bytes };
+    const above = holes[at - 1];
+    const below = holes[at];
+    if (above?.start === freed.end) freed.end = above.end;
+    if (below?.end === freed.start) freed.start = below.start;
+    const first = freed.end === va + bytes ? at : at - 1;
+    const last = freed.start === va ? at : at + 1;
+    holes.splice(first, last - first, freed);
+  }
+}
