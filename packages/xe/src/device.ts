@@ -8,7 +8,6 @@ import {
   type AllocFault,
   DrmError,
   type DrmFile,
-  decodeIoctl,
   EINVAL,
   EOPNOTSUPP,
   fail,
@@ -36,6 +35,9 @@ import { VmBindRunner } from "./vm-bind.ts";
 
 /** Physical address of VRAM: far from system memory, aligned so that the largest leaf does not notice. */
 const VRAM_BASE = 2 ** 45;
+
+/** Type letter of DRM requests, bits 15:8. */
+const DRM_TYPE = 0x64;
 
 /** What is behind a syncobj handle. */
 export type SyncobjState = "none" | "empty" | "signalled";
@@ -179,8 +181,8 @@ export class XeFile implements DrmFile {
   }
 
   #dispatch(request: number, arg: Uint8Array, user: UserMemory): void {
-    const { type, nr } = decodeIoctl(request);
-    const ioctl = type === 0x64 ? IOCTLS.get(nr) : undefined;
+    const nr = request & 0xff;
+    const ioctl = ((request >>> 8) & 0xff) === DRM_TYPE ? IOCTLS.get(nr) : undefined;
     if (ioctl === undefined) {
       const name = NOT_MODELLED.get(nr);
       if (name !== undefined) fail(EOPNOTSUPP, `ioctl: ${name} is not modelled`);

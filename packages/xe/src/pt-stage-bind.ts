@@ -33,7 +33,7 @@ import {
 } from "@vmbind/mmu";
 import type { XeCounters } from "./cost-sheet.ts";
 import { MAX_LEAF_LEVEL, type PageTable } from "./page-table.ts";
-import { TABLE_ENTRIES, type XeTables } from "./pt-tables.ts";
+import { INDEX_MASK, type XeTables } from "./pt-tables.ts";
 import { ENTRY_BYTES, type PtUpdates } from "./pt-updates.ts";
 import { VMA_PTE_4K, VMA_PTE_64K, VMA_PTE_COMPACT } from "./vma.ts";
 
@@ -138,7 +138,7 @@ export class BindStager {
     const tables = this.#tables;
     const entryBytes = ENTRY_BYTES[level] as number;
     let opened = fresh;
-    let index = Math.floor(start / entryBytes) % TABLE_ENTRIES;
+    let index = Math.floor(start / entryBytes) & INDEX_MASK;
     for (let a = start; a < end; ) {
       const boundary = (Math.floor(a / entryBytes) + 1) * entryBytes;
       const next = Math.min(boundary, end);
@@ -178,7 +178,9 @@ export class BindStager {
     if (this.#anyLeaf) return true;
     const { pages } = this.#source;
     const left = (pages?.bytes[this.#segment] as number) - this.#inSegment;
-    return left >= entryBytes && ((pages?.pa[this.#segment] as number) + this.#inSegment) % entryBytes === 0;
+    if (left < entryBytes) return false;
+    // Bitwise operators see the low 32 bits of a number, which is what alignment up to 1 GiB is about.
+    return (((pages?.pa[this.#segment] as number) + this.#inSegment) & (entryBytes - 1)) === 0;
   }
 
   /** The next `bytes` of memory are 64 KiB blocks, each aligned and in one segment. */
@@ -189,8 +191,8 @@ export class BindStager {
     let at = this.#inSegment;
     for (let done = 0; done < bytes; ) {
       const left = (pages.bytes[segment] as number) - at;
-      if (left < BLOCK || ((pages.pa[segment] as number) + at) % BLOCK !== 0) return false;
-      const run = Math.min(left - (left % BLOCK), bytes - done);
+      if (left < BLOCK || (((pages.pa[segment] as number) + at) & (BLOCK - 1)) !== 0) return false;
+      const run = Math.min(Math.floor(left / BLOCK) * BLOCK, bytes - done);
       done += run;
       at += run;
       if (at === pages.bytes[segment]) {
@@ -287,22 +289,31 @@ export class BindStager {
     const { pages } = this.#source;
     if (pages === null) return;
     const lo = this.#leafLo[0] as number;
+    const hi = this.#leafHi;
     this.#seekRun(slot, 0, true);
     const words = this.#words;
     let w = this.#at;
+    let segment = this.#segment;
+    let at = this.#inSegment;
     for (let i = 0; i < COMPACT_ENTRIES; i++, w += 2) {
-      const pa = (pages.pa[this.#segment] as number) + this.#inSegment;
+      const pa = (pages.pa[segment] as number) + at;
       words[w] = pa | lo;
-      words[w + 1] = (pa / TWO_32) | this.#leafHi;
-      this.#advance(BLOCK);
+      words[w + 1] = (pa / TWO_32) | hi;
+      at += BLOCK;
+      if (at >= (pages.bytes[segment] as number)) {
+        segment++;
+        at = 0;
+      }
     }
+    this.#segment = segment;
+    this.#inSegment = at;
     this.#flags |= VMA_PTE_COMPACT;
     this.#wrote(slot, 0, COMPACT_ENTRIES, true);
   }
 
   /** Stage `[start, end)` of a normal level-0 table. */
   #table(slot: number, start: number, end: number, fresh: boolean): void {
-    const index = (start / PAGE) % TABLE_ENTRIES;
+    const index = (start / PAGE) & INDEX_MASK;
     if (!fresh) this.#updates.open(slot, index);
     if (this.#anyLeaf) this.#nullPages(slot, index, start, end, fresh);
     else this.#pages(slot, index, start, end, fresh, this.#source.pages as ScatterList);
@@ -340,6 +351,17 @@ export class BindStager {
     let segment = this.#segment;
     let at = this.#inSegment;
     for (let va = start; va < end; ) {
+      if (at === 0 && !needs64k) {
+        // Scattered memory: one page a segment.
+        while (va < end && segmentBytes[segment] === PAGE) {
+          const pa = segmentPa[segment++] as number;
+          words[w] = pa | lo;
+          words[w + 1] = (pa / TWO_32) | hi;
+          w += 2;
+          va += PAGE;
+        }
+        if (va === end) break;
+      }
       let pa = (segmentPa[segment] as number) + at;
       const left = (segmentBytes[segment] as number) - at;
       const run = Math.min(left, end - va);
@@ -349,7 +371,7 @@ export class BindStager {
       let endBlock = runEnd;
       if (run >= BLOCK) {
         const block = Math.ceil(va / BLOCK) * BLOCK;
-        if ((pa + (block - va)) % BLOCK === 0 && block + BLOCK <= runEnd) {
+        if (((pa + (block - va)) & (BLOCK - 1)) === 0 && block + BLOCK <= runEnd) {
           firstBlock = block;
           endBlock = Math.floor(runEnd / BLOCK) * BLOCK;
           this.#flags |= VMA_PTE_64K;

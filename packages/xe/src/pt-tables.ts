@@ -14,6 +14,8 @@ import type { TableMemory } from "@vmbind/mmu";
 
 /** Entries of a table page. */
 export const TABLE_ENTRIES = 512;
+/** Takes an entry's number to its index in its table. */
+export const INDEX_MASK: number = TABLE_ENTRIES - 1;
 
 /** The table pages of a device, with the driver's bookkeeping. */
 export class XeTables {

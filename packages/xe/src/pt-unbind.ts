@@ -9,7 +9,7 @@
  */
 
 import type { PageTable } from "./page-table.ts";
-import { TABLE_ENTRIES, type XeTables } from "./pt-tables.ts";
+import { INDEX_MASK, type XeTables } from "./pt-tables.ts";
 import { ENTRY_BYTES, type PtUpdates } from "./pt-updates.ts";
 
 /** Stages unbinds of a device, one at a time. */
@@ -59,12 +59,12 @@ export class UnbindStager {
       this.#visit(slot, level, first, start, end);
       return;
     }
-    if (start % entryBytes !== 0) this.#visit(slot, level, first, start, (first + 1) * entryBytes);
-    if (end % entryBytes !== 0) this.#visit(slot, level, last, last * entryBytes, end);
+    if (first * entryBytes !== start) this.#visit(slot, level, first, start, (first + 1) * entryBytes);
+    if (last * entryBytes !== end) this.#visit(slot, level, last, last * entryBytes, end);
   }
 
   #visit(parent: number, parentLevel: number, entry: number, start: number, end: number): void {
-    const slot = this.#tables.child(parent, entry % TABLE_ENTRIES);
+    const slot = this.#tables.child(parent, entry & INDEX_MASK);
     if (slot < 0) return;
     const level = parentLevel - 1;
     if (this.#kill(slot, level, start, end)) return;
@@ -77,19 +77,19 @@ export class UnbindStager {
 
   /** Begin of a table's part of the range, widened by what was killed below its first entry. */
   #from(start: number, level: number): number {
-    return start % (ENTRY_BYTES[level] as number) === 0 ? start : this.#start;
+    return isAligned(start, ENTRY_BYTES[level] as number) ? start : this.#start;
   }
 
   /** End of it, likewise. */
   #to(end: number, level: number): number {
-    return end % (ENTRY_BYTES[level] as number) === 0 ? end : this.#end;
+    return isAligned(end, ENTRY_BYTES[level] as number) ? end : this.#end;
   }
 
   /** The range is all that the table holds: leave it alone, and widen the range to the parent's entry. */
   #kill(slot: number, level: number, start: number, end: number): boolean {
     const entryBytes = ENTRY_BYTES[level] as number;
-    if (start % entryBytes !== 0 || end % entryBytes !== 0) return false;
     if ((end - start) / entryBytes !== this.#tables.numLive[slot]) return false;
+    if (!isAligned(start, entryBytes) || !isAligned(end, entryBytes)) return false;
     const parentBytes = ENTRY_BYTES[level + 1] as number;
     if (this.#start >= start) this.#start = Math.floor(start / parentBytes) * parentBytes;
     if (this.#end <= end) this.#end = Math.ceil(end / parentBytes) * parentBytes;
@@ -101,6 +101,12 @@ export class UnbindStager {
     const entryBytes = ENTRY_BYTES[level] as number;
     const first = Math.ceil(start / entryBytes);
     const count = Math.floor(end / entryBytes) - first;
-    if (count > 0) this.#updates.addClear(slot, first % TABLE_ENTRIES, count);
+    if (count > 0) this.#updates.addClear(slot, first & INDEX_MASK, count);
   }
+}
+
+/** Alignment to a power of two; much faster than the remainder of doubles, and this runs for every level of every bind. */
+function isAligned(value: number, bytes: number): boolean {
+  const quotient = value / bytes;
+  return Math.floor(quotient) === quotient;
 }

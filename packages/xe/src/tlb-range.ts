@@ -31,7 +31,8 @@ export interface TlbInvalidation {
  * @param end - first byte behind, a multiple of 4096
  */
 export function tlbRange(start: number, end: number): TlbInvalidation {
-  let length = 2 ** Math.ceil(Math.log2(Math.max(end - start, PAGE)));
+  let length = PAGE;
+  while (length < end - start) length *= 2;
   const sentEnd = Math.ceil(end / length) * length;
   let sentStart = Math.floor(start / length) * length;
   while (sentStart + length < sentEnd) {

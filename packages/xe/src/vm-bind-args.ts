@@ -8,7 +8,7 @@
  * @module
  */
 
-import { EINVAL, ENOEXEC, EOPNOTSUPP, fail } from "@vmbind/gpuvm-core";
+import { EINVAL, ENOEXEC, EOPNOTSUPP, fail, readU64 } from "@vmbind/gpuvm-core";
 import type { XeBo } from "./bo.ts";
 import type { PatEntry, Platform } from "./platforms.ts";
 import { regionMask } from "./platforms.ts";
@@ -38,6 +38,27 @@ const PAT_XE3P_COHERENT = 19;
 /** First graphics version with DECOMPRESS and NO_COMPRESSION. */
 export const XE2_GRAPHICS = 2000;
 const XE3P_GRAPHICS = 3500;
+
+// Decoded with constants: going through the layout's fields costs as much as the rest of a small bind.
+const OBJ = VM_BIND_OP.fields.obj.offset;
+const PAT_INDEX = VM_BIND_OP.fields.patIndex.offset;
+const OBJ_OFFSET = VM_BIND_OP.fields.objOffset.offset;
+const RANGE = VM_BIND_OP.fields.range.offset;
+const ADDR = VM_BIND_OP.fields.addr.offset;
+const OP = VM_BIND_OP.fields.op.offset;
+const FLAGS = VM_BIND_OP.fields.flags.offset;
+const REGION = VM_BIND_OP.fields.prefetchMemRegionInstance.offset;
+
+/** A u64 that is most often below 2^53. */
+function fastU64(view: DataView, at: number): number {
+  const high = view.getUint32(at + 4, true);
+  return high < 0x20_0000 ? high * 4294967296 + view.getUint32(at, true) : readU64(view, at);
+}
+
+/** A multiple of a power of two up to 2^32. The remainder of doubles would be ten times slower; NaN is a multiple of nothing. */
+function isMultiple(value: number, of: number): boolean {
+  return (value & (of - 1)) === 0 && !Number.isNaN(value);
+}
 
 /** One decoded operation; reused. */
 export class BindOp {
@@ -76,17 +97,16 @@ export class BindOp {
    * @param count - operations of the ioctl
    */
   read(view: DataView, base: number, index: number, count: number): void {
-    const f = VM_BIND_OP.fields;
     this.#index = index;
     this.#count = count;
-    this.obj = f.obj.read(view, base);
-    this.patIndex = f.patIndex.read(view, base);
-    this.objOffset = f.objOffset.read(view, base);
-    this.range = f.range.read(view, base);
-    this.addr = f.addr.read(view, base);
-    this.op = f.op.read(view, base);
-    this.flags = f.flags.read(view, base);
-    this.region = f.prefetchMemRegionInstance.read(view, base);
+    this.obj = view.getUint32(base + OBJ, true);
+    this.patIndex = view.getUint16(base + PAT_INDEX, true);
+    this.objOffset = fastU64(view, base + OBJ_OFFSET);
+    this.range = fastU64(view, base + RANGE);
+    this.addr = fastU64(view, base + ADDR);
+    this.op = view.getUint32(base + OP, true);
+    this.flags = view.getUint32(base + FLAGS, true);
+    this.region = view.getUint32(base + REGION, true);
     this.bo = null;
   }
 }
@@ -182,9 +202,9 @@ function coherentOnXe3p(index: number, platform: Platform, pat: PatEntry): boole
 }
 
 function alignmentProblem(op: BindOp): string | null {
-  if (op.objOffset % PAGE !== 0) return `obj_offset: ${hex(op.objOffset)} is not a multiple of 4096`;
-  if (op.addr % PAGE !== 0) return `addr: ${hex(op.addr)} is not a multiple of 4096`;
-  if (op.range % PAGE !== 0) return `range: ${hex(op.range)} is not a multiple of 4096`;
+  if (!isMultiple(op.objOffset, PAGE)) return `obj_offset: ${hex(op.objOffset)} is not a multiple of 4096`;
+  if (!isMultiple(op.addr, PAGE)) return `addr: ${hex(op.addr)} is not a multiple of 4096`;
+  if (!isMultiple(op.range, PAGE)) return `range: ${hex(op.range)} is not a multiple of 4096`;
   if (op.range === 0 && op.op !== VM_BIND_OP_UNMAP_ALL) return "range: must not be 0";
   return null;
 }
@@ -224,7 +244,10 @@ export function checkBo(op: BindOp, bo: XeBo, platform: Platform): void {
       `${op.name}.obj_offset: [${hex(op.objOffset)}, +${hex(op.range)}) reaches beyond the object's ${hex(bo.size)} bytes`,
     );
   }
-  if (bo.internal64k && (op.objOffset % BLOCK !== 0 || op.addr % BLOCK !== 0 || op.range % BLOCK !== 0)) {
+  if (
+    bo.internal64k &&
+    !(isMultiple(op.objOffset, BLOCK) && isMultiple(op.addr, BLOCK) && isMultiple(op.range, BLOCK))
+  ) {
     fail(
       EINVAL,
       `${op.name}: obj_offset, addr and range must be multiples of 65536 for an object that may live in VRAM`,

@@ -37,6 +37,16 @@ import { BindOp, checkBo, checkOp, checkRange } from "./vm-bind-args.ts";
 /** Largest array that the kernel allocates. */
 const MAX_ALLOC = 0x7fff_ffff;
 
+const VM_ID = VM_BIND.fields.vmId.offset;
+const EXEC_QUEUE_ID = VM_BIND.fields.execQueueId.offset;
+const PAD = VM_BIND.fields.pad.offset;
+const NUM_BINDS = VM_BIND.fields.numBinds.offset;
+const BIND = VM_BIND.fields.bind.offset;
+const PAD2 = VM_BIND.fields.pad2.offset;
+const NUM_SYNCS = VM_BIND.fields.numSyncs.offset;
+const SYNCS = VM_BIND.fields.syncs.offset;
+const RESERVED = VM_BIND.fields.reserved.offset;
+
 /** Runs VM_BIND calls of a device; its operation records are reused. */
 export class VmBindRunner {
   readonly #ops: BindOp[] = [];
@@ -51,28 +61,31 @@ export class VmBindRunner {
    */
   run(file: XeFile, arg: DataView, user: UserMemory): void {
     const { platform, counters, options } = file.device;
-    const f = VM_BIND.fields;
     counters.bindIoctls++;
 
-    const vmId = f.vmId.read(arg, 0);
+    const vmId = arg.getUint32(VM_ID, true);
     const vm = file.vm(vmId);
     if (vm === undefined) fail(EINVAL, `vm_bind.vm_id: no VM ${vmId}`);
-    if (f.pad.read(arg, 0) !== 0) fail(EINVAL, "vm_bind.pad: must be 0");
-    if (f.pad2.read(arg, 0) !== 0) fail(EINVAL, "vm_bind.pad2: must be 0");
-    if (readU64(arg, 120) !== 0 || readU64(arg, 128) !== 0) fail(EINVAL, "vm_bind.reserved: must be 0");
-    if (f.extensions.read(arg, 0) !== 0) fail(EINVAL, "vm_bind.extensions: must be 0");
-    const numSyncs = f.numSyncs.read(arg, 0);
+    if (arg.getUint32(PAD, true) !== 0) fail(EINVAL, "vm_bind.pad: must be 0");
+    if (arg.getUint32(PAD2, true) !== 0) fail(EINVAL, "vm_bind.pad2: must be 0");
+    for (let at = RESERVED; at < VM_BIND.size; at += 4) {
+      if (arg.getUint32(at, true) !== 0) fail(EINVAL, "vm_bind.reserved: must be 0");
+    }
+    if (arg.getUint32(0, true) !== 0 || arg.getUint32(4, true) !== 0) {
+      fail(EINVAL, "vm_bind.extensions: must be 0");
+    }
+    const numSyncs = arg.getUint32(NUM_SYNCS, true);
     if (numSyncs > MAX_SYNCS) fail(EINVAL, `vm_bind.num_syncs: ${numSyncs} is above ${MAX_SYNCS}`);
 
-    const count = f.numBinds.read(arg, 0);
+    const count = arg.getUint32(NUM_BINDS, true);
     let view = arg;
-    let at = f.bind.offset;
+    let at = BIND;
     if (count > 1) {
       const bytes = count * VM_BIND_OP.size;
       if (bytes > MAX_ALLOC || options.allocFault?.("op-array")) {
         fail(ENOBUFS, `vm_bind.num_binds: no memory for ${count} operations`);
       }
-      view = user.view(readU64(arg, f.bind.offset), bytes);
+      view = user.view(readU64(arg, BIND), bytes);
       counters.payloadBytes += bytes;
       at = 0;
     }
@@ -85,7 +98,7 @@ export class VmBindRunner {
       checkOp(op, platform, vm.faultMode);
     }
 
-    const queueId = f.execQueueId.read(arg, 0);
+    const queueId = arg.getUint32(EXEC_QUEUE_ID, true);
     if (queueId !== 0) checkQueue(file, vm, queueId);
     for (let i = 0; i < count; i++) checkRange(ops[i] as BindOp, vm.size);
     for (let i = 0; i < count; i++) {
@@ -96,19 +109,13 @@ export class VmBindRunner {
       checkBo(op, bo, platform);
       op.bo = bo;
     }
-    const fence = checkSyncs(file, vm, user, readU64(arg, f.syncs.offset), numSyncs, count);
+    const fence = numSyncs === 0 ? null : checkSyncs(file, vm, user, readU64(arg, SYNCS), numSyncs, count);
     for (let i = 0; i < count; i++) {
       const op = ops[i] as BindOp;
       if (op.op === VM_BIND_OP_MAP_USERPTR) fail(EOPNOTSUPP, `${op.name}.op: MAP_USERPTR is not modelled`);
     }
 
-    if (count > 0) {
-      vm.execute((list) => {
-        for (let i = 0; i < count; i++) list.parse(ops[i] as BindOp);
-      }, count > 1);
-    } else {
-      vm.lastInvalidation = null;
-    }
+    vm.execute(ops, count);
     if (fence !== null) signal(user, fence);
   }
 }

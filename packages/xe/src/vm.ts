@@ -11,6 +11,7 @@ import type { XeDevice } from "./device.ts";
 import { PageTable } from "./page-table.ts";
 import type { TlbInvalidation } from "./tlb-range.ts";
 import { VM_CREATE_FLAG_FAULT_MODE, VM_CREATE_FLAG_LR_MODE, VM_CREATE_FLAG_SCRATCH_PAGE } from "./uapi.ts";
+import type { BindOp } from "./vm-bind-args.ts";
 import { VMA_PRESENT, VMA_SPARSE, VMA_SYSTEM_ALLOCATOR, XeVmas } from "./vma.ts";
 import { VmaOps } from "./vma-ops.ts";
 
@@ -123,18 +124,18 @@ export class XeVm {
   /**
    * Parse and run a list of operations, all or nothing.
    *
-   * @param parse - hands each operation to {@link VmaOps.parse}
-   * @param isArray - the ioctl had more than one operation
+   * @param binds - the operations, checked
+   * @param count - how many of them
    * @throws {@link DrmError} ENOMEM, ENOBUFS, EBUSY, EINVAL; everything is as before then
    * @internal
    */
-  execute(parse: (ops: VmaOps) => void, isArray: boolean): void {
+  execute(binds: readonly BindOp[], count: number): void {
     const { ops } = this;
     ops.begin();
     this.lastInvalidation = null;
     try {
-      parse(ops);
-      if (ops.steps > 0) this.#device.job.run(this, ops, isArray);
+      for (let i = 0; i < count; i++) ops.parse(binds[i] as BindOp);
+      if (ops.steps > 0) this.#device.job.run(this, ops, count > 1);
     } catch (error) {
       if (error instanceof DrmError) ops.undo();
       throw error;

@@ -274,14 +274,16 @@ export class VmaOps implements StepHandlers {
     if (!mirror) this.#push(WORK_UNBIND, old);
     if (step.prevVa !== 0) {
       const end = step.prev.addr + step.prev.range;
-      if (this.#piece(old, step.prevVa, step.prev.addr, end, oldFlags, mirror, end % leaf === 0, leaf)) {
+      if (
+        this.#piece(old, step.prevVa, step.prev.addr, end, oldFlags, mirror, (end & (leaf - 1)) === 0, leaf)
+      ) {
         vmas.start[old] = end;
       }
     }
     if (step.nextVa !== 0) {
       const start = step.next.addr;
       const end = start + step.next.range;
-      if (this.#piece(old, step.nextVa, start, end, oldFlags, mirror, start % leaf === 0, leaf)) {
+      if (this.#piece(old, step.nextVa, start, end, oldFlags, mirror, (start & (leaf - 1)) === 0, leaf)) {
         vmas.end[old] = start;
       }
     }
