@@ -248,6 +248,20 @@ describe("GEM_BIND_OBJECT", () => {
     expect(device.gems.size).toBe(0);
   });
 
+  test("a gap is filled before the end", () => {
+    for (let i = 0; i < 3; i++) call({});
+    call({ ...unbind, object_handle: 2 });
+    const vas = () =>
+      [...leaves(device.memory, device.format, device.firmware.pageTable?.root as number)].map(
+        (leaf) => leaf.va,
+      );
+    const base = vas()[0] as number;
+    expect(vas().map((va) => va - base)).toEqual([0, 0x4000, 0x10000, 0x14000]);
+    call({ range: 0xc000 });
+    call({});
+    expect(vas().map((va) => va - base)).toEqual(Array.from({ length: 9 }, (_, i) => i * 0x4000));
+  });
+
   test.each([
     ["pad", { pad: 1 }, EINVAL],
     ["vm_id", { vm_id: 1 }, EINVAL],

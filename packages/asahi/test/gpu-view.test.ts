@@ -205,23 +205,32 @@ describe("TLB", () => {
     });
   });
 
-  test("the 64th VM to run takes the slot of the one that ran longest ago, whose translations go", () => {
+  test("the 64th VM to run takes the slot of the one that ran longest ago", () => {
     const device = new AsahiDevice();
     const file = device.open();
-    const vms = Array.from({ length: 64 }, () => {
-      const id = file.vmCreate({
-        kernel_start: 0x77_ffff_8000,
-        kernel_end: 0x7f_ffff_8000,
-        vm_id: 0,
-        pad: 0,
-      });
-      return file.vm(id) as AsahiVm;
-    });
-    const slots = vms.map((vm) => vm.run());
-    expect(slots).toEqual([...Array.from({ length: 63 }, (_, i) => i + 1), 1]);
-    expect(vms[0]?.asid).toBe(0);
+    const kernel = { kernel_start: 0x77_ffff_8000, kernel_end: 0x7f_ffff_8000, vm_id: 0, pad: 0 };
+    const vms = Array.from({ length: 64 }, () => file.vm(file.vmCreate(kernel)) as AsahiVm);
+    const slots = vms.slice(0, 63).map((vm) => vm.run());
+    expect(slots).toEqual(Array.from({ length: 63 }, (_, i) => i + 1));
+    vms[0]?.run();
+    expect(vms[63]?.run()).toBe(2);
+    expect(vms.slice(0, 3).map((vm) => vm.asid)).toEqual([1, 0, 3]);
     expect(device.counters.contextSteals).toBe(1);
-    expect(vms[0]?.run()).toBe(2);
+    expect(vms[1]?.run()).toBe(3);
+  });
+
+  test("what the TLB held for a slot is gone when another VM gets it", () => {
+    const device = new AsahiDevice();
+    const file = device.open();
+    const kernel = { kernel_start: 0x77_ffff_8000, kernel_end: 0x7f_ffff_8000, vm_id: 0, pad: 0 };
+    const [first, second] = [file.vmCreate(kernel), file.vmCreate(kernel)];
+    const handle = file.gemCreate({ size: PAGE_BYTES, flags: GEM_VM_PRIVATE, vm_id: first });
+    file.bind(first, [{ flags: RW, handle, offset: 0, range: PAGE_BYTES, addr: ADDR }]);
+    file.vm(first)?.addressSpace.store8(ADDR, 7);
+    device.contexts.release(file.vm(first) as AsahiVm);
+    expect(file.vm(second)?.run()).toBe(1);
+    expect(() => file.vm(second)?.addressSpace.load8(ADDR)).toThrow("not-present");
+    expect(file.vm(first)?.addressSpace.load8(ADDR)).toBe(7);
   });
 });
 

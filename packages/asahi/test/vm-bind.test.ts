@@ -146,6 +146,16 @@ describe("checks of one op", () => {
     expect(vm.pageTable.count).toEqual({ l1: 1, l2: 1, l3: 1 });
   });
 
+  test.each(["addr", "range", "offset"] as const)("a %s that no double holds is not aligned", (field) => {
+    const at = { offset: 8, range: 16, addr: 24 }[field];
+    const call = vmBindCall(vmId, [bind()]);
+    const bytes = call.buffers[0]?.bytes as Uint8Array;
+    new DataView(bytes.buffer).setBigUint64(at, 2n ** 63n + 1n, true);
+    expect(issue(file, call)).toBe(-EINVAL);
+    expect(file.lastError?.reason).toContain(`binds[0].${field}`);
+    expect(mappings()).toEqual([]);
+  });
+
   test("the VM is looked up after everything that needs no VM, and before the kernel range", () => {
     const kernel = bind({ addr: 0x78_0000_0000 });
     expect(issue(file, vmBindCall(7, [kernel]))).toBe(-ENOENT);
@@ -227,6 +237,13 @@ describe("references", () => {
     expect(tables - device.memory.tables.live).toBe(7);
     expect(file.bo(handle)?.refs).toBe(1);
     expect(file.vmCreate(KERNEL)).toBe(id);
+  });
+
+  test("handles of removed mappings are used again", () => {
+    submit(bind());
+    const { memoryBytes } = vm.gpuvm;
+    for (let i = 0; i < 2000; i++) submit(bind(), bind({ range: 0x4000 }), unbind({ range: 0x20000 }));
+    expect(vm.gpuvm.memoryBytes).toBe(memoryBytes);
   });
 
   test("unbinding frees no table", () => {
