@@ -71,6 +71,8 @@ export interface ReplayResult {
   workloadCost: CostSheet;
   /** Cost of everything. */
   cost: CostSheet;
+  /** Bytes of a page-table page. */
+  tablePageBytes: number;
   /** How many differences there are. */
   differenceCount: number;
   /** The first of them. */
@@ -224,6 +226,7 @@ class Replay {
       costByPhase: this.#costByPhase,
       workloadCost: this.#workloadCost,
       cost,
+      tablePageBytes: this.#machine.memory.tables.pageBytes,
       differenceCount: this.#differenceCount,
       differences: this.#differences,
       storesChecked: this.#stores.checked,
