@@ -25,7 +25,7 @@ import type { IoctlCall, SparseUmd } from "@vmbind/gpuvm-core";
 import { viewOf } from "../drivers/bytes.ts";
 import type { TraceArray } from "../trace.ts";
 import { arrayAt } from "./calls.ts";
-import type { CallSync, Issue, SparseSession } from "./strategy.ts";
+import type { CallSync, Issue, MemoryObject, SparseSession } from "./strategy.ts";
 import { VaHeap } from "./va-heap.ts";
 
 /** What hk's own objects take at the top of its heap before the first resource, in the recordings. */
@@ -75,15 +75,16 @@ class AsahiSession implements SparseSession {
     // The two pages are made with the device.
   }
 
-  allocate(va: number, size: number, issue: Issue): number {
+  allocate(object: MemoryObject, issue: Issue): void {
+    const { va, size } = object;
     const arg = GEM_CREATE.encode({ size, flags: GEM_WRITEBACK | GEM_VM_PRIVATE, vm_id: this.vmId });
     issue({ name: "ASAHI_GEM_CREATE", request: IOCTL_GEM_CREATE, arg, buffers: [] });
     const { handle } = GEM_CREATE.read(viewOf(arg));
+    object.handle = handle;
     const bind = (flags: number, addr: number) =>
       vmBindCall(this.vmId, [{ flags, handle, offset: 0, range: size, addr }]);
     issue(bind(BIND_READ | BIND_WRITE, va));
     issue(bind(BIND_READ, va + this.mirrorOffset));
-    return handle;
   }
 
   free(): boolean {

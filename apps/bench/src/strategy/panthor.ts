@@ -87,12 +87,12 @@ class PanthorSession implements SparseSession {
     }
   }
 
-  allocate(va: number, size: number, issue: Issue): number {
+  allocate(object: MemoryObject, issue: Issue): void {
+    const { va, size } = object;
     const arg = BO_CREATE.encode({ size, exclusiveVmId: this.vmId });
     issue({ name: "PANTHOR_BO_CREATE", request: IOCTL_BO_CREATE, arg, buffers: [] });
-    const { handle } = BO_CREATE.read(viewOf(arg));
-    issue(this.#bind({ flags: OP_MAP | MAP_NOEXEC, boHandle: handle, va, size }));
-    return handle;
+    object.handle = BO_CREATE.read(viewOf(arg)).handle;
+    issue(this.#bind({ flags: OP_MAP | MAP_NOEXEC, boHandle: object.handle, va, size }));
   }
 
   free({ va, size, handle }: MemoryObject, issue: Issue): boolean {

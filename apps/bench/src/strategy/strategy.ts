@@ -74,12 +74,10 @@ export interface SparseSession {
   /**
    * Allocate device memory and map it whole at its own address.
    *
-   * @param va - the address
-   * @param size - bytes, whole blocks
+   * @param object - name, address and size in whole blocks; its handle is filled in as soon as there is one
    * @param issue - takes the calls
-   * @returns its GEM handle
    */
-  allocate(va: number, size: number, issue: Issue): number;
+  allocate(object: MemoryObject, issue: Issue): void;
   /**
    * Free device memory.
    *
@@ -96,9 +94,8 @@ export interface SparseSession {
    */
   arrays(call: IoctlCall): TraceArray[];
   /**
-   * Synchronisation of a call: of the whole call, or of one operation where `op` is given.
-   *
    * @param call - one of this session's calls
+   * @returns what it waits for and signals
    */
   syncs(call: IoctlCall): CallSync[];
 }

@@ -1,0 +1,62 @@
+/**
+ * The six answers to the question how user space says that a range is sparse, ready to run.
+ *
+ * @module
+ */
+
+import { UsageError } from "../errors.ts";
+import type { SparseStrategy } from "./strategy.ts";
+
+const MALI = ["g610"] as const;
+const KIB = 1024;
+
+function panthor(
+  name: string,
+  says: string,
+  how: "per-page" | "blackhole" | "repeat" | "sparse",
+): SparseStrategy {
+  return {
+    name,
+    driver: "panthor",
+    says,
+    blockBytes: 4 * KIB,
+    devices: MALI,
+    open: async () => (await import("./panthor.ts")).openPanvk(how),
+  };
+}
+
+/** The strategies, most operations first. */
+export const SPARSE_STRATEGIES: readonly SparseStrategy[] = [
+  panthor("panthor-per-page", "one MAP of a dummy page per 4 KiB", "per-page"),
+  panthor("panthor-blackhole", "a 2 MiB object mapped over and over", "blackhole"),
+  panthor("panthor-repeat", "one MAP_REPEAT of the proposal", "repeat"),
+  panthor("panthor-sparse", "one MAP_SPARSE of Linux 7.3", "sparse"),
+  {
+    name: "asahi-single-page",
+    driver: "asahi",
+    says: "BIND_SINGLE_PAGE of a scratch page, and of a zero page in a read-only mirror",
+    blockBytes: 16 * KIB,
+    devices: ["m1"],
+    open: async () => (await import("./asahi.ts")).openHoneykrisp(),
+  },
+  {
+    name: "xe-null",
+    driver: "xe",
+    says: "a NULL bind: the hardware's null entries, no object",
+    blockBytes: 64 * KIB,
+    devices: ["bmg", "lnl", "dg2"],
+    open: async (device) => (await import("./xe.ts")).openAnv(device),
+  },
+];
+
+/**
+ * @param name - of a strategy
+ * @returns the strategy
+ * @throws {@link UsageError} for a name that is not in the table
+ */
+export function sparseStrategy(name: string): SparseStrategy {
+  const found = SPARSE_STRATEGIES.find((s) => s.name === name);
+  if (found) return found;
+  const names = SPARSE_STRATEGIES.map((s) => s.name).join(", ");
+  throw new UsageError(`no strategy ${JSON.stringify(name)}; there are ${names}`);
+}
