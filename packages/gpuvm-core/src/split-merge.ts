@@ -18,7 +18,7 @@
  *
  * so: cut in front when a < s, cut behind when e > t, removed when neither, and stop at the first e >= t. Then one map
  * step for the request itself, always. `merge` is only the `keep` hint: two mappings are never joined. smUnmap is the
- * same walk (rows U1..U4) without keep and without the map step.
+ * same walk (rows U1..U4) without keep, without the map step and without the stop.
  *
  * @module
  */
@@ -96,7 +96,8 @@ function walkRange(
       ret = handlers.unmap?.(op);
     }
     if (ret) return ret;
-    if (e >= t) return 0;
+    // Only sm_map stops here. sm_unmap goes on: a zero-length mapping may share its start with the one that was cut.
+    if (request !== null && e >= t) return 0;
   }
   return 0;
 }

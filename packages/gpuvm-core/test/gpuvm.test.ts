@@ -289,3 +289,15 @@ describe("deferred destruction", () => {
     expect([gem.refs, vm.boDefer().length, vm.refs]).toEqual([1, 0, 1]);
   });
 });
+
+describe("a zero-length mapping", () => {
+  it("shares its start with another one, and goes when an unmap cuts that one", () => {
+    const driver = new PlainDriver();
+    const gem = driver.objects[0] as GemObject;
+    driver.vm.smMap({ addr: PAGE, range: 4 * PAGE, gem, offset: 0 }, driver);
+    driver.vm.smMap({ addr: PAGE, range: 0, gem, offset: 0 }, driver);
+    expect(driver.vm.mappings().map((va) => driver.vm.rangeOf(va))).toEqual([4 * PAGE, 0]);
+    driver.vm.smUnmap(0, 2 * PAGE, driver);
+    expect(driver.vm.mappings().map((va) => driver.vm.rangeOf(va))).toEqual([3 * PAGE]);
+  });
+});
