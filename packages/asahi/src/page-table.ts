@@ -169,7 +169,6 @@ export class UatPageTable {
       this.#tables.free(middle);
     }
     this.#tables.free(this.#rootSlot);
-    this.#lastBlock = -1;
     this.count.l1 = this.count.l2 = this.count.l3 = 0;
   }
 

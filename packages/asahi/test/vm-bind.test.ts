@@ -300,6 +300,15 @@ describe("allocation failure", () => {
     expect(mappings()).toEqual([]);
   });
 
+  test("an unbind needs two mappings before it changes anything", () => {
+    submit(bind());
+    const asked: string[] = [];
+    device.allocFault = (point) => asked.push(point) === 3;
+    expect(submit(unbind({ range: 0x4000 }))).toBe(-ENOMEM);
+    expect(asked).toEqual(["op-array", "gpuva", "gpuva"]);
+    expect(mappings()).toEqual([[0, 0x8000, 0, "bo"]]);
+  });
+
   test("VM_CREATE leaves nothing behind", () => {
     const live = device.memory.tables.live;
     const objects = device.gems.size;
