@@ -49,8 +49,10 @@ export function result(ret: number): string {
 /**
  * @param count - how many
  * @param noun - of one
- * @returns `1 mapping`, `2 mappings`
+ * @returns `1 mapping`, `2 mappings`, `2 entries`, `2 batches`
  */
 export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : noun.endsWith("ch") ? "es" : "s"}`;
+  if (count === 1) return `1 ${noun}`;
+  if (noun.endsWith("y")) return `${count} ${noun.slice(0, -1)}ies`;
+  return `${count} ${noun}${noun.endsWith("ch") || noun.endsWith("s") ? "es" : "s"}`;
 }

@@ -19,7 +19,7 @@ describe("explain", () => {
         "    steps   1 map",
         "    leaves  + 47 x 2 MiB [0x7ffffa000000, 0x7fffffe00000)",
         "            + 351 x 4 KiB [0x7fffffe00000, 0x7ffffff5f000)",
-        "    tables  3 made, 3 directory entries written, 398 leaf entries written, 1 TLB invalidations",
+        "    tables  3 tables made, 3 directory entries written, 398 leaf entries written, 1 TLB invalidation",
         "",
       ].join("\n"),
     );
@@ -33,6 +33,14 @@ describe("explain", () => {
     const blocks = out.split(/^ {4}MAP /m).slice(1);
     for (const block of blocks) expect(block.match(/^ {8}map /gm)).toHaveLength(1);
     expect(out).toMatch(/remap \[0x[0-9a-f]+, 0x[0-9a-f]+\): keep .* -> BO 6 \+ 0x0, keep .* -> BO 6/);
+  });
+
+  it("shows where recorded stores land", async () => {
+    const { status, out } = await vmbind("explain", "xe-igt-null-once", "--seq", "4");
+    expect(status).toBe(0);
+    expect(out).toContain(
+      "-- exec on VM 1: batch at 0x1a0000 in the BO of #1 + 0x0, 1 store\n     0x301a0048 = 0xc0ffee -> null\n",
+    );
   });
 
   it("of a range shows the marks in front of its ioctls", async () => {

@@ -9,12 +9,12 @@ import type { CommandInput } from "../commands.ts";
 import { costBetween, snapshot } from "../cost.ts";
 import type { Action, BindOp, Driver, Machine, ModelVm } from "../drivers.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { counted, result } from "../format.ts";
+import { counted, hex, result } from "../format.ts";
 import type { Io } from "../io.ts";
 import { describeRun, LeafSnapshot, type Range } from "../leaf-diff.ts";
 import { driverOf, type ReplayObserver, replay } from "../replay.ts";
 import { StepRecorder } from "../steps.ts";
-import { openTrace, type TraceIoctl, type TraceRecord } from "../trace.ts";
+import { openTrace, type TraceIoctl, type TraceLanding, type TraceMark, type TraceRecord } from "../trace.ts";
 
 /** Operations and leaf runs shown of one call unless --ops asks for all. */
 const SHOWN = 4;
@@ -72,7 +72,7 @@ class Explainer implements ReplayObserver {
     this.#before = null;
     if (record.kind === "mark") {
       // A mark stands before the ioctl that follows it.
-      if (this.#selected(this.#seq + 1)) this.#io.out(`-- ${record.mark}\n`);
+      if (this.#selected(this.#seq + 1)) this.#io.out(describeMark(record));
       return;
     }
     this.#seq = record.seq;
@@ -170,17 +170,29 @@ function tally(kinds: readonly string[]): string {
 
 function tables(cost: Record<string, number>): string {
   const parts = [
-    [cost["tablesAllocated"], "made"],
-    [cost["tablesFreed"], "freed"],
-    [cost["tableWrites"], "directory entries written"],
-    [cost["pteWrites"], "leaf entries written"],
-    [cost["pteClears"], "leaf entries cleared"],
-    [cost["tlbInvalidations"], "TLB invalidations"],
+    [cost["tablesAllocated"], "table", "made"],
+    [cost["tablesFreed"], "table", "freed"],
+    [cost["tableWrites"], "directory entry", "written"],
+    [cost["pteWrites"], "leaf entry", "written"],
+    [cost["pteClears"], "leaf entry", "cleared"],
+    [cost["tlbInvalidations"], "TLB invalidation", ""],
   ] as const;
+  const words = parts.map(([n, noun, verb]) => (n ? `${counted(n, noun)} ${verb}`.trimEnd() : ""));
+  return words.filter(Boolean).join(", ") || "unchanged";
+}
+
+function describeMark({ mark, exec }: TraceMark): string {
+  if (!exec) return `-- ${mark}\n`;
+  const { vm, batch, stores } = exec;
+  const shown = stores.slice(0, SHOWN).map((s) => `     ${hex(s.va)} = ${hex(s.value)} -> ${landing(s)}\n`);
+  const more = stores.length - shown.length;
   return (
-    parts
-      .filter(([n]) => n)
-      .map(([n, what]) => `${n} ${what}`)
-      .join(", ") || "unchanged"
+    `-- exec on VM ${vm}: batch at ${hex(batch.va)} in ${landing(batch)}, ${counted(stores.length, "store")}\n` +
+    shown.join("") +
+    (more > 0 ? `     ... ${counted(more, "more store")}\n` : "")
   );
+}
+
+function landing({ to, gemSeq, offset }: TraceLanding): string {
+  return to === "bo" ? `the BO of #${gemSeq} + ${hex(offset)}` : to;
 }

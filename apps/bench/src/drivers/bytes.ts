@@ -26,12 +26,13 @@ export function viewOf(bytes: Uint8Array): DataView {
 export function elements<T>(call: TraceIoctl, field: string, layout: StructLayout<T>): T[] {
   const array: TraceArray | undefined = call.arrays.find((a) => a.field === field);
   if (!array) return [];
+  if (array.stride >= layout.size) {
+    const view = viewOf(array.data);
+    return Array.from({ length: array.count }, (_, i) => layout.read(view, i * array.stride));
+  }
   return Array.from({ length: array.count }, (_, i) => {
-    const at = i * array.stride;
-    const bytes = array.data.subarray(at, at + Math.min(array.stride, layout.size));
-    if (bytes.length === layout.size) return layout.read(viewOf(bytes));
     const padded = new Uint8Array(layout.size);
-    padded.set(bytes);
+    padded.set(array.data.subarray(i * array.stride, (i + 1) * array.stride));
     return layout.read(viewOf(padded));
   });
 }
