@@ -13,7 +13,7 @@ import { PHASES, type Phase, phaseAfter } from "./phase.ts";
 import type { TraceIoctl, TraceMark } from "./trace.ts";
 
 /** VM_BIND calls and operations. */
-export interface BindCounts {
+interface BindCounts {
   /** VM_BIND ioctls. */
   bindIoctls: number;
   /** Operations in them. */
@@ -21,7 +21,7 @@ export interface BindCounts {
 }
 
 /** Counts over a stretch of a trace. */
-export interface StretchCounts extends BindCounts {
+interface StretchCounts extends BindCounts {
   /** Operations by kind. */
   opsByKind: Record<string, number>;
   /** Bytes of VA that the operations name, by kind. */
@@ -33,7 +33,7 @@ export interface StretchCounts extends BindCounts {
 }
 
 /** What the plain interval model finds. */
-export interface IntervalCounts {
+interface IntervalCounts {
   /** Most mappings of all VMs together, looked at after each operation. */
   peakMappings: number;
   /** Most mappings of all VMs together, looked at after each ioctl. */

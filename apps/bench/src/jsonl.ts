@@ -14,9 +14,9 @@ import { createGunzip } from "node:zlib";
 import { InputError } from "./errors.ts";
 
 /** Longest line that is accepted, in bytes. The longest line of the recorded traces has one megabyte. */
-export const MAX_LINE_BYTES: number = 64 * 2 ** 20;
+const MAX_LINE_BYTES: number = 64 * 2 ** 20;
 /** Largest uncompressed file that is accepted, in bytes. */
-export const MAX_FILE_BYTES: number = 2 ** 30;
+const MAX_FILE_BYTES: number = 2 ** 30;
 
 /** One line, parsed. */
 export interface JsonLine {

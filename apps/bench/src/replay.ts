@@ -20,7 +20,7 @@ import { StoreCheck } from "./stores.ts";
 import type { Trace, TraceIoctl, TraceMark, TraceRecord } from "./trace.ts";
 
 /** One way in which the model differs from the recording. */
-export interface Difference {
+interface Difference {
   /** seq of the ioctl, or of the last one before the mark. */
   seq: number;
   /** Line in the trace. */
