@@ -10,6 +10,7 @@ import type { PanthorBo } from "./bo.ts";
 import { type PanthorCounters, panthorCounters } from "./cost-sheet.ts";
 import { PanthorFile } from "./file.ts";
 import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
+import { MAP_NOEXEC, MAP_READONLY, MAP_SPARSE, MAP_UNCACHED } from "./uapi.ts";
 import type { PanthorVm } from "./vm.ts";
 
 /** Driver versions that the model knows, oldest first. */
@@ -100,6 +101,8 @@ export class PanthorDevice {
   readonly sparse: boolean;
   /** Whether MAP_REPEAT exists and bind operations have 56 bytes. */
   readonly repeats: boolean;
+  /** `MAP_` flags that exist. */
+  readonly mapFlags: number;
   readonly #vms = new WeakMap<object, PanthorVm>();
   #nextAsid = 1;
   #nextMmapOffset = 0x100000000;
@@ -118,6 +121,7 @@ export class PanthorDevice {
     this.tlb = new Tlb({ entries: this.options.tlbEntries, counters: this.counters });
     this.repeats = repeat !== "off";
     this.sparse = this.since("1.9") && !this.repeats;
+    this.mapFlags = MAP_READONLY | MAP_NOEXEC | MAP_UNCACHED | (this.sparse || this.repeats ? MAP_SPARSE : 0);
   }
 
   /**

@@ -160,11 +160,20 @@ export class IoPgtable {
     const n = Math.min(count, ENTRIES - first);
     const l3 = this.#level3(l2, (va >>> 21) & 511);
     if (l3 < 0) return l3;
-    if (!this.#fresh && this.#emptyRun(l3, first, n) !== n) return this.#warn(-EEXIST);
     const entryLo = addressLo(pa) | lo;
     const entryHi = addressHi(pa) | hi;
-    if (n === 1) writeRepeated(this.#tables, l3, first, 1, entryLo, entryHi);
-    else if (n > 0) writeAscending(this.#tables, l3, first, n, entryLo, entryHi, PAGE_BYTES);
+    if (n === 1) {
+      // One page at a time is the slowest way to map, so it is kept short.
+      const { words } = this.#tables;
+      const at = l3 * ENTRIES * 2 + first * 2;
+      if (words[at] !== 0) return this.#warn(-EEXIST);
+      words[at] = entryLo;
+      words[at + 1] = entryHi;
+      this.#counters.pteWrites++;
+    } else {
+      if (!this.#fresh && this.#emptyRun(l3, first, n) !== n) return this.#warn(-EEXIST);
+      if (n > 0) writeAscending(this.#tables, l3, first, n, entryLo, entryHi, PAGE_BYTES);
+    }
     this.#clean(1, n * 8);
     this.mapped = n * PAGE_BYTES;
     return 0;

@@ -5,21 +5,24 @@
  * @module
  */
 
-import { EINVAL, EIO, ENOMEM, fail, GPUVA_REPEAT, GPUVA_SPARSE } from "@vmbind/gpuvm-core";
+import {
+  type AllocFault,
+  EINVAL,
+  EIO,
+  ENOMEM,
+  fail,
+  GPUVA_REPEAT,
+  GPUVA_SPARSE,
+  type VmBo,
+} from "@vmbind/gpuvm-core";
 import type { BindOp } from "./bind-op.ts";
+import type { PanthorBo } from "./bo.ts";
+import type { PanthorDevice } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
 import { PAGE_BYTES } from "./io-pgtable.ts";
 import { tablesForMap, tablesForUnmap } from "./page-table.ts";
-import {
-  MAP_NOEXEC,
-  MAP_READONLY,
-  MAP_SPARSE,
-  MAP_UNCACHED,
-  OP_MAP,
-  OP_SYNC_ONLY,
-  OP_TYPE_MASK,
-  OP_UNMAP,
-} from "./uapi.ts";
+import type { PanthorQuirks } from "./quirks.ts";
+import { MAP_NOEXEC, OP_MAP, OP_SYNC_ONLY, OP_TYPE_MASK, OP_UNMAP } from "./uapi.ts";
 import type { PanthorVm } from "./vm.ts";
 
 const MAPPINGS_PER_MAP = 3;
@@ -29,12 +32,7 @@ const MAPPINGS_PER_UNMAP = 2;
 export function prepare(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
   const { va, size } = op;
   if (op.unaligned) unaligned(op);
-  if (va >= vm.userRange || size > vm.userRange - va) {
-    fail(
-      EINVAL,
-      `vm_bind_op.va: [0x${va.toString(16)}, +0x${size.toString(16)}) leaves the user VA range 0x${vm.userRange.toString(16)}`,
-    );
-  }
+  if (va >= vm.userRange || size > vm.userRange - va) outOfRange(vm, op);
   if (op.type === OP_MAP) prepareMap(file, vm, op);
   else if (op.type === OP_UNMAP) prepareUnmap(file, vm, op);
   else if (op.type === OP_SYNC_ONLY) checkSyncOnly(op);
@@ -47,106 +45,126 @@ function unaligned(op: BindOp): never {
   return fail(EINVAL, `vm_bind_op.${name}: 0x${op[field].toString(16)} is not a multiple of 4096`);
 }
 
+function outOfRange(vm: PanthorVm, op: BindOp): never {
+  const range = `[0x${op.va.toString(16)}, +0x${op.size.toString(16)})`;
+  return fail(EINVAL, `vm_bind_op.va: ${range} leaves the user VA range 0x${vm.userRange.toString(16)}`);
+}
+
+// Reasons are made in functions of their own: the path that every operation takes stays short enough to be inlined.
+
 function prepareMap(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
-  const { options, counters } = file.device;
-  const sparse = op.kind === GPUVA_SPARSE;
-  const bo = sparse
-    ? vm.dummy
-    : (file.bo(op.boHandle) ??
-      fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} is not a handle of this file`));
-  const known =
-    MAP_READONLY | MAP_NOEXEC | MAP_UNCACHED | (file.device.sparse || file.device.repeats ? MAP_SPARSE : 0);
-  if ((op.flags & ~OP_TYPE_MASK & ~known) !== 0) {
-    fail(
-      EINVAL,
-      `vm_bind_op.flags: 0x${(op.flags & ~OP_TYPE_MASK & ~known).toString(16)} is unknown to driver ${options.driverVersion}`,
-    );
-  }
-  if (sparse && (op.flags & MAP_NOEXEC) === 0)
-    fail(EINVAL, "vm_bind_op.flags: MAP_SPARSE without MAP_NOEXEC");
-  if (!sparse) checkBounds(file, op, bo.size);
-  else if (op.boHandle !== 0) fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} with MAP_SPARSE`);
-  else if (op.boOffset !== 0)
-    fail(EINVAL, `vm_bind_op.bo_offset: 0x${op.boOffset.toString(16)} with MAP_SPARSE`);
-  if (bo.exclusiveVm !== null && bo.exclusiveVm !== vm) {
-    fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} is exclusive to another VM`);
-  }
-  if (options.allocFault !== undefined) allocateMappings(file, MAPPINGS_PER_MAP);
+  const { device } = file;
+  const { options } = device;
+  const bo = op.kind === GPUVA_SPARSE ? vm.dummy : (file.bo(op.boHandle) ?? unknownHandle(op));
+  if ((op.flags & ~OP_TYPE_MASK & ~device.mapFlags) !== 0) unknownFlags(device, op);
+  if (op.kind === GPUVA_SPARSE) checkSparse(op);
+  else if (device.repeats) checkRepeat(options.quirks, op, bo.size);
+  else if (op.size > bo.size || op.boOffset > bo.size - op.size) outOfBounds(op, "size", op.size, bo.size);
+  if (bo.exclusiveVm !== null && bo.exclusiveVm !== vm) foreignObject(op);
+  if (options.allocFault !== undefined) allocateMappings(options.allocFault, MAPPINGS_PER_MAP);
   bo.pin();
   bo.get();
   op.bo = bo;
-  try {
-    op.vmBo = vm.gpuvm.vmBoFind(bo);
-    if (op.vmBo === null) {
-      if (options.allocFault?.("vm_bo")) fail(ENOMEM, "vm_bind_op: no vm_bo (injected)");
-      op.vmBo = vm.gpuvm.vmBoObtainPrealloc(vm.gpuvm.vmBoCreate(bo));
-    }
-    const tables = tablesForMap(op.va, op.size);
-    // Nothing to allocate is a failed allocation here: a size of 0 at a multiple of 512 GiB.
-    if (tables === 0) fail(ENOMEM, "vm_bind_op.size: 0 at a multiple of 512 GiB reserves no page table");
-    if (options.allocFault?.("page-table")) fail(ENOMEM, "vm_bind_op: no page tables (injected)");
-    op.tables = tables;
-    counters.tablesReserved += tables;
-    vm.gpuvm.extobjAdd(op.vmBo);
-  } catch (error) {
-    cleanUp(vm, op);
-    throw error;
+  op.vmBo = vm.gpuvm.vmBoFind(bo);
+  if (op.vmBo === null) makeVmBo(device, vm, op, bo);
+  const tables = tablesForMap(op.va, op.size);
+  if (tables === 0 || options.allocFault !== undefined) allocateTables(device, vm, op, tables);
+  op.tables = tables;
+  device.counters.tablesReserved += tables;
+  if (bo.exclusiveVm === null) vm.gpuvm.extobjAdd(op.vmBo as VmBo);
+}
+
+function unknownHandle(op: BindOp): never {
+  return fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} is not a handle of this file`);
+}
+
+function unknownFlags(device: PanthorDevice, op: BindOp): never {
+  const unknown = op.flags & ~OP_TYPE_MASK & ~device.mapFlags;
+  const { driverVersion } = device.options;
+  return fail(EINVAL, `vm_bind_op.flags: 0x${unknown.toString(16)} is unknown to driver ${driverVersion}`);
+}
+
+function foreignObject(op: BindOp): never {
+  return fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} is exclusive to another VM`);
+}
+
+function outOfBounds(op: BindOp, field: string, bytes: number, boSize: number): never {
+  const range = `bo_offset 0x${op.boOffset.toString(16)} + 0x${bytes.toString(16)}`;
+  return fail(EINVAL, `vm_bind_op.${field}: ${range} exceeds the object's 0x${boSize.toString(16)}`);
+}
+
+function checkSparse(op: BindOp): void {
+  if ((op.flags & MAP_NOEXEC) === 0) fail(EINVAL, "vm_bind_op.flags: MAP_SPARSE without MAP_NOEXEC");
+  if (op.boHandle !== 0) fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} with MAP_SPARSE`);
+  if (op.boOffset !== 0) {
+    fail(EINVAL, `vm_bind_op.bo_offset: 0x${op.boOffset.toString(16)} with MAP_SPARSE`);
   }
 }
 
-function allocateMappings(file: PanthorFile, count: number): void {
-  for (let i = 0; i < count; i++) {
-    if (file.device.options.allocFault?.("gpuva")) fail(ENOMEM, "vm_bind_op: no gpuva (injected)");
+function makeVmBo(device: PanthorDevice, vm: PanthorVm, op: BindOp, bo: PanthorBo): void {
+  if (device.options.allocFault?.("vm_bo")) {
+    cleanUp(vm, op);
+    fail(ENOMEM, "vm_bind_op: no vm_bo (injected)");
   }
+  op.vmBo = vm.gpuvm.vmBoObtainPrealloc(vm.gpuvm.vmBoCreate(bo));
+}
+
+/** The ways in which reserving page tables fails. */
+function allocateTables(device: PanthorDevice, vm: PanthorVm, op: BindOp, tables: number): void {
+  // Nothing to allocate is a failed allocation for a MAP: a size of 0 at a multiple of 512 GiB.
+  if (tables === 0) {
+    cleanUp(vm, op);
+    fail(ENOMEM, "vm_bind_op.size: 0 at a multiple of 512 GiB reserves no page table");
+  }
+  if (device.options.allocFault?.("page-table")) {
+    cleanUp(vm, op);
+    fail(ENOMEM, "vm_bind_op: no page tables (injected)");
+  }
+}
+
+function allocateMappings(allocFault: AllocFault, count: number): void {
+  for (let i = 0; i < count; i++) if (allocFault("gpuva")) fail(ENOMEM, "vm_bind_op: no gpuva (injected)");
 }
 
 /** The object's size against the range, or against the repeated window. */
-function checkBounds(file: PanthorFile, op: BindOp, boSize: number): void {
-  const { options, repeats } = file.device;
-  const { quirks } = options;
-  let bytes = op.size;
-  if (repeats && !quirks.repeatIgnoredFields) {
-    if (op.pad !== 0)
-      fail(EINVAL, `vm_bind_op.bo_repeat_range: pad, or the upper half, is 0x${op.pad.toString(16)}, not 0`);
-    if (op.kind === 0 && op.repeatRange !== 0)
-      fail(EINVAL, "vm_bind_op.bo_repeat_range: not 0 without MAP_REPEAT");
-  }
-  if (op.kind === GPUVA_REPEAT) {
-    bytes = op.repeatRange;
-    if (bytes === 0) {
-      if (quirks.repeatZero) fail(EIO, "vm_bind_op.bo_repeat_range: 0 divides by zero in the kernel");
-      fail(EINVAL, "vm_bind_op.bo_repeat_range: 0 with MAP_REPEAT");
+function checkRepeat(quirks: PanthorQuirks, op: BindOp, boSize: number): void {
+  const repeats = op.kind === GPUVA_REPEAT;
+  const { pad, repeatRange } = op;
+  if (!quirks.repeatIgnoredFields) {
+    if (pad !== 0) {
+      fail(EINVAL, `vm_bind_op.bo_repeat_range: pad, or the upper half, is 0x${pad.toString(16)}, not 0`);
     }
-    if (bytes % PAGE_BYTES !== 0 && !quirks.repeatUnaligned) {
-      fail(EINVAL, `vm_bind_op.bo_repeat_range: 0x${bytes.toString(16)} is not a multiple of 4096`);
-    }
+    if (!repeats && repeatRange !== 0) fail(EINVAL, "vm_bind_op.bo_repeat_range: not 0 without MAP_REPEAT");
   }
-  const name = op.kind === GPUVA_REPEAT ? "bo_repeat_range" : "size";
+  if (repeats && repeatRange === 0) {
+    if (quirks.repeatZero) fail(EIO, "vm_bind_op.bo_repeat_range: 0 divides by zero in the kernel");
+    fail(EINVAL, "vm_bind_op.bo_repeat_range: 0 with MAP_REPEAT");
+  }
+  if (repeats && repeatRange % PAGE_BYTES !== 0 && !quirks.repeatUnaligned) {
+    fail(EINVAL, `vm_bind_op.bo_repeat_range: 0x${repeatRange.toString(16)} is not a multiple of 4096`);
+  }
+  const bytes = repeats ? repeatRange : op.size;
   if (bytes > boSize || op.boOffset > boSize - bytes) {
-    fail(
-      EINVAL,
-      `vm_bind_op.${name}: bo_offset 0x${op.boOffset.toString(16)} + 0x${bytes.toString(16)} exceeds the object's 0x${boSize.toString(16)}`,
-    );
+    outOfBounds(op, repeats ? "bo_repeat_range" : "size", bytes, boSize);
   }
-  if (op.kind === GPUVA_REPEAT && op.size % bytes !== 0) {
+  if (repeats && op.size % repeatRange !== 0) {
+    const size = `0x${op.size.toString(16)}`;
     fail(
       EINVAL,
-      `vm_bind_op.size: 0x${op.size.toString(16)} is not a multiple of bo_repeat_range 0x${bytes.toString(16)}`,
+      `vm_bind_op.size: ${size} is not a multiple of bo_repeat_range 0x${repeatRange.toString(16)}`,
     );
   }
 }
 
 function prepareUnmap(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
   checkNoObject(op, "UNMAP");
-  const { options, counters } = file.device;
-  if (options.allocFault !== undefined) allocateMappings(file, MAPPINGS_PER_UNMAP);
+  const { device } = file;
+  const { allocFault } = device.options;
+  if (allocFault !== undefined) allocateMappings(allocFault, MAPPINGS_PER_UNMAP);
   const tables = tablesForUnmap(op.va, op.size);
-  if (tables > 0 && options.allocFault?.("page-table")) {
-    cleanUp(vm, op);
-    fail(ENOMEM, "vm_bind_op: no page tables (injected)");
-  }
+  if (tables > 0 && allocFault !== undefined) allocateTables(device, vm, op, tables);
   op.tables = tables;
-  counters.tablesReserved += tables;
+  device.counters.tablesReserved += tables;
 }
 
 function checkSyncOnly(op: BindOp): void {
@@ -171,14 +189,14 @@ function checkNoObject(op: BindOp, type: string): void {
  * @param op - prepared, executed or not
  */
 export function cleanUp(vm: PanthorVm, op: BindOp): void {
-  vm.tablesReturned(op.tables);
+  vm.counters.tablesReturned += op.tables;
   op.tables = 0;
-  if (op.vmBo !== null) op.vmBo.putDeferred();
+  const { bo, vmBo } = op;
   op.vmBo = null;
-  if (op.bo !== null) {
-    op.bo.unpin();
-    vm.gpuvm.deferredCleanup();
-    op.bo.put();
-    op.bo = null;
-  } else vm.gpuvm.deferredCleanup();
+  op.bo = null;
+  if (vmBo !== null) vmBo.putDeferred();
+  vm.gpuvm.deferredCleanup();
+  if (bo === null) return;
+  bo.pins--;
+  bo.put();
 }

@@ -36,6 +36,7 @@ import { AsLock } from "./as-lock.ts";
 import { BindOp } from "./bind-op.ts";
 import { BindQueue } from "./bind-queue.ts";
 import type { PanthorBo } from "./bo.ts";
+import type { PanthorCounters } from "./cost-sheet.ts";
 import type { PanthorDevice } from "./device.ts";
 import { BLOCK_BYTES } from "./io-pgtable.ts";
 import { PageTable, tablesForMap } from "./page-table.ts";
@@ -69,6 +70,8 @@ export class PanthorVm implements StepHandlers {
   /** The operation that is being executed. */
   #op: BindOp;
 
+  /** Cost sheet of the device. */
+  readonly counters: PanthorCounters;
   /** Reused by synchronous calls. @internal */
   readonly syncOp: BindOp = new BindOp();
   /** Mappings and the rules of split and merge. */
@@ -99,6 +102,7 @@ export class PanthorVm implements StepHandlers {
   constructor(device: PanthorDevice, userRange: number, dummy: PanthorBo, asid: number) {
     const { options, counters, memory } = device;
     this.#device = device;
+    this.counters = counters;
     this.#op = this.syncOp;
     this.userRange = userRange;
     this.dummy = dummy;
@@ -180,11 +184,6 @@ export class PanthorVm implements StepHandlers {
     request.flags = op.kind | ((op.flags & flagsMask) << GPUVA_USERBITS_SHIFT);
     request.gemRange = op.kind === GPUVA_REPEAT ? op.repeatRange : 0;
     return this.gpuvm.smMap(request, this);
-  }
-
-  /** Page tables that an operation did not use. @internal */
-  tablesReturned(count: number): void {
-    this.#device.counters.tablesReturned += count;
   }
 
   /** An asynchronous job failed: nothing more will be mapped. @internal */
