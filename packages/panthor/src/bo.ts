@@ -71,7 +71,7 @@ export class PanthorBo extends GemObject {
   /**
    * Hold the pages in place; allocates them, or swaps them in, when there are none.
    *
-   * @throws {@link DrmError} ENOMEM
+   * @throws `DrmError` ENOMEM
    */
   pin(): void {
     if (this.pages === null) this.#populate();

@@ -141,7 +141,7 @@ export class PanthorDevice {
    * What the shrinker does with one object: unmap it everywhere, then swap its pages out.
    *
    * @param bo - an object; nothing happens when it has no pages
-   * @throws {@link DrmError} EBUSY while an operation pins it
+   * @throws `DrmError` EBUSY while an operation pins it
    */
   evict(bo: PanthorBo): void {
     if (bo.pins > 0) fail(EBUSY, "bo: pages are pinned by an operation");
@@ -155,7 +155,7 @@ export class PanthorDevice {
    * Bring one object back in every VM that maps it.
    *
    * @param bo - an object
-   * @throws {@link DrmError} ENOMEM, and what mapping can fail with
+   * @throws `DrmError` ENOMEM, and what mapping can fail with
    */
   restore(bo: PanthorBo): void {
     for (const vmBo of bo.vmBos) if (vmBo.evicted) this.#vms.get(vmBo.vm)?.restore(vmBo);

@@ -95,7 +95,7 @@ export class PanthorFile implements DrmFile {
     });
   }
 
-  /** See {@link DrmFile.ioctl}. `DRM_IOCTL_GEM_CLOSE` and the ioctls of `panthor_drm.h` that deal with memory. */
+  /** See `DrmFile.ioctl`. `DRM_IOCTL_GEM_CLOSE` and the ioctls of `panthor_drm.h` that deal with memory. */
   ioctl(request: number, arg: Uint8Array, user: UserMemory = NO_MEMORY): number {
     const { counters } = this.device;
     counters.ioctls++;
@@ -163,7 +163,7 @@ export class PanthorFile implements DrmFile {
    *
    * @param userRange - bytes of user VA
    * @returns its id
-   * @throws {@link DrmError} EBUSY for the 33rd VM of a file
+   * @throws `DrmError` EBUSY for the 33rd VM of a file
    */
   createVm(userRange: number): number {
     if (this.#vms.size >= uapi.MAX_VMS_PER_FILE)
@@ -227,7 +227,7 @@ export class PanthorFile implements DrmFile {
    * @param handle - syncobj handle
    * @param point - timeline point, 0 (unless told) for the binary payload
    * @returns the fence, to be signalled by the caller
-   * @throws {@link DrmError} ENOENT for an unknown handle
+   * @throws `DrmError` ENOENT for an unknown handle
    */
   attachFence(handle: number, point = 0): Fence {
     const syncobj = this.syncobj(handle) ?? fail(ENOENT, `syncobj: ${handle} is not a syncobj of this file`);

@@ -107,13 +107,13 @@ export class PanvkUmd implements SparseUmd {
     return [{ name: "PANTHOR_BO_CREATE", request: IOCTL_BO_CREATE, arg, buffers: [] }];
   }
 
-  /** See {@link SparseUmd.create}: the whole range is unbound. */
+  /** See `SparseUmd.create`: the whole range is unbound. */
   create(va: number, size: number): IoctlCall[] {
     return this.#calls(this.#unbound(va, roundUp(size)), 0);
   }
 
   /**
-   * See {@link SparseUmd.bind}. A call without any bind still signals: one SYNC_ONLY operation.
+   * See `SparseUmd.bind`. A call without any bind still signals: one SYNC_ONLY operation.
    *
    * @throws RangeError for a bind that leaves the resource
    */
@@ -136,7 +136,7 @@ export class PanvkUmd implements SparseUmd {
     return this.#calls(merged, VM_BIND_ASYNC);
   }
 
-  /** See {@link SparseUmd.destroy}: one UNMAP, whatever lies in the range. */
+  /** See `SparseUmd.destroy`: one UNMAP, whatever lies in the range. */
   destroy(va: number, size: number): IoctlCall[] {
     const op = { flags: OP_UNMAP, boHandle: 0, boOffset: 0, va, size: roundUp(size), boRepeatRange: 0 };
     return this.#calls([op], 0);

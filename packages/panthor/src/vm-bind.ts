@@ -105,7 +105,7 @@ function userArray(
  * @param file - the open file
  * @param view - the argument struct; `ops.count` may be written
  * @param user - the caller's memory
- * @throws {@link DrmError}
+ * @throws `DrmError`
  */
 export function vmBind(file: PanthorFile, view: DataView, user: UserMemory): void {
   const vmId = view.getUint32(AT_VM_ID, true);
@@ -149,7 +149,7 @@ function bindSync(file: PanthorFile, vm: PanthorVm, ops: UserArray, count: numbe
  * @param file - the open file
  * @param vm - its VM
  * @param op - decoded
- * @throws {@link DrmError}
+ * @throws `DrmError`
  */
 export function runOp(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
   prepare(file, vm, op);

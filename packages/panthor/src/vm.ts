@@ -204,7 +204,7 @@ export class PanthorVm implements StepHandlers {
     return fail(errno, `vm_bind_op: the page table refused ${range}`);
   }
 
-  /** Step handler; see {@link StepHandlers}. @internal */
+  /** Step handler; see `StepHandlers`. @internal */
   map(step: MapStep): number {
     const op = this.#op;
     const bo = op.bo as PanthorBo;
@@ -340,7 +340,7 @@ export class PanthorVm implements StepHandlers {
   /**
    * Bring back every evicted object, as a GPU job does before it runs.
    *
-   * @throws {@link DrmError} ENOMEM, and what mapping can fail with
+   * @throws `DrmError` ENOMEM, and what mapping can fail with
    */
   validate(): void {
     // Locking puts evicted external objects on the list that is validated.
@@ -355,7 +355,7 @@ export class PanthorVm implements StepHandlers {
    * Bring one object back: its pages, then each evicted mapping.
    *
    * @param vmBo - its pair with this VM
-   * @throws {@link DrmError} ENOMEM, and what mapping can fail with
+   * @throws `DrmError` ENOMEM, and what mapping can fail with
    * @internal
    */
   restore(vmBo: VmBo): void {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 
-export interface TraceLine {
+interface TraceLine {
   mark?: string;
   seq: number;
   ioctl: string;
