@@ -75,7 +75,8 @@ describe("output", () => {
     const { status, out } = await vmbind(...args);
     expect(status).toBe(0);
     expect(out).toMatch(/^A sparse resource whose pages are not bound must not fault\./);
-    expect(out).toMatch(/operations to create +24,415 +48 +1 +1/);
+    expect(out).toContain("100e6 bytes, nothing bound: 24,415 operations against 48, 1, 1, 2, 1.");
+    expect(out).toMatch(/^panthor-sparse +1 +1 +72 +1 +398 +3 +1$/m);
   });
 
   it("as JSON is a list of figures", async () => {
@@ -90,7 +91,7 @@ describe("output", () => {
     const { out } = await vmbind(...args, "--csv", "--strategy", "panthor-sparse");
     const [titles, row, ...rest] = out.trimEnd().split("\n");
     expect(titles?.startsWith("workload,strategy,driver,")).toBe(true);
-    expect(row?.startsWith("buffer-100e6,panthor-sparse,panthor,true,true,0,1,1,")).toBe(true);
+    expect(row?.startsWith("buffer-100e6,panthor-sparse,panthor,true,true,0,1,1,72,1,398,3,1,")).toBe(true);
     expect(rest).toEqual([]);
   });
 
@@ -103,7 +104,7 @@ describe("output", () => {
       "--strategy",
       "panthor-repeat",
     );
-    expect(out).toContain("| operations to create | 1 | 1 |");
+    expect(out).toContain("| panthor-sparse | 1 | 1 | 72 | 1 | 398 | 3 | 1 |");
   });
 
   it("refuses unknown names and two formats", async () => {

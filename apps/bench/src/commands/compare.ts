@@ -41,10 +41,24 @@ const cost =
   ({ workloadCost }: ReplayResult): number =>
     workloadCost[name] ?? 0;
 
+const createCost =
+  (name: string) =>
+  ({ costByPhase }: ReplayResult): number =>
+    costByPhase.create?.[name] ?? 0;
+
+/** What it costs to make the sparse resources. */
+const CREATE_METRICS: readonly Metric[] = [
+  { name: "createOps", title: "operations", of: (r) => r.counts.byPhase.create?.bindOps ?? 0 },
+  { name: "createIoctls", title: "ioctls", of: (r) => r.counts.byPhase.create?.bindIoctls ?? 0 },
+  { name: "createPayloadBytes", title: "payload bytes", of: createCost("payloadBytes") },
+  { name: "createMappings", title: "mappings", of: createCost("mapSteps") },
+  { name: "createPteWrites", title: "leaf entries", of: createCost("pteWrites") },
+  { name: "createTables", title: "table pages", of: createCost("tablesAllocated") },
+  { name: "createTlbInvalidations", title: "TLB invalidations", of: createCost("tlbInvalidations") },
+];
+
 /** What is compared, over the workload between device set-up and teardown; levels and peaks are of the whole device. */
 const METRICS: readonly Metric[] = [
-  { name: "createOps", title: "operations to create", of: (r) => r.counts.byPhase.create?.bindOps ?? 0 },
-  { name: "createIoctls", title: "ioctls to create", of: (r) => r.counts.byPhase.create?.bindIoctls ?? 0 },
   { name: "bindOps", title: "operations", of: (r) => r.counts.workload.bindOps },
   { name: "bindIoctls", title: "VM_BIND ioctls", of: (r) => r.counts.workload.bindIoctls },
   { name: "payloadBytes", title: "payload bytes", of: (r) => r.counts.workload.payloadBytes },
@@ -133,7 +147,9 @@ async function compareOne(
     recorded: strategy.recorded,
     supported,
     differences: result.differenceCount,
-    metrics: Object.fromEntries(METRICS.map((m) => [m.name, supported ? m.of(result) : null])),
+    metrics: Object.fromEntries(
+      [...CREATE_METRICS, ...METRICS].map((m) => [m.name, supported ? m.of(result) : null]),
+    ),
   };
 }
 
@@ -153,12 +169,22 @@ function question(
     },
     format,
   );
+  const answer = workload === QUESTION_WORKLOAD ? shortAnswer(comparisons, format) : "";
+  return `${format === "markdown" ? `## ${title}` : heading(io, title)}\n\n${table}\n${answer}`;
+}
+
+/** What creating the resource takes: the question in numbers. */
+function shortAnswer(comparisons: readonly Comparison[], format: TableFormat): string {
   const [most, ...others] = comparisons.map((c) => formatNumber(c.metrics["createOps"] ?? 0));
-  const answer =
-    workload === QUESTION_WORKLOAD && others.length > 0
-      ? `100e6 bytes, nothing bound: ${most} operations against ${others.join(", ")}.\n\n`
-      : "";
-  return `${format === "markdown" ? `## ${title}` : heading(io, title)}\n\n${answer}${table}\n`;
+  const against = others.length > 0 ? `: ${most} operations against ${others.join(", ")}` : "";
+  const table = renderTable(
+    {
+      columns: ["to create it", ...CREATE_METRICS.map((m) => m.title)],
+      rows: comparisons.map((c) => [c.strategy, ...CREATE_METRICS.map((m) => c.metrics[m.name] ?? null)]),
+    },
+    format,
+  );
+  return `100e6 bytes, nothing bound${against}.\n\n${table}\n`;
 }
 
 function describe(workload: string, comparisons: readonly Comparison[], format: TableFormat, io: Io): string {
@@ -191,7 +217,7 @@ function flat(comparisons: readonly Comparison[]): Table {
       String(c.recorded),
       String(c.supported),
       c.differences,
-      ...METRICS.map((m) => c.metrics[m.name] ?? null),
+      ...[...CREATE_METRICS, ...METRICS].map((m) => c.metrics[m.name] ?? null),
     ]),
   };
 }

@@ -1,0 +1,104 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Hits, IntervalMap, noHits } from "../src/intervals.ts";
+
+/** One cell per address: the number of the mapping that owns it, and the byte of its object; 0 = none. */
+class Cells {
+  readonly owner = new Array<number>(64).fill(0);
+  readonly byte = new Array<number>(64).fill(0);
+  readonly object = new Map<number, number>();
+  #next = 0;
+
+  /** What a range meets: each piece of a mapping counts, by how it sticks out. */
+  hits(addr: number, end: number): Hits {
+    const hits = noHits();
+    for (const [from, to] of this.pieces()) {
+      if (from >= end || to <= addr) continue;
+      hits[from < addr && to > end ? "split" : from < addr || to > end ? "oneSide" : "covered"]++;
+    }
+    return hits;
+  }
+
+  clear(addr: number, end: number): void {
+    this.owner.fill(0, addr, end);
+  }
+
+  map(addr: number, end: number, object: number, offset: number): void {
+    // Pieces of a mapping that was cut must not look like one again.
+    const right = this.owner[end] as number;
+    if (right !== 0 && right === this.owner[addr - 1]) this.#rename(end, right);
+    this.clear(addr, end);
+    const id = ++this.#next;
+    this.object.set(id, object);
+    for (let i = addr; i < end; i++) {
+      this.owner[i] = id;
+      this.byte[i] = offset + i - addr;
+    }
+  }
+
+  unmap(addr: number, end: number): void {
+    const right = this.owner[end] as number;
+    if (right !== 0 && right === this.owner[addr - 1]) this.#rename(end, right);
+    this.clear(addr, end);
+  }
+
+  /** Runs of cells with one owner: first, end, object, byte of the first. */
+  pieces(): [number, number, number, number][] {
+    const found: [number, number, number, number][] = [];
+    for (let i = 0; i < 64; ) {
+      const id = this.owner[i] as number;
+      let end = i + 1;
+      while (end < 64 && this.owner[end] === id) end++;
+      if (id !== 0) found.push([i, end, this.object.get(id) as number, this.byte[i] as number]);
+      i = end;
+    }
+    return found;
+  }
+
+  #rename(from: number, id: number): void {
+    const fresh = ++this.#next;
+    this.object.set(fresh, this.object.get(id) as number);
+    for (let i = from; this.owner[i] === id; i++) this.owner[i] = fresh;
+  }
+}
+
+const operation = fc.record({
+  kind: fc.constantFrom("map", "map", "unmap", "remove"),
+  addr: fc.integer({ min: 0, max: 63 }),
+  length: fc.integer({ min: 1, max: 20 }),
+  object: fc.integer({ min: 0, max: 3 }),
+  offset: fc.integer({ min: 0, max: 100 }),
+});
+
+describe("the plain interval model", () => {
+  it("agrees with one cell per address: pieces, offsets, hits, counts", () => {
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 40 }), (operations) => {
+        const map = new IntervalMap();
+        const cells = new Cells();
+        for (const { kind, addr, length, object, offset } of operations) {
+          const end = Math.min(addr + length, 64);
+          const hits = noHits();
+          if (kind === "remove") {
+            map.removeObject(object);
+            for (const [from, to, of] of cells.pieces()) if (of === object) cells.clear(from, to);
+          } else {
+            const expected = cells.hits(addr, end);
+            const met = expected.covered + expected.oneSide + expected.split;
+            expect(map.countIn(addr, end)).toBe(met);
+            if (kind === "map") map.map({ addr, end, kind, object, offset }, hits);
+            else map.unmap(addr, end, hits);
+            if (kind === "map") cells.map(addr, end, object, offset);
+            else cells.unmap(addr, end);
+            expect(hits).toEqual(expected);
+          }
+          const pieces = cells.pieces();
+          expect(map.intervals.map((i) => [i.addr, i.end, i.object, i.offset])).toEqual(pieces);
+          expect(map.size).toBe(pieces.length);
+          expect(map.withoutObject).toBe(pieces.filter(([, , of]) => of === 0).length);
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
