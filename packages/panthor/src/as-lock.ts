@@ -75,8 +75,7 @@ export class AsLock {
   #blockStart = 0;
   #blockBytes = 0;
 
-  /** True while the VM owns an AS slot; without one no command is issued. */
-  active: boolean;
+  #active: boolean;
   /** Receives the AS_LOCKADDR value of every LOCK command; null: nobody looks. */
   onLock: ((lockaddr: number) => void) | null = null;
 
@@ -90,7 +89,17 @@ export class AsLock {
     this.#counters = counters;
     this.#asid = asid;
     this.#tlb = tlb;
-    this.active = active;
+    this.#active = active;
+  }
+
+  /** True while the VM owns an AS slot; without one no command is issued. A slot that is taken starts with an empty TLB. */
+  get active(): boolean {
+    return this.#active;
+  }
+
+  set active(active: boolean) {
+    if (active && !this.#active) this.#tlb.invalidateAll(this.#asid);
+    this.#active = active;
   }
 
   /**
@@ -107,7 +116,7 @@ export class AsLock {
       if (this.#start < start) start = this.#start;
       if (this.#end > end) end = this.#end;
     }
-    if (!this.active) {
+    if (!this.#active) {
       this.#start = start;
       this.#end = end;
       return;
@@ -128,7 +137,7 @@ export class AsLock {
   unlock(): void {
     this.#start = 0;
     this.#end = 0;
-    if (!this.active) return;
+    if (!this.#active) return;
     this.#counters.asFlush++;
     this.#counters.asUnlock++;
     if (this.#blockBytes > 0) {

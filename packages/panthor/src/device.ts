@@ -30,7 +30,10 @@ export const DRIVER_VERSIONS = [
 /** A driver version. */
 export type DriverVersion = (typeof DRIVER_VERSIONS)[number];
 
-/** Whether the REPEAT proposal is in the driver, and which posting of it. It takes MAP_SPARSE's flag bit. */
+/**
+ * Whether the REPEAT proposal is in the driver, and which posting of it. It takes MAP_SPARSE's flag bit. Up to v4 the
+ * window is a u32 and a pad, in v5 a u64 of which 32 bits may be used; legal values have the same bytes.
+ */
 export type RepeatVersion = "off" | "v2" | "v3" | "v4" | "v5";
 
 /** Everything that can be chosen about a device. */

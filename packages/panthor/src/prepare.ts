@@ -17,11 +17,10 @@ import {
 } from "@vmbind/gpuvm-core";
 import type { BindOp } from "./bind-op.ts";
 import type { PanthorBo } from "./bo.ts";
-import type { PanthorDevice } from "./device.ts";
+import type { PanthorDevice, PanthorOptions } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
 import { PAGE_BYTES } from "./io-pgtable.ts";
 import { tablesForMap, tablesForUnmap } from "./page-table.ts";
-import type { PanthorQuirks } from "./quirks.ts";
 import { MAP_NOEXEC, OP_MAP, OP_SYNC_ONLY, OP_TYPE_MASK, OP_UNMAP } from "./uapi.ts";
 import type { PanthorVm } from "./vm.ts";
 
@@ -58,7 +57,7 @@ function prepareMap(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
   const bo = op.kind === GPUVA_SPARSE ? vm.dummy : (file.bo(op.boHandle) ?? unknownHandle(op));
   if ((op.flags & ~OP_TYPE_MASK & ~device.mapFlags) !== 0) unknownFlags(device, op);
   if (op.kind === GPUVA_SPARSE) checkSparse(op);
-  else if (device.repeats) checkRepeat(options.quirks, op, bo.size);
+  else if (device.repeats) checkRepeat(options, op, bo.size);
   else if (op.size > bo.size || op.boOffset > bo.size - op.size) outOfBounds(op, "size", op.size, bo.size);
   if (bo.exclusiveVm !== null && bo.exclusiveVm !== vm) foreignObject(op);
   if (options.allocFault !== undefined) allocateMappings(options.allocFault, MAPPINGS_PER_MAP);
@@ -127,13 +126,17 @@ function allocateMappings(allocFault: AllocFault, count: number): void {
 }
 
 /** The object's size against the range, or against the repeated window. */
-function checkRepeat(quirks: PanthorQuirks, op: BindOp, boSize: number): void {
+function checkRepeat({ repeat, quirks }: PanthorOptions, op: BindOp, boSize: number): void {
   const repeats = op.kind === GPUVA_REPEAT;
   const { pad, repeatRange } = op;
+  if (repeat === "v5" && pad !== 0) {
+    fail(
+      EINVAL,
+      `vm_bind_op.bo_repeat_range: upper half 0x${pad.toString(16)}, the range does not fit 32 bits`,
+    );
+  }
   if (!quirks.repeatIgnoredFields) {
-    if (pad !== 0) {
-      fail(EINVAL, `vm_bind_op.bo_repeat_range: pad, or the upper half, is 0x${pad.toString(16)}, not 0`);
-    }
+    if (pad !== 0) fail(EINVAL, `vm_bind_op.pad: 0x${pad.toString(16)} is not 0`);
     if (!repeats && repeatRange !== 0) fail(EINVAL, "vm_bind_op.bo_repeat_range: not 0 without MAP_REPEAT");
   }
   if (repeats && repeatRange === 0) {

@@ -295,7 +295,6 @@ export class PanthorVm implements StepHandlers {
   /** Whether a cut at an address of a mapping may go through a block. */
   #mayBeBlock(va: number, flags: number, address: number): boolean {
     const { options } = this.#device;
-    if (options.repeat === "v2") return false;
     if ((flags & GPUVA_SPARSE) !== 0) return true;
     const { gpuvm } = this;
     const distance = address - gpuvm.addr(va);

@@ -111,4 +111,17 @@ describe("the TLB", () => {
     mustBind(fx, [{ flags: MAP_NOEXEC | 8, va: VA + 0x1000, size: 0x1000 }]);
     expect(() => vm.addressSpace.load32(VA)).toThrow(GpuFault);
   });
+
+  it("is empty when a VM gets its AS slot back", () => {
+    const fx = fixture();
+    const { vm } = fx;
+    mustBind(fx, [{ flags: MAP_NOEXEC | 8, va: VA, size: 0x1000 }]);
+    vm.addressSpace.load32(VA);
+    vm.as.active = false;
+    const before = { ...fx.device.counters };
+    mustBind(fx, [{ flags: 0x10000000, va: VA, size: 0x1000 }]);
+    expect(fx.device.counters.asLock).toBe(before.asLock);
+    vm.as.active = true;
+    expect(() => vm.addressSpace.load32(VA)).toThrow(GpuFault);
+  });
 });

@@ -456,7 +456,7 @@ describe("quirks", () => {
       EINVAL,
       /bo_repeat_range: 0x800 is not a multiple/,
     );
-    expectRefused(fx, repeat(bo, { pad: 1 }), EINVAL, /pad, or the upper half/);
+    expectRefused(fx, repeat(bo, { pad: 1 }), EINVAL, /^vm_bind_op.pad: 0x1 is not 0/);
     expectRefused(fx, repeat(bo, { flags: MAP_NOEXEC }), EINVAL, /not 0 without MAP_REPEAT/);
     expectRefused(
       fx,
@@ -466,6 +466,11 @@ describe("quirks", () => {
     );
     expectRefused(fx, repeat(bo, { boOffset: 0x8000 }), EINVAL, /exceeds the object's/);
     expect(bind(fx, [map(bo)], { stride: 48 }).ret).toBe(0);
+  });
+
+  it("REPEAT v5 has a 64-bit window of which 32 bits may be used, whatever else it forgot", () => {
+    const { fx, bo } = withBo({ repeat: "v5", quirks: REPEAT_PATCH_QUIRKS });
+    expectRefused(fx, repeat(bo, { pad: 1 }), EINVAL, /does not fit 32 bits/);
   });
 
   it("the posted patch: zero divides, half a page breaks the VM, ignored fields are ignored", () => {
