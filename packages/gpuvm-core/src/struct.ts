@@ -90,7 +90,8 @@ export type StructOf<L> = L extends StructLayout<infer T> ? T : never;
 export function readU64(view: DataView, at: number): number {
   const low = view.getUint32(at, true);
   const value = view.getUint32(at + 4, true) * 4294967296 + low;
-  return value % 4294967296 === low ? value : Number.NaN;
+  // A double loses its low bits first.
+  return value >>> 0 === low ? value : Number.NaN;
 }
 
 /**
