@@ -1,0 +1,179 @@
+import { describe, expect, it } from "vitest";
+import { VM_CREATE_FLAG_SCRATCH_PAGE } from "../src/index.ts";
+import {
+  bind,
+  type Fixture,
+  fixture,
+  GIB,
+  KIB,
+  MIB,
+  map,
+  mustBind,
+  nul,
+  systemBo,
+  unmap,
+  vramBo,
+} from "./support.ts";
+
+const TILE = 64 * KIB;
+
+/** Zero is read, a store is dropped, nothing faults. */
+function expectStrictNull({ vm }: Fixture, va: number): void {
+  const { addressSpace } = vm;
+  expect(addressSpace.load64(va)).toBe(0n);
+  addressSpace.store(va, Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+  expect(addressSpace.load64(va)).toBe(0n);
+  expect(addressSpace.faults).toEqual([]);
+}
+
+describe("a null range as the GPU sees it", () => {
+  it.each([
+    ["4 KiB", 0x7fff_f000, 4 * KIB, 0],
+    ["2 MiB", 0x4000_0000 + 2 * MIB, 2 * MIB, 1],
+    ["1 GiB", 5 * GIB, GIB, 2],
+  ])("reads zero and drops stores: a %s leaf", (_name, va, range, level) => {
+    const f = fixture("bmg");
+    mustBind(f.file, nul(va, range));
+    const walk = f.vm.addressSpace.walk(va);
+    expect([walk.kind, walk.level, walk.sizeBytes]).toEqual(["null", level, range]);
+    for (const at of [va, va + range / 2, va + range - 8]) expectStrictNull(f, at);
+    expect(() => f.vm.addressSpace.load(va + range, 1)).toThrow(/not-present|no translation|fault/i);
+  });
+
+  it.each(["bmg", "lnl", "dg2", "mtl", "tgl"])(
+    "%s: keeps its zeros around a tile that comes and goes",
+    (platform) => {
+      const f = fixture(platform);
+      const { addressSpace } = f.vm;
+      const bo = systemBo(f, MIB);
+      const tile = 4 * GIB + 123 * TILE;
+      mustBind(f.file, nul(4 * GIB, 2 * GIB));
+      expect(f.vm.addressSpace.walk(tile).sizeBytes).toBe(GIB);
+
+      mustBind(
+        f.file,
+        map(tile, TILE, bo, TILE, platform === "mtl" ? 3 : platform === "bmg" || platform === "lnl" ? 1 : 0),
+      );
+      addressSpace.store(tile, Uint8Array.of(42));
+      expect(addressSpace.load(tile, 1)).toEqual(Uint8Array.of(42));
+      for (const at of [tile - 8, tile + TILE, 4 * GIB, 6 * GIB - 8, 5 * GIB]) expectStrictNull(f, at);
+      expect(addressSpace.walk(5 * GIB).sizeBytes).toBe(GIB);
+      expect(addressSpace.walk(4 * GIB).sizeBytes).toBe(2 * MIB);
+
+      mustBind(f.file, nul(tile, TILE));
+      expectStrictNull(f, tile);
+      const backing = new Uint8Array(1);
+      f.device.memory.read(f.file.bo(bo)?.pages?.addressAt(TILE) as number, backing);
+      expect(backing).toEqual(Uint8Array.of(42));
+
+      mustBind(f.file, unmap(4 * GIB, 2 * GIB));
+      expect(addressSpace.walk(tile).kind).toBe("fault");
+      expect(f.device.memory.tables.live).toBe(1);
+    },
+  );
+
+  it("keeps a read-only null range readable", () => {
+    const f = fixture("bmg");
+    mustBind(f.file, nul(GIB, GIB, 1));
+    expect(f.vm.addressSpace.load32(GIB)).toBe(0);
+    expect(f.vm.addressSpace.walk(GIB).writable).toBe(false);
+  });
+
+  it("gives the same zeros without any mapping in a scratch VM", () => {
+    const f = fixture("bmg", {}, VM_CREATE_FLAG_SCRATCH_PAGE);
+    for (const va of [0, 3 * GIB + 4, 2 ** 47, 2 ** 48 - 8]) expectStrictNull(f, va);
+    const bo = vramBo(f, TILE);
+    mustBind(f.file, map(GIB, TILE, bo));
+    f.vm.addressSpace.store(GIB, Uint8Array.of(7));
+    expect(f.vm.addressSpace.load(GIB, 1)).toEqual(Uint8Array.of(7));
+    mustBind(f.file, unmap(GIB, TILE));
+    expectStrictNull(f, GIB);
+  });
+
+  it("shows an object's bytes wherever it is bound, and keeps it alive until its last mapping goes", () => {
+    const f = fixture("dg2");
+    const bo = vramBo(f, 4 * MIB);
+    mustBind(f.file, map(GIB, 4 * MIB, bo), map(3 * GIB, 2 * MIB, bo, 2 * MIB));
+    f.vm.addressSpace.store(GIB + 2 * MIB + 5, Uint8Array.of(9));
+    expect(f.vm.addressSpace.load(3 * GIB + 5, 1)).toEqual(Uint8Array.of(9));
+    const { counters, gems } = f.device;
+    const object = f.file.bo(bo);
+    f.file.ioctl(0x40086409, Uint8Array.of(bo, 0, 0, 0, 0, 0, 0, 0));
+    expect([f.file.bo(bo), object?.refs]).toEqual([undefined, 3]);
+    mustBind(f.file, unmap(GIB, 4 * MIB));
+    expect(f.vm.addressSpace.load(3 * GIB + 5, 1)).toEqual(Uint8Array.of(9));
+    expect(counters.backingBytes).toBe(4 * MIB);
+    mustBind(f.file, unmap(3 * GIB, 2 * MIB));
+    expect([counters.backingBytes, gems.size]).toEqual([0, 1]);
+  });
+});
+
+describe("a fault-mode VM", () => {
+  it("binds at the fault", () => {
+    const f = fixture("bmg", {}, 6);
+    mustBind(f.file, nul(GIB, 2 * MIB));
+    expect(f.vm.addressSpace.walk(GIB).kind).toBe("fault");
+    f.vm.fault(GIB + 5);
+    expect(f.vm.addressSpace.walk(GIB + MIB).kind).toBe("null");
+    expect(() => f.vm.fault(0)).toThrow(/nothing is mapped at 0x0/);
+  });
+
+  it("with scratch: faults where a mapping waits, and the remnant of a split goes back to scratch", () => {
+    const f = fixture("bmg", {}, 7);
+    mustBind(f.file, nul(4 * GIB, 3 * GIB));
+    expect(f.vm.addressSpace.walk(4 * GIB).kind).toBe("fault");
+    expect(f.vm.addressSpace.walk(GIB).kind).toBe("null");
+    mustBind(f.file, unmap(5 * GIB, GIB));
+    expect([4, 5, 6].map((g) => f.vm.addressSpace.walk(g * GIB).kind)).toEqual(["fault", "null", "fault"]);
+    mustBind(f.file, unmap(4 * GIB, GIB), unmap(6 * GIB, GIB));
+    expect([4, 5, 6].map((g) => f.vm.addressSpace.walk(g * GIB).kind)).toEqual(["null", "null", "null"]);
+  });
+
+  it("with scratch and the real driver's defect: the hole of a removed remnant goes on faulting", () => {
+    const quirks = { rootKill: false, faultScratch: true, lostRemnant: true };
+    const f = fixture("bmg", { quirks }, 7);
+    mustBind(f.file, nul(4 * GIB, 3 * GIB));
+    mustBind(f.file, unmap(5 * GIB, GIB));
+    mustBind(f.file, unmap(4 * GIB, GIB));
+    expect(f.vm.addressSpace.walk(4 * GIB).kind).toBe("fault");
+  });
+});
+
+describe("named defects", () => {
+  const array = [nul(0x3ff0_0000, 2 * MIB)];
+
+  it("lostRemnant: an array loses the far side of a cut at 1 GiB; switched off, it does not", () => {
+    for (const lostRemnant of [true, false]) {
+      const f = fixture("dg2", { quirks: { rootKill: false, faultScratch: false, lostRemnant } });
+      const bo = systemBo(f, TILE);
+      mustBind(f.file, ...array, map(0x4000_0000, TILE, bo));
+      expect(f.vm.addressSpace.walk(0x3ff0_0000).kind).toBe(lostRemnant ? "fault" : "null");
+    }
+    const two = fixture("dg2");
+    mustBind(two.file, ...array);
+    mustBind(two.file, map(0x4000_0000, TILE, systemBo(two, TILE)));
+    expect(two.vm.addressSpace.walk(0x3ff0_0000).kind).toBe("null");
+  });
+
+  it("rootKill: the page tables outlive the mapping; by default they do not", () => {
+    for (const rootKill of [true, false]) {
+      const f = fixture("dg2", { quirks: { rootKill, faultScratch: false, lostRemnant: true } });
+      mustBind(f.file, nul(2 ** 40, 2 ** 40));
+      mustBind(f.file, unmap(2 ** 40, 2 ** 40));
+      expect(f.vm.gpuvm.count).toBe(0);
+      expect(f.vm.addressSpace.walk(2 ** 40).kind).toBe(rootKill ? "null" : "fault");
+    }
+  });
+
+  it("64K-only VRAM: a cut off the 64 KiB grid undoes the whole ioctl and warns", () => {
+    const f = fixture("dg2");
+    const bo = vramBo(f, 4 * MIB);
+    mustBind(f.file, map(GIB, 4 * MIB, bo));
+    const before = [...f.vm.mappings()];
+    expect(bind(f.file, [nul(8 * GIB, MIB), unmap(GIB + TILE + 4 * KIB, TILE)])).toBe(-22);
+    expect(f.file.lastError?.reason).toMatch(/64 KiB blocks/);
+    expect(f.device.counters.kernelWarnings).toBe(1);
+    expect([...f.vm.mappings()]).toEqual(before);
+    expect(f.vm.addressSpace.walk(GIB + 3 * MIB).kind).toBe("page");
+  });
+});
