@@ -113,6 +113,32 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/explain.ts"),
   },
   {
+    name: "lower",
+    summary: "the ioctls that a strategy makes of a workload",
+    operands: "WORKLOAD",
+    min: 1,
+    max: 1,
+    options: {
+      strategy: { type: "string", value: "NAME", help: "how sparse is said, e.g. panthor-sparse; needed" },
+      seed: { type: "string", value: "N", help: "seed of the random draws (default 1)" },
+      size: {
+        type: "string",
+        value: "BYTES",
+        help: "bytes of the resource, for workloads that leave it open",
+      },
+      device: { type: "string", value: "NAME", help: "GPU: bmg, lnl or dg2 for xe-null (default bmg)" },
+      json: { type: "boolean", help: "print one JSON object per ioctl, with all its bytes" },
+    },
+    details: [
+      "Runs the workload under the strategy and prints each ioctl of its steps with decoded operations; what an address " +
+        "or a handle belongs to stands behind the #. Opening the device is left out.",
+      "A WORKLOAD is buffer-100e6, buffer-stream, many-small, unbound, sequential, random, window, or a JSON file as " +
+        "schema/workload.schema.json describes it.",
+    ],
+    exits: { 0: "printed", 1: "the model refused an operation", 2: UNUSABLE },
+    load: () => import("./commands/lower.ts"),
+  },
+  {
     name: "compare",
     summary: "the same workloads under every sparse strategy, cost sheets side by side",
     operands: "",

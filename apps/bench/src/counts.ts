@@ -94,8 +94,8 @@ export class TraceCounter {
   phase: Phase = "run";
   /** Whether the last mark lies between `workload` and `workload-end`. */
   inWorkload = false;
-  /** The operations between the marks `workload` and `workload-end`. */
-  readonly workloadOps: BindOp[] = [];
+  /** The unmapping operations between the marks `workload` and `workload-end`. */
+  readonly workloadUnmaps: BindOp[] = [];
 
   readonly #closeUnmaps: boolean;
   readonly #keepsIntervals: boolean;
@@ -201,7 +201,8 @@ export class TraceCounter {
         stretch.vaBytesByKind[op.kind] = (stretch.vaBytesByKind[op.kind] ?? 0) + op.range;
       }
     }
-    if (this.inWorkload && this.#keepsIntervals) for (const op of ops) this.workloadOps.push(op);
+    if (!this.inWorkload) return;
+    for (const op of ops) if (op.effect === "unmap") this.workloadUnmaps.push(op);
   }
 
   #apply(action: Action): void {

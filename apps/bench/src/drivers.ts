@@ -136,10 +136,10 @@ export interface Driver {
   /**
    * Look for known peculiarities of the user-mode driver.
    *
-   * @param binds - every operation between the marks `workload` and `workload-end`
-   * @param left - what is mapped at `workload-end`, by VM
+   * @param unmaps - the unmapping operations between the marks `workload` and `workload-end`
+   * @param left - what is mapped at `workload-end`, all VMs together
    */
-  findings?(binds: readonly BindOp[], left: readonly Interval[]): Finding[];
+  findings?(unmaps: readonly BindOp[], left: readonly Interval[]): Finding[];
 }
 
 /** The drivers by name. */

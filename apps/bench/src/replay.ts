@@ -230,7 +230,7 @@ class Replay {
       differenceCount: this.#differenceCount,
       differences: this.#differences,
       storesChecked: this.#stores.checked,
-      findings: this.#driver.findings?.(this.#counter.workloadOps, this.#leftAtWorkloadEnd) ?? [],
+      findings: this.#driver.findings?.(this.#counter.workloadUnmaps, this.#leftAtWorkloadEnd) ?? [],
       mappedAtEnd,
     };
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { DRIVERS } from "../src/drivers.ts";
 import type { ReplayResult } from "../src/replay.ts";
 import { replay } from "../src/replay.ts";
-import { bundledTraces, openTrace } from "../src/trace.ts";
+import { bundledTraces, openTrace, type TraceRecord } from "../src/trace.ts";
 import { vmbind } from "./run.ts";
 
 describe("the models answer as recorded", () => {
@@ -42,6 +42,46 @@ describe("the cost sheet", () => {
     const { cost, counts } = await replay(await openTrace("panthor-sparse-image-array-mips"));
     expect(cost["payloadBytes"]).toBe(counts.payloadBytes);
     expect(cost["bindOps"]).toBe(counts.bindOps);
+  });
+});
+
+describe("findings", () => {
+  it.each([
+    ["asahi-buffer-100e6", 1],
+    ["asahi-image-unbound", 3],
+    ["asahi-many-small", 186],
+  ])("%s: hk leaves %i mappings in the mirror", async (name, left) => {
+    const { findings, differenceCount } = await replay(await openTrace(name));
+    expect(findings.map((f) => f.name)).toEqual(["hk-mirror-left-mapped"]);
+    expect(findings[0]?.text).toContain(` ${left} mapping`);
+    expect(differenceCount).toBe(0);
+  });
+
+  it("other drivers leave nothing", async () => {
+    expect((await replay(await openTrace("panthor-sparse-many-small"))).findings).toEqual([]);
+    expect((await replay(await openTrace("asahi-image-3d"))).findings).toEqual([]);
+  });
+});
+
+describe("recorded stores", () => {
+  it("are compared one by one", async () => {
+    const { storesChecked, counts } = await replay(await openTrace("xe-igt-mixed-binds-3145728"));
+    expect(storesChecked).toBe(counts.stores + counts.execs);
+    expect(counts.execs).toBe(16);
+  });
+
+  it("that land elsewhere are differences", async () => {
+    const trace = await openTrace("xe-igt-mixed-binds-3145728");
+    async function* moved(): AsyncGenerator<TraceRecord> {
+      for await (const record of trace.records) {
+        if (record.kind === "mark") for (const store of record.exec?.stores ?? []) store.offset += 4;
+        yield record;
+      }
+    }
+    const { differences, differenceCount, counts } = await replay({ ...trace, records: moved() });
+    expect(differenceCount).toBe(counts.stores);
+    expect(differences[0]).toMatchObject({ what: "store" });
+    expect(differences[0]?.expected).toMatch(/^0x[0-9a-f]+ -> BO of seq 1 \+ 0x/);
   });
 });
 

@@ -102,8 +102,7 @@ function describe({ kind, effect, addr, range, handle, offset }: BindOp): string
 }
 
 /** The mappings that hk forgets: it unbinds a sparse resource, and not the resource's mirror. */
-function findings(binds: readonly BindOp[], left: readonly Interval[]): Finding[] {
-  const destroyed = binds.filter((op) => op.effect === "unmap");
+function findings(destroyed: readonly BindOp[], left: readonly Interval[]): Finding[] {
   const forgotten = left.filter(({ addr, end }) =>
     destroyed.some((op) => addr < op.addr + MIRROR_OFFSET + op.range && op.addr + MIRROR_OFFSET < end),
   );
