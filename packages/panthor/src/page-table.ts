@@ -17,7 +17,7 @@
  * @module
  */
 
-import { ENOMEM, GPUVA_REPEAT, GPUVA_SPARSE } from "@vmbind/gpuvm-core";
+import { ENOMEM, GPUVA_REPEAT, GPUVA_SPARSE, type MapStep } from "@vmbind/gpuvm-core";
 import {
   addressHi,
   addressLo,
@@ -178,6 +178,22 @@ export class PageTable {
     if ((kind & GPUVA_SPARSE) !== 0) return this.#mapSparse(flags & 7, va, size, list);
     if ((kind & GPUVA_REPEAT) !== 0) return this.#mapRepeat(flags & 7, va, size, list, offset, window, phase);
     return this.#mapPages(flags & 7, va, size, list, offset);
+  }
+
+  /**
+   * {@link PageTable.map} for a step of GPUVM. Whole steps are passed rather than eight numbers, because large numbers
+   * that cross a call are boxed.
+   *
+   * @param step - range, kind and place in the object
+   * @param flags - READONLY, NOEXEC, UNCACHED of the operation
+   * @param list - the object's physical segments
+   * @returns as {@link PageTable.map}
+   */
+  mapStep(step: MapStep, flags: number, list: ScatterList): number {
+    if ((step.flags & (GPUVA_SPARSE | GPUVA_REPEAT)) === 0) {
+      return this.#mapPages(flags & 7, step.addr, step.range, list, step.offset);
+    }
+    return this.map(step.flags, flags, step.addr, step.range, list, step.offset, step.gemRange, step.phase);
   }
 
   #mapPages(flags: number, va: number, size: number, list: ScatterList, offset: number): number {

@@ -210,16 +210,7 @@ export class PanthorVm implements StepHandlers {
     const bo = op.bo as PanthorBo;
     const { flags } = step;
     if ((flags & GPUVA_SPARSE) !== 0) step.offset = step.addr & (BLOCK_BYTES - 1);
-    const ret = this.pageTable.map(
-      flags,
-      flags >>> GPUVA_USERBITS_SHIFT,
-      step.addr,
-      step.range,
-      bo.pages as ScatterList,
-      step.offset,
-      step.gemRange,
-      step.phase,
-    );
+    const ret = this.pageTable.mapStep(step, flags >>> GPUVA_USERBITS_SHIFT, bo.pages as ScatterList);
     if (ret !== 0) return ret;
     const va = this.gpuvm.map(step);
     // The kernel's helper ignores a failing insert (only an empty mapping at address 0 can fail); nothing is linked then.
