@@ -1,0 +1,439 @@
+import { UserMemory } from "@vmbind/gpuvm-core";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import * as xe from "../src/index.ts";
+import {
+  bind,
+  fixture,
+  GIB,
+  map,
+  mustBind,
+  nul,
+  prefetch,
+  systemBo,
+  unmap,
+  unmapAll,
+  vramBo,
+} from "./support.ts";
+
+const view = (arg: Uint8Array): DataView => new DataView(arg.buffer);
+
+/** Issue, and give the result with its reason. */
+function call(file: xe.XeFile, request: number, arg: Uint8Array, user = new UserMemory()): [number, string] {
+  return [file.ioctl(request, arg, user), file.lastError?.reason ?? ""];
+}
+
+describe("request numbers", () => {
+  it("are those of xe_drm.h", () => {
+    expect(
+      [
+        xe.IOCTL_DEVICE_QUERY,
+        xe.IOCTL_GEM_CREATE,
+        xe.IOCTL_GEM_MMAP_OFFSET,
+        xe.IOCTL_VM_CREATE,
+        xe.IOCTL_VM_DESTROY,
+        xe.IOCTL_VM_BIND,
+        xe.IOCTL_EXEC_QUEUE_CREATE,
+        xe.IOCTL_EXEC_QUEUE_DESTROY,
+      ].map((n) => n.toString(16)),
+    ).toEqual([
+      "c0286440",
+      "c0386441",
+      "c0286442",
+      "c0206443",
+      "40186444",
+      "40886445",
+      "c0306446",
+      "40186447",
+    ]);
+  });
+
+  it("that the model lacks say so, unknown ones are EINVAL", () => {
+    const { file } = fixture("bmg");
+    expect(call(file, 0x40386449, new Uint8Array(56))).toEqual([-95, "ioctl: EXEC is not modelled"]);
+    expect(call(file, 0x4008647f, new Uint8Array(8))[0]).toBe(-22);
+    expect(call(file, 0x40084545, new Uint8Array(8))[0]).toBe(-22);
+  });
+});
+
+describe("DEVICE_QUERY", () => {
+  const query = (file: xe.XeFile, what: number): DataView => {
+    const arg = xe.DEVICE_QUERY.encode({ query: what });
+    expect(call(file, xe.IOCTL_DEVICE_QUERY, arg)).toEqual([0, ""]);
+    const { size } = xe.DEVICE_QUERY.read(view(arg));
+    const data = new Uint8Array(size);
+    const user = new UserMemory();
+    user.place(0x1000, data);
+    const again = xe.DEVICE_QUERY.encode({ query: what, size, data: 0x1000 });
+    expect(call(file, xe.IOCTL_DEVICE_QUERY, again, user)).toEqual([0, ""]);
+    return view(data);
+  };
+
+  it.each([
+    ["bmg", 0xe20b, 1, 0x1000, 48],
+    ["dg2", 0x56a0, 1, 0x10000, 48],
+    ["lnl", 0x64a0, 0, 0x1000, 48],
+    ["pvc", 0x0bd5, 1, 0x10000, 57],
+  ])("tells what a %s is", (name, id, hasVram, alignment, vaBits) => {
+    const { file } = fixture(name);
+    const { info } = xe.QUERY_CONFIG.read(query(file, xe.DEVICE_QUERY_CONFIG));
+    expect(info[xe.QUERY_CONFIG_REV_AND_DEVICE_ID]).toBe(id);
+    expect((info[xe.QUERY_CONFIG_FLAGS] as number) & 1).toBe(hasVram);
+    expect(info[xe.QUERY_CONFIG_MIN_ALIGNMENT]).toBe(alignment);
+    expect(info[xe.QUERY_CONFIG_VA_BITS]).toBe(vaBits);
+    const regions = query(file, xe.DEVICE_QUERY_MEM_REGIONS);
+    expect(regions.getUint32(0, true)).toBe(1 + hasVram);
+    if (hasVram) {
+      const vram = xe.MEM_REGION.read(regions, 8 + xe.MEM_REGION.size);
+      expect([vram.memClass, vram.instance, vram.minPageSize]).toEqual([1, 1, alignment]);
+    }
+  });
+
+  it("refuses another size, an unknown query and a pointer to nowhere", () => {
+    const { file } = fixture("bmg");
+    const run = (fields: Partial<xe.DeviceQuery>): number =>
+      call(file, xe.IOCTL_DEVICE_QUERY, xe.DEVICE_QUERY.encode(fields))[0];
+    expect(run({ query: 2, size: 40 })).toBe(-22);
+    expect(run({ query: 11 })).toBe(-22);
+    expect(run({ query: 2, extensions: 1 })).toBe(-22);
+    expect(run({ query: 2, size: 48, data: 0x1000 })).toBe(-14);
+    expect(run({ query: 1, size: 8 + 2 * 88, data: 0x1000 })).toBe(-28);
+    expect(run({ query: 0 })).toBe(-95);
+  });
+});
+
+describe("GEM_CREATE", () => {
+  const ok: Partial<xe.GemCreate> = { size: 0x10000, placement: 1, cpuCaching: 1 };
+  it.each<[string, string, Partial<xe.GemCreate>, number, RegExp]>([
+    ["pad", "bmg", { pad: [0, 1, 0] }, -22, /pad/],
+    ["no placement", "bmg", { placement: 0 }, -22, /placement/],
+    ["VRAM that is not there", "lnl", { placement: 2, cpuCaching: 2 }, -22, /placement/],
+    ["unknown flag", "bmg", { flags: 16 }, -22, /flags/],
+    ["handle", "bmg", { handle: 3 }, -22, /handle/],
+    ["size 0", "bmg", { size: 0 }, -22, /size/],
+    ["odd size", "bmg", { size: 4097 }, -22, /4096/],
+    ["NO_COMPRESSION before Xe2", "dg2", { flags: 8 }, -95, /NO_COMPRESSION/],
+    ["visible VRAM in system memory", "bmg", { flags: 4 }, -22, /NEEDS_VISIBLE_VRAM/],
+    ["no caching mode", "bmg", { cpuCaching: 0 }, -22, /cpu_caching/],
+    ["write-back VRAM", "bmg", { placement: 2 }, -22, /WC/],
+    ["write-back scanout", "bmg", { flags: 2 }, -22, /SCANOUT/],
+    ["unknown VM", "bmg", { vmId: 9 }, -2, /no VM 9/],
+    ["4 KiB of 64K-only VRAM", "dg2", { placement: 2, cpuCaching: 2, size: 4096 }, -22, /65536/],
+    ["extension nowhere", "bmg", { extensions: 64 }, -14, /not mapped/],
+    ["more than there is", "bmg", { size: 2 ** 40 }, -12, /no memory/],
+  ])("refuses %s", (_name, platform, fields, errno, reason) => {
+    const { file, device } = fixture(platform);
+    const objects = device.gems.size;
+    const [ret, why] = call(file, xe.IOCTL_GEM_CREATE, xe.GEM_CREATE.encode({ ...ok, ...fields }));
+    expect(ret).toBe(errno);
+    expect(why).toMatch(reason);
+    expect(device.gems.size).toBe(objects);
+  });
+
+  it("hands out handles from 1 and backs the object with memory, unless deferred to the first bind", () => {
+    const { file, device } = fixture("bmg");
+    const arg = xe.GEM_CREATE.encode(ok);
+    expect(call(file, xe.IOCTL_GEM_CREATE, arg)).toEqual([0, ""]);
+    expect(xe.GEM_CREATE.read(view(arg)).handle).toBe(1);
+    expect(device.counters.backingBytes).toBe(0x10000);
+    call(file, xe.IOCTL_GEM_CREATE, xe.GEM_CREATE.encode({ ...ok, flags: 1 }));
+    expect(device.counters.backingBytes).toBe(0x10000);
+    mustBind(file, map(0, 0x10000, 2, 0, 1));
+    expect(device.counters.backingBytes).toBe(0x20000);
+  });
+
+  it("gives each object its own mmap offset", () => {
+    const { file } = fixture("bmg");
+    const offsets = [1, 2].map((handle) => {
+      call(file, xe.IOCTL_GEM_CREATE, xe.GEM_CREATE.encode(ok));
+      const arg = xe.GEM_MMAP_OFFSET.encode({ handle });
+      expect(call(file, xe.IOCTL_GEM_MMAP_OFFSET, arg)[0]).toBe(0);
+      return xe.GEM_MMAP_OFFSET.read(view(arg)).offset;
+    });
+    expect(new Set(offsets).size).toBe(2);
+    expect(call(file, xe.IOCTL_GEM_MMAP_OFFSET, xe.GEM_MMAP_OFFSET.encode({ handle: 7 }))[0]).toBe(-2);
+    expect(call(file, xe.IOCTL_GEM_MMAP_OFFSET, xe.GEM_MMAP_OFFSET.encode({ flags: 1 }))[0]).toBe(0);
+    expect(
+      call(fixture("lnl").file, xe.IOCTL_GEM_MMAP_OFFSET, xe.GEM_MMAP_OFFSET.encode({ flags: 1 }))[0],
+    ).toBe(-22);
+  });
+});
+
+describe("VM_CREATE and VM_DESTROY", () => {
+  it.each<[string, number, number]>([
+    ["bmg", 0, 0],
+    ["bmg", 1, 0],
+    ["bmg", 2, 0],
+    ["bmg", 6, 0],
+    ["bmg", 7, 0],
+    ["bmg", 14, 0],
+    ["bmg", 4, -22],
+    ["bmg", 8, -22],
+    ["bmg", 16, -22],
+    ["dg2", 6, -22],
+    ["pvc", 6, 0],
+    ["pvc", 7, -22],
+  ])("%s, flags %i: %i", (platform, flags, ret) => {
+    const { file } = fixture(platform);
+    const arg = xe.VM_CREATE.encode({ flags });
+    expect(call(file, xe.IOCTL_VM_CREATE, arg)[0]).toBe(ret);
+    expect(xe.VM_CREATE.read(view(arg)).vmId).toBe(ret === 0 ? 2 : 0);
+  });
+
+  it("builds one root, and with scratch one table for each level above 1 GiB leaves", () => {
+    for (const [platform, plain, scratch] of [
+      ["tgl", 1, 2],
+      ["bmg", 1, 3],
+    ] as const) {
+      const { file, device } = fixture(platform);
+      expect(device.memory.tables.live).toBe(plain);
+      call(file, xe.IOCTL_VM_CREATE, xe.VM_CREATE.encode({ flags: 1 }));
+      expect(device.memory.tables.live).toBe(plain + scratch);
+    }
+  });
+
+  it("destroys once, and not under a long-running queue", () => {
+    const { file, device } = fixture("bmg", {}, xe.VM_CREATE_FLAG_LR_MODE);
+    const user = new UserMemory();
+    user.place(0x1000, xe.ENGINE_CLASS_INSTANCE.encode({ engineClass: 0 }));
+    const queue = xe.EXEC_QUEUE_CREATE.encode({ width: 1, numPlacements: 1, vmId: 1, instances: 0x1000 });
+    expect(call(file, xe.IOCTL_EXEC_QUEUE_CREATE, queue, user)[0]).toBe(0);
+    mustBind(file, nul(GIB, GIB));
+    const destroy = (): number => call(file, xe.IOCTL_VM_DESTROY, xe.VM_DESTROY.encode({ vmId: 1 }))[0];
+    expect(destroy()).toBe(-16);
+    expect(call(file, xe.IOCTL_EXEC_QUEUE_DESTROY, xe.EXEC_QUEUE_DESTROY.encode({ execQueueId: 1 }))[0]).toBe(
+      0,
+    );
+    expect([destroy(), destroy()]).toEqual([0, -2]);
+    expect([device.memory.tables.live, device.counters.gpuvasLive]).toEqual([0, 0]);
+  });
+});
+
+describe("VM_BIND", () => {
+  it("names the field and the rule", () => {
+    const f = fixture("dg2");
+    const bo = vramBo(f, 0x200000);
+    const reason = (...args: Parameters<typeof bind>): [number, string] => [
+      bind(...args),
+      f.file.lastError?.reason ?? "",
+    ];
+    expect(reason(f.file, [nul(0x1001, 0x1000)])).toEqual([
+      -22,
+      "bind.addr: 0x1001 is not a multiple of 4096",
+    ]);
+    expect(reason(f.file, [{ ...unmap(0, 0x1000), objOffset: 8 }])).toEqual([
+      -22,
+      "bind.obj_offset: 0x8 is not a multiple of 4096",
+    ]);
+    expect(reason(f.file, [nul(0, 0x1000), { ...nul(0, 0x1000), patIndex: 4 }])).toEqual([
+      -22,
+      "vector_of_binds[1].pat_index: 4 is not below 4, the entries of DG2 / ATS-M",
+    ]);
+    expect(reason(f.file, [map(0x1000, 0x10000, bo)])[1]).toMatch(/multiples of 65536/);
+    expect(reason(f.file, [map(0, 0x10000, bo, 0x200000)])[1]).toMatch(/beyond the object's 0x200000 bytes/);
+    expect(reason(f.file, [nul(2 ** 48 - 0x1000, 0x2000)])[1]).toMatch(
+      /beyond the VM's end, 0x1000000000000/,
+    );
+    expect(reason(f.file, [unmapAll(9)])).toEqual([-2, "bind.obj: no object with handle 9"]);
+    expect(reason(f.file, [nul(0, 0x1000)], { vmId: 2 })).toEqual([-22, "vm_bind.vm_id: no VM 2"]);
+    expect(reason(f.file, [nul(0, 0x1000)], { execQueueId: 5 })[0]).toBe(-2);
+    expect(reason(f.file, [], { numBinds: 0xffffffff })[0]).toBe(-105);
+    expect(reason(f.file, [], { numBinds: 3 })[0]).toBe(-14);
+    expect(reason(f.file, [], { numSyncs: 1025 })[0]).toBe(-22);
+  });
+
+  it("takes a NULL bind of 4 KiB anywhere, also where VRAM is 64K-only, and at address 0", () => {
+    const { file, vm } = fixture("dg2");
+    mustBind(file, nul(0, 0x1000), nul(0x3000, 0x1000, 1));
+    expect([...vm.mappings()].map((m) => [m.addr, m.range, m.kind, m.flags & 4])).toEqual([
+      [0, 0x1000, "null", 0],
+      [0x3000, 0x1000, "null", 4],
+    ]);
+  });
+
+  it("does not join neighbours and binds NULL over NULL anew", () => {
+    const { file, vm, device } = fixture("bmg");
+    mustBind(file, nul(GIB, GIB), nul(2 * GIB, GIB));
+    mustBind(file, nul(GIB, GIB));
+    expect([...vm.mappings()].map((m) => [m.addr, m.range])).toEqual([
+      [GIB, GIB],
+      [2 * GIB, GIB],
+    ]);
+    expect(device.counters.ptOps).toBe(4);
+    expect(vm.lastInvalidation).toEqual({ start: GIB, end: 2 * GIB, sentStart: GIB, sentBytes: GIB });
+  });
+
+  it("keeps offset 0 on both sides of a cut NULL, and advances it on an object", () => {
+    const f = fixture("tgl");
+    const bo = systemBo(f, 0x40000);
+    mustBind(f.file, nul(0, 0x40000), map(GIB, 0x40000, bo));
+    mustBind(f.file, unmap(0x10000, 0x10000), unmap(GIB + 0x10000, 0x10000));
+    expect([...f.vm.mappings()].map((m) => [m.addr, m.offset])).toEqual([
+      [0, 0],
+      [0x20000, 0],
+      [GIB, 0],
+      [GIB + 0x20000, 0x20000],
+    ]);
+  });
+
+  it("UNMAP_ALL in an array does not meet what the array already took out", () => {
+    const f = fixture("bmg");
+    const bo = systemBo(f, 0x40000);
+    mustBind(f.file, map(0, 0x40000, bo, 0, 1));
+    mustBind(f.file, unmap(0x10000, 0x10000), { ...unmapAll(bo), patIndex: 1 });
+    expect([f.vm.gpuvm.count, f.file.bo(bo)?.refs, f.vm.gpuvm.refs]).toEqual([0, 1, 1]);
+  });
+
+  it("PREFETCH binds again what is in the range, and asks for a flush", () => {
+    const f = fixture("bmg");
+    mustBind(f.file, nul(GIB, GIB), nul(3 * GIB, 0x1000));
+    mustBind(f.file, prefetch(0, 4 * GIB));
+    expect(f.vm.tlbFlushSeqno).toBe(2);
+    expect(f.vm.lastInvalidation).toBeNull();
+  });
+
+  it("with no operation, or an UNMAP of nothing, does nothing and returns 0", () => {
+    const { file, device } = fixture("bmg");
+    mustBind(file, unmap(0, GIB));
+    expect(bind(file, [])).toBe(0);
+    expect([device.counters.ptOps, device.counters.bindIoctls, device.counters.bindOps]).toEqual([0, 2, 1]);
+  });
+
+  it("refuses objects that madvise gave up, and invalid keys only when asked to check", () => {
+    const f = fixture("bmg");
+    const bo = systemBo(f, 0x10000);
+    const object = f.file.bo(bo) as xe.XeBo;
+    object.pxpInvalid = true;
+    expect(bind(f.file, [map(0, 0x10000, bo, 0, 1, xe.VM_BIND_FLAG_CHECK_PXP)])).toBe(-8);
+    object.dontNeed = true;
+    expect(bind(f.file, [nul(GIB, GIB), map(0, 0x10000, bo, 0, 1)])).toBe(-16);
+    expect(f.vm.gpuvm.count).toBe(0);
+  });
+
+  it("keeps private objects in their VM's reservation and lists the others as external", () => {
+    const f = fixture("bmg");
+    const shared = f.file.createBo(0x10000, { placement: 1, cpuCaching: 1 });
+    mustBind(f.file, map(0, 0x10000, systemBo(f, 0x10000), 0, 1), map(GIB, 0x10000, shared, 0, 1));
+    expect(f.vm.gpuvm.extobjs().map((vmBo) => vmBo.gem)).toEqual([f.file.bo(shared)]);
+  });
+
+  describe("syncs", () => {
+    const SYNCS = 0x5000;
+    const run = (
+      sync: Partial<xe.Sync>[],
+      ops = [nul(0, 0x1000)],
+      flags = 0,
+    ): [number, string, Uint8Array] => {
+      const f = fixture(
+        "bmg",
+        { syncobj: (h) => (h === 7 ? "empty" : h === 9 ? "none" : "signalled") },
+        flags,
+      );
+      const user = new UserMemory();
+      const bytes = new Uint8Array(sync.length * xe.SYNC.size);
+      sync.forEach((s, i) => {
+        xe.SYNC.write(view(bytes), i * xe.SYNC.size, s);
+      });
+      const fence = new Uint8Array(8);
+      user.place(SYNCS, bytes);
+      user.place(0x8000, fence);
+      const ret = bind(f.file, ops, { numSyncs: sync.length, syncs: SYNCS }, user);
+      return [ret, f.file.lastError?.reason ?? "", fence];
+    };
+
+    it("are checked one by one", () => {
+      const ok: Partial<xe.Sync> = { addr: 1 };
+      expect(run([ok])[0]).toBe(0);
+      expect(run([ok, { ...ok, flags: 2 }])[1]).toMatch(/syncs\[1\]\.flags/);
+      expect(run([{ ...ok, reserved: [0, 1] }])[0]).toBe(-22);
+      expect(run([{ type: 3 }])[0]).toBe(-22);
+      expect(run([{ addr: 9 }])[0]).toBe(-2);
+      expect(run([{ addr: 7 }])[0]).toBe(-22);
+      expect(run([{ addr: 7, flags: 1 }])[0]).toBe(0);
+      expect(run([{ addr: 2 ** 32 + 1 }])[0]).toBe(-22);
+      expect(run([{ type: 1, addr: 1 }])[0]).toBe(-22);
+      expect(run([{ addr: 1, flags: 1 }], undefined, xe.VM_CREATE_FLAG_LR_MODE)[0]).toBe(-95);
+      expect(run([ok], [])[0]).toBe(0);
+    });
+
+    it("write a user fence once the bind is done, and only one", () => {
+      const fence: Partial<xe.Sync> = { type: 2, flags: 1, addr: 0x8000, timelineValue: 0x1122 };
+      const [ret, , value] = run([fence]);
+      expect([ret, view(value).getBigUint64(0, true)]).toEqual([0, 0x1122n]);
+      expect(run([fence, fence])[1]).toMatch(/at most one/);
+      expect(run([fence], [])[0]).toBe(-95);
+      expect(run([{ ...fence, flags: 0 }])[0]).toBe(-95);
+      expect(run([{ ...fence, addr: 0x8004 }])[0]).toBe(-22);
+      expect(run([fence], [nul(1, 1)])[2]).toEqual(new Uint8Array(8));
+    });
+  });
+});
+
+describe("TLB invalidation", () => {
+  it("covers a power of two, 16 MiB at least from 2 MiB on", () => {
+    const sent = (start: number, end: number): number[] => {
+      const range = xe.tlbRange(start, end);
+      return [range.sentStart, range.sentBytes];
+    };
+    expect(sent(0x1000, 0x2000)).toEqual([0x1000, 0x1000]);
+    expect(sent(0x1000, 0x4000)).toEqual([0, 0x4000]);
+    expect(sent(0x3000, 0x5000)).toEqual([0, 0x8000]);
+    expect(sent(0x200000, 0x400000)).toEqual([0, 0x1000000]);
+    expect(sent(0x68c3e00000, 0x68fc800000)).toEqual([0x68c0000000, 0x40000000]);
+  });
+
+  it("is one request an ioctl, and none for a bind without scratch", () => {
+    const { file, device } = fixture("bmg");
+    mustBind(file, nul(GIB, GIB), nul(0x1000, 0x1000));
+    expect(device.counters.tlbInvalidations).toBe(0);
+    mustBind(file, unmap(GIB, 0x1000), unmap(2 * GIB - 0x1000, 0x1000));
+    expect([device.counters.tlbInvalidations, device.counters.tlbInvalidatedBytes]).toEqual([1, GIB]);
+  });
+
+  it("covers a root entry when the last mapping below it goes", () => {
+    const { file, device } = fixture("bmg");
+    mustBind(file, nul(GIB, 0x10000));
+    mustBind(file, unmap(GIB, 0x10000));
+    expect(device.counters.tlbInvalidatedBytes).toBe(2 ** 48);
+  });
+});
+
+describe("any bytes", () => {
+  const requests = [
+    xe.IOCTL_DEVICE_QUERY,
+    xe.IOCTL_GEM_CREATE,
+    xe.IOCTL_GEM_MMAP_OFFSET,
+    xe.IOCTL_VM_CREATE,
+    xe.IOCTL_VM_DESTROY,
+    xe.IOCTL_VM_BIND,
+    xe.IOCTL_EXEC_QUEUE_CREATE,
+    xe.IOCTL_EXEC_QUEUE_DESTROY,
+    0x40086409,
+  ];
+  const word = fc.oneof(fc.constantFrom(0, 0, 0, 1, 2, 3, 0x1000, 0x10000, 0xffffffff), fc.nat());
+
+  it("never make ioctl throw, and leave the device in order", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom(...requests), fc.array(word, { maxLength: 36 })), {
+          maxLength: 20,
+        }),
+        (calls) => {
+          const { file, device } = fixture("bmg");
+          const user = new UserMemory();
+          user.place(0x1000, new Uint8Array(8192));
+          for (const [request, words] of calls) {
+            const arg = new Uint8Array((request >>> 16) & 0x3fff);
+            arg.set(new Uint8Array(Uint32Array.from(words).buffer).subarray(0, arg.length));
+            expect(file.ioctl(request, arg, user)).toBeLessThanOrEqual(0);
+          }
+          file.close();
+          expect([device.memory.tables.live, device.gems.size, device.counters.backingBytes]).toEqual([
+            0, 0, 0,
+          ]);
+        },
+      ),
+      { numRuns: 300, seed: 3 },
+    );
+  });
+});
