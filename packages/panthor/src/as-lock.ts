@@ -97,6 +97,7 @@ export class AsLock {
     return this.#active;
   }
 
+  /** Take or give up the slot. */
   set active(active: boolean) {
     if (active && !this.#active) this.#tlb.invalidateAll(this.#asid);
     this.#active = active;
