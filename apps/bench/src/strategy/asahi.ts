@@ -105,6 +105,10 @@ class AsahiSession implements SparseSession {
   syncs(): CallSync[] {
     return [];
   }
+
+  mode(): string {
+    return "sync";
+  }
 }
 
 /** An M1 as the recordings had it. */

@@ -23,6 +23,7 @@ import {
   SYNC_OP,
   SYNC_OP_SIGNAL,
   VM_BIND,
+  VM_BIND_ASYNC,
   VM_BIND_OP,
   VM_BIND_OP_REPEAT,
   VM_CREATE,
@@ -136,6 +137,10 @@ class PanthorSession implements SparseSession {
           };
         }),
       );
+  }
+
+  mode(call: IoctlCall): string {
+    return VM_BIND.read(viewOf(call.arg)).flags & VM_BIND_ASYNC ? "async" : "sync";
   }
 
   #ops(call: IoctlCall): VmBindOp[] {

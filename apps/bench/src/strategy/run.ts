@@ -8,6 +8,7 @@
  */
 
 import type { IoctlCall, SparseBind } from "@vmbind/gpuvm-core";
+import { GpuFault } from "@vmbind/mmu";
 import { addCost, type CostSheet, costBetween, snapshot } from "../cost.ts";
 import type { Phase } from "../phase.ts";
 import {
@@ -20,9 +21,10 @@ import {
   requiredBytes,
   type Step,
   type Workload,
+  type WriteStep,
 } from "../workload/workload.ts";
 import { mustIssue } from "./calls.ts";
-import type { MemoryObject, SparseSession, SparseStrategy } from "./strategy.ts";
+import { type MemoryObject, RefusedError, type SparseSession, type SparseStrategy } from "./strategy.ts";
 
 /** A sparse resource that is alive. */
 export interface SparseResource {
@@ -57,16 +59,20 @@ export interface RunCall {
 /** Sees each ioctl of a run after the driver has done it. */
 export type RunObserver = (call: RunCall) => void;
 
-/** A 32-bit word that a read step found. */
-export interface ReadResult {
+/** What came of a read or write step. */
+export interface AccessResult {
   /** Index of the step. */
   step: number;
+  /** What the GPU did. */
+  access: "read" | "write";
   /** Name of the resource. */
   resource: string;
   /** Byte offset in it. */
   offset: number;
-  /** The word, unsigned. */
-  value: number;
+  /** The word read or written, unsigned; null when the GPU faulted. */
+  value: number | null;
+  /** Why it faulted; null when it did not. */
+  fault: string | null;
 }
 
 /** How to run; see {@link runWorkload}. */
@@ -100,8 +106,8 @@ export class StrategyRun {
   readonly resources: Map<string, SparseResource> = new Map();
   /** Memory objects that are allocated, by name. */
   readonly memory: Map<string, MemoryObject> = new Map();
-  /** What the read steps found. */
-  readonly reads: ReadResult[] = [];
+  /** What came of the read and write steps. */
+  readonly accesses: AccessResult[] = [];
   readonly #observer: RunObserver | undefined;
   #first = true;
   #phase: Phase = "setup";
@@ -131,7 +137,6 @@ export class StrategyRun {
    *
    * @param step - of a workload for this strategy's block
    * @throws {@link RefusedError} when the driver refuses an ioctl
-   * @throws GpuFault when the GPU faults in a read or write step
    */
   perform(step: Step): void {
     const { counters } = this.session;
@@ -198,15 +203,21 @@ export class StrategyRun {
         this.#free(step);
         break;
       case "read":
-        this.#read(step);
+        this.#access(step, () => this.#load32(step));
         break;
       case "write":
-        this.store(step.resource, step.offset, new Uint8Array(new Uint32Array([step.value]).buffer));
+        this.#access(step, () => this.#store32(step));
         break;
     }
   }
 
   #create({ resource, size }: CreateStep): void {
+    const { name, resourceBytesMax } = this.strategy;
+    if (size > resourceBytesMax) {
+      throw new RefusedError(
+        `${resource}: ${size} bytes are more than ${name} is run with, ${resourceBytesMax}`,
+      );
+    }
     this.#beforeFirstResource();
     const bytes = requiredBytes(size, this.strategy.blockBytes);
     const va = this.#place(bytes);
@@ -241,17 +252,32 @@ export class StrategyRun {
     const lowered = binds.map(
       ({ offset, size, memory }): SparseBind => ({
         resourceOffset: offset,
-        size,
+        size: requiredBytes(size, this.strategy.blockBytes),
         memory: memory && { handle: this.#object(memory.object).handle, offset: memory.offset },
       }),
     );
     this.#issueAll(this.session.umd.bind(va, bytes, lowered));
   }
 
-  #read({ resource, offset }: ReadStep): void {
+  #access({ step: access, resource, offset }: ReadStep | WriteStep, run: () => number): void {
+    const result: AccessResult = { step: this.#steps, access, resource, offset, value: null, fault: null };
+    try {
+      result.value = run();
+    } catch (error) {
+      if (!(error instanceof GpuFault)) throw error;
+      result.fault = error.message;
+    }
+    this.accesses.push(result);
+  }
+
+  #load32({ resource, offset }: ReadStep): number {
     const word = this.load(resource, offset, 4);
-    const value = new DataView(word.buffer, word.byteOffset).getUint32(0, true);
-    this.reads.push({ step: this.#steps, resource, offset, value });
+    return new DataView(word.buffer, word.byteOffset).getUint32(0, true);
+  }
+
+  #store32({ resource, offset, value }: WriteStep): number {
+    this.store(resource, offset, new Uint8Array(new Uint32Array([value]).buffer));
+    return value;
   }
 
   #beforeFirstResource(): void {

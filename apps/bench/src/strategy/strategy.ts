@@ -6,7 +6,7 @@
 
 import type { IoctlCall, SparseUmd } from "@vmbind/gpuvm-core";
 import type { PhysicalMemory } from "@vmbind/mmu";
-import type { ModelFile, ModelVm } from "../drivers.ts";
+import type { Machine, ModelVm } from "../drivers.ts";
 import type { TraceArray } from "../trace.ts";
 import type { VaHeap } from "./va-heap.ts";
 
@@ -41,7 +41,7 @@ export interface Placement {
 /** A fresh device with an open file and a VM, set up as the user-mode driver does it. */
 export interface SparseSession {
   /** The open file that the ioctls go to. */
-  readonly file: ModelFile;
+  readonly file: Machine["file"];
   /** VM id. */
   readonly vmId: number;
   /** The VM: its mappings, its GPUVM, and what the GPU sees. */
@@ -98,6 +98,11 @@ export interface SparseSession {
    * @returns what it waits for and signals
    */
   syncs(call: IoctlCall): CallSync[];
+  /**
+   * @param call - a VM_BIND of this session
+   * @returns how it is run: `sync` or `async`, on xe `default-queue` or `bind-queue`
+   */
+  mode(call: IoctlCall): string;
 }
 
 /** One sync of a VM_BIND. */
@@ -122,6 +127,8 @@ export interface SparseStrategy {
   driver: string;
   /** In a few words. */
   says: string;
+  /** Largest resource, bytes: more would be millions of operations. */
+  resourceBytesMax: number;
   /** Alignment of sparse buffers that the user-mode driver reports, bytes. */
   blockBytes: number;
   /** GPUs that it can be run on, the usual one first. */

@@ -8,7 +8,8 @@ import { UsageError } from "../errors.ts";
 import type { SparseStrategy } from "./strategy.ts";
 
 const MALI = ["g610"] as const;
-const KIB = 1024;
+const KIB = 2 ** 10;
+const GIB = 2 ** 30;
 
 function panthor(
   name: string,
@@ -19,6 +20,7 @@ function panthor(
     name,
     driver: "panthor",
     says,
+    resourceBytesMax: how === "per-page" ? 4 * GIB : 1024 * GIB,
     blockBytes: 4 * KIB,
     devices: MALI,
     open: async () => (await import("./panthor.ts")).openPanvk(how),
@@ -35,6 +37,7 @@ export const SPARSE_STRATEGIES: readonly SparseStrategy[] = [
     name: "asahi-single-page",
     driver: "asahi",
     says: "BIND_SINGLE_PAGE of a scratch page, and of a zero page in a read-only mirror",
+    resourceBytesMax: 32 * GIB,
     blockBytes: 16 * KIB,
     devices: ["m1"],
     open: async () => (await import("./asahi.ts")).openHoneykrisp(),
@@ -43,6 +46,7 @@ export const SPARSE_STRATEGIES: readonly SparseStrategy[] = [
     name: "xe-null",
     driver: "xe",
     says: "a NULL bind: the hardware's null entries, no object",
+    resourceBytesMax: 1024 * GIB,
     blockBytes: 64 * KIB,
     devices: ["bmg", "lnl", "dg2"],
     open: async (device) => (await import("./xe.ts")).openAnv(device),

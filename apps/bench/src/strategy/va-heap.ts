@@ -8,6 +8,8 @@
  * @module
  */
 
+import { RefusedError } from "./strategy.ts";
+
 interface Hole {
   start: number;
   end: number;
@@ -30,7 +32,7 @@ export class VaHeap {
    * @param bytes - length
    * @param alignment - of the address, bytes
    * @returns the address
-   * @throws RangeError when no hole is large enough
+   * @throws {@link RefusedError} when no hole is large enough
    */
   alloc(bytes: number, alignment: number): number {
     for (const [i, hole] of this.#holes.entries()) {
@@ -43,7 +45,7 @@ export class VaHeap {
       this.#holes.splice(i, 1, ...rest.filter(({ start, end }) => start < end));
       return va;
     }
-    throw new RangeError(`VaHeap: no hole of ${bytes} bytes`);
+    throw new RefusedError(`no ${bytes} bytes of address space left in one piece`);
   }
 
   /**

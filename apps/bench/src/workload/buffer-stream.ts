@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { SparseElement, Step, Workload } from "./workload.ts";
+import { type SparseElement, type Step, type Workload, WorkloadError } from "./workload.ts";
 import { draws } from "./xorshift.ts";
 
 /** Sizes of the workload. */
@@ -39,12 +39,12 @@ export function bufferStream(seed: number, options: BufferStreamOptions = {}): W
       // With this many blocks a call always finds a place that it has not touched yet.
       const blocksMin = 4 * operationsPerCall * RUN_MAX;
       if (bufferBytes % blockBytes !== 0 || bufferBytes < blocksMin * blockBytes) {
-        throw new RangeError(
+        throw new WorkloadError(
           `buffer-stream: a buffer of ${bufferBytes} bytes is not ${blocksMin} or more blocks of ${blockBytes} bytes`,
         );
       }
       if (poolBytes % blockBytes !== 0) {
-        throw new RangeError(
+        throw new WorkloadError(
           `buffer-stream: a pool of ${poolBytes} bytes is not made of blocks of ${blockBytes} bytes`,
         );
       }
@@ -95,7 +95,7 @@ class BufferStream {
       bufferBytes < RUN_MAX * blockBytes ||
       poolBytes % blockBytes !== 0
     ) {
-      throw new RangeError(`buffer-stream: buffer and pool are not made of blocks of ${blockBytes} bytes`);
+      throw new WorkloadError(`buffer-stream: buffer and pool are not made of blocks of ${blockBytes} bytes`);
     }
     this.#draw = draws(seed);
     this.#blockBytes = blockBytes;

@@ -110,6 +110,11 @@ export type Step =
   | ReadStep
   | WriteStep;
 
+/** A rule that a workload breaks. */
+export class WorkloadError extends Error {
+  override readonly name = "WorkloadError";
+}
+
 /** A workload. */
 export interface Workload {
   /** Name in kebab-case, the same everywhere. */
@@ -123,7 +128,7 @@ export interface Workload {
    * reports.
    *
    * @param blockBytes - alignment of sparse buffers that the driver reports, bytes
-   * @throws RangeError for a block that the workload's sizes are not made of
+   * @throws {@link WorkloadError} for a block that the workload's sizes are not made of
    */
   steps(blockBytes: number): readonly Step[];
 }

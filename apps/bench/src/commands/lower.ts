@@ -1,0 +1,128 @@
+/**
+ * `vmbind lower`: the ioctls that a strategy's user-mode driver makes of a workload.
+ *
+ * @module
+ */
+
+import type { CommandInput } from "../commands.ts";
+import { DRIVERS, type Driver } from "../drivers.ts";
+import { EXIT, UsageError } from "../errors.ts";
+import { hex } from "../format.ts";
+import type { Io } from "../io.ts";
+import { type Decoded, decodeCalls, type LoweredOp, type Place } from "../strategy/lowered-call.ts";
+import { type AccessResult, StrategyRun } from "../strategy/run.ts";
+import { type CallSync, RefusedError, type SparseStrategy } from "../strategy/strategy.ts";
+import { sparseStrategy } from "../strategy/table.ts";
+import { findWorkload } from "../workload/load.ts";
+import { type Workload, WorkloadError } from "../workload/workload.ts";
+
+/** Runs the command; see {@link COMMANDS} for what it does. */
+export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
+  if (options["strategy"] === undefined) throw new UsageError("--strategy is missing");
+  const strategy = sparseStrategy(String(options["strategy"]));
+  const device = deviceOf(strategy, options["device"]);
+  const workload = await findWorkload(operands[0] as string, {
+    seed: numberOf("--seed", options["seed"], 0, Number.MAX_SAFE_INTEGER),
+    size: numberOf("--size", options["size"], 1, 2 ** 40),
+  });
+  const driver = await (DRIVERS[strategy.driver] as () => Promise<Driver>)();
+  const print = options["json"] ? jsonPrinter(io) : textPrinter(io, driver);
+  try {
+    await lower(workload, strategy, device, driver, print);
+  } catch (error) {
+    if (error instanceof WorkloadError) throw new UsageError(`${workload.name}: ${error.message}`);
+    if (!(error instanceof RefusedError)) throw error;
+    io.err(`vmbind lower: ${error.message}\n`);
+    return EXIT.difference;
+  }
+  return EXIT.ok;
+}
+
+interface Printer {
+  call(decoded: Decoded): void;
+  access(result: AccessResult): void;
+}
+
+async function lower(
+  workload: Workload,
+  strategy: SparseStrategy,
+  device: string,
+  driver: Driver,
+  print: Printer,
+): Promise<void> {
+  const steps = workload.steps(strategy.blockBytes);
+  const session = await strategy.open(device);
+  const run = new StrategyRun(
+    strategy,
+    session,
+    decodeCalls(session, driver, (decoded) => print.call(decoded)),
+  );
+  for (const step of steps) {
+    const before = run.accesses.length;
+    run.perform(step);
+    for (const result of run.accesses.slice(before)) print.access(result);
+  }
+}
+
+function jsonPrinter(io: Io): Printer {
+  return {
+    call: ({ call }) => io.out(`${JSON.stringify(call)}\n`),
+    // One object per ioctl: what the GPU does is not one.
+    access: () => {},
+  };
+}
+
+function textPrinter(io: Io, driver: Driver): Printer {
+  let step = -1;
+  let phase = "";
+  return {
+    call({ call, ops }) {
+      if (call.step !== step || call.phase !== phase) io.out(`-- step ${call.step}: ${call.phase}\n`);
+      ({ step, phase } = call);
+      io.out(`#${call.seq} ${call.ioctl}(${call.text}) = ${call.ret}\n`);
+      for (const [i, op] of ops.entries()) {
+        io.out(`    ${driver.describe(op)}${comment(call.ops?.[i] as LoweredOp)}\n`);
+      }
+      for (const sync of call.syncs ?? []) io.out(`    ${describeSync(sync)}\n`);
+    },
+    access({ access, resource, offset, value, fault }) {
+      io.out(`   GPU ${access} ${resource} + ${hex(offset)}: ${value === null ? fault : hex(value)}\n`);
+    },
+  };
+}
+
+function comment({ role, place }: LoweredOp): string {
+  const parts = [place && describePlace(place), role === "none" ? null : role].filter(Boolean);
+  return parts.length > 0 ? `  # ${parts.join(" -> ")}` : "";
+}
+
+function describePlace({ name, mirror, offset }: Place): string {
+  return `${name}${mirror ? "'s mirror" : ""} + ${offset}`;
+}
+
+function describeSync({ op, does, type, handle, point }: CallSync): string {
+  const who = op < 0 ? "the call" : `operation ${op}`;
+  return `${who} ${does}s ${type} syncobj ${handle}${type === "timeline" ? ` point ${point}` : ""}`;
+}
+
+function deviceOf(strategy: SparseStrategy, value: CommandInput["options"][string]): string {
+  const device = value === undefined ? strategy.devices[0] : String(value);
+  if (strategy.devices.includes(device)) return device;
+  throw new UsageError(`--device: ${strategy.name} runs on ${strategy.devices.join(", ")}, not on ${device}`);
+}
+
+/** A whole number, decimal or hex. */
+function numberOf(
+  option: string,
+  value: CommandInput["options"][string],
+  min: number,
+  max: number,
+): number | undefined {
+  if (value === undefined) return undefined;
+  const text = String(value);
+  const number = Number(text);
+  if (/^(\d+|0x[0-9a-fA-F]+)$/.test(text) && number >= min && number <= max) return number;
+  throw new UsageError(
+    `${option}: expected a whole number from ${min} to ${max}, got ${JSON.stringify(value)}`,
+  );
+}

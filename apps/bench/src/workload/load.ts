@@ -1,0 +1,183 @@
+/**
+ * Finding a workload: one that comes with the program, or a user's file.
+ *
+ * @module
+ */
+
+import { open } from "node:fs/promises";
+import { InputError, UsageError } from "../errors.ts";
+import { bufferStream } from "./buffer-stream.ts";
+import { manySmall } from "./many-small.ts";
+import { type ParametricOptions, parametric } from "./parametric.ts";
+import { checkSteps, parseWorkload } from "./schema.ts";
+import { type Workload, WorkloadError } from "./workload.ts";
+
+/** What can be said about a workload beside its name. */
+export interface WorkloadChoice {
+  /** Seed of the draws; 1 unless told. */
+  seed?: number | undefined;
+  /** Bytes of the resource, for workloads with a size of their own choice. */
+  size?: number | undefined;
+}
+
+/** A workload that comes with the program. */
+export interface BuiltinWorkload {
+  /** In a few words. */
+  says: string;
+  /** Whether its size may be chosen. */
+  sized: boolean;
+  /**
+   * @param seed - of the draws
+   * @param size - bytes of each resource; undefined for the usual ones
+   */
+  make(seed: number, size: number | undefined): Workload;
+}
+
+function withKnobs(name: string, says: string, knobs: ParametricOptions): [string, BuiltinWorkload] {
+  return [
+    name,
+    {
+      says,
+      sized: true,
+      make: (seed, size) => parametric(name, seed, size === undefined ? knobs : { ...knobs, size }),
+    },
+  ];
+}
+
+/** The workloads that come with the program, by name. */
+export const BUILTIN_WORKLOADS: ReadonlyMap<string, BuiltinWorkload> = new Map<string, BuiltinWorkload>([
+  [
+    "buffer-100e6",
+    {
+      says: "a buffer of 100,000,000 bytes, nothing bound",
+      sized: false,
+      make: (seed) => {
+        const steps = parametric("buffer-100e6", seed, { size: 100_000_000, bound: 0 }).steps;
+        return {
+          name: "buffer-100e6",
+          description: "one buffer of 100,000,000 bytes, nothing bound",
+          seed,
+          steps,
+        };
+      },
+    },
+  ],
+  [
+    "buffer-stream",
+    {
+      says: "2000 random binds and unbinds in a buffer of 1 GiB",
+      sized: true,
+      make: (seed, size) => bufferStream(seed, size === undefined ? {} : { bufferBytes: size }),
+    },
+  ],
+  [
+    "many-small",
+    {
+      says: "500 buffers of 1 to 64 MiB come and go, nothing bound",
+      sized: false,
+      make: (seed) => manySmall(seed),
+    },
+  ],
+  withKnobs("unbound", "a buffer of 64 MiB, nothing bound", { bound: 0 }),
+  withKnobs("sequential", "the first quarter of a buffer of 64 MiB bound in tiles of 64 KiB", {}),
+  withKnobs("random", "a quarter of a buffer of 64 MiB bound in tiles of 64 KiB, in random order", {
+    order: "random",
+  }),
+  withKnobs("window", "a bound window moves through a buffer of 64 MiB", { order: "window" }),
+]);
+
+/**
+ * Find a workload.
+ *
+ * @param operand - a name of {@link BUILTIN_WORKLOADS}, or the path of a JSON file
+ * @param choice - seed and size
+ * @throws {@link UsageError} for a size that the workload does not take
+ * @throws {@link InputError} for a file that cannot be read or breaks a rule of the format
+ */
+export async function findWorkload(operand: string, choice: WorkloadChoice = {}): Promise<Workload> {
+  const { seed = 1, size } = choice;
+  const builtin = BUILTIN_WORKLOADS.get(operand);
+  if (!builtin && !/[./]/.test(operand)) {
+    const names = [...BUILTIN_WORKLOADS.keys()].join(", ");
+    throw new UsageError(`no workload ${JSON.stringify(operand)}; there are ${names}, and JSON files`);
+  }
+  if (size !== undefined && !builtin?.sized) throw new UsageError(`--size: ${operand} has sizes of its own`);
+  return builtin ? builtin.make(seed, size) : loadWorkload(operand, seed);
+}
+
+/** Largest file that is read, bytes. */
+const FILE_BYTES_MAX = 2 ** 26;
+
+/**
+ * Read a workload file.
+ *
+ * @param path - of a JSON file as `schema/workload.schema.json` describes it
+ * @param seed - of the draws, where it has knobs in place of steps
+ * @throws {@link InputError} naming the file, the place and the rule; also from the workload's `steps()`, where the rule
+ *   depends on the driver's block
+ */
+export async function loadWorkload(path: string, seed: number): Promise<Workload> {
+  const value = await readJson(path);
+  const file = inFile(path, () => parseWorkload(value));
+  const { name, steps, parametric: knobs } = file;
+  if (!steps) return parametric(name, seed, knobs);
+  return {
+    name,
+    description: file.description ?? `${steps.length} steps from ${path}`,
+    seed: 0,
+    steps(blockBytes) {
+      inFile(path, () => checkSteps(steps, blockBytes));
+      return steps;
+    },
+  };
+}
+
+function inFile<T>(path: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof WorkloadError) throw new InputError(path, 0, error.message);
+    throw error;
+  }
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const text = await readText(path);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const line = lineOf(text, error as Error);
+    throw new InputError(path, line, `not JSON: ${(error as Error).message}`);
+  }
+}
+
+/** The line that JSON.parse complains about, 0 when it does not say. */
+function lineOf(text: string, error: Error): number {
+  const at = /at position (\d+)/.exec(error.message)?.[1];
+  return at === undefined ? 0 : text.slice(0, Number(at)).split("\n").length;
+}
+
+/** Reads no more than the limit, whatever the file is: a size can lie, as those of devices do. */
+async function readText(path: string): Promise<string> {
+  try {
+    const file = await open(path);
+    try {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      for await (const chunk of file.createReadStream({ autoClose: false })) {
+        bytes += (chunk as Buffer).length;
+        if (bytes > FILE_BYTES_MAX) throw new InputError(path, 0, `larger than ${FILE_BYTES_MAX} bytes`);
+        chunks.push(chunk as Buffer);
+      }
+      return Buffer.concat(chunks)
+        .toString("utf8")
+        .replace(/^\ufeff/, "");
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined || error instanceof InputError) throw error;
+    throw new InputError(path, 0, code === "ENOENT" ? "no such file" : message);
+  }
+}
