@@ -39,12 +39,18 @@ export interface Lowering {
   /** What the header says beside the recorded facts. */
   header: Record<string, unknown>;
   /**
-   * The operations for one range.
+   * Bytes of VA that one operation covers.
    *
-   * @param sparse - the recorded operation, without its SPARSE flag and without syncs
+   * @param range - bytes of the sparse range, a multiple of 4 KiB
+   */
+  pieceBytes(range: number): number;
+  /**
+   * The operation for one piece; address, size and syncs are filled in.
+   *
+   * @param sparse - the recorded operation, without its SPARSE flag
    * @param dummy - handle of the dummy object
    */
-  lower(sparse: VmBindOp, dummy: number): Iterable<Partial<VmBindOpRepeat>>;
+  operation(sparse: VmBindOp, dummy: number): Partial<VmBindOpRepeat>;
 }
 
 const PAGE = 0x1000;
@@ -52,19 +58,15 @@ const BLOCK = 0x200000;
 /** What panvk puts into one ioctl. */
 const OPS_PER_IOCTL = 16;
 const OPS_ADDR = 0x700000000000;
-const SYNCS_ADDR = 0x710000000000;
+const NO_SYNCS = { stride: 0, count: 0, array: 0 };
 
 /** One MAP of a dummy page for each page. */
 export const PER_PAGE: Lowering = {
   dummyBytes: PAGE,
   layout: VM_BIND_OP,
   header: { driver_version: "1.8" },
-  *lower(sparse, dummy) {
-    const end = sparse.va + sparse.size;
-    for (let va = sparse.va; va < end; va += PAGE) {
-      yield { ...sparse, boHandle: dummy, boOffset: 0, va, size: PAGE };
-    }
-  },
+  pieceBytes: () => PAGE,
+  operation: (sparse, dummy) => ({ ...sparse, boHandle: dummy }),
 };
 
 /**
@@ -75,14 +77,14 @@ export const REPEAT: Lowering = {
   dummyBytes: BLOCK,
   layout: VM_BIND_OP_REPEAT,
   header: { driver_version: "1.8", repeat_proposal: true },
-  *lower(sparse, dummy) {
+  pieceBytes: (range) => range,
+  operation(sparse, dummy) {
     let window = PAGE;
     while (window < BLOCK && sparse.size % (2 * window) === 0) window *= 2;
-    yield {
+    return {
       ...sparse,
       flags: (sparse.flags | MAP_REPEAT) >>> 0,
       boHandle: dummy,
-      boOffset: 0,
       boRepeatRange: window,
     };
   },
@@ -104,11 +106,6 @@ export function derive(trace: Trace, lowering: Lowering, name: string): Trace {
   return { name, path: trace.path, header, records: new Derivation(lowering).records(trace.records) };
 }
 
-interface Pending {
-  op: Partial<VmBindOpRepeat>;
-  syncs: TraceArray | null;
-}
-
 class Derivation {
   readonly #lowering: Lowering;
   /** New handles; the values are the recorded ones, 0 for the dummy. */
@@ -119,10 +116,17 @@ class Derivation {
   #line = 0;
   #vm = 0;
   #async = false;
-  #pending: Pending[] = [];
+  /** The operations of the ioctl that is being filled. */
+  readonly #data: Uint8Array;
+  readonly #view: DataView;
+  #count = 0;
+  /** Their sync arrays. */
+  #syncs: TraceArray[] = [];
 
   constructor(lowering: Lowering) {
     this.#lowering = lowering;
+    this.#data = new Uint8Array(OPS_PER_IOCTL * lowering.layout.size);
+    this.#view = viewOf(this.#data);
   }
 
   async *records(recorded: AsyncIterable<TraceRecord>): AsyncGenerator<TraceRecord> {
@@ -139,7 +143,7 @@ class Derivation {
       else yield this.#numbered(record);
       // panvk closes its blackhole last.
       if (record.kind === "ioctl" && record.request === IOCTL_VM_DESTROY && this.#dummy !== 0) {
-        yield this.#call("GEM_CLOSE", DRM_IOCTL_GEM_CLOSE, GEM_CLOSE.encode({ handle: this.#dummy }));
+        yield this.#ioctl("GEM_CLOSE", DRM_IOCTL_GEM_CLOSE, GEM_CLOSE.encode({ handle: this.#dummy }));
       }
     }
     yield* this.#flush();
@@ -158,58 +162,68 @@ class Derivation {
         if (this.#dummy === 0) yield this.#createDummy(vmId);
         yield* this.#lower(op, syncs);
       } else {
-        yield* this.#push({
-          op: { ...op, boHandle: this.#newHandle.get(op.boHandle) ?? op.boHandle },
-          syncs,
-        });
+        const boHandle = this.#newHandle.get(op.boHandle) ?? op.boHandle;
+        this.#lowering.layout.write(this.#view, this.#at(), { ...op, boHandle });
+        if (this.#added(syncs)) yield this.#call();
       }
     }
     if (!async) yield* this.#flush();
   }
 
   *#lower(op: VmBindOp, syncs: TraceArray | null): Generator<TraceRecord> {
-    const plain = { ...op, flags: (op.flags & ~MAP_SPARSE) >>> 0, syncs: { stride: 0, count: 0, array: 0 } };
-    let held: Partial<VmBindOpRepeat> | null = null;
-    for (const lowered of this.#lowering.lower(plain, this.#dummy)) {
-      if (held) yield* this.#push({ op: held, syncs: null });
-      held = lowered;
+    const { layout } = this.#lowering;
+    const size = this.#lowering.pieceBytes(op.size);
+    const plain = { ...op, flags: (op.flags & ~MAP_SPARSE) >>> 0 };
+    const piece = layout.encode({ ...this.#lowering.operation(plain, this.#dummy), size, syncs: NO_SYNCS });
+    const end = op.va + op.size;
+    // There are millions of pieces: copy the bytes, and write only what differs.
+    for (let va = op.va; va < end; va += size) {
+      const at = this.#at();
+      this.#data.set(piece, at);
+      layout.fields.va.write(this.#view, at, va);
+      const last = va + size >= end;
+      if (last) layout.fields.syncs.write(this.#view, at, op.syncs);
+      if (this.#added(last ? syncs : null)) yield this.#call();
     }
-    if (held) yield* this.#push({ op: { ...held, syncs: op.syncs }, syncs });
   }
 
-  *#push(pending: Pending): Generator<TraceRecord> {
-    this.#pending.push(pending);
-    // The fence ends a queue bind.
-    if (this.#pending.length === OPS_PER_IOCTL || pending.syncs) yield* this.#flush();
+  /** Where the next operation goes. */
+  #at(): number {
+    return this.#count * this.#lowering.layout.size;
+  }
+
+  /** Whether the ioctl is complete with the operation just written: it is full, or a fence ends the queue bind. */
+  #added(syncs: TraceArray | null): boolean {
+    if (syncs) this.#syncs.push({ ...syncs, field: `ops[${this.#count}].syncs` });
+    this.#count++;
+    return this.#count === OPS_PER_IOCTL || syncs !== null;
   }
 
   *#flush(): Generator<TraceRecord> {
-    if (this.#pending.length === 0) return;
-    const ops = this.#pending;
-    this.#pending = [];
-    const { layout } = this.#lowering;
-    const data = new Uint8Array(ops.length * layout.size);
-    const view = viewOf(data);
-    for (const [i, { op }] of ops.entries()) layout.write(view, i * layout.size, op);
+    if (this.#count > 0) yield this.#call();
+  }
+
+  /** The ioctl with the operations so far. */
+  #call(): TraceIoctl {
+    const stride = this.#lowering.layout.size;
+    const count = this.#count;
+    const data = this.#data.slice(0, count * stride);
     const arg = VM_BIND.encode({
       vmId: this.#vm,
       flags: this.#async ? VM_BIND_ASYNC : 0,
-      ops: { stride: layout.size, count: ops.length, array: OPS_ADDR },
+      ops: { stride, count, array: OPS_ADDR },
     });
-    const arrays: TraceArray[] = [
-      { field: "ops", addr: OPS_ADDR, count: ops.length, stride: layout.size, data },
-      ...ops.flatMap(({ syncs }, i) =>
-        syncs ? [{ ...syncs, field: `ops[${i}].syncs`, addr: SYNCS_ADDR }] : [],
-      ),
-    ];
-    yield { ...this.#call("PANTHOR_VM_BIND", IOCTL_VM_BIND, arg), arrays };
+    const arrays = [{ field: "ops", addr: OPS_ADDR, count, stride, data }, ...this.#syncs];
+    this.#count = 0;
+    this.#syncs = [];
+    return { ...this.#ioctl("PANTHOR_VM_BIND", IOCTL_VM_BIND, arg), arrays };
   }
 
   #createDummy(vm: number): TraceRecord {
     this.#dummy = this.#handles.alloc(0);
     const size = this.#lowering.dummyBytes;
     const bo = { size, flags: BO_NO_MMAP, exclusiveVmId: vm };
-    const call = this.#call("PANTHOR_BO_CREATE", IOCTL_BO_CREATE, BO_CREATE.encode(bo));
+    const call = this.#ioctl("PANTHOR_BO_CREATE", IOCTL_BO_CREATE, BO_CREATE.encode(bo));
     return { ...call, argOut: BO_CREATE.encode({ ...bo, handle: this.#dummy }) };
   }
 
@@ -225,14 +239,14 @@ class Derivation {
     const handle = this.#newHandle.get(recorded) ?? recorded;
     this.#handles.remove(handle);
     this.#newHandle.delete(recorded);
-    return this.#call(call.ioctl, call.request, GEM_CLOSE.encode({ handle }));
+    return this.#ioctl(call.ioctl, call.request, GEM_CLOSE.encode({ handle }));
   }
 
   #numbered(call: TraceIoctl): TraceIoctl {
     return { ...call, seq: this.#seq++ };
   }
 
-  #call(ioctl: string, request: number, arg: Uint8Array): TraceIoctl {
+  #ioctl(ioctl: string, request: number, arg: Uint8Array): TraceIoctl {
     return {
       kind: "ioctl",
       line: this.#line,

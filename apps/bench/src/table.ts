@@ -81,7 +81,7 @@ function display(cell: Cell): string {
 
 function numericColumns({ columns, rows }: Table): boolean[] {
   return columns.map((_, c) => {
-    const cells = rows.map((row) => row[c]).filter((cell) => cell !== null && cell !== undefined);
-    return cells.length > 0 && cells.every((cell) => typeof cell === "number");
+    const cells = rows.map((row) => row[c] ?? null);
+    return rows.length > 0 && cells.every((cell) => cell === null || typeof cell === "number");
   });
 }
