@@ -97,7 +97,10 @@ function runCase(
   try {
     return check(testCase, header);
   } catch (error) {
-    if (error instanceof DrmError) throw new InputError(file, line, error.reason);
+    if (error instanceof DrmError) {
+      const id = typeof testCase["id"] === "string" ? `case ${testCase["id"]}: ` : "";
+      throw new InputError(file, line, `${id}${error.reason}`);
+    }
     // A case with members of the wrong type, or a broken invariant of the model: either way this line shows it.
     const message = error instanceof Error ? error.message : String(error);
     return { field: "(the model threw)", expected: "no exception", got: message };
