@@ -37,6 +37,11 @@ export class GemObjects {
     return this.#objects[id] ?? null;
   }
 
+  /** All objects alive, by ascending id. */
+  *values(): Generator<GemObject> {
+    for (const object of this.#objects) if (object !== null) yield object;
+  }
+
   /** Register an object. @internal */
   add(object: GemObject): number {
     const id = this.#free.pop() ?? this.#objects.length;

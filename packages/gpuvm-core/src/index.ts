@@ -5,6 +5,7 @@
  */
 
 export * from "./alloc-fault.ts";
+export * from "./check-invariants.ts";
 export * from "./counters.ts";
 export * from "./drm-file.ts";
 export * from "./errno.ts";

@@ -43,8 +43,8 @@ export class UserMemory {
    * @throws {@link DrmError} EFAULT when any of them is not placed (a range that runs from one placement into the next counts as unmapped)
    */
   view(addr: number, length: number): DataView {
-    const bytes = this.#find(addr, length);
-    return new DataView(bytes.buffer, bytes.byteOffset, length);
+    const { bytes, addr: start } = this.#segment(addr, length);
+    return new DataView(bytes.buffer, bytes.byteOffset + (addr - start), length);
   }
 
   /**
@@ -55,14 +55,14 @@ export class UserMemory {
    * @throws {@link DrmError} EFAULT when any of the bytes is not placed
    */
   write(addr: number, bytes: Uint8Array): void {
-    this.#find(addr, bytes.length).set(bytes);
+    const segment = this.#segment(addr, bytes.length);
+    segment.bytes.set(bytes, addr - segment.addr);
   }
 
-  #find(addr: number, length: number): Uint8Array {
+  #segment(addr: number, length: number): Segment {
     for (let i = this.#segments.length - 1; i >= 0; i--) {
       const s = this.#segments[i] as Segment;
-      const from = addr - s.addr;
-      if (from >= 0 && from + length <= s.bytes.length) return s.bytes.subarray(from, from + length);
+      if (addr >= s.addr && addr + length <= s.addr + s.bytes.length) return s;
     }
     return fail(EFAULT, `user memory: ${length} bytes at 0x${addr.toString(16)} are not mapped`);
   }

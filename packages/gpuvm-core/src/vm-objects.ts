@@ -183,8 +183,22 @@ export class VmObjects extends VaSpace {
 
   /** The pair of an object, with a reference for the caller; null = not on the object's list. */
   vmBoFind(gem: GemObject): VmBo | null {
-    for (const vmBo of gem.vmBos) if (vmBo.vm === this) return vmBo.get();
+    const { vmBos } = gem;
+    for (let i = 0; i < vmBos.length; i++) {
+      const vmBo = vmBos[i] as VmBo;
+      if (vmBo.vm === this) return vmBo.get();
+    }
     return null;
+  }
+
+  /** All pairs of this VM, zombies included. */
+  *vmBos(): Generator<VmBo> {
+    for (const vmBo of this.#vmBos) if (vmBo !== null) yield vmBo;
+  }
+
+  /** Mapping before a linked one in its vm_bo's list, 0 = none. @internal */
+  previousOfVmBo(va: number): number {
+    return this.pool.i32[va * I32 + PREV] as number;
   }
 
   /** Find the pair of an object or make it; the caller gets a reference. */
