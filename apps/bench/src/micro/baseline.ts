@@ -57,27 +57,33 @@ export function baselineScenarios(): Scenario<Arrays>[] {
           ({ from, to }) => to.set(from),
           (i) => i * 7,
         ),
-        step("loop-repeated", "a loop that stores one pair of halves", storeRepeated, (i) =>
-          i % 2 ? 9 : 0x703,
+        step(
+          "loop-repeated",
+          "a loop that stores one pair of halves",
+          ({ to }) => storeRepeated(to),
+          (i) => (i % 2 ? 9 : 0x703),
         ),
-        step("loop-ascending", "a loop that stores ascending pairs", storeAscending, (i) =>
-          i % 2 ? 9 : (0x703 + (i / 2) * 4096) | 0,
+        step(
+          "loop-ascending",
+          "a loop that stores ascending pairs",
+          ({ to }) => storeAscending(to),
+          (i) => (i % 2 ? 9 : (0x703 + (i / 2) * 4096) | 0),
         ),
       ],
     },
   ];
 }
 
-function storeRepeated({ to }: Arrays): void {
-  for (let i = 0; i < WORDS; i += 2) {
+function storeRepeated(to: Int32Array): void {
+  for (let i = 0; i < to.length; i += 2) {
     to[i] = 0x703;
     to[i + 1] = 9;
   }
 }
 
-function storeAscending({ to }: Arrays): void {
+function storeAscending(to: Int32Array): void {
   let low = 0x703;
-  for (let i = 0; i < WORDS; i += 2) {
+  for (let i = 0; i < to.length; i += 2) {
     to[i] = low;
     to[i + 1] = 9;
     low = (low + 4096) | 0;
