@@ -13,6 +13,7 @@ export { XeTables } from "./pt-tables.ts";
 export * from "./quirks.ts";
 export { type TlbInvalidation, tlbRange } from "./tlb-range.ts";
 export * from "./uapi.ts";
+export * from "./uapi-query.ts";
 export { ANV_BLOCK_BYTES, type AnvOptions, AnvUmd } from "./umd.ts";
 export { type XeMappingView, XeVm } from "./vm.ts";
 export * from "./vma.ts";

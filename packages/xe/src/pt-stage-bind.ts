@@ -138,17 +138,17 @@ export class BindStager {
     const tables = this.#tables;
     const entryBytes = ENTRY_BYTES[level] as number;
     let opened = fresh;
-    let index = Math.floor(start / entryBytes) & INDEX_MASK;
+    let entry = Math.floor(start / entryBytes);
     for (let a = start; a < end; ) {
-      const boundary = (Math.floor(a / entryBytes) + 1) * entryBytes;
-      const next = Math.min(boundary, end);
+      const index = entry & INDEX_MASK;
+      const next = Math.min((entry + 1) * entryBytes, end);
       const whole = next - a === entryBytes;
       if (whole && level <= MAX_LEAF_LEVEL && this.#leafPossible(entryBytes)) {
         const count = this.#anyLeaf ? Math.floor((end - a) / entryBytes) : 1;
         if (!opened) this.#updates.open(slot, index);
         opened = true;
         this.#leaves(slot, level, index, count, fresh);
-        index += count;
+        entry += count;
         a += count * entryBytes;
         continue;
       }
@@ -168,7 +168,7 @@ export class BindStager {
       if (level > 1) this.#directory(child, level - 1, a, next, fill);
       else if (tables.compact[child] === 1) this.#compactTable(child);
       else this.#table(child, a, next, fill);
-      index++;
+      entry++;
       a = next;
     }
   }

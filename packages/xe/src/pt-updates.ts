@@ -175,29 +175,33 @@ export class PtUpdates {
   /** Write every update, in order, and give the detached tables back. Returns the entries written. */
   apply(pageTable: PageTable): number {
     const tables = this.#tables;
-    const { memory } = tables;
-    const { words } = memory;
-    const { counters } = memory;
+    const { words, wordsPerTable, counters } = tables.memory;
+    const staged = this.words;
+    const updates = this.#updates;
     let entries = 0;
-    for (let i = 0; i < this.count; i++) {
-      const slot = this.#field(i, SLOT);
-      const qwords = this.#field(i, QWORDS);
-      const directories = this.#field(i, DIRS);
-      const data = this.#field(i, DATA);
-      const at = slot * memory.wordsPerTable + 2 * this.#field(i, OFS);
+    for (let i = 0, u = 0; i < this.count; i++, u += UPDATE) {
+      const slot = updates[u + SLOT] as number;
+      const qwords = updates[u + QWORDS] as number;
+      const directories = updates[u + DIRS] as number;
+      const data = updates[u + DATA] as number;
+      const first = slot * wordsPerTable + 2 * (updates[u + OFS] as number);
+      const end = first + 2 * qwords;
       entries += qwords;
       counters.tableWrites += directories;
       if (data === CLEAR) {
         const level = tables.level[slot] as number;
         const lo = pageTable.emptyLo[level] as number;
         const hi = pageTable.emptyHi[level] as number;
-        for (let w = at; w < at + 2 * qwords; w += 2) {
+        for (let w = first; w < end; w += 2) {
           words[w] = lo;
           words[w + 1] = hi;
         }
         counters.pteClears += qwords - directories;
       } else {
-        for (let w = 0; w < 2 * qwords; w++) words[at + w] = this.words[data + w] as number;
+        for (let from = data, w = first; w < end; w += 2, from += 2) {
+          words[w] = staged[from] as number;
+          words[w + 1] = staged[from + 1] as number;
+        }
         counters.pteWrites += qwords - directories;
       }
     }

@@ -21,110 +21,6 @@ import {
   u64,
 } from "@vmbind/gpuvm-core";
 
-/** `drm_xe_device_query`. */
-export interface DeviceQuery {
-  /** Chain of extensions; none exist. */
-  extensions: number;
-  /** One of {@link DEVICE_QUERY_CONFIG}, {@link DEVICE_QUERY_MEM_REGIONS} and the queries up to {@link DEVICE_QUERY_LAST}. */
-  query: number;
-  /** Bytes at `data`; 0 asks for the size, which is written back here. */
-  size: number;
-  /** User pointer. */
-  data: number;
-  /** Must be zero. */
-  reserved: number[];
-}
-
-/** Layout of {@link DeviceQuery}. */
-export const DEVICE_QUERY: StructLayout<DeviceQuery> = struct("drm_xe_device_query", 40, {
-  extensions: u64(0),
-  query: u32(8),
-  size: u32(12),
-  data: u64(16),
-  reserved: array(24, 2, u64),
-});
-
-/** `DRM_XE_DEVICE_QUERY_MEM_REGIONS`. */
-export const DEVICE_QUERY_MEM_REGIONS = 1;
-/** `DRM_XE_DEVICE_QUERY_CONFIG`. */
-export const DEVICE_QUERY_CONFIG = 2;
-/** Highest query number of 7.3, `DRM_XE_DEVICE_QUERY_EU_STALL`. */
-export const DEVICE_QUERY_LAST = 10;
-
-/** Header of `drm_xe_query_config`; `num_params` u64 values follow, indexed by the `QUERY_CONFIG_*` numbers. */
-export interface QueryConfig {
-  /** Values that follow. */
-  numParams: number;
-  /** Zero. */
-  pad: number;
-  /** The five values of 7.3. */
-  info: number[];
-}
-
-/** Layout of {@link QueryConfig}. */
-export const QUERY_CONFIG: StructLayout<QueryConfig> = struct("drm_xe_query_config", 48, {
-  numParams: u32(0),
-  pad: u32(4),
-  info: array(8, 5, u64),
-});
-
-/** Index in `info`: device id in bits 15:0, revision from bit 16. */
-export const QUERY_CONFIG_REV_AND_DEVICE_ID = 0;
-/** Index in `info`: `QUERY_CONFIG_FLAG_*`. */
-export const QUERY_CONFIG_FLAGS = 1;
-/** Index in `info`: bytes, 0x10000 where VRAM has 64 KiB pages only. */
-export const QUERY_CONFIG_MIN_ALIGNMENT = 2;
-/** Index in `info`: width of virtual addresses in bits. */
-export const QUERY_CONFIG_VA_BITS = 3;
-/** Index in `info`: highest priority of an exec queue. */
-export const QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY = 4;
-
-/** The device has VRAM. */
-export const QUERY_CONFIG_FLAG_HAS_VRAM = 0x01;
-/** Low-latency hint for exec queues. */
-export const QUERY_CONFIG_FLAG_HAS_LOW_LATENCY = 0x02;
-/** `VM_BIND_FLAG_CPU_ADDR_MIRROR` works. */
-export const QUERY_CONFIG_FLAG_HAS_CPU_ADDR_MIRROR = 0x04;
-/** `GEM_CREATE_FLAG_NO_COMPRESSION` works. */
-export const QUERY_CONFIG_FLAG_HAS_NO_COMPRESSION_HINT = 0x08;
-
-/** `drm_xe_mem_region`. */
-export interface MemRegion {
-  /** {@link MEM_REGION_CLASS_SYSMEM} or {@link MEM_REGION_CLASS_VRAM}. */
-  memClass: number;
-  /** Number of the region: bit `1 << instance` names it in a placement. */
-  instance: number;
-  /** Bytes. */
-  minPageSize: number;
-  /** Bytes. */
-  totalSize: number;
-  /** Bytes. */
-  used: number;
-  /** Bytes that the CPU can reach. */
-  cpuVisibleSize: number;
-  /** Bytes of these in use. */
-  cpuVisibleUsed: number;
-  /** Zero. */
-  reserved: number[];
-}
-
-/** Layout of {@link MemRegion}. */
-export const MEM_REGION: StructLayout<MemRegion> = struct("drm_xe_mem_region", 88, {
-  memClass: u16(0),
-  instance: u16(2),
-  minPageSize: u32(4),
-  totalSize: u64(8),
-  used: u64(16),
-  cpuVisibleSize: u64(24),
-  cpuVisibleUsed: u64(32),
-  reserved: array(40, 6, u64),
-});
-
-/** System memory. */
-export const MEM_REGION_CLASS_SYSMEM = 0;
-/** Device-local memory. */
-export const MEM_REGION_CLASS_VRAM = 1;
-
 /** `drm_xe_gem_create`. */
 export interface GemCreate {
   /** Chain of extensions. */
@@ -489,8 +385,6 @@ export interface GemClose {
 /** Layout of {@link GemClose}. */
 export const GEM_CLOSE: StructLayout<GemClose> = struct("drm_gem_close", 8, { handle: u32(0), pad: u32(4) });
 
-/** `DRM_IOCTL_XE_DEVICE_QUERY`, 0xc0286440. */
-export const IOCTL_DEVICE_QUERY: number = drmIowr(DRM_COMMAND_BASE + 0x00, DEVICE_QUERY.size);
 /** `DRM_IOCTL_XE_GEM_CREATE`, 0xc0386441. */
 export const IOCTL_GEM_CREATE: number = drmIowr(DRM_COMMAND_BASE + 0x01, GEM_CREATE.size);
 /** `DRM_IOCTL_XE_GEM_MMAP_OFFSET`, 0xc0286442. */

@@ -64,6 +64,7 @@ import {
   VMA_ZEROED,
   type XeVmas,
 } from "./vma.ts";
+import { VmaJournal } from "./vma-journal.ts";
 
 /** Work: take a mapping out of the page table. */
 export const WORK_UNBIND = 0;
@@ -80,10 +81,8 @@ export class VmaOps implements StepHandlers {
   readonly #counters: XeCounters;
   readonly #options: XeDeviceOptions;
   readonly #baseFlags: number;
+  readonly #journal: VmaJournal;
   readonly #request: MapRequest = { addr: 0.5, range: 0.5, gem: null, offset: 0.5, flags: 0 };
-  /** Handles of mappings that came, and minus the handles of those that went. */
-  #journal: Int32Array = new Int32Array(64);
-  #journalCount = 0;
   /** Pairs of {@link WORK_BIND} and so on, and a handle. */
   #work: Int32Array = new Int32Array(64);
   #workCount = 0;
@@ -115,6 +114,7 @@ export class VmaOps implements StepHandlers {
     this.#vmas = vmas;
     this.#options = options;
     this.#counters = counters;
+    this.#journal = new VmaJournal(vm.gpuvm, vmas);
     this.#baseFlags = atomicEnableBit ? VMA_ATOMIC_PTE : 0;
   }
 
@@ -135,7 +135,7 @@ export class VmaOps implements StepHandlers {
 
   /** A new ioctl begins. */
   begin(): void {
-    this.#journalCount = 0;
+    this.#journal.begin();
     this.#workCount = 0;
     this.steps = 0;
     this.#birthsBefore = this.#vmas.births;
@@ -231,13 +231,12 @@ export class VmaOps implements StepHandlers {
     const va = gpuvm.map(step);
     if (va < 0) throw new Error(`vm_bind: GPUVM refused the map step at 0x${step.addr.toString(16)}: ${va}`);
     this.#vmas.create(va, step.addr, step.addr + step.range, this.#mapFlags, this.#mapPat, 0);
-    this.#hold(va);
     if (vmBo !== null) {
       gpuvm.link(va, vmBo);
       gpuvm.extobjAdd(vmBo);
       vmBo.put();
     }
-    this.#record(va);
+    this.#journal.came(va);
     if (this.#mapWork >= 0) this.#push(this.#mapWork, va);
     return 0;
   }
@@ -252,8 +251,7 @@ export class VmaOps implements StepHandlers {
     this.steps++;
     const { flags } = this.#vmas;
     this.#gpuvm.remove(va);
-    flags[va] = (flags[va] as number) | VMA_DESTROYED;
-    this.#record(-va);
+    this.#journal.went(va);
     if (((flags[va] as number) & VMA_SYSTEM_ALLOCATOR) === 0) this.#push(WORK_UNBIND, va);
   }
 
@@ -269,8 +267,7 @@ export class VmaOps implements StepHandlers {
     const mirror = (oldFlags & VMA_SYSTEM_ALLOCATOR) !== 0;
     const leaf = maxLeafBytes(oldFlags);
     this.#gpuvm.remap(step);
-    vmas.flags[old] = oldFlags | VMA_DESTROYED;
-    this.#record(-old);
+    this.#journal.went(old);
     if (!mirror) this.#push(WORK_UNBIND, old);
     if (step.prevVa !== 0) {
       const end = step.prev.addr + step.prev.range;
@@ -315,11 +312,10 @@ export class VmaOps implements StepHandlers {
       vmas.pat[old] as number,
       state,
     );
-    this.#hold(va);
     const vmBo = gpuvm.vmBo(old);
     if (vmBo !== null) gpuvm.link(va, vmBo);
     else gpuvm.setOffset(va, 0);
-    this.#record(va);
+    this.#journal.came(va);
     if (mirror) return false;
     if (skip) {
       this.#counters.remnantsSkipped++;
@@ -330,78 +326,22 @@ export class VmaOps implements StepHandlers {
     return skip;
   }
 
-  /** What a mapping refers to: its object, or, without one, the VM. */
-  #hold(va: number): void {
-    const gem = this.#gpuvm.gem(va);
-    if (gem !== null) gem.get();
-    else this.#gpuvm.get();
-  }
-
-  #release(va: number): void {
-    const gem = this.#gpuvm.gem(va);
-    this.#gpuvm.unlink(va);
-    this.#gpuvm.free(va);
-    if (gem !== null) gem.put();
-    else this.#gpuvm.put();
-  }
-
   // -- the end of an ioctl ------------------------------------------------------------------------------------------
 
-  /** Everything went well: destroy the mappings that went. */
+  /** Everything went well. */
   finish(): void {
-    for (let i = 0; i < this.#journalCount; i++) {
-      const entry = this.#journal[i] as number;
-      if (entry < 0) this.#release(-entry);
-    }
+    this.#journal.finish();
   }
 
   /** Bring the tree back to what it was when the ioctl began. */
   undo(): void {
-    const gpuvm = this.#gpuvm;
-    const vmas = this.#vmas;
-    // GPUVM gives a mapping that comes back a new handle; earlier entries of the journal know the old one.
-    const renamed = new Map<number, number>();
-    for (let i = this.#journalCount - 1; i >= 0; i--) {
-      const entry = this.#journal[i] as number;
-      if (entry > 0) {
-        const va = renamed.get(entry) ?? entry;
-        gpuvm.remove(va);
-        this.#release(va);
-        continue;
-      }
-      const old = -entry;
-      const vmBo = gpuvm.vmBo(old);
-      const va = gpuvm.insert(
-        gpuvm.addr(old),
-        gpuvm.rangeOf(old),
-        gpuvm.gem(old),
-        gpuvm.offset(old),
-        gpuvm.flags(old),
-      );
-      if (va < 0) throw new Error(`vm_bind: the place of mapping ${old} is taken: ${va}`);
-      vmas.move(old, va);
-      vmas.start[va] = gpuvm.addr(va);
-      vmas.end[va] = gpuvm.end(va);
-      vmas.flags[va] = (vmas.flags[va] as number) & ~VMA_DESTROYED;
-      if (vmBo !== null) gpuvm.link(va, vmBo);
-      gpuvm.unlink(old);
-      gpuvm.free(old);
-      renamed.set(old, va);
-    }
+    this.#journal.undo();
     this.begin();
   }
 
-  /** VM_DESTROY: every mapping goes, and the page table with it. */
+  /** VM_DESTROY: every mapping goes. */
   removeAll(): void {
-    for (const va of this.#gpuvm.mappings()) {
-      this.#gpuvm.remove(va);
-      this.#release(va);
-    }
-  }
-
-  #record(entry: number): void {
-    if (this.#journalCount === this.#journal.length) this.#journal = doubled(this.#journal);
-    this.#journal[this.#journalCount++] = entry;
+    this.#journal.removeAll();
   }
 
   #push(kind: number, va: number): void {

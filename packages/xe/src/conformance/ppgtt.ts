@@ -4,11 +4,12 @@
  * @module
  */
 
-import { EINVAL, fail, type VmBo } from "@vmbind/gpuvm-core";
+import { DrmError, EINVAL, fail, type VmBo } from "@vmbind/gpuvm-core";
 import { hex, type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
 import { Walk } from "@vmbind/mmu";
 import type { XeQuirks } from "../quirks.ts";
 import type { TlbInvalidation } from "../tlb-range.ts";
+import type { XeVm } from "../vm.ts";
 import {
   type Bench,
   issueBind,
@@ -103,7 +104,7 @@ function checkOp(bench: Bench, op: PpgttOp, field: string): Mismatch | null {
   const flushes = vm.tlbFlushSeqno;
   vm.lastInvalidation = null;
   let ret = 0;
-  if (op.op === "fault") vm.fault(hex(op.addr));
+  if (op.op === "fault") ret = faultAt(vm, hex(op.addr));
   else ret = issueBind(file, (op.binds ?? [op]).map(rawBind));
 
   const { counters } = device;
@@ -129,6 +130,16 @@ function checkOp(bench: Bench, op: PpgttOp, field: string): Mismatch | null {
     same(`${field}.after.tables`, op.after.tables, after.tables) ??
     mismatch(`${field}.after.leaves`, op.after.leaves, after.leaves)
   );
+}
+
+function faultAt(vm: XeVm, addr: number): number {
+  try {
+    vm.fault(addr);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof DrmError)) throw error;
+    return -error.errno;
+  }
 }
 
 function checkFinal({ file, vm }: Bench, c: PpgttCase): Mismatch | null {

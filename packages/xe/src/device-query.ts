@@ -1,0 +1,102 @@
+/**
+ * What a device says about itself.
+ *
+ * @module
+ */
+
+import { DrmError, EFAULT, EINVAL, ENOSPC, EOPNOTSUPP, fail, type UserMemory } from "@vmbind/gpuvm-core";
+import type { XeFile } from "./device.ts";
+import type { Platform } from "./platforms.ts";
+import * as uapi from "./uapi-query.ts";
+import { XE2_GRAPHICS } from "./vm-bind-args.ts";
+
+const PAGE = 4096;
+const BLOCK = 0x1_0000;
+
+/**
+ * The rule for reserved members.
+ *
+ * @param values - members
+ * @param field - their name
+ * @throws {@link DrmError} EINVAL
+ */
+export function mustBeZero(values: readonly number[], field: string): void {
+  if (values.some((value) => value !== 0)) fail(EINVAL, `${field}: must be 0`);
+}
+
+/**
+ * DEVICE_QUERY: ask with size 0 for the size, then for the data.
+ *
+ * @param file - the caller
+ * @param arg - `drm_xe_device_query`, changed in place
+ * @param user - memory behind its pointer
+ * @throws {@link DrmError} EINVAL, EFAULT, ENOSPC, EOPNOTSUPP
+ */
+export function deviceQuery(file: XeFile, arg: DataView, user: UserMemory): void {
+  const query = uapi.DEVICE_QUERY.read(arg);
+  mustBeZero([query.extensions], "device_query.extensions");
+  mustBeZero(query.reserved, "device_query.reserved");
+  if (query.query > uapi.DEVICE_QUERY_LAST) fail(EINVAL, `device_query.query: ${query.query} is no query`);
+  let data: Uint8Array;
+  if (query.query === uapi.DEVICE_QUERY_CONFIG) data = queryConfig(file.device.platform);
+  else if (query.query === uapi.DEVICE_QUERY_MEM_REGIONS) data = queryMemRegions(file);
+  else fail(EOPNOTSUPP, `device_query.query: query ${query.query} is not modelled`);
+
+  if (query.size === 0) {
+    uapi.DEVICE_QUERY.fields.size.write(arg, 0, data.length);
+    return;
+  }
+  if (query.size !== data.length) {
+    fail(EINVAL, `device_query.size: expected 0 or ${data.length}, got ${query.size}`);
+  }
+  try {
+    user.write(query.data, data);
+  } catch (error) {
+    if (!(error instanceof DrmError)) throw error;
+    fail(query.query === uapi.DEVICE_QUERY_MEM_REGIONS ? ENOSPC : EFAULT, "device_query.data: not writable");
+  }
+}
+
+function queryConfig(platform: Platform): Uint8Array {
+  const flags =
+    (platform.vramBytes === 0 ? 0 : uapi.QUERY_CONFIG_FLAG_HAS_VRAM) |
+    uapi.QUERY_CONFIG_FLAG_HAS_LOW_LATENCY |
+    (platform.usm ? uapi.QUERY_CONFIG_FLAG_HAS_CPU_ADDR_MIRROR : 0) |
+    (platform.graphics < XE2_GRAPHICS ? 0 : uapi.QUERY_CONFIG_FLAG_HAS_NO_COMPRESSION_HINT);
+  const info: number[] = [];
+  info[uapi.QUERY_CONFIG_REV_AND_DEVICE_ID] = platform.deviceId;
+  info[uapi.QUERY_CONFIG_FLAGS] = flags;
+  info[uapi.QUERY_CONFIG_MIN_ALIGNMENT] = platform.vram64kOnly ? BLOCK : PAGE;
+  info[uapi.QUERY_CONFIG_VA_BITS] = platform.vaBits;
+  // What an unprivileged process may ask for: normal.
+  info[uapi.QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY] = 1;
+  return uapi.QUERY_CONFIG.encode({ numParams: info.length, info });
+}
+
+function queryMemRegions(file: XeFile): Uint8Array {
+  const { platform, memory } = file.device;
+  const regions: Partial<uapi.MemRegion>[] = [
+    {
+      memClass: uapi.MEM_REGION_CLASS_SYSMEM,
+      instance: 0,
+      minPageSize: PAGE,
+      totalSize: memory.tables.base,
+    },
+  ];
+  if (platform.vramBytes !== 0) {
+    regions.push({
+      memClass: uapi.MEM_REGION_CLASS_VRAM,
+      instance: 1,
+      minPageSize: platform.vram64kOnly ? BLOCK : PAGE,
+      totalSize: platform.vramBytes,
+      cpuVisibleSize: platform.vramBytes,
+    });
+  }
+  const out = new Uint8Array(8 + regions.length * uapi.MEM_REGION.size);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, regions.length, true);
+  regions.forEach((region, i) => {
+    uapi.MEM_REGION.write(view, 8 + i * uapi.MEM_REGION.size, region);
+  });
+  return out;
+}

@@ -1,0 +1,116 @@
+/**
+ * Which mappings came and which went while an ioctl was parsed, so that it can be finished or undone as a whole.
+ *
+ * A mapping that went is out of the tree, but it and its references live until the end: page-table work still reads it,
+ * and an error brings it back.
+ *
+ * @module
+ */
+
+import type { Gpuvm } from "@vmbind/gpuvm-core";
+import { VMA_DESTROYED, type XeVmas } from "./vma.ts";
+
+/** The journal of one VM, reused. */
+export class VmaJournal {
+  readonly #gpuvm: Gpuvm;
+  readonly #vmas: XeVmas;
+  /** Handles of mappings that came, and minus the handles of those that went. */
+  #entries: Int32Array = new Int32Array(64);
+  #count = 0;
+
+  /**
+   * @param gpuvm - the VM's mappings
+   * @param vmas - their records
+   */
+  constructor(gpuvm: Gpuvm, vmas: XeVmas) {
+    this.#gpuvm = gpuvm;
+    this.#vmas = vmas;
+  }
+
+  /** Forget everything: a new ioctl begins. */
+  begin(): void {
+    this.#count = 0;
+  }
+
+  /** A mapping came into the tree: it takes a reference to its object or, without one, a second one to the VM. */
+  came(va: number): void {
+    const gem = this.#gpuvm.gem(va);
+    if (gem !== null) gem.get();
+    else this.#gpuvm.get();
+    this.#record(va);
+  }
+
+  /** A mapping was taken out of the tree. */
+  went(va: number): void {
+    this.#vmas.flags[va] = (this.#vmas.flags[va] as number) | VMA_DESTROYED;
+    this.#record(-va);
+  }
+
+  /** Everything went well: destroy the mappings that went. */
+  finish(): void {
+    for (let i = 0; i < this.#count; i++) {
+      const entry = this.#entries[i] as number;
+      if (entry < 0) this.#destroy(-entry);
+    }
+  }
+
+  /** Bring the tree back to what it was when the ioctl began. */
+  undo(): void {
+    // GPUVM gives a mapping that comes back a new handle; earlier entries know the old one.
+    const renamed = new Map<number, number>();
+    for (let i = this.#count - 1; i >= 0; i--) {
+      const entry = this.#entries[i] as number;
+      if (entry < 0) {
+        renamed.set(-entry, this.#bringBack(-entry));
+        continue;
+      }
+      const va = renamed.get(entry) ?? entry;
+      this.#gpuvm.remove(va);
+      this.#destroy(va);
+    }
+    this.begin();
+  }
+
+  /** VM_DESTROY: every mapping goes. */
+  removeAll(): void {
+    for (const va of this.#gpuvm.mappings()) {
+      this.#gpuvm.remove(va);
+      this.#destroy(va);
+    }
+  }
+
+  #bringBack(old: number): number {
+    const gpuvm = this.#gpuvm;
+    const vmas = this.#vmas;
+    const addr = gpuvm.addr(old);
+    const range = gpuvm.rangeOf(old);
+    const vmBo = gpuvm.vmBo(old);
+    const va = gpuvm.insert(addr, range, gpuvm.gem(old), gpuvm.offset(old), gpuvm.flags(old));
+    if (va < 0) throw new Error(`vm_bind: the place of mapping ${old} is taken: ${va}`);
+    vmas.move(old, va);
+    vmas.start[va] = addr;
+    vmas.end[va] = addr + range;
+    vmas.flags[va] = (vmas.flags[va] as number) & ~VMA_DESTROYED;
+    if (vmBo !== null) gpuvm.link(va, vmBo);
+    gpuvm.unlink(old);
+    gpuvm.free(old);
+    return va;
+  }
+
+  #destroy(va: number): void {
+    const gem = this.#gpuvm.gem(va);
+    this.#gpuvm.unlink(va);
+    this.#gpuvm.free(va);
+    if (gem !== null) gem.put();
+    else this.#gpuvm.put();
+  }
+
+  #record(entry: number): void {
+    if (this.#count === this.#entries.length) {
+      const larger = new Int32Array(this.#entries.length * 2);
+      larger.set(this.#entries);
+      this.#entries = larger;
+    }
+    this.#entries[this.#count++] = entry;
+  }
+}
