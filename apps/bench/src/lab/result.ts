@@ -1,0 +1,381 @@
+/**
+ * What the laboratory finds: plain objects, the same for the report, for JSON and for CSV. A figure has one name
+ * everywhere, the name of its field here.
+ *
+ * Four parts: what a workload costs under a strategy, what the GPU then sees, a matrix of questions answered by running
+ * loads and stores, and who holds which reference.
+ *
+ * @module
+ */
+
+import type { Phase } from "../phase.ts";
+
+/** Everything. */
+export interface LabResult {
+  /** One for every workload and strategy, workloads in the order given, strategies in the order of the table. */
+  costs: CostResult[];
+  /** One for every strategy and question, strategies in the order of the table. */
+  semantics: SemanticsAnswer[];
+  /** One for every strategy. */
+  accounting: AccountingResult[];
+  /** Sentences computed from all of the above. */
+  findings: LabFinding[];
+}
+
+// -- cost -------------------------------------------------------------------------------------------------------------
+
+/**
+ * What a stretch of a run costs. Counts grow and are those of the stretch. Levels (`...Live`, `...Peak`) are those at its
+ * end, a peak since the device was opened; the levels of references and locks are looked at after every step of the
+ * workload, all others after every change. Everything is of the one VM and device that the strategy runs on, with what
+ * the user-mode driver maps for itself.
+ */
+export interface CostFigures {
+  /** ioctls of any kind that the user-mode driver issued. */
+  ioctls: number;
+  /** VM_BIND ioctls among them. */
+  bindIoctls: number;
+  /** Operations in those VM_BINDs. */
+  bindOps: number;
+  /** Bytes that the kernel copies in: argument structs and the arrays that they point to. */
+  payloadBytes: number;
+  /** Map steps of GPUVM's split and merge. */
+  mapSteps: number;
+  /** Remap steps: a mapping was cut. */
+  remapSteps: number;
+  /** Unmap steps: a mapping was covered wholly. */
+  unmapSteps: number;
+  /** `mapSteps + remapSteps + unmapSteps`. */
+  gpuvmSteps: number;
+  /** Mappings in the VM. */
+  gpuvasLive: number;
+  /** The most there were. */
+  gpuvasPeak: number;
+  /** `gpuvasLive` times {@link CostResult.gpuvaBytes}: bytes of GPUVM's own structs, what drivers add left out. */
+  gpuvaBytesLive: number;
+  /** The same of `gpuvasPeak`, bytes. */
+  gpuvaBytesPeak: number;
+  /** Pairs of VM and object. */
+  vmBosLive: number;
+  /** The most there were. */
+  vmBosPeak: number;
+  /** `vmBosLive` times {@link CostResult.vmBoBytes}, bytes. */
+  vmBoBytesLive: number;
+  /** The same of `vmBosPeak`, bytes. */
+  vmBoBytesPeak: number;
+  /** References to the VM: its handle's, one per mapping, one per vm_bo, and what the driver takes. */
+  vmRefsLive: number;
+  /** The most there were after a step. */
+  vmRefsPeak: number;
+  /** References to all vm_bos of the VM together: one per linked mapping. */
+  vmBoRefsLive: number;
+  /** The most there were after a step. */
+  vmBoRefsPeak: number;
+  /** References to all GEM objects that the VM maps, together. */
+  gemRefsLive: number;
+  /** The most there were after a step. */
+  gemRefsPeak: number;
+  /** Reservations that a submit to the VM locks: its own, and those of its external objects. */
+  submitLocksLive: number;
+  /** The most there were after a step. */
+  submitLocksPeak: number;
+  /** Leaf entries written, null entries too. */
+  pteWrites: number;
+  /** Leaf entries set to zero. */
+  pteClears: number;
+  /** Directory entries written or cleared. */
+  tableWrites: number;
+  /** Page-table pages set aside before operations, in case they are needed. */
+  tablesReserved: number;
+  /** Of these, pages that went back unused. */
+  tablesReturned: number;
+  /** Page-table pages taken into use. */
+  tablesAllocated: number;
+  /** Page-table pages given back. */
+  tablesFreed: number;
+  /** Page-table pages in use. */
+  tablesLive: number;
+  /** The most there were. */
+  tablesPeak: number;
+  /** `tablesLive` times {@link CostResult.tablePageBytes}, bytes. */
+  tableBytesLive: number;
+  /** The same of `tablesPeak`, bytes. */
+  tableBytesPeak: number;
+  /** TLB invalidation commands. */
+  tlbInvalidations: number;
+  /** Bytes of VA that those commands name, rounded up as the hardware takes them. */
+  tlbInvalidatedBytes: number;
+  /** Bytes of memory behind objects; page tables are not among them. */
+  backingBytes: number;
+  /** The most there were, bytes. */
+  backingPeakBytes: number;
+}
+
+/** A workload under a strategy. */
+export interface CostResult {
+  /** Name of the workload. */
+  workload: string;
+  /** The workload in one sentence. */
+  description: string;
+  /** Seed of the workload's draws. */
+  seed: number;
+  /** Name of the strategy. */
+  strategy: string;
+  /** Its driver. */
+  driver: string;
+  /** The GPU. */
+  device: string;
+  /** Bytes of the driver's sparse block: sizes are rounded up to it. */
+  blockBytes: number;
+  /** Bytes of a `drm_gpuva`: 120 upstream, 128 with the fields that REPEAT adds. */
+  gpuvaBytes: number;
+  /** Bytes of a `drm_gpuvm_bo`: 96. */
+  vmBoBytes: number;
+  /** Bytes of one page-table page. */
+  tablePageBytes: number;
+  /** Steps of the workload. */
+  steps: number;
+  /** Cost by phase; `setup` is opening the device; phases that the workload does not have are absent. */
+  phases: Partial<Record<Phase, CostFigures>>;
+  /** All phases but `setup` together. */
+  total: CostFigures;
+  /** The driver's own counters over the same stretch as `total`, under the names of its cost sheet. */
+  driverTotal: Record<string, number>;
+  /** What the GPU sees of the workload's largest resource (the first of several): when it was created, and at the end. */
+  views: GpuView[];
+}
+
+// -- what the GPU sees ------------------------------------------------------------------------------------------------
+
+/** A resource through the page tables at one moment. */
+export interface GpuView {
+  /** `created`: right behind its creation, nothing bound. `used`: before it is destroyed; absent when nothing was bound. */
+  moment: "created" | "used";
+  /** Which of the resource's addresses: hk has one to write and another to read, the others one for both. */
+  access: "read-write" | "read" | "write";
+  /** Name of the resource in the workload. */
+  resource: string;
+  /** Its address. */
+  va: number;
+  /** Its bytes, whole blocks. */
+  bytes: number;
+  /** Bytes of it to which no memory of the application is bound. */
+  unboundBytes: number;
+  /** The leaves under it in ascending order, equal neighbours joined. */
+  runs: LeafRun[];
+  /** Leaves under the unbound part by size and kind, largest first. */
+  unboundLeaves: LeafCount[];
+  /** One load of every {@link SweepFigures.strideBytes} from the start to the end. */
+  sequential: SweepFigures;
+  /** As many loads as `sequential`, 65536 at most, at seeded random multiples of the stride. */
+  random: SweepFigures;
+}
+
+/** Leaves of one size and kind, side by side. */
+export interface LeafRun {
+  /** Bytes from the resource's start to the run. A leaf that begins before the resource counts from the start. */
+  offset: number;
+  /** Bytes of the run inside the resource. */
+  bytes: number;
+  /** Bytes that one leaf translates. */
+  leafBytes: number;
+  /** How many leaves. */
+  leaves: number;
+  /** `page`: memory; `null`: the hardware's null page; `fault`: nothing, then `leafBytes` and `leaves` are 0. */
+  kind: "page" | "null" | "fault";
+  /** Whether memory of the application is bound there. */
+  bound: boolean;
+}
+
+/** Leaves of one size and kind. */
+export interface LeafCount {
+  /** Bytes that one leaf translates. */
+  leafBytes: number;
+  /** What they hold. */
+  kind: "page" | "null";
+  /** How many. */
+  leaves: number;
+  /** Bytes of the unbound range that they cover. */
+  bytes: number;
+}
+
+/** A GPU that reads its way through a resource with a cold TLB. */
+export interface SweepFigures {
+  /** Entries of the TLB; one holds a whole leaf, whatever its size. Walk caches are not modelled. */
+  tlbEntries: number;
+  /** Entries of one set. */
+  tlbWays: number;
+  /** Bytes from one sequential load to the next, and the grid of the random ones: 4096. */
+  strideBytes: number;
+  /** Loads. */
+  accesses: number;
+  /** Page-table entries that the walker read. */
+  walkSteps: number;
+  /** Loads that the TLB could not answer. */
+  tlbMisses: number;
+  /** Loads that found no translation. */
+  faults: number;
+}
+
+// -- semantics --------------------------------------------------------------------------------------------------------
+
+/** One cell of the semantics matrix: a question, and what a fresh device did when asked. */
+export interface SemanticsAnswer {
+  /** Name of the strategy. */
+  strategy: string;
+  /** The question's name in kebab-case. */
+  id: string;
+  /** The question in words. */
+  question: string;
+  /** The answer in a few words. */
+  answer: string;
+  /** Whether a Vulkan application or its user may be content with that; null where nobody asks. */
+  ok: boolean | null;
+  /** What was measured. */
+  detail: SemanticsDetail;
+}
+
+/** Measurements behind an answer; only those that the question is about are there. Words have 32 bits. */
+export interface SemanticsDetail {
+  /** Address of the access that the answer is about. */
+  va?: number;
+  /** Byte offset of that access in the resource. */
+  offset?: number;
+  /** The word that was stored; its bytes are all different from zero. */
+  written?: number;
+  /** The word loaded before; null when that faulted. */
+  before?: number | null;
+  /** The word loaded after; null when that faulted. */
+  after?: number | null;
+  /** The word loaded, later still: after the state was restored; null when that faulted. */
+  restored?: number | null;
+  /** Addresses that were looked at. */
+  samples?: number;
+  /** Of these, addresses that show the word although it was stored elsewhere. */
+  aliases?: number;
+  /** Of these, addresses that show another word than before. */
+  changed?: number;
+  /** The same as `aliases`, seen through the address that hk's shaders write through. */
+  writeSideAliases?: number;
+  /** Bytes from the address of the store to the nearest alias; 0 without one. */
+  nearestAliasBytes?: number;
+  /** Bytes of memory that the unbound addresses share: what can be told apart between them. */
+  sharedBytes?: number;
+  /** Accesses that faulted, also those that the device does not report to the shader (AGX soft faults). */
+  faults?: number;
+  /** What the user-mode driver reports to the application. */
+  reported?: boolean;
+  /** What was observed. */
+  observed?: boolean;
+  /** A remark that a table has no room for. */
+  note?: string;
+}
+
+// -- accounting -------------------------------------------------------------------------------------------------------
+
+/** Who holds what while one sparse resource lives. */
+export interface AccountingResult {
+  /** Name of the strategy. */
+  strategy: string;
+  /** Bytes of the resource, whole blocks. */
+  resourceBytes: number;
+  /** Bytes of the memory of which one block is bound. */
+  memoryBytes: number;
+  /** The four moments in order. */
+  moments: AccountingMoment[];
+  /** `created` minus `opened`: what the sparse mapping of the whole resource, and nothing else, is the cause of. */
+  sparse: AccountingFigures;
+  /** `tile-bound` minus `allocated`: what binding one block into it adds. */
+  tile: AccountingFigures;
+  /** `destroyed` minus `allocated` plus `created` minus `opened`: what is left of the resource; all 0 when it is gone. */
+  left: AccountingFigures;
+}
+
+/** Counted from the live model at one moment. */
+export interface AccountingFigures {
+  /** Mappings in the VM. */
+  gpuvas: number;
+  /** Bytes of their `drm_gpuva`s. */
+  gpuvaBytes: number;
+  /** Pairs of VM and object. */
+  vmBos: number;
+  /** Bytes of their `drm_gpuvm_bo`s. */
+  vmBoBytes: number;
+  /** References to the VM. */
+  vmRefs: number;
+  /** References to the VM's vm_bos, together. */
+  vmBoRefs: number;
+  /** References to GEM objects with memory of their own, together; reservations without memory are left out. */
+  gemRefs: number;
+  /** GEM handles of the open file. */
+  handles: number;
+  /** Bytes of the objects behind those handles: what per-file statistics (fdinfo) show as total. */
+  visibleBytes: number;
+  /** Bytes of memory behind them now: what fdinfo shows as resident. */
+  visibleResidentBytes: number;
+  /** Bytes of memory behind all objects of the device. */
+  backingBytes: number;
+  /** `backingBytes` minus `visibleResidentBytes`: memory that no file's statistics show. */
+  hiddenBytes: number;
+  /** Bytes of page tables: charged to nobody in panthor and asahi, to the VM in xe. */
+  tableBytes: number;
+  /** Bytes of VA that mappings without memory of the application cover. */
+  sparseVaBytes: number;
+  /** External objects of the VM. */
+  extobjs: number;
+  /** Reservations that a submit locks. */
+  submitLocks: number;
+}
+
+/** One moment. */
+export interface AccountingMoment {
+  /**
+   * `opened`: device and VM as the user-mode driver sets them up; `created`: with the sparse resource; `allocated`: with
+   * memory; `tile-bound`: one block of it bound in the middle of the resource; `destroyed`: the resource is gone.
+   */
+  moment: "opened" | "created" | "allocated" | "tile-bound" | "destroyed";
+  /** The figures. */
+  figures: AccountingFigures;
+  /** Every object with memory that the VM maps or the file holds. */
+  objects: HeldObject[];
+  /** What a submit locks, by name: `VM`, then objects as in `objects`. */
+  locked: string[];
+}
+
+/** A GEM object and who holds it. */
+export interface HeldObject {
+  /** What it is: `kernel dummy`, `dummy`, `zero page`, `scratch page`, or `memory`. */
+  role: string;
+  /** Bytes. */
+  bytes: number;
+  /** Bytes of memory behind it now. */
+  residentBytes: number;
+  /** Its handle in the open file, 0 for none. */
+  handle: number;
+  /** Whether it is external to the VM: it has a reservation of its own. */
+  external: boolean;
+  /** References to it, all together. */
+  refs: number;
+  /** Of these, held by its handle: 1 or 0. */
+  handleRefs: number;
+  /** Held by vm_bos: one for each VM that maps it. */
+  vmBoRefs: number;
+  /** Held by others: the open file's and the VMs' own references to a kernel dummy. */
+  otherRefs: number;
+  /** Mappings of it in the VM; each holds a reference to the vm_bo and none to the object. */
+  gpuvas: number;
+  /** References to its vm_bo in the VM, 0 without one. */
+  refsOfVmBo: number;
+}
+
+// -- findings ---------------------------------------------------------------------------------------------------------
+
+/** A sentence computed from the results. */
+export interface LabFinding {
+  /** Name in kebab-case, the same everywhere. */
+  id: string;
+  /** The sentence. */
+  text: string;
+  /** The figures in it, in the order in which they appear. */
+  values: number[];
+}
