@@ -11,30 +11,25 @@ import * as v from "valibot";
 import { ORDERS, type ParametricOptions } from "./parametric.ts";
 import { requiredBytes, type SparseElement, type Step, WorkloadError } from "./workload.ts";
 
-/** Largest resource or memory object, bytes. */
-const BYTES_MAX = 2 ** 40;
 /** Most steps of a file, and most binds of a step. */
 const LIST_MAX = 100_000;
 
-/** A byte count or offset: a number, or hex with 0x. */
-const bytes: v.GenericSchema<unknown, number> = v.pipe(
-  v.union(
+/** A number of so many bits: as JSON has it, or as a string with 0x. */
+function number(what: string, least: 0 | 1, bits: 32 | 40): v.GenericSchema<unknown, number> {
+  const rule = `expected ${what} from ${least} to 2^${bits} - 1, or hex as in "0x10000"`;
+  const hexDigits = new RegExp(`^0x[0-9a-fA-F]{1,${bits / 4}}$`);
+  return v.union(
     [
-      v.pipe(v.number(), v.integer()),
-      v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{1,12}$/), v.transform(Number)),
+      v.pipe(v.number(), v.integer(rule), v.minValue(least, rule), v.maxValue(2 ** bits - 1, rule)),
+      v.pipe(v.string(), v.regex(hexDigits, rule), v.transform(Number), v.minValue(least, rule)),
     ],
-    'expected bytes: a whole number, or hex as in "0x10000"',
-  ),
-  v.check((n) => n >= 0 && n <= BYTES_MAX, `expected 0 to 2^40 bytes`),
-);
-const size = v.pipe(
-  bytes,
-  v.check((n) => n > 0, "expected more than 0 bytes"),
-);
-const word = v.pipe(
-  bytes,
-  v.check((n) => n < 2 ** 32, "expected a word of 32 bits, below 2^32"),
-);
+    rule,
+  );
+}
+
+const bytes = number("bytes", 0, 40);
+const size = number("bytes", 1, 40);
+const word = number("a word", 0, 32);
 const name = v.pipe(
   v.string("expected a name"),
   v.regex(
@@ -45,10 +40,20 @@ const name = v.pipe(
 const list = <T extends v.GenericSchema>(item: T) =>
   v.pipe(v.array(item, "expected a list"), v.maxLength(LIST_MAX, `expected at most ${LIST_MAX} entries`));
 
-const element = v.strictObject({
+/** An object with these members and no others; for valibot alone a list would be one too. */
+function object<T extends v.ObjectEntries>(
+  members: T,
+): v.GenericSchema<unknown, v.InferOutput<v.StrictObjectSchema<T, undefined>>> {
+  return v.pipe(
+    v.custom<object>((value) => !Array.isArray(value), "expected an object"),
+    v.strictObject(members),
+  );
+}
+
+const element = object({
   offset: bytes,
   size,
-  memory: v.nullable(v.strictObject({ object: name, offset: bytes })),
+  memory: v.nullable(object({ object: name, offset: bytes })),
 });
 
 const step = v.variant("step", [
@@ -70,7 +75,7 @@ const count = (max: number) =>
     v.maxValue(max, `expected at most ${max}`),
   );
 
-const parametricSchema = v.strictObject({
+const parametricSchema = object({
   size: v.exactOptional(size),
   bound: v.exactOptional(
     v.pipe(
@@ -102,7 +107,7 @@ export interface WorkloadFile {
 }
 
 /** What a workload file must look like. */
-export const workloadSchema: v.GenericSchema<unknown, WorkloadFile> = v.strictObject({
+export const workloadSchema: v.GenericSchema<unknown, WorkloadFile> = object({
   $schema: v.exactOptional(v.string("expected the address of a schema")),
   format: v.literal("vmbind-workload", 'expected "vmbind-workload"'),
   version: v.literal(1, "expected 1"),
@@ -142,7 +147,8 @@ function ruleOf(issue: v.BaseIssue<unknown>): string {
     if (issue.received === "undefined") return "is missing";
     return `expected an object, got ${issue.received}`;
   }
-  if (issue.type === "variant") return `expected one of ${issue.expected}, got ${issue.received}`;
+  if (issue.type === "variant")
+    return `expected one of ${issue.expected?.replace(/[()]/g, "")}, got ${issue.received}`;
   if (issue.received === "undefined") return "is missing";
   return `${issue.message}, got ${issue.received}`;
 }
