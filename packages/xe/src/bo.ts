@@ -105,6 +105,9 @@ export class XeBo extends GemObject {
     const { options, memory, vramFrames } = this.#device;
     if (options.allocFault?.("bo-pages")) fail(ENOMEM, `bo: no memory for ${this.size} bytes (on purpose)`);
     const wish = this.#fragmentation ?? options.boFragmentation;
+    if (this.size > (this.vram ? this.#device.vramBytes : this.#device.systemBytes)) {
+      fail(ENOMEM, `bo: no memory for ${this.size} bytes`);
+    }
     const kind = this.vram && wish === "scattered" ? "huge" : wish;
     try {
       return (this.vram ? vramFrames : memory.frames).alloc(this.size, kind);

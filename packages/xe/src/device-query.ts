@@ -74,13 +74,13 @@ function queryConfig(platform: Platform): Uint8Array {
 }
 
 function queryMemRegions(file: XeFile): Uint8Array {
-  const { platform, memory } = file.device;
+  const { platform, systemBytes } = file.device;
   const regions: Partial<uapi.MemRegion>[] = [
     {
       memClass: uapi.MEM_REGION_CLASS_SYSMEM,
       instance: 0,
       minPageSize: PAGE,
-      totalSize: memory.tables.base,
+      totalSize: systemBytes,
     },
   ];
   if (platform.vramBytes !== 0) {

@@ -68,6 +68,10 @@ export class XeDevice {
   readonly counters: XeCounters = xeCounters();
   /** Physical memory: page tables and system memory. */
   readonly memory: PhysicalMemory;
+  /** Bytes of system memory for objects. */
+  readonly systemBytes: number;
+  /** Bytes of VRAM, 0 on an integrated part. */
+  readonly vramBytes: number;
   /** Memory of objects in VRAM; on an integrated part never used. */
   readonly vramFrames: FrameAllocator;
   /** Page tables. @internal */
@@ -100,8 +104,11 @@ export class XeDevice {
     const { counters } = this;
     this.memory = new PhysicalMemory({ ...this.options.memory, counters });
     const { memory } = this;
+    const { base = 2 ** 32, limit = 2 ** 36 } = this.options.memory.frames ?? {};
+    this.systemBytes = limit - base;
+    this.vramBytes = this.platform.vramBytes;
     this.vramFrames = new FrameAllocator(
-      { base: VRAM_BASE, limit: VRAM_BASE + Math.max(this.platform.vramBytes, 2 ** 30) },
+      { base: VRAM_BASE, limit: VRAM_BASE + Math.max(this.vramBytes, 2 ** 21) },
       undefined,
       counters,
       ({ pa, bytes }) => memory.zero(pa, bytes),

@@ -67,11 +67,10 @@ export class UnbindStager {
     const slot = this.#tables.child(parent, entry & INDEX_MASK);
     if (slot < 0) return;
     const level = parentLevel - 1;
-    if (this.#kill(slot, level, start, end)) return;
     this.#below(slot, level, start, end);
     const from = this.#from(start, level);
     const to = this.#to(end, level);
-    // Again, since children may have been killed meanwhile.
+    // The kernel also asks before it descends; but then a table that can be killed has no children to visit.
     if (!this.#kill(slot, level, from, to)) this.#clear(slot, level, from, to);
   }
 

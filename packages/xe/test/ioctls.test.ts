@@ -299,6 +299,33 @@ describe("VM_BIND", () => {
     expect([device.counters.ptOps, device.counters.bindIoctls, device.counters.bindOps]).toEqual([0, 2, 1]);
   });
 
+  it("mirrors the process's addresses without touching the page table", () => {
+    const { file, vm, device } = fixture("bmg", {}, 6);
+    const mirror = { ...nul(GIB, GIB), flags: xe.VM_BIND_FLAG_CPU_ADDR_MIRROR, patIndex: 1 };
+    mustBind(file, mirror);
+    mustBind(file, unmap(GIB + 0x1000, 0x1000));
+    expect([...vm.mappings()].map((m) => [m.kind, m.addr, m.range])).toEqual([
+      ["cpu-addr-mirror", GIB, 0x1000],
+      ["cpu-addr-mirror", GIB + 0x2000, GIB - 0x2000],
+    ]);
+    expect([vm.gpuvm.refs, device.counters.ptOps, device.memory.tables.live]).toEqual([5, 0, 1]);
+    expect(() => vm.fault(GIB)).toThrow(/not modelled/);
+    expect(bind(fixture("bmg").file, [mirror])).toBe(-22);
+  });
+
+  it("refuses MAP_USERPTR only after all checks", () => {
+    const { file } = fixture("bmg");
+    const userptr = {
+      op: xe.VM_BIND_OP_MAP_USERPTR,
+      addr: GIB,
+      range: 0x1000,
+      objOffset: 0x10000,
+      patIndex: 1,
+    };
+    expect(bind(file, [{ ...userptr, patIndex: 0 }])).toBe(-22);
+    expect(bind(file, [userptr])).toBe(-95);
+  });
+
   it("refuses objects that madvise gave up, and invalid keys only when asked to check", () => {
     const f = fixture("bmg");
     const bo = systemBo(f, 0x10000);
