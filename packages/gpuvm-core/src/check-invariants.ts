@@ -33,7 +33,10 @@ export interface GpuvmHolds {
  */
 export function checkGpuvm(vm: Gpuvm, holds: GpuvmHolds = {}): void {
   try {
-    vm.tree.validate();
+    vm.tree.validate((key, va) => {
+      if (key !== vm.addr(va))
+        throw new Error(`the key of mapping ${va} is ${hex(key)}, not ${hex(vm.addr(va))}`);
+    });
   } catch (error) {
     throw new Error(`va-tree: ${vm.name}: ${(error as Error).message}`);
   }

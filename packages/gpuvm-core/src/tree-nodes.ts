@@ -188,9 +188,10 @@ export class TreeNodes {
   /**
    * Check every law of the module comment.
    *
+   * @param onEntry - sees each key with its handle, in order
    * @throws Error that names the first law that does not hold
    */
-  validate(): void {
+  validate(onEntry?: (key: number, handle: number) => void): void {
     let seen = 0;
     let chain = 0;
     let last = Number.NEGATIVE_INFINITY;
@@ -220,6 +221,7 @@ export class TreeNodes {
         check(key >= last, "keys ascend");
         last = key;
         seen++;
+        onEntry?.(key, this.values[base + i] as number);
       }
       return this.keys[base] as number;
     };

@@ -418,10 +418,11 @@ export class VaTree extends TreeNodes {
   /**
    * Check every law of the nodes.
    *
+   * @param onEntry - sees each key with its handle, in order
    * @throws Error that names the first law that does not hold
    */
-  override validate(): void {
+  override validate(onEntry?: (key: number, handle: number) => void): void {
     if (this.#gapLeaf !== 0) this.#closeGap();
-    super.validate();
+    super.validate(onEntry);
   }
 }

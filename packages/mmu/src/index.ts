@@ -6,6 +6,13 @@
 export { addressHi, addressLo, addressOf, descriptor, hexAddress } from "./address.ts";
 export type { AddressSpaceOptions } from "./address-space.ts";
 export { AddressSpace } from "./address-space.ts";
+export type {
+  DescriptorHalves,
+  ExpectedRange,
+  ExpectedTree,
+  TableVisitor,
+} from "./check-invariants.ts";
+export { checkTablePages, checkTables, checkTlb } from "./check-invariants.ts";
 export type { MmuCounters } from "./counters.ts";
 export { mmuCounters } from "./counters.ts";
 export type { DecodedEntry, LevelGeometry, PageTableFormat } from "./format.ts";

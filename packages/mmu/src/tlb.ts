@@ -63,6 +63,13 @@ export class Tlb {
     return this.#live;
   }
 
+  /** What is remembered of address space `asid`: first virtual address and leaf, in no certain order. Not a look-up. */
+  *remembered(asid: number): Generator<{ readonly va: number; readonly leaf: Walk }> {
+    for (let i = 0; i < this.#asid.length; i++) {
+      if (this.#asid[i] === asid) yield { va: this.#start[i] as number, leaf: this.#leaf[i] as Walk };
+    }
+  }
+
   /** Answers for virtual address `va` of address space `asid` (0 or more) into `out`, or returns false. Smaller leaves come first. */
   lookup(asid: number, va: number, out: Walk): boolean {
     for (const bytes of this.#sizes) {

@@ -1,0 +1,228 @@
+/**
+ * Invariants of page tables and TLB, for tests and tools: what is in memory must be exactly what the mappings say, and
+ * every table page must hang below exactly one directory entry. Everything is read from the descriptors; nothing here
+ * shares code with the writers.
+ *
+ * A check that fails throws an `Error` whose message begins with the invariant's name: `table-dead`, `table-shared`,
+ * `table-leak`, `table-counters`, `leaf-unexplained`, `leaf-value`, `leaf-missing`, `tlb-stale`.
+ */
+
+import { addressOf, hexAddress } from "./address.ts";
+import type { AddressSpace } from "./address-space.ts";
+import { rootSlotOf } from "./address-space.ts";
+import type { LevelGeometry, PageTableFormat } from "./format.ts";
+import { rootGeometry } from "./format.ts";
+import type { PhysicalMemory } from "./physical-memory.ts";
+import type { TableMemory } from "./table-memory.ts";
+import { Walk } from "./walk.ts";
+
+/** The two halves of a descriptor, signed. Reused as an out argument. */
+export interface DescriptorHalves {
+  /** Bits 31:0. */
+  lo: number;
+  /** Bits 63:32. */
+  hi: number;
+}
+
+/** A range of virtual addresses that a mapping translates, and what its leaves hold. */
+export interface ExpectedRange {
+  /** First virtual address in bytes. */
+  readonly start: number;
+  /** First virtual address behind it. */
+  readonly end: number;
+  /**
+   * The descriptor of one leaf.
+   *
+   * @param va - first address of the leaf
+   * @param geometry - its level
+   * @param out - receives the halves
+   * @throws Error when the mapping has no leaf of this level there
+   */
+  leaf(va: number, geometry: LevelGeometry, out: DescriptorHalves): void;
+}
+
+/** One tree of tables, and everything that it should translate. */
+export interface ExpectedTree {
+  /** Physical address of the root table. */
+  readonly root: number;
+  /** The mappings in ascending order, none empty, none overlapping. */
+  readonly ranges: readonly ExpectedRange[];
+  /** Low halves of the entry that stands for "nothing", by level number; zero unless given. */
+  readonly emptyLo?: ArrayLike<number>;
+  /** High halves of it. */
+  readonly emptyHi?: ArrayLike<number>;
+}
+
+/** Sees each table page of a tree: slot, level, first address, and how many of its entries are not empty. */
+export type TableVisitor = (slot: number, geometry: LevelGeometry, va: number, used: number) => void;
+
+/**
+ * Check one tree against what it should translate: each leaf belongs to one range and holds what that says, each byte
+ * of each range has a leaf, no directory entry points to a page that is free or that was met before.
+ *
+ * @param memory - where the tables are
+ * @param format - their format
+ * @param tree - root and ranges
+ * @param seen - slots of the table pages met so far; those of this tree are added
+ * @param visit - sees each table page, children first
+ * @throws Error that names the invariant and the place
+ */
+export function checkTables(
+  memory: PhysicalMemory,
+  format: PageTableFormat,
+  tree: ExpectedTree,
+  seen: Set<number> = new Set(),
+  visit?: TableVisitor,
+): void {
+  new TreeCheck(memory.tables, format, tree, seen, visit).run(rootSlotOf(memory, format, tree.root));
+}
+
+class TreeCheck {
+  readonly #tables: TableMemory;
+  readonly #format: PageTableFormat;
+  readonly #tree: ExpectedTree;
+  readonly #seen: Set<number>;
+  readonly #visit: TableVisitor | undefined;
+  readonly #want: DescriptorHalves = { lo: 0, hi: 0 };
+  /** Index of the first range that does not end at or below the place reached. */
+  #range = 0;
+  /** Everything of that range below this address has a leaf. */
+  #covered = 0.5;
+
+  constructor(
+    tables: TableMemory,
+    format: PageTableFormat,
+    tree: ExpectedTree,
+    seen: Set<number>,
+    visit: TableVisitor | undefined,
+  ) {
+    this.#tables = tables;
+    this.#format = format;
+    this.#tree = tree;
+    this.#seen = seen;
+    this.#visit = visit;
+    this.#covered = tree.ranges[0]?.start ?? 0;
+  }
+
+  run(root: number): void {
+    this.#enter(root, "the root");
+    this.#table(root, rootGeometry(this.#format), 0);
+    const left = this.#tree.ranges[this.#range];
+    if (left !== undefined) this.#missing(left);
+  }
+
+  #table(slot: number, geometry: LevelGeometry, va: number): void {
+    const { words, wordsPerTable } = this.#tables;
+    const { entries, entryBytes, level } = geometry;
+    const emptyLo = this.#tree.emptyLo?.[level] ?? 0;
+    const emptyHi = this.#tree.emptyHi?.[level] ?? 0;
+    let used = 0;
+    let at = slot * wordsPerTable;
+    for (let i = 0; i < entries; i++, at += 2) {
+      const lo = words[at] as number;
+      const hi = words[at + 1] as number;
+      if (lo === emptyLo && hi === emptyHi) continue;
+      used++;
+      const first = va + i * entryBytes;
+      const present = (lo & geometry.presentMask) === geometry.presentBits;
+      if (present && (lo & geometry.leafMask) !== geometry.leafBits) this.#directory(geometry, first, lo, hi);
+      else this.#leaf(geometry, first, lo, hi);
+    }
+    this.#visit?.(slot, geometry, va, used);
+  }
+
+  #directory(geometry: LevelGeometry, va: number, lo: number, hi: number): void {
+    const child = this.#tables.slotOf(lo & geometry.tableAddressLo, hi & geometry.tableAddressHi);
+    this.#enter(child, `the level ${geometry.level} entry for ${hexAddress(va)}`);
+    const compact = (lo & geometry.compactMask) !== 0;
+    this.#table(child, (compact ? geometry.belowCompact : geometry.below) as LevelGeometry, va);
+  }
+
+  #enter(slot: number, from: string): void {
+    const { name } = this.#format;
+    if (!this.#tables.isLive(slot))
+      throw new Error(`table-dead: ${name}: ${from} points to no table page in use`);
+    if (this.#seen.has(slot)) throw new Error(`table-shared: ${name}: ${from} points to a table met before`);
+    this.#seen.add(slot);
+  }
+
+  #leaf(geometry: LevelGeometry, va: number, lo: number, hi: number): void {
+    const { ranges } = this.#tree;
+    const end = va + geometry.entryBytes;
+    let range = ranges[this.#range];
+    while (range !== undefined && range.end <= va) {
+      if (this.#covered < range.end) this.#missing(range);
+      range = ranges[++this.#range];
+      this.#covered = range?.start ?? 0;
+    }
+    const where = () => `level ${geometry.level} entry for ${hexAddress(va)} (${descriptor(lo, hi)})`;
+    if (range === undefined || va < range.start || end > range.end) {
+      throw new Error(`leaf-unexplained: no one mapping covers the ${where()}`);
+    }
+    if (va !== this.#covered) this.#missing(range);
+    const want = this.#want;
+    range.leaf(va, geometry, want);
+    if (want.lo !== lo || want.hi !== hi) {
+      throw new Error(`leaf-value: the ${where()} should be ${descriptor(want.lo, want.hi)}`);
+    }
+    this.#covered = end;
+    if (end === range.end) this.#covered = ranges[++this.#range]?.start ?? 0;
+  }
+
+  #missing({ start, end }: ExpectedRange): never {
+    const at = hexAddress(this.#covered);
+    throw new Error(
+      `leaf-missing: no leaf for ${at} of the mapping ${hexAddress(start)}..${hexAddress(end)}`,
+    );
+  }
+}
+
+function descriptor(lo: number, hi: number): string {
+  return hexAddress(addressOf(lo, hi));
+}
+
+/**
+ * Check that the table pages met below all roots of a device are all that are in use, and that the counters agree.
+ *
+ * @param memory - the device's memory
+ * @param seen - slots met, from {@link checkTables}
+ * @throws Error that names the invariant
+ */
+export function checkTablePages(memory: PhysicalMemory, seen: ReadonlySet<number>): void {
+  const { tables, counters } = memory;
+  if (seen.size !== tables.live) {
+    throw new Error(`table-leak: ${tables.live} table pages in use, ${seen.size} can be reached`);
+  }
+  const { tablesLive, tablesAllocated, tablesFreed, tablesPeak } = counters;
+  if (tablesLive !== tables.live || tablesAllocated - tablesFreed !== tablesLive || tablesPeak < tablesLive) {
+    throw new Error(
+      `table-counters: live ${tablesLive}, allocated ${tablesAllocated}, freed ${tablesFreed}, peak ${tablesPeak}; ` +
+        `${tables.live} are in use`,
+    );
+  }
+}
+
+/**
+ * Check that what the TLB remembers of an address space is what a walk finds now.
+ *
+ * @param space - an address space; nothing to do when it has no TLB
+ * @throws Error `tlb-stale`
+ */
+export function checkTlb(space: AddressSpace): void {
+  if (space.tlb === null) return;
+  const walk = new Walk();
+  for (const { va, leaf } of space.tlb.remembered(space.asid)) {
+    space.walk(va, walk);
+    if (
+      walk.kind !== leaf.kind ||
+      walk.lo !== leaf.lo ||
+      walk.hi !== leaf.hi ||
+      walk.geometry !== leaf.geometry
+    ) {
+      throw new Error(
+        `tlb-stale: asid ${space.asid}, ${hexAddress(va)}: the TLB has a ${leaf.kind} (${descriptor(leaf.lo, leaf.hi)}), ` +
+          `a walk finds a ${walk.kind} (${descriptor(walk.lo, walk.hi)})`,
+      );
+    }
+  }
+}
