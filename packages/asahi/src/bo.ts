@@ -47,7 +47,8 @@ export class AsahiBo extends GemObject {
   readonly #fragmentation: Fragmentation | undefined;
   readonly #allocFault: AllocFault | undefined;
   #pages: ScatterList | null;
-  readonly #ownsPages: boolean;
+  /** The pages are the device's memory, not given by whoever made the object. */
+  readonly ownsPages: boolean;
 
   /** @param options - see {@link AsahiBoOptions} */
   constructor(options: AsahiBoOptions) {
@@ -62,7 +63,7 @@ export class AsahiBo extends GemObject {
     this.#fragmentation = options.fragmentation;
     this.#allocFault = options.allocFault;
     this.#pages = options.pages ?? null;
-    this.#ownsPages = options.pages === undefined;
+    this.ownsPages = options.pages === undefined;
   }
 
   /** True once the object has physical pages. */
@@ -106,7 +107,7 @@ export class AsahiBo extends GemObject {
   }
 
   protected override release(): void {
-    if (this.#ownsPages && this.#pages !== null && this.#pages !== NO_PAGES) {
+    if (this.ownsPages && this.#pages !== null && this.#pages !== NO_PAGES) {
       this.#memory.frames.free(this.#pages);
     }
     this.#pages = null;

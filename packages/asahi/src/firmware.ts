@@ -26,6 +26,8 @@ export interface FirmwareObject {
   readonly va: number;
   /** Bytes. */
   readonly range: number;
+  /** Byte of the object at `va`. */
+  readonly offset: number;
 }
 
 /** Objects bound for the firmware, in ascending order of VA. */
@@ -42,6 +44,11 @@ export class FirmwareSpace {
   /** The tables, null until something was bound: their root belongs to the boot loader. */
   get pageTable(): UatPageTable | null {
     return this.#pageTable;
+  }
+
+  /** What is bound, in ascending order of VA. */
+  get objects(): readonly FirmwareObject[] {
+    return this.#objects;
   }
 
   /**
@@ -78,7 +85,7 @@ export class FirmwareSpace {
       );
       done += count;
     }
-    const object = { bo: bo.get() as AsahiBo, va, range };
+    const object = { bo: bo.get() as AsahiBo, va, range, offset };
     this.#objects.splice(index, 0, object);
     return object;
   }

@@ -112,6 +112,11 @@ export class AsahiVm {
     if (device.dummyPage) this.#mapDummyPage();
   }
 
+  /** The page that the driver maps just above the window of VM_BIND, null without {@link AsahiDevice.dummyPage}. */
+  get dummyPage(): AsahiBo | null {
+    return this.#dummyPage;
+  }
+
   /** Context slot, and ASID in the TLB: 1..63, or 0 before the VM first ran. */
   get asid(): number {
     return this.#asid;

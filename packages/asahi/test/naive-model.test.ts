@@ -8,6 +8,7 @@ import {
   BIND_SINGLE_PAGE,
   BIND_UNBIND,
   BIND_WRITE,
+  checkDeviceInvariants,
   GEM_VM_PRIVATE,
   type GemBindOp,
   PAGE_BYTES,
@@ -166,6 +167,7 @@ test.each(["contiguous", "scattered"] as const)(
         for (const step of actions) {
           pair.run(step);
           pair.check();
+          checkDeviceInvariants(pair.device, [pair.file]);
         }
         pair.finish();
       }),

@@ -1,5 +1,5 @@
 import { EFAULT, EINVAL, ENOENT, ENOMEM, issue, UserMemory } from "@vmbind/gpuvm-core";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   AsahiDevice,
   type AsahiDeviceOptions,
@@ -9,6 +9,7 @@ import {
   BIND_SINGLE_PAGE,
   BIND_UNBIND,
   BIND_WRITE,
+  checkDeviceInvariants,
   GEM_BIND_OP,
   GEM_VM_PRIVATE,
   type GemBindOp,
@@ -54,6 +55,7 @@ function mappings(): [addr: number, range: number, offset: number, kind: string]
 }
 
 beforeEach(() => open());
+afterEach(() => checkDeviceInvariants(device, [file]));
 
 describe("the array", () => {
   test("no ops succeed, even for a VM that does not exist", () => {
