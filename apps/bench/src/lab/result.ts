@@ -229,13 +229,19 @@ export interface SemanticsAnswer {
   question: string;
   /** The answer in a few words. */
   answer: string;
-  /** Whether a Vulkan application or its user may be content with that; null where nobody asks. */
+  /**
+   * Whether that is what Vulkan demands of sparse residency, or what keeps processes apart; null where neither has a say:
+   * without residencyNonResidentStrict, unbound reads may return anything.
+   */
   ok: boolean | null;
   /** What was measured. */
   detail: SemanticsDetail;
 }
 
-/** Measurements behind an answer; only those that the question is about are there. Words have 32 bits. */
+/**
+ * Measurements behind an answer; only those that the question is about are there. Words have 32 bits. A load that the GPU
+ * refuses gives null; AGX's soft faults are not refused: the shader gets 0, and `faults` counts them.
+ */
 export interface SemanticsDetail {
   /** Address of the access that the answer is about. */
   va?: number;
@@ -243,11 +249,11 @@ export interface SemanticsDetail {
   offset?: number;
   /** The word that was stored; its bytes are all different from zero. */
   written?: number;
-  /** The word loaded before; null when that faulted. */
+  /** The word loaded before. */
   before?: number | null;
-  /** The word loaded after; null when that faulted. */
+  /** The word loaded after. */
   after?: number | null;
-  /** The word loaded, later still: after the state was restored; null when that faulted. */
+  /** The word loaded later still: when evicted memory was back. */
   restored?: number | null;
   /** Addresses that were looked at. */
   samples?: number;
@@ -305,7 +311,7 @@ export interface AccountingFigures {
   vmRefs: number;
   /** References to the VM's vm_bos, together. */
   vmBoRefs: number;
-  /** References to GEM objects with memory of their own, together; reservations without memory are left out. */
+  /** References to the device's GEM objects, together; the objects that only carry a VM's reservation are left out. */
   gemRefs: number;
   /** GEM handles of the open file. */
   handles: number;
@@ -336,7 +342,7 @@ export interface AccountingMoment {
   moment: "opened" | "created" | "allocated" | "tile-bound" | "destroyed";
   /** The figures. */
   figures: AccountingFigures;
-  /** Every object with memory that the VM maps or the file holds. */
+  /** Every object that has a handle, memory, or a mapping. */
   objects: HeldObject[];
   /** What a submit locks, by name: `VM`, then objects as in `objects`. */
   locked: string[];
@@ -344,7 +350,7 @@ export interface AccountingMoment {
 
 /** A GEM object and who holds it. */
 export interface HeldObject {
-  /** What it is: `kernel dummy`, `dummy`, `zero page`, `scratch page`, or `memory`. */
+  /** What it is: `kernel dummy`, `dummy`, `zero page`, `scratch page`, `memory`, or `driver page` for what only the kernel uses. */
   role: string;
   /** Bytes. */
   bytes: number;
