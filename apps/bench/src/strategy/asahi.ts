@@ -25,7 +25,7 @@ import type { IoctlCall, SparseUmd } from "@vmbind/gpuvm-core";
 import { viewOf } from "../drivers/bytes.ts";
 import type { TraceArray } from "../trace.ts";
 import { arrayAt } from "./calls.ts";
-import type { CallSync, Issue, MemoryObject, SparseSession } from "./strategy.ts";
+import type { CallSync, Issue, MemoryObject, Placement, SparseSession } from "./strategy.ts";
 import { VaHeap } from "./va-heap.ts";
 
 /** What hk's own objects take at the top of its heap before the first resource, in the recordings. */
@@ -67,7 +67,7 @@ class AsahiSession implements SparseSession {
     return this.#device.memory;
   }
 
-  placement(): { alignment: number; guardBytes: number } {
+  placement(): Placement {
     return { alignment: PAGE_BYTES, guardBytes: PAGE_BYTES };
   }
 

@@ -46,7 +46,7 @@ export interface LoweredOp {
 }
 
 /** One ioctl. */
-export interface LoweredCall {
+interface LoweredCall {
   /** Counts from 0. */
   seq: number;
   /** What the application was doing. */

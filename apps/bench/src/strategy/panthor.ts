@@ -32,7 +32,7 @@ import {
 import { viewOf } from "../drivers/bytes.ts";
 import type { TraceArray } from "../trace.ts";
 import { arrayAt, mustIssue } from "./calls.ts";
-import type { CallSync, Issue, MemoryObject, SparseSession } from "./strategy.ts";
+import type { CallSync, Issue, MemoryObject, Placement, SparseSession } from "./strategy.ts";
 import { VaHeap } from "./va-heap.ts";
 
 /** panvk's user VA range: device memory and sparse resources come from its top. */
@@ -76,7 +76,7 @@ class PanthorSession implements SparseSession {
     return this.#device.memory;
   }
 
-  placement(bytes: number): { alignment: number; guardBytes: number } {
+  placement(bytes: number): Placement {
     return { alignment: panvkSparseAlignment(bytes), guardBytes: 0 };
   }
 

@@ -6,7 +6,7 @@
 
 import type { IoctlCall, SparseUmd } from "@vmbind/gpuvm-core";
 import type { PhysicalMemory } from "@vmbind/mmu";
-import type { Machine, ModelVm } from "../drivers.ts";
+import type { ModelFile, ModelVm } from "../drivers.ts";
 import type { TraceArray } from "../trace.ts";
 import type { VaHeap } from "./va-heap.ts";
 
@@ -41,7 +41,7 @@ export interface Placement {
 /** A fresh device with an open file and a VM, set up as the user-mode driver does it. */
 export interface SparseSession {
   /** The open file that the ioctls go to. */
-  readonly file: Machine["file"];
+  readonly file: ModelFile;
   /** VM id. */
   readonly vmId: number;
   /** The VM: its mappings, its GPUVM, and what the GPU sees. */

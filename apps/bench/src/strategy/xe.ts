@@ -40,7 +40,7 @@ import {
 import { viewOf } from "../drivers/bytes.ts";
 import type { TraceArray } from "../trace.ts";
 import { arrayAt, mustIssue } from "./calls.ts";
-import type { CallSync, Issue, MemoryObject, SparseSession } from "./strategy.ts";
+import type { CallSync, Issue, MemoryObject, Placement, SparseSession } from "./strategy.ts";
 import { VaHeap } from "./va-heap.ts";
 
 /** anv's high heap, below what its own objects take of it in the recordings. */
@@ -94,7 +94,7 @@ class XeSession implements SparseSession {
     return this.#device.platform.graphics >= 2000;
   }
 
-  placement(): { alignment: number; guardBytes: number } {
+  placement(): Placement {
     return { alignment: ANV_BLOCK_BYTES, guardBytes: 0 };
   }
 

@@ -116,7 +116,7 @@ const FILE_BYTES_MAX = 2 ** 26;
  * @throws {@link InputError} naming the file, the place and the rule; also from the workload's `steps()`, where the rule
  *   depends on the driver's block
  */
-export async function loadWorkload(path: string, seed: number): Promise<Workload> {
+async function loadWorkload(path: string, seed: number): Promise<Workload> {
   const value = await readJson(path);
   const file = inFile(path, () => parseWorkload(value));
   const { name, steps, parametric: knobs } = file;

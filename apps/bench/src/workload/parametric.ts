@@ -12,7 +12,7 @@ import { draws } from "./xorshift.ts";
 export const ORDERS = ["sequential", "random", "window"] as const;
 
 /** One of {@link ORDERS}. */
-export type Order = (typeof ORDERS)[number];
+type Order = (typeof ORDERS)[number];
 
 /** The knobs. */
 export interface ParametricOptions {

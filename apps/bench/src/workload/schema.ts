@@ -107,7 +107,7 @@ export interface WorkloadFile {
 }
 
 /** What a workload file must look like. */
-export const workloadSchema: v.GenericSchema<unknown, WorkloadFile> = object({
+const workloadSchema: v.GenericSchema<unknown, WorkloadFile> = object({
   $schema: v.exactOptional(v.string("expected the address of a schema")),
   format: v.literal("vmbind-workload", 'expected "vmbind-workload"'),
   version: v.literal(1, "expected 1"),

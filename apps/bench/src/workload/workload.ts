@@ -28,7 +28,7 @@ export interface AllocateStep {
 }
 
 /** Where a bound range's memory is. */
-export interface MemoryRange {
+interface MemoryRange {
   /** Name of the memory object. */
   object: string;
   /** Byte offset into it. */
@@ -56,7 +56,7 @@ export interface BindStep {
 }
 
 /** vkDeviceWaitIdle. */
-export interface WaitIdleStep {
+interface WaitIdleStep {
   /** Discriminates the steps. */
   step: "wait-idle";
 }
