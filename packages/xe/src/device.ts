@@ -30,6 +30,7 @@ import { DEFAULT_PLATFORM, PLATFORMS, type Platform } from "./platforms.ts";
 import { PtJob } from "./pt-job.ts";
 import { XeTables } from "./pt-tables.ts";
 import { DEFAULT_QUIRKS, type XeQuirks } from "./quirks.ts";
+import { UserPages } from "./user-pages.ts";
 import type { XeVm } from "./vm.ts";
 import { VmBindRunner } from "./vm-bind.ts";
 
@@ -155,12 +156,15 @@ export class XeFile implements DrmFile {
   readonly vmTable: HandleTable<XeVm> = new HandleTable();
   /** Queues by id. @internal */
   readonly queues: HandleTable<ExecQueue> = new HandleTable();
+  /** The process's memory that MAP_USERPTR pinned. */
+  readonly userPages: UserPages;
   /** Why the last ioctl failed, or null when it succeeded. */
   lastError: DrmError | null = null;
 
   /** @param device - the device */
   constructor(device: XeDevice) {
     this.device = device;
+    this.userPages = new UserPages(device.memory, device.systemBytes);
   }
 
   /**
@@ -275,5 +279,6 @@ export class XeFile implements DrmFile {
       bo.handle = 0;
       bo.put();
     }
+    this.userPages.release();
   }
 }

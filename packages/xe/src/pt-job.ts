@@ -114,12 +114,13 @@ export class PtJob {
     const flags = vmas.flags[va] as number;
     source.start = vmas.start[va] as number;
     source.end = vmas.end[va] as number;
-    source.pages = bo === null ? null : bo.populate();
-    source.offset = gpuvm.offset(va);
+    const user = vmas.user.size === 0 ? undefined : vmas.user.get(va);
+    source.pages = bo !== null ? bo.populate() : (user?.pages ?? null);
+    source.offset = gpuvm.offset(va) - (user?.base ?? 0);
     source.vram = bo?.vram ?? false;
     source.needs64k = source.vram && this.#platform.vram64kOnly;
     source.readOnly = (flags & VMA_READ_ONLY) !== 0;
-    source.atomics = bo !== null && this.#atomics(vm, bo);
+    source.atomics = source.pages !== null && this.#atomics(vm, bo);
     source.pat = vmas.pat[va] as number;
     source.clear = clear;
     const leaves = this.#binder.stage(vm.pageTable, source);
@@ -147,14 +148,14 @@ export class PtJob {
     updates.needsInvalidation = true;
   }
 
-  /** Whether leaves of an object have the atomics-enable bit; madvise is not modelled. */
-  #atomics(vm: XeVm, bo: XeBo): boolean {
+  /** Whether leaves that show memory have the atomics-enable bit; madvise is not modelled. */
+  #atomics(vm: XeVm, bo: XeBo | null): boolean {
     const platform = this.#platform;
     if (!platform.atomicEnableBit) return false;
-    if (bo.vram) return true;
+    if (bo?.vram) return true;
     if (!platform.systemAtomics) return false;
     if (platform.vramBytes === 0 || !vm.longRunning) return true;
-    return (bo.placement & (bo.placement - 1)) === 0;
+    return bo !== null && (bo.placement & (bo.placement - 1)) === 0;
   }
 
   #commitStates(vm: XeVm, ops: VmaOps): void {

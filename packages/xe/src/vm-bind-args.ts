@@ -27,6 +27,7 @@ import {
   VM_BIND_OP_UNMAP,
   VM_BIND_OP_UNMAP_ALL,
 } from "./uapi.ts";
+import type { UserRange } from "./user-pages.ts";
 
 const PAGE = 4096;
 const BLOCK = 0x1_0000;
@@ -82,6 +83,8 @@ export class BindOp {
   region = 0;
   /** The object of `obj`, once looked up. */
   bo: XeBo | null = null;
+  /** The pages of MAP_USERPTR, once pinned. */
+  userRange: UserRange | null = null;
 
   /** Where it stands, for messages: `bind` or `vector_of_binds[i]`. */
   get name(): string {
@@ -108,6 +111,7 @@ export class BindOp {
     this.flags = view.getUint32(base + FLAGS, true);
     this.region = view.getUint32(base + REGION, true);
     this.bo = null;
+    this.userRange = null;
   }
 }
 

@@ -112,7 +112,7 @@ export class VmBindRunner {
     const fence = numSyncs === 0 ? null : checkSyncs(file, vm, user, readU64(arg, SYNCS), numSyncs, count);
     for (let i = 0; i < count; i++) {
       const op = ops[i] as BindOp;
-      if (op.op === VM_BIND_OP_MAP_USERPTR) fail(EOPNOTSUPP, `${op.name}.op: MAP_USERPTR is not modelled`);
+      if (op.op === VM_BIND_OP_MAP_USERPTR) op.userRange = file.userPages.pin(op.objOffset, op.range);
     }
 
     vm.execute(ops, count);

@@ -92,7 +92,7 @@ export class XeVm {
       yield {
         addr: gpuvm.addr(va),
         range: gpuvm.rangeOf(va),
-        kind: flags & VMA_SYSTEM_ALLOCATOR ? "cpu-addr-mirror" : flags & VMA_SPARSE ? "null" : "bo",
+        kind: kindOf(flags, gem),
         bo: gem?.handle ?? 0,
         gem,
         offset: gpuvm.offset(va),
@@ -150,4 +150,10 @@ export class XeVm {
     this.pageTable.destroy();
     this.gpuvm.put();
   }
+}
+
+function kindOf(flags: number, gem: XeBo | null): string {
+  if (flags & VMA_SYSTEM_ALLOCATOR) return "cpu-addr-mirror";
+  if (flags & VMA_SPARSE) return "null";
+  return gem === null ? "userptr" : "bo";
 }

@@ -92,6 +92,7 @@ export class VmaJournal {
     vmas.end[va] = addr + range;
     vmas.flags[va] = (vmas.flags[va] as number) & ~VMA_DESTROYED;
     if (vmBo !== null) gpuvm.link(va, vmBo);
+    this.#vmas.user.delete(old);
     gpuvm.unlink(old);
     gpuvm.free(old);
     return va;
@@ -99,6 +100,7 @@ export class VmaJournal {
 
   #destroy(va: number): void {
     const gem = this.#gpuvm.gem(va);
+    this.#vmas.user.delete(va);
     this.#gpuvm.unlink(va);
     this.#gpuvm.free(va);
     if (gem !== null) gem.put();

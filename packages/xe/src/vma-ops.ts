@@ -44,9 +44,11 @@ import {
   VM_BIND_FLAG_NULL,
   VM_BIND_FLAG_READONLY,
   VM_BIND_OP_MAP,
+  VM_BIND_OP_MAP_USERPTR,
   VM_BIND_OP_PREFETCH,
   VM_BIND_OP_UNMAP,
 } from "./uapi.ts";
+import type { UserRange } from "./user-pages.ts";
 import type { XeVm } from "./vm.ts";
 import type { BindOp } from "./vm-bind-args.ts";
 import {
@@ -90,6 +92,7 @@ export class VmaOps implements StepHandlers {
   #birthsBefore = 0;
   #mapFlags = 0;
   #mapPat = 0;
+  #mapUser: UserRange | null = null;
   #mapWork = WORK_BIND;
 
   /** Operations that the VA manager produced for this ioctl. */
@@ -147,7 +150,7 @@ export class VmaOps implements StepHandlers {
    * @throws {@link DrmError} EBUSY, ENOMEM; {@link VmaOps.undo} is to follow
    */
   parse(op: BindOp): void {
-    if (op.op === VM_BIND_OP_MAP) this.#parseMap(op);
+    if (op.op === VM_BIND_OP_MAP || op.op === VM_BIND_OP_MAP_USERPTR) this.#parseMap(op);
     else if (op.op === VM_BIND_OP_UNMAP) this.#check(this.#gpuvm.smUnmap(op.addr, op.range, this), op);
     else if (op.op === VM_BIND_OP_PREFETCH) this.#parsePrefetch(op);
     else this.#parseUnmapAll(op);
@@ -163,6 +166,7 @@ export class VmaOps implements StepHandlers {
     if (op.bo?.dontNeed) fail(EBUSY, `${op.name}.obj: madvise gave the object's contents up`);
     const { flags } = op;
     this.#mapPat = op.patIndex;
+    this.#mapUser = op.userRange;
     this.#mapFlags =
       this.#baseFlags |
       (flags & VM_BIND_FLAG_READONLY ? VMA_READ_ONLY : 0) |
@@ -231,6 +235,7 @@ export class VmaOps implements StepHandlers {
     const va = gpuvm.map(step);
     if (va < 0) throw new Error(`vm_bind: GPUVM refused the map step at 0x${step.addr.toString(16)}: ${va}`);
     this.#vmas.create(va, step.addr, step.addr + step.range, this.#mapFlags, this.#mapPat, 0);
+    if (this.#mapUser !== null) this.#vmas.user.set(va, this.#mapUser);
     if (vmBo !== null) {
       gpuvm.link(va, vmBo);
       gpuvm.extobjAdd(vmBo);
@@ -302,7 +307,9 @@ export class VmaOps implements StepHandlers {
     const gpuvm = this.#gpuvm;
     const flags = this.#baseFlags | (oldFlags & VMA_INHERITED);
     const bindsLater = (vmas.birth[old] as number) > this.#birthsBefore && !this.#options.quirks.lostRemnant;
-    const skip = mirror || (aligned && !bindsLater);
+    // Pieces of a user-pointer mapping get DMA mappings of their own, so they are always bound again.
+    const user = vmas.user.size === 0 ? undefined : vmas.user.get(old);
+    const skip = mirror || (aligned && !bindsLater && user === undefined);
     const state = skip ? (vmas.state[old] as number) & (VMA_PRESENT | VMA_ZEROED) : 0;
     vmas.create(
       va,
@@ -314,6 +321,7 @@ export class VmaOps implements StepHandlers {
     );
     const vmBo = gpuvm.vmBo(old);
     if (vmBo !== null) gpuvm.link(va, vmBo);
+    else if (user !== undefined) vmas.user.set(va, user);
     else gpuvm.setOffset(va, 0);
     this.#journal.came(va);
     if (mirror) return false;

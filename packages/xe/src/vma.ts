@@ -8,6 +8,8 @@
  * @module
  */
 
+import type { UserRange } from "./user-pages.ts";
+
 /** A null mapping (`DRM_GPUVA_SPARSE`). */
 export const VMA_SPARSE = 0x2;
 /** The GPU may not write. */
@@ -80,6 +82,8 @@ export class XeVmas {
   pat: Uint8Array = new Uint8Array(64);
   /** {@link VMA_PRESENT}, {@link VMA_STAGED}, {@link VMA_ZEROED}. */
   state: Uint8Array = new Uint8Array(64);
+  /** Pages of a user-pointer mapping; no entry for any other. */
+  readonly user: Map<number, UserRange> = new Map();
   #births = 0;
 
   /** Births so far: a mapping of the running ioctl has a larger one than this was at its begin. */
@@ -104,6 +108,8 @@ export class XeVmas {
     for (const array of [this.start, this.end, this.birth, this.flags, this.pat, this.state]) {
       array[to] = array[from] as number;
     }
+    const user = this.user.get(from);
+    if (user !== undefined) this.user.set(to, user);
   }
 
   #grow(va: number): void {

@@ -313,17 +313,30 @@ describe("VM_BIND", () => {
     expect(bind(fixture("bmg").file, [mirror])).toBe(-22);
   });
 
-  it("refuses MAP_USERPTR only after all checks", () => {
-    const { file } = fixture("bmg");
+  it("maps memory of the process: shared by user address, cut with its offset, bound anew after every cut", () => {
+    const { file, vm, device } = fixture("bmg");
     const userptr = {
       op: xe.VM_BIND_OP_MAP_USERPTR,
       addr: GIB,
-      range: 0x1000,
-      objOffset: 0x10000,
+      range: 0x40000,
+      objOffset: 0x7f00_0000_0000,
       patIndex: 1,
     };
     expect(bind(file, [{ ...userptr, patIndex: 0 }])).toBe(-22);
-    expect(bind(file, [userptr])).toBe(-95);
+    mustBind(file, userptr, { ...userptr, addr: 2 * GIB });
+    expect([vm.gpuvm.refs, device.counters.backingBytes]).toEqual([5, 0x40000]);
+    vm.addressSpace.store(GIB + 0x30000, Uint8Array.of(5));
+    mustBind(file, unmap(GIB + 0x10000, 0x10000));
+    expect(vm.addressSpace.load(GIB + 0x30000, 1)).toEqual(Uint8Array.of(5));
+    expect(vm.addressSpace.load(2 * GIB + 0x30000, 1)).toEqual(Uint8Array.of(5));
+    expect([...vm.mappings()].map((m) => [m.kind, m.addr, m.offset])).toEqual([
+      ["userptr", GIB, 0x7f00_0000_0000],
+      ["userptr", GIB + 0x20000, 0x7f00_0002_0000],
+      ["userptr", 2 * GIB, 0x7f00_0000_0000],
+    ]);
+    expect(device.counters.remnantsRebound).toBe(2);
+    file.close();
+    expect(device.counters.backingBytes).toBe(0);
   });
 
   it("refuses objects that madvise gave up, and invalid keys only when asked to check", () => {
