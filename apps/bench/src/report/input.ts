@@ -1,0 +1,72 @@
+/**
+ * What the HTML report is made of. The page carries this object as JSON, so a number on it can be looked up under the
+ * same names as in `vmbind compare --json`.
+ *
+ * @module
+ */
+
+import type { CostFigures, LabResult } from "../lab/result.ts";
+
+/** Everything that the report shows. */
+export interface ReportInput {
+  /** What the laboratory found: costs, views, semantics, accounting, findings. */
+  lab: LabResult;
+  /** How costs grow. */
+  sweeps: SweepResult;
+  /** What was compared: name of a program or an interface, and its version, in the order in which they are shown. */
+  versions: Record<string, string>;
+  /** Command lines that give these numbers again. */
+  commands: ReportCommand[];
+  /** The recorded traces: one row for every workload and strategy. */
+  traces: TraceRow[];
+}
+
+/** Costs over a knob of the workload. */
+export interface SweepResult {
+  /** Part of the resource that is bound while the size changes, 0 to 1. */
+  boundFraction: number;
+  /** Bytes of the resource while the fraction changes. */
+  sizeBytes: number;
+  /** Bytes of one bind. */
+  tileBytes: number;
+  /** One for every strategy, axis and value, `x` ascending. */
+  rows: SweepRow[];
+}
+
+/** One point of a growth curve. */
+export interface SweepRow {
+  /** Name of the strategy. */
+  strategy: string;
+  /** Which knob `x` is. */
+  axis: "size" | "fraction";
+  /** Bytes of the resource, or the bound part of it, 0 to 1. */
+  x: number;
+  /** Cost of the whole workload. */
+  figures: CostFigures;
+}
+
+/** A command line. */
+export interface ReportCommand {
+  /** As typed. */
+  command: string;
+  /** What it gives, a few words. */
+  gives: string;
+}
+
+/** A recorded workload under a strategy, as `vmbind compare --json` prints it. */
+export interface TraceRow {
+  /** Workload. */
+  workload: string;
+  /** Strategy. */
+  strategy: string;
+  /** Driver. */
+  driver: string;
+  /** Whether a real driver sent these ioctls. */
+  recorded: boolean;
+  /** False when the user-mode driver cannot do the workload; the metrics are then null. */
+  supported: boolean;
+  /** Operations that the model refused or answered differently. */
+  differences: number;
+  /** Figures by name. */
+  metrics: Record<string, number | null>;
+}
