@@ -207,6 +207,14 @@ describe("a mistake is named with its place and its rule", () => {
   });
 });
 
+it("an ioctl that the driver refuses ends the run with the step and the driver's reason", async () => {
+  const path = file((w) => put(step(w, 1), "size", "0xffffffffff"));
+  const { status, out, err } = await vmbind("lower", path, "--strategy", "panthor-sparse");
+  expect(status).toBe(1);
+  expect(out).toContain("PANTHOR_BO_CREATE");
+  expect(err).toMatch(/^vmbind lower: steps\[1\]: PANTHOR_VM_BIND: ENOMEM: .+\n$/);
+});
+
 describe("wrong usage", () => {
   it.each([
     [["lower", "buffer-100e6"], "--strategy is missing"],
@@ -243,7 +251,7 @@ describe("wrong usage", () => {
     );
     expect(status).toBe(1);
     expect(err).toMatch(
-      /^vmbind lower: buffer-0: 68719476736 bytes are more than panthor-per-page is run with/,
+      /^vmbind lower: steps\[0\]: buffer-0: 68719476736 bytes are more than panthor-per-page is run with/,
     );
   });
 });

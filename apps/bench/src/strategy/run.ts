@@ -136,13 +136,18 @@ export class StrategyRun {
    * Do one step.
    *
    * @param step - of a workload for this strategy's block
-   * @throws {@link RefusedError} when the driver refuses an ioctl
+   * @throws {@link RefusedError} when the driver refuses an ioctl or no address is left, naming the step
    */
   perform(step: Step): void {
     const { counters } = this.session;
     const before = snapshot(counters);
     this.#phase = PHASE_OF[step.step];
-    this.#lower(step);
+    try {
+      this.#lower(step);
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      throw new RefusedError(`steps[${this.#steps}]: ${error.message}`);
+    }
     this.cost[this.#phase] = addCost(this.cost[this.#phase], costBetween(before, snapshot(counters)));
     this.#steps++;
   }
