@@ -117,6 +117,11 @@ export class XeBo extends GemObject {
     }
   }
 
+  /** The pages are the device's memory, not given by whoever made the object. */
+  get ownsPages(): boolean {
+    return this.#fixed === null;
+  }
+
   protected override release(): void {
     if (this.#pages !== null && this.#fixed === null) {
       (this.vram ? this.#device.vramFrames : this.#device.memory.frames).free(this.#pages);
