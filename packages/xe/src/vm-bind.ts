@@ -29,6 +29,7 @@ import {
   type Sync,
   VM_BIND,
   VM_BIND_OP,
+  VM_BIND_OP_MAP,
   VM_BIND_OP_MAP_USERPTR,
 } from "./uapi.ts";
 import type { XeVm } from "./vm.ts";
@@ -107,6 +108,9 @@ export class VmBindRunner {
       const bo = file.bo(op.obj);
       if (bo === undefined) fail(ENOENT, `${op.name}.obj: no object with handle ${op.obj}`);
       checkBo(op, bo, platform);
+      if (bo.vm !== null && bo.vm !== vm && op.op === VM_BIND_OP_MAP) {
+        fail(EINVAL, `${op.name}.obj: the object was made for another VM`);
+      }
       op.bo = bo;
     }
     const fence = numSyncs === 0 ? null : checkSyncs(file, vm, user, readU64(arg, SYNCS), numSyncs, count);

@@ -355,6 +355,10 @@ describe("VM_BIND", () => {
     const shared = f.file.createBo(0x10000, { placement: 1, cpuCaching: 1 });
     mustBind(f.file, map(0, 0x10000, systemBo(f, 0x10000), 0, 1), map(GIB, 0x10000, shared, 0, 1));
     expect(f.vm.gpuvm.extobjs().map((vmBo) => vmBo.gem)).toEqual([f.file.bo(shared)]);
+    call(f.file, xe.IOCTL_VM_CREATE, xe.VM_CREATE.encode({}));
+    expect(bind(f.file, [map(0, 0x10000, 2, 0, 1)], { vmId: 2 })).toBe(-22);
+    expect(bind(f.file, [map(0, 0x10000, shared, 0, 1)], { vmId: 2 })).toBe(0);
+    expect(f.file.bo(shared)?.refs).toBe(5);
   });
 
   describe("syncs", () => {

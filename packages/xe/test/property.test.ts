@@ -1,8 +1,10 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { dumpTables } from "../src/conformance/table-dump.ts";
 import { VM_CREATE_FLAG_LR_MODE, VM_CREATE_FLAG_SCRATCH_PAGE, type XeQuirks } from "../src/index.ts";
 import { bind, type Fixture, fixture, GIB, map, nul, type Op, unmap, unmapAll } from "./support.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const PAGE = 4096;
 /** Windows of a few pages around the edges of 64 KiB, 2 MiB and 1 GiB, so that ranges meet and cross. */

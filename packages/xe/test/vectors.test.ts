@@ -14,7 +14,7 @@ describe.each(readdirSync(folder))("%s", (file) => {
     .split("\n");
   const header = JSON.parse(first as string) as VectorHeader;
 
-  it("agrees with the kernel in every case", () => {
+  it("agrees with the kernel in every case", { timeout: 60_000 }, () => {
     const check = vectorChecks[header.format];
     expect(check, `a check for ${header.format}`).toBeDefined();
     expect(lines.length).toBeGreaterThan(0);
