@@ -12,6 +12,7 @@ import {
   checkGemRefs,
   checkGpuvm,
   checkGpuvmCounters,
+  checkUapiCounters,
   type GemObject,
   GPUVA_REPEAT,
   GPUVA_USERBITS_SHIFT,
@@ -111,6 +112,7 @@ function objectRange(
       if (Number.isNaN(pa)) throw new Error(`leaf-owner: ${where} reaches beyond its object`);
       out.lo = addressLo(pa) | lo;
       out.hi = addressHi(pa) | hi;
+      return true;
     },
   };
 }
@@ -128,6 +130,7 @@ export function checkDeviceInvariants(device: AsahiDevice, files: Iterable<Asahi
   for (const vm of vms) checkInvariants(vm, seen);
   checkFirmware(device, seen);
   checkTablePages(device.memory, seen);
+  checkUapiCounters(device.counters);
   checkGpuvmCounters(
     device.counters,
     vms.map((vm) => vm.gpuvm),

@@ -119,7 +119,7 @@ const FAULTS: readonly [invariant: string, fault: string, breakIt: () => void][]
       vm.gpuvm.unlinkDefer(va);
     },
   ],
-  ["leaf-owner", "a mapped object leaves the registry", () => device.gems.delete(shared.id)],
+  ["gpuva-object", "a mapped object leaves the registry", () => device.gems.delete(shared.id)],
   [
     "leaf-value",
     "a firmware leaf flips",

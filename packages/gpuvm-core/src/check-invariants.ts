@@ -3,15 +3,15 @@
  * mappings to their vm_bo, and every reference count against a recount.
  *
  * A check that fails throws an `Error` whose message begins with the invariant's name: `va-tree`, `gpuva-window`,
- * `gpuva-overlap`, `vm-bo-list`, `vm-bo-pair`, `vm-bo-refs`, `extobj-list`, `evict-list`, `bo-defer`, `gpuvm-refs`,
- * `gem-refs`, `gpuvm-counters`.
+ * `gpuva-overlap`, `gpuva-object`, `vm-bo-list`, `vm-bo-pair`, `vm-bo-refs`, `extobj-list`, `evict-list`, `bo-defer`, `gpuvm-refs`,
+ * `gem-refs`, `gpuvm-counters`, `uapi-counters`.
  *
  * They hold between requests; inside a step callback or before `deferredCleanup` they need not.
  *
  * @module
  */
 
-import type { GpuvmCounters } from "./counters.ts";
+import type { GpuvmCounters, UapiCounters } from "./counters.ts";
 import type { GemObject, GemObjects } from "./gem.ts";
 import type { Gpuvm } from "./gpuvm.ts";
 import type { VmBo } from "./vm-bo.ts";
@@ -64,6 +64,9 @@ function checkOrder(vm: Gpuvm, mappings: readonly number[]): void {
     const vaEnd = vm.end(va);
     if (!(vaEnd >= addr) || !vm.rangeValid(addr, vaEnd - addr)) {
       throw new Error(`gpuva-window: ${place(vm, va)} is not inside the VM`);
+    }
+    if (vm.gemId(va) !== 0 && vm.gem(va) === null) {
+      throw new Error(`gpuva-object: ${place(vm, va)} shows an object that is gone`);
     }
     // A mapping without length lies beside one that begins or ends where it is.
     const overlaps = vaEnd === addr ? start < addr && addr < end : addr < end;
@@ -177,6 +180,23 @@ export function checkGpuvmCounters(counters: GpuvmCounters, vms: Iterable<Gpuvm>
       `gpuvm-counters: gpuvas ${gpuvasLive} (peak ${gpuvasPeak}), vm_bos ${vmBosLive} (peak ${vmBosPeak}); ` +
         `there are ${mappings} and ${vmBos}`,
     );
+  }
+}
+
+/**
+ * Check the counters of what crosses from user space: none is negative, and parts do not exceed their whole.
+ *
+ * @param counters - a device's sheet, all its layers' counters
+ * @throws Error `uapi-counters`
+ */
+export function checkUapiCounters(counters: UapiCounters): void {
+  for (const [name, value] of Object.entries(counters)) {
+    if (!(value >= 0)) throw new Error(`uapi-counters: ${name} is ${value}`);
+  }
+  const { ioctls, ioctlErrors, tablesReserved, tablesReturned } = counters;
+  if (ioctlErrors > ioctls) throw new Error(`uapi-counters: ${ioctlErrors} errors in ${ioctls} ioctls`);
+  if (tablesReturned > tablesReserved) {
+    throw new Error(`uapi-counters: ${tablesReturned} tables came back of ${tablesReserved} set aside`);
   }
 }
 

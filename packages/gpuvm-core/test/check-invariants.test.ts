@@ -4,11 +4,13 @@ import {
   checkGemRefs,
   checkGpuvm,
   checkGpuvmCounters,
+  checkUapiCounters,
   GemObject,
   GemObjects,
   Gpuvm,
   type GpuvmCounters,
   gpuvmCounters,
+  uapiCounters,
   type VmBo,
 } from "../src/index.ts";
 
@@ -62,6 +64,7 @@ const FAULTS: readonly [invariant: string, fault: string, breakIt: () => void][]
   ["gpuva-window", "a mapping ends before it begins", () => setEdge(at(1), 1, 0)],
   ["gpuva-overlap", "a mapping reaches into the next", () => setEdge(at(1), 1, 3 * PAGE)],
   ["gpuva-overlap", "a mapping reaches over one without length", () => setEdge(at(3), 1, 9 * PAGE)],
+  ["gpuva-object", "a mapped object leaves the registry", () => gems.delete(own.id)],
   ["vm-bo-list", "a mapping loses its link", () => void vm.unlink(at(1))],
   ["vm-bo-list", "a list names a mapping that is gone", () => vm.remove(at(3))],
   ["vm-bo-list", "the tail is another", () => void Object.assign(pair(external), { tail: at(1) })],
@@ -92,6 +95,16 @@ describe("a fault is caught by its invariant", () => {
     breakIt();
     expect(check).toThrow(new RegExp(`^${invariant}: `));
   });
+});
+
+it.each([
+  ["a negative counter", { bindOps: -1 }],
+  ["a counter that is no number", { payloadBytes: Number.NaN }],
+  ["more errors than ioctls", { ioctlErrors: 1 }],
+  ["more tables back than set aside", { tablesReturned: 1 }],
+])("uapi-counters: %s", (_fault, change) => {
+  checkUapiCounters(uapiCounters());
+  expect(() => checkUapiCounters({ ...uapiCounters(), ...change })).toThrow(/^uapi-counters: /);
 });
 
 it("counts what a driver says it holds", () => {

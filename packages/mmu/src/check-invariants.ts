@@ -4,7 +4,7 @@
  * shares code with the writers.
  *
  * A check that fails throws an `Error` whose message begins with the invariant's name: `table-dead`, `table-shared`,
- * `table-leak`, `table-counters`, `leaf-unexplained`, `leaf-value`, `leaf-missing`, `tlb-stale`.
+ * `table-leak`, `table-counters`, `leaf-unexplained`, `leaf-size`, `leaf-value`, `leaf-missing`, `tlb-stale`.
  */
 
 import { addressOf, hexAddress } from "./address.ts";
@@ -36,9 +36,9 @@ export interface ExpectedRange {
    * @param va - first address of the leaf
    * @param geometry - its level
    * @param out - receives the halves
-   * @throws Error when the mapping has no leaf of this level there
+   * @returns false when the mapping has no leaf of this level there
    */
-  leaf(va: number, geometry: LevelGeometry, out: DescriptorHalves): void;
+  leaf(va: number, geometry: LevelGeometry, out: DescriptorHalves): boolean;
 }
 
 /** One tree of tables, and everything that it should translate. */
@@ -121,9 +121,9 @@ class TreeCheck {
     for (let i = 0; i < entries; i++, at += 2) {
       const lo = words[at] as number;
       const hi = words[at + 1] as number;
-      if (lo === emptyLo && hi === emptyHi) continue;
-      used++;
       const first = va + i * entryBytes;
+      if (lo === emptyLo && hi === emptyHi && !(lo !== 0 && this.#isLeaf(geometry, first, lo, hi))) continue;
+      used++;
       const present = (lo & geometry.presentMask) === geometry.presentBits;
       if (present && (lo & geometry.leafMask) !== geometry.leafBits) this.#directory(geometry, first, lo, hi);
       else this.#leaf(geometry, first, lo, hi);
@@ -146,27 +146,41 @@ class TreeCheck {
     this.#seen.add(slot);
   }
 
-  #leaf(geometry: LevelGeometry, va: number, lo: number, hi: number): void {
+  /** Whether an entry that looks empty is the leaf of a mapping: a scratch leaf may equal a null mapping's. */
+  #isLeaf(geometry: LevelGeometry, va: number, lo: number, hi: number): boolean {
+    const range = this.#rangeAt(va);
+    if (range === undefined || va < range.start || va + geometry.entryBytes > range.end) return false;
+    const want = this.#want;
+    return geometry.mayBeLeaf && range.leaf(va, geometry, want) && want.lo === lo && want.hi === hi;
+  }
+
+  /** The range that holds an address, or the first one behind it. */
+  #rangeAt(va: number): ExpectedRange | undefined {
     const { ranges } = this.#tree;
-    const end = va + geometry.entryBytes;
     let range = ranges[this.#range];
     while (range !== undefined && range.end <= va) {
       if (this.#covered < range.end) this.#missing(range);
       range = ranges[++this.#range];
       this.#covered = range?.start ?? 0;
     }
+    return range;
+  }
+
+  #leaf(geometry: LevelGeometry, va: number, lo: number, hi: number): void {
+    const end = va + geometry.entryBytes;
+    const range = this.#rangeAt(va);
     const where = () => `level ${geometry.level} entry for ${hexAddress(va)} (${descriptor(lo, hi)})`;
     if (range === undefined || va < range.start || end > range.end) {
       throw new Error(`leaf-unexplained: no one mapping covers the ${where()}`);
     }
     if (va !== this.#covered) this.#missing(range);
     const want = this.#want;
-    range.leaf(va, geometry, want);
+    if (!range.leaf(va, geometry, want)) throw new Error(`leaf-size: the mapping has no ${where()}`);
     if (want.lo !== lo || want.hi !== hi) {
       throw new Error(`leaf-value: the ${where()} should be ${descriptor(want.lo, want.hi)}`);
     }
     this.#covered = end;
-    if (end === range.end) this.#covered = ranges[++this.#range]?.start ?? 0;
+    if (end === range.end) this.#covered = this.#tree.ranges[++this.#range]?.start ?? 0;
   }
 
   #missing({ start, end }: ExpectedRange): never {

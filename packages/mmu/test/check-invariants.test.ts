@@ -81,6 +81,7 @@ describe.each(FORMATS)("$format.name", ({ format, leaf, table }) => {
       leaf(va, _geometry, out) {
         out.lo = leaf[0] | addressLo(PA + va - VA);
         out.hi = leaf[1] | addressHi(PA + va - VA);
+        return true;
       },
     }));
     const tlb = new Tlb({ counters: memory.counters });
@@ -104,6 +105,11 @@ describe.each(FORMATS)("$format.name", ({ format, leaf, table }) => {
   const FAULTS: readonly [invariant: string, fault: string, breakIt: () => void][] = [
     ["leaf-value", "an address bit flips", () => flip(word(5), page)],
     ["leaf-value", "an attribute bit of the high half flips", () => flip(word(9) + 1, 1 << 22)],
+    [
+      "leaf-size",
+      "a mapping has no such leaf",
+      () => void Object.assign(ranges[0] as object, { leaf: () => false }),
+    ],
     ["leaf-missing", "the first leaf is cleared", () => memory.tables.words.fill(0, word(4), word(5))],
     ["leaf-missing", "a leaf in the middle is cleared", () => memory.tables.words.fill(0, word(6), word(7))],
     ["leaf-missing", "the last leaf is cleared", () => memory.tables.words.fill(0, word(9), word(10))],
@@ -145,6 +151,7 @@ describe.each(FORMATS)("$format.name", ({ format, leaf, table }) => {
         leaf(va, geometry, out) {
           first.leaf(va, geometry, out);
           if (va === VA) out.lo ^= moved;
+          return true;
         },
       },
       second,

@@ -37,6 +37,11 @@ export class BindQueue {
     return this.#jobs.length;
   }
 
+  /** Jobs that have not run yet, in order. */
+  get jobs(): readonly BindJob[] {
+    return this.#jobs;
+  }
+
   /** Append a job. It runs at the next {@link BindQueue.pump} that finds it ready. */
   push(job: BindJob): void {
     this.#vm.gpuvm.get();

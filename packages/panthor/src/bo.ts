@@ -142,6 +142,11 @@ export class PanthorBo extends GemObject {
     }
   }
 
+  /** The pages are the device's memory, not given by whoever made the object. */
+  get ownsPages(): boolean {
+    return this.#fixed === null;
+  }
+
   protected override release(): void {
     if (this.pages !== null && this.#fixed === null) this.#device.memory.frames.free(this.pages);
     this.pages = null;

@@ -150,6 +150,11 @@ export class PanthorFile implements DrmFile {
     return this.#vms.get(id);
   }
 
+  /** Objects with their handles, ascending. */
+  bos(): Iterable<[number, PanthorBo]> {
+    return this.#bos.entries();
+  }
+
   /**
    * @param handle - GEM handle
    * @returns the object, or undefined

@@ -8,6 +8,7 @@ export * from "./as-lock.ts";
 export * from "./bind-op.ts";
 export * from "./bind-queue.ts";
 export { PanthorBo, type PanthorBoOptions, type ReclaimState } from "./bo.ts";
+export * from "./check-invariants.ts";
 export * from "./cost-sheet.ts";
 export * from "./device.ts";
 export { PanthorFile } from "./file.ts";

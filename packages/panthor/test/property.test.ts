@@ -4,7 +4,14 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MAP_NOEXEC, MAP_REPEAT, MAP_SPARSE, OP_UNMAP, type PanthorBo } from "../src/index.ts";
+import {
+  checkDeviceInvariants,
+  MAP_NOEXEC,
+  MAP_REPEAT,
+  MAP_SPARSE,
+  OP_UNMAP,
+  type PanthorBo,
+} from "../src/index.ts";
 import { bind, createBo, type DeviceOptions, type Fixture, fixture, type TestOp } from "./support.ts";
 
 const PAGE = 0x1000;
@@ -136,6 +143,7 @@ describe("any sequence of operations translates as a page-by-page model does", (
           for (const step of sequence) {
             apply(fx, handles, naive, step);
             checkTranslations(fx, handles, naive);
+            checkDeviceInvariants(fx.device, [fx.file]);
           }
           expect([fx.device.counters.kernelWarnings, fx.vm.unusable]).toEqual([0, false]);
           fx.file.close();
