@@ -40,12 +40,13 @@ export type VectorCheck = (testCase: Record<string, unknown>, header: VectorHead
  * Read a u64 of a vector file.
  *
  * @param value - lower-case hex with 0x
+ * @param field - where it stands, for the message
  * @returns the number, NaN when it is not exactly representable
  * @throws {@link DrmError} EINVAL for anything else
  */
-export function hex(value: unknown): number {
+export function hex(value: unknown, field = "u64"): number {
   if (typeof value !== "string" || !/^0x[0-9a-f]{1,16}$/.test(value)) {
-    return fail(EINVAL, `vector: expected a u64 in hex, got ${JSON.stringify(value)}`);
+    return fail(EINVAL, `vector: ${field}: expected a u64 in hex, got ${JSON.stringify(value)}`);
   }
   const digits = value.slice(2).padStart(16, "0");
   const high = Number.parseInt(digits.slice(0, 8), 16);

@@ -23,8 +23,8 @@ export const checkLookup: VectorCheck = (testCase) => {
 /** The vectors mark each insert with an offset of its own, 4096 times its index. */
 function query(model: VectorVm, op: Json, mark: number): Json {
   const { vm } = model;
-  const addr = hex(op["va"]);
-  const range = hex(op["range"]);
+  const addr = hex(op["va"], "va");
+  const range = hex(op["range"], "range");
   const found = (va: number): Json => ({ result: va === 0 ? null : model.located(va) });
   switch (op["op"]) {
     case "insert":

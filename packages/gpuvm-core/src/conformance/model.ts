@@ -91,10 +91,10 @@ export class VectorVm implements StepHandlers {
     this.#ids.set(this.#resv, -1);
     this.#private = new Set(options.privateGems ?? []);
     this.vm = new Gpuvm({
-      start: hex(config["start"]),
-      range: hex(config["range"]),
-      kernelStart: hex(config["kernel_start"]),
-      kernelRange: hex(config["kernel_range"]),
+      start: hex(config["start"], "start"),
+      range: hex(config["range"], "range"),
+      kernelStart: hex(config["kernel_start"], "kernel_start"),
+      kernelRange: hex(config["kernel_range"], "kernel_range"),
       gems: this.#gems,
       resv: this.#resv,
       repeat: options.repeat,
@@ -131,7 +131,8 @@ export class VectorVm implements StepHandlers {
     let ret: number;
     try {
       if (op["op"] === "map") ret = this.vm.smMap(this.#request(op), this);
-      else if (op["op"] === "unmap") ret = this.vm.smUnmap(hex(op["va"]), hex(op["range"]), this);
+      else if (op["op"] === "unmap")
+        ret = this.vm.smUnmap(hex(op["va"], "va"), hex(op["range"], "range"), this);
       else if (op["op"] === "madvise") ret = this.#madvise(this.#request(op));
       else ret = fail(EINVAL, `vector: unknown operation ${JSON.stringify(op["op"])}`);
     } catch (error) {
@@ -145,12 +146,12 @@ export class VectorVm implements StepHandlers {
     const flags = op["flags"];
     if (!Array.isArray(flags)) return fail(EINVAL, "vector: flags is not a list");
     return {
-      addr: hex(op["va"]),
-      range: hex(op["range"]),
+      addr: hex(op["va"], "va"),
+      range: hex(op["range"], "range"),
       gem: typeof op["gem"] === "number" ? this.object(op["gem"]) : null,
-      offset: hex(op["offset"]),
+      offset: hex(op["offset"], "offset"),
       flags: flags.reduce<number>((bits, name) => bits | flagBit(name), 0),
-      gemRange: op["gem_range"] === undefined ? 0 : hex(op["gem_range"]),
+      gemRange: op["gem_range"] === undefined ? 0 : hex(op["gem_range"], "gem_range"),
     };
   }
 
