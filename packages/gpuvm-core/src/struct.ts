@@ -7,9 +7,11 @@
  *
  * @example
  * ```ts
+ * import { type StructLayout, struct, u32 } from "@vmbind/gpuvm-core";
+ *
  * interface VmDestroy { id: number; pad: number }
  * const VM_DESTROY: StructLayout<VmDestroy> = struct("drm_panthor_vm_destroy", 8, { id: u32(0), pad: u32(4) });
- * VM_DESTROY.encode({ id: 1 }); // 01 00 00 00 00 00 00 00
+ * console.log(VM_DESTROY.encode({ id: 1 }).join(" ")); // 1 0 0 0 0 0 0 0
  * ```
  *
  * @module

@@ -27,7 +27,6 @@ import {
   type MapRequest,
   type MapStep,
   type RemapStep,
-  type StepHandlers,
   type UnmapStep,
   type VmBo,
 } from "@vmbind/gpuvm-core";
@@ -57,7 +56,7 @@ export interface PanthorMappingView extends MappingView {
 }
 
 /** A VM. */
-export class PanthorVm implements StepHandlers {
+export class PanthorVm {
   readonly #device: PanthorDevice;
   readonly #request: Required<MapRequest> = {
     addr: 0.5,

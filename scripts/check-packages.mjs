@@ -1,0 +1,284 @@
+/**
+ * Are the packages ready to publish? Packs each one as `pnpm publish` would, lets publint and attw look at the tarball,
+ * installs it with nothing but its sister packages into an empty folder, by npm and by pnpm, and there does what a user
+ * would: import every entry from JavaScript and from strict TypeScript, and run the README's example. The examples of the
+ * other documents and of doc comments run in a folder that has all packages. Needs the builds; needs no network.
+ *
+ * An example is all ```ts blocks of a document, in order. What it prints must be what its comments say: the comment behind
+ * a console.log, or the comment lines below it, up to a ": " where a remark begins.
+ */
+
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const bin = (name) => join(root, "node_modules/.bin", name);
+const run = promisify(execFile);
+const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
+
+const SECTIONS = ["Models", "Does not model", "Example", "Where the facts come from", "Size"];
+const SIZE_TOLERANCE = 0.1;
+
+/** Two at a time: an install waits for the disk about as long as it computes. */
+const PARALLEL = 2;
+
+const findings = [];
+
+/** Run a command; a failure is a finding with everything it said. */
+async function command(what, file, args, cwd) {
+  try {
+    return (await run(file, args, { cwd })).stdout;
+  } catch (error) {
+    findings.push(`${what}:\n${`${error.stdout}${error.stderr}`.trim() || error.message}`);
+    return null;
+  }
+}
+
+const packages = readdirSync(join(root, "packages")).map((folder) => {
+  const dir = join(root, "packages", folder);
+  const json = readJson(join(dir, "package.json"));
+  const needs = Object.keys(json.dependencies ?? {});
+  return { folder, dir, json, name: json.name, needs, tarball: "" };
+});
+const byName = new Map(packages.map((p) => [p.name, p]));
+
+/** A package and all that it needs, each once. */
+function closure(pkg, seen = new Set()) {
+  seen.add(pkg);
+  for (const name of pkg.needs) {
+    const needed = byName.get(name);
+    if (needed) closure(needed, seen);
+    else findings.push(`${pkg.name}: depends on ${name}, which is none of the packages`);
+  }
+  return [...seen];
+}
+
+// --- what is in the tarball
+
+async function pack(pkg, into) {
+  const out = await command(
+    `pnpm pack ${pkg.name}`,
+    "pnpm",
+    ["pack", "--json", "--pack-destination", into],
+    pkg.dir,
+  );
+  if (out === null) return;
+  pkg.tarball = JSON.parse(out.slice(out.indexOf("{"))).filename;
+  // pnpm's own list leaves out the workspace's LICENSE, which it adds.
+  const listing = await run("tar", ["-tzf", pkg.tarball]);
+  const paths = listing.stdout.split("\n").map((path) => path.replace("package/", ""));
+  for (const wanted of ["README.md", "LICENSE", "CHANGELOG.md"]) {
+    if (!paths.includes(wanted)) findings.push(`${pkg.name}: the tarball has no ${wanted}`);
+  }
+  for (const path of paths) {
+    if (/tsbuildinfo|(^|\/)test\//.test(path)) findings.push(`${pkg.name}: the tarball has ${path}`);
+    const source = path.replace(/^dist\/(.*)\.(d\.ts|js)(\.map)?$/, "src/$1.ts");
+    if (source !== path && !existsSync(join(pkg.dir, source))) {
+      findings.push(`${pkg.name}: ${path} is left from a file that is gone; remove dist and build again`);
+    }
+  }
+}
+
+async function lint(pkg) {
+  const tarball = new Uint8Array(readFileSync(pkg.tarball)).buffer;
+  const { messages, pkg: json } = await publint({ pack: { tarball }, strict: true });
+  for (const message of messages)
+    findings.push(`${pkg.name}: publint: ${formatMessage(message, json, { color: false })}`);
+  await command(`${pkg.name}: attw`, bin("attw"), [pkg.tarball, "--profile", "esm-only", "--no-color"], root);
+  if (pkg.json.sideEffects !== false) findings.push(`${pkg.name}: sideEffects is not false`);
+}
+
+/** Bytes of the JavaScript that importing `.` loads, without other packages: as built, and gzipped. */
+function size(pkg) {
+  const files = new Set([join(pkg.dir, "dist/index.js")]);
+  let text = "";
+  for (const file of files) {
+    const source = readFileSync(file, "utf8");
+    text += source;
+    for (const [, to] of source.matchAll(/^(?:import|export)[^;]*? from "(\.[^"]+)";/gm))
+      files.add(join(dirname(file), to));
+  }
+  return { files: files.size, bytes: Buffer.byteLength(text), gzip: gzipSync(text).length };
+}
+
+function checkTexts(pkg) {
+  if (!readFileSync(join(pkg.dir, "CHANGELOG.md"), "utf8").includes(`\n## ${pkg.json.version}\n`)) {
+    findings.push(`${pkg.name}: CHANGELOG.md has nothing about ${pkg.json.version}`);
+  }
+  const text = readFileSync(join(pkg.dir, "README.md"), "utf8");
+  for (const section of SECTIONS) {
+    if (!text.includes(`\n## ${section}\n`))
+      findings.push(`${pkg.name}: README.md has no section "${section}"`);
+  }
+  const stated = /(\d+) kB of JavaScript, (\d+) kB gzipped/.exec(text);
+  const { bytes, gzip } = size(pkg);
+  const off = (kb, real) => Math.abs(Number(kb) * 1000 - real) > SIZE_TOLERANCE * real;
+  if (!stated || off(stated[1], bytes) || off(stated[2], gzip)) {
+    const right = `${Math.round(bytes / 1000)} kB of JavaScript, ${Math.round(gzip / 1000)} kB gzipped`;
+    findings.push(`${pkg.name}: README.md must say "${right}"${stated ? `, and says "${stated[0]}"` : ""}`);
+  }
+}
+
+// --- what a user does with it
+
+/** The code of a document's ```ts blocks, and the lines that it promises to print. */
+function example(path) {
+  const text = readFileSync(path, "utf8").replace(path.endsWith(".ts") ? /^ \* ?/gm : "", "");
+  const code = [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1]).join("\n");
+  const promised = [];
+  let printing = false;
+  for (const line of code.split("\n")) {
+    const [, before, comment] = /^(.*?)(?:\/\/ (.*))?$/.exec(line);
+    if (before.includes("console.log")) printing = true;
+    else if (!/^[\s})]*$/.test(before)) printing = false;
+    if (printing && comment !== undefined) promised.push(comment);
+  }
+  return { path: path.slice(root.length), code, promised };
+}
+
+function compare(who, { path, promised }, printed) {
+  const lines = printed.split("\n").slice(0, -1);
+  if (promised.length === 0) findings.push(`${path}: the example promises no output`);
+  for (let i = 0; i < Math.max(lines.length, promised.length); i++) {
+    const [got, want] = [lines[i], promised[i]];
+    if (got !== want && !(got !== undefined && want?.startsWith(`${got}: `))) {
+      findings.push(
+        `${path} under ${who}: line ${i + 1} is ${JSON.stringify(got)}, promised is ${JSON.stringify(want)}`,
+      );
+    }
+  }
+}
+
+const TSCONFIG = {
+  compilerOptions: {
+    target: "es2023",
+    lib: ["es2023", "dom"], // dom: only for console
+    types: [],
+    module: "nodenext",
+    strict: true,
+    skipLibCheck: false,
+    outDir: "out",
+    rootDir: ".",
+  },
+  include: ["*.ts"],
+};
+
+/** Install packages into an empty folder, import each entry of `subjects`, and run examples. */
+async function consume(where, manager, installed, subjects, examples) {
+  const who = `${manager} (${installed.map((pkg) => pkg.folder).join(", ")})`;
+  const dir = join(where, `${manager}-${subjects.map((pkg) => pkg.folder).join("-")}`);
+  await mkdir(dir);
+  const tarballs = Object.fromEntries(installed.map((pkg) => [pkg.name, `file:${pkg.tarball}`]));
+  const manifest = { private: true, type: "module", dependencies: tarballs, pnpm: { overrides: tarballs } };
+
+  const entries = subjects.flatMap((pkg) =>
+    Object.keys(pkg.json.exports)
+      .filter((entry) => !entry.endsWith(".json"))
+      .map((entry) => pkg.name + entry.slice(1)),
+  );
+  const imports = entries.map((entry, i) => `import * as entry${i} from "${entry}";\n`).join("");
+  const names = entries.map((_, i) => `entry${i}`).join(", ");
+  const deep = subjects.map((pkg) => `${pkg.name}/dist/index.js`);
+  const files = {
+    "package.json": JSON.stringify(manifest),
+    "tsconfig.json": JSON.stringify(TSCONFIG),
+    "entries.ts": `${imports}export const entries: object[] = [${names}];\n`,
+    "entries.mjs": `${imports}for (const entry of [${names}]) if (Object.keys(entry).length === 0) throw new Error("empty entry");
+for (const path of ${JSON.stringify(deep)}) {
+  await import(path).then(() => { throw new Error(path + " can be imported"); }, (error) => {
+    if (error.code !== "ERR_PACKAGE_PATH_NOT_EXPORTED") throw error;
+  });
+}\n`,
+  };
+  for (const [i, { code }] of examples.entries()) files[`example${i}.ts`] = code;
+  for (const [file, text] of Object.entries(files)) await writeFile(join(dir, file), text);
+
+  const quiet = manager === "npm" ? ["--no-audit", "--no-fund"] : [];
+  if (
+    (await command(
+      `${who}: install`,
+      manager,
+      ["install", "--offline", "--ignore-scripts", ...quiet],
+      dir,
+    )) === null
+  )
+    return;
+  await command(`${who}: JavaScript imports`, process.execPath, ["entries.mjs"], dir);
+  if ((await command(`${who}: tsc`, bin("tsc"), ["-p", "."], dir)) === null) return;
+  for (const [i, shown] of examples.entries()) {
+    const printed = await command(
+      `${shown.path} under ${who}`,
+      process.execPath,
+      [`out/example${i}.js`],
+      dir,
+    );
+    if (printed !== null) compare(who, shown, printed);
+  }
+}
+
+/** Markdown of the project, and modules whose doc comments have an example. */
+function otherExamples() {
+  const markdown = [
+    "README.md",
+    "CONTRIBUTING.md",
+    ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`),
+  ];
+  const modules = packages.flatMap((pkg) =>
+    readdirSync(join(pkg.dir, "src"), { recursive: true }).map((name) =>
+      join("packages", pkg.folder, "src", name),
+    ),
+  );
+  return [
+    ...markdown.filter((name) => name.endsWith(".md")),
+    ...modules.filter((name) => name.endsWith(".ts")),
+  ]
+    .map((path) => example(join(root, path)))
+    .filter(({ code }) => code !== "");
+}
+
+async function inParallel(tasks) {
+  const queue = tasks.values();
+  const worker = async () => {
+    for (const task of queue) await task();
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+}
+
+const temporary = await mkdtemp(join(tmpdir(), "vmbind-packages-"));
+try {
+  await inParallel(packages.map((pkg) => () => pack(pkg, temporary)));
+  const packed = packages.filter((pkg) => pkg.tarball !== "");
+  if (packed.length === packages.length) {
+    packages.forEach(checkTexts);
+    await inParallel([
+      ...packages.map((pkg) => () => lint(pkg)),
+      ...packages.flatMap((pkg) =>
+        ["npm", "pnpm"].map((manager) => () => {
+          const readme = example(join(pkg.dir, "README.md"));
+          return consume(temporary, manager, closure(pkg), [pkg], [readme]);
+        }),
+      ),
+      () => consume(temporary, "npm", packages, packages, otherExamples()),
+    ]);
+    console.log('package              files     bytes   gzipped  (JavaScript behind ".", not minified)');
+    for (const pkg of packages) {
+      const { files, bytes, gzip } = size(pkg);
+      console.log(
+        `${pkg.name.padEnd(20)} ${String(files).padStart(5)} ${String(bytes).padStart(9)} ${String(gzip).padStart(9)}`,
+      );
+    }
+  }
+} finally {
+  await rm(temporary, { recursive: true });
+}
+for (const finding of findings) console.error(`\n${finding.trimEnd()}`);
+console.log(findings.length === 0 ? "packages: all good" : `\npackages: ${findings.length} findings`);
+process.exitCode = findings.length === 0 ? 0 : 1;
