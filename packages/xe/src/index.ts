@@ -5,6 +5,7 @@
  */
 
 export { PLACEMENT_SYSTEM, PLACEMENT_VRAM, XeBo, type XeBoOptions } from "./bo.ts";
+export { checkDeviceInvariants, checkInvariants } from "./check-invariants.ts";
 export * from "./cost-sheet.ts";
 export { type ExecQueue, type SyncobjState, XeDevice, type XeDeviceOptions, XeFile } from "./device.ts";
 export { PageTable } from "./page-table.ts";

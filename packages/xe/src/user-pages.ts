@@ -61,6 +61,11 @@ export class UserPages {
     return { base, pages: new ScatterList(pa, new Float64Array(pa.length).fill(PAGE)) };
   }
 
+  /** Bytes of all pages that were ever pinned. */
+  get bytes(): number {
+    return this.#owned.reduce((sum, list) => sum + list.totalBytes, 0);
+  }
+
   /** Give all pages back. */
   release(): void {
     for (const list of this.#owned.splice(0)) this.#memory.frames.free(list);

@@ -9,6 +9,7 @@ import { AddressSpace, ppgtt } from "@vmbind/mmu";
 import type { XeBo } from "./bo.ts";
 import type { XeDevice } from "./device.ts";
 import { PageTable } from "./page-table.ts";
+import type { Platform } from "./platforms.ts";
 import type { TlbInvalidation } from "./tlb-range.ts";
 import { VM_CREATE_FLAG_FAULT_MODE, VM_CREATE_FLAG_LR_MODE, VM_CREATE_FLAG_SCRATCH_PAGE } from "./uapi.ts";
 import type { BindOp } from "./vm-bind-args.ts";
@@ -26,6 +27,8 @@ export interface XeMappingView extends MappingView {
 /** A VM. */
 export class XeVm {
   readonly #device: XeDevice;
+  /** What the device is. */
+  readonly platform: Platform;
   /** `VM_CREATE_FLAG_*`. */
   readonly createFlags: number;
   /** What is not mapped reads as zero. */
@@ -60,6 +63,7 @@ export class XeVm {
   constructor(device: XeDevice, flags: number, asid: number) {
     const { platform, counters, memory } = device;
     this.#device = device;
+    this.platform = platform;
     this.createFlags = flags;
     this.scratch = (flags & VM_CREATE_FLAG_SCRATCH_PAGE) !== 0;
     this.longRunning = (flags & VM_CREATE_FLAG_LR_MODE) !== 0;

@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { dumpTables } from "../src/conformance/table-dump.ts";
-import { VM_CREATE_FLAG_LR_MODE, VM_CREATE_FLAG_SCRATCH_PAGE, type XeQuirks } from "../src/index.ts";
+import {
+  checkDeviceInvariants,
+  VM_CREATE_FLAG_LR_MODE,
+  VM_CREATE_FLAG_SCRATCH_PAGE,
+  type XeQuirks,
+} from "../src/index.ts";
 import { bind, type Fixture, fixture, GIB, map, nul, type Op, unmap, unmapAll } from "./support.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -144,6 +149,7 @@ function run(
     pages.check(f, scratch);
     checkBookkeeping(f);
     checkReferences(f);
+    checkDeviceInvariants(f.device, [f.file]);
   }
   expect(bind(f.file, [unmap(0, 2 ** 48)])).toBe(0);
   expect(dumpTables(f.vm).tables).toHaveLength(1);
@@ -209,6 +215,7 @@ describe("a fault-mode VM with scratch", () => {
             pages.check(f, true, true);
             checkBookkeeping(f);
             checkReferences(f);
+            checkDeviceInvariants(f.device, [f.file]);
           }
           expect(bind(f.file, [unmap(0, 2 ** 48)])).toBe(0);
           expect(dumpTables(f.vm).tables).toHaveLength(1);
@@ -253,6 +260,7 @@ describe("an ioctl that runs out of memory", () => {
           expect(state()).toEqual(old);
           checkBookkeeping(f);
           checkReferences(f);
+          checkDeviceInvariants(f.device, [f.file]);
         }
         const pages = new Pages();
         for (const steps of before) for (const s of steps) pages.apply(opOf(s));

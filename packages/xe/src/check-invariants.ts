@@ -1,0 +1,289 @@
+/**
+ * Invariants of an xe device, for tests and tools: what GPUVM and the page tables promise by themselves, that the two
+ * say the same, and that the driver's own records agree. The page table of a VM is a function of its mappings: each
+ * aligned 1 GiB or 2 MiB that can be one leaf is one, so every leaf is derived again, with its size.
+ *
+ * They hold between ioctls, with {@link DEFAULT_QUIRKS} or without quirks. Besides the names of `checkGpuvm`,
+ * `checkGemRefs`, `checkTables` and `checkTlb`, an error may begin with `vma-record`, `leaf-owner`, `num-live`,
+ * `child-map`, `table-record`, `table-empty` or `backing-bytes`.
+ *
+ * @module
+ */
+
+import {
+  checkGemRefs,
+  checkGpuvm,
+  checkGpuvmCounters,
+  checkUapiCounters,
+  type GemObject,
+  type Gpuvm,
+} from "@vmbind/gpuvm-core";
+import {
+  addressHi,
+  addressLo,
+  checkTablePages,
+  checkTables,
+  checkTlb,
+  type ExpectedRange,
+  type LevelGeometry,
+  PPGTT_ATOMIC,
+  PPGTT_DEVICE_MEMORY,
+  PPGTT_NULL,
+  PPGTT_PS64,
+  PPGTT_WRITE,
+  ppgttLeafHi,
+  ppgttLeafLo,
+  type ScatterList,
+} from "@vmbind/mmu";
+import { XeBo } from "./bo.ts";
+import type { XeDevice, XeFile } from "./device.ts";
+import type { XeVm } from "./vm.ts";
+import {
+  VMA_DESTROYED,
+  VMA_PRESENT,
+  VMA_READ_ONLY,
+  VMA_SPARSE,
+  VMA_STAGED,
+  VMA_SYSTEM_ALLOCATOR,
+  VMA_ZEROED,
+} from "./vma.ts";
+
+const BLOCK = 0x1_0000;
+const MIB2 = 0x20_0000;
+const GIB = 0x4000_0000;
+/** First graphics version with compact tables. */
+const COMPACT_GRAPHICS = 1250;
+
+/**
+ * Check one VM.
+ *
+ * @param vm - a VM that is not destroyed
+ * @param queues - exec queues that refer to it
+ * @param seen - table pages of VMs checked before; those of this VM are added
+ * @throws Error that names the invariant and the place
+ */
+export function checkInvariants(vm: XeVm, queues = 0, seen: Set<number> = new Set()): void {
+  const { gpuvm, pageTable, addressSpace } = vm;
+  let withoutObject = 0;
+  const ranges: ExpectedRange[] = [];
+  for (const va of gpuvm.mappings()) {
+    if (gpuvm.gemId(va) === 0) withoutObject++;
+  }
+  checkGpuvm(gpuvm, { vm: 1 + queues + withoutObject });
+  for (const va of gpuvm.mappings()) {
+    checkRecord(vm, va);
+    const range = expectedRange(vm, va);
+    if (range !== null) ranges.push(range);
+  }
+  const { emptyLo, emptyHi, scratchTables } = pageTable;
+  for (const slot of scratchTables) seen.add(slot);
+  const tree = { root: addressSpace.root, ranges, emptyLo, emptyHi };
+  checkTables(addressSpace.memory, addressSpace.format, tree, seen, (slot, geometry, va, used) => {
+    checkTableRecord(vm, slot, geometry, va, used);
+  });
+  checkTlb(addressSpace);
+}
+
+/** What the driver keeps of a mapping, against GPUVM. */
+function checkRecord(vm: XeVm, va: number): void {
+  const { gpuvm, vmas } = vm;
+  const flags = vmas.flags[va] as number;
+  const state = vmas.state[va] as number;
+  const mirror = (flags & VMA_SYSTEM_ALLOCATOR) !== 0;
+  const user = vmas.user.has(va);
+  const isNull = (flags & VMA_SPARSE) !== 0;
+  const problem =
+    vmas.start[va] !== gpuvm.addr(va) || vmas.end[va] !== gpuvm.end(va)
+      ? "another range"
+      : flags & VMA_DESTROYED
+        ? "the flag DESTROYED"
+        : state & VMA_STAGED || (state & VMA_PRESENT && state & VMA_ZEROED)
+          ? `state ${state}`
+          : gpuvm.gemId(va) === 0 && !(isNull || mirror || user)
+            ? "neither an object nor another backing"
+            : gpuvm.gemId(va) !== 0 && (isNull || mirror || user)
+              ? "an object and another backing"
+              : isNull && gpuvm.offset(va) !== 0
+                ? `offset ${gpuvm.offset(va)} without an object`
+                : null;
+  if (problem !== null) throw new Error(`vma-record: ${place(vm, va)} has ${problem}`);
+}
+
+/** The leaves of one mapping, null when it has none in the page table. */
+function expectedRange(vm: XeVm, va: number): ExpectedRange | null {
+  const { gpuvm, vmas } = vm;
+  const state = vmas.state[va] as number;
+  if ((state & (VMA_PRESENT | VMA_ZEROED)) === 0) return null;
+  const start = gpuvm.addr(va);
+  const end = gpuvm.end(va);
+  const flags = vmas.flags[va] as number;
+  const bo = gpuvm.gem(va);
+  const user = vmas.user.get(va);
+  if (bo !== null && !(bo instanceof XeBo && bo.pages !== null)) {
+    throw new Error(`leaf-owner: ${place(vm, va)} shows an object without pages`);
+  }
+  const pages = bo?.pages ?? user?.pages ?? null;
+  const cleared = (state & VMA_ZEROED) !== 0;
+  const memory = new Memory(cleared ? null : pages, gpuvm.offset(va) - (user?.base ?? 0) - start);
+  const bits = (flags & VMA_READ_ONLY ? 0 : PPGTT_WRITE) | backingBits(vm, bo, pages);
+  const pat = vmas.pat[va] as number;
+  const compactTables = vm.platform.graphics >= COMPACT_GRAPHICS;
+  const inside = (at: number, bytes: number): boolean => at >= start && at + bytes <= end;
+  const leafBytes = (at: number): number => {
+    for (const bytes of [GIB, MIB2]) {
+      const first = Math.floor(at / bytes) * bytes;
+      if (inside(first, bytes) && memory.isLeaf(first, bytes)) return bytes;
+    }
+    const first = Math.floor(at / MIB2) * MIB2;
+    return compactTables && inside(first, MIB2) && memory.isBlocks(first, MIB2) ? BLOCK : 4096;
+  };
+  return {
+    start,
+    end,
+    leaf(at, geometry, out) {
+      if (leafBytes(at) !== geometry.entryBytes) return false;
+      out.lo = 0;
+      out.hi = 0;
+      if (cleared) return true;
+      const block = Math.floor(at / BLOCK) * BLOCK;
+      const hint = geometry.entryBytes === 4096 && inside(block, BLOCK) && memory.isBlocks(block, BLOCK);
+      const pa = memory.addressAt(at);
+      out.lo = addressLo(pa) | ppgttLeafLo(geometry.level, pat, bits | (hint ? PPGTT_PS64 : 0));
+      out.hi = addressHi(pa) | ppgttLeafHi(pat);
+      return true;
+    },
+  };
+}
+
+/** The memory of a mapping by virtual address; null memory is contiguous everywhere. */
+class Memory {
+  readonly #pages: ScatterList | null;
+  readonly #delta: number;
+
+  constructor(pages: ScatterList | null, delta: number) {
+    this.#pages = pages;
+    this.#delta = delta;
+  }
+
+  addressAt(va: number): number {
+    return this.#pages === null ? 0 : this.#pages.addressAt(va + this.#delta);
+  }
+
+  /** An aligned run that lies in one segment. */
+  isLeaf(va: number, bytes: number): boolean {
+    const pages = this.#pages;
+    if (pages === null) return true;
+    const offset = va + this.#delta;
+    const i = pages.segmentAt(offset);
+    if (i < 0) return false;
+    const skip = offset - (pages.offset[i] as number);
+    return skip + bytes <= (pages.bytes[i] as number) && ((pages.pa[i] as number) + skip) % bytes === 0;
+  }
+
+  /** Blocks of 64 KiB, each of them an aligned run. */
+  isBlocks(va: number, bytes: number): boolean {
+    for (let at = va; at < va + bytes; at += BLOCK) if (!this.isLeaf(at, BLOCK)) return false;
+    return true;
+  }
+}
+
+/** Attribute bits that depend on what is behind a mapping. */
+function backingBits(vm: XeVm, bo: XeBo | null, pages: ScatterList | null): number {
+  if (pages === null) return PPGTT_NULL;
+  const { platform } = vm;
+  const vram = bo?.vram ?? false;
+  const everywhere =
+    platform.vramBytes === 0 || !vm.longRunning || (bo !== null && isPowerOfTwo(bo.placement));
+  const atomics = platform.atomicEnableBit && (vram || (platform.systemAtomics && everywhere));
+  return (vram ? PPGTT_DEVICE_MEMORY : 0) | (atomics ? PPGTT_ATOMIC : 0);
+}
+
+function isPowerOfTwo(value: number): boolean {
+  return (value & (value - 1)) === 0;
+}
+
+/** What the driver keeps of a table, against the table. */
+function checkTableRecord(vm: XeVm, slot: number, geometry: LevelGeometry, va: number, used: number): void {
+  const { tables, rootLevel } = vm.pageTable;
+  const { memory } = tables;
+  const where = `level ${geometry.level} table at 0x${va.toString(16)}`;
+  if (tables.level[slot] !== geometry.level || (tables.compact[slot] === 1) !== geometry.isCompact) {
+    throw new Error(
+      `table-record: the ${where} is kept as level ${tables.level[slot]}, compact ${tables.compact[slot]}`,
+    );
+  }
+  if (tables.numLive[slot] !== used) {
+    throw new Error(`num-live: the ${where} has ${used} entries in use, ${tables.numLive[slot]} counted`);
+  }
+  if (used === 0 && geometry.level !== rootLevel)
+    throw new Error(`table-empty: nothing is left in the ${where}`);
+  if (geometry.level === 0) return;
+  for (let i = 0; i < geometry.entries; i++) {
+    const lo = memory.entryLo(slot, i);
+    const hi = memory.entryHi(slot, i);
+    const empty = lo === vm.pageTable.emptyLo[geometry.level] && hi === vm.pageTable.emptyHi[geometry.level];
+    const directory = !empty && (lo & 1) !== 0 && (lo & geometry.leafMask) !== geometry.leafBits;
+    const child = directory ? memory.slotOf(lo & geometry.tableAddressLo, hi & geometry.tableAddressHi) : -1;
+    if (tables.child(slot, i) !== child) {
+      throw new Error(
+        `child-map: entry ${i} of the ${where} points to slot ${child}, ${tables.child(slot, i)} is kept`,
+      );
+    }
+  }
+}
+
+/**
+ * Check a device: every VM, then what no VM knows alone.
+ *
+ * @param device - the device
+ * @param files - all its open files
+ * @throws Error that names the invariant and the place
+ */
+export function checkDeviceInvariants(device: XeDevice, files: Iterable<XeFile>): void {
+  const { memory, counters, gems } = device;
+  const queues = new Map<XeVm, number>();
+  const vms: XeVm[] = [];
+  for (const file of files) {
+    for (const [, vm] of file.vms()) vms.push(vm);
+    for (const [, { vm }] of file.queues.entries())
+      if (vm !== null) queues.set(vm, (queues.get(vm) ?? 0) + 1);
+  }
+  const seen = new Set<number>();
+  for (const vm of vms) checkInvariants(vm, queues.get(vm) ?? 0, seen);
+  checkTablePages(memory, seen);
+  checkUapiCounters(counters);
+  checkGpuvmCounters(
+    counters,
+    vms.map((vm) => vm.gpuvm),
+  );
+
+  const held = new Map<GemObject, number>();
+  const hold = (gem: GemObject): void => void held.set(gem, (held.get(gem) ?? 0) + 1);
+  // A destroyed VM lives on, empty, while a queue refers to it.
+  const alive = new Set<Gpuvm>([...vms, ...queues.keys()].map((vm) => vm.gpuvm));
+  for (const gpuvm of alive) {
+    hold(gpuvm.resvObject);
+    for (const va of gpuvm.mappings()) {
+      const gem = gpuvm.gem(va);
+      if (gem !== null) hold(gem);
+    }
+  }
+  let backing = 0;
+  for (const file of files) {
+    for (const [, bo] of file.bos.entries()) hold(bo);
+    backing += file.userPages.bytes;
+  }
+  for (const gem of gems.values()) {
+    if (!(gem instanceof XeBo)) continue;
+    if (gem.vm !== null) hold(gem.vm.gpuvm.resvObject);
+    if (gem.pages !== null && gem.ownsPages) backing += gem.pages.totalBytes;
+  }
+  checkGemRefs(gems, (gem) => held.get(gem) ?? 0);
+  if (backing !== counters.backingBytes) {
+    throw new Error(`backing-bytes: ${counters.backingBytes} counted, the pages in use have ${backing}`);
+  }
+}
+
+function place(vm: XeVm, va: number): string {
+  return `mapping 0x${vm.gpuvm.addr(va).toString(16)}..0x${vm.gpuvm.end(va).toString(16)}`;
+}
