@@ -24,6 +24,14 @@ export interface TlbOptions {
 
 const EMPTY = -1;
 
+/** A leaf that a {@link Tlb} remembers. */
+export interface RememberedLeaf {
+  /** First virtual address that it covers (bytes). */
+  readonly va: number;
+  /** The walk to that address. */
+  readonly leaf: Walk;
+}
+
 /** The translations that a GPU remembers, of any number of address spaces. */
 export class Tlb {
   /** The sheet that hits, misses and invalidations are counted on. */
@@ -63,8 +71,8 @@ export class Tlb {
     return this.#live;
   }
 
-  /** What is remembered of address space `asid`: first virtual address and leaf, in no certain order. Not a look-up. */
-  *remembered(asid: number): Generator<{ readonly va: number; readonly leaf: Walk }> {
+  /** What is remembered of address space `asid`, in no certain order. Not a look-up. */
+  *remembered(asid: number): Generator<RememberedLeaf> {
     for (let i = 0; i < this.#asid.length; i++) {
       if (this.#asid[i] === asid) yield { va: this.#start[i] as number, leaf: this.#leaf[i] as Walk };
     }
