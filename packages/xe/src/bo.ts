@@ -94,7 +94,7 @@ export class XeBo extends GemObject {
   /**
    * DMA segments; allocates the memory when there is none yet.
    *
-   * @throws {@link DrmError} ENOMEM
+   * @throws `DrmError` ENOMEM
    */
   populate(): ScatterList {
     this.#pages ??= this.#fixed ?? this.#allocate();

@@ -34,7 +34,7 @@ export interface Ioctl {
   /**
    * Run it; `arg` is changed in place.
    *
-   * @throws {@link DrmError}
+   * @throws `DrmError`
    */
   run(file: XeFile, arg: DataView, user: UserMemory): void;
 }

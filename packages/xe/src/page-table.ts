@@ -51,7 +51,7 @@ export class PageTable {
    * @param tables - the device's tables
    * @param platform - levels, and the driver's PAT indices
    * @param scratch - what is not mapped translates to null pages
-   * @throws {@link DrmError} ENOMEM
+   * @throws `DrmError` ENOMEM
    */
   constructor(tables: XeTables, platform: Platform, scratch: boolean) {
     this.tables = tables;

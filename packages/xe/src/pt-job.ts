@@ -73,7 +73,7 @@ export class PtJob {
    * @param vm - the VM
    * @param ops - its work list
    * @param isArray - the ioctl had more than one operation
-   * @throws {@link DrmError} ENOMEM, ENOBUFS, EINVAL; nothing was changed then
+   * @throws `DrmError` ENOMEM, ENOBUFS, EINVAL; nothing was changed then
    */
   run(vm: XeVm, ops: VmaOps, isArray: boolean): void {
     const updates = this.#updates;

@@ -109,7 +109,7 @@ export class BindStager {
    * @param pageTable - the VM's
    * @param source - what to show where
    * @returns `PTE_*` flags of all leaves
-   * @throws {@link DrmError} ENOMEM, or EINVAL for VRAM that cannot be mapped in 64 KiB pages; then the whole ioctl is to
+   * @throws `DrmError` ENOMEM, or EINVAL for VRAM that cannot be mapped in 64 KiB pages; then the whole ioctl is to
    *   be aborted
    */
   stage(pageTable: PageTable, source: BindSource): number {

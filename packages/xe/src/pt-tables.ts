@@ -49,7 +49,7 @@ export class XeTables {
    *
    * @param level - 0 to 4
    * @returns its slot
-   * @throws {@link DrmError} ENOMEM
+   * @throws `DrmError` ENOMEM
    */
   alloc(level: number): number {
     const { memory } = this;

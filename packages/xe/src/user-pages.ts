@@ -42,7 +42,7 @@ export class UserPages {
    *
    * @param base - user address, a multiple of 4096
    * @param bytes - length, a multiple of 4096
-   * @throws {@link DrmError} ENOMEM
+   * @throws `DrmError` ENOMEM
    */
   pin(base: number, bytes: number): UserRange {
     const missing: number[] = [];

@@ -121,7 +121,7 @@ export class BindOp {
  * @param op - the operation
  * @param platform - the device
  * @param faultMode - the VM is in fault mode
- * @throws {@link DrmError} EINVAL, EOPNOTSUPP
+ * @throws `DrmError` EINVAL, EOPNOTSUPP
  */
 export function checkOp(op: BindOp, platform: Platform, faultMode: boolean): void {
   if ((op.flags & VM_BIND_FLAG_CPU_ADDR_MIRROR) !== 0 && !(faultMode && platform.usm)) {
@@ -218,7 +218,7 @@ function alignmentProblem(op: BindOp): string | null {
  *
  * @param op - the operation
  * @param vmSize - bytes
- * @throws {@link DrmError} EINVAL
+ * @throws `DrmError` EINVAL
  */
 export function checkRange(op: BindOp, vmSize: number): void {
   if (op.range > vmSize || op.addr > vmSize - op.range) {
@@ -235,7 +235,7 @@ export function checkRange(op: BindOp, vmSize: number): void {
  * @param op - the operation, its object looked up
  * @param bo - that object
  * @param platform - the device
- * @throws {@link DrmError} EINVAL, ENOEXEC
+ * @throws `DrmError` EINVAL, ENOEXEC
  */
 export function checkBo(op: BindOp, bo: XeBo, platform: Platform): void {
   const pat = platform.pat[op.patIndex] as PatEntry;

@@ -147,7 +147,7 @@ export class VmaOps implements StepHandlers {
   /**
    * Parse one operation into the tree.
    *
-   * @throws {@link DrmError} EBUSY, ENOMEM; {@link VmaOps.undo} is to follow
+   * @throws `DrmError` EBUSY, ENOMEM; {@link VmaOps.undo} is to follow
    */
   parse(op: BindOp): void {
     if (op.op === VM_BIND_OP_MAP || op.op === VM_BIND_OP_MAP_USERPTR) this.#parseMap(op);

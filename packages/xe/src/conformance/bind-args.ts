@@ -34,7 +34,7 @@ const INSTANCES = 0x7200_0000_0000;
  *
  * @param testCase - see the format's description
  * @returns the first mismatch, or null
- * @throws {@link DrmError} EINVAL for a case that is not of the format
+ * @throws `DrmError` EINVAL for a case that is not of the format
  */
 export function checkBindArgs(testCase: Record<string, unknown>): Mismatch | null {
   const c = testCase as unknown as ArgsCase;
