@@ -2,7 +2,7 @@
  * Linux errno values that the modelled drivers return, and the error that carries one.
  *
  * A kernel tells user space a number; the model keeps the sentence that goes with it. Bad user input is always a
- * `DrmError`; a broken invariant of the model itself is a plain `Error` and never crosses an ioctl.
+ * {@link DrmError}; a broken invariant of the model itself is a plain `Error` and never crosses an ioctl.
  *
  * @module
  */
@@ -111,7 +111,7 @@ export class DrmError extends Error {
  *
  * @param errno - positive errno
  * @param reason - the field and the rule that it broke
- * @throws `DrmError` always
+ * @throws {@link DrmError} always
  */
 export function fail(errno: number, reason: string): never {
   throw new DrmError(errno, reason);

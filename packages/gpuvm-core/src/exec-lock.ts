@@ -44,7 +44,7 @@ export class ExecLock {
   /**
    * Lock an object's reservation.
    *
-   * @throws `DrmError` EALREADY when it is locked and duplicates are not ignored
+   * @throws {@link DrmError} EALREADY when it is locked and duplicates are not ignored
    */
   prepare(gem: GemObject): void {
     if (this.#resvs.has(gem.resv)) {

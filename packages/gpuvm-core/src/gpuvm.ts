@@ -126,7 +126,7 @@ export class Gpuvm extends VmObjects {
   /**
    * The steps of {@link Gpuvm.smMap} as a list.
    *
-   * @throws `DrmError` EINVAL
+   * @throws {@link DrmError} EINVAL
    */
   smMapOps(request: MapRequest): GpuvmOp[] {
     return smMapOps(this, request);
@@ -135,7 +135,7 @@ export class Gpuvm extends VmObjects {
   /**
    * The steps of {@link Gpuvm.smUnmap} as a list.
    *
-   * @throws `DrmError` EINVAL
+   * @throws {@link DrmError} EINVAL
    */
   smUnmapOps(addr: number, range: number): GpuvmOp[] {
     return smUnmapOps(this, addr, range);
@@ -144,7 +144,7 @@ export class Gpuvm extends VmObjects {
   /**
    * Cut the mappings without an object at the edges of a request, and map what was cut out.
    *
-   * @throws `DrmError` EINVAL
+   * @throws {@link DrmError} EINVAL
    */
   madviseOps(request: MapRequest): GpuvmOp[] {
     return madviseOps(this, request);
@@ -204,7 +204,7 @@ export class Gpuvm extends VmObjects {
    * Lock what a submit must lock: the VM's reservation, every external object's, then the extra objects
    * (`drm_gpuvm_exec_lock`).
    *
-   * @throws `DrmError` EALREADY for a reservation met twice, unless duplicates are ignored
+   * @throws {@link DrmError} EALREADY for a reservation met twice, unless duplicates are ignored
    */
   execLock(options: ExecLockOptions = {}): ExecLock {
     const exec = new ExecLock(options);

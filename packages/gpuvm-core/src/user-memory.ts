@@ -40,7 +40,7 @@ export class UserMemory {
    * @param addr - user address in bytes
    * @param length - bytes
    * @returns a view of exactly `length` bytes
-   * @throws `DrmError` EFAULT when any of them is not placed (a range that runs from one placement into the next counts as unmapped)
+   * @throws {@link DrmError} EFAULT when any of them is not placed (a range that runs from one placement into the next counts as unmapped)
    */
   view(addr: number, length: number): DataView {
     const { bytes, addr: start } = this.#segment(addr, length);
@@ -52,7 +52,7 @@ export class UserMemory {
    *
    * @param addr - user address in bytes
    * @param bytes - what to write there
-   * @throws `DrmError` EFAULT when any of the bytes is not placed
+   * @throws {@link DrmError} EFAULT when any of the bytes is not placed
    */
   write(addr: number, bytes: Uint8Array): void {
     const segment = this.#segment(addr, bytes.length);
