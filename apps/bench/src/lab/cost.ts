@@ -22,6 +22,18 @@ interface Levels {
   peak: References;
 }
 
+/** How to measure. */
+export interface MeasureOptions extends RunOptions {
+  /** False leaves out what the GPU sees: a sweep over a TiB loads 2^28 words. True unless told. */
+  views?: boolean;
+  /**
+   * Looks at the fresh session before the first step, or arranges it.
+   *
+   * @param run - opened, nothing done
+   */
+  prepare?(run: StrategyRun): void;
+}
+
 type StructBytes = Pick<CostResult, "gpuvaBytes" | "vmBoBytes" | "tablePageBytes">;
 
 /**
@@ -29,18 +41,19 @@ type StructBytes = Pick<CostResult, "gpuvaBytes" | "vmBoBytes" | "tablePageBytes
  *
  * @param workload - what to do
  * @param strategy - how sparse is said
- * @param options - device and observer
+ * @param options - see {@link MeasureOptions}
  * @throws RefusedError when the driver refuses an ioctl
  */
 export async function measure(
   workload: Workload,
   strategy: SparseStrategy,
-  options: RunOptions = {},
+  options: MeasureOptions = {},
 ): Promise<CostResult> {
   const run = await startRun(strategy, options);
+  options.prepare?.(run);
   const { gpuvm } = run.session.vm;
   const steps = workload.steps(strategy.blockBytes);
-  const watched = largestResource(steps);
+  const watched = options.views === false ? null : largestResource(steps);
   const views: GpuView[] = [];
   let live = references(gpuvm);
   let peak = live;

@@ -18,6 +18,8 @@ export interface LabResult {
   semantics: SemanticsAnswer[];
   /** One for every strategy. */
   accounting: AccountingResult[];
+  /** What was tried beside the workloads. */
+  experiments: LabExperiments;
   /** Sentences computed from all of the above. */
   findings: LabFinding[];
 }
@@ -79,7 +81,10 @@ export interface CostFigures {
   submitLocksLive: number;
   /** The most there were after a step. */
   submitLocksPeak: number;
-  /** Leaf entries written, null entries too. */
+  /**
+   * Leaf entries written, null entries too; in xe also the empty entries that fill a new table, because a VM with scratch
+   * pages has no entry without a translation.
+   */
   pteWrites: number;
   /** Leaf entries set to zero. */
   pteClears: number;
@@ -199,7 +204,10 @@ export interface LeafCount {
   bytes: number;
 }
 
-/** A GPU that reads its way through a resource with a cold TLB. */
+/**
+ * A GPU that reads its way through a resource with a cold TLB. Entries are as large as the leaves: what hardware makes of
+ * xe's 64 KiB hint, or of neighbours that continue each other, is not modelled.
+ */
 export interface SweepFigures {
   /** Entries of the TLB; one holds a whole leaf, whatever its size. Walk caches are not modelled. */
   tlbEntries: number;
@@ -251,6 +259,8 @@ export interface SemanticsDetail {
   written?: number;
   /** The word loaded before. */
   before?: number | null;
+  /** The word loaded before, from the address that shaders write; only where that is another one. */
+  writeSideBefore?: number | null;
   /** The word loaded after. */
   after?: number | null;
   /** The word loaded later still: when evicted memory was back. */
@@ -259,13 +269,11 @@ export interface SemanticsDetail {
   samples?: number;
   /** Of these, addresses that show the word although it was stored elsewhere. */
   aliases?: number;
-  /** Of these, addresses that show another word than before. */
+  /** Of these, addresses that show another word than before, or fault. */
   changed?: number;
   /** The same as `aliases`, seen through the address that hk's shaders write through. */
   writeSideAliases?: number;
-  /** Bytes from the address of the store to the nearest alias; 0 without one. */
-  nearestAliasBytes?: number;
-  /** Bytes of memory that the unbound addresses share: what can be told apart between them. */
+  /** Bytes to the nearest alias, at the write side if there is none else: so much memory is shared over and over; 0 without. */
   sharedBytes?: number;
   /** Accesses that faulted, also those that the device does not report to the shader (AGX soft faults). */
   faults?: number;
@@ -366,12 +374,70 @@ export interface HeldObject {
   handleRefs: number;
   /** Held by vm_bos: one for each VM that maps it. */
   vmBoRefs: number;
-  /** Held by others: the open file's and the VMs' own references to a kernel dummy. */
+  /** Held by others: the open file and the VMs hold a kernel dummy; in xe each mapping holds its object too. */
   otherRefs: number;
   /** Mappings of it in the VM; each holds a reference to the vm_bo and none to the object. */
   gpuvas: number;
   /** References to its vm_bo in the VM, 0 without one. */
   refsOfVmBo: number;
+}
+
+// -- experiments ------------------------------------------------------------------------------------------------------
+
+/** Comparisons that need more than a strategy and a workload. */
+export interface LabExperiments {
+  /** One MAP_SPARSE over 100e6 bytes, by how the memory of the kernel's dummy lies; empty without panthor-sparse. */
+  dummies: DummyExperiment[];
+  /** All 1526 tiles of 64 KiB of 100e6 bytes bound in random order, by how many of them one call has. */
+  arrays: ArrayExperiment[];
+  /** A cut off the window under the REPEAT patch as posted (v4); null without panthor-repeat. */
+  postedRepeat: PostedRepeat | null;
+}
+
+/** What one MAP_SPARSE writes. */
+export interface DummyExperiment {
+  /** `huge`: one aligned 2 MiB page; `scattered`: 512 pages of 4 KiB. */
+  dummy: "huge" | "scattered";
+  /** Leaf entries written. */
+  pteWrites: number;
+  /** Page-table pages taken into use. */
+  tablesAllocated: number;
+  /** Calls of the kernel's io-pgtable map function. */
+  ioMapCalls: number;
+  /** A sequential sweep of it. */
+  sequential: SweepFigures;
+}
+
+/** What binding the tiles takes. */
+export interface ArrayExperiment {
+  /** Name of the strategy. */
+  strategy: string;
+  /** Elements of one vkQueueBindSparse. */
+  bindsPerCall: number;
+  /** VM_BIND ioctls of the bind phase. */
+  bindIoctls: number;
+  /** Operations in them. */
+  bindOps: number;
+  /** Leaf entries written while binding. */
+  pteWrites: number;
+  /** Leaf entries set to zero while binding. */
+  pteClears: number;
+  /** TLB invalidation commands while binding. */
+  tlbInvalidations: number;
+}
+
+/** Unbound pages around a cut, compared with before. */
+export interface PostedRepeat {
+  /** Unbound pages that were looked at. */
+  samples: number;
+  /** Pages that show another word after the cut. */
+  changedByCut: number;
+  /** Pages that fault after the cut. */
+  faultsAfterCut: number;
+  /** Pages that show another word once the object behind them was evicted and restored. */
+  changedByRestore: number;
+  /** Pages that fault then. */
+  faultsAfterRestore: number;
 }
 
 // -- findings ---------------------------------------------------------------------------------------------------------
