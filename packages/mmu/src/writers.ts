@@ -1,7 +1,7 @@
 /**
  * Writing runs of entries: the hot end of every bind. A run that repeats one entry is a memory fill, which is why a
- * repeated mapping is cheap; a run that follows physical memory is a loop over 32-bit halves with the carry between
- * the halves kept out of it. Both count once per run.
+ * repeated mapping is cheap; a run that follows physical memory is such a fill, and then a loop that stores nothing but
+ * low halves, with the carry between the halves kept out of it. Both count once per run.
  */
 
 import type { TableMemory } from "./table-memory.ts";
@@ -23,19 +23,8 @@ export function writeRepeated(
   hi: number,
 ): void {
   const first = firstWord(tables, slot, index, count);
-  const words = tables.words;
   tables.counters.pteWrites += count;
-  if (count < FILL_MIN) {
-    for (let i = first, end = first + count * 2; i < end; i += 2) {
-      words[i] = lo;
-      words[i + 1] = hi;
-    }
-    return;
-  }
-  words[first] = lo;
-  words[first + 1] = hi;
-  const quad = first / 2;
-  tables.quads.fill(tables.quads[quad] as bigint, quad + 1, quad + count);
+  fill(tables, first, count, lo, hi);
 }
 
 /**
@@ -52,34 +41,40 @@ export function writeAscending(
   hi: number,
   strideBytes: number,
 ): void {
-  let i = firstWord(tables, slot, index, count);
-  const words = tables.words;
+  let first = firstWord(tables, slot, index, count);
   tables.counters.pteWrites += count;
   let low = lo | 0;
   let high = hi | 0;
   for (let left = count; left > 0; high = (high + 1) | 0) {
-    const untilCarry = Math.ceil((TWO_32 - (low >>> 0)) / strideBytes);
-    const run = Math.min(untilCarry, left);
-    const end = i + run * 2;
-    // Four entries a turn: the chain of additions, not the stores, is what one entry a turn waits for.
-    for (const whole = end - 6; i < whole; i += 8) {
-      words[i] = low;
-      words[i + 1] = high;
-      words[i + 2] = (low + strideBytes) | 0;
-      words[i + 3] = high;
-      words[i + 4] = (low + 2 * strideBytes) | 0;
-      words[i + 5] = high;
-      words[i + 6] = (low + 3 * strideBytes) | 0;
-      words[i + 7] = high;
-      low = (low + 4 * strideBytes) | 0;
-    }
-    for (; i < end; i += 2) {
-      words[i] = low;
-      words[i + 1] = high;
-      low = (low + strideBytes) | 0;
-    }
+    const untilCarry = TWO_32 - (low >>> 0);
+    const run = left * strideBytes <= untilCarry ? left : Math.ceil(untilCarry / strideBytes);
+    fill(tables, first, run, low, high);
+    low = ascend(tables.words, first, first + run * 2, low, strideBytes);
+    first += run * 2;
     left -= run;
   }
+}
+
+/** Low halves of a run that ascends, eight a turn: the chain of additions is what one a turn waits for. Gives the next. */
+function ascend(words: Int32Array, from: number, end: number, first: number, stride: number): number {
+  let i = from;
+  let low = first;
+  for (const whole = end - 14; i < whole; i += 16) {
+    words[i] = low;
+    words[i + 2] = low + stride;
+    words[i + 4] = low + 2 * stride;
+    words[i + 6] = low + 3 * stride;
+    words[i + 8] = low + 4 * stride;
+    words[i + 10] = low + 5 * stride;
+    words[i + 12] = low + 6 * stride;
+    words[i + 14] = low + 7 * stride;
+    low = (low + 8 * stride) | 0;
+  }
+  for (; i < end; i += 2) {
+    words[i] = low;
+    low = (low + stride) | 0;
+  }
+  return low;
 }
 
 /**
@@ -110,6 +105,22 @@ export function writeDirectory(
   tables.counters.tableWrites++;
   tables.words[at] = lo;
   tables.words[at + 1] = hi;
+}
+
+/** The same entry, `count` times from word `first` on. */
+function fill(tables: TableMemory, first: number, count: number, lo: number, hi: number): void {
+  const { words, quads } = tables;
+  if (count < FILL_MIN) {
+    for (let i = first, end = first + count * 2; i < end; i += 2) {
+      words[i] = lo;
+      words[i + 1] = hi;
+    }
+    return;
+  }
+  words[first] = lo;
+  words[first + 1] = hi;
+  const quad = first / 2;
+  quads.fill(quads[quad] as bigint, quad + 1, quad + count);
 }
 
 /** Word of the first entry of a run that must fit into its table. */
