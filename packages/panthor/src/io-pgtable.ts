@@ -34,6 +34,7 @@ import {
   writeRepeated,
 } from "@vmbind/mmu";
 import type { PanthorCounters } from "./cost-sheet.ts";
+import { emptyRun, filledRun } from "./entry-runs.ts";
 
 /** Bytes of a page. */
 export const PAGE_BYTES = 0x1000;
@@ -51,6 +52,11 @@ const TYPE_BLOCK = 1;
 const TYPE_TABLE = 3;
 const ADDRESS_LO = ~0xfff;
 const ADDRESS_HI = 0xffff;
+
+/** Word of an entry. */
+function wordOf(slot: number, index: number): number {
+  return slot * ENTRIES * 2 + index * 2;
+}
 
 /** One page table. */
 export class IoPgtable {
@@ -165,13 +171,14 @@ export class IoPgtable {
     if (n === 1) {
       // One page at a time is the slowest way to map, so it is kept short.
       const { words } = this.#tables;
-      const at = l3 * ENTRIES * 2 + first * 2;
+      const at = wordOf(l3, first);
       if (words[at] !== 0) return this.#warn(-EEXIST);
       words[at] = entryLo;
       words[at + 1] = entryHi;
       this.#counters.pteWrites++;
     } else {
-      if (!this.#fresh && this.#emptyRun(l3, first, n) !== n) return this.#warn(-EEXIST);
+      if (!this.#fresh && emptyRun(this.#tables.words, wordOf(l3, first), n) !== n)
+        return this.#warn(-EEXIST);
       if (n > 0) writeAscending(this.#tables, l3, first, n, entryLo, entryHi, PAGE_BYTES);
     }
     this.#clean(1, n * 8);
@@ -196,10 +203,11 @@ export class IoPgtable {
     if (l2 < 0) return -ENOMEM;
     const first = (va >>> 21) & 511;
     const n = Math.min(count, ENTRIES - first);
-    const words = this.#tables.words;
-    for (let i = first; i < first + n; i++) {
-      const entry = words[l2 * ENTRIES * 2 + i * 2] as number;
-      if (entry === 0) continue;
+    const { words } = this.#tables;
+    for (let i = first; ; i++) {
+      i += emptyRun(words, wordOf(l2, i), first + n - i);
+      if (i === first + n) break;
+      const entry = words[wordOf(l2, i)] as number;
       if ((entry & TYPE_MASK) === TYPE_BLOCK) return this.#warn(-EEXIST);
       this.#dropTable(l2, i);
       this.#clean(2, 16);
@@ -231,7 +239,7 @@ export class IoPgtable {
     if (l3 < 0) return l3;
     const first = (va >>> 12) & 511;
     let n = Math.min(calls, ENTRIES - first);
-    if (!this.#fresh) n = this.#emptyRun(l3, first, n);
+    if (!this.#fresh) n = emptyRun(this.#tables.words, wordOf(l3, first), n);
     if (n === 0) return this.#warn(-EEXIST);
     writeRepeated(this.#tables, l3, first, n, addressLo(pa) | lo, addressHi(pa) | hi);
     this.#clean(n, n * 8);
@@ -253,7 +261,7 @@ export class IoPgtable {
     const l2 = this.#level2(va, true);
     if (l2 < 0) return -ENOMEM;
     const first = (va >>> 21) & 511;
-    const n = this.#emptyRun(l2, first, Math.min(calls, ENTRIES - first));
+    const n = emptyRun(this.#tables.words, wordOf(l2, first), Math.min(calls, ENTRIES - first));
     if (n === 0) {
       const ret = this.mapBlocks(va, pa, 1, lo, hi);
       return ret < 0 ? ret : 1;
@@ -276,7 +284,7 @@ export class IoPgtable {
     const l2 = this.#level2(va, true);
     if (l2 < 0 || this.reserved === 0) return false;
     const index = (va >>> 21) & 511;
-    if (this.#tables.words[l2 * ENTRIES * 2 + index * 2] !== 0) return false;
+    if (this.#tables.words[wordOf(l2, index)] !== 0) return false;
     const l3 = this.#newTable(l2, index);
     this.#tables.words.set(entries, l3 * ENTRIES * 2);
     this.#counters.pteWrites += ENTRIES;
@@ -295,17 +303,13 @@ export class IoPgtable {
     const tables = this.#tables;
     const l2 = this.#level2(va, false);
     if (l2 < 0) return this.#warn(0);
-    const at = l2 * ENTRIES * 2 + ((va >>> 21) & 511) * 2;
+    const at = wordOf(l2, (va >>> 21) & 511);
     const lo = tables.words[at] as number;
     if ((lo & TYPE_MASK) !== TYPE_TABLE) return this.#warn(0);
     const l3 = tables.slotOf(lo & ADDRESS_LO, (tables.words[at + 1] as number) & ADDRESS_HI);
     const first = (va >>> 12) & 511;
     const n = Math.min(count, ENTRIES - first);
-    let i = l3 * ENTRIES * 2 + first * 2;
-    const start = i;
-    const end = i + n * 2;
-    while (i < end && tables.words[i] !== 0) i += 2;
-    const counted = (i - start) / 2;
+    const counted = filledRun(tables.words, wordOf(l3, first), n);
     if (counted < n) this.#warn(0);
     if (counted > 0) {
       clearEntries(tables, l3, first, counted);
@@ -357,14 +361,14 @@ export class IoPgtable {
     const { words } = this.#tables;
     const l2 = this.#level2(va, false);
     if (l2 < 0) return 0;
-    let at = l2 * ENTRIES * 2 + ((va >>> 21) & 511) * 2;
+    let at = wordOf(l2, (va >>> 21) & 511);
     let mask = BLOCK_BYTES - 1;
     if (((words[at] as number) & TYPE_MASK) === TYPE_TABLE) {
       const l3 = this.#tables.slotOf(
         (words[at] as number) & ADDRESS_LO,
         (words[at + 1] as number) & ADDRESS_HI,
       );
-      at = l3 * ENTRIES * 2 + ((va >>> 12) & 511) * 2;
+      at = wordOf(l3, (va >>> 12) & 511);
       mask = PAGE_BYTES - 1;
     }
     if (words[at] === 0) return 0;
@@ -380,7 +384,7 @@ export class IoPgtable {
   isBlock(va: number): boolean {
     const l2 = this.#level2(va, false);
     if (l2 < 0) return false;
-    const entry = this.#tables.words[l2 * ENTRIES * 2 + ((va >>> 21) & 511) * 2] as number;
+    const entry = this.#tables.words[wordOf(l2, (va >>> 21) & 511)] as number;
     return (entry & TYPE_MASK) === TYPE_BLOCK;
   }
 
@@ -393,7 +397,7 @@ export class IoPgtable {
   #freeTree(slot: number, level: number): void {
     const tables = this.#tables;
     for (let i = 0; level < 3 && i < ENTRIES; i++) {
-      const at = slot * ENTRIES * 2 + i * 2;
+      const at = wordOf(slot, i);
       const lo = tables.words[at] as number;
       if ((lo & TYPE_MASK) !== TYPE_TABLE) continue;
       this.#freeTree(
@@ -412,7 +416,7 @@ export class IoPgtable {
     let slot = this.root;
     for (let level = this.#startLevel; level < 2; level++) {
       const index = level === 0 ? (key >>> 9) & 511 : key & 511;
-      const at = slot * ENTRIES * 2 + index * 2;
+      const at = wordOf(slot, index);
       const lo = tables.words[at] as number;
       if (lo !== 0) {
         slot = tables.slotOf(lo & ADDRESS_LO, (tables.words[at + 1] as number) & ADDRESS_HI);
@@ -432,7 +436,7 @@ export class IoPgtable {
   /** Slot of a level-3 table, made if there is none; -EEXIST for a block, -ENOMEM. */
   #level3(l2: number, index: number): number {
     const tables = this.#tables;
-    const at = l2 * ENTRIES * 2 + index * 2;
+    const at = wordOf(l2, index);
     const lo = tables.words[at] as number;
     if (lo === 0) {
       if (this.reserved === 0) return -ENOMEM;
@@ -456,23 +460,13 @@ export class IoPgtable {
 
   #dropTable(l2: number, index: number): void {
     const tables = this.#tables;
-    const at = l2 * ENTRIES * 2 + index * 2;
+    const at = wordOf(l2, index);
     const slot = tables.slotOf(
       (tables.words[at] as number) & ADDRESS_LO,
       (tables.words[at + 1] as number) & ADDRESS_HI,
     );
     writeDirectory(tables, l2, index, 0, 0);
     tables.free(slot);
-  }
-
-  /** How many of `count` entries from `first` on are empty before the first one that is not. */
-  #emptyRun(slot: number, first: number, count: number): number {
-    const words = this.#tables.words;
-    const start = slot * ENTRIES * 2 + first * 2;
-    const end = start + count * 2;
-    let i = start;
-    while (i < end && words[i] === 0) i += 2;
-    return (i - start) / 2;
   }
 
   #clean(times: number, bytes: number): void {
