@@ -18,7 +18,7 @@ const BLOCK = 0x1_0000;
  *
  * @param values - members
  * @param field - their name
- * @throws {@link DrmError} EINVAL
+ * @throws `DrmError` EINVAL
  */
 export function mustBeZero(values: readonly number[], field: string): void {
   if (values.some((value) => value !== 0)) fail(EINVAL, `${field}: must be 0`);
@@ -30,7 +30,7 @@ export function mustBeZero(values: readonly number[], field: string): void {
  * @param file - the caller
  * @param arg - `drm_xe_device_query`, changed in place
  * @param user - memory behind its pointer
- * @throws {@link DrmError} EINVAL, EFAULT, ENOSPC, EOPNOTSUPP
+ * @throws `DrmError` EINVAL, EFAULT, ENOSPC, EOPNOTSUPP
  */
 export function deviceQuery(file: XeFile, arg: DataView, user: UserMemory): void {
   const query = uapi.DEVICE_QUERY.read(arg);

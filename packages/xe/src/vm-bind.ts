@@ -58,7 +58,7 @@ export class VmBindRunner {
    * @param file - the caller
    * @param arg - `drm_xe_vm_bind`
    * @param user - memory behind its pointers
-   * @throws {@link DrmError} as listed in the kernel's order; then nothing was changed
+   * @throws `DrmError` as listed in the kernel's order; then nothing was changed
    */
   run(file: XeFile, arg: DataView, user: UserMemory): void {
     const { platform, counters, options } = file.device;

@@ -58,7 +58,7 @@ export class XeVm {
    * @param device - the device
    * @param flags - `VM_CREATE_FLAG_*`, checked
    * @param asid - tags TLB entries, unique in the device
-   * @throws {@link DrmError} ENOMEM
+   * @throws `DrmError` ENOMEM
    */
   constructor(device: XeDevice, flags: number, asid: number) {
     const { platform, counters, memory } = device;
@@ -111,7 +111,7 @@ export class XeVm {
    * A recoverable page fault: bind the whole mapping that holds an address.
    *
    * @param addr - faulting address in bytes
-   * @throws {@link DrmError} EINVAL outside fault mode, or where nothing is mapped; ENOMEM
+   * @throws `DrmError` EINVAL outside fault mode, or where nothing is mapped; ENOMEM
    */
   fault(addr: number): void {
     if (!this.faultMode) fail(EINVAL, "fault: the VM is not in fault mode");
@@ -130,7 +130,7 @@ export class XeVm {
    *
    * @param binds - the operations, checked
    * @param count - how many of them
-   * @throws {@link DrmError} ENOMEM, ENOBUFS, EBUSY, EINVAL; everything is as before then
+   * @throws `DrmError` ENOMEM, ENOBUFS, EBUSY, EINVAL; everything is as before then
    * @internal
    */
   execute(binds: readonly BindOp[], count: number): void {

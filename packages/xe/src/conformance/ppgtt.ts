@@ -76,7 +76,7 @@ const ADDRESS_BITS = 0x000f_ffff_ffff_f000n;
  *
  * @param testCase - see the format's description
  * @returns the first mismatch, or null
- * @throws {@link DrmError} EINVAL for a case that is not of the format
+ * @throws `DrmError` EINVAL for a case that is not of the format
  */
 export function checkPpgtt(testCase: Record<string, unknown>): Mismatch | null {
   const c = testCase as unknown as PpgttCase;
