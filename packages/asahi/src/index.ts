@@ -2,6 +2,7 @@
  * The Asahi (Apple AGX) VM_BIND uAPI as an executable model.
  *
  * @packageDocumentation
+ * @mergeModuleWith <project>
  */
 
 export { AsahiBo, type AsahiBoOptions } from "./bo.ts";

@@ -2,6 +2,7 @@
  * Panthor, the DRM driver of Arm Mali CSF GPUs: its VM_BIND uAPI as an executable model.
  *
  * @packageDocumentation
+ * @mergeModuleWith <project>
  */
 
 export * from "./as-lock.ts";

@@ -2,6 +2,7 @@
  * The Xe driver: Intel GPUs, null binds.
  *
  * @packageDocumentation
+ * @mergeModuleWith <project>
  */
 
 export { PLACEMENT_SYSTEM, PLACEMENT_VRAM, XeBo, type XeBoOptions } from "./bo.ts";

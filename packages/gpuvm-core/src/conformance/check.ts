@@ -32,7 +32,7 @@ export interface VectorHeader {
  * Runs one case.
  *
  * @returns the first mismatch, or null when the case passes
- * @throws {@link DrmError} EINVAL for a case that is not of the format
+ * @throws `DrmError` EINVAL for a case that is not of the format
  */
 export type VectorCheck = (testCase: Record<string, unknown>, header: VectorHeader) => Mismatch | null;
 
@@ -42,7 +42,7 @@ export type VectorCheck = (testCase: Record<string, unknown>, header: VectorHead
  * @param value - lower-case hex with 0x
  * @param field - where it stands, for the message
  * @returns the number, NaN when it is not exactly representable
- * @throws {@link DrmError} EINVAL for anything else
+ * @throws `DrmError` EINVAL for anything else
  */
 export function hex(value: unknown, field = "u64"): number {
   if (typeof value !== "string" || !/^0x[0-9a-f]{1,16}$/.test(value)) {
