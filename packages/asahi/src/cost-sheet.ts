@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type GpuvmCounters, gpuvmCounters, type UapiCounters, uapiCounters } from "@vmbind/gpuvm-core";
-import { type MmuCounters, mmuCounters } from "@vmbind/mmu";
+import type { GpuvmCounters, UapiCounters } from "@vmbind/gpuvm-core";
+import type { MmuCounters } from "@vmbind/mmu";
 
 /** All counters of an asahi device, one plain object. */
 export interface AsahiCounters extends UapiCounters, GpuvmCounters, MmuCounters {
@@ -20,20 +20,45 @@ export interface AsahiCounters extends UapiCounters, GpuvmCounters, MmuCounters 
   contextSteals: number;
 }
 
-/** Kept alive, and fractional at first where bytes are counted, for the reasons that `mmuCounters` has. */
-const ZERO: AsahiCounters = {
-  ...uapiCounters(),
-  ...gpuvmCounters(),
-  ...mmuCounters(),
-  payloadBytes: 0.5,
-  tlbRequests: 0,
-  tlbRequestedBytes: 0.5,
-  contextSteals: 0,
-};
-ZERO.payloadBytes = 0;
-ZERO.tlbRequestedBytes = 0;
-
-/** @returns all zero */
+/** @returns all zero; one literal, bytes fractional at first, for the reasons that `mmuCounters` gives */
 export function asahiCounters(): AsahiCounters {
-  return { ...ZERO };
+  const sheet: AsahiCounters = {
+    ioctls: 0,
+    ioctlErrors: 0,
+    bindIoctls: 0,
+    bindOps: 0,
+    payloadBytes: 0.5,
+    tablesReserved: 0,
+    tablesReturned: 0,
+    mapSteps: 0,
+    remapSteps: 0,
+    unmapSteps: 0,
+    gpuvasLive: 0,
+    gpuvasPeak: 0,
+    vmBosLive: 0,
+    vmBosPeak: 0,
+    pteWrites: 0,
+    pteClears: 0,
+    tableWrites: 0,
+    tablesAllocated: 0,
+    tablesFreed: 0,
+    tablesLive: 0,
+    tablesPeak: 0,
+    tlbInvalidations: 0,
+    tlbInvalidatedBytes: 0.5,
+    backingBytes: 0.5,
+    backingPeakBytes: 0.5,
+    walkSteps: 0,
+    tlbHits: 0,
+    tlbMisses: 0,
+    tlbRequests: 0,
+    tlbRequestedBytes: 0.5,
+    contextSteals: 0,
+  };
+  sheet.payloadBytes = 0;
+  sheet.tlbInvalidatedBytes = 0;
+  sheet.backingBytes = 0;
+  sheet.backingPeakBytes = 0;
+  sheet.tlbRequestedBytes = 0;
+  return sheet;
 }

@@ -37,31 +37,29 @@ export interface MmuCounters {
 }
 
 /**
- * The sheet that others are copied from. It stays alive, so all sheets have one shape: the engine compiles hot code for
- * the shape, and forgets a shape that nobody holds. Counts of bytes begin as fractions, so that passing 2^31 does not
- * change the shape either.
+ * A fresh sheet, all zero. It is one literal, and so are those of the drivers: a sheet made of spreads gets a shape that
+ * is forgotten when no sheet of it is left, and everything that counts is compiled again. Bytes begin as fractions, so
+ * that passing 2^31 does not change the shape either.
  */
-const ZERO: MmuCounters = {
-  pteWrites: 0,
-  pteClears: 0,
-  tableWrites: 0,
-  tablesAllocated: 0,
-  tablesFreed: 0,
-  tablesLive: 0,
-  tablesPeak: 0,
-  tlbInvalidations: 0,
-  tlbInvalidatedBytes: 0.5,
-  backingBytes: 0.5,
-  backingPeakBytes: 0.5,
-  walkSteps: 0,
-  tlbHits: 0,
-  tlbMisses: 0,
-};
-ZERO.tlbInvalidatedBytes = 0;
-ZERO.backingBytes = 0;
-ZERO.backingPeakBytes = 0;
-
-/** A fresh sheet, all zero. */
 export function mmuCounters(): MmuCounters {
-  return { ...ZERO };
+  const sheet: MmuCounters = {
+    pteWrites: 0,
+    pteClears: 0,
+    tableWrites: 0,
+    tablesAllocated: 0,
+    tablesFreed: 0,
+    tablesLive: 0,
+    tablesPeak: 0,
+    tlbInvalidations: 0,
+    tlbInvalidatedBytes: 0.5,
+    backingBytes: 0.5,
+    backingPeakBytes: 0.5,
+    walkSteps: 0,
+    tlbHits: 0,
+    tlbMisses: 0,
+  };
+  sheet.tlbInvalidatedBytes = 0;
+  sheet.backingBytes = 0;
+  sheet.backingPeakBytes = 0;
+  return sheet;
 }
