@@ -13,11 +13,10 @@ import { snapshot } from "../cost.ts";
 import { type StrategyRun, startRun } from "../strategy/run.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { requiredBytes } from "../workload/workload.ts";
+import { THREAD_BYTES } from "./probe.ts";
 import { gemObjects, gpuvaBytesOf, VM_BO_BYTES, vmBoOf } from "./references.ts";
 import type { AccountingFigures, AccountingMoment, AccountingResult, HeldObject } from "./result.ts";
 
-/** The buffer of the thread. */
-const THREAD_BYTES = 100_000_000;
 const MEMORY_BYTES = 2 ** 20;
 
 /**

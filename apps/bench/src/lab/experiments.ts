@@ -13,11 +13,10 @@ import type { Workload } from "../workload/workload.ts";
 import { measure } from "./cost.ts";
 import { panvk } from "./neighbour.ts";
 import { cutAsPosted } from "./posted-repeat.ts";
+import { THREAD_BYTES } from "./probe.ts";
 import type { ArrayExperiment, DummyExperiment, LabExperiments } from "./result.ts";
 import { sweepSequential } from "./sweep.ts";
 
-/** The buffer of the thread. */
-const THREAD_BYTES = 100_000_000;
 const TILE_BYTES = 65536;
 const ARRAY_STRATEGIES: readonly string[] = ["panthor-sparse", "asahi-single-page", "xe-null"];
 

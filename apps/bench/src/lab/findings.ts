@@ -141,7 +141,7 @@ function experimentFindings({ experiments: { dummies, arrays, postedRepeat } }: 
     if (!single || array.pteWrites === single.pteWrites) continue;
     found.push(
       finding(
-        "array-writes",
+        `array-writes-${array.strategy}`,
       )`${array.strategy}: ${array.bindsPerCall} random tiles in one call write ${array.pteWrites} leaf entries, one by one ${single.pteWrites}; TLB invalidations are ${array.tlbInvalidations} against ${single.tlbInvalidations}.`,
     );
   }
@@ -186,7 +186,7 @@ function semanticsFindings({ semantics }: Data): LabFinding[] {
     found.push(
       finding(
         "strict",
-      )`residencyNonResidentStrict is reported by ${names(strict.filter((a) => a.detail.reported))}; unbound reads are 0 after writes with ${names(strict.filter((a) => a.detail.observed))}; the report is false with ${names(dishonest)}.`,
+      )`residencyNonResidentStrict is reported by ${names(strict.filter((a) => a.detail.reported))}; after writes, unbound pages still read as zero with ${names(strict.filter((a) => a.detail.observed))}; the report is false with ${names(dishonest)}.`,
     );
   }
   const closed = answers("memory-handle-closed");
@@ -208,7 +208,7 @@ function semanticsFindings({ semantics }: Data): LabFinding[] {
   }
   const broken = semantics.filter((a) => a.ok === false && a.id !== "dummy-handle-closed");
   for (const { strategy, id, question, answer } of broken) {
-    found.push(finding(`not-ok-${id}`)`${strategy}: ${question} ${answer}.`);
+    found.push(finding(`${id}-${strategy}`)`${strategy}: ${question} ${answer}.`);
   }
   return found;
 }

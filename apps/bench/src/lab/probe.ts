@@ -11,6 +11,8 @@ import { mustIssue } from "../strategy/calls.ts";
 import { type SparseResource, type StrategyRun, startRun } from "../strategy/run.ts";
 import type { MemoryObject, SparseStrategy } from "../strategy/strategy.ts";
 
+/** The buffer that the thread talks about. */
+export const THREAD_BYTES: number = 100_000_000;
 /** Three windows of 2 MiB: the best case of every strategy that repeats something. */
 export const PROBE_BYTES: number = 3 * 2 ** 21;
 /** The smallest page of the three drivers. */
@@ -82,6 +84,19 @@ export class Probe {
   unbindBlock(offset: number): void {
     const bind = { offset, size: this.blockBytes, memory: null };
     this.run.perform({ step: "bind", resource: RESOURCE, binds: [bind] });
+  }
+
+  /**
+   * Unmap a block, which no Vulkan call does: destroying says "unmap", so a part of the resource is destroyed.
+   *
+   * @returns bytes that are unmapped then
+   */
+  unmapBlock(offset: number): number {
+    const { session } = this.run;
+    for (const call of session.umd.destroy(this.resource.va + offset, this.blockBytes)) {
+      mustIssue(session.file, call);
+    }
+    return this.blockBytes + session.placement(this.blockBytes).guardBytes;
   }
 
   /** Destroy the resource. */

@@ -32,6 +32,11 @@ export const CHANGE_QUESTIONS: readonly Question[] = [
     question: "Does a bind that cuts the sparse mapping off its window change what the rest shows?",
     ask: cut,
   },
+  {
+    id: "partial-unmap",
+    question: "What does the hole of a partial unmap off the window read, and is the rest as before?",
+    ask: partialUnmap,
+  },
   { id: "unbound-again", question: "What does a block read after its memory was unbound?", ask: unbound },
   {
     id: "new-resource",
@@ -122,23 +127,56 @@ function shrinkerOf(probe: Probe): Shrinker | null {
   };
 }
 
-/**
- * Every page of the first window gets a word of its own, then a block is bound in the middle of a window. The rest must
- * show what it showed before; where eviction exists, also after everything was mapped anew.
- */
 async function cut(strategy: SparseStrategy): Promise<Outcome> {
   const probe = await Probe.open(strategy);
-  const offsets = probe.offsets();
+  const { samples, changed } = aroundHole(probe, (offset) => {
+    probe.bindBlock(offset);
+    return probe.blockBytes;
+  });
+  return {
+    answer: pages(changed, samples),
+    ok: changed === 0,
+    detail: { offset: holeIn(probe), samples, changed, faults: probe.faults },
+  };
+}
+
+async function partialUnmap(strategy: SparseStrategy): Promise<Outcome> {
+  const probe = await Probe.open(strategy);
+  const { samples, changed } = aroundHole(probe, (offset) => probe.unmapBlock(offset));
+  const offset = holeIn(probe);
+  const before = probe.faults;
+  const after = probe.readWriteSide(offset);
+  const faults = probe.faults - before;
+  const rest = changed === 0 ? "the rest as before" : `${changed} of ${samples} other pages are not`;
+  return {
+    answer: `${withSoftFault(after, faults)}; ${rest}`,
+    ok: changed === 0,
+    detail: { offset, samples, changed, after, faults },
+  };
+}
+
+/** Where a block is cut out: in the middle of the second of three windows of 2 MiB. */
+function holeIn(probe: Probe): number {
   const window = PROBE_BYTES / 3;
-  for (const offset of offsets) if (offset < window) probe.write(offset, MARK + offset / PAGE_BYTES);
-  const start = window + window / 2 + 3 * probe.blockBytes;
-  const rest = offsets.filter((offset) => offset < start || offset >= start + probe.blockBytes);
-  const look = () => rest.flatMap((offset) => [probe.read(offset), probe.readWriteSide(offset)]);
+  return window + window / 2 + 3 * probe.blockBytes;
+}
+
+/**
+ * Every page of the first window gets a word of its own, then a hole is made. The rest must show what it showed before;
+ * where eviction exists, also after everything was mapped anew.
+ */
+function aroundHole(probe: Probe, make: (offset: number) => number): { samples: number; changed: number } {
+  const offsets = probe.offsets();
+  for (const offset of offsets) {
+    if (offset < PROBE_BYTES / 3) probe.write(offset, MARK + offset / PAGE_BYTES);
+  }
+  const look = () => offsets.map((offset) => `${probe.read(offset)} ${probe.readWriteSide(offset)}`);
   const before = look();
-  probe.bindBlock(start);
+  const start = holeIn(probe);
+  const end = start + make(start);
   const differences = (): number => {
     const now = look();
-    return rest.filter((_, i) => now[2 * i] !== before[2 * i] || now[2 * i + 1] !== before[2 * i + 1]).length;
+    return offsets.filter((at, i) => (at < start || at >= end) && now[i] !== before[i]).length;
   };
   let changed = differences();
   const shrinker = shrinkerOf(probe);
@@ -147,11 +185,7 @@ async function cut(strategy: SparseStrategy): Promise<Outcome> {
     shrinker.submit();
     changed += differences();
   }
-  return {
-    answer: pages(changed, rest.length),
-    ok: changed === 0,
-    detail: { offset: start, samples: rest.length, changed, faults: probe.faults },
-  };
+  return { samples: offsets.length - (end - start) / PAGE_BYTES, changed };
 }
 
 async function unbound(strategy: SparseStrategy): Promise<Outcome> {

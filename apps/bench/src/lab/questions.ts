@@ -9,7 +9,7 @@
 
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { openNeighbour, type Where } from "./neighbour.ts";
-import { MARK, PAGE_BYTES, PROBE_BYTES, Probe, SPOT } from "./probe.ts";
+import { MARK, PAGE_BYTES, PROBE_BYTES, Probe, SPOT, THREAD_BYTES } from "./probe.ts";
 import type { SemanticsAnswer } from "./result.ts";
 
 /** What a question's function finds. */
@@ -24,9 +24,6 @@ export interface Question {
   /** Find the answer on a fresh device. */
   ask(strategy: SparseStrategy): Promise<Outcome>;
 }
-
-/** The buffer of the thread, where the number of aliases is asked. */
-const THREAD_BYTES = 100_000_000;
 
 /** Questions about unbound addresses. */
 export const UNBOUND_QUESTIONS: readonly Question[] = [
