@@ -24,18 +24,12 @@ export function findings(data: Data): LabFinding[] {
   ];
 }
 
-function finding(id: string): (strings: TemplateStringsArray, ...parts: Part[]) => LabFinding {
-  return (strings, ...parts) => {
-    const values: number[] = [];
-    let text = strings[0] as string;
-    parts.forEach((part, i) => {
-      for (const piece of typeof part === "object" ? part : [part]) {
-        if (typeof piece === "number") values.push(piece);
-        text += typeof piece === "number" ? formatNumber(piece) : piece;
-      }
-      text += strings[i + 1] as string;
-    });
-    return { id, text, values };
+function say(id: string, ...parts: readonly Part[]): LabFinding {
+  const pieces = parts.flat();
+  return {
+    id,
+    text: pieces.map((piece) => (typeof piece === "number" ? formatNumber(piece) : piece)).join(""),
+    values: pieces.filter((piece) => typeof piece === "number"),
   };
 }
 
@@ -67,25 +61,42 @@ function costFindings({ costs }: Data): LabFinding[] {
   if (rows.length === 0) return [];
   const create = (name: keyof CostFigures) => byStrategy(rows, (c) => c.phases.create?.[name] ?? 0);
   const found = [
-    finding(
+    say(
       "create-operations",
-    )`A sparse buffer of 100e6 bytes, nothing bound, takes this many operations to create: ${create("bindOps")}.`,
-    finding("create-payload")`The kernel copies in this many bytes for it: ${create("payloadBytes")}.`,
-    finding(
+      "A sparse buffer of 100e6 bytes, nothing bound, takes this many operations to create: ",
+      create("bindOps"),
+      ".",
+    ),
+    say("create-payload", "The kernel copies in this many bytes for it: ", create("payloadBytes"), "."),
+    say(
       "create-gpuvas",
-    )`Its mappings are this many bytes of drm_gpuva: ${byStrategy(rows, (c) => (c.phases.create?.gpuvasLive ?? 0) * c.gpuvaBytes - (c.phases.setup?.gpuvasLive ?? 0) * c.gpuvaBytes)}.`,
-    finding(
+      "Its mappings are this many bytes of drm_gpuva: ",
+      byStrategy(rows, (c) => (c.phases.create?.gpuvaBytesLive ?? 0) - (c.phases.setup?.gpuvaBytesLive ?? 0)),
+      ".",
+    ),
+    say(
       "create-leaves",
-    )`Creating it writes this many leaf entries: ${create("pteWrites")}; and takes this many bytes of page tables: ${byStrategy(rows, (c) => (c.phases.create?.tablesAllocated ?? 0) * c.tablePageBytes)}.`,
-    finding("create-tlb")`Creating it sends this many TLB invalidations: ${create("tlbInvalidations")}.`,
+      "Creating it writes this many leaf entries: ",
+      create("pteWrites"),
+      "; and takes this many bytes of page tables: ",
+      byStrategy(rows, (c) => (c.phases.create?.tablesAllocated ?? 0) * c.tablePageBytes),
+      ".",
+    ),
+    say("create-tlb", "Creating it sends this many TLB invalidations: ", create("tlbInvalidations"), "."),
   ];
   for (const { strategy, phases } of rows) {
     const { tablesReserved = 0, tablesAllocated = 0 } = phases.create ?? {};
     if (tablesReserved < 100 * tablesAllocated) continue;
     found.push(
-      finding(
-        "tables-reserved",
-      )`${strategy} reserves ${tablesReserved} page tables to use ${tablesAllocated}: each operation reserves for the worst case.`,
+      say(
+        `tables-reserved-${strategy}`,
+        strategy,
+        " reserves ",
+        tablesReserved,
+        " page tables to use ",
+        tablesAllocated,
+        ": each operation reserves for the worst case.",
+      ),
     );
   }
   return found;
@@ -106,9 +117,16 @@ function viewFindings({ costs }: Data): LabFinding[] {
   const sequential = views(THREAD, "created");
   if (sequential.length > 0) {
     found.push(
-      finding(
+      say(
         "sweep-misses",
-      )`A sequential sweep over it, a load every ${sequential[0]?.sequential.strideBytes ?? 0} bytes, misses a TLB of ${sequential[0]?.sequential.tlbEntries ?? 0} entries this often: ${byStrategy(sequential, (v) => v.sequential.tlbMisses)}.`,
+        "A sequential sweep over it, a load every ",
+        sequential[0]?.sequential.strideBytes ?? 0,
+        " bytes, misses a TLB of ",
+        sequential[0]?.sequential.tlbEntries ?? 0,
+        " entries this often: ",
+        byStrategy(sequential, (v) => v.sequential.tlbMisses),
+        ".",
+      ),
     );
   }
   const used = views("buffer-stream", "used");
@@ -116,9 +134,14 @@ function viewFindings({ costs }: Data): LabFinding[] {
   const leavesOf = (v: (typeof used)[number]) => v.unboundLeaves.reduce((sum, { leaves }) => sum + leaves, 0);
   if (used.length > 0) {
     found.push(
-      finding(
+      say(
         "stream-leaves",
-      )`Leaves under the unbound part of buffer-stream's 1 GiB when it is new: ${byStrategy(created, leavesOf)}; after 2000 binds and unbinds: ${byStrategy(used, leavesOf)}.`,
+        "Leaves under the unbound part of buffer-stream's buffer when it is new: ",
+        byStrategy(created, leavesOf),
+        "; after the workload's binds and unbinds: ",
+        byStrategy(used, leavesOf),
+        ".",
+      ),
     );
   }
   return found;
@@ -131,26 +154,58 @@ function experimentFindings({ experiments: { dummies, arrays, postedRepeat } }: 
   const [huge, scattered] = dummies;
   if (huge && scattered) {
     found.push(
-      finding(
+      say(
         "dummy-fragmentation",
-      )`One MAP_SPARSE over 100e6 bytes writes ${huge.pteWrites} leaf entries in ${huge.tablesAllocated} new tables when the dummy is one aligned 2 MiB page, and ${scattered.pteWrites} in ${scattered.tablesAllocated} when its pages are scattered.`,
+        "One MAP_SPARSE over 100e6 bytes writes ",
+        huge.pteWrites,
+        " leaf entries in ",
+        huge.tablesAllocated,
+        " new tables when the dummy is one aligned 2 MiB page, and ",
+        scattered.pteWrites,
+        " in ",
+        scattered.tablesAllocated,
+        " when its pages are scattered.",
+      ),
     );
   }
   for (const array of arrays) {
     const single = arrays.find((a) => a.strategy === array.strategy && a.bindsPerCall === 1);
     if (!single || array.pteWrites === single.pteWrites) continue;
     found.push(
-      finding(
+      say(
         `array-writes-${array.strategy}`,
-      )`${array.strategy}: ${array.bindsPerCall} random tiles in one call write ${array.pteWrites} leaf entries, one by one ${single.pteWrites}; TLB invalidations are ${array.tlbInvalidations} against ${single.tlbInvalidations}.`,
+        array.strategy,
+        ": ",
+        array.bindsPerCall,
+        " random tiles in one call write ",
+        array.pteWrites,
+        " leaf entries, one by one ",
+        single.pteWrites,
+        "; TLB invalidations are ",
+        array.tlbInvalidations,
+        " against ",
+        single.tlbInvalidations,
+        ".",
+      ),
     );
   }
   if (postedRepeat) {
     const { samples, changedByCut, faultsAfterCut, changedByRestore, faultsAfterRestore } = postedRepeat;
     found.push(
-      finding(
+      say(
         "repeat-as-posted",
-      )`With the REPEAT patch as posted, a bind off the window leaves ${faultsAfterCut} of ${samples} unbound pages faulting and ${changedByCut} with other contents; once the object was evicted and restored, ${faultsAfterRestore} fault and ${changedByRestore} show other contents.`,
+        "With the REPEAT patch as posted, a bind off the window leaves ",
+        faultsAfterCut,
+        " of ",
+        samples,
+        " unbound pages faulting and ",
+        changedByCut,
+        " with other contents; once the object was evicted and restored, ",
+        faultsAfterRestore,
+        " fault and ",
+        changedByRestore,
+        " show other contents.",
+      ),
     );
   }
   return found;
@@ -165,9 +220,12 @@ function semanticsFindings({ semantics }: Data): LabFinding[] {
   const aliases = answers("aliases-same-resource");
   if (aliases.length > 0) {
     found.push(
-      finding(
+      say(
         "write-aliases",
-      )`A word written to an unbound page of a buffer of 100e6 bytes is read back at this many other addresses of it: ${byStrategy(aliases, (a) => a.detail.aliases ?? 0)}.`,
+        "A word written to an unbound page of a buffer of 100e6 bytes is read back at this many other addresses of it: ",
+        byStrategy(aliases, (a) => a.detail.aliases ?? 0),
+        ".",
+      ),
     );
   }
   const [sameFile, otherFile] = ["visible-other-vm", "visible-other-file"].map((id) =>
@@ -175,40 +233,62 @@ function semanticsFindings({ semantics }: Data): LabFinding[] {
   );
   if (sameFile && otherFile && answers("visible-other-vm").length > 0) {
     found.push(
-      finding(
+      say(
         "visibility",
-      )`Another VM of the same open file sees it with ${names(sameFile)}; another open file with ${names(otherFile)}.`,
+        "Another VM of the same open file sees it with ",
+        names(sameFile),
+        "; another open file with ",
+        names(otherFile),
+        ".",
+      ),
     );
   }
   const strict = answers("strict-honest");
   if (strict.length > 0) {
     const dishonest = strict.filter((a) => a.ok === false);
     found.push(
-      finding(
+      say(
         "strict",
-      )`residencyNonResidentStrict is reported by ${names(strict.filter((a) => a.detail.reported))}; after writes, unbound pages still read as zero with ${names(strict.filter((a) => a.detail.observed))}; the report is false with ${names(dishonest)}.`,
+        "residencyNonResidentStrict is reported by ",
+        names(strict.filter((a) => a.detail.reported)),
+        "; after writes, unbound pages still read as zero with ",
+        names(strict.filter((a) => a.detail.observed)),
+        "; the report is false with ",
+        names(dishonest),
+        ".",
+      ),
     );
   }
   const closed = answers("memory-handle-closed");
   if (closed.length > 0) {
     const lost = closed.filter((a) => a.detail.after !== a.detail.written);
     found.push(
-      finding(
+      say(
         "memory-handle-closed",
-      )`Closing the handle of bound memory takes its mappings away with ${names(lost)}; elsewhere they keep the memory alive.`,
+        "Closing the handle of bound memory takes its mappings away with ",
+        names(lost),
+        "; elsewhere they keep the memory alive.",
+      ),
     );
   }
   const dummy = answers("dummy-handle-closed").filter((a) => (a.detail.faults ?? 0) > 0);
   for (const { strategy, detail } of dummy) {
     found.push(
-      finding(
-        "dummy-handle-closed",
-      )`With ${strategy} user space can close the handles behind the unbound pages: ${detail.faults ?? 0} of ${detail.samples ?? 0} pages then fault.`,
+      say(
+        `dummy-handle-closed-${strategy}`,
+        "With ",
+        strategy,
+        " user space can close the handles behind the unbound pages: ",
+        detail.faults ?? 0,
+        " of ",
+        detail.samples ?? 0,
+        " pages then fault.",
+      ),
     );
   }
   const broken = semantics.filter((a) => a.ok === false && a.id !== "dummy-handle-closed");
   for (const { strategy, id, question, answer } of broken) {
-    found.push(finding(`${id}-${strategy}`)`${strategy}: ${question} ${answer}.`);
+    found.push(say(`${id}-${strategy}`, strategy, ": ", question, " ", answer, "."));
   }
   return found;
 }
@@ -219,22 +299,42 @@ function accountingFindings({ accounting }: Data): LabFinding[] {
   if (accounting.length === 0) return [];
   const sparse = (name: keyof AccountingResult["sparse"]) => byStrategy(accounting, (a) => a.sparse[name]);
   const found = [
-    finding(
+    say(
       "references",
-    )`The sparse mapping of 100e6 bytes holds this many references to its VM: ${sparse("vmRefs")}; to vm_bos: ${sparse("vmBoRefs")}; to objects, with those that come into being: ${sparse("gemRefs")}.`,
-    finding(
+      "The sparse mapping of 100e6 bytes holds this many references to its VM: ",
+      sparse("vmRefs"),
+      "; to vm_bos: ",
+      sparse("vmBoRefs"),
+      "; to objects, with those that come into being: ",
+      sparse("gemRefs"),
+      ".",
+    ),
+    say(
       "submit-locks",
-    )`Because of it every submit locks this many reservations more: ${sparse("submitLocks")}.`,
-    finding(
+      "Because of it every submit locks this many reservations more: ",
+      sparse("submitLocks"),
+      ".",
+    ),
+    say(
       "hidden-memory",
-    )`Memory behind it that no file's statistics show, in bytes: ${sparse("hiddenBytes")}.`,
+      "Memory behind it that no file's statistics show, in bytes: ",
+      sparse("hiddenBytes"),
+      ".",
+    ),
   ];
   for (const { strategy, left } of accounting) {
     if (left.gpuvas === 0) continue;
     found.push(
-      finding(
-        "left-mapped",
-      )`With ${strategy}, ${left.gpuvas} mappings of ${left.sparseVaBytes} unbound bytes are left when the resource is destroyed.`,
+      say(
+        `left-mapped-${strategy}`,
+        "With ",
+        strategy,
+        ", ",
+        left.gpuvas,
+        " mappings of ",
+        left.sparseVaBytes,
+        " unbound bytes are left when the resource is destroyed.",
+      ),
     );
   }
   return found;
