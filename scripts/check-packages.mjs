@@ -141,7 +141,8 @@ function example(path) {
     else if (!/^[\s})]*$/.test(before)) printing = false;
     if (printing && comment !== undefined) promised.push(comment);
   }
-  return { path: path.slice(root.length), code, promised };
+  const shown = path.slice(root.length + 1);
+  return { path: shown, file: shown.replace(/\.\w+$/, "").replaceAll("/", "_"), code, promised };
 }
 
 function compare(who, { path, promised }, printed) {
@@ -198,7 +199,7 @@ for (const path of ${JSON.stringify(deep)}) {
   });
 }\n`,
   };
-  for (const [i, { code }] of examples.entries()) files[`example${i}.ts`] = code;
+  for (const { file, code } of examples) files[`${file}.ts`] = code;
   for (const [file, text] of Object.entries(files)) await writeFile(join(dir, file), text);
 
   const quiet = manager === "npm" ? ["--no-audit", "--no-fund"] : [];
@@ -213,11 +214,11 @@ for (const path of ${JSON.stringify(deep)}) {
     return;
   await command(`${who}: JavaScript imports`, process.execPath, ["entries.mjs"], dir);
   if ((await command(`${who}: tsc`, bin("tsc"), ["-p", "."], dir)) === null) return;
-  for (const [i, shown] of examples.entries()) {
+  for (const shown of examples) {
     const printed = await command(
       `${shown.path} under ${who}`,
       process.execPath,
-      [`out/example${i}.js`],
+      [`out/${shown.file}.js`],
       dir,
     );
     if (printed !== null) compare(who, shown, printed);
