@@ -234,6 +234,13 @@ describe("measuring", () => {
     expect(total.gpuvasPeak).toBeGreaterThan(total.gpuvasLive);
   });
 
+  it.each(["bmg", "lnl", "dg2"])("runs on %s, where nothing unbound ever faults", async (device) => {
+    const workload = parametric("few", 5, { size: 2 ** 24, bound: 0.25, order: "random" });
+    const result = await measure(workload, sparseStrategy("xe-null"), { device });
+    expect(result.device).toBe(device);
+    expect(result.views.map((v) => v.sequential.faults)).toEqual([0, 0]);
+  });
+
   it("looks at the first of the largest resources", async () => {
     const { views } = await measure(
       {

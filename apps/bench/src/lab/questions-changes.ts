@@ -80,7 +80,8 @@ async function dummyClosed(strategy: SparseStrategy): Promise<Outcome> {
   const { faults } = probe;
   return {
     answer: pages(faults, offsets.length),
-    ok: faults === 0,
+    // No user-mode driver does this.
+    ok: faults === 0 ? true : null,
     detail: { samples: offsets.length, faults },
   };
 }

@@ -108,7 +108,10 @@ export interface CostFigures {
   tableBytesPeak: number;
   /** TLB invalidation commands. */
   tlbInvalidations: number;
-  /** Bytes of VA that those commands name, rounded up as the hardware takes them. */
+  /**
+   * Bytes of VA that those commands name, rounded up as the hardware takes them. Xe names what the highest table entry
+   * that changes covers: all 256 TiB when a VM becomes empty.
+   */
   tlbInvalidatedBytes: number;
   /** Bytes of memory behind objects; page tables are not among them. */
   backingBytes: number;
