@@ -32,6 +32,7 @@ export interface TlbiReach {
 export type TlbiSink = (form: TlbiForm, high: number, low: number) => void;
 
 const PAGE_BYTES = 16384;
+// The operators on 32-bit numbers take an operand modulo 2^32 by themselves.
 const TWO_32 = 4294967296;
 /** Bits 47:46 of a range operand, in its high word: the granule is 16 KiB. */
 const GRANULE_16K = 2 << 14;
@@ -57,14 +58,13 @@ export function encodeTlbi(
   if (pages === 0) return;
   if (pages === 1) {
     // VA bits 55:12 stand at bits 43:0, with the two bits below the granule cleared.
-    const index = (va / 4096) % 2 ** 44;
-    const high = Math.floor(index / TWO_32) & 0xfff;
-    sink("page", (asid << 16) | high, (index % TWO_32) & ~3);
+    const index = va / 4096;
+    sink("page", (asid << 16) | ((index / TWO_32) & 0xfff), index & ~3);
     return;
   }
   const pairs = Math.ceil(pages / 2);
   const scale = Math.min(3, Math.floor(bitLength(pairs) / 5));
-  const unit = 2 ** (5 * scale);
+  const unit = 1 << (5 * scale);
   let mantissa = Math.ceil(pairs / unit);
   let start = Math.floor(va / PAGE_BYTES);
   while (mantissa > MANTISSA_MAX) {
@@ -76,8 +76,8 @@ export function encodeTlbi(
 }
 
 function range(asid: number, scale: number, num: number, start: number, sink: TlbiSink): void {
-  const high = (asid << 16) | GRANULE_16K | (scale << 12) | (num << 7) | (Math.floor(start / TWO_32) & 0x1f);
-  sink("range", high, (start % TWO_32) | 0);
+  const high = (asid << 16) | GRANULE_16K | (scale << 12) | (num << 7) | ((start / TWO_32) & 0x1f);
+  sink("range", high, start | 0);
 }
 
 function bitLength(value: number): number {
@@ -100,5 +100,5 @@ export function decodeTlbi(form: TlbiForm, high: number, low: number, out: TlbiR
     return;
   }
   out.va = ((high & 0x1f) * TWO_32 + (low >>> 0)) * PAGE_BYTES;
-  out.bytes = (((high >>> 7) & 0x1f) + 1) * 2 ** (5 * ((high >>> 12) & 3) + 1) * PAGE_BYTES;
+  out.bytes = (((high >>> 7) & 0x1f) + 1) * (1 << (5 * ((high >>> 12) & 3) + 1)) * PAGE_BYTES;
 }

@@ -122,7 +122,7 @@ export function runBindOp(file: AsahiFile, vmId: number, op: GemBindOp, index = 
   const bo = checkBind(file, op, index);
   const vm = checkVm(file, vmId, addr, range, index);
   if (bo.vm !== null && bo.vm !== vm && !file.device.quirks.foreignPrivateObjects) {
-    fail(EINVAL, `binds[${index}].handle: ${op.handle} is VM_PRIVATE and belongs to another VM`);
+    fail(EINVAL, `${opName(index)}.handle: ${op.handle} is VM_PRIVATE and belongs to another VM`);
   }
   vm.bind(bo, addr, range, op.offset, op.flags);
 }
@@ -132,27 +132,27 @@ function checkBind(file: AsahiFile, op: GemBindOp, index: number): AsahiBo {
   if (!aligned(addr, range, offset)) failAligned(op, index);
   checkEmpty(file, range, index);
   if ((flags & ~BIND_FLAGS) !== 0) {
-    fail(EINVAL, `binds[${index}].flags: ${hex(flags)} has bits other than READ, WRITE and SINGLE_PAGE`);
+    fail(EINVAL, `${opName(index)}.flags: ${hex(flags)} has bits other than READ, WRITE and SINGLE_PAGE`);
   }
   const bo = file.bo(op.handle);
   if (bo === undefined)
-    return fail(ENOENT, `binds[${index}].handle: ${op.handle} is not a handle of this file`);
+    return fail(ENOENT, `${opName(index)}.handle: ${op.handle} is not a handle of this file`);
   checkOverflow(addr, range, index);
   const accessed = (flags & BIND_SINGLE_PAGE) !== 0 ? PAGE_BYTES : range;
   if (offset + accessed > bo.size) {
     const bytes = `${hex(offset)} + ${hex(accessed)}`;
-    fail(EINVAL, `binds[${index}].offset: ${bytes} is behind the end of an object of ${hex(bo.size)} bytes`);
+    fail(EINVAL, `${opName(index)}.offset: ${bytes} is behind the end of an object of ${hex(bo.size)} bytes`);
   }
   checkWindow(addr, range, index);
-  if ((flags & ACCESS_FLAGS) === 0) fail(EINVAL, `binds[${index}].flags: neither READ nor WRITE`);
+  if ((flags & ACCESS_FLAGS) === 0) fail(EINVAL, `${opName(index)}.flags: neither READ nor WRITE`);
   return bo;
 }
 
 function checkUnbind(file: AsahiFile, op: GemBindOp, index: number): void {
   const { flags, offset, range, addr, handle } = op;
-  if (offset !== 0) fail(EINVAL, `binds[${index}].offset: ${hex(offset)} is not 0 with UNBIND`);
-  if (flags !== BIND_UNBIND) fail(EINVAL, `binds[${index}].flags: ${hex(flags)} is not UNBIND alone`);
-  if (handle !== 0) fail(EINVAL, `binds[${index}].handle: ${handle} is not 0 with UNBIND`);
+  if (offset !== 0) fail(EINVAL, `${opName(index)}.offset: ${hex(offset)} is not 0 with UNBIND`);
+  if (flags !== BIND_UNBIND) fail(EINVAL, `${opName(index)}.flags: ${hex(flags)} is not UNBIND alone`);
+  if (handle !== 0) fail(EINVAL, `${opName(index)}.handle: ${handle} is not 0 with UNBIND`);
   if (!aligned(addr, range, 0)) failAligned(op, index);
   checkEmpty(file, range, index);
   checkOverflow(addr, range, index);
@@ -164,23 +164,23 @@ function checkVm(file: AsahiFile, vmId: number, addr: number, range: number, ind
   if (vm === undefined) fail(ENOENT, `vm_bind.vm_id: ${vmId} is not a VM of this file`);
   if (range !== 0 && addr < vm.kernelEnd && vm.kernelStart < addr + range) {
     const kernel = `${hex(vm.kernelStart)}..${hex(vm.kernelEnd)}`;
-    fail(EINVAL, `binds[${index}].addr: ${hex(addr)} + ${hex(range)} meets the kernel range ${kernel}`);
+    fail(EINVAL, `${opName(index)}.addr: ${hex(addr)} + ${hex(range)} meets the kernel range ${kernel}`);
   }
   return vm;
 }
 
 function checkEmpty(file: AsahiFile, range: number, index: number): void {
-  if (range === 0 && !file.device.quirks.emptyRanges) fail(EINVAL, `binds[${index}].range: 0`);
+  if (range === 0 && !file.device.quirks.emptyRanges) fail(EINVAL, `${opName(index)}.range: 0`);
 }
 
 function checkOverflow(addr: number, range: number, index: number): void {
-  if (addr + range >= TWO_64) fail(EINVAL, `binds[${index}].range: addr + range exceeds 64 bits`);
+  if (addr + range >= TWO_64) fail(EINVAL, `${opName(index)}.range: addr + range exceeds 64 bits`);
 }
 
 function checkWindow(addr: number, range: number, index: number): void {
   if (range !== 0 && (addr < VM_START || addr + range > VM_END)) {
     const window = `${hex(VM_START)}..${hex(VM_END)}`;
-    fail(EINVAL, `binds[${index}].addr: ${hex(addr)} + ${hex(range)} is not inside ${window}`);
+    fail(EINVAL, `${opName(index)}.addr: ${hex(addr)} + ${hex(range)} is not inside ${window}`);
   }
 }
 
@@ -192,9 +192,17 @@ function aligned(addr: number, range: number, offset: number): boolean {
 function failAligned(op: GemBindOp, index: number): never {
   for (const field of ["addr", "range", "offset"] as const) {
     if (!aligned(op[field], 0, 0))
-      fail(EINVAL, `binds[${index}].${field}: ${hex(op[field])} is not a multiple of 0x4000`);
+      fail(EINVAL, `${opName(index)}.${field}: ${hex(op[field])} is not a multiple of 0x4000`);
   }
   throw new Error("failAligned: every field is aligned");
+}
+
+/**
+ * An op in messages. A function, because the engine turns a number that several messages begin with into a string before
+ * it knows whether there is a message.
+ */
+function opName(index: number): string {
+  return `binds[${index}]`;
 }
 
 function hex(value: number): string {
