@@ -1,0 +1,88 @@
+/**
+ * The numbers of a page and where they come from: every number is looked up by its path in the JSON that the page carries,
+ * and marked with that path, so that what is shown cannot differ from what is there.
+ *
+ * @module
+ */
+
+import { formatNumber } from "../table.ts";
+import { fieldAt, type Unit } from "./fields.ts";
+import { type Html, html } from "./html.ts";
+
+/** A number and where it is. */
+export interface Figure {
+  /** Names and indices joined by dots. */
+  path: string;
+  /** The number. */
+  value: number;
+}
+
+/** The JSON of a page. */
+export class PageData {
+  readonly #root: unknown;
+
+  /** @param root - what the page carries */
+  constructor(root: unknown) {
+    this.#root = root;
+  }
+
+  /**
+   * @param path - of a number
+   * @returns the number, null where there is none
+   */
+  at(path: string): Figure | null {
+    let value = this.#root;
+    for (const part of path.split(".")) {
+      value =
+        typeof value === "object" && value !== null ? (value as Record<string, unknown>)[part] : undefined;
+    }
+    if (value === undefined || value === null) return null;
+    if (typeof value !== "number")
+      throw new Error(`${path}: expected a number, got ${JSON.stringify(value)}`);
+    return { path, value };
+  }
+
+  /**
+   * @param path - of a number
+   * @returns the number for people, marked with its path; a dash where there is none
+   */
+  show(path: string): Html {
+    const figure = this.at(path);
+    if (!figure) return html`<span class="none">–</span>`;
+    const { value } = figure;
+    return html`<span data-field="${path}" data-value="${value}">${formatFigure(figure)}</span>`;
+  }
+}
+
+/**
+ * @param figure - a number
+ * @returns it for people, in its unit
+ */
+export function formatFigure({ path, value }: Figure): string {
+  return formatUnit(value, fieldAt(path).field.unit);
+}
+
+/**
+ * @param value - a number
+ * @param unit - what it counts
+ * @returns it for people: bytes in binary units with three digits, words and addresses in hex, all else grouped in threes
+ */
+export function formatUnit(value: number, unit: Unit): string {
+  if (unit === "bytes") return formatBytes(value);
+  if (unit === "address" || unit === "word") return `0x${value.toString(16)}`;
+  if (unit === "fraction") return `${Number((value * 100).toPrecision(3))} %`;
+  return formatNumber(value).replace("-", "−");
+}
+
+function formatBytes(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let value = Math.abs(bytes);
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  const digits =
+    value >= 100 || Number.isInteger(value) ? Math.round(value).toString() : value.toPrecision(3);
+  return `${bytes < 0 ? "−" : ""}${digits} ${units[unit]}`;
+}

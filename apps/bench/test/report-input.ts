@@ -1,0 +1,51 @@
+import { measure } from "../src/lab/cost.ts";
+import { runLab } from "../src/lab/lab.ts";
+import type { ReportInput, SweepRow } from "../src/report/input.ts";
+import { SPARSE_STRATEGIES } from "../src/strategy/table.ts";
+import { parametric } from "../src/workload/parametric.ts";
+
+/** A real input of small workloads: every number in it was measured. */
+export async function smallInput(): Promise<ReportInput> {
+  const workloads = [
+    parametric("unbound", 1, { size: 5e6, bound: 0 }),
+    parametric("<b>random & bound</b>", 1, { size: 2 ** 23, bound: 0.5, order: "random" }),
+  ];
+  const lab = await runLab({ workloads });
+  const rows: SweepRow[] = [];
+  for (const strategy of SPARSE_STRATEGIES) {
+    for (const size of [2 ** 20, 2 ** 22, 2 ** 24]) {
+      const { total } = await measure(parametric("size", 1, { size, bound: 0 }), strategy);
+      rows.push({ strategy: strategy.name, axis: "size", x: size, figures: total });
+    }
+    for (const bound of [0, 0.5, 1]) {
+      const { total } = await measure(parametric("fraction", 1, { size: 2 ** 22, bound }), strategy);
+      rows.push({ strategy: strategy.name, axis: "fraction", x: bound, figures: total });
+    }
+  }
+  return {
+    lab,
+    sweeps: { boundFraction: 0, sizeBytes: 2 ** 22, tileBytes: 2 ** 16, rows },
+    versions: { vmbind: "0.1.0", "<script>alert(1)</script>": "1" },
+    commands: [{ command: "vmbind compare --report report.html", gives: "This page." }],
+    traces: [
+      {
+        workload: "buffer-100e6",
+        strategy: "panthor-sparse",
+        driver: "panthor",
+        recorded: true,
+        supported: true,
+        differences: 0,
+        metrics: { createOps: 1, bindOps: 3, payloadBytes: 232 },
+      },
+      {
+        workload: "buffer-100e6",
+        strategy: "asahi-single-page",
+        driver: "asahi",
+        recorded: true,
+        supported: false,
+        differences: 0,
+        metrics: { createOps: null, bindOps: null, payloadBytes: null },
+      },
+    ],
+  };
+}
