@@ -147,7 +147,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: {
       workload: {
         type: "string",
-        value: "NAME",
+        value: "NAME|FILE",
         multiple: true,
         help: "only this workload; may be repeated",
       },
@@ -157,16 +157,59 @@ export const COMMANDS: readonly CommandSpec[] = [
         multiple: true,
         help: "only this strategy; may be repeated",
       },
+      size: { type: "string", value: "BYTES", help: "one buffer of this size, up to 1 TiB, nothing bound" },
+      details: { type: "boolean", help: "also the findings, the semantics and the accounting" },
+      report: { type: "string", value: "FILE", help: "also write everything as one HTML page" },
+      jobs: { type: "string", value: "N", help: "cells run at a time (default: one per CPU)" },
+      json: JSON_OPTION,
+      csv: { type: "boolean", help: "print comma-separated values: a row per workload, strategy and figure" },
+      markdown: { type: "boolean", help: "print Markdown tables" },
+    },
+    details: [
+      "A sparse resource whose pages are not bound must not fault. How should user space say so, and what does it cost? " +
+        "Runs workloads under each answer that exists and counts.",
+      "Recorded workloads are ioctls of Mesa, replayed: buffer-100e6, image-unbound, buffer-stream, image-window, " +
+        "image-3d, image-array-mips, many-small. Generated ones are what an application asks of Vulkan, lowered to ioctls " +
+        "anew: buffer-100e6, buffer-stream, many-small-40 (the first 40 buffers of many-small: all 500 would be four " +
+        "million operations page by page), random, and by name also many-small, unbound, sequential, window. A name that " +
+        "is both runs both. A FILE is JSON as schema/workload.schema.json describes it.",
+    ],
+    exits: { 0: "printed", 1: "a model refused an operation", 2: UNUSABLE },
+    load: () => import("./commands/compare.ts"),
+  },
+  {
+    name: "sweep",
+    summary: "how the cost of a sparse resource grows with its size and with what is bound",
+    operands: "[FILE]...",
+    min: 0,
+    max: Number.POSITIVE_INFINITY,
+    options: {
+      strategy: {
+        type: "string",
+        value: "NAME",
+        multiple: true,
+        help: "only this strategy; may be repeated",
+      },
+      "work-max": {
+        type: "string",
+        value: "N",
+        help: "leave out points with more operations or leaf entries (default 1048576)",
+      },
+      jobs: { type: "string", value: "N", help: "points measured at a time (default: one per CPU)" },
+      shard: { type: "string", value: "I/N", help: "only part I of N; needs --json or --csv" },
+      merge: { type: "boolean", help: "put shards together: each FILE is what --shard --json printed" },
       json: JSON_OPTION,
       csv: { type: "boolean", help: "print comma-separated values" },
       markdown: { type: "boolean", help: "print Markdown tables" },
     },
     details: [
-      "A sparse resource whose pages are not bound must not fault. How should user space say so, and what does it cost? " +
-        "Runs the recorded Vulkan workloads under each answer that exists and counts.",
+      "Measures every strategy at sizes from 64 KiB to 1 TiB (powers of two, a page less, 64 KiB more, and odd numbers), at " +
+        "bound parts from 0 to 1 by 1/64, and with something in the way at the top of the heap. Prints how each figure " +
+        "grows and the counted work against size, and names the points that it leaves out.",
+      "Everything is counted, nothing timed: the output depends neither on --jobs nor on sharding.",
     ],
     exits: { 0: "printed", 1: "a model refused an operation", 2: UNUSABLE },
-    load: () => import("./commands/compare.ts"),
+    load: () => import("./commands/sweep.ts"),
   },
   {
     name: "micro",

@@ -1,0 +1,76 @@
+/**
+ * `vmbind sweep`: how the cost of a sparse resource grows with its size, with the part of it that is bound, and with where
+ * it lies.
+ *
+ * @module
+ */
+
+import type { CommandInput } from "../commands.ts";
+import { chosenStrategies, outputFormat, wholeNumber } from "../compare/options.ts";
+import { EXIT, UsageError } from "../errors.ts";
+import { heading, type Io } from "../io.ts";
+import { Bar } from "../jobs/bar.ts";
+import { JobPool, workerCount } from "../jobs/pool.ts";
+import { RefusedError } from "../strategy/strategy.ts";
+import { FULL_GRID, WORK_MAX } from "../sweep/points.ts";
+import { renderSweep, sweepCsv } from "../sweep/render.ts";
+import type { Sweep } from "../sweep/result.ts";
+import { knobsOf, measurePoints, planOf, pointsOfShard, sweepResult } from "../sweep/run.ts";
+import { mergeShards, parseShard } from "../sweep/shard.ts";
+
+/** Runs the command; see {@link COMMANDS} for what it does. */
+export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
+  const format = outputFormat(options);
+  let sweep: Sweep;
+  try {
+    sweep = await (options["merge"] ? merge(options, operands) : measureSweep(options, operands, format, io));
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    io.err(`vmbind sweep: ${error.message}\n`);
+    return EXIT.difference;
+  }
+  if (format === "json") io.out(`${JSON.stringify(sweep)}\n`);
+  else if (format === "csv") io.out(sweepCsv(sweep));
+  else if (format === "markdown") io.out(markdown(sweep));
+  else io.out(renderSweep(sweep, "text", (title) => heading(io, title)));
+  return EXIT.ok;
+}
+
+function merge(options: CommandInput["options"], operands: readonly string[]): Promise<Sweep> {
+  const senseless = ["shard", "strategy", "work-max", "jobs"].find((name) => options[name] !== undefined);
+  if (senseless) throw new UsageError(`--${senseless} has no meaning with --merge`);
+  if (operands.length === 0) throw new UsageError("--merge: FILE... is missing");
+  return mergeShards(operands);
+}
+
+async function measureSweep(
+  options: CommandInput["options"],
+  operands: readonly string[],
+  format: string,
+  io: Io,
+): Promise<Sweep> {
+  if (operands.length > 0) throw new UsageError(`unexpected operand ${JSON.stringify(operands[0])}`);
+  const { shard: shardOption, jobs } = options as Record<string, string | undefined>;
+  const shard = shardOption === undefined ? null : parseShard(shardOption);
+  if (shard && format !== "json" && format !== "csv") {
+    throw new UsageError("--shard needs --json, to be merged, or --csv: laws are of whole sweeps");
+  }
+  const knobs = knobsOf(chosenStrategies(options), wholeNumber(options, "work-max", 1, 2 ** 30) ?? WORK_MAX);
+  const plan = planOf(knobs, FULL_GRID);
+  const points = pointsOfShard(plan.points, shard);
+  const pool = new JobPool(workerCount(jobs, points.length));
+  const bar = new Bar(io, points.length);
+  try {
+    return sweepResult(knobs, plan, shard, await measurePoints(points, pool, bar));
+  } finally {
+    bar.close();
+    await pool.close();
+  }
+}
+
+function markdown(sweep: Sweep): string {
+  const intro =
+    "# Counted work\n\nWhat it takes to create a sparse resource and to destroy it again, counted in the driver models. Made by " +
+    "`vmbind sweep --markdown`; a number changes only when a model does.\n\n";
+  return intro + renderSweep(sweep, "markdown", (title) => `## ${title}`);
+}

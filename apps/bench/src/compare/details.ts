@@ -1,0 +1,90 @@
+/**
+ * What `--details` adds: findings, the semantics matrix, and who holds which reference.
+ *
+ * @module
+ */
+
+import type { AccountingFigures, AccountingResult, LabResult, SemanticsAnswer } from "../lab/result.ts";
+import { renderTable, type Table } from "../table.ts";
+import type { Style } from "./text.ts";
+
+/**
+ * Write the details.
+ *
+ * @param lab - with details
+ * @param style - text or Markdown
+ */
+export function renderDetails(lab: LabResult, style: Style): string {
+  const { format } = style;
+  const section = (title: string, text: string): string => `${style.title(title, 2)}\n${text}`;
+  const findings = lab.findings.map(({ text }) => `- ${text}\n`).join("");
+  const accounting = (title: string, of: (a: AccountingResult) => AccountingFigures): string =>
+    `${style.title(title, 3)}${renderTable(accountingTable(lab.accounting, of), format)}`;
+  return [
+    section("Findings", findings),
+    section("Semantics", renderTable(semanticsTable(lab.semantics, format), format)),
+    section(
+      "Accounting",
+      accounting("What the sparse mapping of one resource causes", (a) => a.sparse),
+    ),
+    accounting("What binding one block into it adds", (a) => a.tile),
+    accounting("What is left when the resource is gone", (a) => a.left),
+  ].join("\n");
+}
+
+/** A matrix in Markdown; on a terminal six answers do not fit side by side. */
+function semanticsTable(answers: readonly SemanticsAnswer[], format: Style["format"]): Table {
+  const strategies = [...new Set(answers.map(({ strategy }) => strategy))];
+  const questions = [...new Set(answers.map(({ question }) => question))];
+  const find = (question: string, strategy: string): SemanticsAnswer | undefined =>
+    answers.find((a) => a.question === question && a.strategy === strategy);
+  if (format === "markdown") {
+    return {
+      columns: ["", ...strategies],
+      rows: questions.map((question) => [
+        question,
+        ...strategies.map((strategy) => said(find(question, strategy))),
+      ]),
+    };
+  }
+  return {
+    columns: ["question", "strategy", "answer"],
+    rows: questions.flatMap((question) =>
+      strategies.map((strategy, i) => [i === 0 ? question : "", strategy, said(find(question, strategy))]),
+    ),
+  };
+}
+
+function said(answer: SemanticsAnswer | undefined): string {
+  if (answer === undefined) return "-";
+  return answer.ok === false ? `${answer.answer} (not allowed)` : answer.answer;
+}
+
+const HELD: readonly (readonly [keyof AccountingFigures, string])[] = [
+  ["gpuvas", "mappings"],
+  ["gpuvaBytes", "bytes of drm_gpuva"],
+  ["vmBos", "vm_bos"],
+  ["vmBoBytes", "bytes of drm_gpuvm_bo"],
+  ["vmRefs", "references to the VM"],
+  ["vmBoRefs", "references to vm_bos"],
+  ["gemRefs", "references to objects"],
+  ["handles", "handles"],
+  ["visibleBytes", "bytes that statistics show"],
+  ["visibleResidentBytes", "of these resident"],
+  ["backingBytes", "backing bytes"],
+  ["hiddenBytes", "bytes that no statistics show"],
+  ["tableBytes", "bytes of page tables"],
+  ["sparseVaBytes", "sparse bytes of VA"],
+  ["extobjs", "external objects"],
+  ["submitLocks", "reservations a submit locks"],
+];
+
+function accountingTable(
+  results: readonly AccountingResult[],
+  of: (result: AccountingResult) => AccountingFigures,
+): Table {
+  return {
+    columns: ["", ...results.map(({ strategy }) => strategy)],
+    rows: HELD.map(([name, title]) => [title, ...results.map((result) => of(result)[name])]),
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * The pieces that the laboratory's work is cut into. Each begins with a fresh device and shares nothing with another, so
+ * that they can run in any order and on any thread.
+ *
+ * @module
+ */
+
+import type { WorkloadRef } from "../compare/workload-ref.ts";
+import type { AccountingResult, CostResult, LabResult, SemanticsAnswer } from "../lab/result.ts";
+import type { TraceRow } from "../report/input.ts";
+import type { SweepPoint } from "../sweep/points.ts";
+import type { PointRow } from "../sweep/result.ts";
+
+/** What can be done, by kind. Tasks and results are plain objects: they travel between threads. */
+export interface Jobs {
+  /** Replay a recorded or derived trace; null where none is bundled. */
+  recorded(task: { workload: string; strategy: string }): Promise<TraceRow | null>;
+  /** Run a workload of the Vulkan level; throws WorkloadError where it is more than the strategy is run with. */
+  cost(task: { workload: WorkloadRef; strategy: string; views: boolean }): Promise<CostResult>;
+  /** Ask a strategy all questions. */
+  semantics(task: { strategy: string }): Promise<SemanticsAnswer[]>;
+  /** Find out who holds what. */
+  accounting(task: { strategy: string }): Promise<AccountingResult>;
+  /** Try what a single strategy's workloads do not show. */
+  experiments(task: { strategies: string[] }): Promise<LabResult["experiments"]>;
+  /** Measure one point of a sweep. */
+  point(task: SweepPoint): Promise<PointRow>;
+}
+
+/** Name of a kind of job. */
+export type JobKind = keyof Jobs;
+/** What a job of this kind is told. */
+export type JobTask<K extends JobKind> = Parameters<Jobs[K]>[0];
+/** What comes of it. */
+export type JobResult<K extends JobKind> = Awaited<ReturnType<Jobs[K]>>;
+
+/** The code behind the kinds, imported when the first job of a kind runs. */
+export const JOBS: Jobs = {
+  async recorded({ workload, strategy }) {
+    const { replayRecorded } = await import("../compare/recorded.ts");
+    return replayRecorded(workload, strategy);
+  },
+  async cost({ workload, strategy, views }) {
+    const { measureCell } = await import("../compare/generated.ts");
+    return measureCell(workload, strategy, views);
+  },
+  async semantics({ strategy }) {
+    const { askAll } = await import("../lab/semantics.ts");
+    const { sparseStrategy } = await import("../strategy/table.ts");
+    return askAll(sparseStrategy(strategy));
+  },
+  async accounting({ strategy }) {
+    const { account } = await import("../lab/accounting.ts");
+    const { sparseStrategy } = await import("../strategy/table.ts");
+    return account(sparseStrategy(strategy));
+  },
+  async experiments({ strategies }) {
+    const { experiments } = await import("../lab/experiments.ts");
+    const { sparseStrategy } = await import("../strategy/table.ts");
+    return experiments(strategies.map(sparseStrategy));
+  },
+  async point(task) {
+    const { measurePoint } = await import("../sweep/point.ts");
+    return measurePoint(task);
+  },
+};

@@ -1,0 +1,162 @@
+/**
+ * A sweep for people and spreadsheets: counted work against size, how each figure grows, and what was left out.
+ *
+ * @module
+ */
+
+import { counted, size as sizeInWords } from "../format.ts";
+import type { CostFigures } from "../lab/result.ts";
+import { formatNumber, renderTable, type Table, type TableFormat } from "../table.ts";
+import type { Growth } from "./growth.ts";
+import { AXES, type Axis, type LeftOutPoint } from "./points.ts";
+import type { PointRow, Sweep } from "./result.ts";
+
+/** Figures that people are shown; JSON and CSV have all. */
+const SHOWN: readonly (readonly [keyof CostFigures, string])[] = [
+  ["bindOps", "operations"],
+  ["bindIoctls", "VM_BIND ioctls"],
+  ["payloadBytes", "payload bytes"],
+  ["gpuvmSteps", "split and merge steps"],
+  ["gpuvasPeak", "mappings, peak"],
+  ["pteWrites", "leaf entries written"],
+  ["pteClears", "leaf entries cleared"],
+  ["tablesPeak", "table pages, peak"],
+  ["tlbInvalidations", "TLB invalidations"],
+];
+
+/** Figures with a table of their own. */
+const TABLED: readonly (keyof CostFigures)[] = ["bindOps", "pteWrites", "tablesPeak", "tlbInvalidations"];
+
+const TITLES: Readonly<Record<Axis, string>> = {
+  size: "Size of the resource, nothing bound",
+  fraction: "Part of the resource that is bound",
+  offset: "Where the resource may begin",
+};
+
+/**
+ * Write a sweep as text or Markdown.
+ *
+ * @param sweep - a whole sweep
+ * @param format - how
+ * @param heading - emphasises a title
+ */
+export function renderSweep(
+  sweep: Sweep,
+  format: Exclude<TableFormat, "csv">,
+  heading: (title: string) => string,
+): string {
+  const parts: string[] = [];
+  const section = (title: string, paragraphs: readonly string[], table: Table): void => {
+    const text = paragraphs.map((p) => `${p}\n`).join(format === "markdown" ? "\n" : "");
+    const gap = format === "markdown" ? "\n" : "";
+    parts.push(`${heading(title)}\n${gap}${text}${text && gap}${renderTable(table, format)}`);
+  };
+  for (const axis of AXES) {
+    section(`${TITLES[axis]}: how costs grow`, [aboutAxis(axis, sweep)], growthTable(sweep.growth, axis));
+  }
+  for (const figure of TABLED) {
+    const title = SHOWN.find(([name]) => name === figure)?.[1] as string;
+    section(`${capital(title)} by size`, [], sizeTable(sweep, figure));
+  }
+  if (sweep.leftOut.length > 0) {
+    section("Left out", [counted(sweep.leftOut.length, "point")], leftOutTable(sweep.leftOut));
+  }
+  return parts.join("\n");
+}
+
+/**
+ * @param sweep - a sweep or a shard
+ * @returns one row for each strategy, point and figure
+ */
+export function sweepCsv(sweep: Sweep): string {
+  return renderTable(
+    {
+      columns: ["strategy", "axis", "x", "figure", "value"],
+      rows: sweep.rows.flatMap(({ strategy, axis, x, figures }) =>
+        Object.entries(figures).map(([figure, value]) => [strategy, axis, x, figure, value]),
+      ),
+    },
+    "csv",
+  );
+}
+
+function aboutAxis(axis: Axis, { knobs }: Sweep): string {
+  switch (axis) {
+    case "size":
+      return "A resource is created and destroyed. Laws are of the powers of two; x is its size.";
+    case "fraction":
+      return (
+        `A resource of ${sizeInWords(knobs.sizeBytes)} is created, bound in tiles of ${sizeInWords(knobs.tileBytes)} at ` +
+        "random places, destroyed; x is the part that is bound, from 0 to 1."
+      );
+    case "offset":
+      return (
+        `A resource of ${sizeInWords(knobs.offsetBytes)} is created and destroyed when up to 2 MiB at the top of the heap ` +
+        "are taken: least to most."
+      );
+  }
+}
+
+function growthTable(growth: readonly Growth[], axis: Axis): Table {
+  const here = growth.filter((g) => g.axis === axis);
+  const strategies = [...new Set(here.map(({ strategy }) => strategy))];
+  return {
+    columns: ["strategy", "figure", "grows"],
+    rows: strategies.flatMap((strategy) =>
+      SHOWN.map(([name, title]) => {
+        const words = here.find((g) => g.strategy === strategy && g.figure === name)?.words;
+        return [strategy, title, words ?? null];
+      }),
+    ),
+  };
+}
+
+function sizeTable({ rows, knobs }: Sweep, figure: keyof CostFigures): Table {
+  const bySize = new Map<number, Map<string, number>>();
+  for (const { axis, x, strategy, figures } of rows as readonly PointRow[]) {
+    if (axis !== "size") continue;
+    const row = bySize.get(x) ?? new Map<string, number>();
+    bySize.set(x, row.set(strategy, figures[figure]));
+  }
+  const ascending = [...bySize.entries()].sort(([a], [b]) => a - b);
+  return {
+    columns: ["bytes", "", ...knobs.strategies],
+    rows: ascending.map(([x, row]) => [
+      x,
+      nameOf(x),
+      ...knobs.strategies.map((name) => row.get(name) ?? null),
+    ]),
+  };
+}
+
+/** `2 MiB`, `2 MiB - 4 KiB`, `2 MiB + 64 KiB`; empty for other sizes. */
+function nameOf(bytes: number): string {
+  if (isPower(bytes)) return sizeInWords(bytes);
+  if (isPower(bytes + 4096)) return `${sizeInWords(bytes + 4096)} - 4 KiB`;
+  return isPower(bytes - 65536) ? `${sizeInWords(bytes - 65536)} + 64 KiB` : "";
+}
+
+function isPower(bytes: number): boolean {
+  return bytes > 0 && Number.isInteger(Math.log2(bytes));
+}
+
+/** One row for each strategy and reason. */
+function leftOutTable(leftOut: readonly LeftOutPoint[]): Table {
+  const groups = new Map<string, LeftOutPoint[]>();
+  for (const point of leftOut) {
+    const key = `${point.strategy} ${point.axis} ${point.why}`;
+    groups.set(key, [...(groups.get(key) ?? []), point]);
+  }
+  return {
+    columns: ["strategy", "axis", "why", "points"],
+    rows: [...groups.values()].map((points) => {
+      const { strategy, axis, why } = points[0] as LeftOutPoint;
+      const values = points.map(({ x }) => (axis === "fraction" ? "" : nameOf(x)) || formatNumber(x));
+      return [strategy, axis, why, values.join("; ")];
+    }),
+  };
+}
+
+function capital(text: string): string {
+  return (text[0] as string).toUpperCase() + text.slice(1);
+}
