@@ -50,9 +50,12 @@ const LABEL_GAP = 13;
 export function drawGrowth(drawing: Drawing, { title, axis, points, width }: GrowthChart): Html {
   const { Plot } = drawing;
   const values = points.map((p) => p.figure.value).filter((v) => v > 0);
-  const low = Math.min(1, ...values);
-  const high = Math.max(10, ...values);
   const isBytes = points[0] !== undefined && /(B|iB)$/.test(formatFigure(points[0].figure));
+  // A zero has no place on a log scale: it is drawn at the foot.
+  const zero = points.some((p) => p.figure.value === 0);
+  const least = Math.min(...values, Math.max(...values, 1));
+  const low = zero ? Math.min(1, least) : floorPower(least, isBytes ? 2 : 10);
+  const high = Math.max(10 * low, ...values);
   const xs = points.map((p) => p.x);
   const right = width - RIGHT;
   const yOf = (p: GrowthPoint): number => Math.max(p.figure.value, low);
@@ -76,7 +79,7 @@ export function drawGrowth(drawing: Drawing, { title, axis, points, width }: Gro
       axis === "size"
         ? { type: "log", base: 2, domain: [minX, maxX] }
         : { type: "linear", domain: [minX, maxX] },
-    y: { type: "log", domain: [low, high] },
+    y: { type: "log", base: isBytes ? 2 : 10, domain: [low, high] },
     symbol: { domain: [...ORDER], range: [...MARKERS] },
     marks: [
       Plot.gridY(powers(low, high, isBytes ? 2 : 10), { stroke: "var(--rule)", strokeOpacity: 1 }),
@@ -154,6 +157,10 @@ function threads(
     group.append(path);
   }
   return group;
+}
+
+function floorPower(value: number, base: 2 | 10): number {
+  return base ** Math.floor(base === 2 ? Math.log2(value) : Math.log10(value));
 }
 
 /** Powers of ten between two numbers (of two for bytes), thinned to six at most. */

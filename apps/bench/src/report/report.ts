@@ -187,7 +187,15 @@ ${stage(variants, (v) => v.keys.metric === METRICS[0], "panels")}
 <figcaption><b>Figure 3.</b> Cost of a whole workload over the size of its resource (bound part: ${this.#data.show("sweeps.boundFraction")};
 tiles of ${this.#data.show("sweeps.tileBytes")}), and over the bound part of a resource of ${this.#data.show("sweeps.sizeBytes")}. On the left
 both axes are logarithmic: a line of slope one grows with the size. A 0 is drawn at the foot. Where curves coincide, threads
-lead from the one to all its names.</figcaption></figure></section>`;
+lead from the one to all its names.${this.#short() ? " A curve that ends early would have needed more operations than were run." : null}</figcaption></figure></section>`;
+  }
+
+  /** Whether some strategy was not measured up to the largest size. */
+  #short(): boolean {
+    const sizes = this.#input.sweeps.rows.filter((r) => r.axis === "size");
+    const largest = Math.max(...sizes.map((r) => r.x));
+    const names = new Set(sizes.map((r) => r.strategy));
+    return [...names].some((name) => !sizes.some((r) => r.strategy === name && r.x === largest));
   }
 
   #growthPanel(metric: keyof CostFigures, axis: "size" | "fraction"): Html {
