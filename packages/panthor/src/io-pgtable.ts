@@ -34,7 +34,7 @@ import {
   writeRepeated,
 } from "@vmbind/mmu";
 import type { PanthorCounters } from "./cost-sheet.ts";
-import { emptyRun, filledRun } from "./entry-runs.ts";
+import { blockRun, emptyRun, filledRun } from "./entry-runs.ts";
 
 /** Bytes of a page. */
 export const PAGE_BYTES = 0x1000;
@@ -204,6 +204,17 @@ export class IoPgtable {
     const first = (va >>> 21) & 511;
     const n = Math.min(count, ENTRIES - first);
     const { words } = this.#tables;
+    const entryLo = addressLo(pa) | lo;
+    const entryHi = addressHi(pa) | hi;
+    const at = wordOf(l2, first);
+    if (n === 1 && words[at] === 0) {
+      words[at] = entryLo;
+      words[at + 1] = entryHi;
+      this.#counters.pteWrites++;
+      this.#clean(1, 8);
+      this.mapped = BLOCK_BYTES;
+      return 0;
+    }
     for (let i = first; ; i++) {
       i += emptyRun(words, wordOf(l2, i), first + n - i);
       if (i === first + n) break;
@@ -212,10 +223,7 @@ export class IoPgtable {
       this.#dropTable(l2, i);
       this.#clean(2, 16);
     }
-    const entryLo = addressLo(pa) | lo;
-    const entryHi = addressHi(pa) | hi;
-    if (n === 1) writeRepeated(this.#tables, l2, first, 1, entryLo, entryHi);
-    else if (n > 0) writeAscending(this.#tables, l2, first, n, entryLo, entryHi, BLOCK_BYTES);
+    if (n > 0) writeAscending(this.#tables, l2, first, n, entryLo, entryHi, BLOCK_BYTES);
     this.#clean(1, n * 8);
     this.mapped = n * BLOCK_BYTES;
     return 0;
@@ -331,10 +339,10 @@ export class IoPgtable {
     if (l2 < 0) return this.#warn(0);
     const first = (va >>> 21) & 511;
     const n = Math.min(count, ENTRIES - first);
-    const base = l2 * ENTRIES * 2;
     let i = first;
-    for (; i < first + n; i++) {
-      const entry = tables.words[base + i * 2] as number;
+    while (i < first + n) {
+      const at = wordOf(l2, i);
+      const entry = tables.words[at] as number;
       if (entry === 0) {
         this.#warn(0);
         break;
@@ -342,12 +350,13 @@ export class IoPgtable {
       if ((entry & TYPE_MASK) === TYPE_TABLE) {
         this.#dropTable(l2, i);
         this.#clean(1, 8);
+        i++;
         continue;
       }
-      const run = i;
-      while (i + 1 < first + n && ((tables.words[base + i * 2 + 2] as number) & TYPE_MASK) === TYPE_BLOCK)
-        i++;
-      clearEntries(tables, l2, run, i + 1 - run);
+      const behind = first + n - i - 1;
+      const run = behind === 0 ? 1 : 1 + blockRun(tables.words, at + 2, behind);
+      clearEntries(tables, l2, i, run);
+      i += run;
     }
     if (i > first) this.#clean(1, (i - first) * 8);
     return (i - first) * BLOCK_BYTES;
