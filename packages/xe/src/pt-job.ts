@@ -127,7 +127,8 @@ export class PtJob {
     vmas.flags[va] = flags | leaves;
     vmas.state[va] = state | VMA_STAGED;
     updates.addInterval(source.start, source.end, first);
-    updates.commitBind(first, rebind);
+    const counted = rebind || ((state & VMA_STAGED) !== 0 && !this.#quirks.countedTwice);
+    updates.commitBind(first, counted);
     if (!rebind && vm.scratch && vm.longRunning) updates.needsInvalidation = true;
     if (!vm.longRunning && (rebind || vm.scratch)) this.#flushBefore = true;
     if (rebind && !vm.longRunning) {

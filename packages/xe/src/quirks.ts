@@ -1,7 +1,7 @@
 /**
  * Defects of the real driver (Linux 7.3.4), each under a name. The model is right by default; a quirk makes it as wrong
- * as the kernel is. One entry works the other way round: {@link XeQuirks.lostRemnant} is on by default, since what an
- * array of operations does depends on it in ordinary use.
+ * as the kernel is. Two entries work the other way round: {@link XeQuirks.lostRemnant} and {@link XeQuirks.countedTwice} are on by
+ * default, since what an array of operations does depends on them in ordinary use.
  *
  * @module
  */
@@ -24,10 +24,34 @@ export interface XeQuirks {
    * table entries. Off: such a remnant is bound.
    */
   lostRemnant: boolean;
+  /**
+   * An array that maps a range and prefetches it stages the mapping twice before it counts as present, and both times its
+   * entries are added to num_live. The tables are then never taken for empty: they stay when everything in them is
+   * unbound. Off: the entries are counted once.
+   */
+  countedTwice: boolean;
 }
 
 /** What a device does unless told otherwise. */
-export const DEFAULT_QUIRKS: Readonly<XeQuirks> = { rootKill: false, faultScratch: false, lostRemnant: true };
+export const DEFAULT_QUIRKS: Readonly<XeQuirks> = {
+  rootKill: false,
+  faultScratch: false,
+  lostRemnant: true,
+  countedTwice: true,
+};
 
 /** What Linux 7.3.4 does. */
-export const LINUX_QUIRKS: Readonly<XeQuirks> = { rootKill: true, faultScratch: true, lostRemnant: true };
+export const LINUX_QUIRKS: Readonly<XeQuirks> = {
+  rootKill: true,
+  faultScratch: true,
+  lostRemnant: true,
+  countedTwice: true,
+};
+
+/** Every quirk off: the model does the right thing. */
+export const NO_QUIRKS: Readonly<XeQuirks> = {
+  rootKill: false,
+  faultScratch: false,
+  lostRemnant: false,
+  countedTwice: false,
+};

@@ -10,6 +10,7 @@ import type { XeBo } from "./bo.ts";
 import type { XeDevice } from "./device.ts";
 import { PageTable } from "./page-table.ts";
 import type { Platform } from "./platforms.ts";
+import type { XeQuirks } from "./quirks.ts";
 import type { TlbInvalidation } from "./tlb-range.ts";
 import { VM_CREATE_FLAG_FAULT_MODE, VM_CREATE_FLAG_LR_MODE, VM_CREATE_FLAG_SCRATCH_PAGE } from "./uapi.ts";
 import type { BindOp } from "./vm-bind-args.ts";
@@ -29,6 +30,8 @@ export class XeVm {
   readonly #device: XeDevice;
   /** What the device is. */
   readonly platform: Platform;
+  /** The device's defects. */
+  readonly quirks: XeQuirks;
   /** `VM_CREATE_FLAG_*`. */
   readonly createFlags: number;
   /** What is not mapped reads as zero. */
@@ -64,6 +67,7 @@ export class XeVm {
     const { platform, counters, memory } = device;
     this.#device = device;
     this.platform = platform;
+    this.quirks = device.options.quirks;
     this.createFlags = flags;
     this.scratch = (flags & VM_CREATE_FLAG_SCRATCH_PAGE) !== 0;
     this.longRunning = (flags & VM_CREATE_FLAG_LR_MODE) !== 0;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { VM_CREATE_FLAG_SCRATCH_PAGE } from "../src/index.ts";
+import { DEFAULT_QUIRKS, VM_CREATE_FLAG_SCRATCH_PAGE } from "../src/index.ts";
 import {
   bind,
   type Fixture,
@@ -130,7 +130,7 @@ describe("a fault-mode VM", () => {
   });
 
   it("with scratch and the real driver's defect: the hole of a removed remnant goes on faulting", () => {
-    const quirks = { rootKill: false, faultScratch: true, lostRemnant: true };
+    const quirks = { ...DEFAULT_QUIRKS, faultScratch: true };
     const f = fixture("bmg", { quirks }, 7);
     mustBind(f.file, nul(4 * GIB, 3 * GIB));
     mustBind(f.file, unmap(5 * GIB, GIB));
@@ -144,7 +144,7 @@ describe("named defects", () => {
 
   it("lostRemnant: an array loses the far side of a cut at 1 GiB; switched off, it does not", () => {
     for (const lostRemnant of [true, false]) {
-      const f = fixture("dg2", { quirks: { rootKill: false, faultScratch: false, lostRemnant } });
+      const f = fixture("dg2", { quirks: { ...DEFAULT_QUIRKS, lostRemnant } });
       const bo = systemBo(f, TILE);
       mustBind(f.file, ...array, map(0x4000_0000, TILE, bo));
       expect(f.vm.addressSpace.walk(0x3ff0_0000).kind).toBe(lostRemnant ? "fault" : "null");
@@ -157,7 +157,7 @@ describe("named defects", () => {
 
   it("rootKill: the page tables outlive the mapping; by default they do not", () => {
     for (const rootKill of [true, false]) {
-      const f = fixture("dg2", { quirks: { rootKill, faultScratch: false, lostRemnant: true } });
+      const f = fixture("dg2", { quirks: { ...DEFAULT_QUIRKS, rootKill } });
       mustBind(f.file, nul(2 ** 40, 2 ** 40));
       mustBind(f.file, unmap(2 ** 40, 2 ** 40));
       expect(f.vm.gpuvm.count).toBe(0);

@@ -3,11 +3,12 @@ import { describe, expect, it, vi } from "vitest";
 import { dumpTables } from "../src/conformance/table-dump.ts";
 import {
   checkDeviceInvariants,
+  NO_QUIRKS,
   VM_CREATE_FLAG_LR_MODE,
   VM_CREATE_FLAG_SCRATCH_PAGE,
   type XeQuirks,
 } from "../src/index.ts";
-import { bind, type Fixture, fixture, GIB, map, nul, type Op, unmap, unmapAll } from "./support.ts";
+import { bind, type Fixture, fixture, GIB, map, nul, type Op, prefetch, unmap, unmapAll } from "./support.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -126,7 +127,7 @@ function checkReferences({ file, vm }: Fixture): void {
 }
 
 const FRAGMENTATIONS = ["contiguous", "huge", "scattered"] as const;
-const repaired: XeQuirks = { rootKill: false, faultScratch: false, lostRemnant: false };
+const repaired: XeQuirks = NO_QUIRKS;
 
 function run(
   platform: string,
@@ -165,7 +166,7 @@ describe("any sequence of binds shows what a page-by-page model shows", () => {
     ["dg2", VM_CREATE_FLAG_SCRATCH_PAGE],
     ["pvc", VM_CREATE_FLAG_SCRATCH_PAGE | VM_CREATE_FLAG_LR_MODE],
   ])("%s, flags %i: one operation an ioctl, as the kernel is", (platform, flags) => {
-    const quirks: XeQuirks = { rootKill: false, faultScratch: false, lostRemnant: true };
+    const quirks: XeQuirks = { ...NO_QUIRKS, lostRemnant: true };
     fc.assert(
       fc.property(ioctls(1), (sequence) => run(platform, flags, {}, quirks, sequence)),
       runs,
@@ -182,6 +183,21 @@ describe("any sequence of binds shows what a page-by-page model shows", () => {
       fc.property(ioctls(5), (sequence) => run(platform, flags, tlb, repaired, sequence)),
       runs,
     );
+  });
+});
+
+describe("an array that maps and prefetches one range", () => {
+  it.each([true, false])("countedTwice %s: the emptied table stays, or goes", (countedTwice) => {
+    const f = fixture("dg2", { quirks: { ...NO_QUIRKS, countedTwice } });
+    const addr = 8 * GIB;
+    // The first page makes the tables; the second is staged twice into one that exists.
+    expect(bind(f.file, [nul(addr, PAGE)])).toBe(0);
+    expect(bind(f.file, [nul(addr + PAGE, PAGE), prefetch(addr + PAGE, PAGE)])).toBe(0);
+    checkDeviceInvariants(f.device, [f.file]);
+    expect(bind(f.file, [unmap(addr, 2 * PAGE)])).toBe(0);
+    checkDeviceInvariants(f.device, [f.file]);
+    expect(f.vm.addressSpace.walk(addr).kind).toBe("fault");
+    expect(dumpTables(f.vm).tables.length).toBe(countedTwice ? 4 : 1);
   });
 });
 
