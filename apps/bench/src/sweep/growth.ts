@@ -10,7 +10,7 @@
 import { size as sizeInWords } from "../format.ts";
 import type { CostFigures } from "../lab/result.ts";
 import { formatNumber } from "../table.ts";
-import type { Axis } from "./points.ts";
+import { type Axis, valueInWords } from "./points.ts";
 import type { PointRow } from "./result.ts";
 
 /** A stretch on which a figure is `base + slope * x`. */
@@ -159,8 +159,8 @@ function describe(stretches: readonly GrowthStretch[], axis: Axis): string {
     .map((s, i) => {
       const law = s.slope === 0 ? constantIn(s, stretches.length === 1) : linearIn(s, axis);
       const last = i === stretches.length - 1;
-      if (s.from === s.to) return `${law} at ${valueAt(s.from, axis)}`;
-      return last ? law : `${law} up to ${valueAt(s.to, axis)}`;
+      if (s.from === s.to) return `${law} at ${valueInWords(axis, s.from)}`;
+      return last ? law : `${law} up to ${valueInWords(axis, s.to)}`;
     })
     .join(", then ");
 }
@@ -198,12 +198,8 @@ function describeRange(points: readonly Point[], axis: Axis): string {
   if (axis === "offset") return `${least} to ${most}`;
   const at = points.find(({ y }) => y === Math.max(...values)) as Point;
   const [first, last] = [points[0] as Point, points.at(-1) as Point];
-  const peak = at.y === last.y || at === first ? "" : `, at most ${most} at ${valueAt(at.x, axis)}`;
+  const peak = at.y === last.y || at === first ? "" : `, at most ${most} at ${valueInWords(axis, at.x)}`;
   return `from ${formatNumber(first.y)} to ${formatNumber(last.y)}${peak}, not by one rule`;
-}
-
-function valueAt(x: number, axis: Axis): string {
-  return axis === "fraction" ? formatNumber(x) : sizeInWords(x);
 }
 
 /** Between points about a decade apart. */

@@ -117,6 +117,16 @@ export function resourceBytes({ axis, x }: SweepPoint): number {
   return axis === "fraction" ? FRACTION_BYTES : OFFSET_BYTES;
 }
 
+/**
+ * @param axis - which knob
+ * @param x - its value
+ * @returns `64 KiB`, `1/64`
+ */
+export function valueInWords(axis: Axis, x: number): string {
+  if (axis !== "fraction") return sizeInWords(x);
+  return Number.isInteger(x) ? `${x}` : `${x * 64}/64`;
+}
+
 function reasonAgainst(strategy: SparseStrategy, point: SweepPoint, workMax: number): string | null {
   const bytes = resourceBytes(point);
   if (bytes > strategy.resourceBytesMax) {

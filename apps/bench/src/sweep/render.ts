@@ -8,7 +8,7 @@ import { counted, size as sizeInWords } from "../format.ts";
 import type { CostFigures } from "../lab/result.ts";
 import { formatNumber, renderTable, type Table, type TableFormat } from "../table.ts";
 import type { Growth } from "./growth.ts";
-import { AXES, type Axis, type LeftOutPoint } from "./points.ts";
+import { AXES, type Axis, type LeftOutPoint, valueInWords } from "./points.ts";
 import type { PointRow, Sweep } from "./result.ts";
 
 /** Figures that people are shown; JSON and CSV have all. */
@@ -151,7 +151,8 @@ function leftOutTable(leftOut: readonly LeftOutPoint[]): Table {
     columns: ["strategy", "axis", "why", "points"],
     rows: [...groups.values()].map((points) => {
       const { strategy, axis, why } = points[0] as LeftOutPoint;
-      const values = points.map(({ x }) => (axis === "fraction" ? "" : nameOf(x)) || formatNumber(x));
+      const named = (x: number): string => (axis === "size" ? nameOf(x) : valueInWords(axis, x));
+      const values = points.map(({ x }) => named(x) || formatNumber(x));
       return [strategy, axis, why, values.join("; ")];
     }),
   };
