@@ -72,19 +72,7 @@ export class FirmwareSpace {
     if (va + range > FIRMWARE_END) fail(ENOMEM, `firmware: no room for 0x${range.toString(16)} bytes`);
     this.#pageTable ??= new UatPageTable(memory, { oas, allocFault: allocFails });
     this.#pageTable.allocate(va, range);
-    for (let done = 0, i = pages.segmentAt(offset); done < range; i++) {
-      const skip = offset + done - (pages.offset[i] as number);
-      const count = Math.min(range - done, (pages.bytes[i] as number) - skip);
-      this.#pageTable.map(
-        va + done,
-        count,
-        (pages.pa[i] as number) + skip,
-        FIRMWARE_LEAF_LO,
-        FIRMWARE_LEAF_HI,
-        false,
-      );
-      done += count;
-    }
+    this.#pageTable.mapList(va, range, pages, offset, FIRMWARE_LEAF_LO, FIRMWARE_LEAF_HI);
     const object = { bo: bo.get() as AsahiBo, va, range, offset };
     this.#objects.splice(index, 0, object);
     return object;

@@ -19,6 +19,7 @@ import {
   addressLo,
   clearEntries,
   type PhysicalMemory,
+  type ScatterList,
   type TableMemory,
   uatTableHi,
   uatTableLo,
@@ -120,22 +121,60 @@ export class UatPageTable {
    * @throws DrmError ENOMEM when a table was not allocated before and there is no page for it
    */
   map(va: number, bytes: number, pa: number, lo: number, hi: number, onePage: boolean): void {
-    let page = pageOf(va);
-    let address = pa;
-    for (let left = bytes / PAGE_BYTES; left > 0; ) {
+    const first = pageOf(va);
+    if (!onePage) {
+      this.#write(first, bytes / PAGE_BYTES, pa, lo, hi);
+      return;
+    }
+    const low = lo | addressLo(pa);
+    const high = hi | addressHi(pa);
+    const end = first + bytes / PAGE_BYTES;
+    for (let page = first; page < end; ) {
       const index = page & (ENTRIES - 1);
-      const count = Math.min(left, ENTRIES - index);
+      const count = Math.min(end - page, ENTRIES - index);
+      writeRepeated(this.#tables, this.#ensure(page >> ENTRIES_LG2), index, count, low, high);
+      page += count;
+    }
+  }
+
+  /**
+   * Write every leaf of a range that shows an object, segment by segment.
+   *
+   * @param va - first VA, a multiple of 16 KiB
+   * @param bytes - a multiple of 16 KiB
+   * @param list - where the object is; its segments are multiples of 16 KiB
+   * @param offset - byte of the object that the range begins with, a multiple of 16 KiB
+   * @param lo - low half of the leaf's attribute bits
+   * @param hi - high half of them
+   * @throws DrmError ENOMEM as {@link UatPageTable.map}
+   */
+  mapList(va: number, bytes: number, list: ScatterList, offset: number, lo: number, hi: number): void {
+    let page = pageOf(va);
+    const end = page + pageCount(bytes);
+    let segment = list.segmentAt(offset);
+    let skip = segment < 0 ? 0 : offset - (list.offset[segment] as number);
+    for (; page < end; segment++) {
+      const pages = pageCount((list.bytes[segment] as number) - skip);
+      const count = Math.min(pages, end - page);
+      this.#write(page, count, (list.pa[segment] as number) + skip, lo, hi);
+      page += count;
+      skip = 0;
+    }
+  }
+
+  /** Leaves of `count` pages of memory in a row. */
+  #write(first: number, count: number, pa: number, lo: number, hi: number): void {
+    let address = pa;
+    for (let page = first, left = count; left > 0; ) {
+      const index = page & (ENTRIES - 1);
+      const run = Math.min(left, ENTRIES - index);
       const slot = this.#ensure(page >> ENTRIES_LG2);
       const low = lo | addressLo(address);
       const high = hi | addressHi(address);
-      if (onePage) {
-        writeRepeated(this.#tables, slot, index, count, low, high);
-      } else {
-        writeAscending(this.#tables, slot, index, count, low, high, PAGE_BYTES);
-        address += count * PAGE_BYTES;
-      }
-      page += count;
-      left -= count;
+      writeAscending(this.#tables, slot, index, run, low, high, PAGE_BYTES);
+      address += run * PAGE_BYTES;
+      page += run;
+      left -= run;
     }
   }
 
@@ -227,6 +266,11 @@ export class UatPageTable {
 /** First page of the 64 GiB behind the one that holds a block. */
 function firstPageBehind(block: number): number {
   return ((block >> ENTRIES_LG2) + 1) << (2 * ENTRIES_LG2);
+}
+
+/** Pages of a length, as a small integer. */
+function pageCount(bytes: number): number {
+  return (bytes / PAGE_BYTES) | 0;
 }
 
 /** Page number in the half: VA bits 38..14. */

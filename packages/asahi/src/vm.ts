@@ -278,19 +278,8 @@ export class AsahiVm {
     const lo = leafLo(access);
     const hi = leafHi(access);
     const { pageTable } = this;
-    let segment = pages.segmentAt(op.offset);
-    let skip = segment < 0 ? 0 : op.offset - (pages.offset[segment] as number);
-    if ((op.flags & GPUVA_REPEAT) !== 0) {
-      pageTable.map(op.addr, op.range, (pages.pa[segment] as number) + skip, lo, hi, true);
-      return;
-    }
-    for (let done = 0; done < op.range; segment++) {
-      const rest = (pages.bytes[segment] as number) - skip;
-      const count = Math.min(rest, op.range - done);
-      pageTable.map(op.addr + done, count, (pages.pa[segment] as number) + skip, lo, hi, false);
-      done += count;
-      skip = 0;
-    }
+    if ((op.flags & GPUVA_REPEAT) === 0) pageTable.mapList(op.addr, op.range, pages, op.offset, lo, hi);
+    else pageTable.map(op.addr, op.range, pages.addressAt(op.offset), lo, hi, true);
   }
 
   #clearLeaves(va: number, bytes: number): void {

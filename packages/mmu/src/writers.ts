@@ -43,6 +43,12 @@ export function writeAscending(
 ): void {
   let first = firstWord(tables, slot, index, count);
   tables.counters.pteWrites += count;
+  if (count === 1) {
+    const { words } = tables;
+    words[first] = lo;
+    words[first + 1] = hi;
+    return;
+  }
   let low = lo | 0;
   let high = hi | 0;
   for (let left = count; left > 0; high = (high + 1) | 0) {
