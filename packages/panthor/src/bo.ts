@@ -113,10 +113,11 @@ export class PanthorBo extends GemObject {
     if (pages === null) return;
     if (this.#fixed === null) {
       this.#swap = new Map();
+      const page = new Uint8Array(PAGE_BYTES);
+      const words = new Uint32Array(page.buffer);
       for (let offset = 0; offset < this.size; offset += PAGE_BYTES) {
-        const page = new Uint8Array(PAGE_BYTES);
         this.#device.memory.read(pages.addressAt(offset), page);
-        if (page.some((byte) => byte !== 0)) this.#swap.set(offset, page);
+        if (words.some((word) => word !== 0)) this.#swap.set(offset, page.slice());
       }
       this.#device.memory.frames.free(pages);
     }

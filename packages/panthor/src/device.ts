@@ -149,7 +149,8 @@ export class PanthorDevice {
   evict(bo: PanthorBo): void {
     if (bo.pins > 0) fail(EBUSY, "bo: pages are pinned by an operation");
     if (bo.pages === null) return;
-    for (const vmBo of bo.vmBos) if (!vmBo.evicted) this.#vms.get(vmBo.vm)?.evict(vmBo);
+    // Also where the pair is marked evicted: a MAP, or a restore that ran out of memory, may have written entries since.
+    for (const vmBo of bo.vmBos) this.#vms.get(vmBo.vm)?.evict(vmBo);
     bo.swapOut();
     this.counters.evictions++;
   }

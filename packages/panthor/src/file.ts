@@ -255,9 +255,11 @@ function devQuery(file: PanthorFile, arg: uapi.DevQuery, user: UserMemory): Part
   const { info, minSize } = deviceInfo(file.device, arg.type);
   if (arg.pointer === 0) return { size: info.length };
   if (arg.size < minSize) fail(EINVAL, `dev_query.size: ${arg.size} is below ${minSize}`);
-  const out = new Uint8Array(arg.size);
+  // The size is the caller's word, up to 4 GiB: nothing may be allocated for it before the memory is known to be there.
+  const { buffer, byteOffset } = user.view(arg.pointer, arg.size);
+  const out = new Uint8Array(buffer, byteOffset, arg.size);
+  out.fill(0);
   out.set(info.subarray(0, arg.size));
-  user.write(arg.pointer, out);
   return null;
 }
 

@@ -173,7 +173,8 @@ export class PanthorVm {
   }
 
   #executeMap(op: BindOp): number {
-    if (this.unusable) return -EINVAL;
+    // Nobody would ever unmap what a job still maps into a VM that is destroyed; the mapping would hold the VM for good.
+    if (this.unusable || this.destroyed) return -EINVAL;
     const request = this.#request;
     const flagsMask = op.kind === GPUVA_REPEAT ? 7 : MAP_FLAGS_MASK;
     request.addr = op.va;
@@ -388,7 +389,8 @@ export class PanthorVm {
   }
 
   /**
-   * VM_DESTROY: no asynchronous call is taken any more, and everything is unmapped. Queued jobs keep the VM alive.
+   * VM_DESTROY: no asynchronous call is taken any more, and everything is unmapped. Queued jobs keep the VM alive until
+   * they have run; their MAPs fail.
    *
    * @internal
    */
