@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type AllocFault, GemObjects } from "@vmbind/gpuvm-core";
+import { type AllocFault, ENOSPC, fail, GemObjects } from "@vmbind/gpuvm-core";
 import {
   type Fragmentation,
   type FrameOptions,
@@ -29,6 +29,9 @@ import {
   VM_KERNEL_MIN_SIZE,
   VM_START,
 } from "./uapi.ts";
+
+/** Bytes that DRM's manager of mmap offsets has to give. */
+const MMAP_SPACE_BYTES = 2 ** 40;
 
 /** What a device is made with. */
 export interface AsahiDeviceOptions {
@@ -126,8 +129,10 @@ export class AsahiDevice {
    *
    * @param bytes - length
    * @returns the first offset
+   * @throws DrmError ENOSPC for more than DRM's offset manager has
    */
   takeMmapOffset(bytes: number): number {
+    if (bytes > MMAP_SPACE_BYTES) fail(ENOSPC, `mmap: no offsets for 0x${bytes.toString(16)} bytes`);
     const offset = this.#mmapOffset;
     this.#mmapOffset += bytes;
     return offset;

@@ -245,7 +245,7 @@ export class AsahiFile implements DrmFile {
    *
    * @param args - `handle`, `flags`
    * @returns the offset to give to mmap, in bytes; the same for every call
-   * @throws DrmError EINVAL, ENOENT
+   * @throws DrmError EINVAL, ENOENT, ENOSPC
    */
   gemMmapOffset(args: Pick<GemMmapOffset, "handle" | "flags">): number {
     if (args.flags !== 0) fail(EINVAL, `gem_mmap_offset.flags: 0x${args.flags.toString(16)} is not 0`);

@@ -4,6 +4,7 @@ import {
   EINVAL,
   ENODEV,
   ENOENT,
+  ENOSPC,
   ENOTTY,
   EOPNOTSUPP,
   UserMemory,
@@ -202,6 +203,9 @@ describe("GEM", () => {
     expect(offset(2)).toBe(first + 0x8000);
     expect(offset(1)).toBe(first);
     expect([offset(1, 1), offset(3)]).toEqual([-EINVAL, -ENOENT]);
+    // Offsets of a few such objects would not fit 64 bits.
+    create(2 ** 62, 0, 0);
+    expect(offset(3)).toBe(-ENOSPC);
   });
 
   test("closing an unknown handle is EINVAL, as DRM has it", () => {

@@ -290,6 +290,11 @@ describe("driver versions", () => {
     expect(out[0x60]).toBe(0xff);
     expect(ask(128)).toBe(0);
     expect([out[0x60], out[127]]).toEqual([0, 0]);
+    out.fill(0xff);
+    const { arrayBuffers } = process.memoryUsage();
+    expect(ask(0xffff_ffff)).toBe(-EFAULT);
+    expect(process.memoryUsage().arrayBuffers - arrayBuffers).toBeLessThan(2 ** 30);
+    expect(out.every((byte) => byte === 0xff)).toBe(true);
     expect(query(fx, DEV_QUERY.gpuInfo)).toEqual({ ret: 0, size: 112 });
     expect(query(fx, DEV_QUERY.timestampInfo).ret).toBe(-EOPNOTSUPP);
     expect(query(fx, 5).ret).toBe(-EINVAL);
