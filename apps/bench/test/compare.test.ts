@@ -226,6 +226,7 @@ describe("output", () => {
     [["--size", "-4096"], /--size/],
     [["--size", "4k"], /--size: expected a whole number/],
     [["--size", "1e99"], /--size: expected a whole number/],
+    [["--report", "/nowhere/report.html"], /\/nowhere\/report\.html: --report: cannot be written, ENOENT\n/],
     [["--jobs", "0"], /--jobs: expected a number from 1 to 256, got "0"/],
   ])("refuses %j", async (wrong, message) => {
     const { status, out, err } = await vmbind("compare", ...wrong);

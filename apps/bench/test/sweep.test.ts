@@ -10,6 +10,7 @@ import { measurePoint } from "../src/sweep/point.ts";
 import { FULL_GRID, planSweep, SMALL_GRID } from "../src/sweep/points.ts";
 import type { PointRow, Sweep } from "../src/sweep/result.ts";
 import { workOf } from "../src/sweep/work.ts";
+import { formatNumber } from "../src/table.ts";
 import { parametric } from "../src/workload/parametric.ts";
 import { tempFile, vmbind } from "./run.ts";
 
@@ -219,6 +220,27 @@ describe("vmbind sweep", () => {
     expect(rows.length).toBeGreaterThan(100);
     for (const row of rows.slice(1)) {
       expect(row).toMatch(/^(panthor-sparse|xe-null),(size|fraction|offset),[\d.]+,[a-zA-Z]+,\d+$/);
+    }
+  });
+
+  it("said what docs/counted-work.md says", async () => {
+    const text = readFileSync(new URL("../../../docs/counted-work.md", import.meta.url), "utf8");
+    const table = text.split("## Leaf entries written by size\n")[1]?.split("\n## ")[0] ?? "";
+    const [titles, , ...rows] = table
+      .trim()
+      .split("\n")
+      .map((line) => line.split("|").map((cell) => cell.trim()));
+    expect(rows.length).toBeGreaterThan(70);
+    const sampled = rows.filter((row, i) => i % 9 === 0 || row[2] === "1 TiB");
+    for (const row of sampled) {
+      const bytes = Number(row[1]?.replaceAll(",", ""));
+      for (const [column, strategy] of (titles ?? []).entries()) {
+        // What takes long is left to the command.
+        if (column < 3 || strategy === "" || row[column] === "-") continue;
+        if (Object.values(workOf(strategy, bytes)).some((work) => work > 2 ** 16)) continue;
+        const { pteWrites } = await size(strategy, bytes);
+        expect(`${strategy} ${bytes} ${row[column]}`).toBe(`${strategy} ${bytes} ${formatNumber(pteWrites)}`);
+      }
     }
   });
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { writeFile } from "node:fs/promises";
+import { open, writeFile } from "node:fs/promises";
 import type { CommandInput } from "../commands.ts";
 import { type Comparison, jobCount, runComparison } from "../compare/comparison.ts";
 import { comparisonCsv } from "../compare/csv.ts";
@@ -38,6 +38,7 @@ export async function run({ options }: CommandInput, io: Io): Promise<number> {
   const format = outputFormat(options);
   const report = options["report"] as string | undefined;
   const plan = await planComparison(options);
+  if (report !== undefined) await checkWritable(report);
   let found: Pick<Output, keyof Comparison | "sweeps">;
   try {
     found = await measureAll(plan, report !== undefined, options["jobs"] as string | undefined, io);
@@ -95,10 +96,16 @@ async function writeReport(path: string, { lab, sweeps, recorded, ...facts }: Ou
     commands: facts.commands,
     traces: recorded,
   });
+  await writeFile(path, html);
+}
+
+/** Better now than after the measurements. */
+async function checkWritable(path: string): Promise<void> {
   try {
-    await writeFile(path, html);
+    const file = await open(path, "a");
+    await file.close();
   } catch (error) {
-    throw new InputError(path, 0, `--report: ${(error as Error).message}`);
+    throw new InputError(path, 0, `--report: cannot be written, ${(error as NodeJS.ErrnoException).code}`);
   }
 }
 

@@ -126,9 +126,7 @@ async function runDetails(
   const semantics = names.map((strategy) =>
     bar.watch(pool.run("semantics", { strategy }), `semantics, ${strategy}`),
   );
-  return {
-    semantics: (await Promise.all(semantics)).flat(),
-    accounting: await Promise.all(accounting),
-    experiments: await experiments,
-  };
+  // All at once: when one fails, none of the others may fail unseen.
+  const found = await Promise.all([Promise.all(semantics), Promise.all(accounting), experiments]);
+  return { semantics: found[0].flat(), accounting: found[1], experiments: found[2] };
 }

@@ -83,7 +83,10 @@ export function sweepCsv(sweep: Sweep): string {
 function aboutAxis(axis: Axis, { knobs }: Sweep): string {
   switch (axis) {
     case "size":
-      return "A resource is created and destroyed. Laws are of the powers of two; x is its size.";
+      return (
+        "A resource is created and destroyed. Laws are of the powers of two, other sizes are in the tables below; a dash is " +
+        "a point that was left out. In xe a new page table of a VM with a scratch page begins with 512 leaf entries."
+      );
     case "fraction":
       return (
         `A resource of ${sizeInWords(knobs.sizeBytes)} is created, bound in tiles of ${sizeInWords(knobs.tileBytes)} at ` +
