@@ -179,7 +179,12 @@ export class Gpuvm extends VmObjects {
     const oldAddr = this.addr(old);
     op.prevVa = op.hasPrev ? this.#piece(op.prev) : 0;
     op.nextVa = op.hasNext ? this.#piece(op.next) : 0;
-    if (op.prevVa !== 0) {
+    if (this.emptyMappings > 0) {
+      // One of them may share the old mapping's start, and then a piece does not take its place in the order.
+      this.uproot(old);
+      if (op.prevVa !== 0) op.prevVa = this.#replant(op.prevVa);
+      if (op.nextVa !== 0) op.nextVa = this.#replant(op.nextVa);
+    } else if (op.prevVa !== 0) {
       tree.replace(oldAddr, old, op.prev.addr, op.prevVa);
       if (op.nextVa !== 0) {
         tree.stepOver();
@@ -189,6 +194,13 @@ export class Gpuvm extends VmObjects {
     this.#removed();
     if (op.prevVa !== 0) this.#inserted();
     if (op.nextVa !== 0) this.#inserted();
+  }
+
+  /** Put a piece into the tree: its handle, 0 when it meets another mapping, which the kernel's helper does not notice. */
+  #replant(va: number): number {
+    if (this.plant(va, this.addr(va), this.end(va))) return va;
+    this.pool.free(va);
+    return 0;
   }
 
   #piece(op: MapStep): number {

@@ -75,10 +75,15 @@ function walkRange(
   if (!vm.seekFirst(s, t - s)) return 0;
   const { tree, counters } = vm;
   tree.startWalk();
+  let ended = false;
   for (let va = tree.walk(t); va !== 0; va = tree.walk(t)) {
     const { f64 } = vm.pool;
     const a = f64[va * F64 + ADDR] as number;
     const e = f64[va * F64 + END] as number;
+    // A zero-length mapping, or a piece put behind one, may begin below the range and not reach it.
+    if (a < s && e <= s) continue;
+    // The kernel leaves one that follows the last mapping, and then cannot insert what was asked for.
+    if (ended && !(a === e && a > s)) continue;
     const keep = request !== null && showsTheSame(vm, va, request);
     let ret: number | undefined;
     if (a < s || e > t) {
@@ -97,7 +102,10 @@ function walkRange(
     }
     if (ret) return ret;
     // Only sm_map stops here. sm_unmap goes on: a zero-length mapping may share its start with the one that was cut.
-    if (request !== null && e >= t) return 0;
+    if (request !== null && e >= t) {
+      if (!vm.hasEmptyMappings) return 0;
+      ended = true;
+    }
   }
   return 0;
 }

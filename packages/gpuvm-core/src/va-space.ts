@@ -47,6 +47,8 @@ export class VaSpace {
   readonly tree: VaTree;
   /** A zero-length mapping at address 0: its inclusive end wraps, so it meets every look-up. */
   #wrapped = 0;
+  /** Zero-length mappings: while there is one, keys need not be unique. @internal */
+  protected emptyMappings = 0;
 
   /** @param options - see {@link VaSpaceOptions} */
   constructor(options: VaSpaceOptions) {
@@ -65,6 +67,11 @@ export class VaSpace {
         this.tree.insertAtPlace(this.#kernelStart, this.kernelNode);
       }
     }
+  }
+
+  /** Whether there are zero-length mappings. @internal */
+  get hasEmptyMappings(): boolean {
+    return this.emptyMappings > 0;
   }
 
   /** Mappings, the kernel node left out. */
@@ -251,6 +258,7 @@ export class VaSpace {
       tree.seek(addr);
     }
     tree.insertAtPlace(addr, va);
+    if (end === addr) this.emptyMappings++;
     if (end === 0) this.#wrapped = va;
     return true;
   }
@@ -265,7 +273,9 @@ export class VaSpace {
 
   /** Take a mapping out of the tree; a zero-length one at 0 stops meeting everything. @internal */
   protected uproot(va: number): void {
-    this.tree.remove(this.addr(va), va);
+    const addr = this.addr(va);
+    this.tree.remove(addr, va);
+    if (this.end(va) === addr) this.emptyMappings--;
     if (va === this.#wrapped) this.#wrapped = 0;
   }
 

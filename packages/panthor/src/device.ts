@@ -4,13 +4,14 @@
  * @module
  */
 
-import { type AllocFault, EBUSY, fail, GemObjects } from "@vmbind/gpuvm-core";
+import { type AllocFault, EBUSY, ENOSPC, fail, GemObjects } from "@vmbind/gpuvm-core";
 import { type Fragmentation, type FrameOptions, PhysicalMemory, type ScatterList, Tlb } from "@vmbind/mmu";
-import type { PanthorBo } from "./bo.ts";
+import { PanthorBo } from "./bo.ts";
 import { type PanthorCounters, panthorCounters } from "./cost-sheet.ts";
 import { PanthorFile } from "./file.ts";
+import { BLOCK_BYTES } from "./io-pgtable.ts";
 import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
-import { MAP_NOEXEC, MAP_READONLY, MAP_SPARSE, MAP_UNCACHED } from "./uapi.ts";
+import { BO_NO_MMAP, MAP_NOEXEC, MAP_READONLY, MAP_SPARSE, MAP_UNCACHED } from "./uapi.ts";
 import type { PanthorVm } from "./vm.ts";
 
 /** Driver versions that the model knows, oldest first. */
@@ -72,6 +73,9 @@ export interface PanthorOptions {
   allocFault?: AllocFault | undefined;
 }
 
+/** Bytes that DRM's manager of mmap offsets has to give. */
+const MMAP_SPACE_BYTES = 2 ** 40;
+
 const DEFAULTS: PanthorOptions = {
   driverVersion: "1.9",
   vaBits: 48,
@@ -106,6 +110,8 @@ export class PanthorDevice {
   readonly repeats: boolean;
   /** `MAP_` flags that exist. */
   readonly mapFlags: number;
+  /** The dummy object of all files with {@link PanthorQuirks.deviceWideDummy}, which lives as long as the device. */
+  readonly dummy: PanthorBo | null;
   readonly #vms = new WeakMap<object, PanthorVm>();
   #nextAsid = 1;
   #nextMmapOffset = 0x100000000;
@@ -125,6 +131,7 @@ export class PanthorDevice {
     this.repeats = repeat !== "off";
     this.sparse = this.since("1.9") && !this.repeats;
     this.mapFlags = MAP_READONLY | MAP_NOEXEC | MAP_UNCACHED | (this.sparse || this.repeats ? MAP_SPARSE : 0);
+    this.dummy = this.options.quirks.deviceWideDummy ? this.#makeDummy() : null;
   }
 
   /**
@@ -133,6 +140,20 @@ export class PanthorDevice {
    */
   since(version: DriverVersion): boolean {
     return DRIVER_VERSIONS.indexOf(this.options.driverVersion) >= DRIVER_VERSIONS.indexOf(version);
+  }
+
+  #makeDummy(): PanthorBo {
+    const { dummyFragmentation, dummyPages } = this.options;
+    return new PanthorBo(this, BLOCK_BYTES, {
+      flags: BO_NO_MMAP,
+      fragmentation: dummyFragmentation,
+      ...(dummyPages && { pages: dummyPages }),
+    });
+  }
+
+  /** The dummy object of a file that is being opened, referenced. @internal */
+  dummyForFile(): PanthorBo {
+    return this.dummy?.get() ?? this.#makeDummy();
   }
 
   /** Open the device node. */
@@ -177,6 +198,7 @@ export class PanthorDevice {
 
   /** Space in the device node's mmap offsets. @internal */
   nextMmapOffset(bytes: number): number {
+    if (bytes > MMAP_SPACE_BYTES) fail(ENOSPC, `mmap: no offsets for 0x${bytes.toString(16)} bytes`);
     const offset = this.#nextMmapOffset;
     this.#nextMmapOffset += bytes;
     return offset;

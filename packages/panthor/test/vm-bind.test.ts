@@ -6,6 +6,7 @@ import {
   EIO,
   ENOENT,
   ENOMEM,
+  ENOSPC,
   ENOTTY,
   EOPNOTSUPP,
   EPERM,
@@ -331,6 +332,7 @@ describe("objects and VMs", () => {
     expect(ask(createBo(file, 0x1000, 0, BO_NO_MMAP))).toBe(-EPERM);
     const [a, b] = [createBo(file, 0x5000), createBo(file, 0x1000)];
     expect([ask(a), ask(b), ask(a)]).toEqual([0x100000000, 0x100005000, 0x100000000]);
+    expect(ask(createBo(file, 2 ** 52))).toBe(-ENOSPC);
   });
 
   it("keeps a closed object while it is mapped, and its memory no longer", () => {
