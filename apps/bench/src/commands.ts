@@ -113,6 +113,23 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/explain.ts"),
   },
   {
+    name: "explore",
+    summary: "a trace as an HTML page: time line, address space, steps and page-table changes",
+    operands: "TRACE",
+    min: 1,
+    max: 1,
+    options: {
+      output: { type: "string", value: "FILE", help: "where to write the page (default NAME.html here)" },
+    },
+    details: [
+      "Replays the trace and writes one self-contained page: choose an ioctl and see its operations, the split and merge " +
+        "steps, the page-table leaves that changed, and what is mapped then. Works offline and without JavaScript.",
+      TRACE_HELP,
+    ],
+    exits: { 0: "written", 1: "the model answers differently from the recording", 2: UNUSABLE },
+    load: () => import("./commands/explore.ts"),
+  },
+  {
     name: "lower",
     summary: "the ioctls that a strategy makes of a workload",
     operands: "WORKLOAD",

@@ -5,13 +5,14 @@
  */
 
 import type { GemObject } from "@vmbind/gpuvm-core";
+import { rangesOf, vmOf } from "../bind-ranges.ts";
 import type { CommandInput } from "../commands.ts";
 import { costBetween, snapshot } from "../cost.ts";
 import type { Action, BindOp, Driver, Machine, ModelVm } from "../drivers.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { counted, hex, result } from "../format.ts";
 import type { Io } from "../io.ts";
-import { describeRun, LeafSnapshot, type Range } from "../leaf-diff.ts";
+import { describeRun, LeafSnapshot } from "../leaf-diff.ts";
 import { driverOf, type ReplayObserver, replay } from "../replay.ts";
 import { StepRecorder } from "../steps.ts";
 import { openTrace, type TraceIoctl, type TraceLanding, type TraceMark, type TraceRecord } from "../trace.ts";
@@ -142,24 +143,6 @@ interface Before {
 
 function callLine({ seq, ioctl }: TraceIoctl, { text }: Action): string {
   return `#${seq} ${ioctl}(${text})`;
-}
-
-function vmOf(machine: Machine, id: number): ModelVm | undefined {
-  for (const [vmId, vm] of machine.file.vms()) if (vmId === id) return vm;
-  return undefined;
-}
-
-function rangesOf(vm: ModelVm, ops: readonly BindOp[]): Range[] {
-  const ranges = ops
-    .filter((op) => op.effect === "map" || op.effect === "unmap")
-    .map(({ addr, range }) => ({ addr, end: addr + range }));
-  const objects = new Set(ops.filter((op) => op.effect === "unmap-object").map((op) => op.handle));
-  if (objects.size > 0) {
-    for (const { addr, range, bo } of vm.mappings()) {
-      if (objects.has(bo)) ranges.push({ addr, end: addr + range });
-    }
-  }
-  return ranges.filter(({ addr, end }) => addr < end);
 }
 
 function tally(kinds: readonly string[]): string {

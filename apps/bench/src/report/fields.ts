@@ -405,11 +405,15 @@ export const FIELD_GROUPS: readonly FieldGroup[] = [
  *
  * @param path - names and indices joined by dots, e.g. `lab.costs.0.total.bindOps`
  * @returns the group and the field
+ * @param groups - of the page; the report's unless told
  * @throws Error when the table has no sentence for it: a number that nobody explains must not be shown
  */
-export function fieldAt(path: string): { group: FieldGroup; name: string; field: FieldMethod } {
+export function fieldAt(
+  path: string,
+  groups: readonly FieldGroup[] = FIELD_GROUPS,
+): { group: FieldGroup; name: string; field: FieldMethod } {
   const parts = path.split(".");
-  for (const group of FIELD_GROUPS) {
+  for (const group of groups) {
     if (!group.paths.some((pattern) => matches(pattern.split("."), parts))) continue;
     const name = group.id === "finding" ? "values" : (parts.at(-1) as string);
     const field = group.fields[name];
@@ -418,16 +422,20 @@ export function fieldAt(path: string): { group: FieldGroup; name: string; field:
   throw new Error(`fields.ts has no sentence for ${path}`);
 }
 
-/** @returns the table as Markdown, for the documentation */
-export function methodsMarkdown(): string {
+/**
+ * @param groups - of all pages
+ * @returns the table as Markdown, for the documentation
+ */
+export function methodsMarkdown(groups: readonly FieldGroup[]): string {
   const lines = [
     "# How it is counted",
     "",
-    "Every number of the report has a field of the same name in its JSON. This is how each one comes about. Counts grow and",
+    "Every number of the report and of the page of `vmbind explore` has a field of the same name in the page's JSON, and in what",
+    "`vmbind compare --json` prints. This is how each one comes about. Counts grow and",
     "are those of a stretch of the run; `...Live` is a level at its end, `...Peak` the highest since the device was opened.",
     "Nothing is estimated and nothing is timed. Generated from `apps/bench/src/report/fields.ts`.",
   ];
-  for (const { title, paths, fields } of FIELD_GROUPS) {
+  for (const { title, paths, fields } of groups) {
     lines.push("", `## ${title}`, "", `In the JSON: ${paths.map((p) => `\`${p}\``).join(", ")}.`, "");
     lines.push("| field | title | unit | how it is counted |", "|---|---|---|---|");
     for (const [name, { title: short, unit, how }] of Object.entries(fields)) {

@@ -6,7 +6,7 @@
  */
 
 import { formatNumber } from "../table.ts";
-import { fieldAt, type Unit } from "./fields.ts";
+import { FIELD_GROUPS, type FieldGroup, fieldAt, type Unit } from "./fields.ts";
 import { type Html, html } from "./html.ts";
 
 /** A number and where it is. */
@@ -21,9 +21,15 @@ export interface Figure {
 export class PageData {
   readonly #root: unknown;
 
-  /** @param root - what the page carries */
-  constructor(root: unknown) {
+  readonly #groups: readonly FieldGroup[];
+
+  /**
+   * @param root - what the page carries
+   * @param groups - fields of the page
+   */
+  constructor(root: unknown, groups: readonly FieldGroup[] = FIELD_GROUPS) {
     this.#root = root;
+    this.#groups = groups;
   }
 
   /**
@@ -50,7 +56,7 @@ export class PageData {
     const figure = this.at(path);
     if (!figure) return html`<span class="none">–</span>`;
     const { value } = figure;
-    return html`<span data-field="${path}" data-value="${value}">${formatFigure(figure)}</span>`;
+    return html`<span data-field="${path}" data-value="${value}">${formatUnit(value, fieldAt(path, this.#groups).field.unit)}</span>`;
   }
 }
 

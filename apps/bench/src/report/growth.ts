@@ -38,8 +38,8 @@ export interface GrowthChart {
 const HEIGHT = 250;
 const TOP = 14;
 const BOTTOM = 40;
-const LEFT = 50;
-const RIGHT = 108;
+const LEFT = 54;
+const RIGHT = 104;
 const LABEL_GAP = 13;
 
 /**

@@ -17,15 +17,15 @@ export interface Page {
   body: Html;
   /** What the numbers on the page are taken from. */
   data: unknown;
-  /** Runs when the page has JavaScript; it must use nothing from outside itself. */
-  script: () => void;
+  /** Run in order when the page has JavaScript; they must use nothing from outside themselves. */
+  scripts: readonly (() => void)[];
 }
 
 /**
  * @param page - its parts
  * @returns the file
  */
-export function renderPage({ title, lead, body, data, script }: Page): string {
+export function renderPage({ title, lead, body, data, scripts }: Page): string {
   return `${
     html`<!doctype html>
 <html lang="en">
@@ -48,12 +48,12 @@ ${body}
 </main>
 <footer>Counted by vmbind’s models, not timed: the same input gives the same page.</footer>
 <script type="application/json" id="data">${scriptJson(data)}</script>
-<script>${new Html(scriptText(script))}</script>
+<script>${scripts.map((script) => new Html(scriptText(script)))}</script>
 </body>
 </html>`.text
   }\n`;
 }
 
 function scriptText(script: () => void): string {
-  return `(${script.toString()})();`.replaceAll("</script", "<\\/script");
+  return `(${script.toString()})();\n`.replaceAll("</script", "<\\/script");
 }

@@ -9,7 +9,7 @@ import { PHASES } from "../phase.ts";
 import { SPARSE_STRATEGIES } from "../strategy/table.ts";
 import { type Bar, drawBars } from "./bars.ts";
 import { pageScript } from "./client.ts";
-import { fieldAt } from "./fields.ts";
+import { FIELD_GROUPS, fieldAt } from "./fields.ts";
 import { PageData } from "./figure-data.ts";
 import { drawGrowth, type GrowthPoint } from "./growth.ts";
 import { type Html, html } from "./html.ts";
@@ -72,7 +72,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
     lead: `Six answers of three Linux GPU drivers, run on executable models and counted.`,
     body: report.body(),
     data: withoutLongRuns(input),
-    script: pageScript,
+    scripts: [pageScript],
   });
 }
 
@@ -279,7 +279,7 @@ ${workloads.map((w, i) => html`<details${i === 0 ? html` open` : null}><summary>
 <code>vmbind compare --json</code> prints. Counts grow and are those of a stretch of the run; fields that end in <code>Live</code> are
 levels at its end, those in <code>Peak</code> the highest since the device was opened. Nothing is estimated and nothing is timed. Bytes are
 shown in binary units with three digits; the JSON has all of them. Lists of leaf runs longer than ${RUNS_KEPT} are in the printed JSON only.</p>
-<details><summary>All fields</summary>${methodsTables()}</details></section>`;
+<details><summary>All fields</summary>${methodsTables(FIELD_GROUPS)}</details></section>`;
   }
 
   #reproduce(): Html {

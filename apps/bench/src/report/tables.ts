@@ -6,7 +6,7 @@
  */
 
 import type { CostFigures, HeldObject } from "../lab/result.ts";
-import { FIELD_GROUPS, fieldAt } from "./fields.ts";
+import { FIELD_GROUPS, type FieldGroup, fieldAt } from "./fields.ts";
 import { formatUnit, type PageData } from "./figure-data.ts";
 import { type Html, type HtmlValue, html } from "./html.ts";
 import type { ReportInput } from "./input.ts";
@@ -259,8 +259,8 @@ export function traceTable({ traces }: ReportInput, data: PageData, workload: st
 }
 
 /** How every number is counted. */
-export function methodsTables(): Html {
-  return html`${FIELD_GROUPS.map(({ id, title, paths, fields }) =>
+export function methodsTables(groups: readonly FieldGroup[]): Html {
+  return html`${groups.map(({ id, title, paths, fields }) =>
     scrolling(html`<table class="words"><caption>${title}. In the JSON: ${paths.map((p, i) => html`${i > 0 ? ", " : ""}<code>${p}</code>`)}.</caption>
 <thead><tr><th scope="col">field</th><th scope="col">title</th><th scope="col">how it is counted</th></tr></thead>
 <tbody>${Object.entries(fields).map(

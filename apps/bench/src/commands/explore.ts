@@ -1,0 +1,28 @@
+/**
+ * `vmbind explore`: one trace as a page.
+ *
+ * @module
+ */
+
+import { writeFile } from "node:fs/promises";
+import type { CommandInput } from "../commands.ts";
+import { EXIT, UsageError } from "../errors.ts";
+import { renderExplore } from "../explore/explore.ts";
+import { tellStory } from "../explore/tell.ts";
+import type { Io } from "../io.ts";
+import { openTrace } from "../trace.ts";
+
+/** Runs the command; see {@link COMMANDS} for what it does. */
+export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
+  const trace = await openTrace(operands[0] as string);
+  const story = await tellStory(trace);
+  const path = String(options["output"] ?? `${story.trace}.html`);
+  try {
+    await writeFile(path, await renderExplore(story));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    throw new UsageError(`--output: ${(error as Error).message}`);
+  }
+  io.out(`${path}\n`);
+  return story.differenceCount > 0 ? EXIT.difference : EXIT.ok;
+}

@@ -1,0 +1,176 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { JSDOM } from "jsdom";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { renderExplore } from "../src/explore/explore.ts";
+import { EXPLORE_GROUPS } from "../src/explore/fields.ts";
+import { mappingsAfter } from "../src/explore/pictures.ts";
+import { regionsOf } from "../src/explore/regions.ts";
+import type { MappingTuple, TraceStory } from "../src/explore/story.ts";
+import { tellStory } from "../src/explore/tell.ts";
+import { replay } from "../src/replay.ts";
+import { fieldAt } from "../src/report/fields.ts";
+import { openTrace } from "../src/trace.ts";
+import { chromiumPath, startBrowser } from "./chromium.ts";
+import { tempFile, vmbind } from "./run.ts";
+
+const TRACE = "panthor-blackhole-image-window";
+
+let story: TraceStory;
+let page: string;
+
+beforeAll(async () => {
+  story = await tellStory(await openTrace(TRACE));
+  page = await renderExplore(story);
+}, 60_000);
+
+describe("a story", () => {
+  it("has every mapping of every moment, played forward from the start", async () => {
+    const expected: MappingTuple[][] = [];
+    await replay(await openTrace(TRACE), {
+      after: (record, machine) => {
+        if (record.kind === "mark") return;
+        expected.push(
+          [...machine.file.vms()].flatMap(([id, vm]) =>
+            [...vm.mappings()].map(
+              ({ addr, range, kind, bo, offset }): MappingTuple => [
+                id,
+                addr,
+                range,
+                story.kinds.indexOf(kind),
+                bo,
+                offset,
+              ],
+            ),
+          ),
+        );
+      },
+    });
+    expect(story.moments).toHaveLength(expected.length);
+    for (const [seq, mapped] of expected.entries()) {
+      const played = mappingsAfter(story, seq).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+      expect(played, `#${seq}`).toEqual(mapped);
+    }
+  });
+
+  it("counts what replay counts", async () => {
+    const result = await replay(await openTrace(TRACE));
+    const sum = (name: "pteWrites" | "pteClears" | "tlbInvalidations" | "opCount"): number =>
+      story.moments.reduce((n, m) => n + m[name], 0);
+    expect(sum("opCount")).toBe(result.counts.bindOps);
+    expect(sum("pteWrites")).toBe(result.cost["pteWrites"]);
+    expect(sum("pteClears")).toBe(result.cost["pteClears"]);
+    expect(sum("tlbInvalidations")).toBe(result.cost["tlbInvalidations"]);
+  });
+
+  it("has a place for every mapping", () => {
+    for (const [vm, addr, range] of story.moments.flatMap((m) => m.added)) {
+      expect(
+        story.regions.some((r) => r.vm === vm && r.addr <= addr && addr + range <= r.addr + r.range),
+      ).toBe(true);
+    }
+  });
+
+  it("joins mappings across small gaps only, and more of them when there are many", () => {
+    const at = (addr: number): MappingTuple => [1, addr, 4096, 0, 0, 0];
+    expect(regionsOf([at(8192), at(0), at(2 ** 32)])).toEqual([
+      { vm: 1, addr: 0, range: 12288 },
+      { vm: 1, addr: 2 ** 32, range: 4096 },
+    ]);
+    expect(regionsOf(Array.from({ length: 100 }, (_, i) => at(i * 2 ** 24))).length).toBeLessThanOrEqual(14);
+    expect(regionsOf([])).toEqual([]);
+  });
+});
+
+describe("the page of a trace", () => {
+  it("shows no number that the story does not have, and explains each", () => {
+    const { document } = new JSDOM(page).window;
+    const marks = [...document.querySelectorAll<HTMLElement>("[data-field]")];
+    expect(marks.length).toBeGreaterThan(300);
+    for (const { dataset } of marks) {
+      const field = dataset["field"] as string;
+      const at = field.split(".").reduce<unknown>((v, part) => (v as Record<string, unknown>)[part], story);
+      expect(at, field).toBe(Number(dataset["value"]));
+      expect(() => fieldAt(field, EXPLORE_GROUPS)).not.toThrow();
+    }
+  });
+
+  it("has every ioctl's words without JavaScript", () => {
+    const { document } = new JSDOM(page).window;
+    for (const { seq, ioctl, lines } of story.moments) {
+      const article = document.getElementById(`ioctl-${seq}`);
+      expect(article?.querySelector("h3")?.textContent).toBe(`#${seq} ${ioctl}`);
+      for (const line of lines) expect(article?.textContent).toContain(line);
+    }
+  });
+
+  it("is written by the command, byte by byte the same", async () => {
+    const path = tempFile("explored.html", "");
+    const { status, out } = await vmbind("explore", TRACE, "--output", path);
+    expect({ status, out }).toEqual({ status: 0, out: `${path}\n` });
+    expect(readFileSync(path, "utf8")).toBe(page);
+  });
+
+  it("is refused where it cannot be written, and for what is no trace", async () => {
+    const { status, err } = await vmbind(
+      "explore",
+      "panthor-sparse-buffer-100e6",
+      "--output",
+      join(tempFile("x", ""), "y"),
+    );
+    expect(status).toBe(2);
+    expect(err).toContain("--output:");
+    expect((await vmbind("explore", "no-such-trace")).status).toBe(2);
+  });
+});
+
+describe.skipIf(!chromiumPath)("the page of a trace in Chromium", () => {
+  let browser: Browser;
+  let url: string;
+  beforeAll(async () => {
+    browser = await startBrowser();
+    url = pathToFileURL(tempFile("explore.html", page)).href;
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+  });
+
+  it("shows the ioctl that is chosen and the mappings behind it", async () => {
+    const tab = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    const complaints: string[] = [];
+    tab.on("console", (m) => complaints.push(m.text()));
+    tab.on("pageerror", (e) => complaints.push(e.message));
+    await tab.goto(url);
+    // What the script draws at first is what the page without a script has.
+    const drawn = tab.locator(".vamap svg rect[fill^='var(--s']");
+    const chosen = Number(await tab.locator("#seq").inputValue());
+    expect(await drawn.count()).toBe(mappingsAfter(story, chosen).length);
+    const still = await browser.newPage({ javaScriptEnabled: false });
+    await still.goto(url);
+    expect(await still.locator(".vamap svg rect[fill^='var(--s']").count()).toBe(await drawn.count());
+
+    await tab.locator("#seq").focus();
+    await tab.keyboard.press("Home");
+    expect(await tab.locator("#moment h3").textContent()).toBe(`#0 ${story.moments[0]?.ioctl}`);
+    expect(await drawn.count()).toBe(mappingsAfter(story, 0).length);
+    await tab.locator("#next").click();
+    const bind = story.moments.findIndex((m, i) => i > 0 && m.what === "bind");
+    expect(await tab.locator("#moment h3").textContent()).toBe(`#${bind} ${story.moments[bind]?.ioctl}`);
+    expect(await drawn.count()).toBe(mappingsAfter(story, bind).length);
+    const { width, height } = (await tab.locator("#timeline").boundingBox()) as {
+      width: number;
+      height: number;
+    };
+    await tab.locator("#timeline").click({ position: { x: width / 2, y: height / 2 } });
+    expect(Number(await tab.locator("#seq").inputValue())).toBe(Math.floor(story.moments.length / 2));
+    expect(complaints).toEqual([]);
+  });
+
+  it("fits a telephone", async () => {
+    const tab = await browser.newPage({ viewport: { width: 390, height: 844 } });
+    await tab.goto(url);
+    expect(await tab.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  });
+});
