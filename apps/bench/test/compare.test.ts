@@ -188,6 +188,26 @@ describe("output", () => {
     );
   });
 
+  it("goes on when a driver refuses, and says so: exit 1", async () => {
+    const path = tempFile(
+      "large.json",
+      JSON.stringify({
+        format: "vmbind-workload",
+        version: 1,
+        name: "large",
+        steps: [{ step: "allocate", memory: "m", size: 2 ** 37 }],
+      }),
+    );
+    const { status, out } = await vmbind(
+      ...["compare", "--workload", path, "--strategy", "xe-null", "--strategy", "panthor-sparse"],
+    );
+    expect(status).toBe(1);
+    expect(out).toMatch(/^Left out: large generated, xe-null: steps\[0\]: XE_GEM_CREATE: ENOMEM: .+$/m);
+    expect(out).toMatch(
+      /^Left out: large generated, panthor-sparse: steps\[0\]: PANTHOR_VM_BIND: ENOMEM: .+$/m,
+    );
+  });
+
   it("of a workload file, and says which drivers its blocks do not fit", async () => {
     const path = tempFile(
       "page.json",

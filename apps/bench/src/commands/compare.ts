@@ -62,7 +62,8 @@ export async function run({ options }: CommandInput, io: Io): Promise<number> {
     if (options["details"]) io.out(`\n${renderDetails(output.lab, style)}`);
     if (report !== undefined) io.out(`\nThe report is in ${report}.\n`);
   }
-  return output.recorded.some(({ differences }) => differences > 0) ? EXIT.difference : EXIT.ok;
+  const wrong = output.recorded.some(({ differences }) => differences > 0);
+  return wrong || output.leftOut.some(({ refused }) => refused) ? EXIT.difference : EXIT.ok;
 }
 
 async function measureAll(

@@ -10,18 +10,20 @@ import type { JobPool } from "../jobs/pool.ts";
 import { findings } from "../lab/findings.ts";
 import type { CostResult, LabResult } from "../lab/result.ts";
 import type { TraceRow } from "../report/input.ts";
-import type { SparseStrategy } from "../strategy/strategy.ts";
+import { RefusedError, type SparseStrategy } from "../strategy/strategy.ts";
 import { WorkloadError } from "../workload/workload.ts";
 import type { ComparePlan, GeneratedWorkload } from "./plan.ts";
 
 /** A generated workload that a strategy cannot run. */
-export interface LeftOutCell {
+interface LeftOutCell {
   /** Name of the workload. */
   workload: string;
   /** Name of the strategy. */
   strategy: string;
   /** The rule that stands in the way. */
   why: string;
+  /** Whether a driver model refused an ioctl; else the workload does not fit the strategy. */
+  refused: boolean;
 }
 
 /** What a comparison finds. */
@@ -34,7 +36,7 @@ export interface Comparison {
   leftOut: LeftOutCell[];
 }
 
-type Cell = { cost: CostResult } | { leftOut: LeftOutCell; error: InputError | WorkloadError };
+type Cell = { cost: CostResult } | { leftOut: LeftOutCell; error: Error };
 
 /**
  * How many jobs a plan is.
@@ -51,7 +53,7 @@ export function jobCount({ strategies, recorded, generated, details }: ComparePl
  * @param plan - what to run
  * @param pool - where
  * @param bar - counts the jobs
- * @throws RefusedError when a driver model refuses an ioctl
+ * @throws RefusedError when a driver model refuses an ioctl of the details
  * @throws InputError for a workload file that no strategy can run
  */
 export async function runComparison(plan: ComparePlan, pool: JobPool, bar: Bar): Promise<Comparison> {
@@ -102,8 +104,9 @@ async function runCell(
   try {
     return { cost: await pool.run("cost", { workload: workload.ref, strategy, views }) };
   } catch (error) {
-    if (!(error instanceof InputError) && !(error instanceof WorkloadError)) throw error;
-    return { leftOut: { workload: workload.name, strategy, why: error.message }, error };
+    const refused = error instanceof RefusedError;
+    if (!refused && !(error instanceof InputError) && !(error instanceof WorkloadError)) throw error;
+    return { leftOut: { workload: workload.name, strategy, why: error.message, refused }, error };
   }
 }
 

@@ -12,7 +12,7 @@ import { WorkloadError } from "../workload/workload.ts";
 import { resolveWorkload, type WorkloadRef } from "./workload-ref.ts";
 
 /** Largest resource that a GPU is sent through, bytes: every page of it is loaded. */
-export const VIEW_BYTES_MAX: number = 2 ** 34;
+const VIEW_BYTES_MAX = 2 ** 34;
 
 /** Figures that people are shown, in the order of tables; JSON and CSV have all. */
 export const SHOWN_FIGURES: readonly (readonly [keyof CostFigures, string])[] = [
@@ -42,7 +42,7 @@ export const SHOWN_FIGURES: readonly (readonly [keyof CostFigures, string])[] = 
  *
  * @param ref - which workload
  * @param name - of the strategy
- * @param views - whether to look at the largest resource as the GPU sees it; never above {@link VIEW_BYTES_MAX}
+ * @param views - whether to look at the largest resource as the GPU sees it; never above 16 GiB
  * @throws WorkloadError when a resource is larger than the strategy is run with
  */
 export async function measureCell(ref: WorkloadRef, name: string, views: boolean): Promise<CostResult> {

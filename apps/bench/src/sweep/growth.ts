@@ -14,7 +14,7 @@ import { type Axis, valueInWords } from "./points.ts";
 import type { PointRow } from "./result.ts";
 
 /** A stretch on which a figure is `base + slope * x`. */
-export interface GrowthStretch {
+interface GrowthStretch {
   /** First `x`. */
   from: number;
   /** Last `x`. */
@@ -26,7 +26,7 @@ export interface GrowthStretch {
 }
 
 /** A power law between two points. */
-export interface GrowthExponent {
+interface GrowthExponent {
   /** Lower `x`. */
   from: number;
   /** Upper `x`. */
