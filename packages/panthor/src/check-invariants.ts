@@ -139,6 +139,7 @@ export function checkDeviceInvariants(device: PanthorDevice, files: Iterable<Pan
   const add = (map: Map<GemObject, number>, gem: GemObject | null): void => {
     if (gem !== null) map.set(gem, (map.get(gem) ?? 0) + 1);
   };
+  add(held, device.dummy);
   for (const file of files) {
     add(held, file.dummy);
     for (const [, bo] of file.bos()) add(held, bo);

@@ -25,7 +25,7 @@ import {
 } from "@vmbind/gpuvm-core";
 import { dmaSegments, PanthorBo, type PanthorBoOptions } from "./bo.ts";
 import type { PanthorDevice } from "./device.ts";
-import { BLOCK_BYTES, PAGE_BYTES, PAGE_SIZE_BITMAP } from "./io-pgtable.ts";
+import { PAGE_BYTES, PAGE_SIZE_BITMAP } from "./io-pgtable.ts";
 import { Fence, Syncobj } from "./syncobj.ts";
 import * as uapi from "./uapi.ts";
 import { divideVa } from "./va-ranges.ts";
@@ -87,12 +87,7 @@ export class PanthorFile implements DrmFile {
   /** @param device - the device; use {@link PanthorDevice.open} */
   constructor(device: PanthorDevice) {
     this.device = device;
-    const { dummyFragmentation, dummyPages } = device.options;
-    this.dummy = new PanthorBo(device, BLOCK_BYTES, {
-      flags: uapi.BO_NO_MMAP,
-      fragmentation: dummyFragmentation,
-      ...(dummyPages && { pages: dummyPages }),
-    });
+    this.dummy = device.dummyForFile();
   }
 
   /** See `DrmFile.ioctl`. `DRM_IOCTL_GEM_CLOSE` and the ioctls of `panthor_drm.h` that deal with memory. */

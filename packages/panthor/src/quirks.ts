@@ -19,6 +19,11 @@ export interface PanthorQuirks {
    */
   recoveryScanFromStart: boolean;
   /**
+   * One dummy object for the whole device, as first proposed in the thread: what a process stores to a sparse range,
+   * every other process can load from its own sparse ranges. Off: one for each open file, as in Linux 7.3.
+   */
+  deviceWideDummy: boolean;
+  /**
    * REPEAT patch v2..v5: a map that fails at repetition i unmaps R*(i-1) bytes, so one repetition stays mapped. (At
    * i = 0 the product wraps to 2^64 - R; the model then unmaps nothing and counts a kernel warning.) Off: R*i bytes.
    */
@@ -51,6 +56,7 @@ export interface PanthorQuirks {
 export const NO_QUIRKS: Readonly<PanthorQuirks> = {
   smallFolioBlocks: false,
   recoveryScanFromStart: false,
+  deviceWideDummy: false,
   repeatRollback: false,
   repeatUnaligned: false,
   repeatZero: false,
@@ -70,6 +76,7 @@ export const LINUX_QUIRKS: Readonly<PanthorQuirks> = {
 export const REPEAT_PATCH_QUIRKS: Readonly<PanthorQuirks> = {
   smallFolioBlocks: true,
   recoveryScanFromStart: true,
+  deviceWideDummy: false,
   repeatRollback: true,
   repeatUnaligned: true,
   repeatZero: true,

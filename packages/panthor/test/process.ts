@@ -4,7 +4,6 @@
  * a byte tells whose it is.
  */
 import { EBUSY, EINVAL, ENOENT, ENOMEM } from "@vmbind/gpuvm-core";
-import { GpuFault } from "@vmbind/mmu";
 import { expect } from "vitest";
 import {
   BO_CREATE,
@@ -220,15 +219,21 @@ export class Process {
     }
   }
 
-  /** Stores the tag somewhere. */
-  #touch(vm: PanthorVm): void {
+  /** Stores the tag somewhere in a VM. */
+  #touch({ addressSpace }: PanthorVm): void {
     const random = this.#random;
     const va = BASE + random.below(PAGES) * PAGE + random.below(LOOK_BYTES);
-    if (vm.addressSpace.translate(va).kind !== "page") return;
-    try {
-      vm.addressSpace.store8(va, this.tag);
-    } catch (error) {
-      if (!(error instanceof GpuFault)) throw error;
+    const { kind, writable } = addressSpace.translate(va);
+    if (kind === "page" && writable) addressSpace.store8(va, this.tag);
+  }
+
+  /** Stores the tag everywhere. */
+  flood(): void {
+    for (const [, { addressSpace }] of this.vms()) {
+      for (let va = BASE; va < BASE + PAGES * PAGE; va += PAGE) {
+        const { kind, writable } = addressSpace.translate(va);
+        if (kind === "page" && writable) addressSpace.store8(va + 1, this.tag);
+      }
     }
   }
 

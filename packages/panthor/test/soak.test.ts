@@ -75,8 +75,8 @@ it(`${OPERATIONS} operations of ${FILES} processes, and nothing is left`, () => 
     const { ioctls, ioctlErrors, bindOps, evictions, restores } = counters;
     process.stdout.write(
       `ioctls ${ioctls} (${ioctlErrors} refused), ops ${bindOps}, evictions ${evictions}, restores ${restores}, ` +
-        `faults ${injected}; memory ${mib(memory[0] as number)} at 1/${CHECKS}, ${mib(memory[half] as number)} half way, ` +
-        `${mib(memory.at(-1) as number)} at the end\n`,
+        `faults ${injected}; memory at most ${mib(first)} in the first half, ${mib(second)} in the second, ` +
+        `${mib(hostBytes(device))} at the end\n`,
     );
   }
 }, 3_600_000);
