@@ -79,7 +79,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: "TRACE...",
     min: 1,
     max: Number.POSITIVE_INFINITY,
-    options: { json: JSON_OPTION },
+    options: {
+      check: { type: "boolean", help: "check every invariant of the model after every ioctl" },
+      json: JSON_OPTION,
+    },
     details: [
       "Gives the raw bytes of each recorded ioctl to the model of the trace's driver, compares the result and the " +
         "returned bytes with the recording, the mappings with an independent interval replay, and recorded GPU stores " +
@@ -227,6 +230,30 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     exits: { 0: "printed", 1: "a model refused an operation", 2: UNUSABLE },
     load: () => import("./commands/sweep.ts"),
+  },
+  {
+    name: "fuzz",
+    summary: "random and mutated ioctls against a driver model",
+    operands: "",
+    min: 0,
+    max: 0,
+    options: {
+      driver: { type: "string", value: "NAME", help: "panthor, asahi or xe; needed" },
+      seed: { type: "string", value: "N", help: "seed of every draw (default 1)" },
+      runs: { type: "string", value: "N", help: "ioctls to issue (default 100000)" },
+      check: { type: "boolean", help: "check every invariant after every ioctl, not now and then" },
+      out: { type: "string", value: "FILE", help: "where to write a reproducer (default fuzz-NAME-N.jsonl)" },
+      json: JSON_OPTION,
+    },
+    details: [
+      "Issues well-formed, mutated, recorded and random ioctls on several VMs and files of one device, and watches that " +
+        "nothing is thrown, that every result is 0 or an errno of the specification, that no byte beyond the argument " +
+        "changes, that the driver's invariants hold, and that a refused ioctl leaves what the real driver would leave. " +
+        "The same seed gives the same calls.",
+      "What is found is shrunk and written as a trace for `vmbind replay --check`.",
+    ],
+    exits: { 0: "nothing found", 1: "something found", 2: UNUSABLE },
+    load: () => import("./commands/fuzz.ts"),
   },
   {
     name: "micro",

@@ -76,6 +76,14 @@ export interface ModelFile extends DrmFile {
 export interface Machine {
   /** The open file that the ioctls go to. */
   readonly file: ModelFile;
+  /** Open the device node once more. */
+  openFile(): ModelFile;
+  /**
+   * Check every invariant of the device: structure, references, page tables against mappings, TLB.
+   *
+   * @throws Error that names the invariant and the place
+   */
+  checkInvariants(): void;
   /** The cost sheet of the device. */
   readonly counters: object;
   /** Physical memory. */

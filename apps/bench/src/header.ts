@@ -15,6 +15,14 @@ export const hexNumber: v.GenericSchema<string, number> = v.pipe(
   v.transform(Number),
 );
 
+const KINDS_OF_MEMORY = ["contiguous", "huge", "scattered"] as const;
+
+/** How objects' memory is spread. Not in recordings: traces that `vmbind fuzz` writes may say it. */
+export const fragmentation: v.ExactOptionalSchema<
+  v.PicklistSchema<typeof KINDS_OF_MEMORY, undefined>,
+  undefined
+> = v.exactOptional(v.picklist(KINDS_OF_MEMORY));
+
 /**
  * Check a header.
  *

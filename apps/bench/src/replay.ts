@@ -11,9 +11,22 @@
 import { UserMemory } from "@vmbind/gpuvm-core";
 import { addCost, type CostSheet, costBetween, snapshot } from "./cost.ts";
 import { TraceCounter, type TraceCounts } from "./counts.ts";
-import { type Action, DRIVERS, type Driver, type Finding, type Machine, type ModelVm } from "./drivers.ts";
+import {
+  type Action,
+  DRIVERS,
+  type Driver,
+  type Finding,
+  type Machine,
+  type ModelFile,
+  type ModelVm,
+} from "./drivers.ts";
 import { InputError } from "./errors.ts";
 import { hex, result, span } from "./format.ts";
+import { callOf } from "./fuzz/call.ts";
+import { Examiner, type FuzzFinding } from "./fuzz/examiner.ts";
+import type { FuzzDriver } from "./fuzz/fuzz-driver.ts";
+import { FUZZ_UMD } from "./fuzz/session.ts";
+import { fuzzDriver } from "./fuzz/targets.ts";
 import type { Interval } from "./intervals.ts";
 import type { Phase } from "./phase.ts";
 import { StoreCheck } from "./stores.ts";
@@ -25,8 +38,8 @@ interface Difference {
   seq: number;
   /** Line in the trace. */
   line: number;
-  /** What differs: `ret`, `arg_out`, `mappings`, `store`. */
-  what: "ret" | "arg_out" | "mappings" | "store" | "leak";
+  /** What differs: `ret`, `arg_out`, `mappings`, `store`, `leak`; or with `check` the rule that is broken. */
+  what: "ret" | "arg_out" | "mappings" | "store" | "leak" | FuzzFinding["kind"];
   /** What was recorded. */
   expected: string;
   /** What the model does. */
@@ -109,9 +122,12 @@ export interface ReplayObserver {
 export interface ReplayOptions {
   /**
    * Keep the plain interval model beside the driver's and compare. Its arrays are quadratic in the number of mappings:
-   * leave it out where there are hundreds of thousands. True unless given.
+   * leave it out where there are hundreds of thousands. True unless given, but for traces of `vmbind fuzz`: the plain
+   * model does not follow what is malformed.
    */
   compareMappings?: boolean;
+  /** Watch over every ioctl as `vmbind fuzz --check` does. False unless given. */
+  check?: boolean;
 }
 
 const KEPT_DIFFERENCES = 20;
@@ -148,7 +164,10 @@ export async function replay(
   observer: ReplayObserver = {},
   options: ReplayOptions = {},
 ): Promise<ReplayResult> {
-  const run = new Replay(trace, await driverOf(trace), observer, options.compareMappings ?? true);
+  const driver = await driverOf(trace);
+  const compareMappings = options.compareMappings ?? trace.header.umd !== FUZZ_UMD;
+  const watch = options.check ? await fuzzDriver(trace.header.driver) : null;
+  const run = new Replay(trace, driver, observer, compareMappings, watch);
   for await (const record of trace.records) run.step(record);
   return run.finish();
 }
@@ -161,6 +180,8 @@ class Replay {
   readonly #decoder: ReturnType<Driver["decoder"]>;
   readonly #counter: TraceCounter;
   readonly #stores: StoreCheck;
+  readonly #files: ModelFile[];
+  readonly #examiner: Examiner | null;
   readonly #user = new UserMemory();
 
   readonly #costByPhase: Partial<Record<Phase, CostSheet>> = {};
@@ -174,11 +195,20 @@ class Replay {
   #seq = -1;
   #line = 1;
 
-  constructor(trace: Trace, driver: Driver, observer: ReplayObserver, compareMappings: boolean) {
+  constructor(
+    trace: Trace,
+    driver: Driver,
+    observer: ReplayObserver,
+    compareMappings: boolean,
+    watch: FuzzDriver | null,
+  ) {
     this.#trace = trace;
     this.#driver = driver;
     this.#observer = observer;
     this.#machine = driver.machine(trace);
+    this.#files = [this.#machine.file];
+    const make = (): Machine => driver.machine(trace);
+    this.#examiner = watch && new Examiner(watch, make, { every: 1 }, this.#machine);
     this.#decoder = driver.decoder(trace.header);
     this.#counter = new TraceCounter(driver, compareMappings);
     this.#stores = new StoreCheck(this.#machine);
@@ -237,17 +267,12 @@ class Replay {
 
   #ioctl(call: TraceIoctl): void {
     this.#seq = call.seq;
-    const action = this.#decoder.decode(call);
+    // What other files do is none of the plain model's business.
+    const action: Action = call.file ? { kind: "other", text: "" } : this.#decoder.decode(call);
     this.#observer.before?.(call, this.#machine, action);
     if (action.kind === "vm-destroy") this.#compareMappings();
 
-    this.#user.clear();
-    for (const array of call.arrays) this.#user.place(array.addr, array.data);
-    const arg = call.argIn.slice();
-    const { file } = this.#machine;
-    this.#machine.before?.(call);
-    const ret = file.ioctl(call.request, arg, this.#user);
-    const reason = file.lastError?.reason ?? null;
+    const { file, arg, ret, reason } = this.#issue(call);
     if (ret !== call.ret) this.#differ("ret", result(call.ret), result(ret), reason);
     const at = arg.findIndex((byte, i) => byte !== call.argOut[i]);
     if (at >= 0) this.#differ("arg_out", bytesFrom(call.argOut, at), bytesFrom(arg, at), reason);
@@ -258,6 +283,28 @@ class Replay {
       this.#stores.created(call.seq, file.bo(action.handle));
     }
     this.#observer.after?.(call, this.#machine, action, ret);
+  }
+
+  #issue(call: TraceIoctl): { file: ModelFile; arg: Uint8Array; ret: number; reason: string | null } {
+    if (this.#examiner !== null) {
+      const file = this.#examiner.file(call.file ?? 0);
+      this.#examiner.before(call);
+      const { ret, argOut: arg, finding } = this.#examiner.issue(callOf(call));
+      if (finding !== null) this.#differ(finding.kind, "none", finding.text);
+      return { file, arg, ret, reason: file.lastError?.reason ?? null };
+    }
+    const file = this.#file(call.file ?? 0);
+    this.#machine.before?.(call);
+    this.#user.clear();
+    for (const array of call.arrays) this.#user.place(array.addr, array.data);
+    const arg = call.argIn.slice();
+    const ret = file.ioctl(call.request, arg, this.#user);
+    return { file, arg, ret, reason: file.lastError?.reason ?? null };
+  }
+
+  #file(index: number): ModelFile {
+    while (this.#files.length <= index) this.#files.push(this.#machine.openFile());
+    return this.#files[index] as ModelFile;
   }
 
   #closePhase(): void {
@@ -299,7 +346,7 @@ class Replay {
 
   /** Closing the file must give everything back. */
   #closeFile(): void {
-    this.#machine.file.close();
+    for (const file of this.#examiner?.files ?? this.#files) file.close();
     const left = snapshot(this.#machine.counters);
     for (const name of ["gpuvasLive", "vmBosLive", "backingBytes"]) {
       if (left[name]) this.#differ("leak", `${name} 0 after the file is closed`, String(left[name]));

@@ -67,6 +67,8 @@ export interface TraceIoctl {
   seq: number;
   /** Name, e.g. `PANTHOR_VM_BIND`. */
   ioctl: string;
+  /** Open file that issued it, 0 (unless given) = the first; recordings have one. */
+  file?: number;
   /** 32-bit request number. */
   request: number;
   /** Argument struct before the call. */
@@ -182,6 +184,7 @@ function readIoctl(fields: Fields, seq: number): TraceIoctl {
     line: fields.line,
     seq: fields.count("seq"),
     ioctl: fields.text("ioctl"),
+    file: fields.has("file") ? fields.count("file") : 0,
     request,
     argIn: fields.bytes("arg_in", size),
     argOut: fields.bytes("arg_out", size),

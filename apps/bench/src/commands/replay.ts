@@ -12,7 +12,7 @@ import { forEachInput } from "../inputs.ts";
 import { heading, type Io } from "../io.ts";
 import { PHASES } from "../phase.ts";
 import { Progress } from "../progress.ts";
-import { type MappingRow, type ReplayResult, replay } from "../replay.ts";
+import { type MappingRow, type ReplayObserver, type ReplayResult, replay } from "../replay.ts";
 import { type Cell, renderTable } from "../table.ts";
 import { openTrace } from "../trace.ts";
 
@@ -23,9 +23,9 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
   const progress = new Progress(io);
   return forEachInput(operands, "replay", io, async (operand) => {
     const trace = await openTrace(operand);
-    const result = await replay(trace, {
-      after: (record) => progress.show(() => `${trace.name}: line ${record.line}`),
-    });
+    const after: ReplayObserver["after"] = (record) =>
+      progress.show(() => `${trace.name}: line ${record.line}`);
+    const result = await replay(trace, { after }, { check: options["check"] === true });
     progress.done();
     io.out(options["json"] ? `${JSON.stringify(result)}\n` : describe(result, io));
     return result.differenceCount === 0;

@@ -11,6 +11,7 @@ import {
   BIND_SINGLE_PAGE,
   BIND_UNBIND,
   BIND_WRITE,
+  checkDeviceInvariants,
   GEM_BIND_OP,
   GEM_CREATE,
   type GemBindOp,
@@ -26,7 +27,7 @@ import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/gpuvm-core";
 import * as v from "valibot";
 import type { Action, BindOp, Decoder, Driver, Finding } from "../drivers.ts";
 import { counted, hex, size, span } from "../format.ts";
-import { hexNumber, parseHeader } from "../header.ts";
+import { fragmentation, hexNumber, parseHeader } from "../header.ts";
 import type { Interval } from "../intervals.ts";
 import type { TraceIoctl } from "../trace.ts";
 import { elements, viewOf } from "./bytes.ts";
@@ -38,6 +39,7 @@ const headerSchema = v.looseObject({
   vm_end: hexNumber,
   vm_kernel_min_size: hexNumber,
   soft_faults: v.boolean(),
+  bo_fragmentation: fragmentation,
 });
 
 /** hk maps device memory and sparse resources a second time, read-only, this far up. */
@@ -129,6 +131,7 @@ export const asahi: Driver = {
   machine(trace) {
     const facts = parseHeader(headerSchema, trace.path, trace.header);
     const device = new AsahiDevice({
+      ...(facts.bo_fragmentation && { fragmentation: facts.bo_fragmentation }),
       softFaults: facts.soft_faults,
       params: {
         chip_id: facts.chip_id,
@@ -139,8 +142,15 @@ export const asahi: Driver = {
     });
     const { counters, memory } = device;
     const file = device.open();
+    const files = [file];
     return {
       file,
+      openFile() {
+        const another = device.open();
+        files.push(another);
+        return another;
+      },
+      checkInvariants: () => checkDeviceInvariants(device, files),
       counters,
       memory,
       pages: (gem) => (gem as AsahiBo).pages(),

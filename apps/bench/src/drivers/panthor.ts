@@ -8,6 +8,7 @@ import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/gpuvm-core";
 import {
   BO_CREATE,
   BO_NO_MMAP,
+  checkDeviceInvariants,
   DRIVER_VERSIONS,
   GEM_CLOSE,
   IOCTL_BO_CREATE,
@@ -35,7 +36,7 @@ import {
 import * as v from "valibot";
 import type { Action, BindOp, Decoder, Driver } from "../drivers.ts";
 import { counted, hex, size, span } from "../format.ts";
-import { hexNumber, parseHeader } from "../header.ts";
+import { fragmentation, hexNumber, parseHeader } from "../header.ts";
 import type { TraceHeader, TraceIoctl } from "../trace.ts";
 import { elements, viewOf } from "./bytes.ts";
 
@@ -47,6 +48,8 @@ const headerSchema = v.looseObject({
   page_size_bitmap: hexNumber,
   /** Not in recordings: set by traces derived for the REPEAT proposal. */
   repeat_proposal: v.exactOptional(v.boolean()),
+  bo_fragmentation: fragmentation,
+  dummy_fragmentation: fragmentation,
 });
 
 /** Bytes of the object that panvk maps over and over where the kernel has no MAP_SPARSE. */
@@ -179,10 +182,25 @@ export const panthor: Driver = {
       vaBits: facts.va_bits,
       paBits: facts.pa_bits,
       repeat: facts.repeat_proposal ? "v5" : "off",
+      ...(facts.bo_fragmentation && { boFragmentation: facts.bo_fragmentation }),
+      ...(facts.dummy_fragmentation && { dummyFragmentation: facts.dummy_fragmentation }),
       // Syncobjs are made by ioctls that recordings leave out.
       adoptSyncobjs: true,
     });
     const { counters, memory } = device;
-    return { file: device.open(), counters, memory, pages: (gem) => (gem as PanthorBo).pages };
+    const file = device.open();
+    const files = [file];
+    return {
+      file,
+      openFile() {
+        const another = device.open();
+        files.push(another);
+        return another;
+      },
+      checkInvariants: () => checkDeviceInvariants(device, files),
+      counters,
+      memory,
+      pages: (gem) => (gem as PanthorBo).pages,
+    };
   },
 };

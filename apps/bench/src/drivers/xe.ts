@@ -6,6 +6,7 @@
 
 import { DRM_IOCTL_GEM_CLOSE, UserMemory } from "@vmbind/gpuvm-core";
 import {
+  checkDeviceInvariants,
   ENGINE_CLASS_INSTANCE,
   EXEC_QUEUE_CREATE,
   EXEC_QUEUE_DESTROY,
@@ -17,6 +18,7 @@ import {
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
   IOCTL_VM_DESTROY,
+  NO_QUIRKS,
   PLATFORMS,
   type Platform,
   VM_BIND,
@@ -40,7 +42,7 @@ import * as v from "valibot";
 import type { Action, BindOp, Decoder, Driver } from "../drivers.ts";
 import { InputError } from "../errors.ts";
 import { counted, hex, size, span } from "../format.ts";
-import { hexNumber, parseHeader } from "../header.ts";
+import { fragmentation, hexNumber, parseHeader } from "../header.ts";
 import type { TraceIoctl } from "../trace.ts";
 import { elements, viewOf } from "./bytes.ts";
 
@@ -51,6 +53,9 @@ const headerSchema = v.looseObject({
   mem_regions: v.array(
     v.looseObject({ instance: v.number(), class: v.picklist(["sysmem", "vram"]), size: hexNumber }),
   ),
+  bo_fragmentation: fragmentation,
+  /** Not in recordings: traces that `vmbind fuzz` writes may ask for a driver without defects. */
+  no_quirks: v.exactOptional(v.boolean()),
 });
 
 class XeDecoder implements Decoder {
@@ -159,11 +164,21 @@ export const xe: Driver = {
     if (!platform) throw new InputError(trace.path, 1, `header.pci_id: no platform ${hex(facts.pci_id)}`);
     const vram = facts.mem_regions.filter((region) => region.class === "vram");
     const vramBytes = vram.reduce((sum, region) => sum + region.size, 0);
-    const device = new XeDevice({ ...platform, vaBits: facts.va_bits, vramBytes } satisfies Platform);
+    const device = new XeDevice({ ...platform, vaBits: facts.va_bits, vramBytes } satisfies Platform, {
+      ...(facts.bo_fragmentation && { boFragmentation: facts.bo_fragmentation }),
+      ...(facts.no_quirks && { quirks: NO_QUIRKS }),
+    });
     const { counters, memory } = device;
     const file = device.open();
+    const files = [file];
     return {
       file,
+      openFile() {
+        const another = device.open();
+        files.push(another);
+        return another;
+      },
+      checkInvariants: () => checkDeviceInvariants(device, files),
       counters,
       memory,
       pages: (gem) => (gem as XeBo).pages,

@@ -1,0 +1,61 @@
+/**
+ * `vmbind fuzz`: random and mutated ioctls against a driver model.
+ *
+ * @module
+ */
+
+import { writeFileSync } from "node:fs";
+import type { CommandInput } from "../commands.ts";
+import { EXIT, UsageError } from "../errors.ts";
+import { counted } from "../format.ts";
+import { type FuzzResult, fuzz } from "../fuzz/fuzz.ts";
+import { fuzzable, targetFor } from "../fuzz/targets.ts";
+import type { Io } from "../io.ts";
+import { Progress } from "../progress.ts";
+
+const RUNS_DEFAULT = 100_000;
+
+/** Runs the command; see {@link COMMANDS} for what it does. */
+export async function run({ options }: CommandInput, io: Io): Promise<number> {
+  const name = options["driver"];
+  if (typeof name !== "string" || !fuzzable().includes(name)) {
+    throw new UsageError(`--driver: expected one of ${fuzzable().join(", ")}`);
+  }
+  const seed = integer("seed", options["seed"], 1);
+  const runs = integer("runs", options["runs"], RUNS_DEFAULT);
+  const progress = new Progress(io);
+  const result = fuzz(await targetFor(name), {
+    seed,
+    runs,
+    check: options["check"] === true,
+    onSession: (issued) => progress.show(() => `${name}: ${issued} of ${runs} ioctls`),
+  });
+  progress.done();
+  const out = typeof options["out"] === "string" ? options["out"] : `fuzz-${name}-${seed}.jsonl`;
+  if (result.reproducer !== null) writeFileSync(out, result.reproducer);
+  const { reproducer: _, ...facts } = result;
+  const file = result.finding === null ? null : out;
+  io.out(options["json"] === true ? `${JSON.stringify({ ...facts, file })}\n` : describe(result, out));
+  return result.finding === null ? EXIT.ok : EXIT.difference;
+}
+
+function describe(
+  { driver, seed, ioctls, succeeded, sessions, finding, reproducerCalls }: FuzzResult,
+  out: string,
+): string {
+  const done = `${driver}, seed ${seed}: ${counted(ioctls, "ioctl")} on ${counted(sessions, "device")}, ${succeeded} succeeded`;
+  if (finding === null) return `${done}, nothing found\n`;
+  return (
+    `${done}\n${finding.kind}: ${finding.text}\n` +
+    `reproducer of ${counted(reproducerCalls, "ioctl")}: ${out} (vmbind replay --check ${out})\n`
+  );
+}
+
+function integer(name: string, value: unknown, otherwise: number): number {
+  if (value === undefined) return otherwise;
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 0) {
+    throw new UsageError(`--${name}: expected an integer from 0, got ${JSON.stringify(value)}`);
+  }
+  return number;
+}

@@ -1,0 +1,133 @@
+/**
+ * What the fuzzer needs to know of a driver: its ioctls with the errnos that the specification allows, devices to run
+ * on, and how to make a call that has a good chance to succeed.
+ *
+ * @module
+ */
+
+import type { GemObject } from "@vmbind/gpuvm-core";
+import type { ModelFile } from "../drivers.ts";
+import type { FuzzCall, IoctlSpec } from "./call.ts";
+import type { Draw } from "./draw.ts";
+
+/** One driver, as the fuzzer sees it. */
+export interface FuzzDriver {
+  /** As in the header of traces. */
+  readonly name: string;
+  /** Facts of the devices to run on, as headers of traces give them. */
+  readonly devices: readonly Readonly<Record<string, unknown>>[];
+  /** Its ioctls. */
+  readonly specs: readonly IoctlSpec[];
+  /** Errnos of ioctls that the driver has and the model has not. */
+  readonly otherErrnos: readonly number[];
+  /** Flags of mappings that a refused call may set and leave set. */
+  readonly stickyFlags: number;
+  /**
+   * A well-formed call.
+   *
+   * @param draw - decides
+   * @param file - open file that it will be issued on, as it is
+   */
+  valid(draw: Draw, file: ModelFile): FuzzCall;
+  /**
+   * Bound what a call may cost: shorten huge ranges that would be accepted, at the same alignment.
+   *
+   * @param call - changed in place
+   */
+  bound(call: FuzzCall): void;
+  /**
+   * What a refused call has done all the same.
+   *
+   * @param call - the call as it was issued
+   * @param argOut - its argument struct as it came back
+   * @param started - operations that the driver decoded before it gave up, the failing one included
+   * @returns a call that does just that, null for nothing
+   */
+  prefix(call: FuzzCall, argOut: Uint8Array, started: number): FuzzCall | null;
+}
+
+/** Most objects and VMs of a file before calls that remove some become likely. */
+export const OBJECTS_MAX = 10;
+/** See {@link OBJECTS_MAX}. */
+export const VMS_MAX = 3;
+/** Where arrays lie in the calling process, as in recorded traces. */
+export const OPS_ADDR = 0x7000_0000_0000;
+/** See {@link OPS_ADDR}. */
+export const SYNCS_ADDR = 0x7100_0000_0000;
+
+/** The live ids of a file, and now and then one that is not. */
+export class Ids {
+  /** VM ids. */
+  readonly vms: number[] = [];
+  /** GEM handles. */
+  readonly handles: number[] = [];
+  readonly #draw: Draw;
+  readonly #file: ModelFile;
+
+  /** @param draw - decides; @param file - whose ids */
+  constructor(draw: Draw, file: ModelFile) {
+    this.#draw = draw;
+    this.#file = file;
+    for (const [id] of file.vms()) this.vms.push(id);
+    for (let handle = 1; handle <= 2 * OBJECTS_MAX; handle++) {
+      if (file.bo(handle) !== undefined) this.handles.push(handle);
+    }
+  }
+
+  /** A VM id. */
+  vm(): number {
+    return this.vms.length > 0 && !this.#draw.chance(1) ? this.#draw.pick(this.vms) : this.#draw.below(4);
+  }
+
+  /** A GEM handle. */
+  handle(): number {
+    return this.handles.length > 0 && !this.#draw.chance(1)
+      ? this.#draw.pick(this.handles)
+      : this.#draw.below(8);
+  }
+
+  /** Bytes of an object, 0 for none. */
+  sizeOf(handle: number): number {
+    const gem: GemObject | undefined = this.#file.bo(handle);
+    return gem?.size ?? 0;
+  }
+}
+
+/** A range inside an object. */
+export interface Piece {
+  /** First byte. */
+  offset: number;
+  /** Bytes. */
+  bytes: number;
+}
+
+/** Draw a range of whole pages of an object; one page of nothing when it has none. */
+export function pieceOf(draw: Draw, size: number, pageBytes: number): Piece {
+  const pages = Math.floor(size / pageBytes);
+  if (pages === 0) return { offset: 0, bytes: pageBytes };
+  if (draw.chance(25)) return { offset: 0, bytes: size };
+  const count = Math.min(pages, draw.length(10));
+  const first = draw.below(pages - count + 1);
+  return { offset: first * pageBytes, bytes: count * pageBytes };
+}
+
+/** Draw an address near an anchor, on a page; those below zero become the anchor. */
+export function near(draw: Draw, anchors: readonly number[], pageBytes: number): number {
+  const anchor = draw.pick(anchors);
+  const at = anchor + pageBytes * (draw.below(72) - 8) + (draw.chance(30) ? 0x20_0000 * draw.below(6) : 0);
+  return at < 0 ? anchor : at;
+}
+
+/** Shorten the u64 at a byte to at most `most`, keeping its low 21 bits, when it is below `limit`. */
+export function shorten(view: DataView, at: number, most: number, limit: number): void {
+  const lo = view.getUint32(at, true);
+  const value = view.getUint32(at + 4, true) * 2 ** 32 + lo;
+  if (value <= most || value >= limit) return;
+  view.setUint32(at, (lo % 2 ** 21) + Math.min(most, 2 ** 31) / 2, true);
+  view.setUint32(at + 4, 0, true);
+}
+
+/** A view of exactly these bytes. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

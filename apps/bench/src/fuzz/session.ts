@@ -1,0 +1,149 @@
+/**
+ * One session of a fuzz run: a fresh device, a few hundred calls. A finding is reproduced from its session alone, so
+ * sessions are short.
+ *
+ * @module
+ */
+
+import type { Driver, Machine } from "../drivers.ts";
+import type { Trace, TraceHeader } from "../trace.ts";
+import { copyOf, type FuzzCall, type IoctlSpec } from "./call.ts";
+import { Draw } from "./draw.ts";
+import { Examiner, type FuzzFinding } from "./examiner.ts";
+import type { FuzzDriver } from "./fuzz-driver.ts";
+import { mutate, randomCall } from "./mutate.ts";
+
+/** `umd` in the header of traces that the fuzzer writes. */
+export const FUZZ_UMD = "vmbind fuzz";
+/** Most calls of a session. */
+export const SESSION_CALLS = 400;
+/** Second open files make mistakes about whose handle it is visible. */
+const OTHER_FILE_PERCENT = 8;
+const MUTATED_PERCENT = 40;
+const RECORDED_PERCENT = 6;
+const RANDOM_PERCENT = 2;
+
+/** A driver to fuzz: its model and what the fuzzer knows. */
+export interface Target {
+  /** The model. */
+  readonly driver: Driver;
+  /** The fuzzer's side. */
+  readonly fuzz: FuzzDriver;
+  /** Recorded calls to start from. */
+  readonly seeds: readonly FuzzCall[];
+}
+
+/** A finding and the calls that led to it. */
+export interface SessionFinding {
+  /** What was found. */
+  readonly finding: FuzzFinding;
+  /** All calls of the session, the last one being that which showed it. */
+  readonly calls: readonly FuzzCall[];
+}
+
+/** What a session came to. */
+export interface SessionResult {
+  /** Calls issued. */
+  readonly issued: number;
+  /** Those that returned 0. */
+  readonly succeeded: number;
+  /** The first finding, null for none. */
+  readonly found: SessionFinding | null;
+}
+
+/** Header of a trace for a device of the fuzzer's. */
+export function headerFor(target: Target, device: number, seed: number): TraceHeader {
+  const facts = target.fuzz.devices[device] as Readonly<Record<string, unknown>>;
+  return {
+    format: "drm-ioctl-trace",
+    version: 1,
+    driver: target.driver.name,
+    uapi: "linux 7.3",
+    umd: FUZZ_UMD,
+    device: String(facts["device"]),
+    workload: "fuzz",
+    seed,
+    ...facts,
+  };
+}
+
+/** @returns a fresh device as a header describes it */
+export function machineFor(driver: Driver, header: TraceHeader): Machine {
+  const trace: Trace = { name: "fuzz", path: "fuzz", header, records: (async function* () {})() };
+  return driver.machine(trace);
+}
+
+/** Which device a session runs on. */
+export function deviceOf(target: Target, session: number): number {
+  return session % target.fuzz.devices.length;
+}
+
+/**
+ * Run a session of random calls.
+ *
+ * @param target - what to fuzz
+ * @param seed - of the run
+ * @param session - number of the session
+ * @param calls - most calls to issue
+ * @param every - see `ExamineOptions`
+ */
+export function runSession(
+  target: Target,
+  seed: number,
+  session: number,
+  calls: number,
+  every: number,
+): SessionResult {
+  const draw = new Draw(Math.imul(seed, 0x9e3779b1) + session);
+  const header = headerFor(target, deviceOf(target, session), seed);
+  const examiner = new Examiner(target.fuzz, () => machineFor(target.driver, header), { every });
+  const issued: FuzzCall[] = [];
+  let succeeded = 0;
+  while (issued.length < calls) {
+    const call = nextCall(draw, target, examiner);
+    issued.push(copyOf(call));
+    const { ret, finding } = examiner.issue(call);
+    if (finding !== null) return { issued: issued.length, succeeded, found: { finding, calls: issued } };
+    if (ret === 0) succeeded++;
+  }
+  const finding = examiner.finish();
+  return { issued: issued.length, succeeded, found: finding === null ? null : { finding, calls: issued } };
+}
+
+function nextCall(draw: Draw, { fuzz, seeds }: Target, examiner: Examiner): FuzzCall {
+  const file = draw.chance(OTHER_FILE_PERCENT) ? 1 : 0;
+  const how = draw.below(100);
+  let call: FuzzCall;
+  if (how < RANDOM_PERCENT) call = randomCall(draw, draw.pick(fuzz.specs));
+  else if (how < RANDOM_PERCENT + RECORDED_PERCENT && seeds.length > 0) call = copyOf(draw.pick(seeds));
+  else call = fuzz.valid(draw, examiner.file(file));
+  call.file = file;
+  if (draw.chance(MUTATED_PERCENT)) mutate(draw, call, specOf(fuzz, call) ?? draw.pick(fuzz.specs));
+  fuzz.bound(call);
+  return call;
+}
+
+function specOf({ specs }: FuzzDriver, { request }: FuzzCall): IoctlSpec | undefined {
+  return specs.find((spec) => (spec.request & 0xff) === (request & 0xff));
+}
+
+/**
+ * Issue given calls on a fresh device, looking at everything after each.
+ *
+ * @param target - what is fuzzed
+ * @param header - the device
+ * @param calls - in order; not changed
+ * @returns the finding with the calls up to it, null when there is none
+ */
+export function rerun(
+  target: Target,
+  header: TraceHeader,
+  calls: readonly FuzzCall[],
+): SessionFinding | null {
+  const examiner = new Examiner(target.fuzz, () => machineFor(target.driver, header), { every: 1 });
+  for (const [i, call] of calls.entries()) {
+    const { finding } = examiner.issue(call);
+    if (finding !== null) return { finding, calls: calls.slice(0, i + 1) };
+  }
+  return null;
+}

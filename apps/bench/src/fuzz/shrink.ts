@@ -1,0 +1,141 @@
+/**
+ * Making a finding small: fewer calls first, then one file, shorter arrays, and fields that are 0 or 1. Whatever is left
+ * is needed.
+ *
+ * @module
+ */
+
+import type { TraceHeader } from "../trace.ts";
+import { copyOf, type FuzzCall } from "./call.ts";
+import { rerun, type SessionFinding, type Target } from "./session.ts";
+
+/** Reruns that one shrink may take. */
+const RERUNS_MAX = 3000;
+
+/**
+ * Shrink a finding.
+ *
+ * @param target - what was fuzzed
+ * @param header - the device
+ * @param found - the finding
+ * @returns the same finding with as little as shows it; the original when it does not come back
+ */
+export function shrink(target: Target, header: TraceHeader, found: SessionFinding): SessionFinding {
+  // Looking after each call may show the cause before its consequence.
+  let best = rerun(target, header, found.calls);
+  if (best === null) return found;
+  const wanted = signature(best);
+  let reruns = 0;
+  const again = (calls: readonly FuzzCall[]): SessionFinding | null => {
+    if (reruns++ >= RERUNS_MAX) return null;
+    const result = rerun(target, header, calls);
+    return result !== null && signature(result) === wanted ? result : null;
+  };
+  best = fewerCalls(best, again);
+  best = fewerBytes(target, best, again);
+  return fewerCalls(best, again);
+}
+
+type Again = (calls: readonly FuzzCall[]) => SessionFinding | null;
+
+/** Two findings are the same when they break the same rule in the same words, numbers aside. */
+function signature({ finding: { kind, text } }: SessionFinding): string {
+  const words = kind === "invariant" ? (text.split(":")[0] as string) : text.split(/[:,(]/)[0];
+  return `${kind} ${words?.replace(/[0-9a-fx]*\d[0-9a-fx]*/g, "N")}`;
+}
+
+/** Leave out runs of calls, long ones first. */
+function fewerCalls(found: SessionFinding, again: Again): SessionFinding {
+  let best = found;
+  for (let size = best.calls.length >> 1; size >= 1; size = size >> 1) {
+    for (let at = 0; at + size < best.calls.length; ) {
+      const shorter = again([...best.calls.slice(0, at), ...best.calls.slice(at + size)]);
+      if (shorter === null) at += size;
+      else best = shorter;
+    }
+  }
+  return best;
+}
+
+/** Drop elements of arrays, then set fields to zero. */
+function fewerBytes(target: Target, found: SessionFinding, again: Again): SessionFinding {
+  let best = found;
+  const attempt = (index: number, change: (call: FuzzCall) => boolean): boolean => {
+    const old = best.calls[index];
+    if (old === undefined) return false;
+    const call = copyOf(old);
+    if (!change(call)) return false;
+    const result = again(best.calls.with(index, call));
+    if (result === null) return false;
+    best = result;
+    return true;
+  };
+  for (let index = best.calls.length - 1; index >= 0; index--) {
+    const call = best.calls[index];
+    if (call === undefined) continue;
+    if (call.file !== 0) {
+      attempt(index, (c) => {
+        c.file = 0;
+        return true;
+      });
+    }
+    const spec = target.fuzz.specs.find((s) => (s.request & 0xff) === (call.request & 0xff));
+    if (spec === undefined) continue;
+    for (const array of spec.arrays) {
+      while (
+        attempt(index, (c) => dropElement(c, array.field, array.count, array.stride, array.elementBytes))
+      ) {
+        // One element less each time.
+      }
+    }
+    for (const { offset, size } of spec.slots) {
+      if (isZero(best.calls[index]?.arg, offset, size)) continue;
+      const set = (low: number) =>
+        attempt(index, (c) => {
+          c.arg.fill(0, offset, offset + size);
+          c.arg[offset] = low;
+          return true;
+        });
+      // Ids begin with 1.
+      if (!set(0) && best.calls[index]?.arg[offset] !== 1) set(1);
+    }
+    for (const array of spec.arrays) {
+      const bytes = () => best.calls[index]?.buffers.find((b) => b.field === array.field)?.bytes;
+      for (let base = 0; base < (bytes()?.length ?? 0); base += array.elementBytes) {
+        for (const { offset, size } of array.slots) {
+          if (isZero(bytes(), base + offset, size)) continue;
+          attempt(index, (c) => {
+            c.buffers
+              .find((b) => b.field === array.field)
+              ?.bytes.fill(0, base + offset, base + offset + size);
+            return true;
+          });
+        }
+      }
+    }
+  }
+  return best;
+}
+
+function isZero(bytes: Uint8Array | undefined, from: number, size: number): boolean {
+  return bytes === undefined || bytes.subarray(from, from + size).every((byte) => byte === 0);
+}
+
+/** Take the first element of an array away. */
+function dropElement(
+  call: FuzzCall,
+  field: string,
+  countAt: number,
+  strideAt: number | null,
+  size: number,
+): boolean {
+  const buffer = call.buffers.find((b) => b.field === field);
+  const view = new DataView(call.arg.buffer, call.arg.byteOffset, call.arg.length);
+  const count = countAt + 4 <= call.arg.length ? view.getUint32(countAt, true) : 0;
+  const stride = strideAt === null ? size : view.getUint32(strideAt, true);
+  // An array of one is another kind of call in some drivers.
+  if (buffer === undefined || count < 2 || count * stride > buffer.bytes.length) return false;
+  buffer.bytes = buffer.bytes.slice(stride);
+  view.setUint32(countAt, count - 1, true);
+  return true;
+}

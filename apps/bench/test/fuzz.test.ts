@@ -1,0 +1,164 @@
+/** Bounded fuzz runs of every driver, and proof that the fuzzer notices a driver that misbehaves. */
+import { AsahiFile, IOCTL_VM_BIND } from "@vmbind/asahi";
+import { DrmError, EPERM } from "@vmbind/gpuvm-core";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { FuzzFinding } from "../src/fuzz/examiner.ts";
+import { type FuzzResult, fuzz } from "../src/fuzz/fuzz.ts";
+import { fuzzable, targetFor } from "../src/fuzz/targets.ts";
+import { tempFile, vmbind } from "./run.ts";
+
+afterEach(() => void vi.restoreAllMocks());
+
+describe("a bounded run finds nothing", () => {
+  it.each(fuzzable())(
+    "%s",
+    async (name) => {
+      const target = await targetFor(name);
+      const result = fuzz(target, { seed: 20260322, runs: 6000, check: false });
+      expect(result).toMatchObject({ driver: name, ioctls: 6000, finding: null, reproducer: null });
+      // Neither everything succeeds nor everything is refused.
+      expect(result.succeeded).toBeGreaterThan(1200);
+      expect(result.succeeded).toBeLessThan(4800);
+      // The same seed gives the same calls.
+      expect(fuzz(target, { seed: 7, runs: 1000, check: true })).toEqual(
+        fuzz(target, { seed: 7, runs: 1000, check: true }),
+      );
+    },
+    60_000,
+  );
+});
+
+/** Make every GEM_MMAP_OFFSET of the model do something else. */
+function sabotage(instead: (file: AsahiFile, real: () => number) => number): void {
+  const real = AsahiFile.prototype.gemMmapOffset;
+  vi.spyOn(AsahiFile.prototype, "gemMmapOffset").mockImplementation(function (this: AsahiFile, args) {
+    return instead(this, () => real.call(this, args));
+  });
+}
+
+/** The same for the bytes of an ioctl, after it has run. */
+function sabotageBytes(change: (request: number, arg: Uint8Array) => void): void {
+  const real = AsahiFile.prototype.ioctl;
+  vi.spyOn(AsahiFile.prototype, "ioctl").mockImplementation(function (this: AsahiFile, request, arg, user) {
+    const ret = real.call(this, request, arg, user);
+    change(request, arg);
+    return ret;
+  });
+}
+
+const DEFECTS: readonly [kind: FuzzFinding["kind"], defect: string, commit: () => void, calls: number][] = [
+  [
+    "exception",
+    "a plain error leaves ioctl()",
+    () =>
+      sabotage(() => {
+        throw new TypeError("broken");
+      }),
+    1,
+  ],
+  [
+    "errno",
+    "an errno that no specification knows",
+    () =>
+      sabotage(() => {
+        throw new DrmError(EPERM, "no");
+      }),
+    1,
+  ],
+  [
+    "invariant",
+    "a reference is leaked",
+    () =>
+      sabotage((file, real) => {
+        const offset = real();
+        for (const [, bo] of file.bos()) bo.get();
+        return offset;
+      }),
+    3,
+  ],
+  [
+    "state",
+    "a refused call makes an object",
+    () =>
+      sabotage((file, real) => {
+        try {
+          return real();
+        } catch (error) {
+          file.gemCreate({ size: 0x4000, flags: 0, vm_id: 0 });
+          throw error;
+        }
+      }),
+    2,
+  ],
+  [
+    "memory",
+    "a byte behind the argument is written",
+    () =>
+      sabotageBytes((_request, arg) => {
+        new Uint8Array(arg.buffer)[arg.byteOffset + arg.length] = 0;
+      }),
+    1,
+  ],
+  [
+    "memory",
+    "an argument that is only read is written",
+    () =>
+      sabotageBytes((request, arg) => {
+        if (request === IOCTL_VM_BIND) arg[0] = 0xff;
+      }),
+    1,
+  ],
+];
+
+describe("the fuzzer notices", () => {
+  it.each(DEFECTS)("%s: %s", async (kind, _defect, commit, calls) => {
+    commit();
+    const result: FuzzResult = fuzz(await targetFor("asahi"), { seed: 1, runs: 20_000, check: false });
+    expect(result.finding?.kind).toBe(kind);
+    expect(result.reproducerCalls).toBeGreaterThan(0);
+    expect(result.reproducerCalls).toBeLessThanOrEqual(calls);
+    const trace = tempFile("found.jsonl", result.reproducer as string);
+    const broken = await vmbind("replay", "--check", trace);
+    expect(broken.status).toBe(1);
+    expect(broken.out).toContain(`${kind}: expected none`);
+    // The driver as it is has nothing of the kind.
+    vi.restoreAllMocks();
+    expect((await vmbind("replay", "--check", trace)).out).not.toContain(`${kind}: expected none`);
+  });
+});
+
+describe("replay --check", () => {
+  it.each(["asahi-buffer-100e6", "panthor-sparse-buffer-100e6", "xe-buffer-100e6"])("%s", async (name) => {
+    const { status, out } = await vmbind("replay", "--check", name);
+    expect([status, out]).toEqual([0, expect.stringContaining("no difference")]);
+  });
+});
+
+describe("the command", () => {
+  it("prints what it did", async () => {
+    const { status, out } = await vmbind("fuzz", "--driver", "asahi", "--runs", "500", "--seed", "3");
+    expect(status).toBe(0);
+    expect(out).toMatch(/^asahi, seed 3: 500 ioctls on 2 devices, \d+ succeeded, nothing found\n$/);
+  });
+
+  it("writes the reproducer where it is told, and says so as JSON", async () => {
+    (DEFECTS[0] as (typeof DEFECTS)[number])[2]();
+    const file = tempFile("out.jsonl", "");
+    const { status, out } = await vmbind("fuzz", "--driver", "asahi", "--json", "--check", "--out", file);
+    expect(status).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ driver: "asahi", file, finding: { kind: "exception" } });
+    vi.restoreAllMocks();
+    expect((await vmbind("explain", file)).out).toContain("ASAHI_GEM_MMAP_OFFSET");
+  });
+
+  it.each([
+    [["--runs", "1"], /--driver: expected one of panthor, asahi, xe/],
+    [["--driver", "nouveau"], /--driver: expected one of/],
+    [["--driver", "xe", "--runs=-1"], /--runs: expected an integer from 0/],
+    [["--driver", "xe", "--seed", "x"], /--seed: expected an integer from 0/],
+  ])("%j is wrong usage", async (args, message) => {
+    const { status, err } = await vmbind("fuzz", ...args);
+    expect(status).toBe(2);
+    expect(err).toMatch(message);
+  });
+});
