@@ -162,9 +162,9 @@ describe("growth in words", () => {
 });
 
 describe("vmbind sweep", () => {
-  const few = ["sweep", "--strategy", "panthor-sparse", "--strategy", "xe-null", "--work-max", "8192"];
+  const few = ["sweep", "--strategy", "panthor-sparse", "--work-max", "8192"];
 
-  it("shards merge into the whole, in any order", async () => {
+  it("shards merge into the whole, in any order", { timeout: 60_000 }, async () => {
     const whole = await vmbind(...few, "--json");
     expect(whole).toMatchObject({ status: 0, err: "" });
     const paths: string[] = [];
@@ -219,7 +219,7 @@ describe("vmbind sweep", () => {
     expect(rows[0]).toBe("strategy,axis,x,figure,value");
     expect(rows.length).toBeGreaterThan(100);
     for (const row of rows.slice(1)) {
-      expect(row).toMatch(/^(panthor-sparse|xe-null),(size|fraction|offset),[\d.]+,[a-zA-Z]+,\d+$/);
+      expect(row).toMatch(/^panthor-sparse,(size|fraction|offset),[\d.]+,[a-zA-Z]+,\d+$/);
     }
   });
 
