@@ -26,7 +26,7 @@ const ROWS: readonly { title: string; kinds: readonly Moment["what"][] }[] = [
  * @param index - of a kind of mappings
  * @returns its colour
  */
-export function kindColour(index: number): string {
+function kindColour(index: number): string {
   return `var(--s${[4, 3, 2, 5, 1, 6][index % 6]})`;
 }
 

@@ -88,17 +88,14 @@ export function drawGrowth(drawing: Drawing, { title, axis, points, width }: Gro
         tickSize: 0,
         label: null,
       }),
-      Plot.axisX(
-        axis === "size" ? everySecond([...new Set(xs)].sort((a, b) => a - b)) : [0, 0.25, 0.5, 0.75, 1],
-        {
-          tickFormat: (v: number) => (axis === "size" ? formatUnit(v, "bytes") : `${v * 100} %`),
-          label:
-            axis === "size" ? "bytes of the resource (log); cost (log)" : "bound part (linear); cost (log)",
-          labelAnchor: "left",
-          labelArrow: "none",
-          tickSize: 4,
-        },
-      ),
+      Plot.axisX(axis === "size" ? fewOf([...new Set(xs)].sort((a, b) => a - b)) : [0, 0.25, 0.5, 0.75, 1], {
+        tickFormat: (v: number) => (axis === "size" ? formatUnit(v, "bytes") : `${v * 100} %`),
+        label:
+          axis === "size" ? "bytes of the resource (log); cost (log)" : "bound part (linear); cost (log)",
+        labelAnchor: "left",
+        labelArrow: "none",
+        tickSize: 4,
+      }),
       Plot.line(points, {
         x: "x",
         y: yOf,
@@ -176,8 +173,8 @@ function tick(value: number): string {
   return value >= 1e6 ? `${value / 1e6} M` : value >= 1e4 ? `${value / 1e3} k` : String(value);
 }
 
-/** Every second of many ticks, the last one always. */
-function everySecond(ticks: readonly number[]): number[] {
-  if (ticks.length <= 4) return [...ticks];
-  return ticks.filter((_, i) => (ticks.length - 1 - i) % 2 === 0);
+/** At most four of many ticks, at equal steps back from the last one. */
+function fewOf(ticks: readonly number[]): number[] {
+  const step = Math.ceil(ticks.length / 4);
+  return ticks.filter((_, i) => (ticks.length - 1 - i) % step === 0);
 }

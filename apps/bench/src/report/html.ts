@@ -33,7 +33,7 @@ export function html(strings: TemplateStringsArray, ...values: readonly HtmlValu
  * @param text - any text
  * @returns the text for an element's content or a quoted attribute
  */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")

@@ -69,7 +69,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
   const report = new Report(input, await startDrawing());
   return renderPage({
     title: "How should user space say that a range is sparse?",
-    lead: `Six answers of three Linux GPU drivers, run on executable models and counted.`,
+    lead: "Six answers in three Linux GPU drivers, run on executable models and counted.",
     body: report.body(),
     data: withoutLongRuns(input),
     scripts: [pageScript],
@@ -278,14 +278,15 @@ ${workloads.map((w, i) => html`<details${i === 0 ? html` open` : null}><summary>
 <p>Every number on this page has a field of the same name in the JSON that the page carries and that
 <code>vmbind compare --json</code> prints. Counts grow and are those of a stretch of the run; fields that end in <code>Live</code> are
 levels at its end, those in <code>Peak</code> the highest since the device was opened. Nothing is estimated and nothing is timed. Bytes are
-shown in binary units with three digits; the JSON has all of them. Lists of leaf runs longer than ${RUNS_KEPT} are in the printed JSON only.</p>
+shown in binary units with three digits; the JSON has all of them. Lists of leaf runs longer than ${RUNS_KEPT} are in the printed JSON only. What is <code>traces</code> here is
+<code>recorded</code> there.</p>
 <details><summary>All fields</summary>${methodsTables(FIELD_GROUPS)}</details></section>`;
   }
 
   #reproduce(): Html {
     const { commands, versions } = this.#input;
     return html`<section id="reproduce"><h2>To get these numbers again</h2>
-${commands.map(({ command, gives }) => html`<p>${gives}</p><pre tabindex="0"><code>${command}</code></pre>`)}
+<pre tabindex="0"><code>${commands.map(({ command, gives }) => `# ${gives}\n${command}\n`).join("\n")}</code></pre>
 <table class="words"><caption>What took part.</caption><thead><tr><th scope="col">name</th><th scope="col">version</th></tr></thead><tbody>${Object.entries(versions).map(([name, version]) => html`<tr><th scope="row">${name}</th><td>${version}</td></tr>`)}</tbody></table></section>`;
   }
 

@@ -13,7 +13,7 @@ import type { ReportInput } from "./input.ts";
 import { ORDER } from "./palette.ts";
 
 /** A table: rows of numbers, one column per strategy. */
-export interface NumberTable {
+interface NumberTable {
   /** What it is about. */
   caption: HtmlValue;
   /** Columns: strategy, and the path of the object whose fields the cells are. */
@@ -23,7 +23,7 @@ export interface NumberTable {
 }
 
 /** @returns strategies that occur, in the order of the table */
-export function strategiesOf(rows: readonly { strategy: string }[]): string[] {
+function strategiesOf(rows: readonly { strategy: string }[]): string[] {
   return ORDER.filter((name) => rows.some((r) => r.strategy === name));
 }
 
@@ -32,7 +32,7 @@ export function strategiesOf(rows: readonly { strategy: string }[]): string[] {
  * @param table - what
  * @returns a table that scrolls sideways where there is no room
  */
-export function numberTable(data: PageData, { caption, columns, fields }: NumberTable): Html {
+function numberTable(data: PageData, { caption, columns, fields }: NumberTable): Html {
   return scrolling(html`<table class="numbers"><caption>${caption}</caption>
 <thead><tr><td></td>${columns.map((c) => html`<th scope="col">${breakable(c.strategy)}</th>`)}</tr></thead>
 <tbody>
@@ -50,7 +50,7 @@ function rowHeading(path: string): Html {
 }
 
 /** Names break at their hyphens. */
-export function breakable(name: string): Html {
+function breakable(name: string): Html {
   return html`${name.split("-").map((part, i) => (i === 0 ? part : html`-<wbr>${part}`))}`;
 }
 
