@@ -32,7 +32,7 @@ export interface VectorConfig {
 }
 
 /** An element of a BO's `chunks`. */
-export type VectorChunk = [string, string] | { dma: string; size: string; count: number; stride: string };
+type VectorChunk = [string, string] | { dma: string; size: string; count: number; stride: string };
 
 /** An element of `bos`. */
 export interface VectorBo {

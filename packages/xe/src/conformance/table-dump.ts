@@ -11,7 +11,7 @@ import { ENTRY_BYTES } from "../pt-updates.ts";
 import type { XeVm } from "../vm.ts";
 
 /** A table. */
-export interface DumpedTable {
+interface DumpedTable {
   /** First VA that it covers. */
   va: number;
   /** Level. */
