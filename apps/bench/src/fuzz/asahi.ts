@@ -47,6 +47,7 @@ import type { ModelFile } from "../drivers.ts";
 import { copyOf, type FuzzCall, type IoctlSpec, slotsOf } from "./call.ts";
 import type { Draw } from "./draw.ts";
 import {
+  boundObject,
   type FuzzDriver,
   Ids,
   near,
@@ -210,7 +211,9 @@ export const asahi: FuzzDriver = {
   otherErrnos: [EOPNOTSUPP],
   stickyFlags: 0,
   valid,
-  bound({ request, arg, buffers }) {
+  bound(call) {
+    boundObject(call, IOCTL_GEM_CREATE, GEM_CREATE.fields.size.offset);
+    const { request, arg, buffers } = call;
     if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff) || arg.length < VM_BIND.size) return;
     const stride = viewOf(arg).getUint32(VM_BIND.fields.stride.offset, true);
     if (stride < RANGE + 8) return;

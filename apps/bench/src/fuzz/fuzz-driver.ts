@@ -127,6 +127,19 @@ export function shorten(view: DataView, at: number, most: number, limit: number)
   view.setUint32(at + 4, 0, true);
 }
 
+/** Largest object that is let through, in bytes: scattered memory is a list of pages. */
+const OBJECT_BYTES_MAX = 2 ** 22;
+/** Objects from here on are refused for want of memory. */
+const MEMORY_BYTES = 2 ** 37;
+
+/** Bound the size of an object, the u64 at a byte of a call's argument, where the memory for it could be found. */
+export function boundObject(call: FuzzCall, request: number, at: number): void {
+  const { arg } = call;
+  if ((call.request & 0xff) === (request & 0xff) && arg.length >= at + 8) {
+    shorten(viewOf(arg), at, OBJECT_BYTES_MAX, MEMORY_BYTES);
+  }
+}
+
 /** A view of exactly these bytes. */
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

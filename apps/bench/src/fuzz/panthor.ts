@@ -53,6 +53,7 @@ import type { ModelFile } from "../drivers.ts";
 import { copyOf, type FuzzBuffer, type FuzzCall, type IoctlSpec, slotsOf } from "./call.ts";
 import type { Draw } from "./draw.ts";
 import {
+  boundObject,
   type FuzzDriver,
   Ids,
   near,
@@ -233,7 +234,9 @@ export const panthor: FuzzDriver = {
   otherErrnos: [EOPNOTSUPP],
   stickyFlags: 0,
   valid,
-  bound({ request, arg, buffers }) {
+  bound(call) {
+    boundObject(call, IOCTL_BO_CREATE, BO_CREATE.fields.size.offset);
+    const { request, arg, buffers } = call;
     if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff) || arg.length < VM_BIND.size) return;
     const stride = viewOf(arg).getUint32(ARRAY_AT, true);
     if (stride < VM_BIND_OP.size) return;

@@ -58,6 +58,7 @@ import type { ModelFile } from "../drivers.ts";
 import { type FuzzBuffer, type FuzzCall, type IoctlSpec, slotsOf } from "./call.ts";
 import type { Draw } from "./draw.ts";
 import {
+  boundObject,
   type FuzzDriver,
   Ids,
   near,
@@ -281,7 +282,9 @@ export const xe: FuzzDriver = {
   // Leaf sizes are noted while staging, and an ioctl that is undone then does not take the note back.
   stickyFlags: VMA_PTE_FLAGS,
   valid,
-  bound({ request, arg, buffers }) {
+  bound(call) {
+    boundObject(call, IOCTL_GEM_CREATE, GEM_CREATE.fields.size.offset);
+    const { request, arg, buffers } = call;
     if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff)) return;
     boundOp(arg, INLINE);
     for (const { field, bytes } of buffers) {
