@@ -6,6 +6,8 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
+    // Vector files run whole in one test; a loaded machine needs more than the usual five seconds for some.
+    testTimeout: 60_000,
     include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts"],
     coverage: { provider: "v8", include: ["packages/*/src/**"], reporter: ["text", "html"] },
   },
