@@ -60,6 +60,8 @@ class Teller implements ReplayObserver {
   readonly #driver: Driver;
   readonly #lines: number;
   readonly #names = new Map<GemObject, string>();
+  /** Kinds of the operations that map objects, by handle. */
+  readonly #roles = new Map<number, string>();
   #mapped = new Map<string, MappingTuple>();
   #marks: string[] = [];
   #phase: Phase = "run";
@@ -144,9 +146,16 @@ class Teller implements ReplayObserver {
 
   #changes(machine: Machine, action: Action): Pick<Moment, "added" | "removed"> {
     if (action.kind === "other" || action.kind === "bo-create") return { added: [], removed: [] };
+    if (action.kind === "bind") {
+      for (const { effect, handle, kind } of action.ops) {
+        if (effect === "map" && handle !== 0) this.#roles.set(handle, kind);
+      }
+    }
     const now = new Map<string, MappingTuple>();
     for (const [id, vm] of machine.file.vms()) {
-      for (const { addr, range, kind, bo, offset } of vm.mappings()) {
+      for (const { addr, range, kind: how, bo, offset } of vm.mappings()) {
+        // What the operation called it tells memory from a stand-in for it.
+        const kind = how === "bo" ? (this.#roles.get(bo) ?? how) : how;
         const index = this.kinds.get(kind) ?? this.kinds.size;
         this.kinds.set(kind, index);
         now.set(`${id} ${addr}`, [id, addr, range, index, bo, offset]);
