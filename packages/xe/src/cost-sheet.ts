@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type GpuvmCounters, gpuvmCounters, type UapiCounters, uapiCounters } from "@vmbind/gpuvm-core";
-import { type MmuCounters, mmuCounters } from "@vmbind/mmu";
+import type { GpuvmCounters, UapiCounters } from "@vmbind/gpuvm-core";
+import type { MmuCounters } from "@vmbind/mmu";
 
 /** The cost sheet of an Xe device. All numbers since the device was made. */
 export interface XeCounters extends UapiCounters, GpuvmCounters, MmuCounters {
@@ -25,12 +25,37 @@ export interface XeCounters extends UapiCounters, GpuvmCounters, MmuCounters {
   kernelWarnings: number;
 }
 
-/** @returns all zero */
+/** @returns all zero; one literal, bytes fractional at first, for the reasons that `mmuCounters` gives */
 export function xeCounters(): XeCounters {
-  return {
-    ...uapiCounters(),
-    ...gpuvmCounters(),
-    ...mmuCounters(),
+  const sheet: XeCounters = {
+    ioctls: 0,
+    ioctlErrors: 0,
+    bindIoctls: 0,
+    bindOps: 0,
+    payloadBytes: 0.5,
+    tablesReserved: 0,
+    tablesReturned: 0,
+    mapSteps: 0,
+    remapSteps: 0,
+    unmapSteps: 0,
+    gpuvasLive: 0,
+    gpuvasPeak: 0,
+    vmBosLive: 0,
+    vmBosPeak: 0,
+    pteWrites: 0,
+    pteClears: 0,
+    tableWrites: 0,
+    tablesAllocated: 0,
+    tablesFreed: 0,
+    tablesLive: 0,
+    tablesPeak: 0,
+    tlbInvalidations: 0,
+    tlbInvalidatedBytes: 0.5,
+    backingBytes: 0.5,
+    backingPeakBytes: 0.5,
+    walkSteps: 0,
+    tlbHits: 0,
+    tlbMisses: 0,
     ptOps: 0,
     ptUpdates: 0,
     ptQwords: 0,
@@ -39,4 +64,9 @@ export function xeCounters(): XeCounters {
     tlbFlushRequests: 0,
     kernelWarnings: 0,
   };
+  sheet.payloadBytes = 0;
+  sheet.tlbInvalidatedBytes = 0;
+  sheet.backingBytes = 0;
+  sheet.backingPeakBytes = 0;
+  return sheet;
 }
