@@ -197,7 +197,11 @@ export const panthor: Driver = {
         files.push(another);
         return another;
       },
-      checkInvariants: () => checkDeviceInvariants(device, files),
+      checkInvariants() {
+        checkDeviceInvariants(device, files);
+        // Without quirks the page table never refuses what was prepared, so no VM becomes unusable.
+        if (counters.kernelWarnings > 0) throw new Error(`kernel-warnings: ${counters.kernelWarnings}`);
+      },
       counters,
       memory,
       pages: (gem) => (gem as PanthorBo).pages,
