@@ -13,7 +13,7 @@ import { expect, it } from "vitest";
 import { AsahiDevice, checkDeviceInvariants } from "../src/index.ts";
 import { Process, Random } from "./process.ts";
 
-const OPERATIONS = Number(process.env["VMBIND_SOAK"] ?? 10000);
+const OPERATIONS = Number(process.env["VMBIND_SOAK"] ?? 5000);
 const FILES = 6;
 const VMS_PER_FILE = 16;
 const CHECKS = 20;

@@ -83,21 +83,25 @@ describe("two hostile processes", () => {
     ["one contiguous run", { boFragmentation: "contiguous", dummyFragmentation: "contiguous" }],
     ["a TLB that forgets nothing by itself", { tlbEntries: 16384 }],
   ];
-  it.each(devices)("see nothing of each other: %s", (_name, options) => {
-    let changedHands = 0;
-    let own = 0;
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 2 ** 30 }), (seed) => {
-        const seen = run(options, seed, 200);
-        expect(seen.foreign).toBe(0);
-        changedHands += seen.changedHands;
-        own += seen.own;
-      }),
-      { numRuns: 12, seed: 4 },
-    );
-    // The test could have failed: stores were seen by their owner, and pages did change hands.
-    expect([changedHands > 0, own > 0]).toEqual([true, true]);
-  });
+  it.each(devices)(
+    "see nothing of each other: %s",
+    (_name, options) => {
+      let changedHands = 0;
+      let own = 0;
+      fc.assert(
+        fc.property(fc.integer({ min: 1, max: 2 ** 30 }), (seed) => {
+          const seen = run(options, seed, 200);
+          expect(seen.foreign).toBe(0);
+          changedHands += seen.changedHands;
+          own += seen.own;
+        }),
+        { numRuns: 8, seed: 4 },
+      );
+      // The test could have failed: stores were seen by their owner, and pages did change hands.
+      expect([changedHands > 0, own > 0]).toEqual([true, true]);
+    },
+    60_000,
+  );
 
   it("see each other's bytes with one dummy object for the whole device", () => {
     const quirks = { deviceWideDummy: true };

@@ -12,7 +12,7 @@ import { expect, it } from "vitest";
 import { checkDeviceInvariants, PanthorDevice } from "../src/index.ts";
 import { Process, Random } from "./process.ts";
 
-const OPERATIONS = Number(process.env["VMBIND_SOAK"] ?? 6000);
+const OPERATIONS = Number(process.env["VMBIND_SOAK"] ?? 4000);
 const FILES = 6;
 const CHECKS = 20;
 

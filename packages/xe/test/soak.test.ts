@@ -1,0 +1,84 @@
+/**
+ * A long random life of a device: many processes with VMs of every kind, in which faults bind what was only promised,
+ * and allocations that fail. The driver of the model evicts no objects; what it takes back and gives again are the
+ * pages of closed ones. At the end everything is closed, nothing is left, and memory is where it was.
+ *
+ * The run is short here; a million operations and a report of the memory:
+ *
+ *     VMBIND_SOAK=1000000 node_modules/.bin/vitest run packages/xe/test/soak.test.ts
+ */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { expect, it } from "vitest";
+import { checkDeviceInvariants, XeDevice } from "../src/index.ts";
+import { Process, Random } from "./process.ts";
+
+const OPERATIONS = Number(process.env["VMBIND_SOAK"] ?? 3000);
+const FILES = 6;
+const CHECKS = 20;
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+/** Bytes that the host holds after a collection, without what the GPU stored. */
+function hostBytes({ memory }: XeDevice): number {
+  collect();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers - memory.residentBytes;
+}
+
+it.each(["bmg", "dg2", "lnl"])(
+  `a third of ${OPERATIONS} operations on %s, and nothing is left`,
+  (platform) => {
+    const operations = Math.ceil(OPERATIONS / 3);
+    const faults = new Random(99);
+    let injected = 0;
+    const device = new XeDevice(platform, {
+      memory: { frames: { limit: 0x100000000 + 0x4000000 } },
+      allocFault: () => {
+        if (faults.below(200) !== 0) return false;
+        injected++;
+        return true;
+      },
+    });
+    const random = new Random(20260705);
+    const processes = Array.from({ length: FILES }, (_, i) => new Process(device, random, 0xa0 + i));
+    const memory: number[] = [];
+    for (let done = 0; done < operations; ) {
+      const stop = Math.min(operations, done + Math.ceil(operations / CHECKS));
+      for (; done < stop; done++) processes[random.below(FILES)]?.step();
+      checkDeviceInvariants(
+        device,
+        processes.map((p) => p.file),
+      );
+      memory.push(hostBytes(device));
+    }
+    const { counters } = device;
+    expect(injected).toBeGreaterThan(0);
+    for (const p of processes) p.close();
+    const { tablesLive, gpuvasLive, vmBosLive, backingBytes } = counters;
+    expect({ tablesLive, gpuvasLive, vmBosLive, backingBytes, objects: device.gems.size }).toEqual({
+      tablesLive: 0,
+      gpuvasLive: 0,
+      vmBosLive: 0,
+      backingBytes: 0,
+      objects: 0,
+    });
+    expect(device.memory.residentBytes).toBe(0);
+    // The second half may need no more than the first did.
+    const half = memory.length >> 1;
+    const first = Math.max(...memory.slice(1, half));
+    const second = Math.max(...memory.slice(half));
+    expect(second).toBeLessThan(first * 1.1 + 2 ** 22);
+    if (process.env["VMBIND_SOAK"] !== undefined) {
+      const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+      const { ioctls, ioctlErrors, bindOps } = counters;
+      process.stdout.write(
+        `${platform}: ioctls ${ioctls} (${ioctlErrors} refused), ops ${bindOps}, ` +
+          `faults ${injected}; memory at most ${mib(first)} in the first half, ${mib(second)} in the second, ` +
+          `${mib(hostBytes(device))} at the end\n`,
+      );
+    }
+  },
+  3_600_000,
+);
