@@ -183,7 +183,7 @@ export class Process {
     if (random.below(16) === 0) return map(addr, PAGE, 1 + random.below(12), 0, platform.patWb);
     const [handle, bo] = random.pick([...this.file.bos.entries()]) ?? [0, null];
     if (bo === null) return unmap(addr, range);
-    if (kind === 5) return unmapAll(handle);
+    if (kind === 5) return { ...unmapAll(handle), patIndex: platform.patWb };
     const grain = bo.vram ? 0x1_0000 : PAGE;
     const offset = random.below(bo.size / grain) * grain;
     const bytes = Math.max(grain, Math.floor(Math.min(range, bo.size - offset) / grain) * grain);
