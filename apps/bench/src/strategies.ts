@@ -1,17 +1,16 @@
 /**
- * The ways in which user space can say "this range is sparse", and the workloads they are compared on.
+ * Where a strategy's recorded workloads come from: its own traces, or those of another one with each sparse operation
+ * replaced. What the strategies are is said in `strategy/table.ts`.
  *
  * @module
  */
 
 import { bundledTraces, openTrace, type Trace } from "./trace.ts";
 
-/** One answer to the question. */
+/** Where one strategy gets its traces. */
 export interface Strategy {
   /** Name in kebab-case, the same everywhere. */
   name: string;
-  /** In a few words. */
-  says: string;
   /** Beginning of the names of the traces that it is taken from. */
   prefix: string;
   /** Whether those traces are as a real driver sent them. */
@@ -35,7 +34,6 @@ export const WORKLOADS = [
 export const STRATEGIES: readonly Strategy[] = [
   {
     name: "panthor-per-page",
-    says: "one MAP of a dummy page per 4 KiB",
     prefix: "panthor-sparse",
     recorded: false,
     derive: async (trace, name) => {
@@ -45,13 +43,11 @@ export const STRATEGIES: readonly Strategy[] = [
   },
   {
     name: "panthor-blackhole",
-    says: "a 2 MiB object mapped over and over",
     prefix: "panthor-blackhole",
     recorded: true,
   },
   {
     name: "panthor-repeat",
-    says: "one MAP_REPEAT of the proposal",
     prefix: "panthor-sparse",
     recorded: false,
     derive: async (trace, name) => {
@@ -61,19 +57,16 @@ export const STRATEGIES: readonly Strategy[] = [
   },
   {
     name: "panthor-sparse",
-    says: "one MAP_SPARSE of Linux 7.3",
     prefix: "panthor-sparse",
     recorded: true,
   },
   {
     name: "asahi-single-page",
-    says: "BIND_SINGLE_PAGE of a scratch page, and of a zero page in a read-only mirror",
     prefix: "asahi",
     recorded: true,
   },
   {
     name: "xe-null",
-    says: "a NULL bind: the hardware's null entries, no object",
     prefix: "xe",
     recorded: true,
   },
