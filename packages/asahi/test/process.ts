@@ -61,8 +61,6 @@ export class Process {
   readonly #vmsMax: number;
   #objects: number[] = [];
   file: AsahiFile;
-  /** Calls that were refused, by errno. */
-  readonly refused: Map<number, number> = new Map();
 
   constructor(device: AsahiDevice, random: Random, tag: number, vmsMax = 3) {
     this.device = device;
@@ -111,7 +109,6 @@ export class Process {
   }
 
   #refused({ errno, reason }: DrmError, allowed: readonly number[]): void {
-    this.refused.set(errno, (this.refused.get(errno) ?? 0) + 1);
     if (!allowed.includes(errno)) expect([errno, reason]).toEqual([0, ""]);
   }
 

@@ -32,7 +32,7 @@ const BASE = 0x40000000 - CHUNK * PAGE;
 const PAGES = 3 * CHUNK;
 const BO_PAGES = [1, 3, 16, CHUNK, CHUNK + 5];
 /** Bytes at the start of a page that stores go to and scans look at. */
-export const LOOK_BYTES = 16;
+const LOOK_BYTES = 16;
 
 /** Numbers from a seed: xorshift32. */
 export class Random {
@@ -66,8 +66,6 @@ export class Process {
   #timeline = 0;
   #point = 0;
   file: PanthorFile;
-  /** Calls that were refused, by errno. */
-  readonly refused: Map<number, number> = new Map();
 
   constructor(device: PanthorDevice, random: Random, tag: number) {
     this.device = device;
@@ -122,7 +120,6 @@ export class Process {
 
   #result(ret: number, allowed: readonly number[]): void {
     if (ret === 0) return;
-    this.refused.set(-ret, (this.refused.get(-ret) ?? 0) + 1);
     if (!allowed.includes(-ret)) expect([ret, this.file.lastError?.reason]).toEqual([0, undefined]);
   }
 
@@ -215,7 +212,6 @@ export class Process {
       vm.validate();
     } catch (error) {
       expect(error).toMatchObject({ errno: ENOMEM });
-      this.refused.set(ENOMEM, (this.refused.get(ENOMEM) ?? 0) + 1);
     }
   }
 

@@ -53,8 +53,6 @@ export class Process {
   readonly tag: number;
   readonly #random: Random;
   file: xe.XeFile;
-  /** Calls that were refused, by errno. */
-  readonly refused: Map<number, number> = new Map();
 
   constructor(device: xe.XeDevice, random: Random, tag: number) {
     this.device = device;
@@ -97,7 +95,6 @@ export class Process {
   }
 
   #refused({ errno, reason }: DrmError, allowed: readonly number[]): void {
-    this.refused.set(errno, (this.refused.get(errno) ?? 0) + 1);
     if (!allowed.includes(errno)) expect([errno, reason]).toEqual([0, ""]);
   }
 
