@@ -27,7 +27,7 @@ export async function smallInput(): Promise<ReportInput> {
     sweeps: { boundFraction: 0, sizeBytes: 2 ** 22, tileBytes: 2 ** 16, rows },
     versions: { vmbind: "0.1.0", "<script>alert(1)</script>": "1" },
     commands: [{ command: "vmbind compare --report report.html", gives: "This page." }],
-    traces: [
+    recorded: [
       {
         workload: "buffer-100e6",
         strategy: "panthor-sparse",

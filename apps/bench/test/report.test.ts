@@ -133,7 +133,7 @@ describe("the report", () => {
     const { lab } = input;
     const empty = await renderReport({
       ...input,
-      traces: [],
+      recorded: [],
       sweeps: { ...input.sweeps, rows: [] },
       lab: { ...lab, semantics: [], accounting: [], findings: [] },
     });
@@ -144,9 +144,9 @@ describe("the report", () => {
   });
 
   it("refuses a number that nobody explains", async () => {
-    const [row] = input.traces;
-    const traces = [{ ...(row as (typeof input.traces)[number]), metrics: { mystery: 1 } }];
-    await expect(renderReport({ ...input, traces })).rejects.toThrow("traces.0.metrics.mystery");
+    const [row] = input.recorded;
+    const recorded = [{ ...(row as (typeof input.recorded)[number]), metrics: { mystery: 1 } }];
+    await expect(renderReport({ ...input, recorded })).rejects.toThrow("recorded.0.metrics.mystery");
   });
 });
 

@@ -95,7 +95,7 @@ async function writeReport(path: string, { lab, sweeps, recorded, ...facts }: Ou
     sweeps: sweeps as SweepResult,
     versions: facts.versions,
     commands: facts.commands,
-    traces: recorded,
+    recorded,
   });
   await writeFile(path, html);
 }

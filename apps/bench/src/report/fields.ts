@@ -391,7 +391,7 @@ export const FIELD_GROUPS: readonly FieldGroup[] = [
   {
     id: "trace",
     title: "Recorded traces",
-    paths: ["traces.*.*", "traces.*.metrics.*"],
+    paths: ["recorded.*.*", "recorded.*.metrics.*"],
     fields: {
       ...TRACES,
       differences: count("differences", "ioctls that the model answered differently from the recording."),

@@ -18,7 +18,7 @@ export interface ReportInput {
   /** Command lines that give these numbers again. */
   commands: ReportCommand[];
   /** The recorded traces: one row for every workload and strategy. */
-  traces: TraceRow[];
+  recorded: TraceRow[];
 }
 
 /** Costs over a knob of the workload. */

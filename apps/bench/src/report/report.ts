@@ -265,9 +265,9 @@ ${accountingTable(this.#input, this.#data, "left", "What is left when the resour
   }
 
   #traces(): Html {
-    const { traces } = this.#input;
-    if (traces.length === 0) return html``;
-    const workloads = [...new Set(traces.map((t) => t.workload))];
+    const { recorded } = this.#input;
+    if (recorded.length === 0) return html``;
+    const workloads = [...new Set(recorded.map((t) => t.workload))];
     return html`<section id="traces"><h2>Recorded traces</h2>
 <p>Mesa’s own drivers, recorded and replayed. What no driver ever sent is derived from a recording.</p>
 ${workloads.map((w, i) => html`<details${i === 0 ? html` open` : null}><summary>${w}</summary>${traceTable(this.#input, this.#data, w)}</details>`)}</section>`;
@@ -278,8 +278,7 @@ ${workloads.map((w, i) => html`<details${i === 0 ? html` open` : null}><summary>
 <p>Every number on this page has a field of the same name in the JSON that the page carries and that
 <code>vmbind compare --json</code> prints. Counts grow and are those of a stretch of the run; fields that end in <code>Live</code> are
 levels at its end, those in <code>Peak</code> the highest since the device was opened. Nothing is estimated and nothing is timed. Bytes are
-shown in binary units with three digits; the JSON has all of them. Lists of leaf runs longer than ${RUNS_KEPT} are in the printed JSON only. What is <code>traces</code> here is
-<code>recorded</code> there.</p>
+shown in binary units with three digits; the JSON has all of them. Lists of leaf runs longer than ${RUNS_KEPT} are in the printed JSON only.</p>
 <details><summary>All fields</summary>${methodsTables(FIELD_GROUPS)}</details></section>`;
   }
 

@@ -243,8 +243,8 @@ export function experimentTables({ lab }: ReportInput, data: PageData): Html {
 }
 
 /** A recorded workload under all strategies. */
-export function traceTable({ traces }: ReportInput, data: PageData, workload: string): Html {
-  const here = traces.flatMap((t, i) => (t.workload === workload ? [{ ...t, path: `traces.${i}` }] : []));
+export function traceTable({ recorded }: ReportInput, data: PageData, workload: string): Html {
+  const here = recorded.flatMap((t, i) => (t.workload === workload ? [{ ...t, path: `recorded.${i}` }] : []));
   const names = [...new Set(here.flatMap((t) => Object.keys(t.metrics)))];
   const notes = here.flatMap((t) => [
     ...(t.recorded ? [] : [`${t.strategy} is derived`]),
