@@ -41,7 +41,7 @@ export class AsahiBo extends GemObject {
   readonly vm: AsahiVm | null;
   /** Handle in the open file, 0 once it is closed. */
   handle = 0;
-  /** Offset for mmap, 0 before GEM_MMAP_OFFSET asked for one. */
+  /** Offset for mmap in bytes, 0 before GEM_MMAP_OFFSET asked for one. */
   mmapOffset = 0;
   readonly #memory: PhysicalMemory;
   readonly #fragmentation: Fragmentation | undefined;

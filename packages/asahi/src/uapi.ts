@@ -186,7 +186,7 @@ export const GET_TIME: StructLayout<GetTime> = struct("drm_asahi_get_time", 16, 
 export interface VmCreate {
   /** First VA of the range that the kernel keeps for itself, a multiple of 16 KiB. */
   kernel_start: number;
-  /** End of that range, a multiple of 16 KiB. */
+  /** End of that range in bytes, a multiple of 16 KiB. */
   kernel_end: number;
   /** New id (out), 1 and up. */
   vm_id: number;
@@ -327,7 +327,7 @@ export interface GemMmapOffset {
   handle: number;
   /** Must be 0. */
   flags: number;
-  /** Offset to give to mmap (out). */
+  /** Offset to give to mmap, in bytes (out). */
   offset: number;
 }
 

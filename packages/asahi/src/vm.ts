@@ -55,7 +55,7 @@ export class AsahiVm {
   readonly pageTable: UatPageTable;
   /** First VA of the kernel range, shrunk to a multiple of 32 KiB. */
   readonly kernelStart: number;
-  /** End of the kernel range, shrunk likewise. */
+  /** End of the kernel range in bytes, shrunk likewise. */
   readonly kernelEnd: number;
   /** Sees each TLB invalidation that a step asks for, first VA and bytes, also while the VM has no context slot. */
   invalidateObserver: ((va: number, bytes: number) => void) | null = null;

@@ -150,7 +150,12 @@ export class Gpuvm extends VmObjects {
     return madviseOps(this, request);
   }
 
-  /** One prefetch for each mapping that meets a range; no range check, the kernel node included. */
+  /**
+   * One prefetch for each mapping that meets a range; no range check, the kernel node included.
+   *
+   * @param addr - bytes
+   * @param range - bytes
+   */
   prefetchOps(addr: number, range: number): GpuvmOp[] {
     return prefetchOps(this, addr, range);
   }
