@@ -8,10 +8,12 @@
  * @module
  */
 
-import { ENOMEM, fail } from "@vmbind/gpuvm-core";
+import { EFAULT, ENOMEM, fail } from "@vmbind/gpuvm-core";
 import { OutOfFrames, type PhysicalMemory, ScatterList } from "@vmbind/mmu";
 
 const PAGE = 4096;
+/** End of a process's addresses on x86-64 (`TASK_SIZE_MAX` with four levels). */
+const USER_END = 2 ** 47 - PAGE;
 
 /** The pages behind a mapping. */
 export interface UserRange {
@@ -42,11 +44,15 @@ export class UserPages {
    *
    * @param base - user address, a multiple of 4096
    * @param bytes - length, a multiple of 4096
-   * @throws `DrmError` ENOMEM
+   * @throws `DrmError` ENOMEM, EFAULT for a range that does not end below 2^47 - 4096, where processes do
    */
   pin(base: number, bytes: number): UserRange {
     const missing: number[] = [];
     if (bytes > this.#limit) fail(ENOMEM, `userptr: no memory for ${bytes} bytes`);
+    // Beyond it nothing can be pinned, and a cut of the mapping would carry its offset over 2^64.
+    if (base + bytes > USER_END) {
+      fail(EFAULT, `userptr: 0x${base.toString(16)}+0x${bytes.toString(16)} is not process memory`);
+    }
     for (let at = base; at < base + bytes; at += PAGE) if (!this.#pageAt.has(at)) missing.push(at);
     if (missing.length > 0) {
       const fresh = this.#alloc(missing.length * PAGE);

@@ -339,6 +339,23 @@ describe("VM_BIND", () => {
     expect(device.counters.backingBytes).toBe(0);
   });
 
+  // Found by fuzzing: a cut carried such a mapping's offset over 2^64, and building its page table never ended.
+  it("refuses to pin what is no memory of a process", () => {
+    const { file, vm, device } = fixture("bmg");
+    const at = (objOffset: number) => ({
+      op: xe.VM_BIND_OP_MAP_USERPTR,
+      addr: GIB,
+      range: 0x20000,
+      objOffset,
+      patIndex: 1,
+    });
+    expect(bind(file, [at(2 ** 64 - 0x10000)])).toBe(-14);
+    expect(file.lastError?.reason).toContain("is not process memory");
+    expect(bind(file, [at(2 ** 47 - 0x20000)])).toBe(-14);
+    expect([vm.gpuvm.count, device.counters.backingBytes]).toEqual([0, 0]);
+    expect(bind(file, [at(2 ** 47 - 0x21000)])).toBe(0);
+  });
+
   it("refuses objects that madvise gave up, and invalid keys only when asked to check", () => {
     const f = fixture("bmg");
     const bo = systemBo(f, 0x10000);
