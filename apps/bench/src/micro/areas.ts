@@ -17,5 +17,6 @@ export const AREAS: Readonly<Record<string, Area>> = {
   panthor: async () => (await import("./panthor.ts")).panthorScenarios(),
   asahi: async () => (await import("./asahi.ts")).asahiScenarios(),
   xe: async () => (await import("./xe.ts")).xeScenarios(),
+  replay: async () => (await import("./replay.ts")).replayScenarios(),
   baseline: async () => (await import("./baseline.ts")).baselineScenarios(),
 };

@@ -1,0 +1,134 @@
+/**
+ * The bundled traces against the driver models, with nothing else on the clock: every recorded ioctl of every trace,
+ * issued to fresh devices in one process. Files are read and decoded at start-up.
+ *
+ * What `vmbind replay` compares is compared here as far as it does not depend on watching each step: what every ioctl
+ * returns (on the clock), the bytes that it hands back, and that closing the file gives everything back (behind it).
+ *
+ * @module
+ */
+
+import { UserMemory } from "@vmbind/gpuvm-core";
+import { snapshot } from "../cost.ts";
+import type { Driver, Machine, ModelFile } from "../drivers.ts";
+import { driverOf } from "../replay.ts";
+import { bundledTraces, openTrace, type Trace, type TraceIoctl } from "../trace.ts";
+import type { Scenario, Step } from "./harness.ts";
+
+/** One recorded ioctl, ready to be issued. */
+interface Call {
+  readonly recorded: TraceIoctl;
+  /** Its argument struct: a piece of {@link Tape.args}. */
+  readonly arg: Uint8Array;
+  /** The caller's memory. */
+  readonly user: UserMemory;
+  /** VM that it makes, 0 for none. */
+  readonly vm: number;
+}
+
+/** A trace in memory. */
+interface Tape {
+  readonly trace: Trace;
+  readonly driver: Driver;
+  readonly calls: readonly Call[];
+  /** The argument structs of all calls one behind the other: as recorded, and as handed to the model. */
+  readonly argsIn: Buffer;
+  readonly args: Buffer;
+  /** Operations of all VM_BIND. */
+  readonly bindOps: number;
+}
+
+/** A tape on a fresh device. */
+interface Session {
+  readonly tape: Tape;
+  readonly machine: Machine;
+  readonly files: ModelFile[];
+  /** Calls that returned something else than recorded. */
+  mismatches: number;
+}
+
+/**
+ * @returns the workloads: all traces, and those of each driver
+ * @throws {@link InputError} for a damaged trace
+ */
+export async function replayScenarios(): Promise<readonly Scenario<Session[]>[]> {
+  const tapes = await Promise.all(bundledTraces().map(load));
+  const drivers = [...new Set(tapes.map(({ trace }) => trace.header.driver))].sort();
+  return [
+    scenario("replay-all", "every ioctl of all bundled traces; the target is 2e6 op/s, 500 ns", tapes),
+    ...drivers.map((name) =>
+      scenario(
+        `replay-${name}`,
+        `those of ${name}`,
+        tapes.filter(({ trace }) => trace.header.driver === name),
+      ),
+    ),
+  ];
+}
+
+function scenario(id: string, what: string, tapes: readonly Tape[]): Scenario<Session[]> {
+  const step: Step<Session[]> = {
+    id,
+    what,
+    unit: "op",
+    units: tapes.reduce((sum, { bindOps }) => sum + bindOps, 0),
+    run(sessions) {
+      for (const session of sessions) play(session);
+    },
+    check: (sessions) => sessions.map(problemOf).find((problem) => problem !== null) ?? null,
+    peer: null,
+  };
+  return { prepare: () => tapes.map(insert), steps: [step] };
+}
+
+async function load(name: string): Promise<Tape> {
+  const trace = await openTrace(name);
+  const driver = await driverOf(trace);
+  const decoder = driver.decoder(trace.header);
+  const recorded: TraceIoctl[] = [];
+  for await (const record of trace.records) if (record.kind === "ioctl") recorded.push(record);
+
+  const argsIn = Buffer.concat(recorded.map(({ argIn }) => argIn));
+  const args = Buffer.from(argsIn);
+  let at = 0;
+  let bindOps = 0;
+  const calls = recorded.map((call): Call => {
+    const action = decoder.decode(call);
+    if (action.kind === "bind") bindOps += action.ops.length;
+    const user = new UserMemory();
+    for (const { addr, data } of call.arrays) user.place(addr, data);
+    const arg = new Uint8Array(args.buffer, args.byteOffset + at, call.argIn.length);
+    at += arg.length;
+    return { recorded: call, arg, user, vm: action.kind === "vm-create" && call.ret === 0 ? action.vm : 0 };
+  });
+  return { trace, driver, calls, argsIn, args, bindOps };
+}
+
+function insert(tape: Tape): Session {
+  tape.argsIn.copy(tape.args);
+  const machine = tape.driver.machine(tape.trace);
+  return { tape, machine, files: [machine.file], mismatches: 0 };
+}
+
+function play(session: Session): void {
+  const { machine, files } = session;
+  for (const { recorded, arg, user, vm } of session.tape.calls) {
+    const index = recorded.file ?? 0;
+    while (files.length <= index) files.push(machine.openFile());
+    machine.before?.(recorded);
+    const ret = (files[index] as ModelFile).ioctl(recorded.request, arg, user);
+    if (ret !== recorded.ret) session.mismatches++;
+    if (vm !== 0) machine.vmCreated?.(vm);
+  }
+}
+
+function problemOf({ tape, machine, files, mismatches }: Session): string | null {
+  const { name } = tape.trace;
+  if (mismatches > 0) return `${name}: ${mismatches} calls return something else than recorded`;
+  const differs = tape.calls.find(({ recorded, arg }) => Buffer.compare(arg, recorded.argOut) !== 0);
+  if (differs) return `${name}: seq ${differs.recorded.seq} hands back other bytes than recorded`;
+  for (const file of files) file.close();
+  const left = snapshot(machine.counters);
+  const leak = ["gpuvasLive", "vmBosLive", "backingBytes"].find((counter) => left[counter]);
+  return leak === undefined ? null : `${name}: ${leak} is ${left[leak]} after the file is closed`;
+}
