@@ -134,7 +134,7 @@ export class XeVm {
    *
    * @param binds - the operations, checked
    * @param count - how many of them
-   * @throws `DrmError` ENOMEM, ENOBUFS, EBUSY, EINVAL; everything is as before then
+   * @throws `DrmError` ENOMEM, ENOBUFS, EBUSY, EINVAL; everything is as before then, but for {@link VMA_PTE_FLAGS}
    * @internal
    */
   execute(binds: readonly BindOp[], count: number): void {

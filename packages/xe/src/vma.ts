@@ -34,7 +34,10 @@ export const VMA_DUMPABLE = 0x400;
 export const VMA_SYSTEM_ALLOCATOR = 0x800;
 /** Attributes of madvise end with the CPU mapping. */
 export const VMA_MADV_AUTORESET = 0x1000;
-/** All flags that tell leaf sizes. */
+/**
+ * All flags that tell leaf sizes (`XE_VMA_PTE_4K` and so on, `xe_vm_types.h`). They are set while leaves are staged and
+ * never cleared, not even when the ioctl is then refused (`xe_pt_stage_bind_entry` in `xe_pt.c`, Linux 7.3).
+ */
 export const VMA_PTE_FLAGS: number = VMA_PTE_4K | VMA_PTE_2M | VMA_PTE_1G | VMA_PTE_64K | VMA_PTE_COMPACT;
 /** What the pieces of a split mapping inherit. */
 export const VMA_INHERITED: number =

@@ -2,12 +2,31 @@
  * Allocations that fail, one after the other and at random. An ioctl of this driver does all or nothing: after an error
  * mappings, page tables and references are what they were, and the same call succeeds when it is made again.
  */
-import { DRM_IOCTL_GEM_CLOSE, DrmError, ENOBUFS, ENOMEM, UserMemory } from "@vmbind/gpuvm-core";
+import {
+  type AllocFault,
+  DRM_IOCTL_GEM_CLOSE,
+  DrmError,
+  ENOBUFS,
+  ENOMEM,
+  UserMemory,
+} from "@vmbind/gpuvm-core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dumpTables } from "../src/conformance/table-dump.ts";
 import * as xe from "../src/index.ts";
-import { bind, GIB, MIB, map, nul, type Op, prefetch, unmap, unmapAll } from "./support.ts";
+import {
+  bind,
+  fixture,
+  GIB,
+  MIB,
+  map,
+  mustBind,
+  nul,
+  type Op,
+  prefetch,
+  unmap,
+  unmapAll,
+} from "./support.ts";
 
 const KIB64 = 0x1_0000;
 const ADDR = 8 * GIB;
@@ -194,6 +213,32 @@ describe("an allocation that fails", () => {
     );
     expect(failures).toBeGreaterThan(200);
   }, 60_000);
+});
+
+it("leaf sizes stay noted although the PREFETCH that staged them was refused, and a later cut goes by them", () => {
+  const state = (refuse: boolean): [flags: number, present: boolean][] => {
+    let left = Number.POSITIVE_INFINITY;
+    const allocFault: AllocFault = (point) => point === "page-table" && left-- <= 0;
+    const flags = xe.VM_CREATE_FLAG_LR_MODE | xe.VM_CREATE_FLAG_FAULT_MODE;
+    const { device, file, vm } = fixture("bmg", { allocFault }, flags);
+    mustBind(file, nul(ADDR, MIB));
+    if (refuse) {
+      // The tables of the first operation can be had, those of the second cannot.
+      left = vm.pageTable.rootLevel;
+      const far = nul(2 ** 40, KIB64, xe.VM_BIND_FLAG_IMMEDIATE);
+      expect(bind(file, [prefetch(ADDR, MIB), far])).toBe(-ENOMEM);
+      left = Number.POSITIVE_INFINITY;
+    }
+    mustBind(file, unmap(ADDR + KIB64, KIB64));
+    xe.checkDeviceInvariants(device, [file]);
+    return [...vm.mappings()].map((m) => [m.flags & xe.VMA_PTE_FLAGS, m.present]);
+  };
+  // Never bound, so its leaves may become anything up to 1 GiB: no cut here spares a piece, and both are bound.
+  const bound = [xe.VMA_PTE_4K | xe.VMA_PTE_64K, true];
+  expect(state(false)).toEqual([bound, bound]);
+  // Noted: 64 KiB at most. Both pieces are skipped and stay what the whole was, not bound.
+  const skipped = [xe.VMA_PTE_64K, false];
+  expect(state(true)).toEqual([skipped, skipped]);
 });
 
 it("memory that runs out for real: the ioctl is undone, and all is there again afterwards", () => {

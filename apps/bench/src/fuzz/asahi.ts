@@ -209,7 +209,6 @@ export const asahi: FuzzDriver = {
   })),
   specs: SPECS,
   otherErrnos: [EOPNOTSUPP],
-  stickyFlags: 0,
   valid,
   bound(call) {
     boundObject(call, IOCTL_GEM_CREATE, GEM_CREATE.fields.size.offset);

@@ -14,9 +14,8 @@ const HANDLES = 64;
  * The state of all open files.
  *
  * @param files - the files in order
- * @param ignoredFlags - flags of mappings that are left out
  */
-export function stateOf(files: readonly ModelFile[], ignoredFlags: number): string[] {
+export function stateOf(files: readonly ModelFile[]): string[] {
   const lines: string[] = [];
   files.forEach((file, f) => {
     for (let handle = 1; handle <= HANDLES; handle++) {
@@ -29,9 +28,8 @@ export function stateOf(files: readonly ModelFile[], ignoredFlags: number): stri
     for (const [id, vm] of file.vms()) {
       const unusable = "unusable" in vm && vm.unusable === true ? ", unusable" : "";
       lines.push(`file ${f} VM ${id}: ${vm.gpuvm.refs} references${unusable}`);
-      for (const { gem: _, flags, ...mapping } of vm.mappings()) {
-        const shown = { ...mapping, flags: flags & ~ignoredFlags };
-        lines.push(`file ${f} VM ${id}: ${JSON.stringify(shown)}`);
+      for (const { gem: _, ...mapping } of vm.mappings()) {
+        lines.push(`file ${f} VM ${id}: ${JSON.stringify(mapping)}`);
       }
     }
   });

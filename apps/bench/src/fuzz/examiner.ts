@@ -157,9 +157,10 @@ export class Examiner {
   }
 
   #repeatOnTwin(call: FuzzCall, ret: number, argOut: Uint8Array, started: number): FuzzFinding | null {
+    const file = this.#twinFiles[call.file] as ModelFile;
+    if (ret !== 0) this.#driver.carryOver?.(call, this.#files[call.file] as ModelFile, file);
     const done = ret === 0 ? copyOf(call) : this.#driver.prefix(call, argOut, started);
     if (done === null) return null;
-    const file = this.#twinFiles[call.file] as ModelFile;
     this.#user.clear();
     for (const { addr, bytes } of done.buffers) this.#user.place(addr, bytes);
     const twinRet = file.ioctl(done.request, done.arg, this.#user);
@@ -207,8 +208,7 @@ export class Examiner {
   }
 
   #compare(): FuzzFinding | null {
-    const { stickyFlags } = this.#driver;
-    const text = difference(stateOf(this.#files, stickyFlags), stateOf(this.#twinFiles, stickyFlags));
+    const text = difference(stateOf(this.#files), stateOf(this.#twinFiles));
     return text === null ? null : { kind: "state", text };
   }
 }

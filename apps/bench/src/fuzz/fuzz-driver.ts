@@ -20,8 +20,6 @@ export interface FuzzDriver {
   readonly specs: readonly IoctlSpec[];
   /** Errnos of ioctls that the driver has and the model has not. */
   readonly otherErrnos: readonly number[];
-  /** Flags of mappings that a refused call may set and leave set. */
-  readonly stickyFlags: number;
   /**
    * A well-formed call.
    *
@@ -44,6 +42,14 @@ export interface FuzzDriver {
    * @returns a call that does just that, null for nothing
    */
   prefix(call: FuzzCall, argOut: Uint8Array, started: number): FuzzCall | null;
+  /**
+   * Carry over what a refused call leaves behind in the real driver, and what later calls depend on.
+   *
+   * @param call - the call as it was issued
+   * @param from - its file on the device that refused it
+   * @param to - the same file on the twin, which was not given the call
+   */
+  carryOver?(call: FuzzCall, from: ModelFile, to: ModelFile): void;
 }
 
 /** Most objects and VMs of a file before calls that remove some become likely. */

@@ -232,7 +232,6 @@ export const panthor: FuzzDriver = {
   ],
   specs: SPECS,
   otherErrnos: [EOPNOTSUPP],
-  stickyFlags: 0,
   valid,
   bound(call) {
     boundObject(call, IOCTL_BO_CREATE, BO_CREATE.fields.size.offset);

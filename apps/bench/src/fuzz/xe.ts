@@ -279,8 +279,6 @@ export const xe: FuzzDriver = {
   ],
   specs: SPECS,
   otherErrnos: [EOPNOTSUPP],
-  // Leaf sizes are noted while staging, and an ioctl that is undone then does not take the note back.
-  stickyFlags: VMA_PTE_FLAGS,
   valid,
   bound(call) {
     boundObject(call, IOCTL_GEM_CREATE, GEM_CREATE.fields.size.offset);
@@ -293,6 +291,20 @@ export const xe: FuzzDriver = {
     }
   },
   prefix: () => null,
+  // Leaf sizes are noted while staging, and an ioctl that is undone then does not take the notes back. They decide which
+  // pieces of a later cut are bound again.
+  carryOver({ request }, from, to) {
+    if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff)) return;
+    for (const [id, { gpuvm, vmas }] of (to as XeFile).vms()) {
+      const refusing = (from as XeFile).vm(id);
+      if (refusing === undefined) continue;
+      for (const va of gpuvm.mappings()) {
+        const source = refusing.gpuvm.findFirst(gpuvm.addr(va), PAGE);
+        const noted = source === 0 ? 0 : (refusing.vmas.flags[source] as number) & VMA_PTE_FLAGS;
+        vmas.flags[va] = (vmas.flags[va] as number) | noted;
+      }
+    }
+  },
 };
 
 function device(
