@@ -3,9 +3,10 @@
  * say the same, and that the driver's own records agree. The page table of a VM is a function of its mappings: each
  * aligned 1 GiB or 2 MiB that can be one leaf is one, so every leaf is derived again, with its size.
  *
- * They hold between ioctls, with {@link DEFAULT_QUIRKS} or without quirks. Besides the names of `checkGpuvm`,
- * `checkGemRefs`, `checkTables` and `checkTlb`, an error may begin with `vma-record`, `leaf-owner`, `num-live`,
- * `child-map`, `table-record`, `table-empty` or `backing-bytes`.
+ * They hold between ioctls. Of a VM in which {@link XeQuirks.rootKill} or {@link XeQuirks.faultScratch} may have left
+ * entries behind, the tables are only counted. Besides the names of `checkGpuvm`, `checkGemRefs`, `checkTables` and
+ * `checkTlb`, an error may begin with `vma-record`, `leaf-owner`, `num-live`, `child-map`, `table-record`, `table-empty`
+ * or `backing-bytes`.
  *
  * @module
  */
@@ -37,13 +38,14 @@ import {
 } from "@vmbind/mmu";
 import { XeBo } from "./bo.ts";
 import type { XeDevice, XeFile } from "./device.ts";
+import { TABLE_ENTRIES } from "./pt-tables.ts";
 import type { XeVm } from "./vm.ts";
 import {
   VMA_DESTROYED,
+  VMA_FORGOTTEN,
   VMA_PRESENT,
   VMA_READ_ONLY,
   VMA_SPARSE,
-  VMA_STAGED,
   VMA_SYSTEM_ALLOCATOR,
   VMA_ZEROED,
 } from "./vma.ts";
@@ -77,11 +79,32 @@ export function checkInvariants(vm: XeVm, queues = 0, seen: Set<number> = new Se
   }
   const { emptyLo, emptyHi, scratchTables } = pageTable;
   for (const slot of scratchTables) seen.add(slot);
-  const tree = { root: addressSpace.root, ranges, emptyLo, emptyHi };
-  checkTables(addressSpace.memory, addressSpace.format, tree, seen, (slot, geometry, va, used) => {
-    checkTableRecord(vm, slot, geometry, va, used);
-  });
+  if (vm.quirks.rootKill || forgetsZeroes(vm)) {
+    countTables(vm, pageTable.root, seen);
+  } else {
+    const tree = { root: addressSpace.root, ranges, emptyLo, emptyHi };
+    checkTables(addressSpace.memory, addressSpace.format, tree, seen, (slot, geometry, va, used) => {
+      checkTableRecord(vm, slot, geometry, va, used);
+    });
+  }
   checkTlb(addressSpace);
+}
+
+/** Zero leaves are written to the VM's tables and forgotten. */
+function forgetsZeroes({ quirks, faultMode, scratch }: XeVm): boolean {
+  return quirks.faultScratch && faultMode && scratch;
+}
+
+/** Add a table and those below it, as the driver keeps them. */
+function countTables(vm: XeVm, slot: number, seen: Set<number>): void {
+  const { tables } = vm.pageTable;
+  if (seen.has(slot)) throw new Error(`child-map: the table in slot ${slot} is in use twice`);
+  seen.add(slot);
+  if (tables.level[slot] === 0) return;
+  for (let i = 0; i < TABLE_ENTRIES; i++) {
+    const child = tables.child(slot, i);
+    if (child >= 0) countTables(vm, child, seen);
+  }
 }
 
 /** What the driver keeps of a mapping, against GPUVM. */
@@ -97,7 +120,12 @@ function checkRecord(vm: XeVm, va: number): void {
       ? "another range"
       : flags & VMA_DESTROYED
         ? "the flag DESTROYED"
-        : state & VMA_STAGED || (state & VMA_PRESENT && state & VMA_ZEROED)
+        : !(
+              state === 0 ||
+              state === VMA_PRESENT ||
+              state === VMA_ZEROED ||
+              (state === VMA_FORGOTTEN && forgetsZeroes(vm))
+            )
           ? `state ${state}`
           : gpuvm.gemId(va) === 0 && !(isNull || mirror || user)
             ? "neither an object nor another backing"

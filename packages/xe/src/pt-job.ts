@@ -17,7 +17,7 @@ import { PtUpdates } from "./pt-updates.ts";
 import type { XeQuirks } from "./quirks.ts";
 import { flushBeforeBatch, invalidate, tlbRange } from "./tlb-range.ts";
 import type { XeVm } from "./vm.ts";
-import { VMA_PRESENT, VMA_READ_ONLY, VMA_STAGED, VMA_ZEROED } from "./vma.ts";
+import { VMA_FORGOTTEN, VMA_PRESENT, VMA_READ_ONLY, VMA_STAGED, VMA_ZEROED } from "./vma.ts";
 import { type VmaOps, WORK_BIND, WORK_CLEAR, WORK_UNBIND } from "./vma-ops.ts";
 
 /** Runs page-table jobs of a device. */
@@ -138,7 +138,7 @@ export class PtJob {
   }
 
   #stageUnbind(vm: XeVm, va: number): void {
-    if ((stateOf(vm, va) & (VMA_PRESENT | VMA_STAGED | VMA_ZEROED)) === 0) return;
+    if (stateOf(vm, va) === 0) return;
     const updates = this.#updates;
     const first = updates.count;
     const start = vm.vmas.start[va] as number;
@@ -164,10 +164,9 @@ export class PtJob {
     for (let i = 0; i < ops.workCount; i++) {
       const va = ops.workVa(i);
       const kind = ops.workKind(i);
-      const old = state[va] as number;
-      if (kind === WORK_UNBIND) state[va] = old & ~(VMA_PRESENT | VMA_ZEROED);
+      if (kind === WORK_UNBIND) state[va] = 0;
       else if (kind === WORK_BIND) state[va] = VMA_PRESENT;
-      else if (!this.#quirks.faultScratch) state[va] = VMA_ZEROED;
+      else state[va] = this.#quirks.faultScratch ? VMA_FORGOTTEN : VMA_ZEROED;
     }
   }
 

@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { XeQuirks } from "./quirks.ts";
 import type { UserRange } from "./user-pages.ts";
 
 /** A null mapping (`DRM_GPUVA_SPARSE`). */
@@ -49,6 +50,8 @@ export const VMA_PRESENT = 1;
 export const VMA_STAGED = 2;
 /** State: zero leaves are in the page table, so that access faults in a scratch VM. */
 export const VMA_ZEROED = 4;
+/** State: the same with {@link XeQuirks.faultScratch}: only an unbind of this very mapping knows of the zero leaves. */
+export const VMA_FORGOTTEN = 8;
 
 /**
  * Largest leaf that a mapping has had, by its flags: a cut at a multiple of it cuts no leaf.
@@ -83,7 +86,7 @@ export class XeVmas {
   flags: Int32Array = new Int32Array(64);
   /** PAT index. */
   pat: Uint8Array = new Uint8Array(64);
-  /** {@link VMA_PRESENT}, {@link VMA_STAGED}, {@link VMA_ZEROED}. */
+  /** {@link VMA_PRESENT}, {@link VMA_STAGED}, {@link VMA_ZEROED}, {@link VMA_FORGOTTEN}. */
   state: Uint8Array = new Uint8Array(64);
   /** Pages of a user-pointer mapping; no entry for any other. */
   readonly user: Map<number, UserRange> = new Map();

@@ -241,6 +241,20 @@ it("leaf sizes stay noted although the PREFETCH that staged them was refused, an
   expect(state(true)).toEqual([skipped, skipped]);
 });
 
+it("a refused ioctl does not make the driver forget zero leaves that it had forgotten only half", () => {
+  let left = Number.POSITIVE_INFINITY;
+  const allocFault: AllocFault = (point) => point === "page-table" && left-- <= 0;
+  const flags = xe.VM_CREATE_FLAG_SCRATCH_PAGE | xe.VM_CREATE_FLAG_LR_MODE | xe.VM_CREATE_FLAG_FAULT_MODE;
+  const { file, vm } = fixture("bmg", { allocFault, quirks: xe.LINUX_QUIRKS }, flags);
+  mustBind(file, nul(ADDR, MIB));
+  expect(() => vm.addressSpace.load32(ADDR)).toThrow();
+  left = 0;
+  expect(bind(file, [prefetch(ADDR, MIB), nul(2 ** 40, KIB64, xe.VM_BIND_FLAG_IMMEDIATE)])).toBe(-ENOMEM);
+  left = Number.POSITIVE_INFINITY;
+  mustBind(file, unmap(ADDR, MIB));
+  expect(vm.addressSpace.load32(ADDR)).toBe(0);
+});
+
 it("memory that runs out for real: the ioctl is undone, and all is there again afterwards", () => {
   const device = new xe.XeDevice("lnl", { memory: { frames: { limit: 0x100000000 + 4 * MIB } } });
   const file = device.open();

@@ -37,6 +37,7 @@ import {
   type XeBo,
   XeDevice,
   type XeFile,
+  type XeQuirks,
 } from "@vmbind/xe";
 import * as v from "valibot";
 import type { Action, BindOp, Decoder, Driver } from "../drivers.ts";
@@ -54,8 +55,8 @@ const headerSchema = v.looseObject({
     v.looseObject({ instance: v.number(), class: v.picklist(["sysmem", "vram"]), size: hexNumber }),
   ),
   bo_fragmentation: fragmentation,
-  /** Not in recordings: traces that `vmbind fuzz` writes may ask for a driver without defects. */
-  no_quirks: v.exactOptional(v.boolean()),
+  /** Not in recordings: traces that `vmbind fuzz` writes may name the defects that the driver is to have. */
+  quirks: v.exactOptional(v.array(v.picklist(Object.keys(NO_QUIRKS)))),
 });
 
 class XeDecoder implements Decoder {
@@ -151,6 +152,11 @@ function makeQueue(file: XeFile, vmId: number): number {
     : 0;
 }
 
+/** Just the named quirks. */
+function only(names: readonly string[]): XeQuirks {
+  return { ...NO_QUIRKS, ...Object.fromEntries(names.map((name) => [name, true])) };
+}
+
 /** Xe for the laboratory. */
 export const xe: Driver = {
   name: "xe",
@@ -166,7 +172,7 @@ export const xe: Driver = {
     const vramBytes = vram.reduce((sum, region) => sum + region.size, 0);
     const device = new XeDevice({ ...platform, vaBits: facts.va_bits, vramBytes } satisfies Platform, {
       ...(facts.bo_fragmentation && { boFragmentation: facts.bo_fragmentation }),
-      ...(facts.no_quirks && { quirks: NO_QUIRKS }),
+      ...(facts.quirks && { quirks: only(facts.quirks) }),
     });
     const { counters, memory } = device;
     const file = device.open();

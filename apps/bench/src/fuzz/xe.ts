@@ -18,6 +18,7 @@ import {
   EOPNOTSUPP,
 } from "@vmbind/gpuvm-core";
 import {
+  DEFAULT_QUIRKS,
   DEVICE_QUERY,
   ENGINE_CLASS_INSTANCE,
   ENGINE_CLASS_VM_BIND,
@@ -34,6 +35,7 @@ import {
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
   IOCTL_VM_DESTROY,
+  LINUX_QUIRKS,
   SYNC,
   SYNC_TYPE_USER_FENCE,
   VM_BIND,
@@ -274,8 +276,11 @@ export const xe: FuzzDriver = {
     device("Intel Arc B580 (BMG G21, Xe2)", "0xe20b", 4096, 12, "contiguous"),
     device("Intel Arc A770 (DG2 G10, Xe-HPG)", "0x56a0", 65536, 16, "contiguous"),
     device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "scattered"),
-    { ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "huge"), no_quirks: true },
-    { ...device("Intel Arc A770 (DG2 G10, Xe-HPG)", "0x56a0", 65536, 16, "huge"), no_quirks: true },
+    { ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "huge"), quirks: [] },
+    { ...device("Intel Arc A770 (DG2 G10, Xe-HPG)", "0x56a0", 65536, 16, "huge"), quirks: [] },
+    { ...device("Intel Arc B580 (BMG G21, Xe2)", "0xe20b", 4096, 12, "huge"), quirks: switched() },
+    { ...device("Intel Arc A770 (DG2 G10, Xe-HPG)", "0x56a0", 65536, 16, "contiguous"), quirks: switched() },
+    { ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "scattered"), quirks: Object.keys(LINUX_QUIRKS) },
   ],
   specs: SPECS,
   otherErrnos: [EOPNOTSUPP],
@@ -306,6 +311,11 @@ export const xe: FuzzDriver = {
     }
   },
 };
+
+/** Names of the quirks that a device does not have by itself. */
+function switched(): string[] {
+  return Object.entries(DEFAULT_QUIRKS).flatMap(([name, on]) => (on ? [] : [name]));
+}
 
 function device(
   name: string,
