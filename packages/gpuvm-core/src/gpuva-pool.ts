@@ -13,24 +13,18 @@
  * @module
  */
 
+// Not exported: V8 folds a constant of the module itself, but loads and checks an imported one at every use.
 /** Doubles per record. */
-export const F64 = 5;
-/** Index of a record's first int, in ints. */
-export const I32 = 10;
-/** Doubles: start address, end address (exclusive), offset into the object, in bytes. */
-export const ADDR = 0;
-/** See {@link ADDR}. */
-export const END = 1;
-/** See {@link ADDR}. */
-export const OFFSET = 2;
-/** Ints: the object, see the module comment. */
-export const OBJECT = 6;
-/** Ints: flags. */
-export const FLAGS = 7;
-/** Ints: next mapping of the vm_bo; in a free record, the next free one. */
-export const NEXT = 8;
-/** Ints: previous mapping of the vm_bo. */
-export const PREV = 9;
+const F64 = 5;
+/** Ints per record. */
+const I32 = 10;
+const ADDR = 0;
+const END = 1;
+const OFFSET = 2;
+const OBJECT = 6;
+const FLAGS = 7;
+const NEXT = 8;
+const PREV = 9;
 
 /** Records of mappings, addressed by handles from 1. */
 export class GpuvaPool {
@@ -72,6 +66,76 @@ export class GpuvaPool {
   free(va: number): void {
     this.i32[va * I32 + NEXT] = this.#free;
     this.#free = va;
+  }
+
+  /** First address of a mapping, in bytes. */
+  addr(va: number): number {
+    return this.f64[va * F64 + ADDR] as number;
+  }
+
+  /** First address behind a mapping, in bytes. */
+  end(va: number): number {
+    return this.f64[va * F64 + END] as number;
+  }
+
+  /** Offset into the object, in bytes. */
+  offset(va: number): number {
+    return this.f64[va * F64 + OFFSET] as number;
+  }
+
+  /** See {@link GpuvaPool.offset}. */
+  setOffset(va: number, offset: number): void {
+    this.f64[va * F64 + OFFSET] = offset;
+  }
+
+  /** The object: a vm_bo's slot when the mapping is linked, minus the GEM id when not, 0 = none. */
+  object(va: number): number {
+    return this.i32[va * I32 + OBJECT] as number;
+  }
+
+  /** See {@link GpuvaPool.object}. */
+  setObject(va: number, object: number): void {
+    this.i32[va * I32 + OBJECT] = object;
+  }
+
+  /** Flags, 32 bits. */
+  flags(va: number): number {
+    return this.i32[va * I32 + FLAGS] as number;
+  }
+
+  /** See {@link GpuvaPool.flags}. */
+  setFlags(va: number, flags: number): void {
+    this.i32[va * I32 + FLAGS] = flags;
+  }
+
+  /** Next mapping in the vm_bo's list, 0 = none. */
+  next(va: number): number {
+    return this.i32[va * I32 + NEXT] as number;
+  }
+
+  /** See {@link GpuvaPool.next}. */
+  setNext(va: number, next: number): void {
+    this.i32[va * I32 + NEXT] = next;
+  }
+
+  /** Previous mapping in the vm_bo's list, 0 = none. */
+  prev(va: number): number {
+    return this.i32[va * I32 + PREV] as number;
+  }
+
+  /** See {@link GpuvaPool.prev}. */
+  setPrev(va: number, prev: number): void {
+    this.i32[va * I32 + PREV] = prev;
+  }
+
+  /** Store what every record has: range in bytes, offset in bytes, object and flags. */
+  fill(va: number, addr: number, end: number, offset: number, object: number, flags: number): void {
+    const { f64, i32 } = this;
+    f64[va * F64 + ADDR] = addr;
+    f64[va * F64 + END] = end;
+    f64[va * F64 + OFFSET] = offset;
+    i32[va * I32 + OBJECT] = object;
+    i32[va * I32 + FLAGS] = flags;
   }
 
   /** Bytes of the repeated window, 0 for a mapping that does not repeat. */

@@ -5,7 +5,6 @@
  */
 
 import { EINVAL, fail } from "./errno.ts";
-import { ADDR, END, F64 } from "./gpuva-pool.ts";
 import type { Gpuvm } from "./gpuvm.ts";
 import { repeatProblem } from "./repeat.ts";
 import { fillFromRequest, fillRemap, smMap, smUnmap } from "./split-merge.ts";
@@ -50,8 +49,8 @@ export function madviseOps(vm: Gpuvm, request: MapRequest): GpuvmOp[] {
   };
   for (const va of vm.mappingsIn(s, request.range)) {
     if (vm.gemId(va) !== 0) continue;
-    const a = vm.pool.f64[va * F64 + ADDR] as number;
-    const e = vm.pool.f64[va * F64 + END] as number;
+    const a = vm.addr(va);
+    const e = vm.end(va);
     if (a >= s && e <= t) {
       if (e === t) return ops;
       continue;

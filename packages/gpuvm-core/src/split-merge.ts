@@ -24,7 +24,6 @@
  */
 
 import { EINVAL } from "./errno.ts";
-import { ADDR, END, F64, FLAGS, I32, OFFSET } from "./gpuva-pool.ts";
 import type { Gpuvm } from "./gpuvm.ts";
 import { repeatProblem } from "./repeat.ts";
 import { GPUVA_REPEAT, type MapRequest, type MapStep, type RemapStep, type StepHandlers } from "./steps.ts";
@@ -73,13 +72,12 @@ function walkRange(
   handlers: StepHandlers,
 ): number {
   if (!vm.seekFirst(s, t - s)) return 0;
-  const { tree, counters } = vm;
+  const { pool, tree, counters } = vm;
   tree.startWalk();
   let ended = false;
   for (let va = tree.walk(t); va !== 0; va = tree.walk(t)) {
-    const { f64 } = vm.pool;
-    const a = f64[va * F64 + ADDR] as number;
-    const e = f64[va * F64 + END] as number;
+    const a = pool.addr(va);
+    const e = pool.end(va);
     // A zero-length mapping, or a piece put behind one, may begin below the range and not reach it.
     if (a < s && e <= s) continue;
     // The kernel leaves one that follows the last mapping, and then cannot insert what was asked for.
@@ -113,10 +111,10 @@ function walkRange(
 /** Fill a remap step: what of mapping `va` sticks out of `[s, t)`. @internal */
 export function fillRemap(vm: Gpuvm, op: RemapStep, va: number, s: number, t: number, keep: boolean): void {
   const { pool } = vm;
-  const a = pool.f64[va * F64 + ADDR] as number;
-  const e = pool.f64[va * F64 + END] as number;
-  const offset = pool.f64[va * F64 + OFFSET] as number;
-  const flags = pool.i32[va * I32 + FLAGS] as number;
+  const a = pool.addr(va);
+  const e = pool.end(va);
+  const offset = pool.offset(va);
+  const flags = pool.flags(va);
   const gem = vm.gem(va);
   const gemRange = pool.window(va);
   op.unmap.va = va;
@@ -141,11 +139,16 @@ export function fillRemap(vm: Gpuvm, op: RemapStep, va: number, s: number, t: nu
     next.addr = t;
     next.range = e - t;
     next.gem = gem;
-    next.offset = repeats ? offset : (offset + (t - a)) % U64;
+    next.offset = repeats ? offset : wrap(offset + (t - a));
     next.flags = flags;
     next.gemRange = gemRange;
     next.phase = repeats && vm.repeat === "phase" ? (pool.phase(va) + (t - a)) % gemRange : 0;
   }
+}
+
+/** A sum of two u64 as u64. `%` would do, but it takes the time of a look-up. */
+function wrap(sum: number): number {
+  return sum < U64 ? sum : sum - U64;
 }
 
 /** The keep hint: mapping and request show the same bytes of the same object where they overlap. */
@@ -153,16 +156,17 @@ function showsTheSame(vm: Gpuvm, va: number, request: MapRequest): boolean {
   const { gem } = request;
   if (gem === null || vm.gemId(va) !== gem.id) return false;
   const { pool } = vm;
-  const flags = pool.i32[va * I32 + FLAGS] as number;
+  const flags = pool.flags(va);
   if (vm.repeat !== "upstream" && flags !== (request.flags ?? 0)) return false;
-  const distance = request.addr - (pool.f64[va * F64 + ADDR] as number);
-  const offset = pool.f64[va * F64 + OFFSET] as number;
+  const distance = request.addr - pool.addr(va);
+  const offset = pool.offset(va);
   if ((flags & GPUVA_REPEAT) !== 0) {
     const window = pool.window(va);
     return (
       window === request.gemRange && offset === request.offset && (distance + pool.phase(va)) % window === 0
     );
   }
-  // Offsets wrap at 2^64, so equal modulo 2^64.
-  return (request.offset - offset - distance) % U64 === 0;
+  // Offsets wrap at 2^64.
+  const apart = request.offset - offset - distance;
+  return apart === 0 || apart === U64 || apart === -U64;
 }

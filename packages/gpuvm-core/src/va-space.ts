@@ -8,7 +8,7 @@
  */
 
 import type { GemObject } from "./gem.ts";
-import { ADDR, END, F64, FLAGS, GpuvaPool, I32, OBJECT, OFFSET } from "./gpuva-pool.ts";
+import { GpuvaPool } from "./gpuva-pool.ts";
 import { VaTree } from "./va-tree.ts";
 
 const U64 = 2 ** 64;
@@ -142,8 +142,8 @@ export class VaSpace {
     // A zero-length mapping never meets what begins at its own address; the mapping in front of it may.
     for (let va = tree.before(); va !== 0; va = tree.before()) {
       tree.stepBack();
-      const start = pool.f64[va * F64 + ADDR] as number;
-      const end = pool.f64[va * F64 + END] as number;
+      const start = pool.addr(va);
+      const end = pool.end(va);
       if (end > addr && (range !== 0 || start < addr)) return true;
       if (end !== start) break;
     }
@@ -179,12 +179,12 @@ export class VaSpace {
 
   /** First address of a mapping, in bytes. */
   addr(va: number): number {
-    return this.pool.f64[va * F64 + ADDR] as number;
+    return this.pool.addr(va);
   }
 
   /** First address behind a mapping, in bytes. */
   end(va: number): number {
-    return this.pool.f64[va * F64 + END] as number;
+    return this.pool.end(va);
   }
 
   /** Length of a mapping, in bytes. */
@@ -194,22 +194,22 @@ export class VaSpace {
 
   /** Byte offset of a mapping into its object. */
   offset(va: number): number {
-    return this.pool.f64[va * F64 + OFFSET] as number;
+    return this.pool.offset(va);
   }
 
   /** Set the byte offset of a mapping into its object. */
   setOffset(va: number, offset: number): void {
-    this.pool.f64[va * F64 + OFFSET] = offset;
+    this.pool.setOffset(va, offset);
   }
 
   /** Flags of a mapping; bits below {@link GPUVA_USERBITS_SHIFT} are the core's. */
   flags(va: number): number {
-    return this.pool.i32[va * I32 + FLAGS] as number;
+    return this.pool.flags(va);
   }
 
   /** Set all flags of a mapping. */
   setFlags(va: number, flags: number): void {
-    this.pool.i32[va * I32 + FLAGS] = flags;
+    this.pool.setFlags(va, flags);
   }
 
   /** Bytes of the repeated window, 0 for a mapping that does not repeat. */
@@ -233,12 +233,7 @@ export class VaSpace {
     phase: number,
   ): number {
     const va = this.pool.alloc();
-    const { f64, i32 } = this.pool;
-    f64[va * F64 + ADDR] = addr;
-    f64[va * F64 + END] = end;
-    f64[va * F64 + OFFSET] = offset;
-    i32[va * I32 + OBJECT] = gem === null ? 0 : -gem.id;
-    i32[va * I32 + FLAGS] = flags;
+    this.pool.fill(va, addr, end, offset, gem === null ? 0 : -gem.id, flags);
     this.pool.setRepeat(va, gemRange, phase);
     return va;
   }
@@ -267,8 +262,8 @@ export class VaSpace {
   #endsBefore(addr: number): boolean {
     const va = this.tree.before();
     if (va === 0) return true;
-    const end = this.pool.f64[va * F64 + END] as number;
-    return end <= addr && end !== (this.pool.f64[va * F64 + ADDR] as number);
+    const end = this.pool.end(va);
+    return end <= addr && end !== this.pool.addr(va);
   }
 
   /** Take a mapping out of the tree; a zero-length one at 0 stops meeting everything. @internal */

@@ -6,7 +6,6 @@
  */
 
 import type { GemObject } from "./gem.ts";
-import { I32, NEXT } from "./gpuva-pool.ts";
 import type { VmObjects } from "./vm-objects.ts";
 
 /** A VM/BO pair (`drm_gpuvm_bo`). Made by {@link VmObjects.vmBoCreate}. */
@@ -66,6 +65,6 @@ export class VmBo {
 
   /** Linked mappings in the order of linking. */
   *vas(): Generator<number> {
-    for (let va = this.head; va !== 0; va = this.vm.pool.i32[va * I32 + NEXT] as number) yield va;
+    for (let va = this.head; va !== 0; va = this.vm.pool.next(va)) yield va;
   }
 }

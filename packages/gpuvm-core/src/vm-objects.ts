@@ -16,7 +16,6 @@
 
 import { type GpuvmCounters, gpuvmCounters } from "./counters.ts";
 import { GemObject, type GemObjects, type Resv } from "./gem.ts";
-import { I32, NEXT, OBJECT, PREV } from "./gpuva-pool.ts";
 import { VaSpace, type VaSpaceOptions } from "./va-space.ts";
 import { VmBo } from "./vm-bo.ts";
 
@@ -109,13 +108,13 @@ export class VmObjects extends VaSpace {
 
   /** {@link GemObject.id} of a mapping's object, 0 = none. */
   gemId(va: number): number {
-    const object = this.pool.i32[va * I32 + OBJECT] as number;
+    const object = this.pool.object(va);
     return object > 0 ? (this.#vmBoGems[object] as number) : -object;
   }
 
   /** vm_bo that a mapping is linked to, null = none. */
   vmBo(va: number): VmBo | null {
-    const object = this.pool.i32[va * I32 + OBJECT] as number;
+    const object = this.pool.object(va);
     return object > 0 ? (this.#vmBos[object] as VmBo) : null;
   }
 
@@ -125,16 +124,15 @@ export class VmObjects extends VaSpace {
    * @throws Error when the objects differ, where the kernel warns
    */
   link(va: number, vmBo: VmBo): void {
-    const { i32 } = this.pool;
-    const at = va * I32;
-    if (i32[at + OBJECT] === 0) return;
+    const { pool } = this;
+    if (pool.object(va) === 0) return;
     if (this.gemId(va) !== vmBo.gem.id) throw new Error(`link: mapping and vm_bo have different objects`);
     vmBo.refs++;
     vmBo.vaCount++;
-    i32[at + OBJECT] = vmBo.slot;
-    i32[at + PREV] = vmBo.tail;
-    i32[at + NEXT] = 0;
-    if (vmBo.tail !== 0) i32[vmBo.tail * I32 + NEXT] = va;
+    pool.setObject(va, vmBo.slot);
+    pool.setPrev(va, vmBo.tail);
+    pool.setNext(va, 0);
+    if (vmBo.tail !== 0) pool.setNext(vmBo.tail, va);
     else vmBo.head = va;
     vmBo.tail = va;
   }
@@ -157,15 +155,15 @@ export class VmObjects extends VaSpace {
   #unlisted(va: number): VmBo | null {
     const vmBo = this.vmBo(va);
     if (vmBo === null) return null;
-    const { i32 } = this.pool;
-    const prev = i32[va * I32 + PREV] as number;
-    const next = i32[va * I32 + NEXT] as number;
-    if (prev !== 0) i32[prev * I32 + NEXT] = next;
+    const { pool } = this;
+    const prev = pool.prev(va);
+    const next = pool.next(va);
+    if (prev !== 0) pool.setNext(prev, next);
     else vmBo.head = next;
-    if (next !== 0) i32[next * I32 + PREV] = prev;
+    if (next !== 0) pool.setPrev(next, prev);
     else vmBo.tail = prev;
     vmBo.vaCount--;
-    i32[va * I32 + OBJECT] = -vmBo.gem.id;
+    pool.setObject(va, -vmBo.gem.id);
     return vmBo;
   }
 
@@ -198,7 +196,7 @@ export class VmObjects extends VaSpace {
 
   /** Mapping before a linked one in its vm_bo's list, 0 = none. @internal */
   previousOfVmBo(va: number): number {
-    return this.pool.i32[va * I32 + PREV] as number;
+    return this.pool.prev(va);
   }
 
   /** Find the pair of an object or make it; the caller gets a reference. */
