@@ -13,20 +13,23 @@
  */
 
 const FIRST_NODES = 16;
+// Fields that begin with a value of their type, not undefined, keep V8 from checking the type at every use.
+const NO_DOUBLES = new Float64Array(0);
+const NO_INTS = new Int32Array(0);
 
 /** Nodes of a B+-tree, without any order of use. */
 export class TreeNodes {
   /** log2 of a node's capacity. */
-  protected readonly lg2: number;
-  protected readonly capacity: number;
-  protected keys: Float64Array;
-  protected values: Int32Array;
-  protected counts: Int32Array;
-  protected parents: Int32Array;
+  protected readonly lg2: number = 0;
+  protected readonly capacity: number = 0;
+  protected keys: Float64Array = NO_DOUBLES;
+  protected values: Int32Array = NO_INTS;
+  protected counts: Int32Array = NO_INTS;
+  protected parents: Int32Array = NO_INTS;
   /** Leaves: neighbours. Free nodes: `nexts` chains the free list. */
-  protected nexts: Int32Array;
-  protected prevs: Int32Array;
-  protected root: number;
+  protected nexts: Int32Array = NO_INTS;
+  protected prevs: Int32Array = NO_INTS;
+  protected root: number = 0;
   /** Levels of inner nodes above the leaves. */
   protected height = 0;
   protected entries = 0;
@@ -39,8 +42,8 @@ export class TreeNodes {
    * @throws RangeError for another capacity
    */
   constructor(nodeCapacity: number) {
-    const lg2 = Math.log2(nodeCapacity);
-    if (!Number.isInteger(lg2) || lg2 < 2) throw new RangeError(`VaTree: node capacity ${nodeCapacity}`);
+    const lg2 = 31 - Math.clz32(nodeCapacity);
+    if (2 ** lg2 !== nodeCapacity || lg2 < 2) throw new RangeError(`VaTree: node capacity ${nodeCapacity}`);
     this.lg2 = lg2;
     this.capacity = nodeCapacity;
     this.keys = new Float64Array(FIRST_NODES << lg2);

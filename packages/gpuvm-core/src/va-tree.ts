@@ -18,7 +18,7 @@ import { TreeNodes } from "./tree-nodes.ts";
 /** Ordered map from start address to mapping handle. */
 export class VaTree extends TreeNodes {
   /** Leaf of the last search, tried first by the next one: binds come in neighbourhoods. */
-  #hint: number;
+  #hint = 0;
   #cursorLeaf = 0;
   #cursorPos = 0;
   /** Leaf with removed entries `[#gapStart, #gapEnd)` still in its row, 0 = none. Its count includes them. */
