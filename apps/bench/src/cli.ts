@@ -5,13 +5,11 @@
  * @module
  */
 
-import { setFlagsFromString } from "node:v8";
+import { tuneEngine } from "./engine.ts";
 import { processIo } from "./io.ts";
 import { main } from "./main.ts";
 
-// One VM_BIND crosses many small functions; V8's default budget for inlining ends in the middle of it.
-setFlagsFromString("--max-inlined-bytecode-size=1000");
-setFlagsFromString("--max-inlined-bytecode-size-cumulative=4000");
+tuneEngine();
 
 // A reader that has seen enough (`vmbind explain T | head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -264,16 +264,20 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: {
       json: JSON_OPTION,
       runs: { type: "string", value: "N", help: "timed runs of each workload after the warm-up (default 5)" },
-      "warm-up": { type: "string", value: "MS", help: "milliseconds of untimed runs before (default 500)" },
+      "warm-up": {
+        type: "string",
+        value: "MS",
+        help: "milliseconds of untimed runs before, at least 3 of them (default 1000)",
+      },
       only: { type: "string", value: "ID", multiple: true, help: "only this workload; may be repeated" },
       max: { type: "string", value: "N", help: "largest N of the gpuvm area (default 1000000)" },
     },
     details: [
-      "AREA is gpuvm, mmu, panthor, asahi, xe or baseline; without it all run. Every run checks its result, so a fast " +
-        "wrong answer cannot win. Times are CPU time of the process (wall time for runs below a millisecond); `peer` is " +
+      "AREA is gpuvm, mmu, panthor, asahi, xe, replay or baseline; without it all run. Every run checks its result, so a fast " +
+        "wrong answer cannot win. Workloads that share no state run in processes of their own. Times are CPU time of the process (wall time for runs below a millisecond); `peer` is " +
         "the kernel's C or Rust code, compiled for user space, on another machine of this kind.",
     ],
-    exits: { 0: "measured", 1: "a check value was wrong", 2: UNUSABLE },
+    exits: { 0: "measured", 1: "a check value was wrong, or a measurement failed", 2: UNUSABLE },
     load: () => import("./commands/micro.ts"),
   },
 ];

@@ -1,12 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { compare, type MicroResult, measure, median } from "../src/micro/harness.ts";
+import type { Machine } from "../src/micro/machine.ts";
 import { permutation, xorshift32 } from "../src/micro/random.ts";
 import { vmbind } from "./run.ts";
 
 async function micro(...argv: string[]): Promise<MicroResult[]> {
   const { status, out } = await vmbind("micro", ...argv, "--json", "--runs", "1", "--warm-up", "1");
   expect(status).toBe(0);
-  return JSON.parse(out) as MicroResult[];
+  const { machine, results } = JSON.parse(out) as { machine: Machine; results: MicroResult[] };
+  expect(machine.node).toBe(process.versions.node);
+  return results;
 }
 
 describe("the generators are the peers'", () => {
@@ -29,7 +32,7 @@ describe("the generators are the peers'", () => {
 });
 
 describe("the harness", () => {
-  it("runs steps in order on a fresh state, and reports a wrong result", () => {
+  it("runs steps in order on a fresh state, and reports a wrong result", async () => {
     const order: string[] = [];
     const step = (id: string) => ({
       id,
@@ -43,7 +46,7 @@ describe("the harness", () => {
       check: (state: string[]) => compare("steps so far", state.length, id === "second" ? 3 : 1),
       peer: { ns: 2, source: "nobody" },
     });
-    const [first, second] = measure(
+    const [first, second] = await measure(
       "test",
       { prepare: () => [] as string[], steps: [step("first"), step("second")] },
       { runs: 3, warmUpMs: 0 },
@@ -80,7 +83,7 @@ describe("workloads come to the peers' check values", () => {
     expect(results.every((r) => r.peer && r.ns > 0)).toBe(true);
   }, 60_000);
 
-  it.each(["mmu", "panthor", "asahi", "xe", "baseline"])(
+  it.each(["mmu", "panthor", "asahi", "xe", "replay", "baseline"])(
     "%s",
     async (area) => {
       const results = await micro(area);
@@ -92,7 +95,9 @@ describe("workloads come to the peers' check values", () => {
 });
 
 it("refuses unknown areas, workloads and counts", async () => {
-  expect((await vmbind("micro", "gpu")).err).toContain("there are gpuvm, mmu, panthor, asahi, xe, baseline");
+  expect((await vmbind("micro", "gpu")).err).toContain(
+    "there are gpuvm, mmu, panthor, asahi, xe, replay, baseline",
+  );
   expect((await vmbind("micro", "baseline", "--only", "nothing", "--runs", "1")).status).toBe(2);
   expect((await vmbind("micro", "--runs", "0")).err).toContain("--runs: expected a whole number above 0");
 });

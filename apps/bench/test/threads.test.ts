@@ -22,7 +22,7 @@ function built(...argv: string[]): { status: number | null; out: string; err: st
   return { status, out: stdout, err: stderr };
 }
 
-describe("worker threads", () => {
+describe("worker threads and processes", () => {
   beforeAll(() => {
     const tsc = spawnSync("node_modules/.bin/tsc", ["-b", "apps/bench"], { cwd: root, encoding: "utf8" });
     expect(tsc.stdout).toBe("");
@@ -38,6 +38,25 @@ describe("worker threads", () => {
       expect(one).toMatchObject({ status: 0, err: "" });
       expect(built(...command, "--jobs", "3")).toEqual(one);
     }
+  });
+
+  it("measure each workload apart", () => {
+    const { status, out, err } = built(
+      "micro",
+      "baseline",
+      "--only",
+      "fill",
+      "--runs",
+      "1",
+      "--warm-up",
+      "1",
+      "--json",
+    );
+    expect({ status, err }).toEqual({ status: 0, err: "" });
+    expect(JSON.parse(out)).toMatchObject({
+      machine: { node: process.versions.node },
+      results: [{ area: "baseline", id: "fill", runs: 1, wrong: null }],
+    });
   });
 
   it("leave an error its class: one line, exit 2", { timeout: 120_000 }, () => {

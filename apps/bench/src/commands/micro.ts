@@ -7,8 +7,10 @@
 import type { CommandInput } from "../commands.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { heading, type Io } from "../io.ts";
+import { measureApart } from "../micro/apart.ts";
 import { AREAS } from "../micro/areas.ts";
-import { type MicroResult, measure } from "../micro/harness.ts";
+import type { MicroResult } from "../micro/harness.ts";
+import { type Machine, thisMachine } from "../micro/machine.ts";
 import { Progress } from "../progress.ts";
 import { renderTable } from "../table.ts";
 
@@ -16,32 +18,43 @@ import { renderTable } from "../table.ts";
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
   const names = operands.length > 0 ? operands : Object.keys(AREAS);
   const runs = positive(options["runs"], "--runs", 5);
-  const warmUpMs = positive(options["warm-up"], "--warm-up", 500);
+  const warmUpMs = positive(options["warm-up"], "--warm-up", 1000);
   const largest = positive(options["max"], "--max", 1_000_000);
   const only = options["only"] as string[] | undefined;
   const results: MicroResult[] = [];
+  const machine = thisMachine();
   const progress = new Progress(io);
-  for (const name of names) {
-    const area = AREAS[name];
-    if (!area)
-      throw new UsageError(`no area ${JSON.stringify(name)}; there are ${Object.keys(AREAS).join(", ")}`);
+  let failures = 0;
+  for (const area of names) {
+    const scenarios = await AREAS[area]?.(largest);
+    if (!scenarios)
+      throw new UsageError(`no area ${JSON.stringify(area)}; there are ${Object.keys(AREAS).join(", ")}`);
     const before = results.length;
-    for (const scenario of await area(largest)) {
-      if (only && !scenario.steps.some(({ id }) => only.includes(id))) continue;
-      const measured = measure(name, scenario, {
-        runs,
-        warmUpMs,
-        onStep: (id) => progress.show(() => `${name}: ${id}`),
-      });
-      results.push(...measured.filter(({ id }) => !only || only.includes(id)));
+    for (const [scenario, { steps }] of scenarios.entries()) {
+      const wanted = steps.map(({ id }) => id).filter((id) => !only || only.includes(id));
+      if (wanted.length === 0) continue;
+      try {
+        const measured = await measureApart({ area, scenario, largest, runs, warmUpMs }, (step) =>
+          progress.show(() => `${area}: ${step}`),
+        );
+        results.push(...measured.filter(({ id }) => wanted.includes(id)));
+      } catch (error) {
+        failures++;
+        progress.done();
+        io.err(`vmbind micro: ${area}: ${wanted.join(", ")}: ${(error as Error).message}\n`);
+      }
     }
     progress.done();
-    if (!options["json"] && results.length > before) io.out(describe(name, results.slice(before), io));
+    if (!options["json"] && results.length > before) io.out(describe(area, results.slice(before), io));
   }
-  if (only && results.length === 0)
+  if (only && failures === 0 && results.length === 0)
     throw new UsageError(`no workload ${only.map((id) => JSON.stringify(id)).join(", ")}`);
-  if (options["json"]) io.out(`${JSON.stringify(results, null, 2)}\n`);
-  return results.some((r) => r.wrong !== null) ? EXIT.difference : EXIT.ok;
+  io.out(options["json"] ? `${JSON.stringify({ machine, results }, null, 2)}\n` : describeMachine(machine));
+  return failures > 0 || results.some((r) => r.wrong !== null) ? EXIT.difference : EXIT.ok;
+}
+
+function describeMachine({ cpu, cores, node, v8 }: Machine): string {
+  return `Node.js ${node} (V8 ${v8}), ${cores} cores of ${cpu}\n`;
 }
 
 function positive(value: CommandInput["options"][string], option: string, standard: number): number {

@@ -12,11 +12,13 @@
  * @module
  */
 
+import { setImmediate } from "node:timers/promises";
+
 /** Shorter steps are beyond the resolution of CPU time. */
 const CPU_CLOCK_NS = 1e6;
 
-/** More warm-up runs than this bring nothing. */
-const WARM_UPS_MAX = 10;
+/** The first run is interpreted, the second is compiled under way, the third may be compiled again. */
+const WARM_UPS_MIN = 3;
 
 /** What the kernel's own code needs for the same step, on another machine of this kind. */
 export interface Peer {
@@ -92,9 +94,9 @@ export interface MicroResult {
 export interface MeasureOptions {
   /** Timed runs. */
   runs: number;
-  /** Untimed runs go on for this long, in milliseconds; there is always one. */
+  /** Untimed runs go on for this long, in milliseconds, but there are 3 at least. */
   warmUpMs: number;
-  /** Told before each step of each run. */
+  /** Told before each step of each run, once for all its repetitions. */
   onStep?(id: string): void;
 }
 
@@ -106,24 +108,30 @@ export interface MeasureOptions {
  * @param options - see {@link MeasureOptions}
  * @returns one result per step
  */
-export function measure<S>(area: string, scenario: Scenario<S>, options: MeasureOptions): MicroResult[] {
+export async function measure<S>(
+  area: string,
+  scenario: Scenario<S>,
+  options: MeasureOptions,
+): Promise<MicroResult[]> {
   const { runs, warmUpMs } = options;
   const figures = scenario.steps.map((): Timing => ({ cpu: [], wall: [] }));
   const wrong = scenario.steps.map((): string | null => null);
   const started = Date.now();
   for (let warmUps = 0, run = -1; run < runs; ) {
     const state = scenario.prepare();
+    // The process that waits for the figures hears how far they are, or is heard to have gone.
+    await setImmediate();
     const timings = scenario.steps.map((): Timing => ({ cpu: [], wall: [] }));
     for (let i = 0; i < (scenario.repeat ?? 1); i++) {
       for (const [s, step] of scenario.steps.entries()) {
-        options.onStep?.(step.id);
+        if (i === 0) options.onStep?.(step.id);
         step.before?.(state);
         time(step, state, timings[s] as Timing);
         wrong[s] ??= step.check(state);
       }
     }
     // The first runs warm the compiler and the caches up.
-    if (run < 0 && ++warmUps < WARM_UPS_MAX && Date.now() - started < warmUpMs) continue;
+    if (run < 0 && !isWarm(++warmUps, Date.now() - started, warmUpMs)) continue;
     if (run++ < 0) continue;
     for (const [s, { cpu, wall }] of timings.entries()) {
       figures[s]?.cpu.push(median(cpu));
@@ -151,6 +159,10 @@ export function measure<S>(area: string, scenario: Scenario<S>, options: Measure
       wrong: wrong[s] as string | null,
     };
   });
+}
+
+function isWarm(runs: number, ms: number, warmUpMs: number): boolean {
+  return runs >= WARM_UPS_MIN && ms >= warmUpMs;
 }
 
 /** Nanoseconds of the repetitions of one step in one run, or of its runs. */
