@@ -8,18 +8,15 @@
  */
 
 import {
-  DrmError,
+  type DrmError,
   type DrmFile,
-  decodeIoctl,
-  EFAULT,
   EINVAL,
   ENODEV,
   ENOENT,
   ENOMEM,
-  ENOTTY,
   fail,
   HandleTable,
-  UserMemory,
+  type UserMemory,
 } from "@vmbind/gpuvm-core";
 import { AsahiBo } from "./bo.ts";
 import type { AsahiDevice } from "./device.ts";
@@ -50,7 +47,6 @@ import { runBindOp, vmBind } from "./vm-bind.ts";
 
 /** Larger objects than any file system holds are refused by shmem. */
 const OBJECT_BYTES_MAX = 2 ** 63;
-const NO_MEMORY: UserMemory = new UserMemory();
 
 /** An open file of an asahi device. */
 export class AsahiFile implements DrmFile {
@@ -93,46 +89,9 @@ export class AsahiFile implements DrmFile {
     return this.#bos.get(handle);
   }
 
-  /**
-   * One ioctl. Requests are told apart by their number alone; an argument shorter than the driver's struct is extended
-   * with zeros.
-   *
-   * @param request - 32-bit request number
-   * @param arg - the argument; outputs are written into it
-   * @param user - memory behind the pointers in `arg`
-   * @returns 0 or a negative errno, with the reason in {@link AsahiFile.lastError}
-   */
-  ioctl(request: number, arg: Uint8Array, user: UserMemory = NO_MEMORY): number {
-    const { counters } = this.device;
-    counters.ioctls++;
-    counters.payloadBytes += arg.length;
-    this.lastError = null;
-    try {
-      this.#dispatch(request, arg, user);
-      return 0;
-    } catch (error) {
-      if (!(error instanceof DrmError)) throw error;
-      counters.ioctlErrors++;
-      this.lastError = error;
-      return -error.errno;
-    }
-  }
-
-  #dispatch(request: number, arg: Uint8Array, user: UserMemory): void {
-    const { type, nr, size } = decodeIoctl(request);
-    if (type !== 0x64) fail(ENOTTY, `ioctl: type 0x${type.toString(16)} is not DRM's`);
-    const ioctl = IOCTLS.get(nr);
-    if (ioctl === undefined) fail(EINVAL, `ioctl: asahi has no number 0x${nr.toString(16)}`);
-    if (arg.length < size)
-      fail(EFAULT, `ioctl: the argument has ${arg.length} bytes, the request says ${size}`);
-    if (size >= ioctl.size) {
-      ioctl.run(this, new DataView(arg.buffer, arg.byteOffset, arg.length), user);
-      return;
-    }
-    const whole = new Uint8Array(ioctl.size);
-    whole.set(arg.subarray(0, size));
-    ioctl.run(this, new DataView(whole.buffer), user);
-    if (ioctl.copyOut) arg.set(whole.subarray(0, size));
+  /** See `DrmFile.ioctl`. */
+  ioctl(request: number, arg: Uint8Array, user?: UserMemory): number {
+    return IOCTLS.ioctl(this, request, arg, user);
   }
 
   /**

@@ -15,6 +15,7 @@ export { GemObject, GemObjects, Resv } from "./gem.ts";
 export { Gpuvm, type GpuvmOptions } from "./gpuvm.ts";
 export * from "./handle-table.ts";
 export * from "./ioctl.ts";
+export * from "./ioctl-table.ts";
 export { type RepeatMode, repeatedOffset, repeatProblem } from "./repeat.ts";
 export {
   GPUVA_INVALIDATED,

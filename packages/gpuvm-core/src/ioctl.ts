@@ -9,7 +9,8 @@
  * @module
  */
 
-const TYPE_DRM = 0x64;
+/** Type letter of DRM requests, `'d'` (`DRM_IOCTL_BASE`, `drm.h`). */
+export const TYPE_DRM = 0x64;
 const DIR_WRITE = 1;
 const DIR_READ = 2;
 

@@ -7,21 +7,19 @@
 import {
   DRM_COMMAND_BASE,
   DRM_IOCTL_GEM_CLOSE,
-  DrmError,
+  type DrmError,
   type DrmFile,
-  decodeIoctl,
   EBUSY,
-  EFAULT,
   EINVAL,
   ENOENT,
   ENOMEM,
-  ENOTTY,
   EOPNOTSUPP,
   EPERM,
   fail,
   HandleTable,
-  type StructLayout,
-  UserMemory,
+  IoctlTable,
+  ioctlRow,
+  type UserMemory,
 } from "@vmbind/gpuvm-core";
 import { dmaSegments, PanthorBo, type PanthorBoOptions } from "./bo.ts";
 import type { PanthorDevice } from "./device.ts";
@@ -35,41 +33,35 @@ import { vmBind } from "./vm-bind.ts";
 /** Output address sizes that io-pgtable knows. */
 const PA_BITS = [32, 36, 40, 42, 44, 48, 52];
 
-/** One row of the ioctl table. */
-interface Handler {
-  readonly layout: StructLayout<never> | StructLayout<object>;
-  run(file: PanthorFile, arg: DataView, user: UserMemory): void;
-}
+/** `DRM_PANTHOR_*` behind BO_MMAP_OFFSET, in the order of their numbers. */
+const NOT_MODELLED = [
+  "GROUP_CREATE",
+  "GROUP_DESTROY",
+  "GROUP_SUBMIT",
+  "GROUP_GET_STATE",
+  "TILER_HEAP_CREATE",
+  "TILER_HEAP_DESTROY",
+  "BO_SET_LABEL",
+  "SET_USER_MMIO_OFFSET",
+  "BO_SYNC",
+  "BO_QUERY_INFO",
+];
 
-function handler<T extends object>(
-  layout: StructLayout<T>,
-  run: (file: PanthorFile, arg: T, user: UserMemory) => Partial<T> | null,
-): Handler {
-  return {
-    layout,
-    run(file, view, user) {
-      const arg = layout.read(view);
-      const out = run(file, arg, user);
-      if (out) layout.write(view, 0, { ...arg, ...out });
-    },
-  };
-}
-
-/** Ioctls by their number in the driver's range. */
-const HANDLERS: readonly (Handler | undefined)[] = (() => {
-  const table: (Handler | undefined)[] = [];
-  table[uapi.IOCTL_ID.devQuery] = handler(uapi.DEV_QUERY_ARG, devQuery);
-  table[uapi.IOCTL_ID.vmCreate] = handler(uapi.VM_CREATE, vmCreate);
-  table[uapi.IOCTL_ID.vmDestroy] = handler(uapi.VM_DESTROY, vmDestroy);
-  table[uapi.IOCTL_ID.vmBind] = { layout: uapi.VM_BIND, run: vmBind };
-  table[uapi.IOCTL_ID.vmGetState] = handler(uapi.VM_GET_STATE, vmGetState);
-  table[uapi.IOCTL_ID.boCreate] = handler(uapi.BO_CREATE, boCreate);
-  table[uapi.IOCTL_ID.boMmapOffset] = handler(uapi.BO_MMAP_OFFSET, boMmapOffset);
-  return table;
-})();
-
-const GEM_CLOSE: Handler = handler(uapi.GEM_CLOSE, gemClose);
-const NO_MEMORY = new UserMemory();
+const IOCTLS: IoctlTable<PanthorFile> = new IoctlTable<PanthorFile>(
+  [
+    ioctlRow(DRM_IOCTL_GEM_CLOSE, uapi.GEM_CLOSE, gemClose),
+    ioctlRow(uapi.IOCTL_DEV_QUERY, uapi.DEV_QUERY_ARG, devQuery),
+    ioctlRow(uapi.IOCTL_VM_CREATE, uapi.VM_CREATE, vmCreate),
+    ioctlRow(uapi.IOCTL_VM_DESTROY, uapi.VM_DESTROY, vmDestroy),
+    [uapi.IOCTL_VM_BIND, vmBind],
+    ioctlRow(uapi.IOCTL_VM_GET_STATE, uapi.VM_GET_STATE, vmGetState),
+    ioctlRow(uapi.IOCTL_BO_CREATE, uapi.BO_CREATE, boCreate),
+    ioctlRow(uapi.IOCTL_BO_MMAP_OFFSET, uapi.BO_MMAP_OFFSET, boMmapOffset),
+  ],
+  {
+    notModelled: NOT_MODELLED.map((name, i) => [DRM_COMMAND_BASE + uapi.IOCTL_ID.groupCreate + i, name]),
+  },
+);
 
 /** An open file. */
 export class PanthorFile implements DrmFile {
@@ -91,45 +83,8 @@ export class PanthorFile implements DrmFile {
   }
 
   /** See `DrmFile.ioctl`. `DRM_IOCTL_GEM_CLOSE` and the ioctls of `panthor_drm.h` that deal with memory. */
-  ioctl(request: number, arg: Uint8Array, user: UserMemory = NO_MEMORY): number {
-    const { counters } = this.device;
-    counters.ioctls++;
-    this.lastError = null;
-    try {
-      this.#dispatch(request >>> 0, arg, user);
-      return 0;
-    } catch (error) {
-      if (!(error instanceof DrmError)) throw error;
-      counters.ioctlErrors++;
-      this.lastError = error;
-      return -error.errno;
-    }
-  }
-
-  #dispatch(request: number, arg: Uint8Array, user: UserMemory): void {
-    const { type, nr, size } = decodeIoctl(request);
-    if (type !== 0x64) fail(ENOTTY, `request: 0x${request.toString(16)} is not a DRM ioctl`);
-    const id = nr - DRM_COMMAND_BASE;
-    const entry = nr === (DRM_IOCTL_GEM_CLOSE & 0xff) ? GEM_CLOSE : HANDLERS[id];
-    if (entry === undefined) {
-      const exists = id >= uapi.IOCTL_ID.groupCreate && id <= uapi.IOCTL_ID.boQueryInfo;
-      fail(exists ? EOPNOTSUPP : EINVAL, `request: ioctl ${id} is ${exists ? "not modelled" : "unknown"}`);
-    }
-    if (arg.length < size) fail(EFAULT, `arg: ${arg.length} bytes, the request says ${size}`);
-    const { layout } = entry;
-    this.device.counters.payloadBytes += size;
-    if (size === layout.size) {
-      entry.run(this, new DataView(arg.buffer, arg.byteOffset, size), user);
-      return;
-    }
-    // A smaller struct reads as zero behind its end; the whole of it goes back, also when the call fails.
-    const whole = new Uint8Array(layout.size);
-    whole.set(arg.subarray(0, Math.min(size, layout.size)));
-    try {
-      entry.run(this, new DataView(whole.buffer), user);
-    } finally {
-      arg.set(whole.subarray(0, Math.min(size, layout.size)));
-    }
+  ioctl(request: number, arg: Uint8Array, user?: UserMemory): number {
+    return IOCTLS.ioctl(this, request, arg, user);
   }
 
   /** VMs with their ids, ascending. */
@@ -246,7 +201,7 @@ export class PanthorFile implements DrmFile {
 
 // -- handlers ---------------------------------------------------------------------------------------------------------
 
-function devQuery(file: PanthorFile, arg: uapi.DevQuery, user: UserMemory): Partial<uapi.DevQuery> | null {
+function devQuery(file: PanthorFile, arg: uapi.DevQuery, user: UserMemory): Partial<uapi.DevQuery> {
   const { info, minSize } = deviceInfo(file.device, arg.type);
   if (arg.pointer === 0) return { size: info.length };
   if (arg.size < minSize) fail(EINVAL, `dev_query.size: ${arg.size} is below ${minSize}`);
@@ -255,7 +210,7 @@ function devQuery(file: PanthorFile, arg: uapi.DevQuery, user: UserMemory): Part
   const out = new Uint8Array(buffer, byteOffset, arg.size);
   out.fill(0);
   out.set(info.subarray(0, arg.size));
-  return null;
+  return {};
 }
 
 function deviceInfo(device: PanthorDevice, type: number): { info: Uint8Array; minSize: number } {
@@ -298,11 +253,10 @@ function vmCreate(file: PanthorFile, arg: uapi.VmCreate): Partial<uapi.VmCreate>
   return { id: file.createVm(ranges.userRange), userVaRange: ranges.userRange };
 }
 
-function vmDestroy(file: PanthorFile, arg: uapi.VmDestroy): null {
+function vmDestroy(file: PanthorFile, arg: uapi.VmDestroy): void {
   if (arg.pad !== 0) fail(EINVAL, `vm_destroy.pad: ${arg.pad} is not 0`);
   const vm = file.takeVm(arg.id) ?? fail(EINVAL, `vm_destroy.id: ${arg.id} is not a VM of this file`);
   vm.destroy();
-  return null;
 }
 
 function vmGetState(file: PanthorFile, arg: uapi.VmGetState): Partial<uapi.VmGetState> {
@@ -345,10 +299,9 @@ function boMmapOffset(file: PanthorFile, arg: uapi.BoMmapOffset): Partial<uapi.B
   return { offset: bo.mmapOffset };
 }
 
-function gemClose(file: PanthorFile, arg: uapi.GemClose): null {
+function gemClose(file: PanthorFile, arg: uapi.GemClose): void {
   const bo =
     file.takeBo(arg.handle) ?? fail(EINVAL, `gem_close.handle: ${arg.handle} is not a handle of this file`);
   bo.handle = 0;
   bo.put();
-  return null;
 }

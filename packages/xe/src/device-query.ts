@@ -28,12 +28,16 @@ export function mustBeZero(values: readonly number[], field: string): void {
  * DEVICE_QUERY: ask with size 0 for the size, then for the data.
  *
  * @param file - the caller
- * @param arg - `drm_xe_device_query`, changed in place
+ * @param query - `drm_xe_device_query`
  * @param user - memory behind its pointer
+ * @returns what to write back
  * @throws `DrmError` EINVAL, EFAULT, ENOSPC, EOPNOTSUPP
  */
-export function deviceQuery(file: XeFile, arg: DataView, user: UserMemory): void {
-  const query = uapi.DEVICE_QUERY.read(arg);
+export function deviceQuery(
+  file: XeFile,
+  query: uapi.DeviceQuery,
+  user: UserMemory,
+): Partial<uapi.DeviceQuery> {
   mustBeZero([query.extensions], "device_query.extensions");
   mustBeZero(query.reserved, "device_query.reserved");
   if (query.query > uapi.DEVICE_QUERY_LAST) fail(EINVAL, `device_query.query: ${query.query} is no query`);
@@ -42,10 +46,7 @@ export function deviceQuery(file: XeFile, arg: DataView, user: UserMemory): void
   else if (query.query === uapi.DEVICE_QUERY_MEM_REGIONS) data = queryMemRegions(file);
   else fail(EOPNOTSUPP, `device_query.query: query ${query.query} is not modelled`);
 
-  if (query.size === 0) {
-    uapi.DEVICE_QUERY.fields.size.write(arg, 0, data.length);
-    return;
-  }
+  if (query.size === 0) return { size: data.length };
   if (query.size !== data.length) {
     fail(EINVAL, `device_query.size: expected 0 or ${data.length}, got ${query.size}`);
   }
@@ -55,6 +56,7 @@ export function deviceQuery(file: XeFile, arg: DataView, user: UserMemory): void
     if (!(error instanceof DrmError)) throw error;
     fail(query.query === uapi.DEVICE_QUERY_MEM_REGIONS ? ENOSPC : EFAULT, "device_query.data: not writable");
   }
+  return {};
 }
 
 function queryConfig(platform: Platform): Uint8Array {

@@ -6,14 +6,11 @@
 
 import {
   type AllocFault,
-  DrmError,
+  type DrmError,
   type DrmFile,
-  EINVAL,
-  EOPNOTSUPP,
-  fail,
   GemObjects,
   HandleTable,
-  UserMemory,
+  type UserMemory,
 } from "@vmbind/gpuvm-core";
 import {
   type Fragmentation,
@@ -25,7 +22,7 @@ import {
 } from "@vmbind/mmu";
 import { XeBo, type XeBoOptions } from "./bo.ts";
 import { type XeCounters, xeCounters } from "./cost-sheet.ts";
-import { IOCTLS, NOT_MODELLED } from "./ioctls.ts";
+import { IOCTLS } from "./ioctls.ts";
 import { DEFAULT_PLATFORM, PLATFORMS, type Platform } from "./platforms.ts";
 import { PtJob } from "./pt-job.ts";
 import { XeTables } from "./pt-tables.ts";
@@ -36,9 +33,6 @@ import { VmBindRunner } from "./vm-bind.ts";
 
 /** Physical address of VRAM: far from system memory, aligned so that the largest leaf does not notice. */
 const VRAM_BASE = 2 ** 45;
-
-/** Type letter of DRM requests, bits 15:8. */
-const DRM_TYPE = 0x64;
 
 /** What is behind a syncobj handle. */
 export type SyncobjState = "none" | "empty" | "signalled";
@@ -167,47 +161,9 @@ export class XeFile implements DrmFile {
     this.userPages = new UserPages(device.memory, device.systemBytes);
   }
 
-  /**
-   * One ioctl. Requests are told apart by number alone; an argument of another size than the driver's is cut or filled
-   * with zeroes, as the DRM core does.
-   *
-   * @param request - 32-bit request number
-   * @param arg - the argument struct; changed in place
-   * @param user - memory behind the pointers in `arg`
-   * @returns 0 or a negative errno
-   */
-  ioctl(request: number, arg: Uint8Array, user: UserMemory = new UserMemory()): number {
-    const { counters } = this.device;
-    counters.ioctls++;
-    this.lastError = null;
-    try {
-      this.#dispatch(request >>> 0, arg, user);
-      return 0;
-    } catch (error) {
-      if (!(error instanceof DrmError)) throw error;
-      counters.ioctlErrors++;
-      this.lastError = error;
-      return -error.errno;
-    }
-  }
-
-  #dispatch(request: number, arg: Uint8Array, user: UserMemory): void {
-    const nr = request & 0xff;
-    const ioctl = ((request >>> 8) & 0xff) === DRM_TYPE ? IOCTLS.get(nr) : undefined;
-    if (ioctl === undefined) {
-      const name = NOT_MODELLED.get(nr);
-      if (name !== undefined) fail(EOPNOTSUPP, `ioctl: ${name} is not modelled`);
-      fail(EINVAL, `ioctl: 0x${request.toString(16)} is not a request of this driver`);
-    }
-    this.device.counters.payloadBytes += arg.length;
-    if (arg.length === ioctl.size) {
-      ioctl.run(this, new DataView(arg.buffer, arg.byteOffset, arg.length), user);
-      return;
-    }
-    const whole = new Uint8Array(ioctl.size);
-    whole.set(arg.subarray(0, ioctl.size));
-    ioctl.run(this, new DataView(whole.buffer), user);
-    arg.set(whole.subarray(0, Math.min(arg.length, ioctl.size)));
+  /** See `DrmFile.ioctl`. */
+  ioctl(request: number, arg: Uint8Array, user?: UserMemory): number {
+    return IOCTLS.ioctl(this, request, arg, user);
   }
 
   /**

@@ -7,13 +7,14 @@
 import {
   DRM_COMMAND_BASE,
   DRM_IOCTL_GEM_CLOSE,
-  decodeIoctl,
   EBUSY,
   EINVAL,
   ENOENT,
   ENOMEM,
   EOPNOTSUPP,
   fail,
+  IoctlTable,
+  ioctlRow,
   type UserMemory,
 } from "@vmbind/gpuvm-core";
 import { PLACEMENT_VRAM, XeBo } from "./bo.ts";
@@ -21,23 +22,9 @@ import type { XeFile } from "./device.ts";
 import { deviceQuery, mustBeZero } from "./device-query.ts";
 import { regionMask } from "./platforms.ts";
 import * as uapi from "./uapi.ts";
-import { IOCTL_DEVICE_QUERY } from "./uapi-query.ts";
+import { DEVICE_QUERY, IOCTL_DEVICE_QUERY } from "./uapi-query.ts";
 import { XeVm } from "./vm.ts";
 import { XE2_GRAPHICS } from "./vm-bind-args.ts";
-
-/** One request of the driver. */
-export interface Ioctl {
-  /** C name without the prefix. */
-  readonly name: string;
-  /** Bytes of its argument. */
-  readonly size: number;
-  /**
-   * Run it; `arg` is changed in place.
-   *
-   * @throws `DrmError`
-   */
-  run(file: XeFile, arg: DataView, user: UserMemory): void;
-}
 
 const PAGE = 4096;
 const BLOCK = 0x1_0000;
@@ -54,10 +41,9 @@ const GEM_FLAGS =
   uapi.GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM |
   uapi.GEM_CREATE_FLAG_NO_COMPRESSION;
 
-function gemCreate(file: XeFile, arg: DataView, user: UserMemory): void {
+function gemCreate(file: XeFile, create: uapi.GemCreate, user: UserMemory): Partial<uapi.GemCreate> {
   const { device } = file;
   const { platform, options } = device;
-  const create = uapi.GEM_CREATE.read(arg);
   const { size, placement, flags, cpuCaching } = create;
   const vram = (placement & PLACEMENT_VRAM) !== 0;
   mustBeZero(create.pad, "gem_create.pad");
@@ -103,33 +89,29 @@ function gemCreate(file: XeFile, arg: DataView, user: UserMemory): void {
     throw error;
   }
   bo.handle = file.bos.alloc(bo);
-  uapi.GEM_CREATE.fields.handle.write(arg, 0, bo.handle);
+  return { handle: bo.handle };
 }
 
-function gemMmapOffset(file: XeFile, arg: DataView): void {
-  const query = uapi.GEM_MMAP_OFFSET.read(arg);
+function gemMmapOffset(file: XeFile, query: uapi.GemMmapOffset): Partial<uapi.GemMmapOffset> {
   mustBeZero([query.extensions], "gem_mmap_offset.extensions");
   mustBeZero(query.reserved, "gem_mmap_offset.reserved");
   if ((query.flags & ~uapi.MMAP_OFFSET_FLAG_PCI_BARRIER) !== 0) {
     fail(EINVAL, `gem_mmap_offset.flags: 0x${query.flags.toString(16)} has unknown bits`);
   }
-  const offset = uapi.GEM_MMAP_OFFSET.fields.offset;
   if (query.flags !== 0) {
     if (file.device.platform.vramBytes === 0) {
       fail(EINVAL, "gem_mmap_offset.flags: PCI_BARRIER does not exist on an integrated GPU");
     }
     if (query.handle !== 0) fail(EINVAL, "gem_mmap_offset.handle: must be 0 with PCI_BARRIER");
-    offset.write(arg, 0, PCI_BARRIER_OFFSET);
-    return;
+    return { offset: PCI_BARRIER_OFFSET };
   }
   const bo = file.bo(query.handle);
   if (bo === undefined) fail(ENOENT, `gem_mmap_offset.handle: no object with handle ${query.handle}`);
   // Any distinct place will do: the model has no CPU mappings.
-  offset.write(arg, 0, MMAP_OFFSET_BASE + bo.id * 2 ** 32);
+  return { offset: MMAP_OFFSET_BASE + bo.id * 2 ** 32 };
 }
 
-function gemClose(file: XeFile, arg: DataView): void {
-  const { handle } = uapi.GEM_CLOSE.read(arg);
+function gemClose(file: XeFile, { handle }: uapi.GemClose): void {
   const bo = file.bos.remove(handle);
   if (bo === undefined) fail(EINVAL, `gem_close.handle: no object with handle ${handle}`);
   bo.handle = 0;
@@ -144,10 +126,9 @@ const VM_FLAGS =
   uapi.VM_CREATE_FLAG_FAULT_MODE |
   uapi.VM_CREATE_FLAG_NO_VM_OVERCOMMIT;
 
-function vmCreate(file: XeFile, arg: DataView): void {
+function vmCreate(file: XeFile, create: uapi.VmCreate): Partial<uapi.VmCreate> {
   const { device } = file;
   const { platform, options } = device;
-  const create = uapi.VM_CREATE.read(arg);
   const { flags } = create;
   const scratch = (flags & uapi.VM_CREATE_FLAG_SCRATCH_PAGE) !== 0;
   const longRunning = (flags & uapi.VM_CREATE_FLAG_LR_MODE) !== 0;
@@ -165,12 +146,10 @@ function vmCreate(file: XeFile, arg: DataView): void {
     fail(EINVAL, "vm_create.flags: NO_VM_OVERCOMMIT needs FAULT_MODE");
   }
   if (options.allocFault?.("vm")) fail(ENOMEM, "vm_create: no memory for the VM (on purpose)");
-  const id = file.vmTable.alloc(new XeVm(device, flags, device.nextAsid()));
-  uapi.VM_CREATE.fields.vmId.write(arg, 0, id);
+  return { vmId: file.vmTable.alloc(new XeVm(device, flags, device.nextAsid())) };
 }
 
-function vmDestroy(file: XeFile, arg: DataView): void {
-  const destroy = uapi.VM_DESTROY.read(arg);
+function vmDestroy(file: XeFile, destroy: uapi.VmDestroy): void {
   mustBeZero([destroy.pad], "vm_destroy.pad");
   mustBeZero(destroy.reserved, "vm_destroy.reserved");
   const vm = file.vm(destroy.vmId);
@@ -185,8 +164,11 @@ function vmDestroy(file: XeFile, arg: DataView): void {
   vm.close();
 }
 
-function execQueueCreate(file: XeFile, arg: DataView, user: UserMemory): void {
-  const create = uapi.EXEC_QUEUE_CREATE.read(arg);
+function execQueueCreate(
+  file: XeFile,
+  create: uapi.ExecQueueCreate,
+  user: UserMemory,
+): Partial<uapi.ExecQueueCreate> {
   mustBeZero(create.reserved, "exec_queue_create.reserved");
   if ((create.flags & ~1) !== 0) fail(EINVAL, "exec_queue_create.flags: unknown bits");
   const count = create.width * create.numPlacements;
@@ -202,11 +184,10 @@ function execQueueCreate(file: XeFile, arg: DataView, user: UserMemory): void {
   const vm = file.vm(create.vmId);
   if (vm === undefined) fail(ENOENT, `exec_queue_create.vm_id: no VM ${create.vmId}`);
   vm.gpuvm.get();
-  uapi.EXEC_QUEUE_CREATE.fields.execQueueId.write(arg, 0, file.queues.alloc({ vm, binds }));
+  return { execQueueId: file.queues.alloc({ vm, binds }) };
 }
 
-function execQueueDestroy(file: XeFile, arg: DataView): void {
-  const destroy = uapi.EXEC_QUEUE_DESTROY.read(arg);
+function execQueueDestroy(file: XeFile, destroy: uapi.ExecQueueDestroy): void {
   mustBeZero([destroy.pad], "exec_queue_destroy.pad");
   mustBeZero(destroy.reserved, "exec_queue_destroy.reserved");
   const queue = file.queues.remove(destroy.execQueueId);
@@ -218,34 +199,30 @@ function execQueueDestroy(file: XeFile, arg: DataView): void {
 
 // -- the table --------------------------------------------------------------------------------------------------------
 
-function entry(name: string, request: number, run: Ioctl["run"]): [number, Ioctl] {
-  const { nr, size } = decodeIoctl(request);
-  return [nr, { name, size, run }];
-}
-
-/** The modelled requests by number. */
-export const IOCTLS: ReadonlyMap<number, Ioctl> = new Map([
-  entry("GEM_CLOSE", DRM_IOCTL_GEM_CLOSE, gemClose),
-  entry("DEVICE_QUERY", IOCTL_DEVICE_QUERY, deviceQuery),
-  entry("GEM_CREATE", uapi.IOCTL_GEM_CREATE, gemCreate),
-  entry("GEM_MMAP_OFFSET", uapi.IOCTL_GEM_MMAP_OFFSET, gemMmapOffset),
-  entry("VM_CREATE", uapi.IOCTL_VM_CREATE, vmCreate),
-  entry("VM_DESTROY", uapi.IOCTL_VM_DESTROY, vmDestroy),
-  entry("VM_BIND", uapi.IOCTL_VM_BIND, (file, arg, user) => file.device.binder.run(file, arg, user)),
-  entry("EXEC_QUEUE_CREATE", uapi.IOCTL_EXEC_QUEUE_CREATE, execQueueCreate),
-  entry("EXEC_QUEUE_DESTROY", uapi.IOCTL_EXEC_QUEUE_DESTROY, execQueueDestroy),
-]);
-
-/** Requests that the real driver has and the model has not, by number. */
-export const NOT_MODELLED: ReadonlyMap<number, string> = new Map(
+/** The ioctls. */
+export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
   [
-    "EXEC_QUEUE_GET_PROPERTY",
-    "EXEC",
-    "WAIT_USER_FENCE",
-    "OBSERVATION",
-    "MADVISE",
-    "VM_QUERY_MEM_RANGE_ATTRS",
-    "EXEC_QUEUE_SET_PROPERTY",
-    "VM_GET_PROPERTY",
-  ].map((name, i) => [DRM_COMMAND_BASE + 8 + i, name]),
+    ioctlRow(DRM_IOCTL_GEM_CLOSE, uapi.GEM_CLOSE, gemClose),
+    ioctlRow(IOCTL_DEVICE_QUERY, DEVICE_QUERY, deviceQuery),
+    ioctlRow(uapi.IOCTL_GEM_CREATE, uapi.GEM_CREATE, gemCreate),
+    ioctlRow(uapi.IOCTL_GEM_MMAP_OFFSET, uapi.GEM_MMAP_OFFSET, gemMmapOffset),
+    ioctlRow(uapi.IOCTL_VM_CREATE, uapi.VM_CREATE, vmCreate),
+    ioctlRow(uapi.IOCTL_VM_DESTROY, uapi.VM_DESTROY, vmDestroy),
+    [uapi.IOCTL_VM_BIND, (file, arg, user) => file.device.binder.run(file, arg, user)],
+    ioctlRow(uapi.IOCTL_EXEC_QUEUE_CREATE, uapi.EXEC_QUEUE_CREATE, execQueueCreate),
+    ioctlRow(uapi.IOCTL_EXEC_QUEUE_DESTROY, uapi.EXEC_QUEUE_DESTROY, execQueueDestroy),
+  ],
+  {
+    foreign: EINVAL,
+    notModelled: [
+      "EXEC_QUEUE_GET_PROPERTY",
+      "EXEC",
+      "WAIT_USER_FENCE",
+      "OBSERVATION",
+      "MADVISE",
+      "VM_QUERY_MEM_RANGE_ATTRS",
+      "EXEC_QUEUE_SET_PROPERTY",
+      "VM_GET_PROPERTY",
+    ].map((name, i) => [DRM_COMMAND_BASE + 8 + i, name]),
+  },
 );
