@@ -249,6 +249,7 @@ function checkTableRecord(vm: XeVm, slot: number, geometry: LevelGeometry, va: n
   if (used === 0 && live === 0 && geometry.level !== rootLevel)
     throw new Error(`table-empty: nothing is left in the ${where}`);
   if (geometry.level === 0) return;
+  let children = 0;
   for (let i = 0; i < geometry.entries; i++) {
     const lo = memory.entryLo(slot, i);
     const hi = memory.entryHi(slot, i);
@@ -260,6 +261,10 @@ function checkTableRecord(vm: XeVm, slot: number, geometry: LevelGeometry, va: n
         `child-map: entry ${i} of the ${where} points to slot ${child}, ${tables.child(slot, i)} is kept`,
       );
     }
+    if (child >= 0) children++;
+  }
+  if (tables.childCount[slot] !== children) {
+    throw new Error(`child-map: the ${where} has ${children} children, ${tables.childCount[slot]} counted`);
   }
 }
 

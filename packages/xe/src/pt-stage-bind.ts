@@ -253,7 +253,7 @@ export class BindStager {
   /** Leaves of 2 MiB or 1 GiB. */
   #leaves(slot: number, level: number, index: number, count: number, fresh: boolean): void {
     const lo = this.#leafLo[level] as number;
-    if (!fresh) for (let i = index; i < index + count; i++) this.#updates.setChild(slot, i, -1);
+    if (!fresh) this.#updates.clearChildren(slot, index, count);
     if (this.#anyLeaf) {
       this.#repeat(slot, level, index, count, lo, fresh);
       return;

@@ -27,9 +27,11 @@ export class XeTables {
   numLive: Int32Array = new Int32Array(64);
   /** 1 for a level-0 table of 32 entries of 64 KiB. */
   compact: Uint8Array = new Uint8Array(64);
-  /** Row of a directory in {@link XeTables.children}; row 0 belongs to none. */
+  /** How many entries of the table in a slot point to tables. */
+  childCount: Int32Array = new Int32Array(64);
+  /** Row of a directory in `#children`; row 0 belongs to none. */
   #row: Int32Array = new Int32Array(64);
-  /** Rows of 512: slot of the child plus one, 0 = none. */
+  /** Rows of 512: slot of the child plus one, 0 = none. Rows that are free are all 0. */
   #children: Int32Array = new Int32Array(8 * TABLE_ENTRIES);
   #rows = 1;
   readonly #freeRows: number[] = [];
@@ -62,24 +64,31 @@ export class XeTables {
     this.level[slot] = level;
     this.numLive[slot] = 0;
     this.compact[slot] = 0;
+    this.childCount[slot] = 0;
     if (level > 0) this.#row[slot] = this.#allocRow();
     return slot;
   }
 
   /** Give a table page back; its children are the caller's. */
   free(slot: number): void {
-    if ((this.level[slot] as number) > 0) this.#freeRows.push(this.#row[slot] as number);
+    if ((this.level[slot] as number) > 0) {
+      const row = this.#row[slot] as number;
+      if (this.childCount[slot] !== 0) {
+        this.#children.fill(0, row * TABLE_ENTRIES, (row + 1) * TABLE_ENTRIES);
+      }
+      this.#freeRows.push(row);
+    }
     this.memory.free(slot);
   }
 
   /** Give a table and everything below it back. */
   freeTree(slot: number): void {
-    if ((this.level[slot] as number) > 0 && (this.numLive[slot] as number) > 0) {
-      const row = (this.#row[slot] as number) * TABLE_ENTRIES;
-      for (let i = 0; i < TABLE_ENTRIES; i++) {
-        const child = this.#children[row + i] as number;
-        if (child !== 0) this.freeTree(child - 1);
-      }
+    const row = (this.#row[slot] as number) * TABLE_ENTRIES;
+    for (let i = row, left = this.childCount[slot] as number; left > 0; i++) {
+      const child = this.#children[i] as number;
+      if (child === 0) continue;
+      this.freeTree(child - 1);
+      left--;
     }
     this.free(slot);
   }
@@ -91,15 +100,15 @@ export class XeTables {
 
   /** Set the child below an entry of a directory; -1 = none. */
   setChild(slot: number, index: number, child: number): void {
-    this.#children[(this.#row[slot] as number) * TABLE_ENTRIES + index] = child + 1;
+    const at = (this.#row[slot] as number) * TABLE_ENTRIES + index;
+    const more = (child < 0 ? 0 : 1) - (this.#children[at] === 0 ? 0 : 1);
+    this.childCount[slot] = (this.childCount[slot] as number) + more;
+    this.#children[at] = child + 1;
   }
 
   #allocRow(): number {
     const free = this.#freeRows.pop();
-    if (free !== undefined) {
-      this.#children.fill(0, free * TABLE_ENTRIES, (free + 1) * TABLE_ENTRIES);
-      return free;
-    }
+    if (free !== undefined) return free;
     if (this.#rows * TABLE_ENTRIES === this.#children.length) {
       const children = new Int32Array(this.#children.length * 2);
       children.set(this.#children);
@@ -113,14 +122,17 @@ export class XeTables {
     const level = new Uint8Array(size);
     const numLive = new Int32Array(size);
     const compact = new Uint8Array(size);
+    const childCount = new Int32Array(size);
     const row = new Int32Array(size);
     level.set(this.level);
     numLive.set(this.numLive);
     compact.set(this.compact);
+    childCount.set(this.childCount);
     row.set(this.#row);
     this.level = level;
     this.numLive = numLive;
     this.compact = compact;
+    this.childCount = childCount;
     this.#row = row;
   }
 }

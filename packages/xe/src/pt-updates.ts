@@ -121,6 +121,14 @@ export class PtUpdates {
     this.#tables.setChild(slot, index, child);
   }
 
+  /** Take the children of `count` entries from `first` on away. */
+  clearChildren(slot: number, first: number, count: number): void {
+    const tables = this.#tables;
+    for (let index = first; index < first + count && tables.childCount[slot] !== 0; index++) {
+      if (tables.child(slot, index) >= 0) this.setChild(slot, index, -1);
+    }
+  }
+
   /**
    * Account for a bind's updates.
    *
@@ -143,14 +151,9 @@ export class PtUpdates {
       const ofs = this.#field(i, OFS);
       const qwords = this.#field(i, QWORDS);
       this.#addLive(i, -qwords);
-      if (tables.level[slot] === 0) continue;
-      let directories = 0;
-      for (let index = ofs; index < ofs + qwords; index++) {
-        if (tables.child(slot, index) < 0) continue;
-        directories++;
-        this.setChild(slot, index, -1);
-      }
-      this.#updates[i * UPDATE + DIRS] = directories;
+      const before = tables.childCount[slot] as number;
+      this.clearChildren(slot, ofs, qwords);
+      this.#updates[i * UPDATE + DIRS] = before - (tables.childCount[slot] as number);
     }
   }
 

@@ -31,8 +31,7 @@ export interface TlbInvalidation {
  * @param end - first byte behind, a multiple of 4096
  */
 export function tlbRange(start: number, end: number): TlbInvalidation {
-  let length = PAGE;
-  while (length < end - start) length *= 2;
+  let length = powerOfTwo(Math.max(PAGE, end - start));
   const sentEnd = Math.ceil(end / length) * length;
   let sentStart = Math.floor(start / length) * length;
   while (sentStart + length < sentEnd) {
@@ -44,6 +43,15 @@ export function tlbRange(start: number, end: number): TlbInvalidation {
     sentStart = Math.floor(start / length) * length;
   }
   return { start, end, sentStart, sentBytes: length };
+}
+
+/** A number of bytes, a multiple of 4096, rounded up to a power of two. */
+function powerOfTwo(bytes: number): number {
+  const pages = bytes / PAGE;
+  if (pages <= 2 ** 31) return PAGE * ((1 << (32 - Math.clz32(pages - 1))) >>> 0);
+  let power = 2 ** 43;
+  while (power < bytes) power *= 2;
+  return power;
 }
 
 /** Send a request: count it, and make the modelled TLB forget. */

@@ -441,6 +441,11 @@ describe("TLB invalidation", () => {
     expect(sent(0x3000, 0x5000)).toEqual([0, 0x8000]);
     expect(sent(0x200000, 0x400000)).toEqual([0, 0x1000000]);
     expect(sent(0x68c3e00000, 0x68fc800000)).toEqual([0x68c0000000, 0x40000000]);
+    for (const bytes of [2 ** 42, 2 ** 43, 2 ** 44, 2 ** 57]) {
+      expect(sent(0, bytes)).toEqual([0, bytes]);
+      expect(sent(0x1000, bytes)).toEqual([0, bytes]);
+      expect(sent(0, bytes - 0x1000)).toEqual([0, bytes]);
+    }
   });
 
   it("is one request an ioctl, and none for a bind without scratch", () => {
