@@ -270,7 +270,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         help: "milliseconds of untimed runs before, at least 3 of them (default 1000)",
       },
       only: { type: "string", value: "ID", multiple: true, help: "only this workload; may be repeated" },
-      max: { type: "string", value: "N", help: "largest N of the gpuvm area (default 1000000)" },
+      max: {
+        type: "string",
+        value: "N",
+        help: "largest N of the gpuvm and baseline areas (default 1000000)",
+      },
     },
     details: [
       "AREA is gpuvm, mmu, panthor, asahi, xe, replay or baseline; without it all run. Every run checks its result, so a fast " +

@@ -86,7 +86,7 @@ describe("workloads come to the peers' check values", () => {
   it.each(["mmu", "panthor", "asahi", "xe", "replay", "baseline"])(
     "%s",
     async (area) => {
-      const results = await micro(area);
+      const results = await micro(area, "--max", "100000");
       expect(results.length).toBeGreaterThan(3);
       expect(results.filter((r) => r.wrong !== null)).toEqual([]);
     },

@@ -18,5 +18,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
   asahi: async () => (await import("./asahi.ts")).asahiScenarios(),
   xe: async () => (await import("./xe.ts")).xeScenarios(),
   replay: async () => (await import("./replay.ts")).replayScenarios(),
-  baseline: async () => (await import("./baseline.ts")).baselineScenarios(),
+  baseline: async (largest) => [
+    ...(await import("./baseline.ts")).baselineScenarios(),
+    ...(await import("./ordered-map.ts")).orderedMapScenarios(largest),
+  ],
 };

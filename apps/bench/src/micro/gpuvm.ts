@@ -16,9 +16,11 @@ import { compare, type Scenario, type Step } from "./harness.ts";
 import { GPUVM_100E6_PEERS, GPUVM_PEERS, type GpuvmPeer } from "./peers.ts";
 import { permutation, xorshift32 } from "./random.ts";
 
-const UNIT = 0x10000;
+/** Bytes of a mapping in workloads a to d. */
+export const UNIT = 0x10000;
 const WINDOW = 2 ** 47;
-const FINDS = 1_000_000;
+/** Look-ups of workload b. */
+export const FINDS = 1_000_000;
 const REQUESTS = 100_000;
 const PAGES_100E6 = 24415;
 const BASE_100E6 = 0x10000000;
@@ -127,7 +129,7 @@ function linkedHandlers(state: Machine): StepHandlers {
 /** Several VMs where one is too short to time. */
 function insertAndFind(n: number): Scenario<Machine[]> {
   const copies = Math.max(1, 1e5 / n);
-  const order = permutation(n, below(xorshift32(0x12345678)));
+  const order = insertionOrder(n);
   const queries = addresses(n);
   const insert: Step<Machine[]> = {
     id: `a-${n}`,
@@ -168,7 +170,19 @@ function insertAndFind(n: number): Scenario<Machine[]> {
   return { prepare: () => Array.from({ length: copies }, () => machine(false, n)), steps: [insert, find] };
 }
 
-function addresses(n: number): Float64Array {
+/**
+ * @param n - mappings of workload a
+ * @returns their places in the order in which they are inserted
+ */
+export function insertionOrder(n: number): Uint32Array {
+  return permutation(n, below(xorshift32(0x12345678)));
+}
+
+/**
+ * @param n - mappings of workload b
+ * @returns the addresses that are looked up
+ */
+export function addresses(n: number): Float64Array {
   const next = xorshift32(0x9abcdef1);
   return Float64Array.from({ length: FINDS }, () => {
     const q = next() % n;
