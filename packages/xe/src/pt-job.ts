@@ -15,7 +15,7 @@ import type { XeTables } from "./pt-tables.ts";
 import { UnbindStager } from "./pt-unbind.ts";
 import { PtUpdates } from "./pt-updates.ts";
 import type { XeQuirks } from "./quirks.ts";
-import { flushBeforeBatch, invalidate, tlbRange } from "./tlb-range.ts";
+import { flushBeforeBatch, invalidate, setTlbRange } from "./tlb-range.ts";
 import type { XeVm } from "./vm.ts";
 import { VMA_FORGOTTEN, VMA_PRESENT, VMA_READ_ONLY, VMA_STAGED, VMA_ZEROED } from "./vma.ts";
 import { type VmaOps, WORK_BIND, WORK_CLEAR, WORK_UNBIND } from "./vma-ops.ts";
@@ -173,9 +173,9 @@ export class PtJob {
   #invalidateTlb(vm: XeVm): void {
     const updates = this.#updates;
     if (updates.needsInvalidation) {
-      const range = tlbRange(updates.start, updates.end);
-      vm.lastInvalidation = range;
-      invalidate(vm, this.#platform, this.#counters, range);
+      setTlbRange(vm.invalidation, updates.start, updates.end);
+      vm.lastInvalidation = vm.invalidation;
+      invalidate(vm, this.#platform, this.#counters, vm.invalidation);
     } else if (this.#flushBefore) {
       flushBeforeBatch(vm);
     }

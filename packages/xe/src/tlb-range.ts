@@ -31,6 +31,18 @@ export interface TlbInvalidation {
  * @param end - first byte behind, a multiple of 4096
  */
 export function tlbRange(start: number, end: number): TlbInvalidation {
+  const range = noRange();
+  setTlbRange(range, start, end);
+  return range;
+}
+
+/** A record for {@link setTlbRange}; its numbers are fractional at first, so that the engine keeps doubles in it. */
+export function noRange(): TlbInvalidation {
+  return { start: 0.5, end: 0.5, sentStart: 0.5, sentBytes: 0.5 };
+}
+
+/** {@link tlbRange} into a record that there is. */
+export function setTlbRange(range: TlbInvalidation, start: number, end: number): void {
   let length = powerOfTwo(Math.max(PAGE, end - start));
   const sentEnd = Math.ceil(end / length) * length;
   let sentStart = Math.floor(start / length) * length;
@@ -42,7 +54,10 @@ export function tlbRange(start: number, end: number): TlbInvalidation {
     length = Math.max(BIG_MIN, length);
     sentStart = Math.floor(start / length) * length;
   }
-  return { start, end, sentStart, sentBytes: length };
+  range.start = start;
+  range.end = end;
+  range.sentStart = sentStart;
+  range.sentBytes = length;
 }
 
 /** A number of bytes, a multiple of 4096, rounded up to a power of two. */

@@ -11,7 +11,7 @@ import type { XeDevice } from "./device.ts";
 import { PageTable } from "./page-table.ts";
 import type { Platform } from "./platforms.ts";
 import type { XeQuirks } from "./quirks.ts";
-import type { TlbInvalidation } from "./tlb-range.ts";
+import { noRange, type TlbInvalidation } from "./tlb-range.ts";
 import { VM_CREATE_FLAG_FAULT_MODE, VM_CREATE_FLAG_LR_MODE, VM_CREATE_FLAG_SCRATCH_PAGE } from "./uapi.ts";
 import type { BindOp } from "./vm-bind-args.ts";
 import { VMA_PRESENT, VMA_SPARSE, VMA_SYSTEM_ALLOCATOR, XeVmas } from "./vma.ts";
@@ -54,8 +54,10 @@ export class XeVm {
   readonly ops: VmaOps;
   /** Grows when the next batch of each queue must flush the TLB. */
   tlbFlushSeqno = 0;
-  /** The TLB invalidation that the last VM_BIND sent, null when it sent none. */
+  /** The TLB invalidation that the last VM_BIND sent, null when it sent none. The next one writes to the same record. */
   lastInvalidation: TlbInvalidation | null = null;
+  /** The record of {@link XeVm.lastInvalidation}. @internal */
+  readonly invalidation: TlbInvalidation = noRange();
 
   /**
    * @param device - the device
