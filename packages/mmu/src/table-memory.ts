@@ -48,16 +48,15 @@ export class TableMemory {
   quads: BigUint64Array;
   /** All pages as bytes. Replaced when memory grows: read it again after `alloc()`. */
   bytes: Uint8Array;
-  /** Pages in use. */
-  live = 0;
-
   readonly #limit: number;
   readonly #strideLg2: number;
   readonly #basePage: number;
   readonly #baseTop: number;
   #used = 0;
   #inUse: Uint8Array = new Uint8Array(FIRST_SLOTS);
-  readonly #free: number[] = [];
+  // Free slots, a stack of so many.
+  #free: Int32Array = new Int32Array(FIRST_SLOTS);
+  #freeCount = 0;
 
   /** @throws Error when the options do not describe a window. */
   constructor(options: TableOptions = {}) {
@@ -96,24 +95,39 @@ export class TableMemory {
     this.bytes = new Uint8Array(buffer);
   }
 
+  /** Pages in use. */
+  get live(): number {
+    return this.#used - this.#freeCount;
+  }
+
   /**
    * Takes a page; all its entries are zero.
    * @throws Error when `tableLimit` pages are in use.
    */
   alloc(): number {
-    let slot = this.#free.pop();
-    if (slot === undefined) {
+    const used = this.#used;
+    const slot = this.allocUncleared();
+    // A page is cleared when it is taken, not when it is freed: until then it holds what the hardware last saw.
+    if (used === this.#used) this.words.fill(0, slot * this.wordsPerTable, (slot + 1) * this.wordsPerTable);
+    return slot;
+  }
+
+  /**
+   * Takes a page with whatever it holds, for a caller that writes all its entries at once.
+   * @throws Error when `tableLimit` pages are in use.
+   */
+  allocUncleared(): number {
+    let slot: number;
+    if (this.#freeCount > 0) {
+      slot = this.#free[--this.#freeCount] as number;
+    } else {
       slot = this.#used;
       if (slot === this.#limit)
         throw new Error(`TableMemory: all ${this.#limit} page-table pages are in use`);
       if (slot === this.#inUse.length) this.#grow();
       this.#used = slot + 1;
-    } else {
-      // A page is cleared when it is taken, not when it is freed: until then it holds what the hardware last saw.
-      this.words.fill(0, slot * this.wordsPerTable, (slot + 1) * this.wordsPerTable);
     }
     this.#inUse[slot] = 1;
-    this.live++;
     const counters = this.counters;
     counters.tablesAllocated++;
     counters.tablesLive++;
@@ -128,10 +142,10 @@ export class TableMemory {
   free(slot: number): void {
     if (!this.isLive(slot)) throw new Error(`TableMemory.free: slot ${slot} is not in use`);
     this.#inUse[slot] = 0;
-    this.#free.push(slot);
-    this.live--;
-    this.counters.tablesFreed++;
-    this.counters.tablesLive--;
+    this.#free[this.#freeCount++] = slot;
+    const { counters } = this;
+    counters.tablesFreed++;
+    counters.tablesLive--;
   }
 
   /** Whether the slot is allocated and not freed. */
@@ -190,5 +204,7 @@ export class TableMemory {
     this.words = new Int32Array(buffer);
     this.quads = new BigUint64Array(buffer);
     this.#inUse = inUse;
+    // Grows only when no slot is free.
+    this.#free = new Int32Array(slots);
   }
 }

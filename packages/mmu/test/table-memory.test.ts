@@ -11,6 +11,26 @@ describe("page-table pages", () => {
     expect(tables.quads.subarray(0, 512).every((entry) => entry === 0n)).toBe(true);
   });
 
+  test("a page that its taker fills is not cleared first", () => {
+    const tables = new TableMemory();
+    const slot = tables.allocUncleared();
+    expect(tables.entry(slot, 511)).toBe(0n);
+    tables.quads[511] = 0xdeadn;
+    tables.free(slot);
+    expect(tables.allocUncleared()).toBe(slot);
+    expect(tables.entry(slot, 511)).toBe(0xdeadn);
+    expect(tables.isLive(slot)).toBe(true);
+    expect(tables.counters).toMatchObject({ tablesAllocated: 2, tablesFreed: 1, tablesLive: 1 });
+  });
+
+  test("the last page freed is the first one taken again, across growth", () => {
+    const tables = new TableMemory();
+    const slots = Array.from({ length: 40 }, () => tables.alloc());
+    for (const slot of slots) tables.free(slot);
+    expect(slots.map(() => tables.alloc())).toEqual(slots.toReversed());
+    expect(tables.alloc()).toBe(40);
+  });
+
   test("contents survive growth", () => {
     const tables = new TableMemory({ tableBytes: 16384 });
     const slots = Array.from({ length: 100 }, () => {
