@@ -7,7 +7,7 @@
 import { ENOMEM, fail, GemObject, type Resv } from "@vmbind/gpuvm-core";
 import { type Fragmentation, OutOfFrames, ScatterList } from "@vmbind/mmu";
 import type { PanthorDevice } from "./device.ts";
-import { BLOCK_BYTES, PAGE_BYTES } from "./io-pgtable.ts";
+import { BLOCK_BYTES, PAGE_BYTES } from "./page-sizes.ts";
 import type { PanthorVm } from "./vm.ts";
 
 /** Longest DMA segment: what 32 bits hold, in whole pages. */

@@ -34,7 +34,7 @@ import {
 import { PanthorBo } from "./bo.ts";
 import type { PanthorDevice } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
-import { BLOCK_BYTES } from "./io-pgtable.ts";
+import { BLOCK_BYTES } from "./page-sizes.ts";
 import { MAP_NOEXEC, MAP_READONLY, MAP_UNCACHED } from "./uapi.ts";
 import type { PanthorMappingView, PanthorVm } from "./vm.ts";
 

@@ -9,7 +9,7 @@ import { type Fragmentation, type FrameOptions, PhysicalMemory, type ScatterList
 import { PanthorBo } from "./bo.ts";
 import { type PanthorCounters, panthorCounters } from "./cost-sheet.ts";
 import { PanthorFile } from "./file.ts";
-import { BLOCK_BYTES } from "./io-pgtable.ts";
+import { BLOCK_BYTES } from "./page-sizes.ts";
 import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
 import { BO_NO_MMAP, MAP_NOEXEC, MAP_READONLY, MAP_SPARSE, MAP_UNCACHED } from "./uapi.ts";
 import type { PanthorVm } from "./vm.ts";

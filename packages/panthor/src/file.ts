@@ -23,7 +23,7 @@ import {
 } from "@vmbind/gpuvm-core";
 import { dmaSegments, PanthorBo, type PanthorBoOptions } from "./bo.ts";
 import type { PanthorDevice } from "./device.ts";
-import { PAGE_BYTES, PAGE_SIZE_BITMAP } from "./io-pgtable.ts";
+import { PAGE_BYTES, PAGE_SIZE_BITMAP } from "./page-sizes.ts";
 import { Fence, Syncobj } from "./syncobj.ts";
 import * as uapi from "./uapi.ts";
 import { divideVa } from "./va-ranges.ts";

@@ -14,9 +14,20 @@ export * from "./cost-sheet.ts";
 export * from "./device.ts";
 export { PanthorFile } from "./file.ts";
 export * from "./io-pgtable.ts";
+export * from "./io-pgtable-batch.ts";
+export {
+  BLOCK_BYTES,
+  PAGE_BYTES,
+  PAGE_SIZE_BITMAP,
+  type PageSizeChoice,
+  pickPageSize,
+  tablesForMap,
+  tablesForUnmap,
+} from "./page-sizes.ts";
 export * from "./page-table.ts";
 export * from "./quirks.ts";
 export * from "./syncobj.ts";
+export { TableTree } from "./table-tree.ts";
 export * from "./uapi.ts";
 export * from "./umd.ts";
 export * from "./va-ranges.ts";

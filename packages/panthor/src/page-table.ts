@@ -31,75 +31,12 @@ import {
   type ScatterList,
 } from "@vmbind/mmu";
 import type { PanthorCounters } from "./cost-sheet.ts";
-import { BLOCK_BYTES, IoPgtable, PAGE_BYTES } from "./io-pgtable.ts";
+import { IoPgtableBatch } from "./io-pgtable-batch.ts";
+import { BLOCK_BYTES, PAGE_BYTES, pick } from "./page-sizes.ts";
 import type { PanthorQuirks } from "./quirks.ts";
 import { MAP_NOEXEC, MAP_READONLY, MAP_UNCACHED } from "./uapi.ts";
 
 const GIB = 0x40000000;
-
-/** Which leaf size a stretch of addresses takes, and how many leaves of it. */
-export interface PageSizeChoice {
-  /** Bytes of a leaf: 4 KiB or 2 MiB. */
-  pageBytes: number;
-  /** Leaves; they never cross a table. */
-  count: number;
-}
-
-/** Leaves of the next call: >= 0 pages, < 0 blocks. `or` is the address, or address | physical address, mod 1 GiB. */
-function pick(or: number, bytes: number): number {
-  const toBlock = -or & (BLOCK_BYTES - 1);
-  if (toBlock !== 0) return Math.min(toBlock, bytes) >>> 12;
-  if (bytes < BLOCK_BYTES) return bytes >>> 12;
-  const toGib = -or & (GIB - 1) || GIB;
-  return -(Math.min(toGib, bytes) >>> 21);
-}
-
-/**
- * Choose the leaf size (`get_pgsize`).
- *
- * @param addr - address, or-ed with the physical address when mapping
- * @param bytes - what is left, a multiple of 4096
- */
-export function pickPageSize(addr: number, bytes: number): PageSizeChoice {
-  const n = pick(addr & (GIB - 1), bytes);
-  return n < 0 ? { pageBytes: BLOCK_BYTES, count: -n } : { pageBytes: PAGE_BYTES, count: n };
-}
-
-/** How many aligned units of 1 / `perByte` bytes a range touches; an empty one at an unaligned address touches one. */
-function unitsTouched(va: number, end: number, perByte: number): number {
-  return Math.ceil(end * perByte) - Math.floor(va * perByte);
-}
-
-// Products with powers of two are exact, and cheaper than quotients.
-const PER_512_GIB: number = 2 ** -39;
-const PER_GIB: number = 2 ** -30;
-const PER_BLOCK: number = 2 ** -21;
-
-/**
- * Tables set aside for a MAP: the most it could need, whatever exists already and whether or not blocks are used.
- *
- * @param va - first address
- * @param size - bytes
- */
-export function tablesForMap(va: number, size: number): number {
-  const end = va + size;
-  return (
-    unitsTouched(va, end, PER_512_GIB) + unitsTouched(va, end, PER_GIB) + unitsTouched(va, end, PER_BLOCK)
-  );
-}
-
-/**
- * Tables set aside for an UNMAP: one for each end that may cut a block.
- *
- * @param va - first address
- * @param size - bytes
- */
-export function tablesForUnmap(va: number, size: number): number {
-  const end = va + size;
-  const head = (va & (BLOCK_BYTES - 1)) !== 0 ? 1 : 0;
-  const cutsTail = (end & (BLOCK_BYTES - 1)) !== 0;
-  return head + (cutsTail && Math.ceil(end / BLOCK_BYTES) !== Math.ceil(va / BLOCK_BYTES) ? 1 : 0);
-}
 
 /** A chunk of a fragmented dummy, as the 512 entries that its table gets. */
 interface ChunkImage {
@@ -120,7 +57,7 @@ export class PageTable {
   #image: ChunkImage | null = null;
 
   /** The table itself. */
-  readonly io: IoPgtable;
+  readonly io: IoPgtableBatch;
   /** A page-table call failed: the VM must not be used any more. */
   broken = false;
 
@@ -143,7 +80,7 @@ export class PageTable {
     this.#counters = counters;
     this.#quirks = quirks;
     this.#outputEnd = 2 ** paBits;
-    this.io = new IoPgtable(memory, counters, vaBits, paBits, coherent);
+    this.io = new IoPgtableBatch(memory, counters, vaBits, paBits, coherent);
     for (let flags = 0; flags < 8; flags++) {
       const prot = protOf(flags);
       this.#pageLo[flags] = lpaeLeafLo(3, prot);

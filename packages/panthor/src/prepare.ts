@@ -19,8 +19,7 @@ import type { BindOp } from "./bind-op.ts";
 import type { PanthorBo } from "./bo.ts";
 import type { PanthorDevice, PanthorOptions } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
-import { PAGE_BYTES } from "./io-pgtable.ts";
-import { tablesForMap, tablesForUnmap } from "./page-table.ts";
+import { PAGE_BYTES, tablesForMap, tablesForUnmap } from "./page-sizes.ts";
 import { MAP_NOEXEC, OP_MAP, OP_SYNC_ONLY, OP_TYPE_MASK, OP_UNMAP } from "./uapi.ts";
 import type { PanthorVm } from "./vm.ts";
 

@@ -18,7 +18,7 @@
  */
 
 import type { IoctlCall, SparseBind, SparseUmd, StructLayout } from "@vmbind/gpuvm-core";
-import { BLOCK_BYTES, PAGE_BYTES } from "./io-pgtable.ts";
+import { BLOCK_BYTES, PAGE_BYTES } from "./page-sizes.ts";
 import {
   BO_CREATE,
   BO_NO_MMAP,

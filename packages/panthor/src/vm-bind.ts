@@ -22,7 +22,7 @@ import {
 import { BindOp } from "./bind-op.ts";
 import { type BindJob, bindJob } from "./bind-queue.ts";
 import type { PanthorFile } from "./file.ts";
-import { PAGE_BYTES } from "./io-pgtable.ts";
+import { PAGE_BYTES } from "./page-sizes.ts";
 import { cleanUp, prepare } from "./prepare.ts";
 import type { Fence, Syncobj } from "./syncobj.ts";
 import {

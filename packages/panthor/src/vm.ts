@@ -37,8 +37,8 @@ import { BindQueue } from "./bind-queue.ts";
 import type { PanthorBo } from "./bo.ts";
 import type { PanthorCounters } from "./cost-sheet.ts";
 import type { PanthorDevice } from "./device.ts";
-import { BLOCK_BYTES } from "./io-pgtable.ts";
-import { PageTable, tablesForMap } from "./page-table.ts";
+import { BLOCK_BYTES, tablesForMap } from "./page-sizes.ts";
+import { PageTable } from "./page-table.ts";
 import { OP_MAP, OP_SYNC_ONLY, OP_UNMAP } from "./uapi.ts";
 
 /** Driver bits of a gpuva's flags: the operation's READONLY, NOEXEC, UNCACHED, SPARSE, then "evicted". */

@@ -21,7 +21,7 @@ import type { PanthorBo } from "../bo.ts";
 import type { PanthorCounters } from "../cost-sheet.ts";
 import { PanthorDevice } from "../device.ts";
 import type { PanthorFile } from "../file.ts";
-import { BLOCK_BYTES } from "../io-pgtable.ts";
+import { BLOCK_BYTES } from "../page-sizes.ts";
 import { LINUX_QUIRKS, REPEAT_PATCH_QUIRKS } from "../quirks.ts";
 import {
   IOCTL_VM_BIND,

@@ -8,7 +8,7 @@ import { EINVAL, fail } from "@vmbind/gpuvm-core";
 import { hex, type Mismatch, mismatch, type VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import { lockRegion } from "../as-lock.ts";
 import { PanthorDevice } from "../device.ts";
-import { pickPageSize, tablesForMap, tablesForUnmap } from "../page-table.ts";
+import { pickPageSize, tablesForMap, tablesForUnmap } from "../page-sizes.ts";
 import { IOCTL_VM_CREATE, VM_CREATE } from "../uapi.ts";
 import { integer, type Json } from "./json.ts";
 

@@ -1,0 +1,87 @@
+/**
+ * Many successive io-pgtable calls at once, where all of them write the same entry, or entries that are known already.
+ * Tables and counters come out as if the calls had been made one by one.
+ *
+ * @module
+ */
+
+import { EEXIST, ENOMEM, ERANGE } from "@vmbind/gpuvm-core";
+import { addressHi, addressLo, writeRepeated } from "@vmbind/mmu";
+import { emptyRun } from "./entry-runs.ts";
+import { IoPgtable } from "./io-pgtable.ts";
+
+const ENTRIES = 512;
+
+/** One page table, written by single calls and by runs of them. */
+export class IoPgtableBatch extends IoPgtable {
+  /**
+   * As many of `calls` successive map calls of one page each, all to the same page, as one table takes and as succeed.
+   *
+   * @param va - first address; each call's is one page further
+   * @param pa - physical address of every call
+   * @param calls - at least 1
+   * @param lo - low half of the leaf's attributes, type bits included
+   * @param hi - high half of the attributes
+   * @returns calls that succeeded, or the negative errno of the first one when it failed
+   */
+  mapSamePage(va: number, pa: number, calls: number, lo: number, hi: number): number {
+    if (va >= this.inputEnd || pa >= this.outputEnd) return this.warn(-ERANGE);
+    const l2 = this.level2(va, true);
+    if (l2 < 0) return -ENOMEM;
+    const first = (va >>> 12) & 511;
+    let n = Math.min(calls, ENTRIES - first);
+    const l3 = this.level3(l2, (va >>> 21) & 511, n === ENTRIES);
+    if (l3 < 0) return l3;
+    if (!this.fresh) n = emptyRun(this.tables.words, (l3 * ENTRIES + first) * 2, n);
+    if (n === 0) return this.warn(-EEXIST);
+    writeRepeated(this.tables, l3, first, n, addressLo(pa) | lo, addressHi(pa) | hi);
+    this.clean(n, n * 8);
+    return n;
+  }
+
+  /**
+   * {@link IoPgtableBatch.mapSamePage} for blocks.
+   *
+   * @param va - first address; each call's is one block further
+   * @param pa - physical address of every call
+   * @param calls - at least 1
+   * @param lo - low half of the leaf's attributes, type bits included
+   * @param hi - high half of the attributes
+   * @returns calls that succeeded, or the negative errno of the first one when it failed
+   */
+  mapSameBlock(va: number, pa: number, calls: number, lo: number, hi: number): number {
+    if (va >= this.inputEnd || pa >= this.outputEnd) return this.warn(-ERANGE);
+    const l2 = this.level2(va, true);
+    if (l2 < 0) return -ENOMEM;
+    const first = (va >>> 21) & 511;
+    const n = emptyRun(this.tables.words, (l2 * ENTRIES + first) * 2, Math.min(calls, ENTRIES - first));
+    if (n === 0) {
+      const ret = this.mapBlocks(va, pa, 1, lo, hi);
+      return ret < 0 ? ret : 1;
+    }
+    writeRepeated(this.tables, l2, first, n, addressLo(pa) | lo, addressHi(pa) | hi);
+    this.clean(n, n * 8);
+    return n;
+  }
+
+  /**
+   * A whole 2 MiB chunk of page entries at once, where nothing is mapped and no table is in the way.
+   *
+   * @param va - a multiple of 2 MiB
+   * @param entries - 512 page entries as pairs of halves
+   * @param calls - the map calls that this stands for
+   * @returns false when the chunk is not empty or no table is left: then nothing was done
+   */
+  mapChunk(va: number, entries: Int32Array, calls: number): boolean {
+    if (va >= this.inputEnd || this.reserved === 0) return false;
+    const l2 = this.level2(va, true);
+    if (l2 < 0 || this.reserved === 0) return false;
+    const index = (va >>> 21) & 511;
+    if (this.tables.words[(l2 * ENTRIES + index) * 2] !== 0) return false;
+    const l3 = this.level3(l2, index, true);
+    this.tables.words.set(entries, l3 * ENTRIES * 2);
+    this.counters.pteWrites += ENTRIES;
+    this.clean(calls, ENTRIES * 8);
+    return true;
+  }
+}
