@@ -9,9 +9,9 @@ import { type Fragmentation, OutOfFrames, type ScatterList } from "@vmbind/mmu";
 import type { XeDevice } from "./device.ts";
 import type { XeVm } from "./vm.ts";
 
-/** Placement bit of system memory. */
+/** Placement bit of system memory: region instance 0 of `drm_xe_mem_region` (`xe_drm.h`). */
 export const PLACEMENT_SYSTEM = 1;
-/** Placement bit of VRAM. */
+/** Placement bit of VRAM: region instance 1 of `drm_xe_mem_region` (`xe_drm.h`). */
 export const PLACEMENT_VRAM = 2;
 
 /** How a BO is made. */

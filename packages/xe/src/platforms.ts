@@ -18,7 +18,7 @@ export interface PatEntry {
   readonly compressed: boolean;
 }
 
-/** A GPU that the model can be. */
+/** A GPU that the model can be: facts of `xe_pci.c`, the last three members of `xe_pat.c` (Linux 7.3). */
 export interface Platform {
   /** Key in {@link PLATFORMS}. */
   readonly name: string;

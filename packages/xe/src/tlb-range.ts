@@ -1,5 +1,6 @@
 /**
- * TLB invalidation as the GuC takes it: a power-of-two length, a start aligned to it, 16 MiB at least from 2 MiB on.
+ * TLB invalidation as the GuC takes it: a power-of-two length, a start aligned to it, 16 MiB at least from 2 MiB on
+ * (`xe_guc_tlb_inval.c`, Linux 7.3).
  *
  * @module
  */
@@ -12,15 +13,15 @@ const PAGE = 4096;
 const BIG = 0x20_0000;
 const BIG_MIN = 0x100_0000;
 
-/** One invalidation request. */
+/** One invalidation request; all numbers in bytes. */
 export interface TlbInvalidation {
   /** First byte that the driver wants invalidated. */
   start: number;
   /** First byte behind it (the kernel's request carries the last byte instead). */
   end: number;
-  /** First byte that is invalidated. */
+  /** First byte that is invalidated, a multiple of `sentBytes`. */
   sentStart: number;
-  /** Bytes that are invalidated. */
+  /** Bytes that are invalidated: a power of two, 4096 at least. */
   sentBytes: number;
 }
 

@@ -15,7 +15,7 @@ import {
   u64,
 } from "@vmbind/gpuvm-core";
 
-/** `drm_xe_device_query`. */
+/** `drm_xe_device_query` of `xe_drm.h`, Linux 7.3. */
 export interface DeviceQuery {
   /** Chain of extensions; none exist. */
   extensions: number;
@@ -45,7 +45,7 @@ export const DEVICE_QUERY_CONFIG = 2;
 /** Highest query number of 7.3, `DRM_XE_DEVICE_QUERY_EU_STALL`. */
 export const DEVICE_QUERY_LAST = 10;
 
-/** Header of `drm_xe_query_config`; `num_params` u64 values follow, indexed by the `QUERY_CONFIG_*` numbers. */
+/** `drm_xe_query_config` of `xe_drm.h`, Linux 7.3: `num_params` u64 values, indexed by the `QUERY_CONFIG_*` numbers. */
 export interface QueryConfig {
   /** Values that follow. */
   numParams: number;
@@ -62,37 +62,40 @@ export const QUERY_CONFIG: StructLayout<QueryConfig> = struct("drm_xe_query_conf
   info: array(8, 5, u64),
 });
 
-/** Index in `info`: device id in bits 15:0, revision from bit 16. */
+/** `DRM_XE_QUERY_CONFIG_REV_AND_DEVICE_ID`: index in `info` of device id (bits 15:0) and revision (from bit 16). */
 export const QUERY_CONFIG_REV_AND_DEVICE_ID = 0;
-/** Index in `info`: `QUERY_CONFIG_FLAG_*`. */
+/** `DRM_XE_QUERY_CONFIG_FLAGS`: index in `info` of the `QUERY_CONFIG_FLAG_*` bits. */
 export const QUERY_CONFIG_FLAGS = 1;
-/** Index in `info`: bytes, 0x10000 where VRAM has 64 KiB pages only. */
+/**
+ * `DRM_XE_QUERY_CONFIG_MIN_ALIGNMENT`: index in `info` of the alignment in bytes: 65536 where VRAM has 64 KiB pages
+ * only, else 4096.
+ */
 export const QUERY_CONFIG_MIN_ALIGNMENT = 2;
-/** Index in `info`: width of virtual addresses in bits. */
+/** `DRM_XE_QUERY_CONFIG_VA_BITS`: index in `info` of the width of virtual addresses in bits. */
 export const QUERY_CONFIG_VA_BITS = 3;
-/** Index in `info`: highest priority of an exec queue. */
+/** `DRM_XE_QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY`: index in `info` of the highest priority of an exec queue. */
 export const QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY = 4;
 
-/** The device has VRAM. */
+/** `DRM_XE_QUERY_CONFIG_FLAG_HAS_VRAM`: the device has VRAM. */
 export const QUERY_CONFIG_FLAG_HAS_VRAM = 0x01;
-/** Low-latency hint for exec queues. */
+/** `DRM_XE_QUERY_CONFIG_FLAG_HAS_LOW_LATENCY`: low-latency hint for exec queues. */
 export const QUERY_CONFIG_FLAG_HAS_LOW_LATENCY = 0x02;
-/** `VM_BIND_FLAG_CPU_ADDR_MIRROR` works. */
+/** `DRM_XE_QUERY_CONFIG_FLAG_HAS_CPU_ADDR_MIRROR`: `VM_BIND_FLAG_CPU_ADDR_MIRROR` works. */
 export const QUERY_CONFIG_FLAG_HAS_CPU_ADDR_MIRROR = 0x04;
-/** `GEM_CREATE_FLAG_NO_COMPRESSION` works. */
+/** `DRM_XE_QUERY_CONFIG_FLAG_HAS_NO_COMPRESSION_HINT`: `GEM_CREATE_FLAG_NO_COMPRESSION` works. */
 export const QUERY_CONFIG_FLAG_HAS_NO_COMPRESSION_HINT = 0x08;
 
-/** `drm_xe_mem_region`. */
+/** `drm_xe_mem_region` of `xe_drm.h`, Linux 7.3. */
 export interface MemRegion {
   /** {@link MEM_REGION_CLASS_SYSMEM} or {@link MEM_REGION_CLASS_VRAM}. */
   memClass: number;
   /** Number of the region: bit `1 << instance` names it in a placement. */
   instance: number;
-  /** Bytes. */
+  /** Smallest page in bytes: 4096, or 65536 where VRAM has 64 KiB pages only. */
   minPageSize: number;
-  /** Bytes. */
+  /** Size in bytes. */
   totalSize: number;
-  /** Bytes. */
+  /** Bytes in use. */
   used: number;
   /** Bytes that the CPU can reach. */
   cpuVisibleSize: number;
@@ -114,9 +117,9 @@ export const MEM_REGION: StructLayout<MemRegion> = struct("drm_xe_mem_region", 8
   reserved: array(40, 6, u64),
 });
 
-/** System memory. */
+/** `DRM_XE_MEM_REGION_CLASS_SYSMEM`: system memory. */
 export const MEM_REGION_CLASS_SYSMEM = 0;
-/** Device-local memory. */
+/** `DRM_XE_MEM_REGION_CLASS_VRAM`: device-local memory. */
 export const MEM_REGION_CLASS_VRAM = 1;
 
 /** `DRM_IOCTL_XE_DEVICE_QUERY`, 0xc0286440. */

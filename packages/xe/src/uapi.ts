@@ -21,7 +21,7 @@ import {
   u64,
 } from "@vmbind/gpuvm-core";
 
-/** `drm_xe_gem_create`. */
+/** `drm_xe_gem_create` of `xe_drm.h`, Linux 7.3. */
 export interface GemCreate {
   /** Chain of extensions. */
   extensions: number;
@@ -56,20 +56,20 @@ export const GEM_CREATE: StructLayout<GemCreate> = struct("drm_xe_gem_create", 5
   reserved: array(40, 2, u64),
 });
 
-/** Pages come at first use. */
+/** `DRM_XE_GEM_CREATE_FLAG_DEFER_BACKING`: pages come at first use. */
 export const GEM_CREATE_FLAG_DEFER_BACKING = 0x1;
-/** For the display engine. */
+/** `DRM_XE_GEM_CREATE_FLAG_SCANOUT`: for the display engine. */
 export const GEM_CREATE_FLAG_SCANOUT = 0x2;
-/** VRAM that the CPU can reach. */
+/** `DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM`: VRAM that the CPU can reach. */
 export const GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM = 0x4;
-/** Never compressed. */
+/** `DRM_XE_GEM_CREATE_FLAG_NO_COMPRESSION`: never compressed. */
 export const GEM_CREATE_FLAG_NO_COMPRESSION = 0x8;
 /** `DRM_XE_GEM_CPU_CACHING_WB`: write-back. */
 export const GEM_CPU_CACHING_WB = 1;
 /** `DRM_XE_GEM_CPU_CACHING_WC`: write-combined. */
 export const GEM_CPU_CACHING_WC = 2;
 
-/** `drm_xe_gem_mmap_offset`. */
+/** `drm_xe_gem_mmap_offset` of `xe_drm.h`, Linux 7.3. */
 export interface GemMmapOffset {
   /** Chain of extensions; none exist. */
   extensions: number;
@@ -92,10 +92,10 @@ export const GEM_MMAP_OFFSET: StructLayout<GemMmapOffset> = struct("drm_xe_gem_m
   reserved: array(24, 2, u64),
 });
 
-/** Ask for the page that orders PCI writes. */
+/** `DRM_XE_MMAP_OFFSET_FLAG_PCI_BARRIER`: ask for the page that orders PCI writes. */
 export const MMAP_OFFSET_FLAG_PCI_BARRIER = 1;
 
-/** `drm_xe_vm_create`. */
+/** `drm_xe_vm_create` of `xe_drm.h`, Linux 7.3. */
 export interface VmCreate {
   /** Chain of extensions; none exist. */
   extensions: number;
@@ -115,16 +115,16 @@ export const VM_CREATE: StructLayout<VmCreate> = struct("drm_xe_vm_create", 32, 
   reserved: array(16, 2, u64),
 });
 
-/** Addresses without a mapping read zero and drop writes. */
+/** `DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE`: addresses without a mapping read zero and drop writes. */
 export const VM_CREATE_FLAG_SCRATCH_PAGE = 0x1;
-/** Long-running: no dma-fences, preempted instead. */
+/** `DRM_XE_VM_CREATE_FLAG_LR_MODE`: long-running; no dma-fences, preempted instead. */
 export const VM_CREATE_FLAG_LR_MODE = 0x2;
-/** Page tables are filled by recoverable faults. */
+/** `DRM_XE_VM_CREATE_FLAG_FAULT_MODE`: page tables are filled by recoverable faults. */
 export const VM_CREATE_FLAG_FAULT_MODE = 0x4;
-/** No overcommit of VRAM. */
+/** `DRM_XE_VM_CREATE_FLAG_NO_VM_OVERCOMMIT`: no overcommit of VRAM. */
 export const VM_CREATE_FLAG_NO_VM_OVERCOMMIT = 0x8;
 
-/** `drm_xe_vm_destroy`. */
+/** `drm_xe_vm_destroy` of `xe_drm.h`, Linux 7.3. */
 export interface VmDestroy {
   /** VM id. */
   vmId: number;
@@ -141,7 +141,7 @@ export const VM_DESTROY: StructLayout<VmDestroy> = struct("drm_xe_vm_destroy", 2
   reserved: array(8, 2, u64),
 });
 
-/** `drm_xe_vm_bind_op`. */
+/** `drm_xe_vm_bind_op` of `xe_drm.h`, Linux 7.3. */
 export interface VmBindOp {
   /** Not looked at by 7.3. */
   extensions: number;
@@ -185,35 +185,35 @@ export const VM_BIND_OP: StructLayout<VmBindOp> = struct("drm_xe_vm_bind_op", 80
   reserved: array(56, 3, u64),
 });
 
-/** Map an object, or nothing at all ({@link VM_BIND_FLAG_NULL}). */
+/** `DRM_XE_VM_BIND_OP_MAP`: map an object, or nothing at all ({@link VM_BIND_FLAG_NULL}). */
 export const VM_BIND_OP_MAP = 0;
-/** Unmap a range. */
+/** `DRM_XE_VM_BIND_OP_UNMAP`: unmap a range. */
 export const VM_BIND_OP_UNMAP = 1;
-/** Map memory of the process. */
+/** `DRM_XE_VM_BIND_OP_MAP_USERPTR`: map memory of the process. */
 export const VM_BIND_OP_MAP_USERPTR = 2;
-/** Unmap every mapping of an object. */
+/** `DRM_XE_VM_BIND_OP_UNMAP_ALL`: unmap every mapping of an object. */
 export const VM_BIND_OP_UNMAP_ALL = 3;
-/** Bring memory near and fill page tables. */
+/** `DRM_XE_VM_BIND_OP_PREFETCH`: bring memory near and fill page tables. */
 export const VM_BIND_OP_PREFETCH = 4;
 
-/** The GPU may not write. */
+/** `DRM_XE_VM_BIND_FLAG_READONLY`: the GPU may not write. */
 export const VM_BIND_FLAG_READONLY = 0x01;
-/** Fill page tables now, also in a fault-mode VM. */
+/** `DRM_XE_VM_BIND_FLAG_IMMEDIATE`: fill page tables now, also in a fault-mode VM. */
 export const VM_BIND_FLAG_IMMEDIATE = 0x02;
-/** No memory behind: reads give zero, writes are dropped. */
+/** `DRM_XE_VM_BIND_FLAG_NULL`: no memory behind; reads give zero, writes are dropped. */
 export const VM_BIND_FLAG_NULL = 0x04;
-/** Part of a device core dump. */
+/** `DRM_XE_VM_BIND_FLAG_DUMPABLE`: part of a device core dump. */
 export const VM_BIND_FLAG_DUMPABLE = 0x08;
-/** Fail when the object's protected-content key is no longer valid. */
+/** `DRM_XE_VM_BIND_FLAG_CHECK_PXP`: fail when the object's protected-content key is no longer valid. */
 export const VM_BIND_FLAG_CHECK_PXP = 0x10;
-/** Mirror the process's address space. */
+/** `DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR`: mirror the process's address space. */
 export const VM_BIND_FLAG_CPU_ADDR_MIRROR = 0x20;
-/** Attributes of madvise end with the CPU mapping. */
+/** `DRM_XE_VM_BIND_FLAG_MADVISE_AUTORESET`: attributes of madvise end with the CPU mapping. */
 export const VM_BIND_FLAG_MADVISE_AUTORESET = 0x40;
-/** Decompress in place. */
+/** `DRM_XE_VM_BIND_FLAG_DECOMPRESS`: decompress in place. */
 export const VM_BIND_FLAG_DECOMPRESS = 0x80;
 
-/** `drm_xe_vm_bind`; with more than one op the bytes at `bind` are {@link VmBindVector}. */
+/** `drm_xe_vm_bind` of `xe_drm.h`, Linux 7.3; with more than one op the bytes at `bind` are {@link VmBindVector}. */
 export interface VmBind {
   /** Chain of extensions; none exist. */
   extensions: number;
@@ -251,7 +251,7 @@ export const VM_BIND: StructLayout<VmBind> = struct("drm_xe_vm_bind", 136, {
   reserved: array(120, 2, u64),
 });
 
-/** What the union in {@link VmBind} holds when `numBinds` is above 1. */
+/** What the union in `drm_xe_vm_bind` ({@link VmBind.bind}) holds when `numBinds` is above 1. */
 export interface VmBindVector {
   /** User pointer to an array of {@link VmBindOp}. */
   vectorOfBinds: number;
@@ -265,10 +265,10 @@ export const VM_BIND_VECTOR: StructLayout<VmBindVector> = struct("drm_xe_vm_bind
   unused: bytes(8, 72),
 });
 
-/** Most syncs of one VM_BIND. */
+/** `DRM_XE_MAX_SYNCS`: most syncs of one VM_BIND. */
 export const MAX_SYNCS = 1024;
 
-/** `drm_xe_sync`. */
+/** `drm_xe_sync` of `xe_drm.h`, Linux 7.3. */
 export interface Sync {
   /** Not looked at by 7.3. */
   extensions: number;
@@ -294,16 +294,16 @@ export const SYNC: StructLayout<Sync> = struct("drm_xe_sync", 48, {
   reserved: array(32, 2, u64),
 });
 
-/** Binary syncobj. */
+/** `DRM_XE_SYNC_TYPE_SYNCOBJ`: binary syncobj. */
 export const SYNC_TYPE_SYNCOBJ = 0;
-/** Timeline syncobj. */
+/** `DRM_XE_SYNC_TYPE_TIMELINE_SYNCOBJ`: timeline syncobj. */
 export const SYNC_TYPE_TIMELINE_SYNCOBJ = 1;
-/** A u64 in user memory. */
+/** `DRM_XE_SYNC_TYPE_USER_FENCE`: a u64 in user memory. */
 export const SYNC_TYPE_USER_FENCE = 2;
-/** Signal when done; absent: wait before. */
+/** `DRM_XE_SYNC_FLAG_SIGNAL`: signal when done; without it, wait before. */
 export const SYNC_FLAG_SIGNAL = 1;
 
-/** `drm_xe_exec_queue_create`. */
+/** `drm_xe_exec_queue_create` of `xe_drm.h`, Linux 7.3. */
 export interface ExecQueueCreate {
   /** Chain of extensions. */
   extensions: number;
@@ -335,7 +335,7 @@ export const EXEC_QUEUE_CREATE: StructLayout<ExecQueueCreate> = struct("drm_xe_e
   reserved: array(32, 2, u64),
 });
 
-/** `drm_xe_engine_class_instance`. */
+/** `drm_xe_engine_class_instance` of `xe_drm.h`, Linux 7.3. */
 export interface EngineClassInstance {
   /** Class; {@link ENGINE_CLASS_VM_BIND} makes a bind queue. */
   engineClass: number;
@@ -357,7 +357,7 @@ export const ENGINE_CLASS_INSTANCE: StructLayout<EngineClassInstance> = struct(
 /** `DRM_XE_ENGINE_CLASS_VM_BIND`. */
 export const ENGINE_CLASS_VM_BIND = 5;
 
-/** `drm_xe_exec_queue_destroy`. */
+/** `drm_xe_exec_queue_destroy` of `xe_drm.h`, Linux 7.3. */
 export interface ExecQueueDestroy {
   /** Queue id. */
   execQueueId: number;
@@ -374,7 +374,7 @@ export const EXEC_QUEUE_DESTROY: StructLayout<ExecQueueDestroy> = struct("drm_xe
   reserved: array(8, 2, u64),
 });
 
-/** `drm_gem_close`, a core ioctl. */
+/** `drm_gem_close` of `drm.h`, a core ioctl. */
 export interface GemClose {
   /** GEM handle. */
   handle: number;

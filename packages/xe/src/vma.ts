@@ -2,8 +2,8 @@
  * What the driver knows about a mapping beyond GPUVM (`xe_vma`): flags, PAT index, and what of it is in the page table.
  * Arrays indexed by GPUVM's handle.
  *
- * The flags word is the kernel's, so GPUVM's own two flags are its lowest bits. It lives here and not in GPUVM's word,
- * where the proposed REPEAT flag has taken bit 2.
+ * The flags word is the kernel's (`xe_vm_types.h`, Linux 7.3), so GPUVM's own two flags are its lowest bits. It lives
+ * here and not in GPUVM's word, where the proposed REPEAT flag has taken bit 2.
  *
  * @module
  */
@@ -11,29 +11,29 @@
 import type { XeQuirks } from "./quirks.ts";
 import type { UserRange } from "./user-pages.ts";
 
-/** A null mapping (`DRM_GPUVA_SPARSE`). */
+/** `DRM_GPUVA_SPARSE` (`drm_gpuvm.h`): a null mapping. */
 export const VMA_SPARSE = 0x2;
-/** The GPU may not write. */
+/** `XE_VMA_READ_ONLY`: the GPU may not write. */
 export const VMA_READ_ONLY = 0x4;
-/** Taken out of the VM. */
+/** `XE_VMA_DESTROYED`: taken out of the VM. */
 export const VMA_DESTROYED = 0x8;
-/** Leaves have the atomics-enable bit; set on every mapping of a device that has it. */
+/** `XE_VMA_ATOMIC_PTE_BIT`: leaves have the atomics-enable bit; set on every mapping of a device that has it. */
 export const VMA_ATOMIC_PTE = 0x10;
-/** Has had leaves of 4 KiB; `VMA_PTE_4K << level` for the others. */
+/** `XE_VMA_PTE_4K`: has had leaves of 4 KiB; `VMA_PTE_4K << level` for the others. */
 export const VMA_PTE_4K = 0x20;
-/** Has had leaves of 2 MiB. */
+/** `XE_VMA_PTE_2M`: has had leaves of 2 MiB. */
 export const VMA_PTE_2M = 0x40;
-/** Has had leaves of 1 GiB. */
+/** `XE_VMA_PTE_1G`: has had leaves of 1 GiB. */
 export const VMA_PTE_1G = 0x80;
-/** Has had entries with the 64 KiB hint. */
+/** `XE_VMA_PTE_64K`: has had entries with the 64 KiB hint. */
 export const VMA_PTE_64K = 0x100;
-/** Has had compact tables. */
+/** `XE_VMA_PTE_COMPACT`: has had compact tables. */
 export const VMA_PTE_COMPACT = 0x200;
-/** Part of a core dump. */
+/** `XE_VMA_DUMPABLE`: part of a core dump. */
 export const VMA_DUMPABLE = 0x400;
-/** Mirrors the process's address space. */
+/** `XE_VMA_SYSTEM_ALLOCATOR`: mirrors the process's address space. */
 export const VMA_SYSTEM_ALLOCATOR = 0x800;
-/** Attributes of madvise end with the CPU mapping. */
+/** `XE_VMA_MADV_AUTORESET`: attributes of madvise end with the CPU mapping. */
 export const VMA_MADV_AUTORESET = 0x1000;
 /**
  * All flags that tell leaf sizes (`XE_VMA_PTE_4K` and so on, `xe_vm_types.h`). They are set while leaves are staged and
