@@ -56,3 +56,59 @@ export function addCost(sum: CostSheet | undefined, next: CostSheet): CostSheet 
     Object.entries(next).map(([name, value]) => [name, isLevel(name) ? value : value + (sum[name] ?? 0)]),
   );
 }
+
+/** What each phase costs, from a device's counters. Marks may follow each other closely: closing a stretch makes no objects. */
+export class PhaseCosts<P extends string> {
+  readonly #counters: Readonly<CostSheet>;
+  readonly #names: readonly string[];
+  readonly #levels: readonly boolean[];
+  /** Counters at the end of the last stretch. */
+  readonly #last: Float64Array;
+  readonly #sums: Map<P, Float64Array> = new Map();
+
+  /** @param counters - the plain object that the model counts on; the first stretch begins */
+  constructor(counters: object) {
+    const now = snapshot(counters);
+    this.#counters = counters as CostSheet;
+    this.#names = Object.keys(now);
+    this.#levels = this.#names.map(isLevel);
+    this.#last = Float64Array.from(Object.values(now));
+  }
+
+  /**
+   * End a stretch, and begin the next one.
+   *
+   * @param phase - what the stretch belongs to; one without an ioctl is nobody's
+   */
+  close(phase: P): void {
+    const sums = this.#issued() ? this.#sumsOf(phase) : null;
+    for (let i = 0; i < this.#names.length; i++) {
+      const now = this.#counters[this.#names[i] as string] as number;
+      if (sums !== null) {
+        sums[i] = this.#levels[i] ? now : (sums[i] as number) + now - (this.#last[i] as number);
+      }
+      this.#last[i] = now;
+    }
+  }
+
+  /** @returns the phases with at least one ioctl, in the order of their first */
+  sheets(): Partial<Record<P, CostSheet>> {
+    const sheets: Partial<Record<P, CostSheet>> = {};
+    for (const [phase, sums] of this.#sums) {
+      sheets[phase] = Object.fromEntries(this.#names.map((name, i) => [name, sums[i] as number]));
+    }
+    return sheets;
+  }
+
+  #issued(): boolean {
+    return this.#counters["ioctls"] !== this.#last[this.#names.indexOf("ioctls")];
+  }
+
+  #sumsOf(phase: P): Float64Array {
+    const known = this.#sums.get(phase);
+    if (known) return known;
+    const sums = new Float64Array(this.#names.length);
+    this.#sums.set(phase, sums);
+    return sums;
+  }
+}

@@ -2,8 +2,9 @@
  * The plain model of an address space: mapping replaces, unmapping removes, both cut what they meet only in part,
  * nothing is ever merged.
  *
- * It knows nothing of GPUVM, drivers or page tables. That makes it the second opinion on what the models hold: one
- * sorted array, searched by halving, spliced.
+ * It knows nothing of GPUVM, drivers or page tables. That makes it the second opinion on what the models hold: a sorted
+ * list, searched by halving, spliced. The list is cut into runs, since the insertion into one array of many thousands
+ * moves half of them.
  *
  * @module
  */
@@ -37,21 +38,32 @@ export function noHits(): Hits {
   return { covered: 0, oneSide: 0, split: 0 };
 }
 
+/** Mappings in a run: about the square root of how many the largest traces have. */
+const RUN_MAX = 256;
+
 /** The mappings of one VM. */
 export class IntervalMap {
-  readonly #list: Interval[] = [];
+  /** Ascending; no run is empty. */
+  readonly #runs: Interval[][] = [];
+  readonly #runMax: number;
+  #size = 0;
 
   /** Mappings whose object is 0. */
   withoutObject = 0;
 
-  /** Number of mappings. */
-  get size(): number {
-    return this.#list.length;
+  /** @param runMax - mappings in a run, at least 2; smaller in tests */
+  constructor(runMax: number = RUN_MAX) {
+    this.#runMax = runMax;
   }
 
-  /** The mappings, ascending. */
+  /** Number of mappings. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The mappings, ascending: a copy of the list. */
   get intervals(): readonly Readonly<Interval>[] {
-    return this.#list;
+    return this.#runs.flat();
   }
 
   /**
@@ -61,8 +73,14 @@ export class IntervalMap {
    * @param hits - counts what was there
    */
   map(interval: Interval, hits: Hits): void {
-    const at = this.unmap(interval.addr, interval.end, hits);
-    this.#list.splice(at, 0, interval);
+    this.unmap(interval.addr, interval.end, hits);
+    // What is mapped behind everything joins the last run.
+    const r = Math.max(0, Math.min(this.#firstRun(interval.addr), this.#runs.length - 1));
+    this.#runs[r] ??= [];
+    const run = this.#runs[r] as Interval[];
+    run.splice(firstEndingBehind(run, interval.addr), 0, interval);
+    this.#size++;
+    this.#halve(r);
     if (interval.object === 0) this.withoutObject++;
   }
 
@@ -72,26 +90,30 @@ export class IntervalMap {
    * @param addr - first byte
    * @param end - behind the last byte
    * @param hits - counts what was there
-   * @returns the index at which a mapping of the range belongs
    */
-  unmap(addr: number, end: number, hits: Hits): number {
-    const from = this.#firstEndingBehind(addr);
-    let to = from;
-    const kept: Interval[] = [];
-    let before = 0;
-    for (; to < this.#list.length; to++) {
-      const old = this.#list[to] as Interval;
-      if (old.addr >= end) break;
-      const left = old.addr < addr;
-      const right = old.end > end;
-      if (left) before = 1;
-      if (left) kept.push({ ...old, end: addr });
-      if (right) kept.push({ ...old, addr: end, offset: old.offset + end - old.addr });
-      if (old.object === 0) this.withoutObject += Number(left) + Number(right) - 1;
-      hits[left && right ? "split" : left || right ? "oneSide" : "covered"]++;
+  unmap(addr: number, end: number, hits: Hits): void {
+    for (let r = this.#firstRun(addr); r < this.#runs.length; ) {
+      const run = this.#runs[r] as Interval[];
+      const from = firstEndingBehind(run, addr);
+      const kept: Interval[] = [];
+      let to = from;
+      for (; to < run.length; to++) {
+        const old = run[to] as Interval;
+        if (old.addr >= end) break;
+        const left = old.addr < addr;
+        const right = old.end > end;
+        if (left) kept.push({ ...old, end: addr });
+        if (right) kept.push({ ...old, addr: end, offset: old.offset + end - old.addr });
+        if (old.object === 0) this.withoutObject += Number(left) + Number(right) - 1;
+        hits[left && right ? "split" : left || right ? "oneSide" : "covered"]++;
+      }
+      const last = to < run.length;
+      if (to > from) run.splice(from, to - from, ...kept);
+      this.#size += kept.length - (to - from);
+      if (run.length === 0) this.#runs.splice(r, 1);
+      else this.#halve(r++);
+      if (last) return;
     }
-    this.#list.splice(from, to - from, ...kept);
-    return from + before;
   }
 
   /**
@@ -101,10 +123,16 @@ export class IntervalMap {
    * @param end - behind the last byte
    */
   countIn(addr: number, end: number): number {
-    const from = this.#firstEndingBehind(addr);
-    let to = from;
-    while (to < this.#list.length && (this.#list[to] as Interval).addr < end) to++;
-    return to - from;
+    let count = 0;
+    for (let r = this.#firstRun(addr); r < this.#runs.length; r++) {
+      const run = this.#runs[r] as Interval[];
+      const from = firstEndingBehind(run, addr);
+      let to = from;
+      while (to < run.length && (run[to] as Interval).addr < end) to++;
+      count += to - from;
+      if (to < run.length) break;
+    }
+    return count;
   }
 
   /**
@@ -114,21 +142,40 @@ export class IntervalMap {
    */
   removeObject(object: number): void {
     let kept = 0;
-    for (const interval of this.#list) {
-      if (interval.object !== object) this.#list[kept++] = interval;
+    for (const run of this.#runs) {
+      const rest = run.filter((interval) => interval.object !== object);
+      this.#size -= run.length - rest.length;
+      if (rest.length > 0) this.#runs[kept++] = rest;
     }
     if (object === 0) this.withoutObject = 0;
-    this.#list.length = kept;
+    this.#runs.length = kept;
   }
 
-  #firstEndingBehind(addr: number): number {
+  /** Index of the first run with a mapping that ends behind an address. */
+  #firstRun(addr: number): number {
     let low = 0;
-    let high = this.#list.length;
+    let high = this.#runs.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#list[middle] as Interval).end > addr) high = middle;
+      if (((this.#runs[middle] as Interval[]).at(-1) as Interval).end > addr) high = middle;
       else low = middle + 1;
     }
     return low;
   }
+
+  #halve(r: number): void {
+    const run = this.#runs[r] as Interval[];
+    if (run.length > this.#runMax) this.#runs.splice(r + 1, 0, run.splice(run.length >>> 1));
+  }
+}
+
+function firstEndingBehind(run: readonly Interval[], addr: number): number {
+  let low = 0;
+  let high = run.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((run[middle] as Interval).end > addr) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

@@ -9,7 +9,7 @@
  */
 
 import { UserMemory } from "@vmbind/gpuvm-core";
-import { addCost, type CostSheet, costBetween, snapshot } from "./cost.ts";
+import { type CostSheet, costBetween, PhaseCosts, snapshot } from "./cost.ts";
 import { TraceCounter, type TraceCounts } from "./counts.ts";
 import {
   type Action,
@@ -121,9 +121,8 @@ export interface ReplayObserver {
 /** How a trace is replayed. */
 export interface ReplayOptions {
   /**
-   * Keep the plain interval model beside the driver's and compare. Its arrays are quadratic in the number of mappings:
-   * leave it out where there are hundreds of thousands. True unless given, but for traces of `vmbind fuzz`: the plain
-   * model does not follow what is malformed.
+   * Keep the plain interval model beside the driver's and compare. True unless given, but for traces of `vmbind fuzz`:
+   * the plain model does not follow what is malformed.
    */
   compareMappings?: boolean;
   /** Watch over every ioctl as `vmbind fuzz --check` does. False unless given. */
@@ -184,9 +183,8 @@ class Replay {
   readonly #examiner: Examiner | null;
   readonly #user = new UserMemory();
 
-  readonly #costByPhase: Partial<Record<Phase, CostSheet>> = {};
+  readonly #phaseCosts: PhaseCosts<Phase>;
   readonly #atStart: CostSheet;
-  #phaseStart: CostSheet;
   #workloadStart: CostSheet;
   #workloadCost: CostSheet = {};
   #leftAtWorkloadEnd: Interval[] = [];
@@ -213,7 +211,7 @@ class Replay {
     this.#counter = new TraceCounter(driver, compareMappings);
     this.#stores = new StoreCheck(this.#machine);
     this.#atStart = snapshot(this.#machine.counters);
-    this.#phaseStart = this.#atStart;
+    this.#phaseCosts = new PhaseCosts(this.#machine.counters);
     this.#workloadStart = this.#atStart;
   }
 
@@ -225,7 +223,7 @@ class Replay {
 
   #mark(record: TraceMark): void {
     this.#observer.before?.(record, this.#machine, null);
-    this.#closePhase();
+    this.#phaseCosts.close(this.#counter.phase);
     this.#counter.mark(record);
     if (record.mark.startsWith("workload ")) this.#workloadStart = snapshot(this.#machine.counters);
     if (record.mark === "workload-end") {
@@ -240,7 +238,7 @@ class Replay {
   }
 
   finish(): ReplayResult {
-    this.#closePhase();
+    this.#phaseCosts.close(this.#counter.phase);
     this.#compareMappings();
     const cost = costBetween(this.#atStart, snapshot(this.#machine.counters));
     const mappedAtEnd = [...this.#machine.file.vms()].flatMap(([id, vm]) => mappingRows(id, vm));
@@ -253,7 +251,7 @@ class Replay {
       device: header.device,
       workload: header.workload,
       counts: this.#counter.result(),
-      costByPhase: this.#costByPhase,
+      costByPhase: this.#phaseCosts.sheets(),
       workloadCost: this.#workloadCost,
       cost,
       tablePageBytes: this.#machine.memory.tables.pageBytes,
@@ -274,8 +272,10 @@ class Replay {
 
     const { file, arg, ret, reason } = this.#issue(call);
     if (ret !== call.ret) this.#differ("ret", result(call.ret), result(ret), reason);
-    const at = arg.findIndex((byte, i) => byte !== call.argOut[i]);
-    if (at >= 0) this.#differ("arg_out", bytesFrom(call.argOut, at), bytesFrom(arg, at), reason);
+    if (Buffer.compare(arg, call.argOut) !== 0) {
+      const at = arg.findIndex((byte, i) => byte !== call.argOut[i]);
+      this.#differ("arg_out", bytesFrom(call.argOut, at), bytesFrom(arg, at), reason);
+    }
 
     this.#counter.ioctl(call, action);
     if (action.kind === "vm-create" && ret === 0) this.#machine.vmCreated?.(action.vm);
@@ -305,14 +305,6 @@ class Replay {
   #file(index: number): ModelFile {
     while (this.#files.length <= index) this.#files.push(this.#machine.openFile());
     return this.#files[index] as ModelFile;
-  }
-
-  #closePhase(): void {
-    const now = snapshot(this.#machine.counters);
-    const cost = costBetween(this.#phaseStart, now);
-    const { phase } = this.#counter;
-    if ((cost["ioctls"] ?? 0) > 0) this.#costByPhase[phase] = addCost(this.#costByPhase[phase], cost);
-    this.#phaseStart = now;
   }
 
   /** Each VM of the model against the plain interval model. */

@@ -73,31 +73,35 @@ const operation = fc.record({
 describe("the plain interval model", () => {
   it("agrees with one cell per address: pieces, offsets, hits, counts", () => {
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 40 }), (operations) => {
-        const map = new IntervalMap();
-        const cells = new Cells();
-        for (const { kind, addr, length, object, offset } of operations) {
-          const end = Math.min(addr + length, 64);
-          const hits = noHits();
-          if (kind === "remove") {
-            map.removeObject(object);
-            for (const [from, to, of] of cells.pieces()) if (of === object) cells.clear(from, to);
-          } else {
-            const expected = cells.hits(addr, end);
-            const met = expected.covered + expected.oneSide + expected.split;
-            expect(map.countIn(addr, end)).toBe(met);
-            if (kind === "map") map.map({ addr, end, kind, object, offset }, hits);
-            else map.unmap(addr, end, hits);
-            if (kind === "map") cells.map(addr, end, object, offset);
-            else cells.unmap(addr, end);
-            expect(hits).toEqual(expected);
+      fc.property(
+        fc.array(operation, { maxLength: 40 }),
+        fc.constantFrom(2, 3, 256),
+        (operations, runMax) => {
+          const map = new IntervalMap(runMax);
+          const cells = new Cells();
+          for (const { kind, addr, length, object, offset } of operations) {
+            const end = Math.min(addr + length, 64);
+            const hits = noHits();
+            if (kind === "remove") {
+              map.removeObject(object);
+              for (const [from, to, of] of cells.pieces()) if (of === object) cells.clear(from, to);
+            } else {
+              const expected = cells.hits(addr, end);
+              const met = expected.covered + expected.oneSide + expected.split;
+              expect(map.countIn(addr, end)).toBe(met);
+              if (kind === "map") map.map({ addr, end, kind, object, offset }, hits);
+              else map.unmap(addr, end, hits);
+              if (kind === "map") cells.map(addr, end, object, offset);
+              else cells.unmap(addr, end);
+              expect(hits).toEqual(expected);
+            }
+            const pieces = cells.pieces();
+            expect(map.intervals.map((i) => [i.addr, i.end, i.object, i.offset])).toEqual(pieces);
+            expect(map.size).toBe(pieces.length);
+            expect(map.withoutObject).toBe(pieces.filter(([, , of]) => of === 0).length);
           }
-          const pieces = cells.pieces();
-          expect(map.intervals.map((i) => [i.addr, i.end, i.object, i.offset])).toEqual(pieces);
-          expect(map.size).toBe(pieces.length);
-          expect(map.withoutObject).toBe(pieces.filter(([, , of]) => of === 0).length);
-        }
-      }),
+        },
+      ),
       { numRuns: 400 },
     );
   });
