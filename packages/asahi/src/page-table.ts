@@ -105,7 +105,7 @@ export class UatPageTable {
   allocate(va: number, bytes: number): void {
     if (bytes === 0) return;
     const first = pageOf(va);
-    const last = first + bytes / PAGE_BYTES - 1;
+    const last = first + pageCount(bytes) - 1;
     for (let block = first >> ENTRIES_LG2; block <= last >> ENTRIES_LG2; block++) this.#ensure(block);
   }
 
@@ -123,12 +123,12 @@ export class UatPageTable {
   map(va: number, bytes: number, pa: number, lo: number, hi: number, onePage: boolean): void {
     const first = pageOf(va);
     if (!onePage) {
-      this.#write(first, bytes / PAGE_BYTES, pa, lo, hi);
+      this.#write(first, pageCount(bytes), pa, lo, hi);
       return;
     }
     const low = lo | addressLo(pa);
     const high = hi | addressHi(pa);
-    const end = first + bytes / PAGE_BYTES;
+    const end = first + pageCount(bytes);
     for (let page = first; page < end; ) {
       const index = page & (ENTRIES - 1);
       const count = Math.min(end - page, ENTRIES - index);
@@ -186,7 +186,7 @@ export class UatPageTable {
    */
   unmap(va: number, bytes: number): void {
     let page = pageOf(va);
-    const end = page + bytes / PAGE_BYTES;
+    const end = page + pageCount(bytes);
     while (page < end) {
       const block = page >> ENTRIES_LG2;
       const leaf = this.#find(block);
@@ -268,7 +268,7 @@ function firstPageBehind(block: number): number {
   return ((block >> ENTRIES_LG2) + 1) << (2 * ENTRIES_LG2);
 }
 
-/** Pages of a length, as a small integer. */
+/** Pages of a length, as a small integer: with a double in it, every number of a walk becomes a double. */
 function pageCount(bytes: number): number {
   return (bytes / PAGE_BYTES) | 0;
 }

@@ -2,8 +2,8 @@
  * Apple UAT against the asahi driver's Rust: rows A (tables only), B, C and D (bind operations).
  *
  * VA base 128 GiB, 1 GiB = 65536 pages. B to D are bytes through the ioctl, all operations in one call; the peer's
- * figures leave handle look-ups and the copy of the operations out. The VM has no context slot, so nothing is
- * invalidated.
+ * figures leave handle look-ups, the copy of the operations and TLB instructions out. A VM without a context slot
+ * invalidates nothing, so these rows run in one; those that end in -tlbi run in a VM with a slot.
  *
  * @module
  */
@@ -178,6 +178,16 @@ function bindScenarios(): Scenario<Binds>[] {
       ],
     },
     {
+      repeat: 3,
+      prepare: running,
+      steps: [
+        step("C1-tlbi", "C1 in a VM that runs: nothing to invalidate", "op", PAGES, pages, PAGES),
+        step("C2-tlbi", "C2, each with a TLB instruction", "op", PAGES, unbindPages, 0, PAGES),
+        step("C3-tlbi", "C3: nothing to invalidate", "op", PAGES, samePage, PAGES),
+        step("C4-tlbi", "C4, each with a TLB instruction", "mapping", PAGES, unbindGib, 0, PAGES),
+      ],
+    },
+    {
       repeat: 100,
       prepare: binds,
       steps: [
@@ -255,6 +265,14 @@ function binds(): Binds {
   return state;
 }
 
+/** The same, and the VM has run: it has a context slot. */
+function running(): Binds {
+  const state = binds();
+  state.vm.run();
+  return state;
+}
+
+/** Binds without a peer of their id have none: the peers leave TLB instructions out. */
 function step(
   id: string,
   what: string,
@@ -262,6 +280,7 @@ function step(
   units: number,
   ops: Ops,
   mappings: number,
+  invalidations = 0,
 ): Step<Binds> {
   return {
     id,
@@ -275,10 +294,17 @@ function step(
     run(state) {
       state.ret = state.file.ioctl(IOCTL_VM_BIND, ops.arg, state.user);
     },
-    check: ({ ret, vm, handles }) =>
-      compare("handle", handles.contiguous, CONTIGUOUS) ??
-      compare("ret", ret, 0) ??
-      compare("mappings", vm.gpuvm.count, mappings),
+    check({ ret, vm, handles }) {
+      const { counters } = vm.device;
+      const { tlbInvalidations } = counters;
+      counters.tlbInvalidations = 0;
+      return (
+        compare("handle", handles.contiguous, CONTIGUOUS) ??
+        compare("ret", ret, 0) ??
+        compare("mappings", vm.gpuvm.count, mappings) ??
+        compare("TLB instructions", tlbInvalidations, invalidations)
+      );
+    },
     peer: ASAHI_PEERS[id] ?? null,
   };
 }
