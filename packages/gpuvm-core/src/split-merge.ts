@@ -162,9 +162,8 @@ function showsTheSame(vm: Gpuvm, va: number, request: MapRequest): boolean {
   const offset = pool.offset(va);
   if ((flags & GPUVA_REPEAT) !== 0) {
     const window = pool.window(va);
-    return (
-      window === request.gemRange && offset === request.offset && (distance + pool.phase(va)) % window === 0
-    );
+    const shift = distance + pool.phase(va);
+    return window === request.gemRange && offset === request.offset && (shift === 0 || shift % window === 0);
   }
   // Offsets wrap at 2^64.
   const apart = request.offset - offset - distance;

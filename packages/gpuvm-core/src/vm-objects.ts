@@ -327,6 +327,12 @@ export class VmObjects extends VaSpace {
 }
 
 function discard(list: VmBo[], vmBo: VmBo): void {
+  if (list.length === 0) return;
+  // What came last often goes first, and splice would make an array of it.
+  if (list[list.length - 1] === vmBo) {
+    list.pop();
+    return;
+  }
   const i = list.indexOf(vmBo);
   if (i >= 0) list.splice(i, 1);
 }
