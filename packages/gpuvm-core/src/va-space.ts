@@ -268,9 +268,9 @@ export class VaSpace {
 
   /** Take a mapping out of the tree; a zero-length one at 0 stops meeting everything. @internal */
   protected uproot(va: number): void {
-    const addr = this.addr(va);
-    this.tree.remove(addr, va);
-    if (this.end(va) === addr) this.emptyMappings--;
+    if (!this.tree.removeWalked(va)) this.tree.remove(this.addr(va), va);
+    if (this.emptyMappings === 0 || this.end(va) !== this.addr(va)) return;
+    this.emptyMappings--;
     if (va === this.#wrapped) this.#wrapped = 0;
   }
 

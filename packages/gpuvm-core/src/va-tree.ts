@@ -269,6 +269,25 @@ export class VaTree extends TreeNodes {
   }
 
   /**
+   * Remove the entry that the walk returned last.
+   *
+   * @param handle - its handle
+   * @returns false when the walk returned another one last: nothing is removed then
+   */
+  removeWalked(handle: number): boolean {
+    if (!this.#walkedLast(handle)) return false;
+    // Else the gap is in the leaf before, or the driver left an entry of the walk where it was.
+    if (this.#gapLeaf === this.leaf && this.#gapEnd === this.pos) this.#gapEnd++;
+    else if (this.#gapLeaf === 0) this.#openGap();
+    else {
+      this.#closeGap();
+      return this.removeWalked(handle);
+    }
+    this.entries--;
+    return true;
+  }
+
+  /**
    * Remove an entry.
    *
    * @param key - its key
@@ -276,27 +295,17 @@ export class VaTree extends TreeNodes {
    * @throws Error when it is not in the tree
    */
   remove(key: number, handle: number): void {
-    if (this.#walkedLast(handle)) {
-      if (this.#gapLeaf === this.#cursorLeaf && this.#gapEnd === this.pos) this.#gapEnd++;
-      else if (this.#gapLeaf !== 0) {
-        // The gap is in the leaf before, or the driver left an entry of the walk where it was.
-        this.#closeGap();
-        this.remove(key, handle);
-        return;
-      } else {
-        this.#gapLeaf = this.leaf;
-        this.#gapStart = this.pos;
-        this.#gapEnd = this.pos + 1;
-      }
-      this.entries--;
-      return;
-    }
     this.#search(key, handle);
+    this.#openGap();
+    this.entries--;
+    this.#closeGap();
+  }
+
+  /** Make a gap of the entry at the sought place. */
+  #openGap(): void {
     this.#gapLeaf = this.leaf;
     this.#gapStart = this.pos;
     this.#gapEnd = this.pos + 1;
-    this.entries--;
-    this.#closeGap();
   }
 
   /**
