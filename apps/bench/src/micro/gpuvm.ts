@@ -290,8 +290,10 @@ function checkChurn(state: Machine, count: number, expected: GpuvmPeer | undefin
   );
 }
 
+/** The same VM again and again: a fresh one would mostly time the first touch of its memory, which the peer leaves out. */
 function pageByPage(): Scenario<Machine> {
   return {
+    repeat: 25,
     prepare: () => machine(true, PAGES_100E6),
     steps: [
       {
