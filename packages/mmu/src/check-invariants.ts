@@ -124,8 +124,7 @@ class TreeCheck {
       const first = va + i * entryBytes;
       if (lo === emptyLo && hi === emptyHi && !(lo !== 0 && this.#isLeaf(geometry, first, lo, hi))) continue;
       used++;
-      const present = (lo & geometry.presentMask) === geometry.presentBits;
-      if (present && (lo & geometry.leafMask) !== geometry.leafBits) this.#directory(geometry, first, lo, hi);
+      if ((lo & geometry.directoryMask) === geometry.directoryBits) this.#directory(geometry, first, lo, hi);
       else this.#leaf(geometry, first, lo, hi);
     }
     this.#visit?.(slot, geometry, va, used);

@@ -35,10 +35,10 @@ export interface LevelGeometry {
   readonly presentMask: number;
   /** See {@link LevelGeometry.presentMask}. */
   readonly presentBits: number;
-  /** A present entry is a leaf when `(lo & leafMask) === leafBits`. */
-  readonly leafMask: number;
-  /** See {@link LevelGeometry.leafMask}. */
-  readonly leafBits: number;
+  /** An entry is present and points to a table when `(lo & directoryMask) === directoryBits`; never where the mask is 0. */
+  readonly directoryMask: number;
+  /** See {@link LevelGeometry.directoryMask}; 1 where the mask is 0. */
+  readonly directoryBits: number;
   /** Address bits of a leaf, low half. */
   readonly leafAddressLo: number;
   /** Address bits of a leaf, high half. */
@@ -104,7 +104,7 @@ export function decodeEntry(
   out.rights = 0;
   out.compact = false;
   if ((lo & geometry.presentMask) !== geometry.presentBits) return out;
-  if ((lo & geometry.leafMask) !== geometry.leafBits) {
+  if ((lo & geometry.directoryMask) === geometry.directoryBits) {
     out.kind = "table";
     out.address = addressOf(lo & geometry.tableAddressLo, hi & geometry.tableAddressHi);
     out.compact = (lo & geometry.compactMask) !== 0;

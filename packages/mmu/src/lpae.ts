@@ -126,7 +126,7 @@ export function lpae4k(ias = 48): PageTableFormat {
   for (let level = PAGE_LEVEL; level >= rootLevel; level--) {
     const shift = 39 - 9 * level;
     levels.unshift(
-      lpaeLevel(level, shift, level === rootLevel ? 2 ** (ias - shift) : 512, levels[0] ?? null),
+      lpaeLevel(level, shift, level === rootLevel ? 1 << (ias - shift) : 512, levels[0] ?? null),
     );
   }
   return { name: "lpae-4k", tableBytes: 4096, vaBits: ias, vaEnd: 2 ** ias, levels };
@@ -150,8 +150,8 @@ function lpaeLevel(
     // Where blocks do not exist, and at level 3, type 1 is reserved; elsewhere bit 1 tells tables from blocks.
     presentMask: mayBeBlock ? VALID : VALID | TABLE_OR_PAGE,
     presentBits: mayBeBlock ? VALID : VALID | TABLE_OR_PAGE,
-    leafMask: isPage ? 0 : TABLE_OR_PAGE,
-    leafBits: 0,
+    directoryMask: isPage ? 0 : VALID | TABLE_OR_PAGE,
+    directoryBits: isPage ? 1 : VALID | TABLE_OR_PAGE,
     leafAddressLo: ADDRESS_LO,
     leafAddressHi: ADDRESS_HI,
     tableAddressLo: ADDRESS_LO,

@@ -126,8 +126,8 @@ function ppgttLevel(
     presentMask: PPGTT_PRESENT,
     presentBits: PPGTT_PRESENT,
     // Bit 7 means "huge" at levels 1 and 2 only: below it is a PAT bit, above it means nothing.
-    leafMask: mayBeHuge ? HUGE : 0,
-    leafBits: mayBeHuge ? HUGE : level === 0 ? 0 : 1,
+    directoryMask: level === 0 ? 0 : mayBeHuge ? PPGTT_PRESENT | HUGE : PPGTT_PRESENT,
+    directoryBits: PPGTT_PRESENT,
     leafAddressLo: maskLo(shift),
     leafAddressHi: maskHi(ADDRESS_TOP, shift),
     tableAddressLo: maskLo(12),

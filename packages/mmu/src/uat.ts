@@ -172,8 +172,8 @@ function uatLevel(
     presentMask: TYPE_MASK,
     presentBits: TYPE_TABLE_OR_PAGE,
     // Pages and tables have the same type bits: the level alone tells which it is.
-    leafMask: 0,
-    leafBits: isPage ? 0 : 1,
+    directoryMask: isPage ? 0 : TYPE_MASK,
+    directoryBits: isPage ? 1 : TYPE_TABLE_OR_PAGE,
     leafAddressLo: maskLo(PAGE_LG2),
     leafAddressHi: maskHi(LEAF_ADDRESS_TOP, PAGE_LG2),
     tableAddressLo: maskLo(PAGE_LG2),

@@ -86,13 +86,14 @@ export function walkTables(
   if (va >= 0 && va < format.vaEnd) {
     for (;;) {
       const { shift } = geometry;
-      const bits = shift < 32 ? (vaLo >>> shift) | (vaHi << (32 - shift)) : vaHi >>> (shift - 32);
+      // All of it in signed 32 bits: one unsigned result, and the engine goes on in doubles.
+      const bits = shift < 32 ? (vaLo >>> shift) | (vaHi << (32 - shift)) : vaHi >> (shift - 32);
       const at = (slot << wordsPerTableLg2) + ((bits & (geometry.entries - 1)) << 1);
       lo = words[at] as number;
       hi = words[at + 1] as number;
       steps++;
-      if ((lo & geometry.presentMask) !== geometry.presentBits) break;
-      if ((lo & geometry.leafMask) === geometry.leafBits) {
+      if ((lo & geometry.directoryMask) !== geometry.directoryBits) {
+        if ((lo & geometry.presentMask) !== geometry.presentBits) break;
         if ((lo & geometry.nullMask) !== 0) {
           out.kind = "null";
         } else {

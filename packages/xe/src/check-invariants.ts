@@ -254,7 +254,7 @@ function checkTableRecord(vm: XeVm, slot: number, geometry: LevelGeometry, va: n
     const lo = memory.entryLo(slot, i);
     const hi = memory.entryHi(slot, i);
     const empty = lo === vm.pageTable.emptyLo[geometry.level] && hi === vm.pageTable.emptyHi[geometry.level];
-    const directory = !empty && (lo & 1) !== 0 && (lo & geometry.leafMask) !== geometry.leafBits;
+    const directory = !empty && (lo & geometry.directoryMask) === geometry.directoryBits;
     const child = directory ? memory.slotOf(lo & geometry.tableAddressLo, hi & geometry.tableAddressHi) : -1;
     if (tables.child(slot, i) !== child) {
       throw new Error(
