@@ -13,6 +13,11 @@
  * @module
  */
 
+import { grown } from "./growth.ts";
+
+/** Records from which the pool grows in small steps. */
+const MANY = 65536;
+
 // Not exported: V8 folds a constant of the module itself, but loads and checks an imported one at every use.
 /** Doubles per record. */
 const F64 = 5;
@@ -160,7 +165,7 @@ export class GpuvaPool {
   }
 
   #grow(): void {
-    this.#capacity += this.#capacity < 65536 ? this.#capacity : this.#capacity >>> 2;
+    this.#capacity = grown(this.#capacity, MANY);
     const f64 = new Float64Array(this.#capacity * F64);
     f64.set(this.f64);
     this.f64 = f64;

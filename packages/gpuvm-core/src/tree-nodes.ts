@@ -12,7 +12,11 @@
  * @module
  */
 
+import { grown } from "./growth.ts";
+
 const FIRST_NODES = 16;
+/** Nodes from which their arrays grow in small steps. */
+const MANY_NODES = 1024;
 // Fields that begin with a value of their type, not undefined, keep V8 from checking the type at every use.
 const NO_DOUBLES = new Float64Array(0);
 const NO_INTS = new Int32Array(0);
@@ -170,10 +174,8 @@ export class TreeNodes {
   }
 
   #grow(): void {
-    // A quarter more once it is large: the slack is memory that every mapping pays for.
-    const nodes = this.counts.length;
-    const more = nodes < 1024 ? nodes * 2 : nodes + (nodes >>> 2);
-    const grown = (old: Int32Array, length: number): Int32Array => {
+    const more = grown(this.counts.length, MANY_NODES);
+    const longer = (old: Int32Array, length: number): Int32Array => {
       const fresh = new Int32Array(length);
       fresh.set(old);
       return fresh;
@@ -181,11 +183,11 @@ export class TreeNodes {
     const keys = new Float64Array(more << this.lg2);
     keys.set(this.keys);
     this.keys = keys;
-    this.values = grown(this.values, more << this.lg2);
-    this.counts = grown(this.counts, more);
-    this.parents = grown(this.parents, more);
-    this.nexts = grown(this.nexts, more);
-    this.prevs = grown(this.prevs, more);
+    this.values = longer(this.values, more << this.lg2);
+    this.counts = longer(this.counts, more);
+    this.parents = longer(this.parents, more);
+    this.nexts = longer(this.nexts, more);
+    this.prevs = longer(this.prevs, more);
   }
 
   /**

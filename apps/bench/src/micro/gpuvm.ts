@@ -26,6 +26,8 @@ const PAGES_100E6 = 24415;
 const BASE_100E6 = 0x10000000;
 const PAGE = 0x1000;
 const REPEATS = 1000;
+/** What a mapping may take, in bytes; the kernel's `struct drm_gpuva` takes 120. */
+const BYTES_MAX = 64;
 
 /** A VM with four objects, and how its driver applies steps. */
 export interface Machine {
@@ -47,6 +49,7 @@ export function gpuvmScenarios(largest: number): (Scenario<Machine> | Scenario<M
   const sizes = [1e3, 1e5, 1e6].filter((n) => n <= largest);
   return [
     ...sizes.map(insertAndFind),
+    ...sizes.filter((n) => n >= 1e5).map(memory),
     ...sizes.flatMap((n) => [
       replace(n, false),
       replace(n, true),
@@ -176,6 +179,37 @@ function insertAndFind(n: number): Scenario<Machine[]> {
  */
 export function insertionOrder(n: number): Uint32Array {
   return permutation(n, below(xorshift32(0x12345678)));
+}
+
+/** The bytes that a mapping takes when nobody told the VM how many will come. */
+function memory(n: number): Scenario<Machine> {
+  const order = insertionOrder(n);
+  let bytes = 0;
+  return {
+    prepare: () => machine(false, 64),
+    steps: [
+      {
+        id: `memory-${n}`,
+        get what() {
+          return `insert ${n} mappings into a VM that expects few: ${bytes.toFixed(1)} bytes a mapping`;
+        },
+        unit: "op",
+        units: n,
+        run({ vm, objects }) {
+          const object = objects[0] as GemObject;
+          for (let i = 0; i < n; i++) {
+            const addr = (order[i] as number) * UNIT;
+            vm.insert(addr, UNIT, object, addr);
+          }
+        },
+        check({ vm }) {
+          bytes = vm.memoryBytes / n;
+          return bytes <= BYTES_MAX ? null : `bytes a mapping: expected at most ${BYTES_MAX}, got ${bytes}`;
+        },
+        peer: null,
+      },
+    ],
+  };
 }
 
 /**
