@@ -1,6 +1,6 @@
 /**
- * What a submit locks: reservation objects, in order (`drm_exec`). Contention does not exist here; the order, the
- * duplicates and who gets which fence do.
+ * What a submit locks: reservation objects, in order (`drivers/gpu/drm/drm_exec.c`, Linux 7.3). Contention does not
+ * exist here; the order, the duplicates and who gets which fence do.
  *
  * @module
  */

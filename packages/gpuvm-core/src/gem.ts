@@ -1,13 +1,16 @@
 /**
  * GEM objects as far as GPUVM knows them: a size, a reservation object, a reference count, and the list of the VMs that
- * map them.
+ * map them (`struct drm_gem_object` and its `gpuva.list`, `include/drm/drm_gem.h`, Linux 7.3).
  *
  * @module
  */
 
 import type { VmBo } from "./vm-bo.ts";
 
-/** A reservation object (`dma_resv`): what a submit locks. Objects that share one are locked together. */
+/**
+ * A reservation object (`struct dma_resv`, `include/linux/dma-resv.h`): what a submit locks. Objects that share one are
+ * locked together.
+ */
 export class Resv {
   /** For people. */
   readonly name: string;

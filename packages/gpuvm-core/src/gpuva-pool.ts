@@ -1,6 +1,6 @@
 /**
- * The mappings (`drm_gpuva`) as 40-byte records in one buffer: the kernel's 120 bytes without the tree and list nodes,
- * which the VA tree keeps more densely.
+ * The mappings (`struct drm_gpuva`, `include/drm/drm_gpuvm.h`, Linux 7.3) as 40-byte records in one buffer: the
+ * kernel's 120 bytes without the tree and list nodes, which the VA tree keeps more densely.
  *
  * ```text
  * f64 0  addr      i32 6  object: vm_bo slot when linked, minus the GEM id when not, 0 = none

@@ -1,5 +1,5 @@
 /**
- * GPUVM: the DRM core's manager of one GPU address space (`drm_gpuvm`, Linux 7.3).
+ * GPUVM: the DRM core's manager of one GPU address space (`drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3).
  *
  * It knows which range of addresses shows which bytes of which object, computes the steps that a request takes
  * (split and merge), and counts references. It knows nothing of page tables, page sizes or alignment: those are the
@@ -55,7 +55,7 @@ export class Gpuvm extends VmObjects {
   }
 
   /**
-   * Insert a mapping. Takes a VM reference.
+   * Insert a mapping (`drm_gpuva_insert`). Takes a VM reference.
    *
    * @param addr - first address in bytes
    * @param range - bytes
@@ -73,8 +73,8 @@ export class Gpuvm extends VmObjects {
   }
 
   /**
-   * Take a mapping out of the VM. Its data stays readable until {@link Gpuvm.free}. Drops a VM reference. The kernel node
-   * is refused: nothing happens.
+   * Take a mapping out of the VM (`drm_gpuva_remove`). Its data stays readable until {@link Gpuvm.free}. Drops a VM
+   * reference. The kernel node is refused: nothing happens.
    */
   remove(va: number): void {
     if (va === this.kernelNode) return;
@@ -124,7 +124,7 @@ export class Gpuvm extends VmObjects {
   }
 
   /**
-   * The steps of {@link Gpuvm.smMap} as a list.
+   * The steps of {@link Gpuvm.smMap} as a list (`drm_gpuvm_sm_map_ops_create`).
    *
    * @throws {@link DrmError} EINVAL
    */
@@ -133,7 +133,7 @@ export class Gpuvm extends VmObjects {
   }
 
   /**
-   * The steps of {@link Gpuvm.smUnmap} as a list.
+   * The steps of {@link Gpuvm.smUnmap} as a list (`drm_gpuvm_sm_unmap_ops_create`).
    *
    * @throws {@link DrmError} EINVAL
    */
@@ -142,7 +142,8 @@ export class Gpuvm extends VmObjects {
   }
 
   /**
-   * Cut the mappings without an object at the edges of a request, and map what was cut out.
+   * Cut the mappings without an object at the edges of a request, and map what was cut out
+   * (`drm_gpuvm_madvise_ops_create`).
    *
    * @throws {@link DrmError} EINVAL
    */
@@ -151,7 +152,8 @@ export class Gpuvm extends VmObjects {
   }
 
   /**
-   * One prefetch for each mapping that meets a range; no range check, the kernel node included.
+   * One prefetch for each mapping that meets a range; no range check, the kernel node included
+   * (`drm_gpuvm_prefetch_ops_create`).
    *
    * @param addr - bytes
    * @param range - bytes
@@ -160,13 +162,13 @@ export class Gpuvm extends VmObjects {
     return prefetchOps(this, addr, range);
   }
 
-  /** One unmap for each mapping of a vm_bo, in the order of linking. */
+  /** One unmap for each mapping of a vm_bo, in the order of linking (`drm_gpuvm_bo_unmap_ops_create`). */
   boUnmapOps(vmBo: VmBo): GpuvmOp[] {
     return boUnmapOps(vmBo);
   }
 
   /**
-   * Apply a map step: a new mapping.
+   * Apply a map step: a new mapping (`drm_gpuva_map`).
    *
    * @returns its handle, or -EINVAL / -EEXIST when it cannot be inserted, which the kernel's helper ignores
    */
@@ -177,7 +179,9 @@ export class Gpuvm extends VmObjects {
     return this.#insertNew(va, op.addr, end);
   }
 
-  /** Apply a remap step: the old mapping goes, its pieces come; sets `op.prevVa` and `op.nextVa`. */
+  /**
+   * Apply a remap step (`drm_gpuva_remap`): the old mapping goes, its pieces come; sets `op.prevVa` and `op.nextVa`.
+   */
   remap(op: RemapStep): void {
     const { tree } = this;
     const old = op.unmap.va;
@@ -212,7 +216,7 @@ export class Gpuvm extends VmObjects {
     return this.fill(op.addr, op.addr + op.range, op.gem, op.offset, op.flags, op.gemRange, op.phase);
   }
 
-  /** Apply an unmap step. */
+  /** Apply an unmap step (`drm_gpuva_unmap`). */
   unmap(op: UnmapStep): void {
     this.remove(op.va);
   }

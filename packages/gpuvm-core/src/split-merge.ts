@@ -20,6 +20,8 @@
  * step for the request itself, always. `merge` is only the `keep` hint: two mappings are never joined. smUnmap is the
  * same walk (rows U1..U4) without keep, without the map step and without the stop.
  *
+ * Rows and order of the steps: `drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3.
+ *
  * @module
  */
 

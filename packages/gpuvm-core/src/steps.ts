@@ -1,18 +1,19 @@
 /**
- * The operations that split and merge produces (`drm_gpuva_op`), and who receives them.
+ * The operations that split and merge produces (`struct drm_gpuva_op`), and who receives them
+ * (`include/drm/drm_gpuvm.h`, Linux 7.3).
  *
  * @module
  */
 
 import type { GemObject } from "./gem.ts";
 
-/** Mapping flag: the backing object was invalidated. */
+/** Mapping flag: the backing object was invalidated (`DRM_GPUVA_INVALIDATED`). */
 export const GPUVA_INVALIDATED = 0x1;
-/** Mapping flag: a sparse mapping, for the driver. */
+/** Mapping flag: a sparse mapping, for the driver (`DRM_GPUVA_SPARSE`). */
 export const GPUVA_SPARSE = 0x2;
 /** Mapping flag of the proposed extension: the object's window repeats. */
 export const GPUVA_REPEAT = 0x4;
-/** Lowest bit that belongs to the driver. The proposal moves it from 2 to 3. */
+/** Lowest bit that belongs to the driver (`DRM_GPUVA_USERBITS`). The proposal moves it from 2 to 3. */
 export const GPUVA_USERBITS_SHIFT = 3;
 
 /** What a caller of {@link Gpuvm.smMap} asks for. */

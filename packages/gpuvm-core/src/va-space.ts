@@ -2,7 +2,8 @@
  * The VA space of a VM: its window, the mappings in it, and how they are found.
  *
  * Mappings are named by handles, small positive integers; 0 is "none". Intervals are half-open. A zero-length mapping is
- * possible, since the kernel does not refuse it: it meets only ranges that hold its address strictly inside.
+ * possible, since the kernel does not refuse it: it meets only ranges that hold its address strictly inside
+ * (`drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3).
  *
  * @module
  */
@@ -85,6 +86,8 @@ export class VaSpace {
   }
 
   /**
+   * `drm_gpuvm_range_valid`.
+   *
    * @param addr - bytes
    * @param range - bytes; 0 is accepted, as in the kernel
    * @returns true when `[addr, addr + range)` does not reach 2^64, lies in the window, and leaves the kernel's range alone
@@ -100,7 +103,7 @@ export class VaSpace {
   }
 
   /**
-   * Lowest mapping that meets a range. The kernel node can be returned.
+   * Lowest mapping that meets a range (`drm_gpuva_find_first`). The kernel node can be returned.
    *
    * @param addr - bytes
    * @param range - bytes; with 0 only a mapping that holds both `addr - 1` and `addr` is found
@@ -111,6 +114,8 @@ export class VaSpace {
   }
 
   /**
+   * `drm_gpuva_find`.
+   *
    * @param addr - bytes
    * @param range - bytes
    * @returns the mapping of exactly this range, 0 = none
@@ -121,6 +126,8 @@ export class VaSpace {
   }
 
   /**
+   * `drm_gpuvm_interval_empty`.
+   *
    * @param addr - bytes
    * @param range - bytes
    * @returns true when no mapping, the kernel's included, meets the range

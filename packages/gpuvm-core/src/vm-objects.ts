@@ -9,7 +9,8 @@
  * | mapping inserted | +1 | | |
  * | mapping linked | | +1 | |
  *
- * and back. A mapping holds no reference of its own on the object: n mappings of one object cost the object one.
+ * and back. A mapping holds no reference of its own on the object: n mappings of one object cost the object one
+ * (`drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3).
  *
  * @module
  */
@@ -119,7 +120,8 @@ export class VmObjects extends VaSpace {
   }
 
   /**
-   * Connect a mapping with its vm_bo: takes a vm_bo reference. Nothing happens for a mapping without an object.
+   * Connect a mapping with its vm_bo (`drm_gpuva_link`): takes a vm_bo reference. Nothing happens for a mapping without
+   * an object.
    *
    * @throws Error when the objects differ, where the kernel warns
    */
@@ -138,7 +140,7 @@ export class VmObjects extends VaSpace {
   }
 
   /**
-   * Take a mapping from its vm_bo's list and drop the reference.
+   * Take a mapping from its vm_bo's list (`drm_gpuva_unlink`) and drop the reference.
    *
    * @returns true when that was the vm_bo's last one
    */
@@ -167,7 +169,7 @@ export class VmObjects extends VaSpace {
     return vmBo;
   }
 
-  /** A new pair, on no list, with one reference; takes one of the VM and one of the object. */
+  /** A new pair (`drm_gpuvm_bo_create`), on no list, with one reference; takes one of the VM and one of the object. */
   vmBoCreate(gem: GemObject): VmBo {
     const slot = this.#freeSlots.pop() ?? this.#vmBos.length;
     const vmBo = new VmBo(this, gem.get(), slot);
@@ -199,7 +201,7 @@ export class VmObjects extends VaSpace {
     return this.pool.prev(va);
   }
 
-  /** Find the pair of an object or make it; the caller gets a reference. */
+  /** Find the pair of an object or make it (`drm_gpuvm_bo_obtain_locked`); the caller gets a reference. */
   vmBoObtain(gem: GemObject): VmBo {
     const found = this.vmBoFind(gem);
     if (found !== null) return found;
@@ -209,7 +211,8 @@ export class VmObjects extends VaSpace {
   }
 
   /**
-   * {@link VmObjects.vmBoObtain} for immediate mode, where nothing may be allocated.
+   * {@link VmObjects.vmBoObtain} for immediate mode, where nothing may be allocated
+   * (`drm_gpuvm_bo_obtain_prealloc`).
    *
    * @param mine - made beforehand with {@link VmObjects.vmBoCreate}; used up
    */
@@ -249,7 +252,9 @@ export class VmObjects extends VaSpace {
     this.#deferred.unshift(vmBo);
   }
 
-  /** Destroy the zombies, the last one first. Until then they hold their references. */
+  /**
+   * Destroy the zombies, the last one first (`drm_gpuvm_bo_deferred_cleanup`). Until then they hold their references.
+   */
   deferredCleanup(): void {
     if (this.#deferred.length === 0) return;
     const zombies = this.#deferred.splice(0);
@@ -280,14 +285,17 @@ export class VmObjects extends VaSpace {
     return gem.resv !== this.resv;
   }
 
-  /** Put a vm_bo on the extobj list; nothing happens for one that is there or whose object is not external. */
+  /**
+   * Put a vm_bo on the extobj list (`drm_gpuvm_bo_extobj_add`); nothing happens for one that is there or whose object is
+   * not external.
+   */
   extobjAdd(vmBo: VmBo): void {
     if (this.isExtobj(vmBo.gem) && !this.#extobjs.includes(vmBo)) this.#extobjs.push(vmBo);
   }
 
   /**
-   * Mark a vm_bo evicted or not. With {@link GpuvmOptions.resvProtected} an external one joins the list only in
-   * {@link Gpuvm.execLock}, since the list's guard is not held here.
+   * Mark a vm_bo evicted or not (`drm_gpuvm_bo_evict`). With {@link GpuvmOptions.resvProtected} an external one joins
+   * the list only in {@link Gpuvm.execLock}, since the list's guard is not held here.
    */
   evict(vmBo: VmBo, evicted: boolean): void {
     vmBo.evicted = evicted;
@@ -309,7 +317,7 @@ export class VmObjects extends VaSpace {
   }
 
   /**
-   * Bring evicted vm_bos back.
+   * Bring evicted vm_bos back (`drm_gpuvm_validate`).
    *
    * @param vmBoValidate - the driver's callback: 0, or a negative errno to stop; without
    *   {@link GpuvmOptions.resvProtected} it calls {@link Gpuvm.evict} itself
