@@ -27,6 +27,8 @@ const DIRS = 3;
 const DATA = 4;
 /** Value of DATA: overwrite with the level's empty entry. */
 const CLEAR = -1;
+/** From this many entries on, the engine's own fill and copy beat a loop. */
+const BLOCK_MOVE_MIN = 32;
 /** Fields of a logged child change: table, entry, child before. */
 const CHANGE = 3;
 
@@ -178,7 +180,7 @@ export class PtUpdates {
   /** Write every update, in order, and give the detached tables back. Returns the entries written. */
   apply(pageTable: PageTable): number {
     const tables = this.#tables;
-    const { words, wordsPerTable, counters } = tables.memory;
+    const { words, quads, wordsPerTable, counters } = tables.memory;
     const staged = this.words;
     const updates = this.#updates;
     let entries = 0;
@@ -195,15 +197,25 @@ export class PtUpdates {
         const level = tables.level[slot] as number;
         const lo = pageTable.emptyLo[level] as number;
         const hi = pageTable.emptyHi[level] as number;
-        for (let w = first; w < end; w += 2) {
-          words[w] = lo;
-          words[w + 1] = hi;
+        if (qwords < BLOCK_MOVE_MIN) {
+          for (let w = first; w < end; w += 2) {
+            words[w] = lo;
+            words[w + 1] = hi;
+          }
+        } else {
+          words[first] = lo;
+          words[first + 1] = hi;
+          quads.fill(quads[first / 2] as bigint, first / 2 + 1, end / 2);
         }
         counters.pteClears += qwords - directories;
       } else {
-        for (let from = data, w = first; w < end; w += 2, from += 2) {
-          words[w] = staged[from] as number;
-          words[w + 1] = staged[from + 1] as number;
+        if (qwords < BLOCK_MOVE_MIN) {
+          for (let from = data, w = first; w < end; w += 2, from += 2) {
+            words[w] = staged[from] as number;
+            words[w + 1] = staged[from + 1] as number;
+          }
+        } else {
+          words.set(staged.subarray(data, data + 2 * qwords), first);
         }
         counters.pteWrites += qwords - directories;
       }
