@@ -1,6 +1,6 @@
 /**
  * Defects of the real driver, each under a name. The model is right by default; a quirk makes it as wrong as the driver
- * branches of 2025 are.
+ * (module `asahi` out of tree, branches of 2025) is.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Facts of `asahi_drm.h` (Linux 7.3): request numbers, struct layouts, flags, and the numbers of the address space.
+ * Facts of `asahi_drm.h` (Linux 7.3): request numbers, struct layouts and flags. The numbers of the address space are the
+ * driver's (module `asahi` out of tree, branches of 2025); user space learns them from GET_PARAMS.
  *
  * Nothing here behaves. The only page size of this uAPI is 16 KiB, and no parameter says so: the hardware implies it.
  *
@@ -11,11 +12,11 @@ import { array, drmIow, drmIowr, readU64, type StructLayout, struct, u32, u64 } 
 /** Bytes of a GPU page, the only size there is. */
 export const PAGE_BYTES = 0x4000;
 
-/** First VA that VM_BIND may use; page 0 is never bindable. */
+/** First VA that VM_BIND may use, `vm_start` of GET_PARAMS in the driver; page 0 is never bindable. */
 export const VM_START = 0x4000;
-/** First VA above the window of VM_BIND: 2^39 less two pages. */
+/** First VA above the window of VM_BIND, `vm_end` of GET_PARAMS in the driver: 2^39 less two pages. */
 export const VM_END = 0x7f_ffff_8000;
-/** Smallest kernel range that VM_CREATE accepts, in bytes. */
+/** Smallest kernel range that VM_CREATE accepts, in bytes, `vm_kernel_min_size` of GET_PARAMS in the driver. */
 export const VM_KERNEL_MIN_SIZE = 0x2000_0000;
 /** VA of the zeroed page that the driver maps into every VM, just above the window of VM_BIND. */
 export const DUMMY_PAGE_VA = 0x7f_ffff_8000;

@@ -3,7 +3,8 @@
  *
  * SINGLE_PAGE is GPUVM's REPEAT with a window of one 16 KiB page, so a repeated mapping of any length is one mapping,
  * and a cut can never fall inside its window. The driver ignores all merge hints: what is replaced is cleared and
- * invalidated first and written afterwards. A step never frees a table.
+ * invalidated first and written afterwards. A step never frees a table. All of it after the driver (module `asahi` out of
+ * tree, branches of 2025) on GPUVM of Linux 7.3.
  *
  * @module
  */
