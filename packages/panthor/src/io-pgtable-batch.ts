@@ -40,14 +40,15 @@ export class IoPgtableBatch extends IoPgtable {
   }
 
   /**
-   * {@link IoPgtableBatch.mapSamePage} for blocks.
+   * As many of `calls` successive map calls of one block each, all to the same block, as one table takes before an entry
+   * that is not empty.
    *
    * @param va - first address; each call's is one block further
    * @param pa - physical address of every call
    * @param calls - at least 1
    * @param lo - low half of the leaf's attributes, type bits included
    * @param hi - high half of the attributes
-   * @returns calls that succeeded, or the negative errno of the first one when it failed
+   * @returns calls that succeeded, 0 when the first entry is taken (nothing was done then), -ERANGE or -ENOMEM
    */
   mapSameBlock(va: number, pa: number, calls: number, lo: number, hi: number): number {
     if (va >= this.inputEnd || pa >= this.outputEnd) return this.warn(-ERANGE);
@@ -55,10 +56,7 @@ export class IoPgtableBatch extends IoPgtable {
     if (l2 < 0) return -ENOMEM;
     const first = (va >>> 21) & 511;
     const n = emptyRun(this.tables.words, (l2 * ENTRIES + first) * 2, Math.min(calls, ENTRIES - first));
-    if (n === 0) {
-      const ret = this.mapBlocks(va, pa, 1, lo, hi);
-      return ret < 0 ? ret : 1;
-    }
+    if (n === 0) return 0;
     writeRepeated(this.tables, l2, first, n, addressLo(pa) | lo, addressHi(pa) | hi);
     this.clean(n, n * 8);
     return n;

@@ -180,7 +180,7 @@ export class PageTable {
       const phase = at & (BLOCK_BYTES - 1);
       if (phase === 0 && end - at >= BLOCK_BYTES) {
         const done = wholeBlock
-          ? this.#mapDummyBlocks(flags, at, end, dummy)
+          ? this.#mapSameBlocks(flags, at, end, dummy.pa[0] as number)
           : this.#mapDummyChunk(flags, at, dummy);
         if (done > 0) {
           at += done;
@@ -200,11 +200,10 @@ export class PageTable {
     return 0;
   }
 
-  /** Whole chunks, one call and one block each. Bytes mapped; 0 leaves the chunk to the general way. */
-  #mapDummyBlocks(flags: number, va: number, end: number, dummy: ScatterList): number {
+  /** One block over and over, one call each. Bytes mapped; 0 leaves the chunk to the general way. */
+  #mapSameBlocks(flags: number, va: number, end: number, pa: number): number {
     const calls = Math.floor((end - va) / BLOCK_BYTES);
-    const pa = dummy.pa[0] as number;
-    if (pa >= this.#outputEnd) return 0;
+    if (calls === 0 || ((va | pa) & (BLOCK_BYTES - 1)) !== 0 || pa >= this.#outputEnd) return 0;
     const n = this.io.mapSameBlock(va, pa, calls, this.#blockLo[flags] as number, this.#hi[flags] as number);
     if (n <= 0) return 0;
     this.#counters.ioMapCalls += n;
@@ -259,9 +258,17 @@ export class PageTable {
   ): number {
     if (window === PAGE_BYTES) return this.#mapRepeatedPage(flags, va, size, list, offset);
     let done = 0;
+    const inOnePiece = window === BLOCK_BYTES && list.count === 1 && offset + BLOCK_BYTES <= list.totalBytes;
     const end = this.#quirks.repeatWholeWindows ? Math.floor(size / window) * window : size;
     while (done < end) {
       const from = (phase + done) % window;
+      if (inOnePiece && from === 0) {
+        const blocks = this.#mapSameBlocks(flags, va + done, va + end, (list.pa[0] as number) + offset);
+        if (blocks > 0) {
+          done += blocks;
+          continue;
+        }
+      }
       const bytes = Math.min(window - from, end - done);
       const ret = this.#mapPages(flags, va + done, bytes, list, offset + from);
       if (ret !== 0) {
