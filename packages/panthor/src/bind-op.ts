@@ -1,5 +1,6 @@
 /**
- * One bind operation on its way: decoded fields, and what preparation set aside for it.
+ * One bind operation on its way: the fields of `drm_panthor_vm_bind_op` (`panthor_drm.h`, Linux 7.3), and what
+ * preparation set aside for it.
  *
  * Synchronous calls reuse one record per VM; asynchronous jobs keep theirs until they have run.
  *

@@ -17,8 +17,8 @@ export class IoPgtableBatch extends IoPgtable {
   /**
    * As many of `calls` successive map calls of one page each, all to the same page, as one table takes and as succeed.
    *
-   * @param va - first address; each call's is one page further
-   * @param pa - physical address of every call
+   * @param va - first address in bytes; each call's is one page further
+   * @param pa - physical address of every call in bytes
    * @param calls - at least 1
    * @param lo - low half of the leaf's attributes, type bits included
    * @param hi - high half of the attributes
@@ -43,8 +43,8 @@ export class IoPgtableBatch extends IoPgtable {
    * As many of `calls` successive map calls of one block each, all to the same block, as one table takes before an entry
    * that is not empty.
    *
-   * @param va - first address; each call's is one block further
-   * @param pa - physical address of every call
+   * @param va - first address in bytes; each call's is one block further
+   * @param pa - physical address of every call in bytes
    * @param calls - at least 1
    * @param lo - low half of the leaf's attributes, type bits included
    * @param hi - high half of the attributes

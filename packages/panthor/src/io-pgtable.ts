@@ -73,8 +73,8 @@ export class IoPgtable extends TableTree {
   /**
    * One io-pgtable map call with all its checks (`map_pages`).
    *
-   * @param va - first address
-   * @param pa - first physical address
+   * @param va - first address in bytes
+   * @param pa - first physical address in bytes
    * @param pgsize - bytes of a leaf
    * @param count - leaves; what lies beyond the table of the first one is not mapped
    * @param prot - IOMMU_ bits
@@ -96,7 +96,7 @@ export class IoPgtable extends TableTree {
   /**
    * One io-pgtable unmap call with all its checks (`unmap_pages`).
    *
-   * @param va - first address
+   * @param va - first address in bytes
    * @param pgsize - bytes of a leaf
    * @param count - leaves
    * @returns bytes unmapped
@@ -112,8 +112,8 @@ export class IoPgtable extends TableTree {
   /**
    * Map call for 4 KiB pages.
    *
-   * @param va - first address
-   * @param pa - first physical address
+   * @param va - first address in bytes
+   * @param pa - first physical address in bytes
    * @param count - pages
    * @param lo - low half of the leaf's attributes, type bits included
    * @param hi - high half of the attributes
@@ -150,8 +150,8 @@ export class IoPgtable extends TableTree {
   /**
    * Map call for 2 MiB blocks. A level-3 table in the way is dropped with what it holds.
    *
-   * @param va - first address
-   * @param pa - first physical address
+   * @param va - first address in bytes
+   * @param pa - first physical address in bytes
    * @param count - blocks
    * @param lo - low half of the leaf's attributes, type bits included
    * @param hi - high half of the attributes
@@ -192,7 +192,7 @@ export class IoPgtable extends TableTree {
   /**
    * Unmap call for 4 KiB pages. The table stays, even empty.
    *
-   * @param va - first address
+   * @param va - first address in bytes
    * @param count - pages
    * @returns bytes unmapped; 0 inside a block
    */
@@ -218,7 +218,7 @@ export class IoPgtable extends TableTree {
   /**
    * Unmap call for 2 MiB units: blocks, and whole level-3 tables, which are freed.
    *
-   * @param va - first address
+   * @param va - first address in bytes
    * @param count - units
    * @returns bytes unmapped
    */
@@ -252,8 +252,8 @@ export class IoPgtable extends TableTree {
   }
 
   /**
-   * @param va - any address
-   * @returns its physical address, 0 when nothing is mapped there
+   * @param va - any address in bytes
+   * @returns its physical address in bytes, 0 when nothing is mapped there
    */
   iovaToPhys(va: number): number {
     const { words } = this.tables;
@@ -273,7 +273,7 @@ export class IoPgtable extends TableTree {
   }
 
   /**
-   * @param va - any address
+   * @param va - any address in bytes
    * @returns true when it lies in a 2 MiB block
    */
   isBlock(va: number): boolean {

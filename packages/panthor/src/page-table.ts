@@ -94,7 +94,7 @@ export class PageTable {
    *
    * @param kind - gpuva flags: GPUVA_SPARSE, GPUVA_REPEAT or neither
    * @param flags - READONLY, NOEXEC, UNCACHED of the operation
-   * @param va - first address
+   * @param va - first address in bytes
    * @param size - bytes
    * @param list - the object's physical segments
    * @param offset - byte offset into the object; not looked at for a sparse range
@@ -308,7 +308,7 @@ export class PageTable {
   /**
    * Unmap a range that is mapped throughout. Never fails; what cannot be unmapped stays and breaks the table.
    *
-   * @param va - first address
+   * @param va - first address in bytes
    * @param size - bytes
    */
   unmap(va: number, size: number): void {

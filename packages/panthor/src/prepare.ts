@@ -1,6 +1,6 @@
 /**
  * What happens to an operation before it is executed: every check in the kernel's order, then everything that execution
- * may need is set aside, because execution must not allocate.
+ * may need is set aside, because execution must not allocate (`panthor_mmu.c`, Linux 7.3).
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * One VM_BIND call: decode, validate in the kernel's order, run.
+ * One VM_BIND call: decode, validate in the kernel's order, run (`panthor_drv.c` and `panthor_mmu.c`, Linux 7.3).
  *
  * A synchronous call prepares and executes operation by operation and stops at the first error; what was done stays, and
  * `ops.count` tells how much that is. An asynchronous call prepares everything first: an error there queues nothing, an

@@ -1,5 +1,6 @@
 /**
- * One GPU address space: the VA manager, the page table that follows its steps, and the AS lock around each operation.
+ * One GPU address space: the VA manager, the page table that follows its steps, and the AS lock around each operation
+ * (`panthor_mmu.c`, Linux 7.3).
  *
  * A cut needs care, because a 2 MiB block cannot be split in the page table. So the range that is unmapped grows to
  * whole chunks where a block may be, and what survives of those chunks is mapped again with pages:
