@@ -6,8 +6,9 @@
  *
  * Laws, checked by {@link TreeNodes.validate}:
  * 1. keys of a leaf are in ascending order; equal keys are allowed (zero-length mappings) and keep insertion order;
- * 2. a separator `keys[i]`, i > 0, equals the first key below child i; `keys[0]` of an inner node means nothing;
- * 3. leaves are chained in order, no leaf is empty except a root leaf, all leaves have one depth.
+ * 2. a separator `keys[i]`, i > 0, equals the first key below child i; `keys[0]` of an inner node is -Infinity;
+ * 3. keys behind the count are Infinity;
+ * 4. leaves are chained in order, no leaf is empty except a root leaf, all leaves have one depth.
  *
  * @module
  */
@@ -64,6 +65,33 @@ export class TreeNodes {
     return this.keys.byteLength + this.values.byteLength + 4 * this.counts.byteLength;
   }
 
+  /**
+   * How many keys of a node are not above `key`. Which ones is chance, so what a comparison brings is added up and not
+   * branched on: look-ups then overlap in the processor. Three quarters are compared at once, then those of the quarter.
+   *
+   * @param node - node
+   * @param key - below Infinity
+   */
+  protected rank(node: number, key: number): number {
+    const { keys } = this;
+    const base = node << this.lg2;
+    let at = base;
+    let step = this.capacity >>> 1;
+    if ((this.lg2 & 1) !== 0) {
+      at += +((keys[at + step - 1] as number) <= key) * step;
+      step >>>= 1;
+    }
+    for (step >>>= 1; step > 0; step >>>= 2) {
+      const i = at + step - 1;
+      at +=
+        (+((keys[i] as number) <= key) +
+          +((keys[i + step] as number) <= key) +
+          +((keys[i + 2 * step] as number) <= key)) *
+        step;
+    }
+    return at - base + +((keys[at] as number) <= key);
+  }
+
   protected firstKeyChanged(leaf: number, key: number): void {
     let node = leaf;
     for (let parent = this.parents[node] as number; parent !== 0; parent = this.parents[node] as number) {
@@ -83,10 +111,13 @@ export class TreeNodes {
     return i;
   }
 
-  protected copyEntries(from: number, to: number, n: number): void {
+  /** Move entries to another row. */
+  protected moveEntries(from: number, to: number, n: number): void {
+    const { keys, values } = this;
     for (let i = 0; i < n; i++) {
-      this.keys[to + i] = this.keys[from + i] as number;
-      this.values[to + i] = this.values[from + i] as number;
+      keys[to + i] = keys[from + i] as number;
+      values[to + i] = values[from + i] as number;
+      keys[from + i] = Number.POSITIVE_INFINITY;
     }
   }
 
@@ -95,6 +126,7 @@ export class TreeNodes {
     let parent = this.parents[left] as number;
     if (parent === 0) {
       parent = this.allocNode();
+      this.keys[parent << this.lg2] = Number.NEGATIVE_INFINITY;
       this.values[parent << this.lg2] = left;
       this.counts[parent] = 1;
       this.parents[left] = parent;
@@ -106,11 +138,13 @@ export class TreeNodes {
       const half = this.capacity >>> 1;
       const sibling = this.allocNode();
       const from = (parent << this.lg2) + half;
-      this.copyEntries(from, sibling << this.lg2, half);
+      const first = this.keys[from] as number;
+      this.moveEntries(from, sibling << this.lg2, half);
+      this.keys[sibling << this.lg2] = Number.NEGATIVE_INFINITY;
       this.counts[parent] = half;
       this.counts[sibling] = half;
       for (let i = 0; i < half; i++) this.parents[this.values[from + i] as number] = sibling;
-      this.addChild(parent, sibling, this.keys[from] as number);
+      this.addChild(parent, sibling, first);
       if (index > half) {
         parent = sibling;
         index -= half;
@@ -142,8 +176,13 @@ export class TreeNodes {
       this.keys[i] = this.keys[i + 1] as number;
       this.values[i] = this.values[i + 1] as number;
     }
+    this.keys[base + count] = Number.POSITIVE_INFINITY;
     this.counts[parent] = count;
-    if (index === 0) this.firstKeyChanged(parent, this.keys[base] as number);
+    if (index === 0) {
+      const first = this.keys[base] as number;
+      this.keys[base] = Number.NEGATIVE_INFINITY;
+      this.firstKeyChanged(parent, first);
+    }
     while (this.height > 0 && this.counts[this.root] === 1) {
       const old = this.root;
       this.root = this.values[old << this.lg2] as number;
@@ -160,6 +199,7 @@ export class TreeNodes {
       node = this.#used++;
       if (node === this.counts.length) this.#grow();
     }
+    this.keys.fill(Number.POSITIVE_INFINITY, node << this.lg2, (node + 1) << this.lg2);
     this.counts[node] = 0;
     this.parents[node] = 0;
     this.nexts[node] = 0;
@@ -207,6 +247,13 @@ export class TreeNodes {
       const base = node << this.lg2;
       const count = this.counts[node] as number;
       check(count > 0 || node === this.root, "no node is empty");
+      for (let i = count; i < this.capacity; i++) {
+        check(this.keys[base + i] === Number.POSITIVE_INFINITY, "keys behind the count are Infinity");
+      }
+      check(
+        height === 0 || this.keys[base] === Number.NEGATIVE_INFINITY,
+        "an inner node begins with -Infinity",
+      );
       if (height > 0) {
         let first = 0;
         for (let i = 0; i < count; i++) {

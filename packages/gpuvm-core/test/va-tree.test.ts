@@ -73,6 +73,7 @@ describe.each([4, 8, 64])("va tree with %i entries a node", (capacity) => {
         tree.seek(key);
         const place = naive.entries.filter((e) => e.key <= key).length;
         expect(tree.before()).toBe(naive.entries[place - 1]?.handle ?? 0);
+        expect(tree.floor(key)).toBe(naive.entries[place - 1]?.handle ?? 0);
         expect(tree.at()).toBe(naive.entries[place]?.handle ?? 0);
         expect(tree.keyAt()).toBe(naive.entries[place]?.key ?? Number.POSITIVE_INFINITY);
       }),
