@@ -99,14 +99,16 @@ export interface Machine {
    * Do what ioctls that recordings leave out must have done before a call.
    *
    * @param call - the next recorded ioctl
+   * @param file - the open file that stands for the recording's first
    */
-  before?(call: TraceIoctl): void;
+  before?(call: TraceIoctl, file: ModelFile): void;
   /**
    * What must happen before a new VM's costs count.
    *
    * @param id - VM id
+   * @param file - its open file
    */
-  vmCreated?(id: number): void;
+  vmCreated?(id: number, file: ModelFile): void;
 }
 
 /** Something worth telling about a trace that is no difference. */

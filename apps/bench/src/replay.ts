@@ -278,7 +278,7 @@ class Replay {
     }
 
     this.#counter.ioctl(call, action);
-    if (action.kind === "vm-create" && ret === 0) this.#machine.vmCreated?.(action.vm);
+    if (action.kind === "vm-create" && ret === 0) this.#machine.vmCreated?.(action.vm, file);
     if (action.kind === "bo-create" && ret === 0) {
       this.#stores.created(call.seq, file.bo(action.handle));
     }
@@ -294,7 +294,7 @@ class Replay {
       return { file, arg, ret, reason: file.lastError?.reason ?? null };
     }
     const file = this.#file(call.file ?? 0);
-    this.#machine.before?.(call);
+    this.#machine.before?.(call, this.#machine.file);
     this.#user.clear();
     for (const array of call.arrays) this.#user.place(array.addr, array.data);
     const arg = call.argIn.slice();

@@ -81,4 +81,5 @@ export {
 } from "./uat.ts";
 export type { WalkKind } from "./walk.ts";
 export { Walk } from "./walk.ts";
-export { clearEntries, writeAscending, writeDirectory, writeRepeated } from "./writers.ts";
+export type { EntryArray } from "./writers.ts";
+export { clearEntries, fillEntries, writeAscending, writeDirectory, writeRepeated } from "./writers.ts";

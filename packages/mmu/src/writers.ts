@@ -6,6 +6,14 @@
 
 import type { TableMemory } from "./table-memory.ts";
 
+/** An array of entries in two views of one buffer, such as {@link TableMemory}. */
+export interface EntryArray {
+  /** 32-bit halves, low half first. */
+  readonly words: Int32Array;
+  /** Whole entries. */
+  readonly quads: BigUint64Array;
+}
+
 const TWO_32 = 4294967296;
 /** Below this a loop beats the fixed cost of a fill, which is 30 to 40 ns on Node 20. */
 const FILL_MIN = 32;
@@ -24,7 +32,7 @@ export function writeRepeated(
 ): void {
   const first = firstWord(tables, slot, index, count);
   tables.counters.pteWrites += count;
-  fill(tables, first, count, lo, hi);
+  fillEntries(tables, first, count, lo, hi);
 }
 
 /**
@@ -54,7 +62,7 @@ export function writeAscending(
   for (let left = count; left > 0; high = (high + 1) | 0) {
     const untilCarry = TWO_32 - (low >>> 0);
     const run = left * strideBytes <= untilCarry ? left : Math.ceil(untilCarry / strideBytes);
-    fill(tables, first, run, low, high);
+    fillEntries(tables, first, run, low, high);
     low = ascend(tables.words, first, first + run * 2, low, strideBytes);
     first += run * 2;
     left -= run;
@@ -113,9 +121,11 @@ export function writeDirectory(
   tables.words[at + 1] = hi;
 }
 
-/** The same entry, `count` times from word `first` on. */
-function fill(tables: TableMemory, first: number, count: number, lo: number, hi: number): void {
-  const { words, quads } = tables;
+/**
+ * The same entry, halves `lo` and `hi`, `count` times from word `first` (even) on. Counts nothing.
+ */
+export function fillEntries(array: EntryArray, first: number, count: number, lo: number, hi: number): void {
+  const { words, quads } = array;
   if (count < FILL_MIN) {
     for (let i = first, end = first + count * 2; i < end; i += 2) {
       words[i] = lo;

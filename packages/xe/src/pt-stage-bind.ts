@@ -20,6 +20,7 @@
 
 import { EINVAL, fail } from "@vmbind/gpuvm-core";
 import {
+  fillEntries,
   hexAddress,
   PPGTT_ATOMIC,
   PPGTT_DEVICE_MEMORY,
@@ -275,12 +276,7 @@ export class BindStager {
       this.#flags |= VMA_PTE_4K << level;
       return;
     }
-    const { words, word } = this.#updates;
-    const hi = this.#leafHi;
-    for (let w = word; w < word + 2 * count; w += 2) {
-      words[w] = lo;
-      words[w + 1] = hi;
-    }
+    fillEntries(this.#updates, this.#updates.word, count, lo, this.#leafHi);
     this.#wrote(slot, level, count, fresh);
   }
 

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { fillEntries } from "@vmbind/mmu";
 import type { PageTable } from "./page-table.ts";
 import { TABLE_ENTRIES, type XeTables } from "./pt-tables.ts";
 
@@ -27,8 +28,8 @@ const DIRS = 3;
 const DATA = 4;
 /** Value of DATA: overwrite with the level's empty entry. */
 const CLEAR = -1;
-/** From this many entries on, the engine's own fill and copy beat a loop. */
-const BLOCK_MOVE_MIN = 32;
+/** From this many entries on, the engine's own copy beats a loop. */
+const COPY_MIN = 32;
 /** Fields of a logged child change: table, entry, child before. */
 const CHANGE = 3;
 
@@ -36,6 +37,8 @@ const CHANGE = 3;
 export class PtUpdates {
   /** Values of updates as 32-bit halves. Replaced when it grows: read it again after {@link PtUpdates.open}. */
   words: Int32Array = new Int32Array(WORDS);
+  /** The same as whole entries. */
+  quads: BigUint64Array = new BigUint64Array(this.words.buffer);
   /** Where the next value goes. */
   word = 0;
   /** Updates staged. */
@@ -89,7 +92,7 @@ export class PtUpdates {
    * @param ofs - its first entry to overwrite
    */
   open(slot: number, ofs: number): void {
-    while (this.word + WORDS > this.words.length) this.words = grown(this.words);
+    if (this.word + WORDS > this.words.length) this.#growWords();
     this.#add(slot, ofs, 0, this.word);
   }
 
@@ -180,7 +183,8 @@ export class PtUpdates {
   /** Write every update, in order, and give the detached tables back. Returns the entries written. */
   apply(pageTable: PageTable): number {
     const tables = this.#tables;
-    const { words, quads, wordsPerTable, counters } = tables.memory;
+    const { memory } = tables;
+    const { words, wordsPerTable, counters } = memory;
     const staged = this.words;
     const updates = this.#updates;
     let entries = 0;
@@ -190,29 +194,19 @@ export class PtUpdates {
       const directories = updates[u + DIRS] as number;
       const data = updates[u + DATA] as number;
       const first = slot * wordsPerTable + 2 * (updates[u + OFS] as number);
-      const end = first + 2 * qwords;
       entries += qwords;
       counters.tableWrites += directories;
       if (data === CLEAR) {
         const level = tables.level[slot] as number;
         const lo = pageTable.emptyLo[level] as number;
         const hi = pageTable.emptyHi[level] as number;
-        if (qwords < BLOCK_MOVE_MIN) {
-          for (let w = first; w < end; w += 2) {
-            words[w] = lo;
-            words[w + 1] = hi;
-          }
-        } else {
-          words[first] = lo;
-          words[first + 1] = hi;
-          quads.fill(quads[first / 2] as bigint, first / 2 + 1, end / 2);
-        }
+        fillEntries(memory, first, qwords, lo, hi);
         counters.pteClears += qwords - directories;
       } else {
-        if (qwords < BLOCK_MOVE_MIN) {
-          for (let from = data, w = first; w < end; w += 2, from += 2) {
-            words[w] = staged[from] as number;
-            words[w + 1] = staged[from + 1] as number;
+        if (qwords < COPY_MIN) {
+          for (let w = 0; w < 2 * qwords; w += 2) {
+            words[first + w] = staged[data + w] as number;
+            words[first + w + 1] = staged[data + w + 1] as number;
           }
         } else {
           words.set(staged.subarray(data, data + 2 * qwords), first);
@@ -244,6 +238,11 @@ export class PtUpdates {
     }
     for (let i = this.#createdCount - 1; i >= 0; i--) tables.free(this.#created[i] as number);
     this.reset();
+  }
+
+  #growWords(): void {
+    this.words = grown(this.words);
+    this.quads = new BigUint64Array(this.words.buffer);
   }
 
   #add(slot: number, ofs: number, qwords: number, data: number): number {

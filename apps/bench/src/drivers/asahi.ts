@@ -7,6 +7,7 @@
 import {
   type AsahiBo,
   AsahiDevice,
+  type AsahiFile,
   BIND_READ,
   BIND_SINGLE_PAGE,
   BIND_UNBIND,
@@ -155,7 +156,7 @@ export const asahi: Driver = {
       memory,
       pages: (gem) => (gem as AsahiBo).pages(),
       // Invalidations are issued for a VM that has run; the recorded clients submit from the start.
-      vmCreated: (id) => void file.vm(id)?.run(),
+      vmCreated: (id, of) => void (of as AsahiFile).vm(id)?.run(),
     };
   },
 };

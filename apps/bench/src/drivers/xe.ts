@@ -188,7 +188,7 @@ export const xe: Driver = {
       counters,
       memory,
       pages: (gem) => (gem as XeBo).pages,
-      before: (call) => makeLeftOutQueues(file, counters, call),
+      before: (call, of) => makeLeftOutQueues(of as XeFile, counters, call),
     };
   },
 };

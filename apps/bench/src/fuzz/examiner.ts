@@ -100,8 +100,8 @@ export class Examiner {
    * @param record - the next recorded ioctl
    */
   before(record: TraceIoctl): void {
-    this.#machine.before?.(record);
-    this.#twin.before?.(record);
+    this.#machine.before?.(record, this.#machine.file);
+    this.#twin.before?.(record, this.#twin.file);
   }
 
   /**

@@ -1,6 +1,8 @@
 /**
- * The bundled traces against the driver models, with nothing else on the clock: every recorded ioctl of every trace,
- * issued to fresh devices in one process. Files are read and decoded at start-up.
+ * The bundled traces against the driver models, with nothing else on the clock: every recorded ioctl of every trace, in
+ * one process. Files are read and decoded at start-up. A device lives through the repetitions of a run as a driver does,
+ * so that the first touch of its memory is left out, as the peers' figures leave it out; each repetition is a process
+ * that opens it anew and closes it.
  *
  * What `vmbind replay` compares is compared here as far as it does not depend on watching each step: what every ioctl
  * returns (on the clock), the bytes that it hands back, and that closing the file gives everything back (behind it).
@@ -38,11 +40,15 @@ interface Tape {
   readonly bindOps: number;
 }
 
-/** A tape on a fresh device. */
+/** Repetitions of a run. */
+const REPEATS = 8;
+
+/** A tape on a device. */
 interface Session {
   readonly tape: Tape;
   readonly machine: Machine;
-  readonly files: ModelFile[];
+  /** Those that the tape has opened. */
+  files: ModelFile[];
   /** Calls that returned something else than recorded. */
   mismatches: number;
 }
@@ -72,13 +78,14 @@ function scenario(id: string, what: string, tapes: readonly Tape[]): Scenario<Se
     what,
     unit: "op",
     units: tapes.reduce((sum, { bindOps }) => sum + bindOps, 0),
+    before: (sessions) => sessions.forEach(rewind),
     run(sessions) {
       for (const session of sessions) play(session);
     },
     check: (sessions) => sessions.map(problemOf).find((problem) => problem !== null) ?? null,
     peer: null,
   };
-  return { prepare: () => tapes.map(insert), steps: [step] };
+  return { repeat: REPEATS, prepare: () => tapes.map(insert), steps: [step] };
 }
 
 async function load(name: string): Promise<Tape> {
@@ -105,9 +112,14 @@ async function load(name: string): Promise<Tape> {
 }
 
 function insert(tape: Tape): Session {
+  return { tape, machine: tape.driver.machine(tape.trace), files: [], mismatches: 0 };
+}
+
+function rewind(session: Session): void {
+  const { tape, machine } = session;
   tape.argsIn.copy(tape.args);
-  const machine = tape.driver.machine(tape.trace);
-  return { tape, machine, files: [machine.file], mismatches: 0 };
+  session.files = [machine.openFile()];
+  session.mismatches = 0;
 }
 
 function play(session: Session): void {
@@ -115,10 +127,11 @@ function play(session: Session): void {
   for (const { recorded, arg, user, vm } of session.tape.calls) {
     const index = recorded.file ?? 0;
     while (files.length <= index) files.push(machine.openFile());
-    machine.before?.(recorded);
-    const ret = (files[index] as ModelFile).ioctl(recorded.request, arg, user);
+    machine.before?.(recorded, files[0] as ModelFile);
+    const file = files[index] as ModelFile;
+    const ret = file.ioctl(recorded.request, arg, user);
     if (ret !== recorded.ret) session.mismatches++;
-    if (vm !== 0) machine.vmCreated?.(vm);
+    if (vm !== 0) machine.vmCreated?.(vm, file);
   }
 }
 
