@@ -16,7 +16,7 @@
 
 import type { UapiCounters } from "./counters.ts";
 import { DrmError, EFAULT, EINVAL, ENOTTY, EOPNOTSUPP, fail } from "./errno.ts";
-import { decodeIoctl, TYPE_DRM } from "./ioctl.ts";
+import { DIR_READ, DIR_WRITE, decodeIoctl, TYPE_DRM } from "./ioctl.ts";
 import type { StructLayout } from "./struct.ts";
 import { UserMemory } from "./user-memory.ts";
 
@@ -78,6 +78,8 @@ export class IoctlTable<F extends IoctlFile> {
   readonly #handlers: (IoctlHandler<F> | undefined)[] = [];
   /** Bytes of each row's struct. */
   readonly #sizes: number[] = [];
+  /** {@link DIR_WRITE} and {@link DIR_READ} of each row. */
+  readonly #dirs: number[] = [];
   readonly #notModelled: ReadonlyMap<number, string>;
   readonly #foreign: number;
 
@@ -87,9 +89,10 @@ export class IoctlTable<F extends IoctlFile> {
    */
   constructor(rows: readonly IoctlRow<F>[], { notModelled = [], foreign = ENOTTY }: IoctlTableOptions = {}) {
     for (const [request, run] of rows) {
-      const { nr, size } = decodeIoctl(request);
+      const { nr, size, dir } = decodeIoctl(request);
       this.#handlers[nr] = run;
       this.#sizes[nr] = size;
+      this.#dirs[nr] = dir;
     }
     this.#notModelled = new Map(notModelled);
     this.#foreign = foreign;
@@ -98,7 +101,7 @@ export class IoctlTable<F extends IoctlFile> {
   /**
    * One ioctl. Rows are told apart by number alone. A struct of another size than the driver's, as the request says it,
    * belongs to an older or newer header: members behind a short one's end read as zero, those behind the driver's are
-   * left alone.
+   * left alone. The struct is copied in and out only where the request and the row both say so.
    *
    * @param file - the open file
    * @param request - 32-bit request number; the sign is ignored
@@ -130,18 +133,21 @@ export class IoctlTable<F extends IoctlFile> {
     const given = (request >>> 16) & 0x3fff;
     if (arg.length < given)
       fail(EFAULT, `ioctl: the argument has ${arg.length} bytes, the request says ${given}`);
-    counters.payloadBytes += given;
     const size = this.#sizes[nr] as number;
-    if (given >= size) {
+    const known = this.#dirs[nr] as number;
+    const dir = (request >>> 30) & known;
+    if (dir & DIR_WRITE) counters.payloadBytes += given;
+    if (given >= size && dir === known) {
       run(file, new DataView(arg.buffer, arg.byteOffset, size), user);
       return;
     }
     const whole = new Uint8Array(size);
-    whole.set(arg.subarray(0, given));
+    const common = arg.subarray(0, Math.min(given, size));
+    if (dir & DIR_WRITE) whole.set(common);
     try {
       run(file, new DataView(whole.buffer), user);
     } finally {
-      arg.set(whole.subarray(0, given));
+      if (dir & DIR_READ) common.set(whole.subarray(0, common.length));
     }
   }
 

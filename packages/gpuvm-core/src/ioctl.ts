@@ -11,8 +11,10 @@
 
 /** Type letter of DRM requests, `'d'` (`DRM_IOCTL_BASE`, `drm.h`). */
 export const TYPE_DRM = 0x64;
-const DIR_WRITE = 1;
-const DIR_READ = 2;
+/** Direction of requests whose argument the kernel reads (`_IOC_WRITE`, `asm-generic/ioctl.h`). */
+export const DIR_WRITE = 1;
+/** Direction of requests whose argument the kernel writes back (`_IOC_READ`). */
+export const DIR_READ = 2;
 
 /** First ioctl number of a driver (`DRM_COMMAND_BASE`, `drm.h`). */
 export const DRM_COMMAND_BASE = 0x40;

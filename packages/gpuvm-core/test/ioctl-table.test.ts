@@ -111,6 +111,20 @@ describe("a table of ioctls", () => {
     expect(arg).toEqual(bytes(2, 1, 3, 4));
   });
 
+  it("copies in and out only where the request and the driver both say so", () => {
+    const file = new File();
+    const arg = bytes(1, 2, 3);
+    const writeOnly = (SWAP & 0x3fffffff) | (1 << 30);
+    expect(table().ioctl(file, writeOnly, arg)).toBe(0);
+    expect(arg).toEqual(bytes(1, 2, 3));
+    const readOnly = ((SWAP & 0x3fffffff) | (2 << 30)) >>> 0;
+    expect(table().ioctl(file, readOnly, arg)).toBe(0);
+    expect(arg).toEqual(bytes(0, 0, 0));
+    expect(table().ioctl(file, LOOK & 0x3fffffff, bytes(1, 2, 3))).toBe(0);
+    expect(file.seen).toEqual([{ first: 0, second: 0, third: 0 }]);
+    expect(file.device.counters.payloadBytes).toBe(12);
+  });
+
   it("lets a bug through", () => {
     const broken = new IoctlTable<File>([
       [
