@@ -5,25 +5,34 @@
  * @module
  */
 
-import type { BindOp } from "./bind-op.ts";
+import { BindOp } from "./bind-op.ts";
 import { cleanUp } from "./prepare.ts";
 import { Fence } from "./syncobj.ts";
 import type { PanthorVm } from "./vm.ts";
 
-/** One queued operation. */
-export interface BindJob {
+const NO_FENCES: readonly Fence[] = [];
+
+/** One operation on its way through the queue. */
+export class BindJob {
   /** Prepared; what it holds is given back after it has run. */
   readonly op: BindOp;
   /** What must happen first. */
-  readonly waits: readonly Fence[];
+  waits: readonly Fence[] = NO_FENCES;
   /** Signalled when the job has run, with its error. */
-  readonly done: Fence;
+  readonly done: Fence = new Fence();
+
+  /** @param op - prepared */
+  constructor(op: BindOp) {
+    this.op = op;
+  }
 }
 
 /** Jobs of one VM. */
 export class BindQueue {
   readonly #vm: PanthorVm;
   readonly #jobs: BindJob[] = [];
+  /** Records of operations that have run. */
+  readonly #spareOps: BindOp[] = [];
   #running = false;
   /** Fence of the job that was queued last, null before the first. */
   last: Fence | null = null;
@@ -43,6 +52,11 @@ export class BindQueue {
     return this.#jobs;
   }
 
+  /** @returns a record for an operation that is to be queued; the queue takes it back when the job has run */
+  takeOp(): BindOp {
+    return this.#spareOps.pop() ?? new BindOp();
+  }
+
   /** Append a job. It runs at the next {@link BindQueue.pump} that finds it ready. */
   push(job: BindJob): void {
     this.#vm.gpuvm.get();
@@ -58,7 +72,7 @@ export class BindQueue {
     this.#running = true;
     for (;;) {
       const job = this.#jobs[0];
-      if (job === undefined || !job.waits.every((fence) => fence.signaled)) break;
+      if (job === undefined || !hasHappened(job.waits)) break;
       this.#jobs.shift();
       this.#run(job);
     }
@@ -70,12 +84,13 @@ export class BindQueue {
     const ret = vm.execute(job.op);
     if (ret !== 0) vm.declareUnusable();
     cleanUp(vm, job.op);
+    this.#spareOps.push(job.op);
     job.done.signal(ret);
     vm.gpuvm.put();
   }
 }
 
-/** @returns a job for a prepared operation */
-export function bindJob(op: BindOp, waits: readonly Fence[]): BindJob {
-  return { op, waits, done: new Fence() };
+function hasHappened(fences: readonly Fence[]): boolean {
+  for (const fence of fences) if (!fence.signaled) return false;
+  return true;
 }

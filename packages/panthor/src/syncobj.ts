@@ -10,7 +10,8 @@ export class Fence {
   signaled = false;
   /** Errno that it happened with, 0 or negative. */
   error = 0;
-  readonly #waiters: (() => void)[] = [];
+  /** Most fences have none. */
+  #waiters: (() => void)[] | null = null;
 
   /**
    * Let it happen; a second time does nothing.
@@ -21,12 +22,16 @@ export class Fence {
     if (this.signaled) return;
     this.signaled = true;
     this.error = error;
-    for (const waiter of this.#waiters.splice(0)) waiter();
+    const waiters = this.#waiters;
+    if (waiters === null) return;
+    this.#waiters = null;
+    for (const waiter of waiters) waiter();
   }
 
   /** Call back when it happens, at once if it has. */
   onSignal(waiter: () => void): void {
     if (this.signaled) waiter();
+    else if (this.#waiters === null) this.#waiters = [waiter];
     else this.#waiters.push(waiter);
   }
 }

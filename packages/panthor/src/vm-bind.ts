@@ -19,8 +19,8 @@ import {
   readU64,
   type UserMemory,
 } from "@vmbind/gpuvm-core";
-import { BindOp } from "./bind-op.ts";
-import { type BindJob, bindJob } from "./bind-queue.ts";
+import type { BindOp } from "./bind-op.ts";
+import { BindJob } from "./bind-queue.ts";
 import type { PanthorFile } from "./file.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
 import { cleanUp, prepare } from "./prepare.ts";
@@ -202,78 +202,86 @@ interface Signal {
   value: number;
 }
 
-/** A job with its sync operations looked up. */
-interface Submission {
-  op: BindOp;
-  waits: SyncOp[];
-  signals: Signal[];
+/** Sync operations of a job: waits as given, signals looked up. */
+interface Syncs {
+  waits: readonly SyncOp[];
+  signals: readonly Signal[];
 }
 
+const NO_SYNCS: Syncs = { waits: [], signals: [] };
+
 function bindAsync(file: PanthorFile, vm: PanthorVm, ops: UserArray, count: number, user: UserMemory): void {
-  const submissions: Submission[] = [];
-  let jobs: BindJob[];
+  const { queue } = vm;
+  const jobs: BindJob[] = [];
+  const syncs: Syncs[] = [];
   try {
     for (let i = 0; i < count; i++) {
       if (vm.destroyed || vm.unusable)
         fail(EINVAL, `vm_id: the VM is ${vm.destroyed ? "destroyed" : "unusable"}`);
-      const op = new BindOp();
+      const op = queue.takeOp();
       decode(file, ops, i, op);
       prepare(file, vm, op);
-      const submission: Submission = { op, waits: [], signals: [] };
-      submissions.push(submission);
-      readSyncs(file, submission, user);
+      jobs.push(new BindJob(op));
+      syncs.push(op.syncsCount === 0 ? NO_SYNCS : readSyncs(file, op, user));
     }
-    jobs = resolveWaits(file, submissions);
+    resolveWaits(file, jobs, syncs);
   } catch (error) {
-    for (const { op } of submissions) cleanUp(vm, op);
+    for (const { op } of jobs) cleanUp(vm, op);
     throw error;
   }
-  file.device.counters.bindJobs += jobs.length;
-  jobs.forEach((job, i) => {
-    for (const { syncobj, value } of (submissions[i] as Submission).signals) syncobj.attach(value, job.done);
-    vm.queue.push(job);
-  });
-  vm.queue.pump();
+  file.device.counters.bindJobs += count;
+  for (let i = 0; i < count; i++) {
+    const job = jobs[i] as BindJob;
+    for (const { syncobj, value } of (syncs[i] as Syncs).signals) syncobj.attach(value, job.done);
+    queue.push(job);
+  }
+  queue.pump();
 }
 
-function readSyncs(file: PanthorFile, submission: Submission, user: UserMemory): void {
-  const { op } = submission;
-  if (op.syncsCount === 0) return;
+function readSyncs(file: PanthorFile, op: BindOp, user: UserMemory): Syncs {
   const array = { stride: op.syncsStride, count: op.syncsCount, array: op.syncsArray };
   const { view, stride } = userArray(file, "vm_bind_op.syncs", array, SYNC_OP.size, SYNC_OP.size, user);
+  const waits: SyncOp[] = [];
+  const signals: Signal[] = [];
   for (let i = 0; i < op.syncsCount; i++) {
     const sync = SYNC_OP.read(view, i * stride);
-    const field = `vm_bind_op.syncs[${i}]`;
-    const type = sync.flags & SYNC_OP_TYPE_MASK;
-    if ((sync.flags & ~SYNC_OP_SIGNAL & ~SYNC_OP_TYPE_MASK) !== 0) {
-      fail(EINVAL, `${field}.flags: 0x${sync.flags.toString(16)} has unknown bits`);
-    }
-    if (type > SYNC_OP_TIMELINE) fail(EINVAL, `${field}.flags: handle type ${type} is unknown`);
-    if (type !== SYNC_OP_TIMELINE && sync.timelineValue !== 0) {
-      fail(EINVAL, `${field}.timeline_value: ${sync.timelineValue} with a binary syncobj`);
-    }
-    if ((sync.flags & SYNC_OP_SIGNAL) === 0) {
-      submission.waits.push(sync);
-      continue;
-    }
-    const syncobj =
-      file.syncobj(sync.handle) ??
-      fail(EINVAL, `${field}.handle: ${sync.handle} is not a syncobj of this file`);
-    submission.signals.push({ syncobj, value: sync.timelineValue });
+    checkSync(sync, i);
+    if ((sync.flags & SYNC_OP_SIGNAL) === 0) waits.push(sync);
+    else
+      signals.push({
+        syncobj: file.syncobj(sync.handle) ?? unknownSignal(sync, i),
+        value: sync.timelineValue,
+      });
   }
+  return { waits, signals };
+}
+
+function checkSync({ flags, timelineValue }: SyncOp, i: number): void {
+  const type = flags & SYNC_OP_TYPE_MASK;
+  if ((flags & ~SYNC_OP_SIGNAL & ~SYNC_OP_TYPE_MASK) !== 0) {
+    fail(EINVAL, `vm_bind_op.syncs[${i}].flags: 0x${flags.toString(16)} has unknown bits`);
+  }
+  if (type > SYNC_OP_TIMELINE) fail(EINVAL, `vm_bind_op.syncs[${i}].flags: handle type ${type} is unknown`);
+  if (type !== SYNC_OP_TIMELINE && timelineValue !== 0) {
+    fail(EINVAL, `vm_bind_op.syncs[${i}].timeline_value: ${timelineValue} with a binary syncobj`);
+  }
+}
+
+function unknownSignal({ handle }: SyncOp, i: number): never {
+  return fail(EINVAL, `vm_bind_op.syncs[${i}].handle: ${handle} is not a syncobj of this file`);
 }
 
 /** Turn waits into fences; a wait sees what earlier operations of the same call will signal. */
-function resolveWaits(file: PanthorFile, submissions: readonly Submission[]): BindJob[] {
-  const jobs: BindJob[] = [];
-  for (const { op, waits } of submissions) {
+function resolveWaits(file: PanthorFile, jobs: readonly BindJob[], syncs: readonly Syncs[]): void {
+  syncs.forEach(({ waits }, i) => {
+    if (waits.length === 0) return;
     const fences: Fence[] = [];
     for (const { handle, timelineValue } of waits) {
       const syncobj =
         file.syncobj(handle) ?? fail(ENOENT, `sync_op.handle: ${handle} is not a syncobj of this file`);
       // The queue is in order, so a fence of an earlier job of this call needs no waiting.
-      const pending = submissions
-        .slice(0, jobs.length)
+      const pending = syncs
+        .slice(0, i)
         .some((s) => s.signals.some((x) => x.syncobj === syncobj && x.value >= timelineValue));
       if (pending) continue;
       const found = syncobj.fencesFor(timelineValue);
@@ -281,7 +289,6 @@ function resolveWaits(file: PanthorFile, submissions: readonly Submission[]): Bi
         fail(EINVAL, `sync_op.handle: nothing will signal syncobj ${handle} at point ${timelineValue}`);
       fences.push(...found);
     }
-    jobs.push(bindJob(op, fences));
-  }
-  return jobs;
+    (jobs[i] as BindJob).waits = fences;
+  });
 }
