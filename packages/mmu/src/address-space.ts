@@ -19,7 +19,9 @@ export interface AddressSpaceOptions {
   asid?: number;
   /** The TLB that answers before the tables do. Default: none. */
   tlb?: Tlb;
-  /** Record a fault but go on: loads give 0, stores are dropped (what AGX calls soft faults). Default false. */
+  /**
+   * Record a fault but go on: loads give 0, stores are dropped (SOFT_FAULTS of `asahi_drm.h`, Linux 7.3). Default false.
+   */
   softFaults?: boolean;
 }
 

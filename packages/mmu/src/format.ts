@@ -2,7 +2,7 @@
  * A page-table format, as data. All three formats of this project are radix trees of 64-bit descriptors, and differ
  * in geometry and in which bits say "present", "leaf" and "address". So a format is a table: for every level the
  * masks that a walker needs. Decoding is written once over these masks; the format's own file builds them from the
- * same named bits that its encode functions use.
+ * same named bits that its encode functions use, and names the manual or the kernel file that they come from.
  *
  * Laws (checked for every format): decoding an encoded leaf gives its address and rights; encoding what was decoded
  * gives the same descriptor; a zero descriptor is not present at every level.

@@ -101,6 +101,7 @@ export class FrameAllocator {
   /**
    * Memory of at least `bytes`, rounded up to base pages; it reads as zero.
    * @throws OutOfFrames when there is not so much left in one piece, or in pages.
+   * @throws Error unless `bytes` is above 0.
    */
   alloc(bytes: number, fragmentation: Fragmentation = this.#fragmentation): ScatterList {
     if (!(bytes > 0)) throw new Error(`FrameAllocator.alloc: expected a size above 0, got ${bytes}`);

@@ -1,8 +1,9 @@
 /**
  * Arm LPAE, stage 1, 4 KiB granule: the format that Panthor's Mali GPUs read (`ARM_64_LPAE_S1` of the kernel's
- * `io-pgtable-arm.c`, Linux 7.3). Up to four levels of 512 entries; pages of 4 KiB at level 3, blocks of 2 MiB at
- * level 2 and 1 GiB at level 1. How many levels there are follows from the width of the input address: the last
- * level is always 3, the root is level 0, 1 or 2.
+ * `io-pgtable-arm.c`, Linux 7.3; the bits are those of VMSAv8-64 descriptors in the Arm Architecture Reference Manual).
+ * Up to four levels of 512 entries; pages of 4 KiB at level 3, blocks of 2 MiB at level 2 and 1 GiB at level 1, which
+ * Panthor does not use. How many levels there are follows from the width of the input address: the last level is always
+ * 3, the root is level 0, 1 or 2.
  *
  * Attributes are not in the descriptor: bits 4:2 pick one of eight attribute bytes in a register (MAIR).
  */
@@ -11,17 +12,17 @@ import { addressHi, addressLo } from "./address.ts";
 import type { LevelGeometry, PageTableFormat } from "./format.ts";
 import { maskHi, maskLo, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
 
-/** `prot` bit: the GPU may load (`IOMMU_READ` of `iommu.h`). */
+/** `prot` bit: the GPU may load (`IOMMU_READ` of the kernel's `iommu.h`, Linux 7.3). */
 export const IOMMU_READ = 1;
-/** `prot` bit: the GPU may store (`IOMMU_WRITE`). */
+/** `prot` bit: the GPU may store (`IOMMU_WRITE` of `iommu.h`). */
 export const IOMMU_WRITE = 2;
-/** `prot` bit: cached memory (`IOMMU_CACHE`). */
+/** `prot` bit: cached memory (`IOMMU_CACHE` of `iommu.h`). */
 export const IOMMU_CACHE = 4;
-/** `prot` bit: no instruction fetches (`IOMMU_NOEXEC`). */
+/** `prot` bit: no instruction fetches (`IOMMU_NOEXEC` of `iommu.h`). */
 export const IOMMU_NOEXEC = 8;
-/** `prot` bit: device memory (`IOMMU_MMIO`). */
+/** `prot` bit: device memory (`IOMMU_MMIO` of `iommu.h`). */
 export const IOMMU_MMIO = 16;
-/** `prot` bit: privileged accesses only (`IOMMU_PRIV`). */
+/** `prot` bit: privileged accesses only (`IOMMU_PRIV` of `iommu.h`). */
 export const IOMMU_PRIV = 32;
 
 // Bits of the low half.
@@ -51,8 +52,8 @@ const ADDRESS_LO = maskLo(12);
 const ADDRESS_HI = maskHi(ADDRESS_TOP, 12);
 
 /**
- * Low half of a leaf's attributes at `level` (1 or 2: block, 3: page) for `prot` (IOMMU_READ and so on); add the
- * address's low half. Compute it once per bind.
+ * Low half of a leaf's attributes at `level` (1 or 2: block, 3: page) for `prot` (IOMMU_READ and so on), as
+ * `io-pgtable-arm.c` sets them; add the address's low half. Compute it once per bind.
  */
 export function lpaeLeafLo(level: number, prot: number): number {
   let lo = VALID | ACCESS_FLAG | NOT_GLOBAL;
@@ -84,15 +85,24 @@ export function lpaeTableLo(pa: number): number {
   return addressLo(pa) | TABLE_OR_PAGE | VALID;
 }
 
-/** High half of a directory entry to the table at physical address `pa`; without coherent walks software marks it as synced (bit 55). */
+/**
+ * High half of a directory entry to the table at physical address `pa`; without coherent walks `io-pgtable-arm.c` marks
+ * it as synced (bit 55, which the hardware leaves to software).
+ */
 export function lpaeTableHi(pa: number, coherentWalk: boolean): number {
   return coherentWalk ? addressHi(pa) : addressHi(pa) | SW_SYNCED;
 }
 
-/** The MAIR register as the kernel computes it: attributes 4 to 7 are never used, and come out as ones from a 32-bit sign extension. */
+/**
+ * The MAIR register as `io-pgtable-arm.c` of Linux 7.3 computes it: attributes 4 to 7 are never used, and come out as ones
+ * from a 32-bit sign extension.
+ */
 export const LPAE_MAIR = 0xffff_ffff_f404_ff44n;
 
-/** The AS_MEMATTR register of a Mali GPU for a MAIR (`panthor_mmu.c`): each byte translated to the GPU's own encoding. */
+/**
+ * The AS_MEMATTR register of a Mali GPU for a MAIR: each byte translated to the GPU's own encoding (`panthor_mmu.c`,
+ * Linux 7.3).
+ */
 export function maliMemattr(mair: bigint, coherent: boolean): bigint {
   let memattr = 0n;
   for (let i = 0n; i < 8n; i++) {
@@ -109,13 +119,13 @@ function memattrByte(mairByte: number, coherent: boolean): number {
   return 0x8c | (inner & 3) | (coherent ? 0x10 : 0);
 }
 
-/** The AS_TRANSCFG register of a Mali GPU for a virtual address width in bits (`panthor_mmu.c`). */
+/** The AS_TRANSCFG register of a Mali GPU for virtual addresses of `vaBits` bits (`panthor_mmu.c`, Linux 7.3). */
 export function maliTranscfg(vaBits: number, coherent: boolean): number {
   return 0x4200_0006 + (55 - vaBits) * 0x40 + (coherent ? 0x2000_0000 : 0);
 }
 
 /**
- * The format for an input address of `ias` bits.
+ * The format for an input address of `ias` bits; `io-pgtable-arm.c` clamps wider ones to 48 with this granule.
  * @throws Error unless `ias` is an integer from 22 to 48.
  */
 export function lpae4k(ias = 48): PageTableFormat {

@@ -1,7 +1,8 @@
 /**
  * PPGTT: the per-process page tables of Intel GPUs, as the `xe` driver of Linux 7.3 writes them. Four or five levels
  * of 512 entries, counted down to 0: the root is level 3 or 4, whatever the width of the addresses. Leaves of 4 KiB
- * (level 0), 2 MiB (level 1) and 1 GiB (level 2).
+ * (level 0), 2 MiB (level 1) and 1 GiB (level 2). The bits have their names from the driver's register header,
+ * `xe_gtt_defs.h`; which of them an entry gets, from the driver's PTE and PDE encode functions.
  *
  * Three peculiarities. A *null* leaf is present but has no memory: loads give 0, stores are dropped; sparse resources
  * rest on it. A level-1 directory entry may say that the table below is *compact*: 32 entries of 64 KiB. And the
@@ -15,17 +16,20 @@ import { addressHi, addressLo } from "./address.ts";
 import type { LevelGeometry, PageTableFormat } from "./format.ts";
 import { maskHi, maskLo, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
 
-/** Entry bit: present. Every entry that is made here has it. */
+/** Entry bit: present (`XE_PAGE_PRESENT` of `xe_gtt_defs.h`, Linux 7.3). Every entry that is made here has it. */
 export const PPGTT_PRESENT: number = 1 << 0;
-/** Leaf flag: the GPU may store. */
+/** Leaf flag: the GPU may store (`XE_PAGE_RW`). */
 export const PPGTT_WRITE: number = 1 << 1;
-/** Leaf flag, level 0 of a normal table: one of 16 entries of an aligned, contiguous block of 64 KiB. A hint to the TLB. */
+/**
+ * Leaf flag, level 0 of a normal table: one of 16 entries of an aligned, contiguous block of 64 KiB (`XE_PTE_PS64`). A hint
+ * to the TLB, except for VRAM of DG2 and Ponte Vecchio, which must have it.
+ */
 export const PPGTT_PS64: number = 1 << 8;
-/** Leaf flag: a null page. */
+/** Leaf flag: a null page (`XE_PTE_NULL`). */
 export const PPGTT_NULL: number = 1 << 9;
-/** Leaf flag: atomics are enabled. */
+/** Leaf flag: atomics are enabled (`XE_USM_PPGTT_PTE_AE`); Ponte Vecchio, and every GPU from Xe2 on. */
 export const PPGTT_ATOMIC: number = 1 << 10;
-/** Leaf flag: device-local memory (VRAM). */
+/** Leaf flag: device-local memory (`XE_PPGTT_PTE_DM`), VRAM or stolen. */
 export const PPGTT_DEVICE_MEMORY: number = 1 << 11;
 
 const COMPACT_TABLE = 1 << 6;
@@ -76,7 +80,10 @@ export function ppgttFlags(lo: number): number {
   return lo & LEAF_FLAGS;
 }
 
-/** Low half of a directory entry to the table at physical address `pa`; `pat` is the driver's index for table memory, 0..3. */
+/**
+ * Low half of a directory entry to the table at physical address `pa`; `pat` is the driver's index for table memory, 0..3
+ * (`xe_pat.c`, Linux 7.3).
+ */
 export function ppgttTableLo(pa: number, pat: number, compact: boolean): number {
   return addressLo(pa) | PPGTT_PRESENT | PPGTT_WRITE | patLow(pat) | (compact ? COMPACT_TABLE : 0);
 }
@@ -91,8 +98,8 @@ function patLow(pat: number): number {
 }
 
 /**
- * The format with its root at `rootLevel` (3 or 4). `vaBits` narrows the address space below what the levels reach
- * (48 bits with four levels, 57 with five).
+ * The format with its root at `rootLevel` (3 or 4). `vaBits`, 30 or more, narrows the address space below what the levels
+ * reach (48 bits with four levels, 57 with five). Which GPU has which of the two: `xe_pci.c`, Linux 7.3.
  * @throws Error when the levels cannot reach so far.
  */
 export function ppgtt(rootLevel: number, vaBits: number = 21 + 9 * rootLevel): PageTableFormat {

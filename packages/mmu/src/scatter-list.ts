@@ -50,7 +50,10 @@ export class ScatterList {
     this.totalBytes = total;
   }
 
-  /** A list of the given segments, at any physical addresses, kept as they are (neighbours are not merged). */
+  /**
+   * A list of the given segments, at any physical addresses, kept as they are (neighbours are not merged).
+   * @throws Error when a segment is empty or negative.
+   */
   static of(segments: readonly Segment[]): ScatterList {
     return new ScatterList(
       Float64Array.from(segments, (segment) => segment.pa),

@@ -5,7 +5,8 @@
  *
  * Set associative, least recently used out first. An entry covers its whole leaf, whatever size that has; entries of
  * different sizes share the sets, each indexed by its page number in its own size. Only translations are kept, never
- * faults and never directory entries (walk caches are not modelled).
+ * faults and never directory entries (walk caches are not modelled). Size, shape and replacement are choices of the model,
+ * not facts of any GPU.
  */
 
 import type { MmuCounters } from "./counters.ts";

@@ -1,7 +1,8 @@
 /**
- * UAT: the page tables of Apple's AGX GPUs (facts from the `asahi` driver; the uAPI is `asahi_drm.h`). An Arm table
- * with a 16 KiB granule: three levels, a root with 8 used entries of 64 GiB, then 2048 entries of 32 MiB, then 2048
- * pages of 16 KiB. No blocks. Levels have their Arm names here: the root is 1, the pages are at level 3.
+ * UAT: the page tables of Apple's AGX GPUs. All facts are those of the driver (module `asahi` out of tree, branches of
+ * 2025). An Arm table with a 16 KiB granule: three levels, a root with 8 used entries of 64 GiB, then 2048 entries of
+ * 32 MiB, then 2048 pages of 16 KiB. No blocks. Levels have their Arm names here: the root is 1, the pages are at level 3
+ * (2 and 0 in the driver).
  *
  * The bits that on a CPU mean "privileged", "read-only" and "execute never" have another meaning when bit 55 is set:
  * together they pick a row of a table that gives the rights of the firmware's CPU and of the GPU. Reading and
@@ -25,9 +26,9 @@ export interface UatProt {
   readonly attr: number;
   /** Access permission field, 0..3: which columns of the table of rights count. */
   readonly ap: number;
-  /** Bit 54. */
+  /** Bit 54, UXN on an Arm CPU. */
   readonly uxn: boolean;
-  /** Bit 53. */
+  /** Bit 53, PXN on an Arm CPU. */
   readonly pxn: boolean;
 }
 
@@ -120,7 +121,10 @@ export function uatTableHi(pa: number): number {
   return addressHi(pa);
 }
 
-/** A TTB value of the context table: the root table at physical address `root`, address space number `asid` (0..63), valid. */
+/**
+ * A TTB value of the driver's context table: the root table at physical address `root`, address space number `asid`
+ * (0..63), valid.
+ */
 export function uatTtb(root: number, asid: number): bigint {
   return BigInt(root) | (BigInt(asid) << 48n) | 1n;
 }
