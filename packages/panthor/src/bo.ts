@@ -1,5 +1,6 @@
 /**
- * Panthor's GEM object: pages that appear with the first GPU map, and that the shrinker may take away again.
+ * Panthor's GEM object: pages that appear with the first GPU map, and that the shrinker may take away again
+ * (`panthor_gem.c`, Linux 7.3).
  *
  * @module
  */
@@ -15,7 +16,7 @@ const MAX_SEGMENT_BYTES = 0xfffff000;
 
 /** How a BO is made; what is left out takes the device's defaults. */
 export interface PanthorBoOptions {
-  /** `BO_NO_MMAP`, `BO_WB_MMAP`. */
+  /** `BO_NO_MMAP`, `BO_WB_MMAP` (`panthor_drm.h`). */
   flags?: number;
   /** The VM that alone may map it, null for any. */
   exclusiveVm?: PanthorVm | null;
@@ -39,7 +40,7 @@ export class PanthorBo extends GemObject {
   /** Pages that were swapped out, by offset; zero pages are left out. */
   #swap: Map<number, Uint8Array> | null = null;
 
-  /** `BO_` flags. */
+  /** `BO_` flags of `panthor_drm.h`. */
   readonly flags: number;
   /** The VM that alone may map it, or null. */
   readonly exclusiveVm: PanthorVm | null;
@@ -160,7 +161,8 @@ function reservationOf(options: PanthorBoOptions): Resv | undefined {
 }
 
 /**
- * The DMA segments of a list: the same bytes, no segment longer than the kernel's 32-bit lengths allow.
+ * The DMA segments of a list: the same bytes, no segment longer than the 32-bit lengths of the kernel's scatter lists
+ * (Linux 7.3) allow.
  *
  * @param list - any list
  */

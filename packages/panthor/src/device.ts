@@ -1,5 +1,6 @@
 /**
- * A Mali CSF GPU with the panthor driver: memory, cost sheet, and the knobs that make it one version or another.
+ * A Mali CSF GPU with the panthor driver: memory, cost sheet, and the knobs that make it one version or another. Versions
+ * and what they brought are those of `panthor_drv.c`, Linux 7.3.
  *
  * @module
  */
@@ -14,7 +15,10 @@ import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
 import { BO_NO_MMAP, MAP_NOEXEC, MAP_READONLY, MAP_SPARSE, MAP_UNCACHED } from "./uapi.ts";
 import type { PanthorVm } from "./vm.ts";
 
-/** Driver versions that the model knows, oldest first. */
+/**
+ * Driver versions that the model knows, oldest first. WB_MMAP and `selected_coherency` came with 1.7, the MMU_INFO query
+ * and MAP_SPARSE with 1.9.
+ */
 export const DRIVER_VERSIONS = [
   "1.0",
   "1.1",
@@ -32,8 +36,9 @@ export const DRIVER_VERSIONS = [
 export type DriverVersion = (typeof DRIVER_VERSIONS)[number];
 
 /**
- * Whether the REPEAT proposal is in the driver, and which posting of it. It takes MAP_SPARSE's flag bit. Up to v4 the
- * window is a u32 and a pad, in v5 a u64 of which 32 bits may be used; legal values have the same bytes.
+ * Whether the REPEAT proposal is in the driver, and which posting of it (v2 of July 2025 to v5 of March 2026). It takes
+ * MAP_SPARSE's flag bit. Up to v4 the window is a u32 and a pad, in v5 a u64 of which 32 bits may be used; legal values
+ * have the same bytes.
  */
 export type RepeatVersion = "off" | "v2" | "v3" | "v4" | "v5";
 
@@ -41,9 +46,12 @@ export type RepeatVersion = "off" | "v2" | "v3" | "v4" | "v5";
 export interface PanthorOptions {
   /** Default `1.9`, Linux 7.3. WB_MMAP needs 1.7, MAP_SPARSE and the MMU_INFO query need 1.9. */
   driverVersion: DriverVersion;
-  /** Width of GPU addresses, 28..48. Default 48. */
+  /** Width of GPU addresses in bits, 22..48 (`mmu_features` of `panthor_drm.h`); VM_CREATE refuses up to 28. Default 48. */
   vaBits: number;
-  /** Width of physical addresses; VM_CREATE refuses all but 32, 36, 40, 42, 44, 48 and 52. Default 40. */
+  /**
+   * Width of physical addresses in bits (`mmu_features`); VM_CREATE refuses all but 32, 36, 40, 42, 44, 48 and 52, the
+   * output sizes of `io-pgtable-arm.c`. Default 40.
+   */
   paBits: number;
   /** Whether the GPU snoops the CPU's caches; if not, page-table writes are cleaned to memory. Default true. */
   coherent: boolean;
@@ -59,7 +67,7 @@ export interface PanthorOptions {
   frames?: FrameOptions | undefined;
   /** Entries of the TLB. Default 64. */
   tlbEntries: number;
-  /** Whether VMs own an AS slot from the start; without one no AS commands are issued. Default true. */
+  /** Whether VMs own an AS slot from the start; without one no AS commands are issued (`panthor_mmu.c`). Default true. */
   activeAs: boolean;
   /** The REPEAT proposal. Default `off`. */
   repeat: RepeatVersion;
@@ -100,7 +108,7 @@ export class PanthorDevice {
   readonly counters: PanthorCounters = panthorCounters();
   /** Page tables and the pages of objects. */
   readonly memory: PhysicalMemory;
-  /** The GPU's TLB; UNLOCK commands invalidate it. */
+  /** The GPU's TLB; UNLOCK commands (`panthor_mmu.c`) invalidate it. */
   readonly tlb: Tlb;
   /** All objects. */
   readonly gems: GemObjects = new GemObjects();
@@ -119,6 +127,7 @@ export class PanthorDevice {
   /**
    * @param options - what differs from the defaults
    * @throws RangeError for a driver version or address width that does not exist
+   * @throws Error for `frames` that describe no memory
    */
   constructor(options: Partial<Omit<PanthorOptions, "quirks">> & { quirks?: Partial<PanthorQuirks> } = {}) {
     this.options = { ...DEFAULTS, ...options, quirks: { ...NO_QUIRKS, ...options.quirks } };
@@ -162,7 +171,7 @@ export class PanthorDevice {
   }
 
   /**
-   * What the shrinker does with one object: unmap it everywhere, then swap its pages out.
+   * What the shrinker does with one object (`panthor_gem.c`, Linux 7.3): unmap it everywhere, then swap its pages out.
    *
    * @param bo - an object; nothing happens when it has no pages
    * @throws `DrmError` EBUSY while an operation pins it
@@ -177,7 +186,7 @@ export class PanthorDevice {
   }
 
   /**
-   * Bring one object back in every VM that maps it.
+   * Bring one object back in every VM that maps it, as Linux 7.3 does before the next job.
    *
    * @param bo - an object
    * @throws `DrmError` ENOMEM, and what mapping can fail with

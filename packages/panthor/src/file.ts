@@ -1,5 +1,6 @@
 /**
- * An open file of the device node: its handles, its VMs, its dummy object, and the ioctls.
+ * An open file of the device node: its handles, its VMs, its dummy object, and the ioctls with their checks
+ * (`panthor_drv.c`, Linux 7.3).
  *
  * @module
  */
@@ -30,7 +31,7 @@ import { divideVa } from "./va-ranges.ts";
 import { PanthorVm } from "./vm.ts";
 import { vmBind } from "./vm-bind.ts";
 
-/** Output address sizes that io-pgtable knows. */
+/** Output address sizes that `io-pgtable-arm.c` knows, in bits. */
 const PA_BITS = [32, 36, 40, 42, 44, 48, 52];
 
 /** `DRM_PANTHOR_*` behind BO_MMAP_OFFSET, in the order of their numbers. */
@@ -67,7 +68,7 @@ const IOCTLS: IoctlTable<PanthorFile> = new IoctlTable<PanthorFile>(
 export class PanthorFile implements DrmFile {
   /** The device. */
   readonly device: PanthorDevice;
-  /** The object behind every sparse range of this file: 2 MiB, without a handle. */
+  /** The object behind every sparse range of this file: 2 MiB, without a handle (driver 1.9, Linux 7.3). */
   readonly dummy: PanthorBo;
   /** Why the last ioctl failed. */
   lastError: DrmError | null = null;
@@ -118,7 +119,7 @@ export class PanthorFile implements DrmFile {
    *
    * @param userRange - bytes of user VA
    * @returns its id
-   * @throws `DrmError` EBUSY for the 33rd VM of a file
+   * @throws `DrmError` EBUSY for the 33rd VM of a file (`PANTHOR_MAX_VMS_PER_FILE` of `panthor_mmu.c`)
    */
   createVm(userRange: number): number {
     if (this.#vms.size >= uapi.MAX_VMS_PER_FILE)

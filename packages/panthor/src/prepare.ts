@@ -26,7 +26,11 @@ import type { PanthorVm } from "./vm.ts";
 const MAPPINGS_PER_MAP = 3;
 const MAPPINGS_PER_UNMAP = 2;
 
-/** Check an operation and set aside what it needs, in the kernel's order. */
+/**
+ * Check an operation and set aside what it needs, in the kernel's order.
+ *
+ * @throws `DrmError` EINVAL, ENOMEM; EIO only with the quirk `repeatZero`
+ */
 export function prepare(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
   const { va, size } = op;
   if (op.unaligned) unaligned(op);

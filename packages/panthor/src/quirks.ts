@@ -1,6 +1,6 @@
 /**
  * Defects of the real code, each under a name. The model is right by default; a quirk makes it as wrong as the kernel, or
- * as the posted REPEAT patch, is.
+ * as the posted REPEAT patch, is. Those of Linux 7.3 are in `panthor_mmu.c`.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Facts of `panthor_drm.h` (Linux 7.3): struct layouts, flags and request numbers, and nothing else.
+ * Facts of `panthor_drm.h` (Linux 7.3): struct layouts, flags and request numbers, and nothing else. What a comment says
+ * of the kernel's checks is the driver's (`panthor_drv.c`, `panthor_mmu.c`). What belongs to REPEAT is from the patches posted as v2 (July 2025) to v5 (March 2026), which were never merged.
  *
  * Every offset that the model uses comes from these tables; the hot bind loop reads members at
  * `VM_BIND_OP.fields.va.offset` and its neighbours instead of building an object per operation.
@@ -310,12 +311,12 @@ export const GPU_INFO: StructLayout<GpuInfo> = struct("drm_panthor_gpu_info", 11
   gpuFeatures: u64(0x68),
 });
 
-/** Smallest user size of {@link GPU_INFO} that the kernel accepts, in bytes. */
+/** Smallest user size of {@link GPU_INFO} that the kernel accepts, in bytes (`panthor_drv.c`, Linux 7.3). */
 export const GPU_INFO_MIN_SIZE = 0x60;
 
 /** `drm_panthor_mmu_info`, since driver version 1.9. */
 export interface MmuInfo {
-  /** Page sizes of the page table, one bit each. */
+  /** Page sizes of the page table, one bit each: always 0x201000 in Linux 7.3. */
   pageSizeBitmap: number;
 }
 
@@ -364,7 +365,7 @@ export const MAP_NOEXEC = 0x2;
 export const MAP_UNCACHED = 0x4;
 /** `DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE`, since driver version 1.9: back the range with the file's dummy object. */
 export const MAP_SPARSE = 0x8;
-/** `MAP_REPEAT` of the proposal: the bit that upstream gave to {@link MAP_SPARSE} instead. */
+/** `MAP_REPEAT` of the proposal (v2 to v5): the bit that upstream gave to {@link MAP_SPARSE} instead. */
 export const MAP_REPEAT = 0x8;
 
 /** `DRM_PANTHOR_VM_BIND_OP_TYPE_MASK`, unsigned. */
@@ -395,5 +396,5 @@ export const VM_STATE_USABLE = 0;
 /** `DRM_PANTHOR_VM_STATE_UNUSABLE`. */
 export const VM_STATE_UNUSABLE = 1;
 
-/** VMs that one open file can have. */
+/** VMs that one open file can have (`PANTHOR_MAX_VMS_PER_FILE` of `panthor_mmu.c`, Linux 7.3). */
 export const MAX_VMS_PER_FILE = 32;

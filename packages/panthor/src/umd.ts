@@ -1,5 +1,5 @@
 /**
- * What Mesa's panvk does with this uAPI for sparse resources, and what it would do with the two other proposals.
+ * What panvk of Mesa 26.2 does with this uAPI for sparse resources, and what it would do with the two other proposals.
  *
  * An unbound page of a sparse resource must not fault, so panvk binds something to every page from the start, and binds
  * that again instead of unbinding:
@@ -7,7 +7,7 @@
  * | strategy | something | operations for a range |
  * |---|---|---|
  * | `sparse` | the kernel's dummy (driver 1.9) | 1 |
- * | `blackhole` | panvk's own 2 MiB object, at offset va mod 2 MiB | one for each 2 MiB chunk that the range touches |
+ * | `blackhole` (older drivers) | panvk's own 2 MiB object, at offset va mod 2 MiB | one for each 2 MiB chunk that the range touches |
  * | `repeat` | the same object, its window repeated (proposal) | 1 |
  * | `per-page` | a one-page object | one for each page |
  *
@@ -40,7 +40,7 @@ import {
   type VmBindOpRepeat,
 } from "./uapi.ts";
 
-/** Most operations that panvk puts into one VM_BIND. */
+/** Most operations that panvk (Mesa 26.2) puts into one VM_BIND. */
 export const PANVK_OPS_PER_IOCTL = 16;
 
 /** How unbound ranges are said. */
@@ -69,7 +69,7 @@ export interface PanvkOptions {
 
 type Op = Pick<VmBindOpRepeat, "flags" | "boHandle" | "boOffset" | "va" | "size" | "boRepeatRange">;
 
-/** How panvk aligns the address of a sparse resource: to the largest page that is not bigger, in bytes. */
+/** How panvk (Mesa 26.2) aligns the address of a sparse resource: to the largest page that is not bigger, in bytes. */
 export function panvkSparseAlignment(size: number): number {
   return size >= BLOCK_BYTES ? BLOCK_BYTES : PAGE_BYTES;
 }
