@@ -1,6 +1,7 @@
 /**
  * Facts of `panthor_drm.h` (Linux 7.3): struct layouts, flags and request numbers, and nothing else. What a comment says
- * of the kernel's checks is the driver's (`panthor_drv.c`, `panthor_mmu.c`). What belongs to REPEAT is from the patches posted as v2 (July 2025) to v5 (March 2026), which were never merged.
+ * of the kernel's checks is the driver's (`panthor_drv.c`, `panthor_mmu.c`). What belongs to REPEAT is from the patches
+ * posted as v2 (July 2025) to v5 (March 2026), which were never merged.
  *
  * Every offset that the model uses comes from these tables; the hot bind loop reads members at
  * `VM_BIND_OP.fields.va.offset` and its neighbours instead of building an object per operation.
