@@ -1,5 +1,6 @@
 /**
- * Buffer objects: shmem memory that appears when it is first needed and stays until the object goes.
+ * Buffer objects: shmem memory that appears when it is first needed and stays until the object goes (module `asahi` out
+ * of tree, branches of 2025).
  *
  * @module
  */
@@ -17,7 +18,7 @@ export interface AsahiBoOptions {
   memory: PhysicalMemory;
   /** Bytes, rounded up to 16 KiB. */
   size: number;
-  /** Flags of `drm_asahi_gem_create`. */
+  /** Flags of `drm_asahi_gem_create` (`asahi_drm.h`). */
   flags?: number;
   /** The VM of a private object. */
   vm?: AsahiVm | null;
@@ -35,7 +36,7 @@ const NO_PAGES: ScatterList = ScatterList.of([]);
 
 /** A GEM object of the asahi driver. */
 export class AsahiBo extends GemObject {
-  /** Flags of `drm_asahi_gem_create`. */
+  /** Flags of `drm_asahi_gem_create` (`asahi_drm.h`). */
   readonly flags: number;
   /** The VM that a VM_PRIVATE object belongs to, else null. */
   readonly vm: AsahiVm | null;
@@ -88,6 +89,7 @@ export class AsahiBo extends GemObject {
    * @param length - bytes
    * @returns a copy
    * @throws RangeError outside the object
+   * @throws DrmError ENOMEM when there are no pages for it
    */
   read(offset: number, length: number): Uint8Array {
     const out = new Uint8Array(length);
@@ -101,6 +103,7 @@ export class AsahiBo extends GemObject {
    * @param offset - first byte
    * @param bytes - what to store
    * @throws RangeError outside the object
+   * @throws DrmError ENOMEM when there are no pages for it
    */
   write(offset: number, bytes: Uint8Array): void {
     this.#eachPiece(offset, bytes.length, (pa, from, to) => this.#memory.write(pa, bytes.subarray(from, to)));

@@ -1,7 +1,9 @@
 /**
  * The device: memory, TLB, context slots, firmware address space, and the knobs that make one device differ from another.
  *
- * It pretends to be an Apple M1 (G13G B1, chip 0x8103): 8 cores, 40-bit physical addresses.
+ * It pretends to be an Apple M1 (G13G B1, chip 0x8103): 8 cores, 40-bit physical addresses. GET_PARAMS has the fields of
+ * `asahi_drm.h` (Linux 7.3); address window, dummy page and tables are the driver's (module `asahi` out of tree, branches
+ * of 2025).
  *
  * @module
  */
@@ -35,15 +37,18 @@ const MMAP_SPACE_BYTES = 2 ** 40;
 
 /** What a device is made with. */
 export interface AsahiDeviceOptions {
-  /** Shader loads from unmapped VAs read 0 and stores are dropped, and GET_PARAMS says so. False unless given. */
+  /**
+   * Shader loads from unmapped VAs read 0 and stores are dropped, and GET_PARAMS says so (SOFT_FAULTS of `asahi_drm.h`).
+   * False unless given.
+   */
   softFaults?: boolean;
-  /** Width of physical addresses in bits; 40 (M1) unless given. */
+  /** Width of physical addresses in bits, 32..48, which the driver knows for each SoC; 40 (M1) unless given. */
   oas?: number;
   /** Defects to have; none unless given. */
   quirks?: Partial<AsahiQuirks>;
   /** Map the driver's dummy page into every VM. True unless given. */
   dummyPage?: boolean;
-  /** Fields of GET_PARAMS that differ from those of an M1. */
+  /** Fields of GET_PARAMS (`drm_asahi_params_global`) that differ from those of an M1. */
   params?: Partial<ParamsGlobal>;
   /** Physical address of the first page-table page. */
   tableBase?: number;
@@ -96,7 +101,10 @@ export class AsahiDevice {
   /** Next free mmap offset; DRM gives out those from 4 GiB up. */
   #mmapOffset = 2 ** 32;
 
-  /** @param options - see {@link AsahiDeviceOptions} */
+  /**
+   * @param options - see {@link AsahiDeviceOptions}
+   * @throws Error for an `oas`, tables, frames or a TLB that cannot be
+   */
   constructor(options: AsahiDeviceOptions = {}) {
     const { tableBase, tableStride } = options;
     this.memory = new PhysicalMemory({

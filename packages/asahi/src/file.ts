@@ -1,5 +1,6 @@
 /**
- * An open file: its VMs, handles and firmware objects, and the ioctls.
+ * An open file: its VMs, handles and firmware objects, and the ioctls. Structs are those of `asahi_drm.h` (Linux 7.3),
+ * checks and their order those of the driver (module `asahi` out of tree, branches of 2025).
  *
  * The typed methods check and act, and throw `DrmError`. `ioctl()` is the same over bytes: it finds the method by the
  * request's number, as DRM does, and turns an error into a negative errno and a reason that stays readable.
@@ -147,7 +148,7 @@ export class AsahiFile implements DrmFile {
    *
    * @param args - the struct
    * @param user - memory with the op array
-   * @throws DrmError for the first op that fails; those before it stay applied
+   * @throws DrmError EFAULT, EINVAL, ENOENT, ENOMEM for the first op that fails; those before it stay applied
    */
   vmBind(args: VmBind, user: UserMemory): void {
     vmBind(this, args, user);
@@ -158,7 +159,7 @@ export class AsahiFile implements DrmFile {
    *
    * @param vmId - VM id
    * @param ops - in order
-   * @throws DrmError for the first op that fails; those before it stay applied
+   * @throws DrmError EINVAL, ENOENT, ENOMEM for the first op that fails; those before it stay applied
    */
   bind(vmId: number, ops: readonly GemBindOp[]): void {
     ops.forEach((op, i) => {
@@ -216,7 +217,7 @@ export class AsahiFile implements DrmFile {
   }
 
   /**
-   * GEM_CLOSE: every mapping of the object in every VM of this file goes with the handle.
+   * GEM_CLOSE (`drm.h`): every mapping of the object in every VM of this file goes with the handle.
    *
    * @param handle - GEM handle
    * @throws DrmError EINVAL

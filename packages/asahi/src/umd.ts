@@ -1,8 +1,8 @@
 /**
- * What Mesa's `hk` (honeykrisp) does with this uAPI for sparse resources.
+ * What `hk` (honeykrisp) of Mesa 26.2 does with this uAPI for sparse resources.
  *
- * The GPU has no null entry, so unbound pages need memory behind them, and strict non-resident reads must give zeros
- * even after a shader has written there. One page cannot do both. hk therefore maps every resource twice: read-write at
+ * The driver writes no null entries, so unbound pages need memory behind them, and strict non-resident reads must give
+ * zeros even after a shader has written there. One page cannot do both. hk therefore maps every resource twice: read-write at
  * its address A, where unbound pages show a scratch page that swallows writes, and read-only at A + 2^36, where they show
  * a page of zeros. Shaders are compiled to write through the first and read through the second.
  *
@@ -42,7 +42,7 @@ const SCRATCH_FILL = 0xca;
 /** Where the op arrays lie in user space; the recorded traces use the same stand-in. */
 const OPS_ADDR = 0x7000_0000_0000;
 
-/** Where hk puts things in a VM; every number is bytes or a VA. */
+/** Where hk (Mesa 26.2) puts things in a VM; every number is bytes or a VA. */
 export interface HkAddressPlan {
   /** VA of the page of zeros. */
   zeroPage: number;
@@ -75,10 +75,10 @@ function roundUp(value: number, to: number): number {
 }
 
 /**
- * hk's layout of the address space.
+ * hk's layout of the address space (Mesa 26.2).
  *
- * @param vmStart - `vm_start` of GET_PARAMS
- * @param vmEnd - `vm_end`
+ * @param vmStart - `vm_start` of GET_PARAMS, a VA
+ * @param vmEnd - `vm_end`, a VA
  * @param vmKernelMinSize - `vm_kernel_min_size`, bytes
  * @returns the plan
  */
