@@ -1,5 +1,6 @@
 /**
- * What an Xe device counts: one plain object for all layers.
+ * What an Xe device counts: one plain object for all layers. Page-table operations and updates are those of `xe_pt.c`
+ * (Linux 7.3).
  *
  * @module
  */
@@ -19,7 +20,7 @@ export interface XeCounters extends UapiCounters, GpuvmCounters, MmuCounters {
   remnantsRebound: number;
   /** Pieces of split mappings that kept their entries. */
   remnantsSkipped: number;
-  /** Increments of a VM's `tlb_flush_seqno`: the next batch of each queue starts with a TLB flush. */
+  /** Increments of a VM's `tlb_flush_seqno` (`xe_vm_types.h`): the next batch of each queue starts with a TLB flush. */
   tlbFlushRequests: number;
   /** Warnings that the kernel would have logged. */
   kernelWarnings: number;

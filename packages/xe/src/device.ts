@@ -1,5 +1,5 @@
 /**
- * An Intel GPU under the `xe` driver: the device, and the open files of its node.
+ * An Intel GPU under the `xe` driver of Linux 7.3: the device, and the open files of its node.
  *
  * @module
  */
@@ -136,7 +136,7 @@ function platformNamed(name: string): Platform {
 export interface ExecQueue {
   /** The VM that it works for; null for a queue that only holds its id, see {@link XeFile.reserveExecQueues}. */
   readonly vm: XeVm | null;
-  /** It is of engine class VM_BIND. */
+  /** It is of engine class VM_BIND (`xe_drm.h`). */
   readonly binds: boolean;
 }
 

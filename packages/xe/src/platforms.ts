@@ -18,7 +18,10 @@ export interface PatEntry {
   readonly compressed: boolean;
 }
 
-/** A GPU that the model can be: facts of `xe_pci.c`, the last three members of `xe_pat.c` (Linux 7.3). */
+/**
+ * A GPU that the model can be: facts of `xe_pci.c`, the last three members of `xe_pat.c` (Linux 7.3). Only the bytes of
+ * VRAM are the model's choice, since the driver reads them from the hardware.
+ */
 export interface Platform {
   /** Key in {@link PLATFORMS}. */
   readonly name: string;
@@ -74,7 +77,7 @@ const PAT_XE2 = patTable("N 1 2 N 1 1 N 2 N NC NC NC NC N NC NC - - - - N NC 1 2
 const PAT_XE3 = PAT_XE2.map(
   (entry, i): PatEntry => (i === 16 ? { coherency: "one-way", compressed: true } : entry),
 );
-/** 35.x: as Xe3 but for the reserved entries; the spec lists only those. */
+/** 35.x: as Xe3 but for the reserved entries; of the others nothing else is known here. */
 const PAT_XE3P = PAT_XE3.map(
   (entry, i): PatEntry => (i === 18 || i === 19 ? { coherency: "none", compressed: false } : entry),
 );
@@ -230,7 +233,7 @@ export const PLATFORMS: ReadonlyMap<string, Platform> = new Map(ROWS.map((row) =
 /** Battlemage, what a device is unless told otherwise. */
 export const DEFAULT_PLATFORM: Platform = BMG;
 
-/** Placement bits that exist on a platform: system memory is bit 0, VRAM bit 1. */
+/** Placement bits (`drm_xe_gem_create` of `xe_drm.h`) that exist on a platform: system memory is bit 0, VRAM bit 1. */
 export function regionMask(platform: Platform): number {
   return platform.vramBytes === 0 ? 1 : 3;
 }

@@ -1,5 +1,5 @@
 /**
- * What Mesa's anv does with this uAPI for sparse resources.
+ * What anv of Mesa 26.2 does with this uAPI for sparse resources.
  *
  * The GPU has null pages, so an unbound block needs nothing behind it: one NULL bind over the whole resource when it is
  * made, NULL again where memory is taken away, one UNMAP when it is destroyed. Creating and destroying go to the VM's
@@ -27,7 +27,7 @@ import {
   type VmBindOp,
 } from "./uapi.ts";
 
-/** Bytes of a sparse block: alignment and granularity of every sparse resource. */
+/** Bytes of a sparse block of anv (Mesa 26.2): alignment and granularity of every sparse resource. */
 export const ANV_BLOCK_BYTES = 0x1_0000;
 
 const ADDRESS_SPACE = 2 ** 48;

@@ -1,5 +1,6 @@
 /**
- * The argument checks of VM_BIND that look at one operation (`vm_bind_ioctl_check_args` and the BO checks).
+ * The argument checks of VM_BIND that look at one operation (`vm_bind_ioctl_check_args` and
+ * `xe_vm_bind_ioctl_validate_bo` of `xe_vm.c`, Linux 7.3).
  *
  * The kernel says EINVAL for nearly all of them; here each rule has its sentence. Note what is *not* checked by 7.3:
  * an operation's `extensions`, `pad`, `pad2` and `reserved`. And what is checked although it means nothing: an unaligned
@@ -36,7 +37,7 @@ const ALL_FLAGS = 0xff;
 const CONSULT_MEM_ADVISE_PREF_LOC = 0xffff_ffff;
 /** On integrated 35.x this index counts as coherent with the CPU. */
 const PAT_XE3P_COHERENT = 19;
-/** First graphics version with DECOMPRESS and NO_COMPRESSION. */
+/** First graphics version, times 100, with DECOMPRESS and NO_COMPRESSION (`xe_vm.c`, `xe_bo.c`, Linux 7.3). */
 export const XE2_GRAPHICS = 2000;
 const XE3P_GRAPHICS = 3500;
 
@@ -61,7 +62,7 @@ function isMultiple(value: number, of: number): boolean {
   return (value & (of - 1)) === 0 && !Number.isNaN(value);
 }
 
-/** One decoded operation; reused. */
+/** One decoded `drm_xe_vm_bind_op` (`xe_drm.h`, Linux 7.3); reused. */
 export class BindOp {
   #index = 0;
   #count = 1;
@@ -116,7 +117,7 @@ export class BindOp {
 }
 
 /**
- * Check what can be said without looking up anything (spec step 6).
+ * Check what can be said without looking up anything (`vm_bind_ioctl_check_args`).
  *
  * @param op - the operation
  * @param platform - the device
@@ -214,7 +215,7 @@ function alignmentProblem(op: BindOp): string | null {
 }
 
 /**
- * Check that the range lies in the VM (spec step 10).
+ * Check that the range lies in the VM, which the kernel does once it has the VM's lock (`xe_vm.c`).
  *
  * @param op - the operation
  * @param vmSize - bytes
@@ -230,7 +231,7 @@ export function checkRange(op: BindOp, vmSize: number): void {
 }
 
 /**
- * Check an operation against its object (spec step 11b).
+ * Check an operation against its object (`xe_vm_bind_ioctl_validate_bo`).
  *
  * @param op - the operation, its object looked up
  * @param bo - that object
