@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Something that happens once. */
+/** Something that happens once: a `dma_fence`, as far as a job needs it. */
 export class Fence {
   /** Whether it has happened. */
   signaled = false;

@@ -74,6 +74,7 @@ interface UserArray {
  * @param array - stride, count (not 0) and pointer
  * @param minStride - size of the element when it entered the uAPI
  * @param size - size of the element in this kernel
+ * @throws `DrmError` EINVAL, ENOMEM, EFAULT, E2BIG
  */
 function userArray(
   file: PanthorFile,
@@ -105,7 +106,7 @@ function userArray(
  * @param file - the open file
  * @param view - the argument struct; `ops.count` may be written
  * @param user - the caller's memory
- * @throws `DrmError`
+ * @throws `DrmError` EINVAL, E2BIG, EFAULT, ENOENT, ENOMEM, and what {@link runOp} throws
  */
 export function vmBind(file: PanthorFile, view: DataView, user: UserMemory): void {
   const vmId = view.getUint32(AT_VM_ID, true);
@@ -149,7 +150,7 @@ function bindSync(file: PanthorFile, vm: PanthorVm, ops: UserArray, count: numbe
  * @param file - the open file
  * @param vm - its VM
  * @param op - decoded
- * @throws `DrmError`
+ * @throws `DrmError` for what `prepare` refuses, and for what executing fails with
  */
 export function runOp(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
   prepare(file, vm, op);
