@@ -11,6 +11,8 @@ import { EFAULT, fail } from "./errno.ts";
 interface Segment {
   readonly addr: number;
   readonly bytes: Uint8Array;
+  /** All of them, once somebody has asked. */
+  view: DataView | null;
 }
 
 /** Bytes at user addresses. */
@@ -26,7 +28,7 @@ export class UserMemory {
   place(addr: number, bytes: Uint8Array): void {
     const old = this.#segments.findIndex((s) => s.addr === addr);
     if (old >= 0) this.#segments.splice(old, 1);
-    this.#segments.push({ addr, bytes });
+    this.#segments.push({ addr, bytes, view: null });
   }
 
   /** Forget every placement. */
@@ -43,7 +45,12 @@ export class UserMemory {
    * @throws {@link DrmError} EFAULT when any of them is not placed (a range that runs from one placement into the next counts as unmapped)
    */
   view(addr: number, length: number): DataView {
-    const { bytes, addr: start } = this.#segment(addr, length);
+    const segment = this.#segment(addr, length);
+    const { bytes, addr: start } = segment;
+    if (length === bytes.length) {
+      segment.view ??= new DataView(bytes.buffer, bytes.byteOffset, length);
+      return segment.view;
+    }
     return new DataView(bytes.buffer, bytes.byteOffset + (addr - start), length);
   }
 
