@@ -24,8 +24,11 @@ import { UserMemory } from "./user-memory.ts";
 export interface IoctlFile {
   /** Receives why the ioctl failed, null when it succeeded. */
   lastError: DrmError | null;
-  /** Its device: `ioctls`, `ioctlErrors` and, for the argument structs, `payloadBytes` are counted on its cost sheet. */
-  readonly device: { readonly counters: UapiCounters };
+  /** Its device. */
+  readonly device: {
+    /** Its cost sheet: `ioctls`, `ioctlErrors` and, for the argument structs, `payloadBytes` are counted on it. */
+    readonly counters: UapiCounters;
+  };
 }
 
 /**
