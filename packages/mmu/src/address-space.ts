@@ -203,7 +203,10 @@ function part(bytes: Uint8Array, from: number, count: number): Uint8Array {
   return count === bytes.length ? bytes : bytes.subarray(from, from + count);
 }
 
-/** The slot of a root table, checked. */
+/**
+ * The slot of a root table, checked.
+ * @throws Error when `root` is not the address of a page-table page, or the format's tables have another size.
+ */
 export function rootSlotOf(memory: PhysicalMemory, format: PageTableFormat, root: number): number {
   const slot = memory.tables.slotAt(root);
   if (slot < 0) throw new Error(`${format.name}: no page-table page at root ${hexAddress(root)}`);
