@@ -47,7 +47,7 @@ export class GpuvaPool {
   /** @param capacity - records to make room for at once */
   constructor(capacity = 64) {
     this.#capacity = Math.max(4, capacity + 1);
-    const buffer = new ArrayBuffer(this.#capacity * F64 * 8);
+    const buffer = takeBuffer(this.#capacity * F64 * 8);
     this.f64 = new Float64Array(buffer);
     this.i32 = new Int32Array(buffer);
   }

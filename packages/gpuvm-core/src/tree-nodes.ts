@@ -51,8 +51,8 @@ export class TreeNodes {
     if (2 ** lg2 !== nodeCapacity || lg2 < 2) throw new RangeError(`VaTree: node capacity ${nodeCapacity}`);
     this.lg2 = lg2;
     this.capacity = nodeCapacity;
-    this.keys = new Float64Array(FIRST_NODES << lg2);
-    this.values = new Int32Array(FIRST_NODES << lg2);
+    this.keys = new Float64Array(takeBuffer((FIRST_NODES << lg2) * 8));
+    this.values = new Int32Array(takeBuffer((FIRST_NODES << lg2) * 4));
     this.counts = new Int32Array(FIRST_NODES);
     this.parents = new Int32Array(FIRST_NODES);
     this.nexts = new Int32Array(FIRST_NODES);

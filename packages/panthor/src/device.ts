@@ -6,7 +6,15 @@
  */
 
 import { type AllocFault, EBUSY, ENOSPC, fail, GemObjects } from "@vmbind/gpuvm-core";
-import { type Fragmentation, type FrameOptions, PhysicalMemory, type ScatterList, Tlb } from "@vmbind/mmu";
+import {
+  type Fragmentation,
+  type FrameOptions,
+  lpae4k,
+  type PageTableFormat,
+  PhysicalMemory,
+  type ScatterList,
+  Tlb,
+} from "@vmbind/mmu";
 import { PanthorBo } from "./bo.ts";
 import { type PanthorCounters, panthorCounters } from "./cost-sheet.ts";
 import { PanthorFile } from "./file.ts";
@@ -108,6 +116,8 @@ export class PanthorDevice {
   readonly counters: PanthorCounters = panthorCounters();
   /** Page tables and the pages of objects. */
   readonly memory: PhysicalMemory;
+  /** How the GPU reads the tables of every VM. */
+  readonly format: PageTableFormat;
   /** The GPU's TLB; UNLOCK commands (`panthor_mmu.c`) invalidate it. */
   readonly tlb: Tlb;
   /** All objects. */
@@ -136,6 +146,7 @@ export class PanthorDevice {
       throw new RangeError(`driverVersion: no version ${driverVersion}`);
     if (!(vaBits >= 22 && vaBits <= 48)) throw new RangeError(`vaBits: ${vaBits} is not in 22..48`);
     this.memory = new PhysicalMemory({ ...(frames && { frames }), counters: this.counters });
+    this.format = lpae4k(vaBits);
     this.tlb = new Tlb({ entries: this.options.tlbEntries, counters: this.counters });
     this.repeats = repeat !== "off";
     this.sparse = this.since("1.9") && !this.repeats;

@@ -31,7 +31,7 @@ import {
   type UnmapStep,
   type VmBo,
 } from "@vmbind/gpuvm-core";
-import { AddressSpace, lpae4k, type ScatterList } from "@vmbind/mmu";
+import { AddressSpace, type ScatterList } from "@vmbind/mmu";
 import { AsLock } from "./as-lock.ts";
 import { BindOp } from "./bind-op.ts";
 import { BindQueue } from "./bind-queue.ts";
@@ -121,7 +121,7 @@ export class PanthorVm {
     });
     this.as = new AsLock(counters, asid, device.tlb, options.activeAs);
     this.queue = new BindQueue(this);
-    this.addressSpace = new AddressSpace(memory, lpae4k(vaBits), this.pageTable.io.rootAddress, {
+    this.addressSpace = new AddressSpace(memory, device.format, this.pageTable.io.rootAddress, {
       asid,
       tlb: device.tlb,
     });
