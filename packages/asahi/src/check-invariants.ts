@@ -2,8 +2,9 @@
  * Invariants of an asahi device, for tests and tools: what GPUVM and the page tables promise by themselves, and that
  * the two say the same. Every leaf is derived again from the mapping that it belongs to.
  *
- * They hold between ioctls. Besides the names of `checkGpuvm`, `checkGemRefs`, `checkTables` and `checkTlb`, an error may
- * begin with `leaf-owner`, `table-count` or `backing-bytes`.
+ * They hold between ioctls; with {@link AsahiQuirks.stuckTlbiStart}, until a mapping above 32 GiB is cut or removed.
+ * Besides the names of `checkGpuvm`, `checkGemRefs`, `checkTables` and `checkTlb`, an error may begin with `leaf-owner`,
+ * `table-count`, `vm-kept` or `backing-bytes`.
  *
  * @module
  */
@@ -33,7 +34,7 @@ import {
 import { AsahiBo } from "./bo.ts";
 import type { AsahiDevice } from "./device.ts";
 import type { AsahiFile } from "./file.ts";
-import { BIND_READ, BIND_WRITE, DUMMY_PAGE_VA, PAGE_BYTES } from "./uapi.ts";
+import { BIND_READ, BIND_WRITE, DUMMY_PAGE_VA, PAGE_BYTES, VM_END, VM_START } from "./uapi.ts";
 import type { AsahiVm } from "./vm.ts";
 
 /** Protection by READ and WRITE of the bind flags. */
@@ -47,13 +48,13 @@ const HALF_BYTES = 2 ** 39;
 /**
  * Check one VM.
  *
- * @param vm - a VM that is not destroyed
+ * @param vm - a VM that is not destroyed, or is kept by a mapping all the same
  * @param seen - table pages of VMs checked before; those of this VM are added
  * @throws Error that names the invariant and the place
  */
 export function checkInvariants(vm: AsahiVm, seen: Set<number> = new Set()): void {
   const { device, gpuvm, pageTable } = vm;
-  checkGpuvm(gpuvm);
+  checkGpuvm(gpuvm, { vm: device.keptVms.has(vm) ? 0 : 1 });
   const ranges: ExpectedRange[] = [];
   for (const va of gpuvm.mappings()) {
     const flags = gpuvm.flags(va);
@@ -125,7 +126,8 @@ function objectRange(
  * @throws Error that names the invariant and the place
  */
 export function checkDeviceInvariants(device: AsahiDevice, files: Iterable<AsahiFile>): void {
-  const vms = [...files].flatMap((file) => [...file.vms()].map(([, vm]) => vm));
+  for (const vm of device.keptVms) checkKept(vm);
+  const vms = [...files].flatMap((file) => [...file.vms()].map(([, vm]) => vm)).concat(...device.keptVms);
   const seen = new Set<number>();
   for (const vm of vms) checkInvariants(vm, seen);
   checkFirmware(device, seen);
@@ -154,6 +156,17 @@ export function checkDeviceInvariants(device: AsahiDevice, files: Iterable<Asahi
     throw new Error(
       `backing-bytes: ${device.counters.backingBytes} counted, the objects' pages have ${backing}`,
     );
+  }
+}
+
+/** Only mappings without length, at the ends of what VM_DESTROY unbinds, may keep a VM. */
+function checkKept({ device, gpuvm, kernelStart, kernelEnd }: AsahiVm): void {
+  const ends = [VM_START, kernelStart, kernelEnd, VM_END];
+  for (const va of gpuvm.mappings()) {
+    const addr = gpuvm.addr(va);
+    if (!device.quirks.emptyRanges || addr !== gpuvm.end(va) || !ends.includes(addr)) {
+      throw new Error(`vm-kept: a destroyed VM keeps a mapping at 0x${addr.toString(16)}`);
+    }
   }
 }
 

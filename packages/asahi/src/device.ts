@@ -31,6 +31,7 @@ import {
   VM_KERNEL_MIN_SIZE,
   VM_START,
 } from "./uapi.ts";
+import type { AsahiVm } from "./vm.ts";
 
 /** Bytes that DRM's manager of mmap offsets has to give. */
 const MMAP_SPACE_BYTES = 2 ** 40;
@@ -94,6 +95,8 @@ export class AsahiDevice {
   allocFault: AllocFault | undefined;
   /** What the layers ask: {@link AsahiDevice.allocFault} as it is at that moment. */
   readonly allocFails: AllocFault = (point) => this.allocFault?.(point) ?? false;
+  /** Destroyed VMs that a mapping without length keeps, see {@link AsahiQuirks.emptyRanges}. @internal */
+  readonly keptVms: Set<AsahiVm> = new Set();
   /** The GPU has crashed: GET_PARAMS fails with ENODEV. */
   crashed = false;
   /** What GET_PARAMS returns. */

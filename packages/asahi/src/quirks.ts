@@ -15,7 +15,8 @@ export interface AsahiQuirks {
   packedOps: boolean;
   /**
    * A range of 0 is not refused: a plain bind makes a mapping without length, and bind and unbind alike cut in two a
-   * mapping that strictly contains the address. Off: EINVAL.
+   * mapping that strictly contains the address. VM_DESTROY does not meet one at an end of the window or of the kernel
+   * range, and it keeps the VM for ever. Off: EINVAL.
    */
   emptyRanges: boolean;
   /**

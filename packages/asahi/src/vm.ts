@@ -216,6 +216,7 @@ export class AsahiVm {
     if (kernelEnd < VM_END) gpuvm.smUnmap(kernelEnd, VM_END - kernelEnd, this.#handlers);
     gpuvm.deferredCleanup();
     gpuvm.put();
+    if (gpuvm.refs > 0) this.device.keptVms.add(this);
   }
 
   /** The mappings in ascending order; kinds are `bo` and `single-page`. */

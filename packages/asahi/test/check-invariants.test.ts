@@ -190,3 +190,33 @@ test("one VM can be checked alone", () => {
   flip(leafWord(ADDR), 1 << 7);
   expect(() => checkInvariants(vm)).toThrow(/^leaf-value: the level 3 entry for 0x2000000000/);
 });
+
+test.each([KERNEL.kernel_start, KERNEL.kernel_end, ADDR])(
+  "a destroyed VM may be kept by a mapping without length at the end of a window: 0x%s",
+  (addr) => {
+    const range = { kernel_start: KERNEL.kernel_start, kernel_end: KERNEL.kernel_end - 2 * PAGE_BYTES };
+    device = new AsahiDevice({ quirks: { emptyRanges: true } });
+    file = device.open();
+    const id = file.vmCreate({ ...KERNEL, ...range });
+    vm = file.vm(id) as AsahiVm;
+    const handle = file.gemCreate({ size: PAGE_BYTES, flags: 0, vm_id: 0 });
+    file.bind(id, [
+      { flags: BIND_READ, handle, offset: 0, range: 0, addr: Math.min(addr, range.kernel_end) },
+    ]);
+    checkDeviceInvariants(device, [file]);
+    file.vmDestroy({ vm_id: id });
+    expect(device.keptVms.size).toBe(addr === ADDR ? 0 : 1);
+    checkDeviceInvariants(device, [file]);
+  },
+);
+
+test("nothing else keeps a destroyed VM", () => {
+  vm.gpuvm.get();
+  file.vmDestroy({ vm_id: 1 });
+  expect(() => checkDeviceInvariants(device, [file])).toThrow(/^gpuvm-refs: /);
+});
+
+test("a mapping with a length does not keep a destroyed VM", () => {
+  device.keptVms.add(vm);
+  expect(() => checkDeviceInvariants(device, [file])).toThrow(/^vm-kept: .* 0x2000000000$/);
+});

@@ -3,7 +3,9 @@
  * the two say the same. Every leaf is derived again from the mapping that it belongs to; whether a chunk is a block or
  * 512 pages depends on its history, so both are right wherever a block is possible.
  *
- * They hold between ioctls, for a page table that is not broken. Besides the names of `checkGpuvm`, `checkGemRefs`,
+ * They hold between ioctls, for a page table that is not broken. With {@link PanthorQuirks.repeatPhaseShift} a leaf of a
+ * repeated mapping may show any page of the window; with {@link PanthorQuirks.repeatWholeWindows} leaves may be missing at
+ * the mapping's ends. Besides the names of `checkGpuvm`, `checkGemRefs`,
  * `checkTables` and `checkTlb`, an error may begin with `leaf-owner`, `sparse-phase`, `pins` or `backing-bytes`.
  *
  * @module
@@ -34,7 +36,8 @@ import {
 import { PanthorBo } from "./bo.ts";
 import type { PanthorDevice } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
-import { BLOCK_BYTES } from "./page-sizes.ts";
+import { BLOCK_BYTES, PAGE_BYTES } from "./page-sizes.ts";
+import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
 import { MAP_NOEXEC, MAP_READONLY, MAP_UNCACHED } from "./uapi.ts";
 import type { PanthorMappingView, PanthorVm } from "./vm.ts";
 
@@ -43,9 +46,14 @@ import type { PanthorMappingView, PanthorVm } from "./vm.ts";
  *
  * @param vm - a VM
  * @param seen - table pages of VMs checked before; those of this VM are added
+ * @param quirks - what the device has of them
  * @throws Error that names the invariant and the place
  */
-export function checkInvariants(vm: PanthorVm, seen: Set<number> = new Set()): void {
+export function checkInvariants(
+  vm: PanthorVm,
+  seen: Set<number> = new Set(),
+  quirks: Readonly<PanthorQuirks> = NO_QUIRKS,
+): void {
   const { gpuvm, queue, addressSpace } = vm;
   checkGpuvm(gpuvm, {
     vm: (vm.destroyed ? 0 : 1) + queue.length,
@@ -55,14 +63,24 @@ export function checkInvariants(vm: PanthorVm, seen: Set<number> = new Set()): v
   if (vm.pageTable.broken) return;
   const ranges: ExpectedRange[] = [];
   for (const mapping of vm.mappings()) {
-    if (!mapping.evicted && mapping.range > 0) ranges.push(expectedRange(vm, mapping));
+    if (mapping.evicted || mapping.range === 0) continue;
+    const range = expectedRange(vm, mapping, quirks);
+    if (mapping.kind === "repeat" && quirks.repeatWholeWindows) {
+      ranges.push(...withoutHoles(vm, range, mapping.repeatRange));
+    } else {
+      ranges.push(range);
+    }
   }
   checkTables(addressSpace.memory, addressSpace.format, { root: addressSpace.root, ranges }, seen);
   if (vm.as.active) checkTlb(addressSpace);
 }
 
 /** The leaves of one mapping. */
-function expectedRange(vm: PanthorVm, mapping: PanthorMappingView): ExpectedRange {
+function expectedRange(
+  vm: PanthorVm,
+  mapping: PanthorMappingView,
+  quirks: Readonly<PanthorQuirks>,
+): ExpectedRange {
   const { addr, range, kind, gem, offset, repeatRange, phase } = mapping;
   const where = `mapping 0x${addr.toString(16)}..0x${(addr + range).toString(16)}`;
   if (!(gem instanceof PanthorBo) || vm.gpuvm.gems.get(gem.id) !== gem || gem.pages === null) {
@@ -76,6 +94,8 @@ function expectedRange(vm: PanthorVm, mapping: PanthorMappingView): ExpectedRang
   const pages = gem.pages;
   const prot = protOf(mapping.flags);
   const hi = lpaeLeafHi(prot);
+  const shown =
+    kind === "repeat" && quirks.repeatPhaseShift ? pagesOfWindow(pages, offset, repeatRange) : null;
   return {
     start: addr,
     end: addr + range,
@@ -86,7 +106,10 @@ function expectedRange(vm: PanthorVm, mapping: PanthorMappingView): ExpectedRang
         at = va % BLOCK_BYTES;
         left = BLOCK_BYTES - at;
       } else if (kind === "repeat") {
-        const inWindow = (va - addr + phase) % repeatRange;
+        const inWindow =
+          shown === null
+            ? (va - addr + phase) % repeatRange
+            : (shown.get(vm.addressSpace.walk(va).pa) ?? Number.NaN);
         at = offset + inWindow;
         left = repeatRange - inWindow;
       }
@@ -97,6 +120,35 @@ function expectedRange(vm: PanthorVm, mapping: PanthorMappingView): ExpectedRang
       return true;
     },
   };
+}
+
+/** The byte of the window that each of its physical pages begins with. */
+function pagesOfWindow(pages: ScatterList, offset: number, repeatRange: number): Map<number, number> {
+  const shown = new Map<number, number>();
+  for (let at = 0; at < repeatRange; at += PAGE_BYTES) shown.set(pages.addressAt(offset + at), at);
+  return shown;
+}
+
+/**
+ * The parts of a repeated mapping that are there, when its pieces were mapped again by whole windows: a cut maps again
+ * what it left in a chunk, which is then the mapping's first or last; an eviction maps the whole of it again, but for
+ * less than a window at the end.
+ */
+function withoutHoles(vm: PanthorVm, range: ExpectedRange, repeatRange: number): ExpectedRange[] {
+  const { start, end, leaf } = range;
+  const chunk = (va: number): number => Math.floor(va / BLOCK_BYTES) * BLOCK_BYTES;
+  const afterFirst = chunk(start) + BLOCK_BYTES;
+  const beforeLast = Math.min(chunk(end - 1), end - repeatRange);
+  const parts: ExpectedRange[] = [];
+  let from = start;
+  for (let va = start; va < end; va += PAGE_BYTES) {
+    if (va >= afterFirst && va < beforeLast) va = beforeLast;
+    if (vm.addressSpace.walk(va).kind !== "fault") continue;
+    if (from < va) parts.push({ start: from, end: va, leaf });
+    from = va + PAGE_BYTES;
+  }
+  if (from < end) parts.push({ start: from, end, leaf });
+  return parts;
 }
 
 /** Physical address of bytes that lie in one segment, NaN when they do not. */
@@ -126,7 +178,7 @@ export function checkDeviceInvariants(device: PanthorDevice, files: Iterable<Pan
   const { memory, counters, gems } = device;
   const vms = [...files].flatMap((file) => [...file.vms()].map(([, vm]) => vm));
   const seen = new Set<number>();
-  for (const vm of vms) checkInvariants(vm, seen);
+  for (const vm of vms) checkInvariants(vm, seen, device.options.quirks);
   if (!vms.some((vm) => vm.pageTable.broken)) checkTablePages(memory, seen);
   checkUapiCounters(counters);
   checkGpuvmCounters(

@@ -9,6 +9,7 @@ import {
   MAP_NOEXEC,
   MAP_REPEAT,
   MAP_SPARSE,
+  NO_QUIRKS,
   OP_UNMAP,
   PanthorBo,
   SYNC_OP_SIGNAL,
@@ -169,4 +170,36 @@ it("a repeated mapping keeps its phase", () => {
   checkInvariants(fx.vm);
   flip(word(VA + 2 * PAGE, 3), PAGE);
   expect(() => checkInvariants(fx.vm)).toThrow(/^leaf-value: the level 3 entry for 0x40002000/);
+});
+
+it("with repeatPhaseShift a piece may show any page of its window, and no other", () => {
+  const quirks = { ...NO_QUIRKS, repeatPhaseShift: true };
+  fx = fixture({ repeat: "v5", quirks });
+  const boHandle = createBo(fx.file, 16 * PAGE);
+  mustBind(fx, [
+    { flags: MAP_REPEAT, boHandle, va: VA, size: 12 * PAGE, boRepeatRange: 4 * PAGE },
+    { flags: OP_UNMAP, va: VA + PAGE, size: PAGE },
+  ]);
+  checkDeviceInvariants(fx.device, [fx.file]);
+  expect(() => checkInvariants(fx.vm)).toThrow(/^leaf-value: the level 3 entry for 0x40002000/);
+  flip(word(VA + 2 * PAGE, 3), 4 * PAGE);
+  expect(() => checkInvariants(fx.vm, new Set(), quirks)).toThrow(
+    /^leaf-size: .* level 3 entry for 0x40002000/,
+  );
+});
+
+it("with repeatWholeWindows leaves may be missing at the ends of what a cut left, and nowhere else", () => {
+  const quirks = { ...NO_QUIRKS, repeatWholeWindows: true };
+  fx = fixture({ repeat: "v5", quirks });
+  const boHandle = createBo(fx.file, MIB2 + PAGE);
+  const window = MIB2 + PAGE;
+  mustBind(fx, [
+    { flags: MAP_REPEAT, boHandle, va: VA, size: 8 * window, boRepeatRange: window },
+    { flags: OP_UNMAP, va: VA + PAGE, size: PAGE },
+  ]);
+  checkDeviceInvariants(fx.device, [fx.file]);
+  expect(() => checkInvariants(fx.vm)).toThrow(/^leaf-missing: no leaf for 0x40000000/);
+  const inside = word(VA + 2 * MIB2, 3);
+  words().fill(0, inside, inside + 2);
+  expect(() => checkInvariants(fx.vm, new Set(), quirks)).toThrow(/^leaf-missing: no leaf for 0x40400000/);
 });
