@@ -1,10 +1,23 @@
 /** Bounded fuzz runs of every driver, and proof that the fuzzer notices a driver that misbehaves. */
-import { AsahiFile, IOCTL_VM_BIND } from "@vmbind/asahi";
+import {
+  AsahiFile,
+  BIND_READ,
+  GEM_BIND_OP,
+  GEM_CREATE,
+  IOCTL_GEM_CREATE,
+  IOCTL_VM_BIND,
+  IOCTL_VM_CREATE,
+  VM_BIND,
+  VM_CREATE,
+} from "@vmbind/asahi";
 import { DrmError, EPERM } from "@vmbind/gpuvm-core";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import type { FuzzBuffer } from "../src/fuzz/call.ts";
 import type { FuzzFinding } from "../src/fuzz/examiner.ts";
 import { type FuzzResult, fuzz } from "../src/fuzz/fuzz.ts";
+import { headerFor } from "../src/fuzz/session.ts";
 import { fuzzable, targetFor } from "../src/fuzz/targets.ts";
+import { traceOf } from "../src/fuzz/trace-file.ts";
 import { tempFile, vmbind } from "./run.ts";
 
 afterEach(() => void vi.restoreAllMocks());
@@ -26,6 +39,51 @@ describe("a bounded run finds nothing", () => {
     },
     60_000,
   );
+});
+
+describe("devices with quirks", () => {
+  it.each(fuzzable())(
+    "%s: nothing is found that the quirks do not explain",
+    async (name) => {
+      const target = await targetFor(name);
+      const devices = target.fuzz.devices.filter((facts) => "quirks" in facts);
+      expect(devices.length).toBeGreaterThan(0);
+      const result = fuzz(
+        { ...target, fuzz: { ...target.fuzz, devices } },
+        { seed: 20261122, runs: 400 * devices.length, check: false },
+      );
+      expect(result).toMatchObject({ finding: null, sessions: devices.length });
+    },
+    60_000,
+  );
+
+  it("a trace names the quirks, and is replayed with them", async () => {
+    const target = await targetFor("asahi");
+    const device = target.fuzz.devices.findIndex((facts) => "quirks" in facts);
+    const op = GEM_BIND_OP.encode({ flags: BIND_READ, handle: 1, offset: 0, range: 0, addr: 2 ** 37 });
+    const call = (request: number, arg: Uint8Array, buffers: FuzzBuffer[] = []) => ({
+      file: 0,
+      request,
+      arg,
+      buffers,
+    });
+    const calls = [
+      call(IOCTL_VM_CREATE, VM_CREATE.encode({ kernel_start: 2 ** 38, kernel_end: 2 ** 38 + 2 ** 30 })),
+      call(IOCTL_GEM_CREATE, GEM_CREATE.encode({ size: 0x4000 })),
+      call(IOCTL_VM_BIND, VM_BIND.encode({ vm_id: 1, num_binds: 1, stride: 32, userptr: 0x1000 }), [
+        { field: "userptr", addr: 0x1000, bytes: op },
+      ]),
+    ];
+    const header = headerFor(target, device, 1);
+    const text = traceOf(target, header, { finding: { kind: "state", text: "none" }, calls });
+    const [first, ...rest] = text.split("\n") as [string, ...string[]];
+    const { quirks, ...plain } = JSON.parse(first);
+    expect(quirks).toContain("emptyRanges");
+    const same = await vmbind("replay", "--check", tempFile("quirks.jsonl", text));
+    expect([same.status, same.out]).toEqual([0, expect.stringContaining("no difference")]);
+    const without = tempFile("plain.jsonl", [JSON.stringify(plain), ...rest].join("\n"));
+    expect((await vmbind("replay", "--check", without)).status).toBe(1);
+  });
 });
 
 /** Make every GEM_MMAP_OFFSET of the model do something else. */

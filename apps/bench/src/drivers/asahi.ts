@@ -8,6 +8,7 @@ import {
   type AsahiBo,
   AsahiDevice,
   type AsahiFile,
+  type AsahiQuirks,
   BIND_READ,
   BIND_SINGLE_PAGE,
   BIND_UNBIND,
@@ -20,6 +21,7 @@ import {
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
   IOCTL_VM_DESTROY,
+  NO_QUIRKS,
   VM_BIND,
   VM_CREATE,
   VM_DESTROY,
@@ -41,6 +43,8 @@ const headerSchema = v.looseObject({
   vm_kernel_min_size: hexNumber,
   soft_faults: v.boolean(),
   bo_fragmentation: fragmentation,
+  /** Not in recordings: traces that `vmbind fuzz` writes may name the defects that the driver is to have. */
+  quirks: v.exactOptional(v.array(v.picklist(Object.keys(NO_QUIRKS)))),
 });
 
 /** hk maps device memory and sparse resources a second time, read-only, this far up. */
@@ -121,6 +125,11 @@ function findings(destroyed: readonly BindOp[], left: readonly Interval[]): Find
   ];
 }
 
+/** Just the named quirks. */
+function only(names: readonly string[]): AsahiQuirks {
+  return { ...NO_QUIRKS, ...Object.fromEntries(names.map((name) => [name, true])) };
+}
+
 /** Asahi for the laboratory. */
 export const asahi: Driver = {
   name: "asahi",
@@ -134,6 +143,7 @@ export const asahi: Driver = {
     const device = new AsahiDevice({
       ...(facts.bo_fragmentation && { fragmentation: facts.bo_fragmentation }),
       softFaults: facts.soft_faults,
+      ...(facts.quirks && { quirks: only(facts.quirks) }),
       params: {
         chip_id: facts.chip_id,
         vm_start: facts.vm_start,

@@ -5,6 +5,8 @@
  */
 
 import {
+  type AsahiFile,
+  type AsahiQuirks,
   BIND_READ,
   BIND_SINGLE_PAGE,
   BIND_UNBIND,
@@ -26,6 +28,7 @@ import {
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
   IOCTL_VM_DESTROY,
+  NO_QUIRKS,
   PAGE_BYTES,
   VM_BIND,
   VM_CREATE,
@@ -79,6 +82,8 @@ const ANCHORS = [
 const RANGE_MAX = 2 ** 29;
 const ACCESS = [BIND_READ, BIND_WRITE, BIND_READ | BIND_WRITE];
 const USERPTR = 0x6000_0000;
+/** So many more operations of 32 bytes are 2^32 bytes more. */
+const COUNT_WRAPS = 2 ** 27;
 
 function spec(
   name: string,
@@ -146,7 +151,7 @@ function valid(draw: Draw, file: ModelFile): FuzzCall {
     ]);
   }
   if (how < 22) return bindObject(draw, ids);
-  return vmBind(draw, ids);
+  return vmBind(draw, ids, (file as AsahiFile).device.quirks);
 }
 
 function gemCreate(draw: Draw, ids: Ids): FuzzCall {
@@ -166,16 +171,28 @@ function bindObject(draw: Draw, ids: Ids): FuzzCall {
   return call(IOCTL_GEM_BIND_OBJECT, GEM_BIND_OBJECT.encode({ flags: 1, handle, offset, range }));
 }
 
-function vmBind(draw: Draw, ids: Ids): FuzzCall {
+function vmBind(draw: Draw, ids: Ids, quirks: AsahiQuirks): FuzzCall {
   const num_binds = draw.chance(5) ? draw.below(40) : 1 + draw.below(4);
   const bytes = new Uint8Array(num_binds * GEM_BIND_OP.size);
   for (let i = 0; i < num_binds; i++)
-    GEM_BIND_OP.write(viewOf(bytes), i * GEM_BIND_OP.size, bindOp(draw, ids));
-  const arg = { vm_id: ids.vm(), num_binds, stride: GEM_BIND_OP.size, userptr: OPS_ADDR };
+    GEM_BIND_OP.write(viewOf(bytes), i * GEM_BIND_OP.size, bindOp(draw, ids, quirks));
+  const wraps = quirks.packedOps && draw.chance(1);
+  const arg = {
+    vm_id: ids.vm(),
+    num_binds: wraps ? num_binds + COUNT_WRAPS : num_binds,
+    stride: GEM_BIND_OP.size,
+    userptr: OPS_ADDR,
+  };
   return call(IOCTL_VM_BIND, VM_BIND.encode(arg), [{ field: "userptr", addr: OPS_ADDR, bytes }]);
 }
 
-function bindOp(draw: Draw, ids: Ids): GemBindOp {
+function bindOp(draw: Draw, ids: Ids, quirks: AsahiQuirks): GemBindOp {
+  const op = wholeOp(draw, ids);
+  if (quirks.emptyRanges && draw.chance(5)) op.range = 0;
+  return op;
+}
+
+function wholeOp(draw: Draw, ids: Ids): GemBindOp {
   const addr = near(draw, ANCHORS, PAGE_BYTES);
   const how = draw.below(10);
   if (how < 3) {
@@ -194,19 +211,24 @@ function bindOp(draw: Draw, ids: Ids): GemBindOp {
 
 const RANGE = GEM_BIND_OP.fields.range.offset;
 
+const M1 = {
+  device: "Apple M1 (G13G B1)",
+  chip_id: "0x8103",
+  page_size: PAGE_BYTES,
+  vm_start: "0x4000",
+  vm_end: "0x7fffff8000",
+  vm_kernel_min_size: "0x20000000",
+  soft_faults: false,
+};
+
 /** Asahi for the fuzzer. */
 export const asahi: FuzzDriver = {
   name: "asahi",
-  devices: ["contiguous", "scattered"].map((bo_fragmentation) => ({
-    device: "Apple M1 (G13G B1)",
-    chip_id: "0x8103",
-    page_size: PAGE_BYTES,
-    vm_start: "0x4000",
-    vm_end: "0x7fffff8000",
-    vm_kernel_min_size: "0x20000000",
-    soft_faults: false,
-    bo_fragmentation,
-  })),
+  devices: [
+    { ...M1, bo_fragmentation: "contiguous" },
+    { ...M1, bo_fragmentation: "scattered" },
+    { ...M1, bo_fragmentation: "contiguous", quirks: Object.keys(NO_QUIRKS) },
+  ],
   specs: SPECS,
   otherErrnos: [EOPNOTSUPP],
   valid,
@@ -226,5 +248,11 @@ export const asahi: FuzzDriver = {
     const done = copyOf(failed);
     viewOf(done.arg).setUint32(VM_BIND.fields.num_binds.offset, started - 1, true);
     return done;
+  },
+  // Where the count of bytes wrapped, an array of fewer operations would have more bytes.
+  mustRepeat({ request, arg }, from) {
+    if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff) || arg.length < VM_BIND.size) return false;
+    const { stride, num_binds } = VM_BIND.read(viewOf(arg));
+    return (from as AsahiFile).device.quirks.packedOps && stride * num_binds >= 2 ** 32;
   },
 };

@@ -123,7 +123,7 @@ export class Examiner {
     }
     const argOut = issued.arg.slice();
     const finding =
-      this.#errno(call, ret) ??
+      this.#errno(call, ret, file) ??
       this.#memory(call, issued) ??
       this.#repeatOnTwin(call, ret, argOut, counters.bindOps - bindOps) ??
       this.#lookAround();
@@ -135,12 +135,12 @@ export class Examiner {
     return this.#invariants() ?? this.#compare();
   }
 
-  #errno(call: FuzzCall, ret: number): FuzzFinding | null {
+  #errno(call: FuzzCall, ret: number, file: ModelFile): FuzzFinding | null {
     if (ret === 0) return null;
     const { type, nr } = decodeIoctl(call.request);
     const spec = type === TYPE_DRM ? this.#specs.get(nr) : undefined;
     const allowed = spec === undefined ? [EINVAL, ENOTTY, ...this.#driver.otherErrnos] : spec.errnos;
-    if (allowed.includes(-ret)) return null;
+    if (allowed.includes(-ret) || this.#driver.defectErrnos?.(file).includes(-ret)) return null;
     const name = spec?.name ?? `request 0x${call.request.toString(16)}`;
     return { kind: "errno", text: `${name} returned ${ret}, which its specification does not know` };
   }
@@ -158,17 +158,19 @@ export class Examiner {
 
   #repeatOnTwin(call: FuzzCall, ret: number, argOut: Uint8Array, started: number): FuzzFinding | null {
     const file = this.#twinFiles[call.file] as ModelFile;
-    if (ret !== 0) this.#driver.carryOver?.(call, this.#files[call.file] as ModelFile, file);
-    const done = ret === 0 ? copyOf(call) : this.#driver.prefix(call, argOut, started);
+    const tested = this.#files[call.file] as ModelFile;
+    if (ret !== 0) this.#driver.carryOver?.(call, tested, file);
+    const whole = ret === 0 || this.#driver.mustRepeat?.(call, tested, file) === true;
+    const done = whole ? copyOf(call) : this.#driver.prefix(call, argOut, started);
     if (done === null) return null;
     this.#user.clear();
     for (const { addr, bytes } of done.buffers) this.#user.place(addr, bytes);
     const twinRet = file.ioctl(done.request, done.arg, this.#user);
-    if (twinRet === 0) return null;
-    const what = ret === 0 ? "the call succeeded" : "the operations before the failing one succeeded";
+    if (twinRet === (whole ? ret : 0)) return null;
+    const what = whole ? `the call returned ${ret}` : "the operations before the failing one succeeded";
     return {
       kind: "state",
-      text: `${what}, and on the twin they fail: ${twinRet} ${file.lastError?.reason ?? ""}`,
+      text: `${what}, and the twin returned ${twinRet} ${file.lastError?.reason ?? ""}`,
     };
   }
 

@@ -50,6 +50,21 @@ export interface FuzzDriver {
    * @param to - the same file on the twin, which was not given the call
    */
   carryOver?(call: FuzzCall, from: ModelFile, to: ModelFile): void;
+  /**
+   * Errnos that the defects of a device add to those of the specification.
+   *
+   * @param file - an open file of the device
+   */
+  defectErrnos?(file: ModelFile): readonly number[];
+  /**
+   * Whether only the refused call itself does again what it did: a defect let it stop inside an operation, or nothing tells
+   * where it stopped. The twin is then given all of it.
+   *
+   * @param call - the call as it was issued
+   * @param from - its file on the device that refused it
+   * @param to - the same file on the twin, which was not given the call
+   */
+  mustRepeat?(call: FuzzCall, from: ModelFile, to: ModelFile): boolean;
 }
 
 /** Most objects and VMs of a file before calls that remove some become likely. */

@@ -6,10 +6,12 @@
 
 import {
   DRM_IOCTL_GEM_CLOSE,
+  decodeIoctl,
   E2BIG,
   EBUSY,
   EFAULT,
   EINVAL,
+  EIO,
   ENOENT,
   ENOMEM,
   ENOSPC,
@@ -34,6 +36,7 @@ import {
   MAP_READONLY,
   MAP_SPARSE,
   MAP_UNCACHED,
+  NO_QUIRKS,
   OP_SYNC_ONLY,
   OP_UNMAP,
   type PanthorFile,
@@ -73,6 +76,8 @@ const ANCHORS = [0, BLOCK, 0x4000_0000, 2 ** 39, 2 ** 40, 2 ** 46, 2 ** 47 - 8 *
 /** Longest range of one operation that is let through: 16 blocks. */
 const RANGE_MAX = 2 ** 25;
 const QUERY_ADDR = 0x6000_0000;
+/** Windows that must be refused, unless the device has the quirks of the posted patch. */
+const ODD_WINDOWS = [0, 0x800, 0x1800];
 
 const OP_SLOTS = slotsOf(VM_BIND_OP_REPEAT);
 const ARRAY_AT = VM_BIND.fields.ops.offset;
@@ -205,6 +210,10 @@ function bindOp(draw: Draw, ids: Ids, repeats: boolean): Partial<VmBindOpRepeat>
     const times = draw.length(3);
     // The window is 32 bits.
     if (bytes >= 2 ** 32) return { flags: OP_UNMAP, va, size };
+    if (draw.chance(1)) {
+      const odd = { size: 0x3000, boRepeatRange: draw.pick(ODD_WINDOWS) };
+      return { flags: flags | MAP_SPARSE, boHandle, boOffset, va, ...odd };
+    }
     return { flags: flags | MAP_SPARSE, boHandle, boOffset, va, size: bytes * times, boRepeatRange: bytes };
   }
   return { flags: draw.chance(20) ? flags & ~MAP_NOEXEC : flags, boHandle, boOffset, va, size: bytes };
@@ -220,6 +229,16 @@ const MALI = {
   page_size_bitmap: "0x201000",
 };
 
+/** Quirks with which no VM becomes unusable. */
+const HARMLESS = [
+  "deviceWideDummy",
+  "recoveryScanFromStart",
+  "repeatRollback",
+  "repeatZero",
+  "repeatIgnoredFields",
+  "repeatPhaseShift",
+];
+
 /** Panthor for the fuzzer. */
 export const panthor: FuzzDriver = {
   name: "panthor",
@@ -229,6 +248,17 @@ export const panthor: FuzzDriver = {
     { ...MALI, driver_version: "1.9", bo_fragmentation: "contiguous", va_bits: 40 },
     { ...MALI, driver_version: "1.6", repeat_proposal: true },
     { ...MALI, driver_version: "1.6", repeat_proposal: true, bo_fragmentation: "scattered" },
+    // Physical addresses, which a refused call may change, decide where a VM breaks: with quirks only where all are alike.
+    { ...MALI, driver_version: "1.9", quirks: Object.keys(NO_QUIRKS), dummy_fragmentation: "scattered" },
+    { ...MALI, driver_version: "1.6", repeat_proposal: true, quirks: Object.keys(NO_QUIRKS) },
+    { ...MALI, driver_version: "1.6", repeat_proposal: true, quirks: HARMLESS },
+    {
+      ...MALI,
+      driver_version: "1.6",
+      repeat_proposal: true,
+      quirks: HARMLESS,
+      bo_fragmentation: "scattered",
+    },
   ],
   specs: SPECS,
   otherErrnos: [EOPNOTSUPP],
@@ -252,5 +282,19 @@ export const panthor: FuzzDriver = {
     const done = copyOf(failed);
     viewOf(done.arg).setUint32(ARRAY_AT + 4, count, true);
     return done;
+  },
+  defectErrnos(file) {
+    const { options, repeats } = (file as PanthorFile).device;
+    return repeats && options.quirks.repeatZero ? [EIO] : [];
+  },
+  mustRepeat({ request, arg }, from, to) {
+    const bind = (request & 0xff) === (IOCTL_VM_BIND & 0xff) && arg.length >= VM_BIND.size;
+    // The count of operations done is not copied out.
+    if (bind && (decodeIoctl(request).dir & 2) === 0) return true;
+    // A page-table call failed, so that a MAP stopped between its steps. Without quirks that is found as a warning.
+    for (const [id, { unusable }] of (from as PanthorFile).vms()) {
+      if (unusable && (to as PanthorFile).vm(id)?.unusable === false) return true;
+    }
+    return false;
   },
 };
