@@ -13,7 +13,7 @@
  * @module
  */
 
-import { giveBuffer, grown, takeBuffer } from "./growth.ts";
+import { grown } from "./growth.ts";
 
 /** Records from which the pool grows in small steps. */
 const MANY = 65536;
@@ -30,7 +30,6 @@ const OBJECT = 6;
 const FLAGS = 7;
 const NEXT = 8;
 const PREV = 9;
-const NO_RECORDS = new Float64Array(0);
 
 /** Records of mappings, addressed by handles from 1. */
 export class GpuvaPool {
@@ -47,7 +46,7 @@ export class GpuvaPool {
   /** @param capacity - records to make room for at once */
   constructor(capacity = 64) {
     this.#capacity = Math.max(4, capacity + 1);
-    const buffer = takeBuffer(this.#capacity * F64 * 8);
+    const buffer = new ArrayBuffer(this.#capacity * F64 * 8);
     this.f64 = new Float64Array(buffer);
     this.i32 = new Int32Array(buffer);
   }
@@ -165,18 +164,10 @@ export class GpuvaPool {
     this.#phases[va] = phase;
   }
 
-  /** Let other pools have the memory: the VM is gone, and with it every record. */
-  release(): void {
-    giveBuffer(this.f64.buffer);
-    this.f64 = NO_RECORDS;
-    this.i32 = new Int32Array(NO_RECORDS.buffer);
-  }
-
   #grow(): void {
     this.#capacity = grown(this.#capacity, MANY);
-    const f64 = new Float64Array(takeBuffer(this.#capacity * F64 * 8));
+    const f64 = new Float64Array(this.#capacity * F64);
     f64.set(this.f64);
-    giveBuffer(this.f64.buffer);
     this.f64 = f64;
     this.i32 = new Int32Array(f64.buffer);
     if (this.#windows !== null && this.#phases !== null) {

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { giveBuffer, grown, takeBuffer } from "./growth.ts";
+import { grown } from "./growth.ts";
 
 const FIRST_NODES = 16;
 /** Nodes from which their arrays grow in small steps. */
@@ -51,8 +51,8 @@ export class TreeNodes {
     if (2 ** lg2 !== nodeCapacity || lg2 < 2) throw new RangeError(`VaTree: node capacity ${nodeCapacity}`);
     this.lg2 = lg2;
     this.capacity = nodeCapacity;
-    this.keys = new Float64Array(takeBuffer((FIRST_NODES << lg2) * 8));
-    this.values = new Int32Array(takeBuffer((FIRST_NODES << lg2) * 4));
+    this.keys = new Float64Array(FIRST_NODES << lg2);
+    this.values = new Int32Array(FIRST_NODES << lg2);
     this.counts = new Int32Array(FIRST_NODES);
     this.parents = new Int32Array(FIRST_NODES);
     this.nexts = new Int32Array(FIRST_NODES);
@@ -213,26 +213,15 @@ export class TreeNodes {
     this.#free = node;
   }
 
-  /** Let other trees have the memory: the VM is gone, and nothing is looked up any more. */
-  release(): void {
-    giveBuffer(this.keys.buffer);
-    giveBuffer(this.values.buffer);
-    this.keys = NO_DOUBLES;
-    this.values = NO_INTS;
-  }
-
-  /** Rows are initialized when their node is handed out, so what the longer arrays hold does not matter. */
   #grow(): void {
     const more = grown(this.counts.length, MANY_NODES);
     const longer = (old: Int32Array, length: number): Int32Array => {
-      const fresh = new Int32Array(takeBuffer(length * 4));
+      const fresh = new Int32Array(length);
       fresh.set(old);
-      giveBuffer(old.buffer);
       return fresh;
     };
-    const keys = new Float64Array(takeBuffer((more << this.lg2) * 8));
+    const keys = new Float64Array(more << this.lg2);
     keys.set(this.keys);
-    giveBuffer(this.keys.buffer);
     this.keys = keys;
     this.values = longer(this.values, more << this.lg2);
     this.counts = longer(this.counts, more);

@@ -98,8 +98,6 @@ export class VmObjects extends VaSpace {
     if (this.#extobjs.length + this.#evicted.length + this.#deferred.length !== 0) {
       throw new Error(`${this.name}: extobj, evict or bo_defer list not empty at the end`);
     }
-    this.pool.release();
-    this.tree.release();
     this.resvObject.put();
     this.#onFree?.();
   }
