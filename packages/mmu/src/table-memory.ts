@@ -48,7 +48,8 @@ export class TableMemory {
   quads: BigUint64Array;
   /** All pages as bytes. Replaced when memory grows: read it again after `alloc()`. */
   bytes: Uint8Array;
-  readonly #limit: number;
+  /** Most pages that may be in use at once. */
+  readonly limit: number;
   readonly #strideLg2: number;
   readonly #basePage: number;
   readonly #baseTop: number;
@@ -81,7 +82,7 @@ export class TableMemory {
     this.stride = stride;
     this.end = tableBase + tableLimit * stride;
     this.counters = options.counters ?? mmuCounters();
-    this.#limit = tableLimit;
+    this.limit = tableLimit;
     this.#basePage = this.#pageNumber(addressLo(tableBase), addressHi(tableBase));
     this.#baseTop = addressHi(tableBase) >>> this.#strideLg2;
     if (addressHi(this.end - stride) >>> this.#strideLg2 !== this.#baseTop) {
@@ -122,8 +123,7 @@ export class TableMemory {
       slot = this.#free[--this.#freeCount] as number;
     } else {
       slot = this.#used;
-      if (slot === this.#limit)
-        throw new Error(`TableMemory: all ${this.#limit} page-table pages are in use`);
+      if (slot === this.limit) throw new Error(`TableMemory: all ${this.limit} page-table pages are in use`);
       if (slot === this.#inUse.length) this.#grow();
       this.#used = slot + 1;
     }
@@ -194,7 +194,7 @@ export class TableMemory {
   }
 
   #grow(): void {
-    const slots = Math.min(this.#inUse.length * 2, this.#limit);
+    const slots = Math.min(this.#inUse.length * 2, this.limit);
     const buffer = new ArrayBuffer(slots * this.pageBytes);
     const bytes = new Uint8Array(buffer);
     bytes.set(this.bytes);

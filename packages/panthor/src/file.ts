@@ -119,11 +119,13 @@ export class PanthorFile implements DrmFile {
    *
    * @param userRange - bytes of user VA
    * @returns its id
-   * @throws `DrmError` EBUSY for the 33rd VM of a file (`PANTHOR_MAX_VMS_PER_FILE` of `panthor_mmu.c`)
+   * @throws `DrmError` EBUSY for the 33rd VM of a file (`PANTHOR_MAX_VMS_PER_FILE` of `panthor_mmu.c`), ENOMEM without a
+   * page for its root table
    */
   createVm(userRange: number): number {
     if (this.#vms.size >= uapi.MAX_VMS_PER_FILE)
       fail(EBUSY, `vm_create: this file has ${uapi.MAX_VMS_PER_FILE} VMs`);
+    if (!this.device.hasTables(1)) fail(ENOMEM, "vm_create: no page is left for the root table");
     const vm = new PanthorVm(this.device, userRange, this.dummy, this.device.nextAsid());
     this.device.register(vm);
     return this.#vms.alloc(vm);

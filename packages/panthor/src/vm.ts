@@ -58,7 +58,8 @@ export interface PanthorMappingView extends MappingView {
 
 /** A VM. */
 export class PanthorVm {
-  readonly #device: PanthorDevice;
+  /** Its device. @internal */
+  readonly device: PanthorDevice;
   readonly #request: Required<MapRequest> = {
     addr: 0.5,
     range: 0.5,
@@ -101,7 +102,7 @@ export class PanthorVm {
    */
   constructor(device: PanthorDevice, userRange: number, dummy: PanthorBo, asid: number) {
     const { options, counters, memory } = device;
-    this.#device = device;
+    this.device = device;
     this.counters = counters;
     this.#op = this.syncOp;
     this.userRange = userRange;
@@ -169,7 +170,9 @@ export class PanthorVm {
     this.as.lock(op.va, op.size);
     const ret = op.type === OP_MAP ? this.#executeMap(op) : this.gpuvm.smUnmap(op.va, op.size, this);
     this.as.unlock();
-    op.tables = this.pageTable.io.reserved;
+    const left = this.pageTable.io.reserved;
+    this.device.tablesAside -= op.tables - left;
+    op.tables = left;
     return ret;
   }
 
@@ -286,7 +289,7 @@ export class PanthorVm {
 
   /** Whether a cut at an address of a mapping may go through a block. */
   #mayBeBlock(va: number, flags: number, address: number): boolean {
-    const { options } = this.#device;
+    const { options } = this.device;
     if ((flags & GPUVA_SPARSE) !== 0) return true;
     const { gpuvm } = this;
     const distance = address - gpuvm.addr(va);
@@ -352,7 +355,7 @@ export class PanthorVm {
   restore(vmBo: VmBo): void {
     const { gpuvm, pageTable } = this;
     const bo = vmBo.gem as PanthorBo;
-    const { counters, options } = this.#device;
+    const { counters, options } = this.device;
     bo.pin();
     try {
       for (const va of vmBo.vas()) {
@@ -361,6 +364,7 @@ export class PanthorVm {
         const addr = gpuvm.addr(va);
         const size = gpuvm.rangeOf(va);
         const tables = tablesForMap(addr, size);
+        if (!this.device.hasTables(tables)) fail(ENOMEM, `restore: no ${tables} page tables are left`);
         if (tables > 0 && options.allocFault?.("page-table"))
           fail(ENOMEM, "restore: no page tables (injected)");
         counters.tablesReserved += tables;

@@ -56,7 +56,7 @@ export class XeTables {
   alloc(level: number): number {
     const { memory } = this;
     if (this.#allocFault?.("page-table")) fail(ENOMEM, "page table: allocation failed on purpose");
-    if (memory.live * memory.stride >= memory.end - memory.base) {
+    if (memory.live >= memory.limit) {
       fail(ENOMEM, `page table: all ${memory.live} table pages are in use`);
     }
     const slot = memory.alloc();

@@ -221,6 +221,9 @@ const M1 = {
   soft_faults: false,
 };
 
+/** Bytes of VM_BIND up to the stride: an argument may be shorter than the struct. */
+const USED_BYTES = VM_BIND.fields.stride.offset + 4;
+
 /** Asahi for the fuzzer. */
 export const asahi: FuzzDriver = {
   name: "asahi",
@@ -235,7 +238,7 @@ export const asahi: FuzzDriver = {
   bound(call) {
     boundObject(call, IOCTL_GEM_CREATE, GEM_CREATE.fields.size.offset);
     const { request, arg, buffers } = call;
-    if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff) || arg.length < VM_BIND.size) return;
+    if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff) || arg.length < USED_BYTES) return;
     const stride = viewOf(arg).getUint32(VM_BIND.fields.stride.offset, true);
     if (stride < RANGE + 8) return;
     for (const { bytes } of buffers) {
@@ -251,8 +254,9 @@ export const asahi: FuzzDriver = {
   },
   // Where the count of bytes wrapped, an array of fewer operations would have more bytes.
   mustRepeat({ request, arg }, from) {
-    if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff) || arg.length < VM_BIND.size) return false;
-    const { stride, num_binds } = VM_BIND.read(viewOf(arg));
+    if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff) || arg.length < USED_BYTES) return false;
+    const num_binds = VM_BIND.fields.num_binds.read(viewOf(arg), 0);
+    const stride = VM_BIND.fields.stride.read(viewOf(arg), 0);
     return (from as AsahiFile).device.quirks.packedOps && stride * num_binds >= 2 ** 32;
   },
 };

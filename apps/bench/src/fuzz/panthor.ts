@@ -5,6 +5,7 @@
  */
 
 import {
+  DIR_READ,
   DRM_IOCTL_GEM_CLOSE,
   decodeIoctl,
   E2BIG,
@@ -266,7 +267,7 @@ export const panthor: FuzzDriver = {
   bound(call) {
     boundObject(call, IOCTL_BO_CREATE, BO_CREATE.fields.size.offset);
     const { request, arg, buffers } = call;
-    if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff) || arg.length < VM_BIND.size) return;
+    if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff) || arg.length < ARRAY_AT + 4) return;
     const stride = viewOf(arg).getUint32(ARRAY_AT, true);
     if (stride < VM_BIND_OP.size) return;
     for (const { field, bytes } of buffers) {
@@ -287,10 +288,10 @@ export const panthor: FuzzDriver = {
     const { options, repeats } = (file as PanthorFile).device;
     return repeats && options.quirks.repeatZero ? [EIO] : [];
   },
-  mustRepeat({ request, arg }, from, to) {
-    const bind = (request & 0xff) === (IOCTL_VM_BIND & 0xff) && arg.length >= VM_BIND.size;
+  mustRepeat({ request }, from, to) {
+    const { nr, dir } = decodeIoctl(request);
     // The count of operations done is not copied out.
-    if (bind && (decodeIoctl(request).dir & 2) === 0) return true;
+    if (nr === decodeIoctl(IOCTL_VM_BIND).nr && (dir & DIR_READ) === 0) return true;
     // A page-table call failed, so that a MAP stopped between its steps. Without quirks that is found as a warning.
     for (const [id, { unusable }] of (from as PanthorFile).vms()) {
       if (unusable && (to as PanthorFile).vm(id)?.unusable === false) return true;
