@@ -130,8 +130,6 @@ export class PanthorDevice {
   readonly mapFlags: number;
   /** The dummy object of all files with {@link PanthorQuirks.deviceWideDummy}, which lives as long as the device. */
   readonly dummy: PanthorBo | null;
-  /** Table pages that operations have set aside and not used. @internal */
-  tablesAside = 0;
   readonly #vms = new WeakMap<object, PanthorVm>();
   #nextAsid = 1;
   #nextMmapOffset = 0x100000000;
@@ -162,12 +160,6 @@ export class PanthorDevice {
    */
   since(version: DriverVersion): boolean {
     return DRIVER_VERSIONS.indexOf(this.options.driverVersion) >= DRIVER_VERSIONS.indexOf(version);
-  }
-
-  /** Whether so many table pages are neither in use nor set aside. @internal */
-  hasTables(count: number): boolean {
-    const { live, limit } = this.memory.tables;
-    return live + this.tablesAside + count <= limit;
   }
 
   #makeDummy(): PanthorBo {

@@ -125,7 +125,8 @@ export class PanthorFile implements DrmFile {
   createVm(userRange: number): number {
     if (this.#vms.size >= uapi.MAX_VMS_PER_FILE)
       fail(EBUSY, `vm_create: this file has ${uapi.MAX_VMS_PER_FILE} VMs`);
-    if (!this.device.hasTables(1)) fail(ENOMEM, "vm_create: no page is left for the root table");
+    const { tables } = this.device.memory;
+    if (tables.live === tables.limit) fail(ENOMEM, "vm_create: no page is left for the root table");
     const vm = new PanthorVm(this.device, userRange, this.dummy, this.device.nextAsid());
     this.device.register(vm);
     return this.#vms.alloc(vm);

@@ -70,10 +70,9 @@ function prepareMap(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
   op.vmBo = vm.gpuvm.vmBoFind(bo);
   if (op.vmBo === null) makeVmBo(device, vm, op, bo);
   const tables = tablesForMap(op.va, op.size);
-  if (tables === 0 || options.allocFault !== undefined || !device.hasTables(tables)) {
-    allocateTables(device, vm, op, tables);
-  }
-  setAside(device, op, tables);
+  if (tables === 0 || options.allocFault !== undefined) allocateTables(device, vm, op, tables);
+  op.tables = tables;
+  device.counters.tablesReserved += tables;
   if (bo.exclusiveVm === null) vm.gpuvm.extobjAdd(op.vmBo as VmBo);
 }
 
@@ -118,13 +117,6 @@ function allocateTables(device: PanthorDevice, vm: PanthorVm, op: BindOp, tables
   if (tables === 0) {
     cleanUp(vm, op);
     fail(ENOMEM, "vm_bind_op.size: 0 at a multiple of 512 GiB reserves no page table");
-  }
-  if (!device.hasTables(tables)) {
-    cleanUp(vm, op);
-    fail(
-      ENOMEM,
-      `vm_bind_op.size: 0x${op.size.toString(16)} needs ${tables} page tables, so many are not left`,
-    );
   }
   if (device.options.allocFault?.("page-table")) {
     cleanUp(vm, op);
@@ -176,15 +168,8 @@ function prepareUnmap(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
   const { allocFault } = device.options;
   if (allocFault !== undefined) allocateMappings(allocFault, MAPPINGS_PER_UNMAP);
   const tables = tablesForUnmap(op.va, op.size);
-  if (tables > 0 && (allocFault !== undefined || !device.hasTables(tables))) {
-    allocateTables(device, vm, op, tables);
-  }
-  setAside(device, op, tables);
-}
-
-function setAside(device: PanthorDevice, op: BindOp, tables: number): void {
+  if (tables > 0 && allocFault !== undefined) allocateTables(device, vm, op, tables);
   op.tables = tables;
-  device.tablesAside += tables;
   device.counters.tablesReserved += tables;
 }
 
@@ -211,7 +196,6 @@ function checkNoObject(op: BindOp, type: string): void {
  */
 export function cleanUp(vm: PanthorVm, op: BindOp): void {
   vm.counters.tablesReturned += op.tables;
-  vm.device.tablesAside -= op.tables;
   op.tables = 0;
   const { bo, vmBo } = op;
   op.vmBo = null;

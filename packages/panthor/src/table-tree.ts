@@ -117,6 +117,18 @@ export class TableTree {
   }
 
   /**
+   * Begin an operation. Table memory has an end, which the kernel's has not: where it comes before the tables that were
+   * set aside, the operation runs out of them.
+   *
+   * @param tables - table pages that were set aside for it
+   * @returns how many of them it may take
+   */
+  allow(tables: number): number {
+    this.reserved = Math.min(tables, this.tables.limit - this.tables.live);
+    return this.reserved;
+  }
+
+  /**
    * Slot of a level-3 table, made if there is none.
    *
    * @param l2 - slot of the level-2 table

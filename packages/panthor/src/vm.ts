@@ -58,8 +58,7 @@ export interface PanthorMappingView extends MappingView {
 
 /** A VM. */
 export class PanthorVm {
-  /** Its device. @internal */
-  readonly device: PanthorDevice;
+  readonly #device: PanthorDevice;
   readonly #request: Required<MapRequest> = {
     addr: 0.5,
     range: 0.5,
@@ -102,7 +101,7 @@ export class PanthorVm {
    */
   constructor(device: PanthorDevice, userRange: number, dummy: PanthorBo, asid: number) {
     const { options, counters, memory } = device;
-    this.device = device;
+    this.#device = device;
     this.counters = counters;
     this.#op = this.syncOp;
     this.userRange = userRange;
@@ -166,13 +165,12 @@ export class PanthorVm {
   execute(op: BindOp): number {
     if (op.type === OP_SYNC_ONLY) return 0;
     this.#op = op;
-    this.pageTable.io.reserved = op.tables;
+    const { io } = this.pageTable;
+    const allowed = io.allow(op.tables);
     this.as.lock(op.va, op.size);
     const ret = op.type === OP_MAP ? this.#executeMap(op) : this.gpuvm.smUnmap(op.va, op.size, this);
     this.as.unlock();
-    const left = this.pageTable.io.reserved;
-    this.device.tablesAside -= op.tables - left;
-    op.tables = left;
+    op.tables -= allowed - io.reserved;
     return ret;
   }
 
@@ -289,7 +287,7 @@ export class PanthorVm {
 
   /** Whether a cut at an address of a mapping may go through a block. */
   #mayBeBlock(va: number, flags: number, address: number): boolean {
-    const { options } = this.device;
+    const { options } = this.#device;
     if ((flags & GPUVA_SPARSE) !== 0) return true;
     const { gpuvm } = this;
     const distance = address - gpuvm.addr(va);
@@ -355,7 +353,7 @@ export class PanthorVm {
   restore(vmBo: VmBo): void {
     const { gpuvm, pageTable } = this;
     const bo = vmBo.gem as PanthorBo;
-    const { counters, options } = this.device;
+    const { counters, options } = this.#device;
     bo.pin();
     try {
       for (const va of vmBo.vas()) {
@@ -364,11 +362,10 @@ export class PanthorVm {
         const addr = gpuvm.addr(va);
         const size = gpuvm.rangeOf(va);
         const tables = tablesForMap(addr, size);
-        if (!this.device.hasTables(tables)) fail(ENOMEM, `restore: no ${tables} page tables are left`);
         if (tables > 0 && options.allocFault?.("page-table"))
           fail(ENOMEM, "restore: no page tables (injected)");
         counters.tablesReserved += tables;
-        pageTable.io.reserved = tables;
+        const allowed = pageTable.io.allow(tables);
         this.as.lock(addr, size);
         const list = bo.pages as ScatterList;
         const ret = pageTable.map(
@@ -382,7 +379,7 @@ export class PanthorVm {
           gpuvm.phase(va),
         );
         this.as.unlock();
-        counters.tablesReturned += pageTable.io.reserved;
+        counters.tablesReturned += tables - allowed + pageTable.io.reserved;
         if (ret !== 0) fail(-ret, `restore: mapping 0x${addr.toString(16)} again failed`);
         gpuvm.setFlags(va, flags & ~VMA_EVICTED);
       }

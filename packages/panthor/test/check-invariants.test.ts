@@ -144,7 +144,6 @@ const FAULTS: readonly [invariant: string, fault: string, breakIt: () => void][]
   ["gem-refs", "the dummy loses a VM's reference", () => void fx.file.dummy.refs--],
   ["pins", "an operation forgot to unpin", () => own.pin()],
   ["pins", "a job's object is not pinned", () => shared.unpin()],
-  ["tables-aside", "an operation kept table pages that it did not use", () => void fx.device.tablesAside++],
   ["gpuvm-counters", "a mapping is counted twice", () => void fx.device.counters.gpuvasLive++],
   [
     "uapi-counters",
