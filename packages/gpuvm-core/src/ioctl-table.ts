@@ -5,10 +5,24 @@
  * A driver keeps only the rows:
  *
  * ```ts
- * const IOCTLS = new IoctlTable<FooFile>([
- *   ioctlRow(IOCTL_VM_CREATE, VM_CREATE, (file, args) => ({ id: file.createVm(args.range) })),
- *   [IOCTL_VM_BIND, vmBind],
- * ]);
+ * import {
+ *   DRM_COMMAND_BASE,
+ *   drmIowr,
+ *   IoctlTable,
+ *   ioctlRow,
+ *   type StructLayout,
+ *   struct,
+ *   u32,
+ *   uapiCounters,
+ * } from "@vmbind/gpuvm-core";
+ *
+ * const VM_CREATE: StructLayout<{ flags: number; id: number }> = struct("vm_create", 8, { flags: u32(0), id: u32(4) });
+ * const IOCTL_VM_CREATE = drmIowr(DRM_COMMAND_BASE + 1, 8);
+ * const ioctls = new IoctlTable([ioctlRow(IOCTL_VM_CREATE, VM_CREATE, () => ({ id: 7 }))]);
+ *
+ * const file = { lastError: null, device: { counters: uapiCounters() } };
+ * const arg = VM_CREATE.encode({});
+ * console.log(ioctls.ioctl(file, IOCTL_VM_CREATE, arg), VM_CREATE.read(new DataView(arg.buffer)).id); // 0 7
  * ```
  *
  * @module
