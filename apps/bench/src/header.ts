@@ -24,6 +24,19 @@ export const fragmentation: v.ExactOptionalSchema<
 > = v.exactOptional(v.picklist(KINDS_OF_MEMORY));
 
 /**
+ * The names of the defects that a driver is to have, given as its options. Not in recordings: traces that `vmbind fuzz`
+ * writes may say them.
+ *
+ * @param none - the driver's quirks, all off
+ */
+export function quirksSchema<Q extends object>(none: Q): v.GenericSchema<string[], Q> {
+  return v.pipe(
+    v.array(v.picklist(Object.keys(none))),
+    v.transform((names): Q => ({ ...none, ...Object.fromEntries(names.map((name) => [name, true])) })),
+  );
+}
+
+/**
  * Check a header.
  *
  * @param schema - what it must look like

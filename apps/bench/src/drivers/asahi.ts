@@ -8,7 +8,6 @@ import {
   type AsahiBo,
   AsahiDevice,
   type AsahiFile,
-  type AsahiQuirks,
   BIND_READ,
   BIND_SINGLE_PAGE,
   BIND_UNBIND,
@@ -30,7 +29,7 @@ import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/gpuvm-core";
 import * as v from "valibot";
 import type { Action, BindOp, Decoder, Driver, Finding } from "../drivers.ts";
 import { counted, hex, size, span } from "../format.ts";
-import { fragmentation, hexNumber, parseHeader } from "../header.ts";
+import { fragmentation, hexNumber, parseHeader, quirksSchema } from "../header.ts";
 import type { Interval } from "../intervals.ts";
 import type { TraceIoctl } from "../trace.ts";
 import { elements, viewOf } from "./bytes.ts";
@@ -43,8 +42,7 @@ const headerSchema = v.looseObject({
   vm_kernel_min_size: hexNumber,
   soft_faults: v.boolean(),
   bo_fragmentation: fragmentation,
-  /** Not in recordings: traces that `vmbind fuzz` writes may name the defects that the driver is to have. */
-  quirks: v.exactOptional(v.array(v.picklist(Object.keys(NO_QUIRKS)))),
+  quirks: v.exactOptional(quirksSchema(NO_QUIRKS)),
 });
 
 /** hk maps device memory and sparse resources a second time, read-only, this far up. */
@@ -125,11 +123,6 @@ function findings(destroyed: readonly BindOp[], left: readonly Interval[]): Find
   ];
 }
 
-/** Just the named quirks. */
-function only(names: readonly string[]): AsahiQuirks {
-  return { ...NO_QUIRKS, ...Object.fromEntries(names.map((name) => [name, true])) };
-}
-
 /** Asahi for the laboratory. */
 export const asahi: Driver = {
   name: "asahi",
@@ -143,7 +136,7 @@ export const asahi: Driver = {
     const device = new AsahiDevice({
       ...(facts.bo_fragmentation && { fragmentation: facts.bo_fragmentation }),
       softFaults: facts.soft_faults,
-      ...(facts.quirks && { quirks: only(facts.quirks) }),
+      ...(facts.quirks && { quirks: facts.quirks }),
       params: {
         chip_id: facts.chip_id,
         vm_start: facts.vm_start,

@@ -38,7 +38,7 @@ import {
 import * as v from "valibot";
 import type { Action, BindOp, Decoder, Driver } from "../drivers.ts";
 import { counted, hex, size, span } from "../format.ts";
-import { fragmentation, hexNumber, parseHeader } from "../header.ts";
+import { fragmentation, hexNumber, parseHeader, quirksSchema } from "../header.ts";
 import type { TraceHeader, TraceIoctl } from "../trace.ts";
 import { elements, viewOf } from "./bytes.ts";
 
@@ -52,8 +52,7 @@ const headerSchema = v.looseObject({
   repeat_proposal: v.exactOptional(v.boolean()),
   bo_fragmentation: fragmentation,
   dummy_fragmentation: fragmentation,
-  /** Not in recordings: traces that `vmbind fuzz` writes may name the defects that the driver is to have. */
-  quirks: v.exactOptional(v.array(v.picklist(Object.keys(NO_QUIRKS)))),
+  quirks: v.exactOptional(quirksSchema(NO_QUIRKS)),
 });
 
 /** Bytes of the object that panvk maps over and over where the kernel has no MAP_SPARSE. */
@@ -171,11 +170,6 @@ function flagNames(flags: number): string {
     .join("");
 }
 
-/** Just the named quirks. */
-function only(names: readonly string[]): PanthorQuirks {
-  return { ...NO_QUIRKS, ...Object.fromEntries(names.map((name) => [name, true])) };
-}
-
 /** Whether the page table may refuse what was prepared, so that a VM becomes unusable. */
 function mayBreak({ smallFolioBlocks, repeatUnaligned, repeatWholeWindows }: PanthorQuirks): boolean {
   return smallFolioBlocks || repeatUnaligned || repeatWholeWindows;
@@ -198,7 +192,7 @@ export const panthor: Driver = {
       repeat: facts.repeat_proposal ? "v5" : "off",
       ...(facts.bo_fragmentation && { boFragmentation: facts.bo_fragmentation }),
       ...(facts.dummy_fragmentation && { dummyFragmentation: facts.dummy_fragmentation }),
-      ...(facts.quirks && { quirks: only(facts.quirks) }),
+      ...(facts.quirks && { quirks: facts.quirks }),
       // Syncobjs are made by ioctls that recordings leave out.
       adoptSyncobjs: true,
     });

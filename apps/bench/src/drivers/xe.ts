@@ -37,13 +37,12 @@ import {
   type XeBo,
   XeDevice,
   type XeFile,
-  type XeQuirks,
 } from "@vmbind/xe";
 import * as v from "valibot";
 import type { Action, BindOp, Decoder, Driver } from "../drivers.ts";
 import { InputError } from "../errors.ts";
 import { counted, hex, size, span } from "../format.ts";
-import { fragmentation, hexNumber, parseHeader } from "../header.ts";
+import { fragmentation, hexNumber, parseHeader, quirksSchema } from "../header.ts";
 import type { TraceIoctl } from "../trace.ts";
 import { elements, viewOf } from "./bytes.ts";
 
@@ -55,8 +54,7 @@ const headerSchema = v.looseObject({
     v.looseObject({ instance: v.number(), class: v.picklist(["sysmem", "vram"]), size: hexNumber }),
   ),
   bo_fragmentation: fragmentation,
-  /** Not in recordings: traces that `vmbind fuzz` writes may name the defects that the driver is to have. */
-  quirks: v.exactOptional(v.array(v.picklist(Object.keys(NO_QUIRKS)))),
+  quirks: v.exactOptional(quirksSchema(NO_QUIRKS)),
 });
 
 class XeDecoder implements Decoder {
@@ -152,11 +150,6 @@ function makeQueue(file: XeFile, vmId: number): number {
     : 0;
 }
 
-/** Just the named quirks. */
-function only(names: readonly string[]): XeQuirks {
-  return { ...NO_QUIRKS, ...Object.fromEntries(names.map((name) => [name, true])) };
-}
-
 /** Xe for the laboratory. */
 export const xe: Driver = {
   name: "xe",
@@ -172,7 +165,7 @@ export const xe: Driver = {
     const vramBytes = vram.reduce((sum, region) => sum + region.size, 0);
     const device = new XeDevice({ ...platform, vaBits: facts.va_bits, vramBytes } satisfies Platform, {
       ...(facts.bo_fragmentation && { boFragmentation: facts.bo_fragmentation }),
-      ...(facts.quirks && { quirks: only(facts.quirks) }),
+      ...(facts.quirks && { quirks: facts.quirks }),
     });
     const { counters, memory } = device;
     const file = device.open();
