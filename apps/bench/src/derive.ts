@@ -9,7 +9,7 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE, HandleTable, type StructLayout } from "@vmbind/gpuvm-core";
+import { DRM_IOCTL_GEM_CLOSE, HandleTable, type StructLayout } from "@vmbind/drm";
 import {
   BO_CREATE,
   BO_NO_MMAP,

@@ -7,7 +7,8 @@
  * @module
  */
 
-import type { DrmFile, GemObject, Gpuvm, MappingView } from "@vmbind/gpuvm-core";
+import type { DrmFile, GemObject, MappingView } from "@vmbind/drm";
+import type { Gpuvm } from "@vmbind/gpuvm-core";
 import type { VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import type { AddressSpace, PhysicalMemory, ScatterList } from "@vmbind/mmu";
 import type { Interval } from "./intervals.ts";

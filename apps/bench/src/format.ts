@@ -4,7 +4,7 @@
  * @module
  */
 
-import { errnoName } from "@vmbind/gpuvm-core";
+import { errnoName } from "@vmbind/drm";
 
 /**
  * @param value - an unsigned integer

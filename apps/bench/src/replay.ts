@@ -8,7 +8,7 @@
  * @module
  */
 
-import { UserMemory } from "@vmbind/gpuvm-core";
+import { UserMemory } from "@vmbind/drm";
 import { type CostSheet, costBetween, PhaseCosts, snapshot } from "./cost.ts";
 import { TraceCounter, type TraceCounts } from "./counts.ts";
 import {

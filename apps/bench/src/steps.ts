@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { GemObject, Gpuvm, GpuvmOp, MapStep } from "@vmbind/gpuvm-core";
+import type { GemObject } from "@vmbind/drm";
+import type { Gpuvm, GpuvmOp, MapStep } from "@vmbind/gpuvm-core";
 import type { BindOp } from "./drivers.ts";
 import { hex, span } from "./format.ts";
 

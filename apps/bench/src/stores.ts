@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { GemObject } from "@vmbind/gpuvm-core";
+import type { GemObject } from "@vmbind/drm";
 import type { Machine, ModelVm } from "./drivers.ts";
 import { hex } from "./format.ts";
 import type { TraceExec, TraceLanding, TraceStore } from "./trace.ts";

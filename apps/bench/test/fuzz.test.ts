@@ -10,7 +10,7 @@ import {
   VM_BIND,
   VM_CREATE,
 } from "@vmbind/asahi";
-import { DrmError, EPERM } from "@vmbind/gpuvm-core";
+import { DrmError, EPERM } from "@vmbind/drm";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { FuzzBuffer } from "../src/fuzz/call.ts";
 import type { FuzzFinding } from "../src/fuzz/examiner.ts";

@@ -3,7 +3,7 @@
  * become roles. Every other field of every struct stays.
  */
 import * as asahi from "@vmbind/asahi";
-import type { StructLayout } from "@vmbind/gpuvm-core";
+import type { StructLayout } from "@vmbind/drm";
 import * as panthor from "@vmbind/panthor";
 import * as xe from "@vmbind/xe";
 import type { TraceArray } from "../src/trace.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type AllocFault, ENOMEM, fail, GemObject, type GemObjects, type Resv } from "@vmbind/gpuvm-core";
+import { type AllocFault, ENOMEM, fail, GemObject, type GemObjects, type Resv } from "@vmbind/drm";
 import { type Fragmentation, OutOfFrames, type PhysicalMemory, ScatterList } from "@vmbind/mmu";
 import { PAGE_BYTES } from "./uapi.ts";
 import type { AsahiVm } from "./vm.ts";

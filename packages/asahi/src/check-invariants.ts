@@ -9,15 +9,8 @@
  * @module
  */
 
-import {
-  checkGemRefs,
-  checkGpuvm,
-  checkGpuvmCounters,
-  checkUapiCounters,
-  type GemObject,
-  GPUVA_REPEAT,
-  GPUVA_USERBITS_SHIFT,
-} from "@vmbind/gpuvm-core";
+import { checkGemRefs, checkUapiCounters, type GemObject } from "@vmbind/drm";
+import { checkGpuvm, checkGpuvmCounters, GPUVA_REPEAT, GPUVA_USERBITS_SHIFT } from "@vmbind/gpuvm-core";
 import {
   AddressSpace,
   addressHi,

@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { GpuvmCounters, UapiCounters } from "@vmbind/gpuvm-core";
+import type { UapiCounters } from "@vmbind/drm";
+import type { GpuvmCounters } from "@vmbind/gpuvm-core";
 import type { MmuCounters } from "@vmbind/mmu";
 
 /** All counters of an asahi device, one plain object. */

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { type AllocFault, ENOSPC, fail, GemObjects } from "@vmbind/gpuvm-core";
+import { type AllocFault, ENOSPC, fail, GemObjects } from "@vmbind/drm";
 import {
   type Fragmentation,
   type FrameOptions,

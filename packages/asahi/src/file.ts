@@ -18,7 +18,7 @@ import {
   fail,
   HandleTable,
   type UserMemory,
-} from "@vmbind/gpuvm-core";
+} from "@vmbind/drm";
 import { AsahiBo } from "./bo.ts";
 import type { AsahiDevice } from "./device.ts";
 import type { FirmwareObject } from "./firmware.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { ENOMEM, fail } from "@vmbind/gpuvm-core";
+import { ENOMEM, fail } from "@vmbind/drm";
 import type { AsahiBo } from "./bo.ts";
 import type { AsahiDevice } from "./device.ts";
 import { UatPageTable } from "./page-table.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE, decodeIoctl, IoctlTable, ioctlRow } from "@vmbind/gpuvm-core";
+import { DRM_IOCTL_GEM_CLOSE, decodeIoctl, IoctlTable, ioctlRow } from "@vmbind/drm";
 import type { AsahiFile } from "./file.ts";
 import * as uapi from "./uapi.ts";
 

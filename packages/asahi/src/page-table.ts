@@ -13,7 +13,7 @@
  * @module
  */
 
-import { type AllocFault, ENOMEM, fail } from "@vmbind/gpuvm-core";
+import { type AllocFault, ENOMEM, fail } from "@vmbind/drm";
 import {
   addressHi,
   addressLo,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type StructLayout, struct, u32, u64 } from "@vmbind/gpuvm-core";
+import { type StructLayout, struct, u32, u64 } from "@vmbind/drm";
 
 /** `drm_asahi_sync`: an element of the arrays of SUBMIT. VM_BIND has none. */
 export interface Sync {

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { array, drmIow, drmIowr, readU64, type StructLayout, struct, u32, u64 } from "@vmbind/gpuvm-core";
+import { array, drmIow, drmIowr, readU64, type StructLayout, struct, u32, u64 } from "@vmbind/drm";
 
 /** Bytes of a GPU page, the only size there is. */
 export const PAGE_BYTES = 0x4000;

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { type IoctlCall, issue, type SparseBind, type SparseUmd } from "@vmbind/gpuvm-core";
+import { type IoctlCall, issue, type SparseBind, type SparseUmd } from "@vmbind/drm";
 import type { AsahiFile } from "./file.ts";
 import {
   BIND_READ,

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { EINVAL, ENOENT, ENOMEM, fail, type UserMemory } from "@vmbind/gpuvm-core";
+import { EINVAL, ENOENT, ENOMEM, fail, type UserMemory } from "@vmbind/drm";
 import type { AsahiBo } from "./bo.ts";
 import type { AsahiFile } from "./file.ts";
 import {

@@ -9,15 +9,11 @@
  * @module
  */
 
+import { EINVAL, ENOMEM, fail, GemObject, type MappingView } from "@vmbind/drm";
 import {
-  EINVAL,
-  ENOMEM,
-  fail,
-  GemObject,
   GPUVA_REPEAT,
   GPUVA_USERBITS_SHIFT,
   Gpuvm,
-  type MappingView,
   type MapRequest,
   type MapStep,
   type RemapStep,

@@ -2,7 +2,7 @@
  * Each invariant is shown to catch a fault: build a state in which everything holds, break one thing behind the
  * driver's back, and expect that very invariant to be named.
  */
-import type { GemObject } from "@vmbind/gpuvm-core";
+import type { GemObject } from "@vmbind/drm";
 import { beforeEach, describe, expect, test } from "vitest";
 import {
   AsahiBo,

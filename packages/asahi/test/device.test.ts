@@ -8,7 +8,7 @@ import {
   ENOTTY,
   EOPNOTSUPP,
   UserMemory,
-} from "@vmbind/gpuvm-core";
+} from "@vmbind/drm";
 import { AddressSpace, directories, leaves, ScatterList, uatFirmwareRights } from "@vmbind/mmu";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";

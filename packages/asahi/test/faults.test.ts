@@ -3,7 +3,7 @@
  * and says nothing of how far it came: a twin on which nothing fails is given just the operations before it, and must
  * look the same. Tables that were made on the way stay, empty.
  */
-import { DrmError, ENOMEM, issue } from "@vmbind/gpuvm-core";
+import { DrmError, ENOMEM, issue } from "@vmbind/drm";
 import { leaves } from "@vmbind/mmu";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,4 @@
-import { issue, UserMemory } from "@vmbind/gpuvm-core";
+import { issue, UserMemory } from "@vmbind/drm";
 import { beforeEach, describe, expect, test } from "vitest";
 import {
   AsahiDevice,

@@ -2,7 +2,7 @@
  * A process that does random things with the driver, legal ones and others. What it stores is its tag, so that a byte
  * tells whose it is.
  */
-import { DrmError, EINVAL, ENOENT, ENOMEM, issue } from "@vmbind/gpuvm-core";
+import { DrmError, EINVAL, ENOENT, ENOMEM, issue } from "@vmbind/drm";
 import { expect } from "vitest";
 import {
   type AsahiDevice,

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import { type DrmFile, UserMemory } from "@vmbind/gpuvm-core";
+import { type DrmFile, UserMemory } from "@vmbind/drm";
 import {
   type AsahiDevice,
   BIND_SINGLE_PAGE,

@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import type { IoctlCall } from "@vmbind/gpuvm-core";
+import type { IoctlCall } from "@vmbind/drm";
 import { describe, expect, test } from "vitest";
 import { AsahiDevice, HkUmd } from "../src/index.ts";
 import { opsOf, type ReplayCounts, readTrace, replay, type TraceIoctl, toHex } from "./trace-replay.ts";

@@ -1,4 +1,4 @@
-import { EFAULT, EINVAL, ENOENT, ENOMEM, issue, UserMemory } from "@vmbind/gpuvm-core";
+import { EFAULT, EINVAL, ENOENT, ENOMEM, issue, UserMemory } from "@vmbind/drm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   AsahiDevice,

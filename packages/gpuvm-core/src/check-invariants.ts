@@ -4,15 +4,14 @@
  *
  * A check that fails throws an `Error` whose message begins with the invariant's name: `va-tree`, `gpuva-window`,
  * `gpuva-overlap`, `gpuva-object`, `vm-bo-list`, `vm-bo-pair`, `vm-bo-refs`, `extobj-list`, `evict-list`, `bo-defer`, `gpuvm-refs`,
- * `gem-refs`, `gpuvm-counters`, `uapi-counters`.
+ * `gpuvm-counters`.
  *
  * They hold between requests; inside a step callback or before `deferredCleanup` they need not.
  *
  * @module
  */
 
-import type { GpuvmCounters, UapiCounters } from "./counters.ts";
-import type { GemObject, GemObjects } from "./gem.ts";
+import type { GpuvmCounters } from "./counters.ts";
 import type { Gpuvm } from "./gpuvm.ts";
 import type { VmBo } from "./vm-bo.ts";
 
@@ -142,25 +141,6 @@ function checkList(vm: Gpuvm, vmBo: VmBo, mapped: ReadonlySet<number>): number {
 }
 
 /**
- * Check the reference count of every object of a device.
- *
- * @param gems - the device's objects
- * @param held - references of an object that are not vm_bos': handles, and what the driver holds
- * @throws Error `gem-refs`
- */
-export function checkGemRefs(gems: GemObjects, held: (gem: GemObject) => number): void {
-  let live = 0;
-  for (const gem of gems.values()) {
-    live++;
-    const refs = held(gem) + gem.vmBos.length;
-    if (gem.refs !== refs) {
-      throw new Error(`gem-refs: GEM ${gem.id} has ${gem.refs} references, ${refs} are accounted for`);
-    }
-  }
-  if (live !== gems.size) throw new Error(`gem-refs: ${gems.size} objects counted, ${live} found`);
-}
-
-/**
  * Check the counters that GPUVM keeps against all VMs of a device.
  *
  * @param counters - the device's sheet
@@ -180,23 +160,6 @@ export function checkGpuvmCounters(counters: GpuvmCounters, vms: Iterable<Gpuvm>
       `gpuvm-counters: gpuvas ${gpuvasLive} (peak ${gpuvasPeak}), vm_bos ${vmBosLive} (peak ${vmBosPeak}); ` +
         `there are ${mappings} and ${vmBos}`,
     );
-  }
-}
-
-/**
- * Check the counters of what crosses from user space: none is negative, and parts do not exceed their whole.
- *
- * @param counters - a device's sheet, all its layers' counters
- * @throws Error `uapi-counters`
- */
-export function checkUapiCounters(counters: UapiCounters): void {
-  for (const [name, value] of Object.entries(counters)) {
-    if (!(value >= 0)) throw new Error(`uapi-counters: ${name} is ${value}`);
-  }
-  const { ioctls, ioctlErrors, tablesReserved, tablesReturned } = counters;
-  if (ioctlErrors > ioctls) throw new Error(`uapi-counters: ${ioctlErrors} errors in ${ioctls} ioctls`);
-  if (tablesReturned > tablesReserved) {
-    throw new Error(`uapi-counters: ${tablesReturned} tables came back of ${tablesReserved} set aside`);
   }
 }
 

@@ -1,29 +1,8 @@
 /**
- * The parts of the cost sheet that every driver has in common.
- *
- * One plain object per device carries the counters of all layers; each layer adds to its own fields of it. Costs are
- * counted where they arise and never estimated from time.
+ * The part of the cost sheet that counts what the VA manager does.
  *
  * @module
  */
-
-/** What crosses from user space, and what the driver reserves before it knows what it needs. */
-export interface UapiCounters {
-  /** ioctl calls. */
-  ioctls: number;
-  /** ioctl calls that returned an error. */
-  ioctlErrors: number;
-  /** VM_BIND calls. */
-  bindIoctls: number;
-  /** VM_BIND operations decoded from those calls. */
-  bindOps: number;
-  /** Bytes copied from user space: argument structs and the arrays that they point to. */
-  payloadBytes: number;
-  /** Page-table pages set aside before operations. */
-  tablesReserved: number;
-  /** Of these, pages that were not needed and went back. */
-  tablesReturned: number;
-}
 
 /** What the VA manager does. */
 export interface GpuvmCounters {
@@ -41,19 +20,6 @@ export interface GpuvmCounters {
   vmBosLive: number;
   /** The most that `vmBosLive` ever was. */
   vmBosPeak: number;
-}
-
-/** @returns all zero */
-export function uapiCounters(): UapiCounters {
-  return {
-    ioctls: 0,
-    ioctlErrors: 0,
-    bindIoctls: 0,
-    bindOps: 0,
-    payloadBytes: 0,
-    tablesReserved: 0,
-    tablesReturned: 0,
-  };
 }
 
 /** @returns all zero */

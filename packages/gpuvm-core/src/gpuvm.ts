@@ -8,9 +8,8 @@
  * @module
  */
 
-import { EEXIST, EINVAL } from "./errno.ts";
-import { ExecLock, type ExecLockOptions } from "./exec-lock.ts";
-import type { GemObject } from "./gem.ts";
+import type { GemObject } from "@vmbind/drm";
+import { EEXIST, EINVAL, ExecLock, type ExecLockOptions } from "@vmbind/drm";
 import { boUnmapOps, madviseOps, prefetchOps, smMapOps, smUnmapOps } from "./op-lists.ts";
 import type { RepeatMode } from "./repeat.ts";
 import { smMap, smUnmap } from "./split-merge.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { EINVAL, fail } from "./errno.ts";
+import { EINVAL, fail } from "@vmbind/drm";
 import type { Gpuvm } from "./gpuvm.ts";
 import { repeatProblem } from "./repeat.ts";
 import { fillFromRequest, fillRemap, smMap, smUnmap } from "./split-merge.ts";

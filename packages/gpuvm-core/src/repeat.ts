@@ -13,7 +13,7 @@
  * @module
  */
 
-import { EINVAL, fail } from "./errno.ts";
+import { EINVAL, fail } from "@vmbind/drm";
 import { GPUVA_REPEAT, type MapRequest } from "./steps.ts";
 
 /** Rule set of a VM, see the module comment. */

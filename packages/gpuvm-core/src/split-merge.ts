@@ -25,7 +25,7 @@
  * @module
  */
 
-import { EINVAL } from "./errno.ts";
+import { EINVAL } from "@vmbind/drm";
 import type { Gpuvm } from "./gpuvm.ts";
 import { repeatProblem } from "./repeat.ts";
 import { GPUVA_REPEAT, type MapRequest, type MapStep, type RemapStep, type StepHandlers } from "./steps.ts";

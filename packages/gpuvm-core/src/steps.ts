@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { GemObject } from "./gem.ts";
+import type { GemObject } from "@vmbind/drm";
 
 /** Mapping flag: the backing object was invalidated (`DRM_GPUVA_INVALIDATED`). */
 export const GPUVA_INVALIDATED = 0x1;

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { GemObject } from "./gem.ts";
+import type { GemObject } from "@vmbind/drm";
 import { GpuvaPool } from "./gpuva-pool.ts";
 import { VaTree } from "./va-tree.ts";
 

@@ -5,11 +5,11 @@
  * @module
  */
 
-import type { GemObject } from "./gem.ts";
+import type { GemObject, GemVmBo } from "@vmbind/drm";
 import type { VmObjects } from "./vm-objects.ts";
 
 /** A VM/BO pair (`drm_gpuvm_bo`). Made by {@link VmObjects.vmBoCreate}. */
-export class VmBo {
+export class VmBo implements GemVmBo {
   /** The VM, counted. */
   readonly vm: VmObjects;
   /** The object, counted. */
@@ -67,4 +67,15 @@ export class VmBo {
   *vas(): Generator<number> {
     for (let va = this.head; va !== 0; va = this.vm.pool.next(va)) yield va;
   }
+}
+
+/**
+ * The VMs that map an object, in the order of first mapping (`drm_gem_for_each_gpuvm_bo`).
+ *
+ * @param gem - an object
+ * @returns its vm_bos, zombies left out
+ */
+export function vmBosOf(gem: GemObject): readonly VmBo[] {
+  // Nobody but VmObjects puts entries on the list.
+  return gem.vmBos as VmBo[];
 }

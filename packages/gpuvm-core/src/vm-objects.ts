@@ -15,8 +15,8 @@
  * @module
  */
 
+import { GemObject, type GemObjects, type Resv } from "@vmbind/drm";
 import { type GpuvmCounters, gpuvmCounters } from "./counters.ts";
-import { GemObject, type GemObjects, type Resv } from "./gem.ts";
 import { VaSpace, type VaSpaceOptions } from "./va-space.ts";
 import { VmBo } from "./vm-bo.ts";
 
@@ -334,13 +334,13 @@ export class VmObjects extends VaSpace {
   }
 }
 
-function discard(list: VmBo[], vmBo: VmBo): void {
+function discard<T>(list: T[], entry: T): void {
   if (list.length === 0) return;
   // What came last often goes first, and splice would make an array of it.
-  if (list[list.length - 1] === vmBo) {
+  if (list[list.length - 1] === entry) {
     list.pop();
     return;
   }
-  const i = list.indexOf(vmBo);
+  const i = list.indexOf(entry);
   if (i >= 0) list.splice(i, 1);
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ENOMEM, fail, GemObject, type Resv } from "@vmbind/gpuvm-core";
+import { ENOMEM, fail, GemObject, type Resv } from "@vmbind/drm";
 import { type Fragmentation, OutOfFrames, ScatterList } from "@vmbind/mmu";
 import type { PanthorDevice } from "./device.ts";
 import { BLOCK_BYTES, PAGE_BYTES } from "./page-sizes.ts";

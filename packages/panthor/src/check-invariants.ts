@@ -11,13 +11,8 @@
  * @module
  */
 
-import {
-  checkGemRefs,
-  checkGpuvm,
-  checkGpuvmCounters,
-  checkUapiCounters,
-  type GemObject,
-} from "@vmbind/gpuvm-core";
+import { checkGemRefs, checkUapiCounters, type GemObject } from "@vmbind/drm";
+import { checkGpuvm, checkGpuvmCounters } from "@vmbind/gpuvm-core";
 import {
   addressHi,
   addressLo,

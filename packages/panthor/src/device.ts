@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type AllocFault, EBUSY, ENOSPC, fail, GemObjects } from "@vmbind/gpuvm-core";
+import { type AllocFault, EBUSY, ENOSPC, fail, GemObjects } from "@vmbind/drm";
+import { vmBosOf } from "@vmbind/gpuvm-core";
 import {
   type Fragmentation,
   type FrameOptions,
@@ -191,7 +192,7 @@ export class PanthorDevice {
     if (bo.pins > 0) fail(EBUSY, "bo: pages are pinned by an operation");
     if (bo.pages === null) return;
     // Also where the pair is marked evicted: a MAP, or a restore that ran out of memory, may have written entries since.
-    for (const vmBo of bo.vmBos) this.#vms.get(vmBo.vm)?.evict(vmBo);
+    for (const vmBo of vmBosOf(bo)) this.#vms.get(vmBo.vm)?.evict(vmBo);
     bo.swapOut();
     this.counters.evictions++;
   }
@@ -203,7 +204,7 @@ export class PanthorDevice {
    * @throws `DrmError` ENOMEM, and what mapping can fail with
    */
   restore(bo: PanthorBo): void {
-    for (const vmBo of bo.vmBos) if (vmBo.evicted) this.#vms.get(vmBo.vm)?.restore(vmBo);
+    for (const vmBo of vmBosOf(bo)) if (vmBo.evicted) this.#vms.get(vmBo.vm)?.restore(vmBo);
   }
 
   /** @internal */

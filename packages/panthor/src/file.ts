@@ -21,7 +21,7 @@ import {
   IoctlTable,
   ioctlRow,
   type UserMemory,
-} from "@vmbind/gpuvm-core";
+} from "@vmbind/drm";
 import { dmaSegments, PanthorBo, type PanthorBoOptions } from "./bo.ts";
 import type { PanthorDevice } from "./device.ts";
 import { PAGE_BYTES, PAGE_SIZE_BITMAP } from "./page-sizes.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { EEXIST, ENOMEM, ERANGE } from "@vmbind/gpuvm-core";
+import { EEXIST, ENOMEM, ERANGE } from "@vmbind/drm";
 import { addressHi, addressLo, writeRepeated } from "@vmbind/mmu";
 import { emptyRun } from "./entry-runs.ts";
 import { IoPgtable } from "./io-pgtable.ts";

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { EEXIST, EINVAL, ENOMEM, ERANGE } from "@vmbind/gpuvm-core";
+import { EEXIST, EINVAL, ENOMEM, ERANGE } from "@vmbind/drm";
 import {
   addressHi,
   addressLo,

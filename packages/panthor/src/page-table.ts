@@ -17,7 +17,8 @@
  * @module
  */
 
-import { ENOMEM, GPUVA_REPEAT, GPUVA_SPARSE, type MapStep } from "@vmbind/gpuvm-core";
+import { ENOMEM } from "@vmbind/drm";
+import { GPUVA_REPEAT, GPUVA_SPARSE, type MapStep } from "@vmbind/gpuvm-core";
 import {
   addressHi,
   addressLo,

@@ -5,16 +5,8 @@
  * @module
  */
 
-import {
-  type AllocFault,
-  EINVAL,
-  EIO,
-  ENOMEM,
-  fail,
-  GPUVA_REPEAT,
-  GPUVA_SPARSE,
-  type VmBo,
-} from "@vmbind/gpuvm-core";
+import { type AllocFault, EINVAL, EIO, ENOMEM, fail } from "@vmbind/drm";
+import { GPUVA_REPEAT, GPUVA_SPARSE, type VmBo } from "@vmbind/gpuvm-core";
 import type { BindOp } from "./bind-op.ts";
 import type { PanthorBo } from "./bo.ts";
 import type { PanthorDevice, PanthorOptions } from "./device.ts";

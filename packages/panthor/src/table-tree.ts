@@ -14,7 +14,7 @@
  * @module
  */
 
-import { EEXIST, ENOMEM } from "@vmbind/gpuvm-core";
+import { EEXIST, ENOMEM } from "@vmbind/drm";
 import { lpaeTableHi, lpaeTableLo, type PhysicalMemory, type TableMemory, writeDirectory } from "@vmbind/mmu";
 import type { PanthorCounters } from "./cost-sheet.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";

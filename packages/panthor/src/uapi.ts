@@ -9,7 +9,7 @@
  * @module
  */
 
-import { array, drmIowr, nested, type StructLayout, struct, u32, u64 } from "@vmbind/gpuvm-core";
+import { array, drmIowr, nested, type StructLayout, struct, u32, u64 } from "@vmbind/drm";
 
 /** ioctl ids of `panthor_drm.h`, to be added to `DRM_COMMAND_BASE`. */
 export const IOCTL_ID = {

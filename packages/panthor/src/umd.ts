@@ -17,7 +17,7 @@
  * @module
  */
 
-import type { IoctlCall, SparseBind, SparseUmd, StructLayout } from "@vmbind/gpuvm-core";
+import type { IoctlCall, SparseBind, SparseUmd, StructLayout } from "@vmbind/drm";
 import { BLOCK_BYTES, PAGE_BYTES } from "./page-sizes.ts";
 import {
   BO_CREATE,

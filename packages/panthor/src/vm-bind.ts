@@ -8,17 +8,8 @@
  * @module
  */
 
-import {
-  E2BIG,
-  EINVAL,
-  ENOENT,
-  ENOMEM,
-  fail,
-  GPUVA_REPEAT,
-  GPUVA_SPARSE,
-  readU64,
-  type UserMemory,
-} from "@vmbind/gpuvm-core";
+import { E2BIG, EINVAL, ENOENT, ENOMEM, fail, readU64, type UserMemory } from "@vmbind/drm";
+import { GPUVA_REPEAT, GPUVA_SPARSE } from "@vmbind/gpuvm-core";
 import type { BindOp } from "./bind-op.ts";
 import { BindJob } from "./bind-queue.ts";
 import type { PanthorFile } from "./file.ts";

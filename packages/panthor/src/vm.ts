@@ -15,16 +15,12 @@
  * @module
  */
 
+import { EINVAL, ENOMEM, ERANGE, fail, type MappingView } from "@vmbind/drm";
 import {
-  EINVAL,
-  ENOMEM,
-  ERANGE,
-  fail,
   GPUVA_REPEAT,
   GPUVA_SPARSE,
   GPUVA_USERBITS_SHIFT,
   Gpuvm,
-  type MappingView,
   type MapRequest,
   type MapStep,
   type RemapStep,

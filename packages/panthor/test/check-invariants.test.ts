@@ -3,6 +3,7 @@
  * driver's back, and expect that very invariant to be named.
  */
 import { beforeEach, describe, expect, it } from "vitest";
+import { vmBosOf } from "@vmbind/gpuvm-core";
 import {
   checkDeviceInvariants,
   checkInvariants,
@@ -135,7 +136,7 @@ const FAULTS: readonly [invariant: string, fault: string, breakIt: () => void][]
     () => void (fx.vm.gpuvm.tree as unknown as { entries: number }).entries++,
   ],
   ["vm-bo-list", "a mapping is not linked", () => fx.vm.gpuvm.unlinkDefer(mappingAt(VA))],
-  ["vm-bo-refs", "a vm_bo gains a reference", () => void own.vmBos[0]?.get()],
+  ["vm-bo-refs", "a vm_bo gains a reference", () => void vmBosOf(own)[0]?.get()],
   ["vm-bo-pair", "an object forgets its vm_bo", () => void shared.vmBos.pop()],
   ["extobj-list", "the dummy is not on the list", () => void (fx.vm.gpuvm.extobjs() as unknown[]).pop()],
   ["gpuvm-refs", "the VM loses a job's reference", () => void fx.vm.gpuvm.refs--],

@@ -3,7 +3,7 @@
  * call says it did is what it did: a second device on which nothing fails is given just that much, and must look the
  * same.
  */
-import { ECANCELED, EINVAL, ENOMEM, ERANGE } from "@vmbind/gpuvm-core";
+import { ECANCELED, EINVAL, ENOMEM, ERANGE } from "@vmbind/drm";
 import { leaves } from "@vmbind/mmu";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -2,7 +2,7 @@
  * Two processes on one device, each hostile: neither ever sees a byte that the other stored, neither can name what the
  * other has, and memory that changes hands has been zeroed.
  */
-import { EINVAL, ENOENT } from "@vmbind/gpuvm-core";
+import { EINVAL, ENOENT } from "@vmbind/drm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {

@@ -3,7 +3,7 @@
  * gates, objects and VMs that come and go, loads and stores of the GPU, eviction. What it stores is its tag, so that
  * a byte tells whose it is.
  */
-import { EBUSY, EINVAL, ENOENT, ENOMEM } from "@vmbind/gpuvm-core";
+import { EBUSY, EINVAL, ENOENT, ENOMEM } from "@vmbind/drm";
 import { expect } from "vitest";
 import {
   BO_CREATE,

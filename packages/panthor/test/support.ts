@@ -1,4 +1,4 @@
-import { DRM_IOCTL_GEM_CLOSE, type IoctlCall, issue, type UserBuffer, UserMemory } from "@vmbind/gpuvm-core";
+import { DRM_IOCTL_GEM_CLOSE, type IoctlCall, issue, type UserBuffer, UserMemory } from "@vmbind/drm";
 import { directories, leaves } from "@vmbind/mmu";
 import {
   BO_CREATE,

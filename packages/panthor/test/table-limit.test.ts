@@ -1,4 +1,4 @@
-import { ENOMEM, issue } from "@vmbind/gpuvm-core";
+import { ENOMEM, issue } from "@vmbind/drm";
 import { expect, it } from "vitest";
 import * as panthor from "../src/index.ts";
 

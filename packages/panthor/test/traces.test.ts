@@ -1,4 +1,5 @@
-import { GPUVA_SPARSE, UserMemory } from "@vmbind/gpuvm-core";
+import { UserMemory } from "@vmbind/drm";
+import { GPUVA_SPARSE } from "@vmbind/gpuvm-core";
 import { describe, expect, it } from "vitest";
 import { type DriverVersion, PanthorDevice, type PanthorFile, PanvkUmd } from "../src/index.ts";
 import { bytesOf, hexOf, loadTrace, type TraceFile } from "./trace.ts";

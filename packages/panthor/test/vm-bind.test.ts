@@ -11,7 +11,7 @@ import {
   EOPNOTSUPP,
   EPERM,
   UserMemory,
-} from "@vmbind/gpuvm-core";
+} from "@vmbind/drm";
 import { describe, expect, it } from "vitest";
 import {
   BO_MMAP_OFFSET,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ENOMEM, fail, GemObject } from "@vmbind/gpuvm-core";
+import { ENOMEM, fail, GemObject } from "@vmbind/drm";
 import { type Fragmentation, OutOfFrames, type ScatterList } from "@vmbind/mmu";
 import type { XeDevice } from "./device.ts";
 import type { XeVm } from "./vm.ts";

@@ -11,14 +11,8 @@
  * @module
  */
 
-import {
-  checkGemRefs,
-  checkGpuvm,
-  checkGpuvmCounters,
-  checkUapiCounters,
-  type GemObject,
-  type Gpuvm,
-} from "@vmbind/gpuvm-core";
+import { checkGemRefs, checkUapiCounters, type GemObject } from "@vmbind/drm";
+import { checkGpuvm, checkGpuvmCounters, type Gpuvm } from "@vmbind/gpuvm-core";
 import {
   addressHi,
   addressLo,

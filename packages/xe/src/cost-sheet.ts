@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { GpuvmCounters, UapiCounters } from "@vmbind/gpuvm-core";
+import type { UapiCounters } from "@vmbind/drm";
+import type { GpuvmCounters } from "@vmbind/gpuvm-core";
 import type { MmuCounters } from "@vmbind/mmu";
 
 /** The cost sheet of an Xe device. All numbers since the device was made. */

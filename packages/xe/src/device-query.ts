@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DrmError, EFAULT, EINVAL, ENOSPC, EOPNOTSUPP, fail, type UserMemory } from "@vmbind/gpuvm-core";
+import { DrmError, EFAULT, EINVAL, ENOSPC, EOPNOTSUPP, fail, type UserMemory } from "@vmbind/drm";
 import type { XeFile } from "./device.ts";
 import type { Platform } from "./platforms.ts";
 import * as uapi from "./uapi-query.ts";

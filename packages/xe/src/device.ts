@@ -11,7 +11,7 @@ import {
   GemObjects,
   HandleTable,
   type UserMemory,
-} from "@vmbind/gpuvm-core";
+} from "@vmbind/drm";
 import {
   type Fragmentation,
   FrameAllocator,

@@ -16,7 +16,7 @@ import {
   IoctlTable,
   ioctlRow,
   type UserMemory,
-} from "@vmbind/gpuvm-core";
+} from "@vmbind/drm";
 import { PLACEMENT_VRAM, XeBo } from "./bo.ts";
 import type { XeFile } from "./device.ts";
 import { deviceQuery, mustBeZero } from "./device-query.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type AllocFault, ENOBUFS, ENOMEM, fail } from "@vmbind/gpuvm-core";
+import { type AllocFault, ENOBUFS, ENOMEM, fail } from "@vmbind/drm";
 import type { XeBo } from "./bo.ts";
 import type { XeCounters } from "./cost-sheet.ts";
 import type { Platform } from "./platforms.ts";

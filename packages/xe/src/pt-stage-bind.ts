@@ -18,7 +18,7 @@
  * @module
  */
 
-import { EINVAL, fail } from "@vmbind/gpuvm-core";
+import { EINVAL, fail } from "@vmbind/drm";
 import {
   fillEntries,
   hexAddress,

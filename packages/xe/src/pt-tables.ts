@@ -9,7 +9,7 @@
  * @module
  */
 
-import { type AllocFault, ENOMEM, fail } from "@vmbind/gpuvm-core";
+import { type AllocFault, ENOMEM, fail } from "@vmbind/drm";
 import type { TableMemory } from "@vmbind/mmu";
 
 /** Entries of a table page. */

@@ -4,16 +4,7 @@
  * @module
  */
 
-import {
-  array,
-  DRM_COMMAND_BASE,
-  drmIowr,
-  type StructLayout,
-  struct,
-  u16,
-  u32,
-  u64,
-} from "@vmbind/gpuvm-core";
+import { array, DRM_COMMAND_BASE, drmIowr, type StructLayout, struct, u16, u32, u64 } from "@vmbind/drm";
 
 /** `drm_xe_device_query` of `xe_drm.h`, Linux 7.3. */
 export interface DeviceQuery {

@@ -19,7 +19,7 @@ import {
   u16,
   u32,
   u64,
-} from "@vmbind/gpuvm-core";
+} from "@vmbind/drm";
 
 /** `drm_xe_gem_create` of `xe_drm.h`, Linux 7.3. */
 export interface GemCreate {

@@ -12,7 +12,7 @@
  * @module
  */
 
-import type { IoctlCall, SparseBind, SparseUmd, UserBuffer } from "@vmbind/gpuvm-core";
+import type { IoctlCall, SparseBind, SparseUmd, UserBuffer } from "@vmbind/drm";
 import {
   IOCTL_VM_BIND,
   SYNC,

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { EFAULT, ENOMEM, fail } from "@vmbind/gpuvm-core";
+import { EFAULT, ENOMEM, fail } from "@vmbind/drm";
 import { OutOfFrames, type PhysicalMemory, ScatterList } from "@vmbind/mmu";
 
 const PAGE = 4096;

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { EINVAL, ENOEXEC, EOPNOTSUPP, fail, readU64 } from "@vmbind/gpuvm-core";
+import { EINVAL, ENOEXEC, EOPNOTSUPP, fail, readU64 } from "@vmbind/drm";
 import type { XeBo } from "./bo.ts";
 import type { PatEntry, Platform } from "./platforms.ts";
 import { regionMask } from "./platforms.ts";

@@ -8,16 +8,7 @@
  * @module
  */
 
-import {
-  DrmError,
-  EINVAL,
-  ENOBUFS,
-  ENOENT,
-  EOPNOTSUPP,
-  fail,
-  readU64,
-  type UserMemory,
-} from "@vmbind/gpuvm-core";
+import { DrmError, EINVAL, ENOBUFS, ENOENT, EOPNOTSUPP, fail, readU64, type UserMemory } from "@vmbind/drm";
 import type { XeFile } from "./device.ts";
 import {
   MAX_SYNCS,

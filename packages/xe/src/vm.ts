@@ -4,7 +4,8 @@
  * @module
  */
 
-import { DrmError, EINVAL, fail, Gpuvm, type MappingView } from "@vmbind/gpuvm-core";
+import { DrmError, EINVAL, fail, type MappingView } from "@vmbind/drm";
+import { Gpuvm } from "@vmbind/gpuvm-core";
 import { AddressSpace, ppgtt } from "@vmbind/mmu";
 import type { XeBo } from "./bo.ts";
 import type { XeDevice } from "./device.ts";

@@ -22,10 +22,8 @@
  * @module
  */
 
+import { EBUSY, ENOMEM, fail } from "@vmbind/drm";
 import {
-  EBUSY,
-  ENOMEM,
-  fail,
   GPUVA_SPARSE,
   type Gpuvm,
   type MapRequest,

@@ -3,7 +3,8 @@
  * driver's back, and expect that very invariant to be named.
  */
 
-import { UserMemory } from "@vmbind/gpuvm-core";
+import { UserMemory } from "@vmbind/drm";
+import { vmBosOf } from "@vmbind/gpuvm-core";
 import { beforeEach, describe, expect, it } from "vitest";
 import {
   checkDeviceInvariants,
@@ -149,7 +150,7 @@ const FAULTS: readonly [invariant: string, fault: string, breakIt: () => void][]
   ],
   ["va-tree", "the tree miscounts", () => void (f.vm.gpuvm.tree as unknown as { entries: number }).entries++],
   ["vm-bo-list", "a mapping is not linked", () => void f.vm.gpuvm.unlink(mappingAt(VA))],
-  ["vm-bo-refs", "a vm_bo gains a reference", () => void own.vmBos[0]?.get()],
+  ["vm-bo-refs", "a vm_bo gains a reference", () => void vmBosOf(own)[0]?.get()],
   ["vm-bo-pair", "an object forgets its vm_bo", () => void own.vmBos.pop()],
   [
     "extobj-list",

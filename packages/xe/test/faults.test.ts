@@ -2,14 +2,7 @@
  * Allocations that fail, one after the other and at random. An ioctl of this driver does all or nothing: after an error
  * mappings, page tables and references are what they were, and the same call succeeds when it is made again.
  */
-import {
-  type AllocFault,
-  DRM_IOCTL_GEM_CLOSE,
-  DrmError,
-  ENOBUFS,
-  ENOMEM,
-  UserMemory,
-} from "@vmbind/gpuvm-core";
+import { type AllocFault, DRM_IOCTL_GEM_CLOSE, DrmError, ENOBUFS, ENOMEM, UserMemory } from "@vmbind/drm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dumpTables } from "../src/conformance/table-dump.ts";

@@ -1,4 +1,4 @@
-import { UserMemory } from "@vmbind/gpuvm-core";
+import { UserMemory } from "@vmbind/drm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as xe from "../src/index.ts";

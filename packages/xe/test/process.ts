@@ -11,7 +11,7 @@ import {
   ENOENT,
   ENOMEM,
   UserMemory,
-} from "@vmbind/gpuvm-core";
+} from "@vmbind/drm";
 import { expect } from "vitest";
 import * as xe from "../src/index.ts";
 import { bind, GIB, MIB, map, nul, type Op, prefetch, unmap, unmapAll } from "./support.ts";

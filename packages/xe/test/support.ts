@@ -1,4 +1,4 @@
-import { UserMemory } from "@vmbind/gpuvm-core";
+import { UserMemory } from "@vmbind/drm";
 import type { ScatterList } from "@vmbind/mmu";
 import * as xe from "../src/index.ts";
 

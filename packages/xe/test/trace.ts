@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import { UserMemory } from "@vmbind/gpuvm-core";
+import { UserMemory } from "@vmbind/drm";
 import {
   EXEC_QUEUE_CREATE,
   IOCTL_EXEC_QUEUE_CREATE,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DrmError } from "@vmbind/gpuvm-core";
+import { DrmError } from "@vmbind/drm";
 import type { Mismatch, VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import type { CommandInput } from "../commands.ts";
 import { vectorChecks } from "../drivers.ts";

@@ -25,7 +25,7 @@ import {
   VM_CREATE,
   VM_DESTROY,
 } from "@vmbind/asahi";
-import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/gpuvm-core";
+import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/drm";
 import * as v from "valibot";
 import type { Action, BindOp, Decoder, Driver, Finding } from "../drivers.ts";
 import { counted, hex, size, span } from "../format.ts";

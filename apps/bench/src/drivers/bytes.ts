@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { StructLayout } from "@vmbind/gpuvm-core";
+import type { StructLayout } from "@vmbind/drm";
 import type { TraceArray, TraceIoctl } from "../trace.ts";
 
 /**

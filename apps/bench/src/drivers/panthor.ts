@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/gpuvm-core";
+import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/drm";
 import {
   BO_CREATE,
   BO_NO_MMAP,

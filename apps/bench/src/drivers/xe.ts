@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE, UserMemory } from "@vmbind/gpuvm-core";
+import { DRM_IOCTL_GEM_CLOSE, UserMemory } from "@vmbind/drm";
 import {
   checkDeviceInvariants,
   ENGINE_CLASS_INSTANCE,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { GemObject } from "@vmbind/gpuvm-core";
+import type { GemObject } from "@vmbind/drm";
 import { rangesOf, vmOf } from "../bind-ranges.ts";
 import { costBetween, snapshot } from "../cost.ts";
 import type { Action, BindOp, Driver, Machine } from "../drivers.ts";

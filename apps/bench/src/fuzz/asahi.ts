@@ -36,16 +36,7 @@ import {
   VM_END,
   VM_START,
 } from "@vmbind/asahi";
-import {
-  DRM_IOCTL_GEM_CLOSE,
-  EFAULT,
-  EINVAL,
-  ENODEV,
-  ENOENT,
-  ENOMEM,
-  ENOSPC,
-  EOPNOTSUPP,
-} from "@vmbind/gpuvm-core";
+import { DRM_IOCTL_GEM_CLOSE, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM, ENOSPC, EOPNOTSUPP } from "@vmbind/drm";
 import type { ModelFile } from "../drivers.ts";
 import { copyOf, type FuzzCall, type IoctlSpec, slotsOf } from "./call.ts";
 import type { Draw } from "./draw.ts";

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { decodeIoctl, EINVAL, ENOTTY, UserMemory } from "@vmbind/gpuvm-core";
+import { decodeIoctl, EINVAL, ENOTTY, UserMemory } from "@vmbind/drm";
 import type { Machine, ModelFile } from "../drivers.ts";
 import type { TraceIoctl } from "../trace.ts";
 import { copyOf, type FuzzCall, type IoctlSpec } from "./call.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { GemObject } from "@vmbind/gpuvm-core";
+import type { GemObject } from "@vmbind/drm";
 import type { ModelFile } from "../drivers.ts";
 import type { FuzzCall, IoctlSpec } from "./call.ts";
 import type { Draw } from "./draw.ts";

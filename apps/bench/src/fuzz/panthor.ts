@@ -18,7 +18,7 @@ import {
   ENOSPC,
   EOPNOTSUPP,
   EPERM,
-} from "@vmbind/gpuvm-core";
+} from "@vmbind/drm";
 import {
   BO_CREATE,
   BO_MMAP_OFFSET,

@@ -16,7 +16,7 @@ import {
   ENOMEM,
   ENOSPC,
   EOPNOTSUPP,
-} from "@vmbind/gpuvm-core";
+} from "@vmbind/drm";
 import {
   DEFAULT_QUIRKS,
   DEVICE_QUERY,

@@ -6,7 +6,7 @@
  */
 
 import { AsahiBo } from "@vmbind/asahi";
-import type { GemObject } from "@vmbind/gpuvm-core";
+import type { GemObject } from "@vmbind/drm";
 import { PanthorBo, type PanthorFile } from "@vmbind/panthor";
 import { XeBo } from "@vmbind/xe";
 import { snapshot } from "../cost.ts";

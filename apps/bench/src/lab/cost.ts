@@ -5,7 +5,8 @@
  * @module
  */
 
-import { gpuvmCounters, uapiCounters } from "@vmbind/gpuvm-core";
+import { uapiCounters } from "@vmbind/drm";
+import { gpuvmCounters } from "@vmbind/gpuvm-core";
 import { mmuCounters } from "@vmbind/mmu";
 import { type CostSheet, isLevel, snapshot } from "../cost.ts";
 import { PHASES, type Phase } from "../phase.ts";

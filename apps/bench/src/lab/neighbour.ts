@@ -6,7 +6,7 @@
  */
 
 import { type AsahiFile, openHk } from "@vmbind/asahi";
-import type { SparseUmd } from "@vmbind/gpuvm-core";
+import type { SparseUmd } from "@vmbind/drm";
 import * as panthor from "@vmbind/panthor";
 import * as xe from "@vmbind/xe";
 import { viewOf } from "../drivers/bytes.ts";

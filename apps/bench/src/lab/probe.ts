@@ -5,7 +5,7 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE, type GemObject } from "@vmbind/gpuvm-core";
+import { DRM_IOCTL_GEM_CLOSE, type GemObject } from "@vmbind/drm";
 import { type AddressSpace, GpuFault } from "@vmbind/mmu";
 import { mustIssue } from "../strategy/calls.ts";
 import { type SparseResource, type StrategyRun, startRun } from "../strategy/run.ts";

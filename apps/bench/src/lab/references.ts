@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { GemObject, Gpuvm, VmBo } from "@vmbind/gpuvm-core";
+import type { GemObject } from "@vmbind/drm";
+import { type Gpuvm, type VmBo, vmBosOf } from "@vmbind/gpuvm-core";
 
 /** Bytes of a `drm_gpuvm_bo`, upstream. */
 export const VM_BO_BYTES = 96;
@@ -34,7 +35,7 @@ export function* gemObjects(gpuvm: Gpuvm): Generator<GemObject> {
  * @returns their vm_bo, undefined when the VM does not map the object
  */
 export function vmBoOf(gpuvm: Gpuvm, gem: GemObject): VmBo | undefined {
-  return gem.vmBos.find((vmBo) => vmBo.vm === gpuvm);
+  return vmBosOf(gem).find((vmBo) => vmBo.vm === gpuvm);
 }
 
 /** What one VM is the cause of. */

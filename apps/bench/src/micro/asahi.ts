@@ -24,7 +24,7 @@ import {
   UatPageTable,
   VM_BIND,
 } from "@vmbind/asahi";
-import { UserMemory } from "@vmbind/gpuvm-core";
+import { UserMemory } from "@vmbind/drm";
 import { PhysicalMemory, ScatterList, UAT_PROT, uatLeafHi, uatLeafLo } from "@vmbind/mmu";
 import { compare, type Scenario, type Step } from "./harness.ts";
 import { ASAHI_PEERS } from "./peers.ts";

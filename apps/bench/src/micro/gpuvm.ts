@@ -4,14 +4,8 @@
  * @module
  */
 
-import {
-  GemObject,
-  GemObjects,
-  GPUVA_REPEAT,
-  Gpuvm,
-  type MapRequest,
-  type StepHandlers,
-} from "@vmbind/gpuvm-core";
+import { GemObject, GemObjects } from "@vmbind/drm";
+import { GPUVA_REPEAT, Gpuvm, type MapRequest, type StepHandlers } from "@vmbind/gpuvm-core";
 import { compare, type Scenario, type Step } from "./harness.ts";
 import { GPUVM_100E6_PEERS, GPUVM_PEERS, type GpuvmPeer } from "./peers.ts";
 import { permutation, xorshift32 } from "./random.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { UserMemory } from "@vmbind/gpuvm-core";
+import { UserMemory } from "@vmbind/drm";
 import {
   BLOCK_BYTES,
   IOCTL_VM_BIND,

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { UserMemory } from "@vmbind/gpuvm-core";
+import { UserMemory } from "@vmbind/drm";
 import { snapshot } from "../cost.ts";
 import type { Driver, Machine, ModelFile } from "../drivers.ts";
 import { driverOf } from "../replay.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { UserMemory } from "@vmbind/gpuvm-core";
+import { UserMemory } from "@vmbind/drm";
 import { ScatterList, type Segment } from "@vmbind/mmu";
 import {
   GEM_CPU_CACHING_WB,

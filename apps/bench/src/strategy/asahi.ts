@@ -21,7 +21,7 @@ import {
   VM_BIND,
   vmBindCall,
 } from "@vmbind/asahi";
-import type { IoctlCall, SparseUmd } from "@vmbind/gpuvm-core";
+import type { IoctlCall, SparseUmd } from "@vmbind/drm";
 import { viewOf } from "../drivers/bytes.ts";
 import type { TraceArray } from "../trace.ts";
 import { arrayAt } from "./calls.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type DrmFile, type IoctlCall, issue } from "@vmbind/gpuvm-core";
+import { type DrmFile, type IoctlCall, issue } from "@vmbind/drm";
 import type { TraceArray } from "../trace.ts";
 import { RefusedError } from "./strategy.ts";
 

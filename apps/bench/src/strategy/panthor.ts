@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE, type IoctlCall } from "@vmbind/gpuvm-core";
+import { DRM_IOCTL_GEM_CLOSE, type IoctlCall } from "@vmbind/drm";
 import {
   BO_CREATE,
   GEM_CLOSE,

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { IoctlCall, SparseBind } from "@vmbind/gpuvm-core";
+import type { IoctlCall, SparseBind } from "@vmbind/drm";
 import { GpuFault } from "@vmbind/mmu";
 import { addCost, type CostSheet, costBetween, snapshot } from "../cost.ts";
 import type { Phase } from "../phase.ts";

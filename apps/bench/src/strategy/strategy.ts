@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { IoctlCall, SparseUmd } from "@vmbind/gpuvm-core";
+import type { IoctlCall, SparseUmd } from "@vmbind/drm";
 import type { PhysicalMemory } from "@vmbind/mmu";
 import type { ModelFile, ModelVm } from "../drivers.ts";
 import type { TraceArray } from "../trace.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE, type IoctlCall, type SparseUmd, type UserBuffer } from "@vmbind/gpuvm-core";
+import { DRM_IOCTL_GEM_CLOSE, type IoctlCall, type SparseUmd, type UserBuffer } from "@vmbind/drm";
 import {
   ANV_BLOCK_BYTES,
   AnvUmd,

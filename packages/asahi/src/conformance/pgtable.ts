@@ -6,7 +6,8 @@
  * @module
  */
 
-import { EINVAL, fail, GPUVA_REPEAT, UserMemory } from "@vmbind/gpuvm-core";
+import { EINVAL, fail, UserMemory } from "@vmbind/drm";
+import { GPUVA_REPEAT } from "@vmbind/gpuvm-core";
 import { hex, type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
 import { directories, leaves, ScatterList } from "@vmbind/mmu";
 import { AsahiBo } from "../bo.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EINVAL, fail } from "@vmbind/gpuvm-core";
+import { EINVAL, fail } from "@vmbind/drm";
 import { hex, type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
 import { encodeTlbi } from "../tlbi.ts";
 

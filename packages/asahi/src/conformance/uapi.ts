@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DrmError, EINVAL, fail, type StructLayout, UserMemory } from "@vmbind/gpuvm-core";
+import { DrmError, EINVAL, fail, type StructLayout, UserMemory } from "@vmbind/drm";
 import { hex, type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
 import * as uapi from "../uapi.ts";
 import * as submit from "../uapi-submit.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EINVAL, fail } from "../errno.ts";
+import { EINVAL, fail } from "@vmbind/drm";
 
 /** The first difference between a vector and the model. */
 export interface Mismatch {

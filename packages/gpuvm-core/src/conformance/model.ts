@@ -5,8 +5,7 @@
  * @module
  */
 
-import { DrmError, EINVAL, fail } from "../errno.ts";
-import { GemObject, GemObjects, Resv } from "../gem.ts";
+import { DrmError, EINVAL, fail, GemObject, GemObjects, Resv } from "@vmbind/drm";
 import { Gpuvm } from "../gpuvm.ts";
 import type { RepeatMode } from "../repeat.ts";
 import {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { EINVAL, fail } from "../errno.ts";
-import type { VmBo } from "../vm-bo.ts";
+import { EINVAL, fail } from "@vmbind/drm";
+import { type VmBo, vmBosOf } from "../vm-bo.ts";
 import { mismatch, type VectorCheck } from "./check.ts";
 import { type Json, VectorVm } from "./model.ts";
 
@@ -34,7 +34,7 @@ function run(model: VectorVm, op: Json): Json {
   const { vm } = model;
   switch (op["op"]) {
     case "gem_evict":
-      for (const vmBo of model.object(op["gem"] as number).vmBos) vm.evict(vmBo, op["evict"] === true);
+      for (const vmBo of vmBosOf(model.object(op["gem"] as number))) vm.evict(vmBo, op["evict"] === true);
       return { ret: 0 };
     case "deferred_cleanup":
       vm.deferredCleanup();
@@ -69,7 +69,7 @@ function references(model: VectorVm): Json {
     vm: vm.refs,
     gems: gems.map((gem) => gem.refs),
     vm_bos: gems.flatMap((gem) =>
-      gem.vmBos.map((vmBo) => ({
+      vmBosOf(gem).map((vmBo) => ({
         gem: model.idOf(gem),
         refs: vmBo.refs,
         vas: vmBo.vaCount,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EINVAL, fail } from "../errno.ts";
+import { EINVAL, fail } from "@vmbind/drm";
 import type { RepeatMode } from "../repeat.ts";
 import { type Mismatch, mismatch, type VectorCheck } from "./check.ts";
 import { type Json, VectorVm } from "./model.ts";

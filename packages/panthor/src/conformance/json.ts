@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EINVAL, fail } from "@vmbind/gpuvm-core";
+import { EINVAL, fail } from "@vmbind/drm";
 
 /** A parsed JSON object. */
 export type Json = Record<string, unknown>;

@@ -6,15 +6,8 @@
  * @module
  */
 
-import {
-  DrmError,
-  EINVAL,
-  fail,
-  GPUVA_SPARSE,
-  type IoctlCall,
-  issue,
-  type StructLayout,
-} from "@vmbind/gpuvm-core";
+import { DrmError, EINVAL, fail, type IoctlCall, issue, type StructLayout } from "@vmbind/drm";
+import { GPUVA_SPARSE } from "@vmbind/gpuvm-core";
 import { hex, type Mismatch, mismatch, type VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import { directories, type LeafEntry, leaves, lpae4k, ScatterList } from "@vmbind/mmu";
 import type { PanthorBo } from "../bo.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EINVAL, fail } from "@vmbind/gpuvm-core";
+import { EINVAL, fail } from "@vmbind/drm";
 import { hex, type Mismatch, mismatch, type VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import { lockRegion } from "../as-lock.ts";
 import { PanthorDevice } from "../device.ts";

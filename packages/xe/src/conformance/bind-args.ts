@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EINVAL, fail, UserMemory } from "@vmbind/gpuvm-core";
+import { EINVAL, fail, UserMemory } from "@vmbind/drm";
 import { type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
 import * as uapi from "../uapi.ts";
 import {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DrmError, EINVAL, fail, type VmBo } from "@vmbind/gpuvm-core";
+import { DrmError, EINVAL, fail } from "@vmbind/drm";
 import { hex, type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
 import { Walk } from "@vmbind/mmu";
 import type { XeQuirks } from "../quirks.ts";
@@ -156,7 +156,7 @@ function checkFinal({ file, vm }: Bench, c: PpgttCase): Mismatch | null {
   ]);
   const bos: Record<string, unknown> = {};
   for (const { id } of c.bos) {
-    const vmBos: readonly VmBo[] = file.bo(id)?.vmBos ?? [];
+    const vmBos = file.bo(id)?.vmBos ?? [];
     const mapped = vmBos.reduce((sum, vmBo) => sum + vmBo.vaCount, 0);
     const refs = vmBos.reduce((sum, vmBo) => sum + vmBo.refs, 0);
     bos[id] = [file.bo(id)?.refs, mapped, refs];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EINVAL, fail, UserMemory } from "@vmbind/gpuvm-core";
+import { EINVAL, fail, UserMemory } from "@vmbind/drm";
 import { hex } from "@vmbind/gpuvm-core/conformance";
 import { ScatterList } from "@vmbind/mmu";
 import { PLACEMENT_SYSTEM, PLACEMENT_VRAM } from "../bo.ts";

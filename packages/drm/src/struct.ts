@@ -7,7 +7,7 @@
  *
  * @example
  * ```ts
- * import { type StructLayout, struct, u32 } from "@vmbind/gpuvm-core";
+ * import { type StructLayout, struct, u32 } from "@vmbind/drm";
  *
  * interface VmDestroy { id: number; pad: number }
  * const VM_DESTROY: StructLayout<VmDestroy> = struct("drm_panthor_vm_destroy", 8, { id: u32(0), pad: u32(4) });

@@ -14,7 +14,7 @@
  *   struct,
  *   u32,
  *   uapiCounters,
- * } from "@vmbind/gpuvm-core";
+ * } from "@vmbind/drm";
  *
  * const VM_CREATE: StructLayout<{ flags: number; id: number }> = struct("vm_create", 8, { flags: u32(0), id: u32(4) });
  * const IOCTL_VM_CREATE = drmIowr(DRM_COMMAND_BASE + 1, 8);

@@ -1,11 +1,9 @@
 /**
- * GEM objects as far as GPUVM knows them: a size, a reservation object, a reference count, and the list of the VMs that
+ * GEM objects as the DRM core knows them: a size, a reservation object, a reference count, and the list of the VMs that
  * map them (`struct drm_gem_object` and its `gpuva.list`, `include/drm/drm_gem.h`, Linux 7.3).
  *
  * @module
  */
-
-import type { VmBo } from "./vm-bo.ts";
 
 /**
  * A reservation object (`struct dma_resv`, `include/linux/dma-resv.h`): what a submit locks. Objects that share one are
@@ -61,6 +59,21 @@ export class GemObjects {
   }
 }
 
+/**
+ * One VM that maps an object, as an entry of the object's list. The list stands in every GEM object (`gpuva.list` of
+ * `struct drm_gem_object`), its entries belong to the VA manager: `vmBosOf` of `@vmbind/gpuvm-core` gives them whole.
+ */
+export interface GemVmBo {
+  /** The VM, for comparison. */
+  readonly vm: object;
+  /** References. */
+  readonly refs: number;
+  /** The object's pages are not where the GPU expects them. */
+  readonly evicted: boolean;
+  /** Linked mappings. */
+  readonly vaCount: number;
+}
+
 /** A buffer object. Drivers extend it with their backing pages. */
 export class GemObject {
   readonly #gems: GemObjects;
@@ -73,7 +86,7 @@ export class GemObject {
   /** References: the creator's, one per vm_bo, and what drivers add. */
   refs = 1;
   /** One for every VM that maps it, in the order of first mapping. Zombies are not on it. */
-  readonly vmBos: VmBo[] = [];
+  readonly vmBos: GemVmBo[] = [];
 
   /**
    * @param gems - the device's registry

@@ -1,0 +1,20 @@
+/**
+ * What the DRM core gives every GPU driver.
+ *
+ * @packageDocumentation
+ * @mergeModuleWith <project>
+ */
+
+export * from "./alloc-fault.ts";
+export * from "./check-invariants.ts";
+export * from "./counters.ts";
+export * from "./drm-file.ts";
+export * from "./errno.ts";
+export { type ExecFence, ExecLock, type ExecLockOptions } from "./exec-lock.ts";
+export { GemObject, GemObjects, type GemVmBo, Resv } from "./gem.ts";
+export * from "./handle-table.ts";
+export * from "./ioctl.ts";
+export * from "./ioctl-table.ts";
+export * from "./struct.ts";
+export * from "./umd.ts";
+export * from "./user-memory.ts";
