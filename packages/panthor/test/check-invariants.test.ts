@@ -2,8 +2,9 @@
  * Each invariant is shown to catch a fault: build a state in which everything holds, break one thing behind the
  * driver's back, and expect that very invariant to be named.
  */
-import { beforeEach, describe, expect, it } from "vitest";
+
 import { vmBosOf } from "@vmbind/gpuvm-core";
+import { beforeEach, describe, expect, it } from "vitest";
 import {
   checkDeviceInvariants,
   checkInvariants,
