@@ -31,7 +31,8 @@ import {
   type ScatterList,
 } from "@vmbind/mmu";
 import { XeBo } from "./bo.ts";
-import type { XeDevice, XeFile } from "./device.ts";
+import type { XeDevice } from "./device.ts";
+import type { XeFile } from "./file.ts";
 import { TABLE_ENTRIES } from "./pt-tables.ts";
 import type { XeVm } from "./vm.ts";
 import {

@@ -5,7 +5,7 @@
  */
 
 import { DrmError, EFAULT, EINVAL, ENOSPC, EOPNOTSUPP, fail, type UserMemory } from "@vmbind/drm";
-import type { XeFile } from "./device.ts";
+import type { XeFile } from "./file.ts";
 import type { Platform } from "./platforms.ts";
 import * as uapi from "./uapi-query.ts";
 import { XE2_GRAPHICS } from "./vm-bind-args.ts";

@@ -8,7 +8,8 @@
 export { PLACEMENT_SYSTEM, PLACEMENT_VRAM, XeBo, type XeBoOptions } from "./bo.ts";
 export { checkDeviceInvariants, checkInvariants } from "./check-invariants.ts";
 export * from "./cost-sheet.ts";
-export { type ExecQueue, type SyncobjState, XeDevice, type XeDeviceOptions, XeFile } from "./device.ts";
+export { type SyncobjState, XeDevice, type XeDeviceOptions } from "./device.ts";
+export { type ExecQueue, XeFile } from "./file.ts";
 export { PageTable } from "./page-table.ts";
 export * from "./platforms.ts";
 export { XeTables } from "./pt-tables.ts";

@@ -18,8 +18,8 @@ import {
   type UserMemory,
 } from "@vmbind/drm";
 import { PLACEMENT_VRAM, XeBo } from "./bo.ts";
-import type { XeFile } from "./device.ts";
 import { deviceQuery, mustBeZero } from "./device-query.ts";
+import type { XeFile } from "./file.ts";
 import { regionMask } from "./platforms.ts";
 import * as uapi from "./uapi.ts";
 import { DEVICE_QUERY, IOCTL_DEVICE_QUERY } from "./uapi-query.ts";

@@ -9,7 +9,7 @@
  */
 
 import { DrmError, EINVAL, ENOBUFS, ENOENT, EOPNOTSUPP, fail, readU64, type UserMemory } from "@vmbind/drm";
-import type { XeFile } from "./device.ts";
+import type { XeFile } from "./file.ts";
 import {
   MAX_SYNCS,
   SYNC,
