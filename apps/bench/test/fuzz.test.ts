@@ -68,9 +68,9 @@ describe("devices with quirks", () => {
       buffers,
     });
     const calls = [
-      call(IOCTL_VM_CREATE, VM_CREATE.encode({ kernel_start: 2 ** 38, kernel_end: 2 ** 38 + 2 ** 30 })),
+      call(IOCTL_VM_CREATE, VM_CREATE.encode({ kernelStart: 2 ** 38, kernelEnd: 2 ** 38 + 2 ** 30 })),
       call(IOCTL_GEM_CREATE, GEM_CREATE.encode({ size: 0x4000 })),
-      call(IOCTL_VM_BIND, VM_BIND.encode({ vm_id: 1, num_binds: 1, stride: 32, userptr: 0x1000 }), [
+      call(IOCTL_VM_BIND, VM_BIND.encode({ vmId: 1, numBinds: 1, stride: 32, userptr: 0x1000 }), [
         { field: "userptr", addr: 0x1000, bytes: op },
       ]),
     ];
@@ -142,7 +142,7 @@ const DEFECTS: readonly [kind: FuzzFinding["kind"], defect: string, commit: () =
         try {
           return real();
         } catch (error) {
-          file.gemCreate({ size: 0x4000, flags: 0, vm_id: 0 });
+          file.gemCreate({ size: 0x4000, flags: 0, vmId: 0 });
           throw error;
         }
       }),

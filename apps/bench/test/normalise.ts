@@ -49,7 +49,7 @@ export class Normaliser {
       case "PANTHOR_BO_CREATE":
         return this.#create(panthor.BO_CREATE, argIn, argOut, "exclusiveVmId");
       case "ASAHI_GEM_CREATE":
-        return this.#create(asahi.GEM_CREATE, argIn, argOut, "vm_id");
+        return this.#create(asahi.GEM_CREATE, argIn, argOut, "vmId");
       case "XE_GEM_CREATE":
         return this.#create(xe.GEM_CREATE, argIn, argOut, "vmId");
       case "GEM_CLOSE": {
@@ -96,13 +96,13 @@ export class Normaliser {
   }
 
   #asahi({ argIn, arrays }: RawCall): Normal {
-    const { vm_id, ...arg } = asahi.VM_BIND.read(viewOf(argIn));
+    const { vmId, ...arg } = asahi.VM_BIND.read(viewOf(argIn));
     const ops = elements(arrays, "userptr", asahi.GEM_BIND_OP).map((op) => ({
       ...op,
       handle: this.#role(op.handle),
       addr: this.#place(op.addr, op.range),
     }));
-    return { ...arg, ops, vm: vm_id > 0 };
+    return { ...arg, ops, vm: vmId > 0 };
   }
 
   #xe({ argIn, arrays }: RawCall): Normal {

@@ -103,7 +103,7 @@ export class AsahiFile implements DrmFile {
    * @throws DrmError EINVAL, ENODEV, EFAULT
    */
   getParams(args: GetParams, user: UserMemory): void {
-    if (args.param_group !== 0) fail(EINVAL, `get_params.param_group: ${args.param_group} is not 0`);
+    if (args.paramGroup !== 0) fail(EINVAL, `get_params.param_group: ${args.paramGroup} is not 0`);
     if (args.pad !== 0) fail(EINVAL, `get_params.pad: ${args.pad} is not 0`);
     if (this.device.crashed) fail(ENODEV, "get_params: the GPU has crashed");
     // A size that is not representable is larger than the struct.
@@ -114,12 +114,12 @@ export class AsahiFile implements DrmFile {
   /**
    * VM_CREATE.
    *
-   * @param args - `kernel_start` and `kernel_end`
+   * @param args - `kernelStart` and `kernelEnd`
    * @returns the new id
    * @throws DrmError EINVAL, ENOMEM
    */
   vmCreate(args: VmCreate): number {
-    const { kernel_start: start, kernel_end: end } = args;
+    const { kernelStart: start, kernelEnd: end } = args;
     const range = `0x${start.toString(16)}..0x${end.toString(16)}`;
     if (!(start >= VM_START && end <= VM_END)) {
       fail(EINVAL, `vm_create.kernel_start: ${range} is not inside the window of the device`);
@@ -134,12 +134,12 @@ export class AsahiFile implements DrmFile {
   /**
    * VM_DESTROY: the id is free at once, the mappings go.
    *
-   * @param args - `vm_id`
+   * @param args - `vmId`
    * @throws DrmError ENOENT
    */
-  vmDestroy(args: Pick<VmDestroy, "vm_id">): void {
-    const vm = this.#vms.remove(args.vm_id);
-    if (vm === undefined) fail(ENOENT, `vm_destroy.vm_id: ${args.vm_id} is not a VM of this file`);
+  vmDestroy(args: Pick<VmDestroy, "vmId">): void {
+    const vm = this.#vms.remove(args.vmId);
+    if (vm === undefined) fail(ENOENT, `vm_destroy.vm_id: ${args.vmId} is not a VM of this file`);
     vm.destroy();
   }
 
@@ -170,12 +170,12 @@ export class AsahiFile implements DrmFile {
   /**
    * GEM_CREATE.
    *
-   * @param args - `size`, `flags`, `vm_id`
+   * @param args - `size`, `flags`, `vmId`
    * @returns the new handle
    * @throws DrmError EINVAL, ENOENT, ENOMEM
    */
-  gemCreate(args: Pick<GemCreate, "size" | "flags" | "vm_id">): number {
-    const { size, flags, vm_id: vmId } = args;
+  gemCreate(args: Pick<GemCreate, "size" | "flags" | "vmId">): number {
+    const { size, flags, vmId } = args;
     const isPrivate = (flags & GEM_VM_PRIVATE) !== 0;
     if ((flags & ~(GEM_WRITEBACK | GEM_VM_PRIVATE)) !== 0) {
       fail(EINVAL, `gem_create.flags: 0x${flags.toString(16)} has bits other than WRITEBACK and VM_PRIVATE`);
@@ -239,7 +239,7 @@ export class AsahiFile implements DrmFile {
    */
   gemBindObject(args: GemBindObject): number {
     if (args.pad !== 0) fail(EINVAL, `gem_bind_object.pad: ${args.pad} is not 0`);
-    if (args.vm_id !== 0) fail(EINVAL, `gem_bind_object.vm_id: ${args.vm_id} is not 0`);
+    if (args.vmId !== 0) fail(EINVAL, `gem_bind_object.vm_id: ${args.vmId} is not 0`);
     if (args.op === BIND_OBJECT_OP_BIND) return this.#bindObject(args);
     if (args.op === BIND_OBJECT_OP_UNBIND) return this.#unbindObject(args);
     return fail(EINVAL, `gem_bind_object.op: ${args.op} is neither BIND nor UNBIND`);
@@ -258,7 +258,7 @@ export class AsahiFile implements DrmFile {
     return this.#objects.alloc(this.device.firmware.bind(bo, offset, range));
   }
 
-  #unbindObject({ flags, handle, offset, range, object_handle: id }: GemBindObject): number {
+  #unbindObject({ flags, handle, offset, range, objectHandle: id }: GemBindObject): number {
     if (range !== 0) fail(EINVAL, "gem_bind_object.range: not 0 with UNBIND");
     if (offset !== 0) fail(EINVAL, "gem_bind_object.offset: not 0 with UNBIND");
     if (flags !== 0) fail(EINVAL, "gem_bind_object.flags: not 0 with UNBIND");
@@ -272,7 +272,7 @@ export class AsahiFile implements DrmFile {
   /** Close the file: handles first, with their mappings, then VMs, then firmware objects. */
   close(): void {
     for (const [handle] of [...this.#bos.entries()]) this.gemClose(handle);
-    for (const [id] of [...this.#vms.entries()]) this.vmDestroy({ vm_id: id });
+    for (const [id] of [...this.#vms.entries()]) this.vmDestroy({ vmId: id });
     for (const [id, object] of [...this.#objects.entries()]) {
       this.#objects.remove(id);
       this.device.firmware.unbind(object);

@@ -13,7 +13,7 @@ export const IOCTLS: IoctlTable<AsahiFile> = new IoctlTable<AsahiFile>(
   [
     [DRM_IOCTL_GEM_CLOSE, (file, arg) => file.gemClose(arg.getUint32(0, true))],
     ioctlRow(uapi.IOCTL_GET_PARAMS, uapi.GET_PARAMS, (file, args, user) => file.getParams(args, user)),
-    ioctlRow(uapi.IOCTL_VM_CREATE, uapi.VM_CREATE, (file, args) => ({ vm_id: file.vmCreate(args) })),
+    ioctlRow(uapi.IOCTL_VM_CREATE, uapi.VM_CREATE, (file, args) => ({ vmId: file.vmCreate(args) })),
     ioctlRow(uapi.IOCTL_VM_DESTROY, uapi.VM_DESTROY, (file, args) => file.vmDestroy(args)),
     [uapi.IOCTL_VM_BIND, (file, arg, user) => file.vmBind(uapi.readVmBind(arg), user)],
     ioctlRow(uapi.IOCTL_GEM_CREATE, uapi.GEM_CREATE, (file, args) => ({ handle: file.gemCreate(args) })),
@@ -21,7 +21,7 @@ export const IOCTLS: IoctlTable<AsahiFile> = new IoctlTable<AsahiFile>(
       offset: file.gemMmapOffset(args),
     })),
     ioctlRow(uapi.IOCTL_GEM_BIND_OBJECT, uapi.GEM_BIND_OBJECT, (file, args) => ({
-      object_handle: file.gemBindObject(args),
+      objectHandle: file.gemBindObject(args),
     })),
   ],
   {

@@ -96,7 +96,7 @@ export const FEATURE_SOFT_FAULTS = 0x1;
 /** `drm_asahi_get_params`. */
 export interface GetParams {
   /** Must be 0. */
-  param_group: number;
+  paramGroup: number;
   /** Must be 0. */
   pad: number;
   /** User address of the buffer. */
@@ -107,7 +107,7 @@ export interface GetParams {
 
 /** Layout of {@link GetParams}. */
 export const GET_PARAMS: StructLayout<GetParams> = struct("drm_asahi_get_params", 24, {
-  param_group: u32(0),
+  paramGroup: u32(0),
   pad: u32(4),
   pointer: u64(8),
   size: u64(16),
@@ -118,55 +118,55 @@ export interface ParamsGlobal {
   /** Feature bits, {@link FEATURE_SOFT_FAULTS}. */
   features: number;
   /** GPU generation, 13 on M1. */
-  gpu_generation: number;
+  gpuGeneration: number;
   /** Variant as an ASCII letter, e.g. `G`. */
-  gpu_variant: number;
+  gpuVariant: number;
   /** Revision as two hex digits, e.g. 0x11 for B1. */
-  gpu_revision: number;
+  gpuRevision: number;
   /** Chip id, 0x8103 on M1. */
-  chip_id: number;
+  chipId: number;
   /** Dies of the chip. */
-  num_dies: number;
+  numDies: number;
   /** Core clusters of all dies. */
-  num_clusters_total: number;
+  numClustersTotal: number;
   /** Cores of a cluster, absent ones included. */
-  num_cores_per_cluster: number;
+  numCoresPerCluster: number;
   /** Highest clock in kHz. */
-  max_frequency_khz: number;
+  maxFrequencyKhz: number;
   /** Bit mask of the present cores, one per cluster. */
-  core_masks: number[];
+  coreMasks: number[];
   /** First bindable VA. */
-  vm_start: number;
+  vmStart: number;
   /** First VA above the bindable window. */
-  vm_end: number;
+  vmEnd: number;
   /** Smallest kernel range in bytes. */
-  vm_kernel_min_size: number;
+  vmKernelMinSize: number;
   /** Most commands of a submission. */
-  max_commands_per_submission: number;
+  maxCommandsPerSubmission: number;
   /** Most attachments of a render command. */
-  max_attachments: number;
+  maxAttachments: number;
   /** Clock of command timestamps in Hz. */
-  command_timestamp_frequency_hz: number;
+  commandTimestampFrequencyHz: number;
 }
 
 /** Layout of {@link ParamsGlobal}. */
 export const PARAMS_GLOBAL: StructLayout<ParamsGlobal> = struct("drm_asahi_params_global", 592, {
   features: u64(0),
-  gpu_generation: u32(8),
-  gpu_variant: u32(12),
-  gpu_revision: u32(16),
-  chip_id: u32(20),
-  num_dies: u32(24),
-  num_clusters_total: u32(28),
-  num_cores_per_cluster: u32(32),
-  max_frequency_khz: u32(36),
-  core_masks: array(40, 64, u64),
-  vm_start: u64(552),
-  vm_end: u64(560),
-  vm_kernel_min_size: u64(568),
-  max_commands_per_submission: u32(576),
-  max_attachments: u32(580),
-  command_timestamp_frequency_hz: u64(584),
+  gpuGeneration: u32(8),
+  gpuVariant: u32(12),
+  gpuRevision: u32(16),
+  chipId: u32(20),
+  numDies: u32(24),
+  numClustersTotal: u32(28),
+  numCoresPerCluster: u32(32),
+  maxFrequencyKhz: u32(36),
+  coreMasks: array(40, 64, u64),
+  vmStart: u64(552),
+  vmEnd: u64(560),
+  vmKernelMinSize: u64(568),
+  maxCommandsPerSubmission: u32(576),
+  maxAttachments: u32(580),
+  commandTimestampFrequencyHz: u64(584),
 });
 
 /** `drm_asahi_get_time`. */
@@ -174,55 +174,55 @@ export interface GetTime {
   /** Must be 0. */
   flags: number;
   /** GPU timestamp (out). */
-  gpu_timestamp: number;
+  gpuTimestamp: number;
 }
 
 /** Layout of {@link GetTime}. */
 export const GET_TIME: StructLayout<GetTime> = struct("drm_asahi_get_time", 16, {
   flags: u64(0),
-  gpu_timestamp: u64(8),
+  gpuTimestamp: u64(8),
 });
 
 /** `drm_asahi_vm_create`. */
 export interface VmCreate {
   /** First VA of the range that the kernel keeps for itself, a multiple of 16 KiB. */
-  kernel_start: number;
+  kernelStart: number;
   /** End of that range in bytes, a multiple of 16 KiB. */
-  kernel_end: number;
+  kernelEnd: number;
   /** New id (out), 1 and up. */
-  vm_id: number;
+  vmId: number;
   /** Not checked. */
   pad: number;
 }
 
 /** Layout of {@link VmCreate}. */
 export const VM_CREATE: StructLayout<VmCreate> = struct("drm_asahi_vm_create", 24, {
-  kernel_start: u64(0),
-  kernel_end: u64(8),
-  vm_id: u32(16),
+  kernelStart: u64(0),
+  kernelEnd: u64(8),
+  vmId: u32(16),
   pad: u32(20),
 });
 
 /** `drm_asahi_vm_destroy`. */
 export interface VmDestroy {
   /** VM id. */
-  vm_id: number;
+  vmId: number;
   /** Not checked. */
   pad: number;
 }
 
 /** Layout of {@link VmDestroy}. */
 export const VM_DESTROY: StructLayout<VmDestroy> = struct("drm_asahi_vm_destroy", 8, {
-  vm_id: u32(0),
+  vmId: u32(0),
   pad: u32(4),
 });
 
 /** `drm_asahi_vm_bind`. */
 export interface VmBind {
   /** VM id; every op looks it up for itself. */
-  vm_id: number;
+  vmId: number;
   /** Records in the array; there is no upper limit. */
-  num_binds: number;
+  numBinds: number;
   /** Bytes from one record to the next, not 0. */
   stride: number;
   /** Must be 0. */
@@ -233,8 +233,8 @@ export interface VmBind {
 
 /** Layout of {@link VmBind}. */
 export const VM_BIND: StructLayout<VmBind> = struct("drm_asahi_vm_bind", 24, {
-  vm_id: u32(0),
-  num_binds: u32(4),
+  vmId: u32(0),
+  numBinds: u32(4),
   stride: u32(8),
   pad: u32(12),
   userptr: u64(16),
@@ -247,8 +247,8 @@ export const VM_BIND: StructLayout<VmBind> = struct("drm_asahi_vm_bind", 24, {
  */
 export function readVmBind(view: DataView): VmBind {
   return {
-    vm_id: view.getUint32(0, true),
-    num_binds: view.getUint32(4, true),
+    vmId: view.getUint32(0, true),
+    numBinds: view.getUint32(4, true),
     stride: view.getUint32(8, true),
     pad: view.getUint32(12, true),
     userptr: readAddress(view, 16),
@@ -306,7 +306,7 @@ export interface GemCreate {
   /** {@link GEM_WRITEBACK} | {@link GEM_VM_PRIVATE}. */
   flags: number;
   /** The VM of a private object, else 0. */
-  vm_id: number;
+  vmId: number;
   /** New handle (out), 1 and up. */
   handle: number;
   /** Not checked. */
@@ -317,7 +317,7 @@ export interface GemCreate {
 export const GEM_CREATE: StructLayout<GemCreate> = struct("drm_asahi_gem_create", 24, {
   size: u64(0),
   flags: u32(8),
-  vm_id: u32(12),
+  vmId: u32(12),
   handle: u32(16),
   pad: u32(20),
 });
@@ -348,13 +348,13 @@ export interface GemBindObject {
   /** GEM handle to bind, 0 to unbind. */
   handle: number;
   /** Must be 0: the range goes into the firmware's address space, not into a VM. */
-  vm_id: number;
+  vmId: number;
   /** Byte offset into the object, a multiple of 16 KiB; 0 to unbind. */
   offset: number;
   /** Bytes, a multiple of 16 KiB; 0 to unbind. */
   range: number;
   /** Out when binding, in when unbinding; 1 and up. */
-  object_handle: number;
+  objectHandle: number;
   /** Must be 0. */
   pad: number;
 }
@@ -364,9 +364,9 @@ export const GEM_BIND_OBJECT: StructLayout<GemBindObject> = struct("drm_asahi_ge
   op: u32(0),
   flags: u32(4),
   handle: u32(8),
-  vm_id: u32(12),
+  vmId: u32(12),
   offset: u64(16),
   range: u64(24),
-  object_handle: u32(32),
+  objectHandle: u32(32),
   pad: u32(36),
 });

@@ -247,8 +247,8 @@ export function vmBindCall(vmId: number, ops: readonly GemBindOp[]): IoctlCall {
     name: "ASAHI_VM_BIND",
     request: IOCTL_VM_BIND,
     arg: VM_BIND.encode({
-      vm_id: vmId,
-      num_binds: ops.length,
+      vmId,
+      numBinds: ops.length,
       stride: GEM_BIND_OP.size,
       userptr: OPS_ADDR,
     }),
@@ -280,11 +280,11 @@ export interface HkSession {
  */
 export function openHk(file: AsahiFile, options: { leaveMirror?: boolean } = {}): HkSession {
   const plan = hkAddressPlan();
-  const vm = VM_CREATE.encode({ kernel_start: plan.kernelStart, kernel_end: plan.kernelEnd });
+  const vm = VM_CREATE.encode({ kernelStart: plan.kernelStart, kernelEnd: plan.kernelEnd });
   must(file, { name: "ASAHI_VM_CREATE", request: IOCTL_VM_CREATE, arg: vm, buffers: [] });
-  const vmId = VM_CREATE.read(new DataView(vm.buffer)).vm_id;
+  const vmId = VM_CREATE.read(new DataView(vm.buffer)).vmId;
   const page = (flags: number, addr: number): number => {
-    const gem = GEM_CREATE.encode({ size: PAGE_BYTES, flags: GEM_VM_PRIVATE, vm_id: vmId });
+    const gem = GEM_CREATE.encode({ size: PAGE_BYTES, flags: GEM_VM_PRIVATE, vmId });
     must(file, { name: "ASAHI_GEM_CREATE", request: IOCTL_GEM_CREATE, arg: gem, buffers: [] });
     const handle = GEM_CREATE.read(new DataView(gem.buffer)).handle;
     must(file, vmBindCall(vmId, [{ flags, handle, offset: 0, range: PAGE_BYTES, addr }]));

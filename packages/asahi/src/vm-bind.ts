@@ -47,10 +47,10 @@ export function vmBind(file: AsahiFile, args: VmBind, user: UserMemory): void {
     if (file.device.allocFails("op-array")) fail(ENOMEM, "vm_bind.num_binds: no memory for the op array");
   });
   counters.payloadBytes += reader.bytes;
-  for (let i = 0; i < args.num_binds; i++) {
+  for (let i = 0; i < args.numBinds; i++) {
     const op = reader.read(i);
     counters.bindOps++;
-    runBindOp(file, args.vm_id, op, i);
+    runBindOp(file, args.vmId, op, i);
   }
 }
 
@@ -67,7 +67,7 @@ export class BindOpReader {
   /**
    * Copies the array.
    *
-   * @param args - `stride`, `num_binds`, `pad` and `userptr`
+   * @param args - `stride`, `numBinds`, `pad` and `userptr`
    * @param user - memory with the array
    * @param packed - the driver's defect {@link AsahiQuirks.packedOps}
    * @param beforeCopy - called between the checks of the header and the copy
@@ -76,7 +76,7 @@ export class BindOpReader {
   constructor(args: VmBind, user: UserMemory, packed: boolean, beforeCopy: () => void = () => {}) {
     if (args.stride === 0) fail(EINVAL, "vm_bind.stride: 0");
     if (args.pad !== 0) fail(EINVAL, `vm_bind.pad: ${hex(args.pad)} is not 0`);
-    this.bytes = packed ? Math.imul(args.stride, args.num_binds) >>> 0 : args.stride * args.num_binds;
+    this.bytes = packed ? Math.imul(args.stride, args.numBinds) >>> 0 : args.stride * args.numBinds;
     this.#recordBytes = Math.min(RECORD_BYTES, args.stride);
     this.#step = packed ? this.#recordBytes : args.stride;
     beforeCopy();

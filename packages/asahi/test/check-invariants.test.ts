@@ -21,7 +21,7 @@ import {
 } from "../src/index.ts";
 
 const ADDR = 0x20_0000_0000;
-const KERNEL = { kernel_start: 0x77_ffff_8000, kernel_end: 0x7f_ffff_8000, vm_id: 0, pad: 0 };
+const KERNEL = { kernelStart: 0x77_ffff_8000, kernelEnd: 0x7f_ffff_8000, vmId: 0, pad: 0 };
 
 let device: AsahiDevice;
 let file: AsahiFile;
@@ -34,8 +34,8 @@ beforeEach(() => {
   file = device.open();
   const id = file.vmCreate(KERNEL);
   vm = file.vm(id) as AsahiVm;
-  const own = file.gemCreate({ size: 16 * PAGE_BYTES, flags: GEM_VM_PRIVATE, vm_id: id });
-  const other = file.gemCreate({ size: 4 * PAGE_BYTES, flags: 0, vm_id: 0 });
+  const own = file.gemCreate({ size: 16 * PAGE_BYTES, flags: GEM_VM_PRIVATE, vmId: id });
+  const other = file.gemCreate({ size: 4 * PAGE_BYTES, flags: 0, vmId: 0 });
   shared = file.bo(other) as AsahiBo;
   const rw = BIND_READ | BIND_WRITE;
   file.bind(id, [
@@ -53,10 +53,10 @@ beforeEach(() => {
     op: 0,
     flags: BIND_OBJECT_USAGE_TIMESTAMPS,
     handle: other,
-    vm_id: 0,
+    vmId: 0,
     offset: PAGE_BYTES,
     range: 2 * PAGE_BYTES,
-    object_handle: 0,
+    objectHandle: 0,
     pad: 0,
   });
   vm.addressSpace.translate(ADDR);
@@ -191,20 +191,18 @@ test("one VM can be checked alone", () => {
   expect(() => checkInvariants(vm)).toThrow(/^leaf-value: the level 3 entry for 0x2000000000/);
 });
 
-test.each([KERNEL.kernel_start, KERNEL.kernel_end, ADDR])(
+test.each([KERNEL.kernelStart, KERNEL.kernelEnd, ADDR])(
   "a destroyed VM may be kept by a mapping without length at the end of a window: 0x%s",
   (addr) => {
-    const range = { kernel_start: KERNEL.kernel_start, kernel_end: KERNEL.kernel_end - 2 * PAGE_BYTES };
+    const range = { kernelStart: KERNEL.kernelStart, kernelEnd: KERNEL.kernelEnd - 2 * PAGE_BYTES };
     device = new AsahiDevice({ quirks: { emptyRanges: true } });
     file = device.open();
     const id = file.vmCreate({ ...KERNEL, ...range });
     vm = file.vm(id) as AsahiVm;
-    const handle = file.gemCreate({ size: PAGE_BYTES, flags: 0, vm_id: 0 });
-    file.bind(id, [
-      { flags: BIND_READ, handle, offset: 0, range: 0, addr: Math.min(addr, range.kernel_end) },
-    ]);
+    const handle = file.gemCreate({ size: PAGE_BYTES, flags: 0, vmId: 0 });
+    file.bind(id, [{ flags: BIND_READ, handle, offset: 0, range: 0, addr: Math.min(addr, range.kernelEnd) }]);
     checkDeviceInvariants(device, [file]);
-    file.vmDestroy({ vm_id: id });
+    file.vmDestroy({ vmId: id });
     expect(device.keptVms.size).toBe(addr === ADDR ? 0 : 1);
     checkDeviceInvariants(device, [file]);
   },
@@ -212,7 +210,7 @@ test.each([KERNEL.kernel_start, KERNEL.kernel_end, ADDR])(
 
 test("nothing else keeps a destroyed VM", () => {
   vm.gpuvm.get();
-  file.vmDestroy({ vm_id: 1 });
+  file.vmDestroy({ vmId: 1 });
   expect(() => checkDeviceInvariants(device, [file])).toThrow(/^gpuvm-refs: /);
 });
 

@@ -36,7 +36,7 @@ import {
   VM_END,
 } from "../src/index.ts";
 
-const KERNEL = { kernel_start: 0x77_ffff_8000, kernel_end: 0x7f_ffff_8000, vm_id: 0, pad: 0 };
+const KERNEL = { kernelStart: 0x77_ffff_8000, kernelEnd: 0x7f_ffff_8000, vmId: 0, pad: 0 };
 
 let device: AsahiDevice;
 let file: AsahiFile;
@@ -117,10 +117,10 @@ describe("GET_PARAMS", () => {
     expect(ret).toBe(0);
     expect(PARAMS_GLOBAL.read(new DataView(bytes.buffer))).toMatchObject({
       features: 0,
-      chip_id: 0x8103,
-      vm_start: 0x4000,
-      vm_end: VM_END,
-      vm_kernel_min_size: 0x2000_0000,
+      chipId: 0x8103,
+      vmStart: 0x4000,
+      vmEnd: VM_END,
+      vmKernelMinSize: 0x2000_0000,
     });
     expect(
       getParams({ size: 8 })[1]
@@ -131,7 +131,7 @@ describe("GET_PARAMS", () => {
   });
 
   test("refuses", () => {
-    expect(getParams({ param_group: 1 })[0]).toBe(-EINVAL);
+    expect(getParams({ paramGroup: 1 })[0]).toBe(-EINVAL);
     expect(getParams({ pad: 1 })[0]).toBe(-EINVAL);
     expect(getParams({ pointer: 0x9000 })[0]).toBe(-EFAULT);
     expect(getParams({}, 100)[0]).toBe(-EFAULT);
@@ -149,8 +149,8 @@ describe("VM_CREATE and VM_DESTROY", () => {
     ["inverted", 0x50_0000_0000, 0x40_0000_0000],
     ["unaligned start", 0x40_0000_1000, 0x50_0000_0000],
     ["unaligned end", 0x40_0000_0000, 0x50_0000_1000],
-  ])("%s", (_, kernel_start, kernel_end) => {
-    const arg = VM_CREATE.encode({ kernel_start, kernel_end });
+  ])("%s", (_, kernelStart, kernelEnd) => {
+    const arg = VM_CREATE.encode({ kernelStart, kernelEnd });
     expect(file.ioctl(IOCTL_VM_CREATE, arg)).toBe(-EINVAL);
     expect(file.lastError?.reason).toMatch(/^vm_create\.kernel_/);
     expect(device.memory.tables.live).toBe(0);
@@ -160,23 +160,23 @@ describe("VM_CREATE and VM_DESTROY", () => {
     const create = () => {
       const arg = VM_CREATE.encode({ ...KERNEL, pad: 7 });
       expect(file.ioctl(IOCTL_VM_CREATE, arg)).toBe(0);
-      return VM_CREATE.read(new DataView(arg.buffer)).vm_id;
+      return VM_CREATE.read(new DataView(arg.buffer)).vmId;
     };
     expect([create(), create(), create()]).toEqual([1, 2, 3]);
-    expect(file.ioctl(IOCTL_VM_DESTROY, VM_DESTROY.encode({ vm_id: 2, pad: 9 }))).toBe(0);
-    expect(file.ioctl(IOCTL_VM_DESTROY, VM_DESTROY.encode({ vm_id: 2 }))).toBe(-ENOENT);
+    expect(file.ioctl(IOCTL_VM_DESTROY, VM_DESTROY.encode({ vmId: 2, pad: 9 }))).toBe(0);
+    expect(file.ioctl(IOCTL_VM_DESTROY, VM_DESTROY.encode({ vmId: 2 }))).toBe(-ENOENT);
     expect(create()).toBe(2);
   });
 
   test("the kernel range shrinks inward to 32 KiB", () => {
-    const id = file.vmCreate({ ...KERNEL, kernel_start: 0x40_0000_4000, kernel_end: 0x50_0000_4000 });
+    const id = file.vmCreate({ ...KERNEL, kernelStart: 0x40_0000_4000, kernelEnd: 0x50_0000_4000 });
     expect(file.vm(id)).toMatchObject({ kernelStart: 0x40_0000_8000, kernelEnd: 0x50_0000_0000 });
   });
 });
 
 describe("GEM", () => {
-  const create = (size: number, flags: number, vm_id: number): [number, number] => {
-    const arg = GEM_CREATE.encode({ size, flags, vm_id });
+  const create = (size: number, flags: number, vmId: number): [number, number] => {
+    const arg = GEM_CREATE.encode({ size, flags, vmId });
     return [file.ioctl(IOCTL_GEM_CREATE, arg), GEM_CREATE.read(new DataView(arg.buffer)).handle];
   };
 
@@ -218,13 +218,13 @@ describe("GEM_BIND_OBJECT", () => {
     const arg = GEM_BIND_OBJECT.encode({ flags: 1, handle: 1, range: 0x8000, ...changes });
     return [
       file.ioctl(IOCTL_GEM_BIND_OBJECT, arg),
-      GEM_BIND_OBJECT.read(new DataView(arg.buffer)).object_handle,
+      GEM_BIND_OBJECT.read(new DataView(arg.buffer)).objectHandle,
     ];
   };
   const unbind = { op: 1, flags: 0, handle: 0, range: 0 };
 
   beforeEach(() => {
-    file.gemCreate({ size: 0x10000, flags: 0, vm_id: 0 });
+    file.gemCreate({ size: 0x10000, flags: 0, vmId: 0 });
   });
 
   test("binds for the firmware and not for the GPU, holds the object, and unbinds", () => {
@@ -244,8 +244,8 @@ describe("GEM_BIND_OBJECT", () => {
     ).not.toBe(0);
     const gpu = new AddressSpace(device.memory, device.format, root);
     expect(gpu.walk((written[0] as { va: number }).va)).toMatchObject({ readable: false, writable: false });
-    expect(call({ ...unbind, object_handle: 1 })[0]).toBe(0);
-    expect(call({ ...unbind, object_handle: 1 })[0]).toBe(-ENOENT);
+    expect(call({ ...unbind, objectHandle: 1 })[0]).toBe(0);
+    expect(call({ ...unbind, objectHandle: 1 })[0]).toBe(-ENOENT);
     expect(file.bo(1)?.refs).toBe(2);
     expect([...leaves(device.memory, device.format, root)]).toHaveLength(2);
     file.close();
@@ -254,7 +254,7 @@ describe("GEM_BIND_OBJECT", () => {
 
   test("a gap is filled before the end", () => {
     for (let i = 0; i < 3; i++) call({});
-    call({ ...unbind, object_handle: 2 });
+    call({ ...unbind, objectHandle: 2 });
     const vas = () =>
       [...leaves(device.memory, device.format, device.firmware.pageTable?.root as number)].map(
         (leaf) => leaf.va,
@@ -268,7 +268,7 @@ describe("GEM_BIND_OBJECT", () => {
 
   test.each([
     ["pad", { pad: 1 }, EINVAL],
-    ["vm_id", { vm_id: 1 }, EINVAL],
+    ["vm_id", { vmId: 1 }, EINVAL],
     ["op", { op: 2 }, EINVAL],
     ["range", { range: 0x1000 }, EINVAL],
     ["offset", { offset: 0x1000 }, EINVAL],
@@ -279,7 +279,7 @@ describe("GEM_BIND_OBJECT", () => {
     ["offset", { ...unbind, offset: 0x4000 }, EINVAL],
     ["flags", { ...unbind, flags: 1 }, EINVAL],
     ["handle", { ...unbind, handle: 1 }, EINVAL],
-    ["object_handle", { ...unbind, object_handle: 1 }, ENOENT],
+    ["object_handle", { ...unbind, objectHandle: 1 }, ENOENT],
   ])("refuses a wrong %s", (field, changes, errno) => {
     expect(call(changes)[0]).toBe(-errno);
     expect(file.lastError?.reason).toContain(`gem_bind_object.${field}`);
@@ -331,7 +331,7 @@ describe("ioctl", () => {
           };
           const fuzzed = new AsahiDevice({ quirks }).open();
           fuzzed.vmCreate(KERNEL);
-          fuzzed.gemCreate({ size: 0x8000, flags: GEM_VM_PRIVATE, vm_id: 1 });
+          fuzzed.gemCreate({ size: 0x8000, flags: GEM_VM_PRIVATE, vmId: 1 });
           const user = new UserMemory();
           user.place(0x1000, new Uint8Array(Uint32Array.from([...memory, ...memory]).buffer));
           for (const [request, arg] of calls) {

@@ -64,19 +64,19 @@ function perform(file: AsahiFile, step: Step): number {
   try {
     if (step.kind === "vm") file.vmCreate(KERNEL);
     else if (step.kind === "bo") {
-      const owner = step.private ? { flags: GEM_VM_PRIVATE, vm_id: 1 } : { flags: 0, vm_id: 0 };
+      const owner = step.private ? { flags: GEM_VM_PRIVATE, vmId: 1 } : { flags: 0, vmId: 0 };
       file.gemCreate({ size: step.pages * PAGE_BYTES, ...owner });
     } else if (step.kind === "close-bo") file.gemClose(step.bo);
-    else if (step.kind === "destroy-vm") file.vmDestroy({ vm_id: 1 });
+    else if (step.kind === "destroy-vm") file.vmDestroy({ vmId: 1 });
     else {
       const range = PAGE_BYTES;
       const args = {
         op: BIND_OBJECT_OP_BIND,
         flags: 1,
         handle: step.bo,
-        vm_id: 0,
+        vmId: 0,
         offset: 0,
-        object_handle: 0,
+        objectHandle: 0,
       };
       file.gemBindObject({ ...args, range, pad: 0 });
     }
@@ -233,7 +233,7 @@ it("memory that runs out for real: what does not fit is refused, the rest stays,
   file.vmCreate(KERNEL);
   for (let round = 0; round < 3; round++) {
     const [small, large] = [64, 80].map((pages) =>
-      file.gemCreate({ size: pages * PAGE_BYTES, flags: 0, vm_id: 0 }),
+      file.gemCreate({ size: pages * PAGE_BYTES, flags: 0, vmId: 0 }),
     ) as [number, number];
     const ops = [bind(small, 0, 64), bind(large, 8, 80), unbind(0, 64)];
     expect(issue(file, vmBindCall(1, ops))).toBe(-ENOMEM);

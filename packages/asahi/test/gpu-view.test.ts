@@ -82,7 +82,7 @@ describe("what the GPU sees of hk's sparse resources", () => {
   });
 
   test("bound memory is read through the mirror as written at A, and unbinding brings the zeros back", () => {
-    const handle = file.gemCreate({ size: 0x10000, flags: GEM_VM_PRIVATE, vm_id: hk.vmId });
+    const handle = file.gemCreate({ size: 0x10000, flags: GEM_VM_PRIVATE, vmId: hk.vmId });
     const bind = { resourceOffset: 0x8000, size: 0x10000, memory: { handle, offset: 0 } };
     const space = vm.addressSpace;
     expect(space.load8(mirror + 0x8000)).toBe(0);
@@ -147,12 +147,12 @@ describe("TLB", () => {
     const device = new AsahiDevice({ quirks: { stuckTlbiStart } });
     const file = device.open();
     const vmId = file.vmCreate({
-      kernel_start: 0x77_ffff_8000,
-      kernel_end: 0x7f_ffff_8000,
-      vm_id: 0,
+      kernelStart: 0x77_ffff_8000,
+      kernelEnd: 0x7f_ffff_8000,
+      vmId: 0,
       pad: 0,
     });
-    const handle = file.gemCreate({ size: PAGE_BYTES, flags: GEM_VM_PRIVATE, vm_id: vmId });
+    const handle = file.gemCreate({ size: PAGE_BYTES, flags: GEM_VM_PRIVATE, vmId });
     file.bind(vmId, [{ flags: RW | BIND_SINGLE_PAGE, handle, offset: 0, range: 40 * GIB, addr: ADDR }]);
     const vm = file.vm(vmId) as AsahiVm;
     for (const at of [0, 31 * GIB, 33 * GIB, 40 * GIB - 1]) vm.addressSpace.load8(ADDR + at);
@@ -179,12 +179,12 @@ describe("TLB", () => {
     const device = new AsahiDevice();
     const file = device.open();
     const vmId = file.vmCreate({
-      kernel_start: 0x77_ffff_8000,
-      kernel_end: 0x7f_ffff_8000,
-      vm_id: 0,
+      kernelStart: 0x77_ffff_8000,
+      kernelEnd: 0x7f_ffff_8000,
+      vmId: 0,
       pad: 0,
     });
-    const handle = file.gemCreate({ size: 0x10000, flags: GEM_VM_PRIVATE, vm_id: vmId });
+    const handle = file.gemCreate({ size: 0x10000, flags: GEM_VM_PRIVATE, vmId });
     const page = (i: number) => ({
       flags: RW,
       handle,
@@ -208,7 +208,7 @@ describe("TLB", () => {
   test("the 64th VM to run takes the slot of the one that ran longest ago", () => {
     const device = new AsahiDevice();
     const file = device.open();
-    const kernel = { kernel_start: 0x77_ffff_8000, kernel_end: 0x7f_ffff_8000, vm_id: 0, pad: 0 };
+    const kernel = { kernelStart: 0x77_ffff_8000, kernelEnd: 0x7f_ffff_8000, vmId: 0, pad: 0 };
     const vms = Array.from({ length: 64 }, () => file.vm(file.vmCreate(kernel)) as AsahiVm);
     const slots = vms.slice(0, 63).map((vm) => vm.run());
     expect(slots).toEqual(Array.from({ length: 63 }, (_, i) => i + 1));
@@ -222,9 +222,9 @@ describe("TLB", () => {
   test("what the TLB held for a slot is gone when another VM gets it", () => {
     const device = new AsahiDevice();
     const file = device.open();
-    const kernel = { kernel_start: 0x77_ffff_8000, kernel_end: 0x7f_ffff_8000, vm_id: 0, pad: 0 };
+    const kernel = { kernelStart: 0x77_ffff_8000, kernelEnd: 0x7f_ffff_8000, vmId: 0, pad: 0 };
     const [first, second] = [file.vmCreate(kernel), file.vmCreate(kernel)];
-    const handle = file.gemCreate({ size: PAGE_BYTES, flags: GEM_VM_PRIVATE, vm_id: first });
+    const handle = file.gemCreate({ size: PAGE_BYTES, flags: GEM_VM_PRIVATE, vmId: first });
     file.bind(first, [{ flags: RW, handle, offset: 0, range: PAGE_BYTES, addr: ADDR }]);
     file.vm(first)?.addressSpace.store8(ADDR, 7);
     device.contexts.release(file.vm(first) as AsahiVm);
@@ -238,7 +238,7 @@ describe("faults", () => {
   function emptyVm(softFaults: boolean): { device: AsahiDevice; file: AsahiFile; vm: AsahiVm } {
     const device = new AsahiDevice({ softFaults });
     const file = device.open();
-    const id = file.vmCreate({ kernel_start: 0x77_ffff_8000, kernel_end: 0x7f_ffff_8000, vm_id: 0, pad: 0 });
+    const id = file.vmCreate({ kernelStart: 0x77_ffff_8000, kernelEnd: 0x7f_ffff_8000, vmId: 0, pad: 0 });
     return { device, file, vm: file.vm(id) as AsahiVm };
   }
 
@@ -262,7 +262,7 @@ describe("faults", () => {
   test("every VM has a dummy page of its own just above the window, and only that one", () => {
     const { device, file, vm } = emptyVm(false);
     const other = file.vm(
-      file.vmCreate({ kernel_start: 0x77_ffff_8000, kernel_end: 0x7f_ffff_8000, vm_id: 0, pad: 0 }),
+      file.vmCreate({ kernelStart: 0x77_ffff_8000, kernelEnd: 0x7f_ffff_8000, vmId: 0, pad: 0 }),
     ) as AsahiVm;
     vm.addressSpace.store8(DUMMY_PAGE_VA, 5);
     expect(other.addressSpace.load8(DUMMY_PAGE_VA)).toBe(0);

@@ -140,7 +140,7 @@ describe("memory that changes hands", () => {
     [
       "its VM is destroyed, then the object closed",
       (file, vmId, handle) => {
-        file.vmDestroy({ vm_id: vmId });
+        file.vmDestroy({ vmId });
         file.gemClose(handle);
       },
     ],
@@ -148,7 +148,7 @@ describe("memory that changes hands", () => {
   it.each(ways)("reads as zero when %s", (way, giveBack) => {
     const device = new AsahiDevice();
     const first = open(device);
-    const handle = first.file.gemCreate({ size: 4 * PAGE_BYTES, flags: 0, vm_id: 0 });
+    const handle = first.file.gemCreate({ size: 4 * PAGE_BYTES, flags: 0, vmId: 0 });
     first.file.bind(first.vmId, [bindOp(handle, 4)]);
     const vm = first.file.vm(first.vmId);
     const had = first.file.bo(handle)?.pages().pa[0];
@@ -158,7 +158,7 @@ describe("memory that changes hands", () => {
     const space = next.file.vm(next.vmId)?.addressSpace;
     let found = false;
     for (let i = 0; i < 8 && !found; i++) {
-      const mine = next.file.gemCreate({ size: 4 * PAGE_BYTES, flags: 0, vm_id: 0 });
+      const mine = next.file.gemCreate({ size: 4 * PAGE_BYTES, flags: 0, vmId: 0 });
       next.file.bind(next.vmId, [bindOp(mine, 4)]);
       found = next.file.bo(mine)?.pages().pa[0] === had;
       expect(space?.load(ADDR, 4 * PAGE_BYTES).every((byte) => byte === 0)).toBe(true);
@@ -176,15 +176,15 @@ it("handles and ids of one file mean nothing in another", () => {
   const device = new AsahiDevice();
   const owner = open(device);
   const ids = [owner.file.vmCreate(KERNEL), owner.file.vmCreate(KERNEL)];
-  const handles = [1, 2, 3].map(() => owner.file.gemCreate({ size: PAGE_BYTES, flags: 0, vm_id: 0 }));
+  const handles = [1, 2, 3].map(() => owner.file.gemCreate({ size: PAGE_BYTES, flags: 0, vmId: 0 }));
   const object = owner.file.gemBindObject({
     op: 0,
     flags: 1,
     handle: handles[0] as number,
-    vm_id: 0,
+    vmId: 0,
     offset: 0,
     range: PAGE_BYTES,
-    object_handle: 0,
+    objectHandle: 0,
     pad: 0,
   });
   const { file, vmId } = open(device);
@@ -192,16 +192,16 @@ it("handles and ids of one file mean nothing in another", () => {
     expect(call).toThrow(expect.objectContaining({ errno }));
   for (const id of ids) {
     expect(issue(file, vmBindCall(id, [unbindOp(1)]))).toBe(-ENOENT);
-    refused(ENOENT, () => file.vmDestroy({ vm_id: id }));
-    refused(ENOENT, () => file.gemCreate({ size: PAGE_BYTES, flags: GEM_VM_PRIVATE, vm_id: id }));
+    refused(ENOENT, () => file.vmDestroy({ vmId: id }));
+    refused(ENOENT, () => file.gemCreate({ size: PAGE_BYTES, flags: GEM_VM_PRIVATE, vmId: id }));
   }
   for (const handle of handles) {
     expect(issue(file, vmBindCall(vmId, [bindOp(handle, 1)]))).toBe(-ENOENT);
     refused(ENOENT, () => file.gemMmapOffset({ handle, flags: 0 }));
     refused(EINVAL, () => file.gemClose(handle));
   }
-  const unbind = { op: BIND_OBJECT_OP_UNBIND, flags: 0, handle: 0, vm_id: 0, offset: 0, range: 0, pad: 0 };
-  refused(ENOENT, () => file.gemBindObject({ ...unbind, object_handle: object }));
+  const unbind = { op: BIND_OBJECT_OP_UNBIND, flags: 0, handle: 0, vmId: 0, offset: 0, range: 0, pad: 0 };
+  refused(ENOENT, () => file.gemBindObject({ ...unbind, objectHandle: object }));
   expect([[...owner.file.vms()].length, [...owner.file.bos()].length]).toEqual([3, 3]);
   checkDeviceInvariants(device, [owner.file, file]);
 });

@@ -69,14 +69,14 @@ class Pair {
   constructor(fragmentation: "contiguous" | "scattered") {
     this.device = new AsahiDevice({ fragmentation, tlb: { entries: 16 } });
     this.file = this.device.open();
-    const range = { kernel_start: 0x77_ffff_8000, kernel_end: 0x7f_ffff_8000, vm_id: 0, pad: 0 };
+    const range = { kernelStart: 0x77_ffff_8000, kernelEnd: 0x7f_ffff_8000, vmId: 0, pad: 0 };
     this.#vmId = this.file.vmCreate(range);
     this.vm = this.file.vm(this.#vmId) as AsahiVm;
     this.#handles = BO_PAGES.map((pages) => this.#create(pages));
   }
 
   #create(pages: number): number {
-    return this.file.gemCreate({ size: pages * PAGE_BYTES, flags: GEM_VM_PRIVATE, vm_id: this.#vmId });
+    return this.file.gemCreate({ size: pages * PAGE_BYTES, flags: GEM_VM_PRIVATE, vmId: this.#vmId });
   }
 
   run(step: Action): void {

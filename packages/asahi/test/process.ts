@@ -22,7 +22,7 @@ import {
   vmBindCall,
 } from "../src/index.ts";
 
-export const KERNEL = { kernel_start: 0x77_ffff_8000, kernel_end: 0x7f_ffff_8000, vm_id: 0, pad: 0 };
+export const KERNEL = { kernelStart: 0x77_ffff_8000, kernelEnd: 0x7f_ffff_8000, vmId: 0, pad: 0 };
 /** Operations meet around a 64 GiB, hence also a 32 MiB boundary. */
 const PAGES = 160;
 const BASE = 0x30_0000_0000 - 60 * PAGE_BYTES;
@@ -90,7 +90,7 @@ export class Process {
     else if (kind < 65) this.#bind(vmId);
     else if (kind < 77) this.#createBo(vmId);
     else if (kind < 83) this.#try(() => this.file.gemClose(random.below(10)), [EINVAL]);
-    else if (kind < 84) this.#try(() => this.file.vmDestroy({ vm_id: random.below(20) }), [ENOENT]);
+    else if (kind < 84) this.#try(() => this.file.vmDestroy({ vmId: random.below(20) }), [ENOENT]);
     else if (kind < 86) this.#bindObject();
     else if (kind < 99) this.#touch(vm);
     else if (random.below(20) === 0) {
@@ -117,18 +117,18 @@ export class Process {
     const size = (random.pick(BO_PAGES) as number) * PAGE_BYTES;
     if ([...this.file.bos()].length >= 8) this.#try(() => this.file.gemClose(1 + random.below(8)), [EINVAL]);
     else {
-      const owner = random.below(3) === 0 ? { flags: GEM_VM_PRIVATE, vm_id: vmId } : { flags: 0, vm_id: 0 };
+      const owner = random.below(3) === 0 ? { flags: GEM_VM_PRIVATE, vmId } : { flags: 0, vmId: 0 };
       this.#try(() => this.file.gemCreate({ size, ...owner }), [ENOMEM]);
     }
   }
 
   #bindObject(): void {
     const random = this.#random;
-    const all = { pad: 0, vm_id: 0, flags: 0, handle: 0, offset: 0, range: 0, object_handle: 0 };
+    const all = { pad: 0, vmId: 0, flags: 0, handle: 0, offset: 0, range: 0, objectHandle: 0 };
     const id = this.#objects.pop();
     if (id !== undefined && random.below(2) === 0) {
       this.#try(
-        () => this.file.gemBindObject({ ...all, op: BIND_OBJECT_OP_UNBIND, object_handle: id }),
+        () => this.file.gemBindObject({ ...all, op: BIND_OBJECT_OP_UNBIND, objectHandle: id }),
         [ENOENT],
       );
       return;

@@ -22,7 +22,7 @@ import {
 
 const RW = BIND_READ | BIND_WRITE;
 const ADDR = 0x20_0000_0000;
-const KERNEL = { kernel_start: 0x77_ffff_8000, kernel_end: 0x7f_ffff_8000, vm_id: 0, pad: 0 };
+const KERNEL = { kernelStart: 0x77_ffff_8000, kernelEnd: 0x7f_ffff_8000, vmId: 0, pad: 0 };
 
 let device: AsahiDevice;
 let file: AsahiFile;
@@ -35,7 +35,7 @@ function open(options: AsahiDeviceOptions = {}): void {
   file = device.open();
   vmId = file.vmCreate(KERNEL);
   vm = file.vm(vmId) as AsahiVm;
-  bo = file.gemCreate({ size: 0x20000, flags: GEM_VM_PRIVATE, vm_id: vmId });
+  bo = file.gemCreate({ size: 0x20000, flags: GEM_VM_PRIVATE, vmId });
 }
 
 function bind(changes: Partial<GemBindOp> = {}): GemBindOp {
@@ -70,10 +70,10 @@ describe("the array", () => {
     ["a pointer to nothing", { userptr: 0x999000 }, EFAULT, "user memory"],
     ["a pointer that no double holds", { userptr: Number.NaN }, EFAULT, "user memory"],
   ])("%s", (_, changes, errno, reason) => {
-    const arg = VM_BIND.encode({ vm_id: vmId, num_binds: 1, stride: 32, userptr: 0x1000 });
+    const arg = VM_BIND.encode({ vmId, numBinds: 1, stride: 32, userptr: 0x1000 });
     const view = new DataView(arg.buffer);
     if (Number.isNaN((changes as { userptr?: number }).userptr)) view.setBigUint64(16, 2n ** 64n - 1n, true);
-    else VM_BIND.write(view, 0, { vm_id: vmId, num_binds: 1, stride: 32, userptr: 0x1000, ...changes });
+    else VM_BIND.write(view, 0, { vmId, numBinds: 1, stride: 32, userptr: 0x1000, ...changes });
     expect(file.ioctl(IOCTL_VM_BIND, arg)).toBe(-errno);
     expect(file.lastError?.reason).toContain(reason);
   });
@@ -85,7 +85,7 @@ describe("the array", () => {
     });
     const user = new UserMemory();
     user.place(0x1000, bytes);
-    const arg = VM_BIND.encode({ vm_id: vmId, num_binds: ops.length, stride, userptr: 0x1000 });
+    const arg = VM_BIND.encode({ vmId, numBinds: ops.length, stride, userptr: 0x1000 });
     return file.ioctl(IOCTL_VM_BIND, arg, user);
   }
 
@@ -101,7 +101,7 @@ describe("the array", () => {
   });
 
   test("the 32-bit product of packedOps wraps: few bytes are copied, then the records run out", () => {
-    const arg = VM_BIND.encode({ vm_id: vmId, num_binds: 2 ** 27 + 1, stride: 32, userptr: 0x1000 });
+    const arg = VM_BIND.encode({ vmId, numBinds: 2 ** 27 + 1, stride: 32, userptr: 0x1000 });
     const user = new UserMemory();
     user.place(0x1000, GEM_BIND_OP.encode(bind()));
     expect(file.ioctl(IOCTL_VM_BIND, arg, user)).toBe(-EFAULT);
@@ -209,7 +209,7 @@ describe("references", () => {
   });
 
   test("closing a handle removes the object's mappings from every VM of the file", () => {
-    const shared = file.gemCreate({ size: 0x8000, flags: 0, vm_id: 0 });
+    const shared = file.gemCreate({ size: 0x8000, flags: 0, vmId: 0 });
     const otherId = file.vmCreate(KERNEL);
     const other = file.vm(otherId) as AsahiVm;
     submit(
@@ -227,15 +227,15 @@ describe("references", () => {
   });
 
   test("VM_DESTROY unmaps left and right of the kernel range and gives everything back", () => {
-    const id = file.vmCreate({ ...KERNEL, kernel_start: 0x30_0000_0000, kernel_end: 0x40_0000_0000 });
-    const handle = file.gemCreate({ size: 0x8000, flags: GEM_VM_PRIVATE, vm_id: id });
+    const id = file.vmCreate({ ...KERNEL, kernelStart: 0x30_0000_0000, kernelEnd: 0x40_0000_0000 });
+    const handle = file.gemCreate({ size: 0x8000, flags: GEM_VM_PRIVATE, vmId: id });
     const left = bind({ handle });
     const right = bind({ handle, addr: 0x50_0000_0000 });
     expect(issue(file, vmBindCall(id, [left, right]))).toBe(0);
     const tables = device.memory.tables.live;
     const middle = file.vm(id) as AsahiVm;
     expect([middle.pageTable.count.l2, middle.pageTable.count.l3]).toEqual([3, 3]);
-    file.vmDestroy({ vm_id: id });
+    file.vmDestroy({ vmId: id });
     expect(tables - device.memory.tables.live).toBe(7);
     expect(file.bo(handle)?.refs).toBe(1);
     expect(file.vmCreate(KERNEL)).toBe(id);
@@ -263,7 +263,7 @@ describe("allocation failure", () => {
     for (let nth = 0; ; nth++) {
       open();
       submit(bind({ range: 0x10000 }));
-      const fresh = file.gemCreate({ size: 0x8000, flags: 0, vm_id: 0 });
+      const fresh = file.gemCreate({ size: 0x8000, flags: 0, vmId: 0 });
       const op = bind({ handle: fresh, addr: 0x30_0000_4000, range: 0x4000 });
       const before = mappings();
       let left = nth;
@@ -291,7 +291,7 @@ describe("allocation failure", () => {
   });
 
   test("an object larger than memory, and tables beyond it, are ENOMEM too", () => {
-    const handle = file.gemCreate({ size: 2 ** 42, flags: 0, vm_id: 0 });
+    const handle = file.gemCreate({ size: 2 ** 42, flags: 0, vmId: 0 });
     expect(submit(bind({ handle }))).toBe(-ENOMEM);
     expect(file.lastError?.reason).toContain(`gem ${handle}`);
     device.memory.tables.alloc = () => {

@@ -54,17 +54,17 @@ class AsahiDecoder implements Decoder {
     const after = viewOf(call.argOut);
     switch (call.request) {
       case IOCTL_VM_CREATE: {
-        const { vm_id, kernel_start, kernel_end } = VM_CREATE.read(after);
-        const kernel = span(kernel_start, kernel_end - kernel_start);
-        return { kind: "vm-create", vm: vm_id, text: `VM ${vm_id}, kernel ${kernel}` };
+        const { vmId, kernelStart, kernelEnd } = VM_CREATE.read(after);
+        const kernel = span(kernelStart, kernelEnd - kernelStart);
+        return { kind: "vm-create", vm: vmId, text: `VM ${vmId}, kernel ${kernel}` };
       }
       case IOCTL_VM_DESTROY: {
-        const { vm_id } = VM_DESTROY.read(before);
-        return { kind: "vm-destroy", vm: vm_id, text: `VM ${vm_id}` };
+        const { vmId } = VM_DESTROY.read(before);
+        return { kind: "vm-destroy", vm: vmId, text: `VM ${vmId}` };
       }
       case IOCTL_GEM_CREATE: {
         const bo = GEM_CREATE.read(after);
-        const text = `BO ${bo.handle}, ${size(bo.size)}${bo.vm_id ? `, only for VM ${bo.vm_id}` : ""}`;
+        const text = `BO ${bo.handle}, ${size(bo.size)}${bo.vmId ? `, only for VM ${bo.vmId}` : ""}`;
         return { kind: "bo-create", handle: bo.handle, size: bo.size, text };
       }
       case DRM_IOCTL_GEM_CLOSE: {
@@ -72,9 +72,9 @@ class AsahiDecoder implements Decoder {
         return { kind: "bo-close", handle, text: `BO ${handle}` };
       }
       case IOCTL_VM_BIND: {
-        const { vm_id } = VM_BIND.read(before);
+        const { vmId } = VM_BIND.read(before);
         const ops = elements(call, "userptr", GEM_BIND_OP).map(decodeOp);
-        return { kind: "bind", vm: vm_id, ops, text: `VM ${vm_id}, ${counted(ops.length, "op")}` };
+        return { kind: "bind", vm: vmId, ops, text: `VM ${vmId}, ${counted(ops.length, "op")}` };
       }
       default:
         return { kind: "other", text: "" };
@@ -138,10 +138,10 @@ export const asahi: Driver = {
       softFaults: facts.soft_faults,
       ...(facts.quirks && { quirks: facts.quirks }),
       params: {
-        chip_id: facts.chip_id,
-        vm_start: facts.vm_start,
-        vm_end: facts.vm_end,
-        vm_kernel_min_size: facts.vm_kernel_min_size,
+        chipId: facts.chip_id,
+        vmStart: facts.vm_start,
+        vmEnd: facts.vm_end,
+        vmKernelMinSize: facts.vm_kernel_min_size,
       },
     });
     const { counters, memory } = device;

@@ -96,7 +96,7 @@ const SPECS: readonly IoctlSpec[] = [
       {
         field: "userptr",
         pointer: VM_BIND.fields.userptr.offset,
-        count: VM_BIND.fields.num_binds.offset,
+        count: VM_BIND.fields.numBinds.offset,
         stride: VM_BIND.fields.stride.offset,
         elementBytes: GEM_BIND_OP.size,
         slots: slotsOf(GEM_BIND_OP),
@@ -123,11 +123,11 @@ function valid(draw: Draw, file: ModelFile): FuzzCall {
   const ids = new Ids(draw, file);
   const how = draw.below(100);
   if (ids.vms.length === 0 || (how < 2 && ids.vms.length < VMS_MAX)) {
-    const [kernel_start, kernel_end] = draw.pick(KERNEL_RANGES);
-    return call(IOCTL_VM_CREATE, VM_CREATE.encode({ kernel_start, kernel_end }));
+    const [kernelStart, kernelEnd] = draw.pick(KERNEL_RANGES);
+    return call(IOCTL_VM_CREATE, VM_CREATE.encode({ kernelStart, kernelEnd }));
   }
   if (ids.handles.length < 3 || (how < 10 && ids.handles.length < OBJECTS_MAX)) return gemCreate(draw, ids);
-  if (how < 11) return call(IOCTL_VM_DESTROY, VM_DESTROY.encode({ vm_id: ids.vm() }));
+  if (how < 11) return call(IOCTL_VM_DESTROY, VM_DESTROY.encode({ vmId: ids.vm() }));
   if (how < 15 || ids.handles.length >= OBJECTS_MAX) {
     const arg = new Uint8Array(8);
     viewOf(arg).setUint32(0, ids.handle(), true);
@@ -149,12 +149,12 @@ function gemCreate(draw: Draw, ids: Ids): FuzzCall {
   const isPrivate = draw.chance(60);
   const size = PAGE_BYTES * draw.length(9) - (draw.chance(10) ? draw.below(PAGE_BYTES) : 0);
   const flags = (isPrivate ? 2 : 0) | (draw.chance(20) ? 1 : 0);
-  return call(IOCTL_GEM_CREATE, GEM_CREATE.encode({ size, flags, vm_id: isPrivate ? ids.vm() : 0 }));
+  return call(IOCTL_GEM_CREATE, GEM_CREATE.encode({ size, flags, vmId: isPrivate ? ids.vm() : 0 }));
 }
 
 function bindObject(draw: Draw, ids: Ids): FuzzCall {
   if (draw.chance(50)) {
-    const op = { op: 1, object_handle: 1 + draw.below(4) };
+    const op = { op: 1, objectHandle: 1 + draw.below(4) };
     return call(IOCTL_GEM_BIND_OBJECT, GEM_BIND_OBJECT.encode(op));
   }
   const handle = ids.handle();
@@ -163,14 +163,14 @@ function bindObject(draw: Draw, ids: Ids): FuzzCall {
 }
 
 function vmBind(draw: Draw, ids: Ids, quirks: AsahiQuirks): FuzzCall {
-  const num_binds = draw.chance(5) ? draw.below(40) : 1 + draw.below(4);
-  const bytes = new Uint8Array(num_binds * GEM_BIND_OP.size);
-  for (let i = 0; i < num_binds; i++)
+  const numBinds = draw.chance(5) ? draw.below(40) : 1 + draw.below(4);
+  const bytes = new Uint8Array(numBinds * GEM_BIND_OP.size);
+  for (let i = 0; i < numBinds; i++)
     GEM_BIND_OP.write(viewOf(bytes), i * GEM_BIND_OP.size, bindOp(draw, ids, quirks));
   const wraps = quirks.packedOps && draw.chance(1);
   const arg = {
-    vm_id: ids.vm(),
-    num_binds: wraps ? num_binds + COUNT_WRAPS : num_binds,
+    vmId: ids.vm(),
+    numBinds: wraps ? numBinds + COUNT_WRAPS : numBinds,
     stride: GEM_BIND_OP.size,
     userptr: OPS_ADDR,
   };
@@ -240,14 +240,14 @@ export const asahi: FuzzDriver = {
   prefix(failed, _argOut, started) {
     if (started < 2) return null;
     const done = copyOf(failed);
-    viewOf(done.arg).setUint32(VM_BIND.fields.num_binds.offset, started - 1, true);
+    viewOf(done.arg).setUint32(VM_BIND.fields.numBinds.offset, started - 1, true);
     return done;
   },
   // Where the count of bytes wrapped, an array of fewer operations would have more bytes.
   mustRepeat({ request, arg }, from) {
     if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff) || arg.length < USED_BYTES) return false;
-    const num_binds = VM_BIND.fields.num_binds.read(viewOf(arg), 0);
+    const numBinds = VM_BIND.fields.numBinds.read(viewOf(arg), 0);
     const stride = VM_BIND.fields.stride.read(viewOf(arg), 0);
-    return (from as AsahiFile).device.quirks.packedOps && stride * num_binds >= 2 ** 32;
+    return (from as AsahiFile).device.quirks.packedOps && stride * numBinds >= 2 ** 32;
   },
 };

@@ -237,7 +237,7 @@ function encode(ops: Partial<GemBindOp>[]): Ops {
   for (const [i, op] of ops.entries()) GEM_BIND_OP.write(view, i * size, op);
   return {
     data,
-    arg: VM_BIND.encode({ vm_id: 1, num_binds: ops.length, stride: size, userptr: OPS_ADDR }),
+    arg: VM_BIND.encode({ vmId: 1, numBinds: ops.length, stride: size, userptr: OPS_ADDR }),
   };
 }
 
@@ -245,7 +245,7 @@ function encode(ops: Partial<GemBindOp>[]): Ops {
 function binds(): Binds {
   const device = new AsahiDevice();
   const file = device.open();
-  const id = file.vmCreate({ kernel_start: 0x7000000000, kernel_end: 0x7fffff8000, vm_id: 0, pad: 0 });
+  const id = file.vmCreate({ kernelStart: 0x7000000000, kernelEnd: 0x7fffff8000, vmId: 0, pad: 0 });
   const vm = file.vm(id) as AsahiVm;
   const object = (pages: ScatterList): number =>
     file.addBo(new AsahiBo({ gems: device.gems, memory: device.memory, size: GIB, vm, pages }));

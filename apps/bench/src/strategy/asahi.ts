@@ -77,7 +77,7 @@ class AsahiSession implements SparseSession {
 
   allocate(object: MemoryObject, issue: Issue): void {
     const { va, size } = object;
-    const arg = GEM_CREATE.encode({ size, flags: GEM_WRITEBACK | GEM_VM_PRIVATE, vm_id: this.vmId });
+    const arg = GEM_CREATE.encode({ size, flags: GEM_WRITEBACK | GEM_VM_PRIVATE, vmId: this.vmId });
     issue({ name: "ASAHI_GEM_CREATE", request: IOCTL_GEM_CREATE, arg, buffers: [] });
     const { handle } = GEM_CREATE.read(viewOf(arg));
     object.handle = handle;
@@ -98,8 +98,8 @@ class AsahiSession implements SparseSession {
 
   arrays(call: IoctlCall): TraceArray[] {
     if (call.request !== IOCTL_VM_BIND) return [];
-    const { userptr, num_binds, stride } = VM_BIND.read(viewOf(call.arg));
-    return arrayAt(call, "userptr", userptr, num_binds, stride || GEM_BIND_OP.size);
+    const { userptr, numBinds, stride } = VM_BIND.read(viewOf(call.arg));
+    return arrayAt(call, "userptr", userptr, numBinds, stride || GEM_BIND_OP.size);
   }
 
   syncs(): CallSync[] {

@@ -83,9 +83,9 @@ export function checkPgtable(testCase: Record<string, unknown>): Mismatch | null
   });
   const file = device.open();
   const vmId = file.vmCreate({
-    kernel_start: hex(config.kernel_start),
-    kernel_end: hex(config.kernel_end),
-    vm_id: 0,
+    kernelStart: hex(config.kernel_start),
+    kernelEnd: hex(config.kernel_end),
+    vmId: 0,
     pad: 0,
   });
   const vm = file.vm(vmId) as AsahiVm;
@@ -191,7 +191,7 @@ function checkOp(
   record.setBigUint64(16, BigInt(op.range), true);
   const user = new UserMemory();
   user.place(OPS_ADDR, new Uint8Array(record.buffer));
-  const arg = VM_BIND.encode({ vm_id: vmId, num_binds: 1, stride: GEM_BIND_OP.size, userptr: OPS_ADDR });
+  const arg = VM_BIND.encode({ vmId, numBinds: 1, stride: GEM_BIND_OP.size, userptr: OPS_ADDR });
   steps.length = 0;
   for (let i = 0n; i < repeat.count; i++) {
     record.setBigUint64(8, BigInt(op.offset ?? 0) + i * BigInt(repeat.offset_step), true);

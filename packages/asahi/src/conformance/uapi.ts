@@ -43,7 +43,7 @@ function checkStruct(testCase: Record<string, unknown>): Mismatch | null {
   if (known === undefined) return fail(EINVAL, `struct: ${name} is not in asahi_drm.h`);
   const layout = known[0] as Layout;
   const bytes = bytesOf(String(testCase["bytes"]));
-  const fields = numbers(testCase["fields"]) as Record<string, unknown>;
+  const fields = members(testCase["fields"]);
   if (bytes.length !== layout.size)
     return { field: "bytes.length", expected: bytes.length, got: layout.size };
   const decoded = mismatch("fields", fields, layout.read(new DataView(bytes.buffer)));
@@ -81,8 +81,18 @@ function readOps(testCase: Record<string, unknown>, packed: boolean): uapi.GemBi
   const userptr = 0x1000;
   user.place(userptr, bytesOf(String(testCase["array"])));
   const { stride, num_binds } = testCase as { stride: number; num_binds: number };
-  const reader = new BindOpReader({ vm_id: 1, num_binds, stride, pad: 0, userptr }, user, packed);
+  const reader = new BindOpReader({ vmId: 1, numBinds: num_binds, stride, pad: 0, userptr }, user, packed);
   return Array.from({ length: num_binds }, (_, i) => ({ ...reader.read(i) }));
+}
+
+/** The members of a struct by the names that its layout has: a vector spells them as the header does. */
+function members(fields: unknown): Record<string, unknown> {
+  const named = Object.entries(numbers(fields) ?? {}).map(([name, value]) => [camelCase(name), value]);
+  return Object.fromEntries(named);
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** Hex strings to numbers, at any depth. */
