@@ -9,7 +9,6 @@
 
 import type { DrmFile, GemObject, MappingView } from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
-import type { VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import type { AddressSpace, PhysicalMemory, ScatterList } from "@vmbind/mmu";
 import type { Interval } from "./intervals.ts";
 import type { Trace, TraceHeader, TraceIoctl } from "./trace.ts";
@@ -151,25 +150,4 @@ export interface Driver {
    * @param left - what is mapped at `workload-end`, all VMs together
    */
   findings?(unmaps: readonly BindOp[], left: readonly Interval[]): Finding[];
-}
-
-/** The drivers by name. */
-export const DRIVERS: Readonly<Record<string, () => Promise<Driver>>> = {
-  panthor: async () => (await import("./drivers/panthor.ts")).panthor,
-  asahi: async () => (await import("./drivers/asahi.ts")).asahi,
-  xe: async () => (await import("./drivers/xe.ts")).xe,
-};
-
-/** The packages' conformance checks. */
-const CONFORMANCE: readonly (() => Promise<{ vectorChecks: Readonly<Record<string, VectorCheck>> }>)[] = [
-  () => import("@vmbind/gpuvm-core/conformance"),
-  () => import("@vmbind/panthor/conformance"),
-  () => import("@vmbind/asahi/conformance"),
-  () => import("@vmbind/xe/conformance"),
-];
-
-/** @returns every check by the format name that vector files carry */
-export async function vectorChecks(): Promise<ReadonlyMap<string, VectorCheck>> {
-  const packages = await Promise.all(CONFORMANCE.map((load) => load()));
-  return new Map(packages.flatMap((p) => Object.entries(p.vectorChecks)));
 }

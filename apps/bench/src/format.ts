@@ -56,3 +56,15 @@ export function counted(count: number, noun: string): string {
   if (noun.endsWith("y")) return `${count} ${noun.slice(0, -1)}ies`;
   return `${count} ${noun}${noun.endsWith("ch") || noun.endsWith("s") ? "es" : "s"}`;
 }
+
+/**
+ * A number for people.
+ *
+ * @param value - any number
+ * @returns integers grouped in threes, others with three significant digits
+ */
+export function formatNumber(value: number): string {
+  if (Number.isInteger(value)) return value.toString().replace(/\B(?=(\d{3})+$)/g, ",");
+  if (!Number.isFinite(value)) return String(value);
+  return Math.abs(value) >= 100 ? Math.round(value).toString() : Number(value.toPrecision(3)).toString();
+}

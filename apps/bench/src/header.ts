@@ -5,7 +5,7 @@
  */
 
 import * as v from "valibot";
-import { InputError } from "./errors.ts";
+import { InputError } from "./input-error.ts";
 import { type JsonLine, readJsonLines } from "./jsonl.ts";
 
 /** A field of 64 bits that a file writes as hex: `"0x4000"`, exact as a number. */
@@ -53,26 +53,31 @@ export function parseHeader<T>(schema: v.GenericSchema<unknown, T>, file: string
   throw new InputError(file, 1, `header${field ? `.${field}` : ""}: ${issue.message}`);
 }
 
+/** Gives the bytes of a text from its beginning, each time it is asked. */
+export type ByteSource = () => AsyncIterable<Uint8Array>;
+
 /**
- * The first line of a file. The file is closed again: whoever wants the rest reads it with {@link readBody}, so that no
+ * The first line of a text. The source is left again: whoever wants the rest reads it with {@link readBody}, so that no
  * descriptor hangs on a file whose header turns out bad.
  *
- * @param path - .jsonl or .jsonl.gz
+ * @param path - name of the text, for errors
+ * @param source - its bytes
  * @returns the object on the first line
- * @throws {@link InputError} for an unreadable file
+ * @throws {@link InputError} for an unreadable text
  */
-export async function readHeader(path: string): Promise<Record<string, unknown>> {
-  for await (const { value } of readJsonLines(path)) return value;
-  // readJsonLines throws for an empty file.
+export async function readHeader(path: string, source: ByteSource): Promise<Record<string, unknown>> {
+  for await (const { value } of readJsonLines(path, source())) return value;
+  // readJsonLines throws for an empty text.
   throw new Error(`${path}: no first line`);
 }
 
 /**
  * The lines behind the header.
  *
- * @param path - .jsonl or .jsonl.gz
- * @throws {@link InputError} for an unreadable file
+ * @param path - name of the text, for errors
+ * @param source - its bytes
+ * @throws {@link InputError} for an unreadable text
  */
-export async function* readBody(path: string): AsyncGenerator<JsonLine> {
-  for await (const line of readJsonLines(path)) if (line.line > 1) yield line;
+export async function* readBody(path: string, source: ByteSource): AsyncGenerator<JsonLine> {
+  for await (const line of readJsonLines(path, source())) if (line.line > 1) yield line;
 }

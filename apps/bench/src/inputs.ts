@@ -4,7 +4,8 @@
  * @module
  */
 
-import { EXIT, InputError } from "./errors.ts";
+import { EXIT } from "./errors.ts";
+import { InputError } from "./input-error.ts";
 import type { Io } from "./io.ts";
 
 /**

@@ -1,17 +1,13 @@
 /**
- * JSON Lines, plain or gzip, one line at a time.
+ * JSON Lines, one line at a time, from wherever the bytes come.
  *
- * A file is never held whole: memory is bounded by one line, and both a line and the uncompressed file have a limit,
- * so that a gzip bomb ends as an error message. Whatever is wrong with the bytes becomes an {@link InputError}.
+ * A text is never held whole: memory is bounded by one line, and both a line and the text have a limit, so that a gzip
+ * bomb ends as an error message. Whatever is wrong with the bytes becomes an {@link InputError}.
  *
  * @module
  */
 
-import { type FileHandle, open } from "node:fs/promises";
-import { pipeline } from "node:stream";
-import { TextDecoder } from "node:util";
-import { createGunzip } from "node:zlib";
-import { InputError } from "./errors.ts";
+import { InputError } from "./input-error.ts";
 
 /** Longest line that is accepted, in bytes. The longest line of the recorded traces has one megabyte. */
 const MAX_LINE_BYTES: number = 64 * 2 ** 20;
@@ -26,6 +22,22 @@ export interface JsonLine {
   value: Record<string, unknown>;
 }
 
+/** Thrown by a source of bytes that cannot go on; readers add the name and the line. */
+export class UnreadableError extends Error {
+  override readonly name = "UnreadableError";
+  /** The text as a whole cannot be read, wherever the reader is. */
+  readonly whole: boolean;
+
+  /**
+   * @param message - what is wrong
+   * @param whole - see {@link UnreadableError.whole}
+   */
+  constructor(message: string, whole: boolean) {
+    super(message);
+    this.whole = whole;
+  }
+}
+
 /** Limits, smaller in tests. */
 export interface JsonlLimits {
   /** Longest line in bytes. */
@@ -35,19 +47,24 @@ export interface JsonlLimits {
 }
 
 /**
- * Read the objects of a file in order.
+ * Read the objects of a text in order.
  *
- * @param path - a .jsonl or .jsonl.gz file; the content decides, not the name
- * @param limits - limits other than {@link MAX_LINE_BYTES} and {@link MAX_FILE_BYTES}
- * @throws {@link InputError} for a file that cannot be read, is no intact gzip or UTF-8, or has a line that is not a
- * JSON object
+ * @param path - name of the text, for errors
+ * @param bytes - the uncompressed text in pieces of any size
+ * @param limits - limits other than 64 MiB a line and 1 GiB in all
+ * @throws {@link InputError} for a text that is no UTF-8 or has a line that is not a JSON object; what reading the bytes
+ * throws
  */
-export async function* readJsonLines(path: string, limits: JsonlLimits = {}): AsyncGenerator<JsonLine> {
+export async function* readJsonLines(
+  path: string,
+  bytes: AsyncIterable<Uint8Array>,
+  limits: JsonlLimits = {},
+): AsyncGenerator<JsonLine> {
   const utf8 = new TextDecoder("utf-8", { fatal: true });
   let line = 0;
-  for await (const bytes of splitLines(path, limits)) {
+  for await (const text of splitLines(path, bytes, limits)) {
     line++;
-    yield { line, value: parseObject(path, line, bytes, utf8) };
+    yield { line, value: parseObject(path, line, text, utf8) };
   }
   if (line === 0) throw new InputError(path, 1, "header: the file is empty");
 }
@@ -76,7 +93,11 @@ function parseObject(
   return value as Record<string, unknown>;
 }
 
-async function* splitLines(path: string, limits: JsonlLimits): AsyncGenerator<Uint8Array> {
+async function* splitLines(
+  path: string,
+  bytes: AsyncIterable<Uint8Array>,
+  limits: JsonlLimits,
+): AsyncGenerator<Uint8Array> {
   const lineLimit = limits.lineBytes ?? MAX_LINE_BYTES;
   const fileLimit = limits.fileBytes ?? MAX_FILE_BYTES;
   let line = 1;
@@ -84,13 +105,13 @@ async function* splitLines(path: string, limits: JsonlLimits): AsyncGenerator<Ui
   let held: Uint8Array[] = [];
   let heldBytes = 0;
   try {
-    for await (const chunk of byteChunks(path)) {
+    for await (const chunk of bytes) {
       total += chunk.length;
       if (total > fileLimit) throw new InputError(path, line, `more than ${fileLimit} bytes uncompressed`);
       let from = 0;
       for (let end = chunk.indexOf(10, from); end >= 0; end = chunk.indexOf(10, from)) {
         held.push(chunk.subarray(from, end));
-        yield held.length === 1 ? (held[0] as Uint8Array) : Buffer.concat(held);
+        yield held.length === 1 ? (held[0] as Uint8Array) : joined(held);
         held = [];
         heldBytes = 0;
         from = end + 1;
@@ -103,35 +124,21 @@ async function* splitLines(path: string, limits: JsonlLimits): AsyncGenerator<Ui
       }
     }
   } catch (error) {
-    throw asInputError(error, path, line);
+    throw error instanceof UnreadableError
+      ? new InputError(path, error.whole ? 0 : line, error.message)
+      : error;
   }
-  if (heldBytes > 0) yield Buffer.concat(held);
+  if (heldBytes > 0) yield joined(held);
 }
 
-async function* byteChunks(path: string): AsyncGenerator<Buffer> {
-  let file: FileHandle | undefined;
-  try {
-    file = await open(path, "r");
-    const magic = new Uint8Array(2);
-    await file.read(magic, 0, 2, 0);
-    const raw = file.createReadStream({ start: 0, autoClose: false });
-    if (magic[0] !== 0x1f || magic[1] !== 0x8b) {
-      yield* raw;
-    } else {
-      // The iteration below sees the error of either stream; the callback only keeps it from being unhandled.
-      yield* pipeline(raw, createGunzip(), () => {});
-    }
-  } finally {
-    await file?.close();
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
   }
-}
-
-function asInputError(error: unknown, path: string, line: number): unknown {
-  if (!(error instanceof Error) || error instanceof InputError) return error;
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === undefined) return error;
-  if (code.startsWith("Z_")) return new InputError(path, line, `gzip: ${error.message}`);
-  return new InputError(path, 0, `cannot be read: ${error.message.replace(/, \w+( '.*')?$/, "")}`);
+  return whole;
 }
 
 function firstLine(text: string): string {

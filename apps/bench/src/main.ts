@@ -6,8 +6,9 @@
 
 import { parseArgs } from "node:util";
 import { COMMANDS, type CommandInput, type CommandSpec } from "./commands.ts";
-import { EXIT, InputError, UsageError } from "./errors.ts";
+import { EXIT, UsageError } from "./errors.ts";
 import { commandHelp, commandUsage, programHelp } from "./help.ts";
+import { InputError } from "./input-error.ts";
 import type { Io } from "./io.ts";
 
 /**

@@ -11,26 +11,13 @@
 import { UserMemory } from "@vmbind/drm";
 import { type CostSheet, costBetween, PhaseCosts, snapshot } from "./cost.ts";
 import { TraceCounter, type TraceCounts } from "./counts.ts";
-import {
-  type Action,
-  DRIVERS,
-  type Driver,
-  type Finding,
-  type Machine,
-  type ModelFile,
-  type ModelVm,
-} from "./drivers.ts";
-import { InputError } from "./errors.ts";
+import type { Action, Driver, Finding, Machine, ModelFile, ModelVm } from "./drivers.ts";
 import { hex, result, span } from "./format.ts";
-import { callOf } from "./fuzz/call.ts";
-import { Examiner, type FuzzFinding } from "./fuzz/examiner.ts";
-import type { FuzzDriver } from "./fuzz/fuzz-driver.ts";
-import { FUZZ_UMD } from "./fuzz/session.ts";
-import { fuzzDriver } from "./fuzz/targets.ts";
+import { hexOf } from "./hex-bytes.ts";
 import type { Interval } from "./intervals.ts";
 import type { Phase } from "./phase.ts";
 import { StoreCheck } from "./stores.ts";
-import type { Trace, TraceIoctl, TraceMark, TraceRecord } from "./trace.ts";
+import { FUZZ_UMD, type Trace, type TraceIoctl, type TraceMark, type TraceRecord } from "./trace.ts";
 
 /** One way in which the model differs from the recording. */
 interface Difference {
@@ -39,7 +26,7 @@ interface Difference {
   /** Line in the trace. */
   line: number;
   /** What differs: `ret`, `arg_out`, `mappings`, `store`, `leak`; or with `check` the rule that is broken. */
-  what: "ret" | "arg_out" | "mappings" | "store" | "leak" | FuzzFinding["kind"];
+  what: string;
   /** What was recorded. */
   expected: string;
   /** What the model does. */
@@ -125,34 +112,49 @@ export interface ReplayOptions {
    * the plain model does not follow what is malformed.
    */
   compareMappings?: boolean;
-  /** Watch over every ioctl as `vmbind fuzz --check` does. False unless given. */
-  check?: boolean;
+  /** Issues the ioctls in place of the replay, and looks for more. */
+  watch?: MakeWatch;
 }
 
-const KEPT_DIFFERENCES = 20;
+/** Issues the ioctls of a replay and watches over them. */
+export interface ReplayWatch {
+  /** Open files so far. */
+  readonly files: readonly ModelFile[];
+  /**
+   * @param index - number of an open file; one that is not open is opened
+   */
+  file(index: number): ModelFile;
+  /** Do what ioctls that recordings leave out must have done before a call. */
+  before(call: TraceIoctl): void;
+  /** Issue a call. */
+  issue(call: TraceIoctl): WatchedIoctl;
+}
+
+/** How a watched ioctl went. */
+export interface WatchedIoctl {
+  /** 0 or a negative errno. */
+  ret: number;
+  /** The argument struct afterwards. */
+  argOut: Uint8Array;
+  /** The first rule that was found broken, or null. */
+  finding: { kind: string; text: string } | null;
+}
 
 /**
- * Find a trace's driver.
+ * Makes a watch over a device.
  *
- * @param trace - an opened trace
- * @throws {@link InputError} for a driver that has no model
+ * @param make - makes equal devices
+ * @param machine - the device under test
  */
-export async function driverOf(trace: Trace): Promise<Driver> {
-  const load = DRIVERS[trace.header.driver];
-  if (load) return load();
-  const known = Object.keys(DRIVERS).join(", ");
-  const { driver } = trace.header;
-  throw new InputError(
-    trace.path,
-    1,
-    `header.driver: no model of ${JSON.stringify(driver)}; there are ${known}`,
-  );
-}
+export type MakeWatch = (make: () => Machine, machine: Machine) => ReplayWatch;
+
+const KEPT_DIFFERENCES = 20;
 
 /**
  * Replay a trace.
  *
  * @param trace - an opened trace; its records are consumed
+ * @param driver - its driver
  * @param observer - looks on
  * @param options - see {@link ReplayOptions}
  * @returns counts, costs and differences
@@ -160,13 +162,12 @@ export async function driverOf(trace: Trace): Promise<Driver> {
  */
 export async function replay(
   trace: Trace,
+  driver: Driver,
   observer: ReplayObserver = {},
   options: ReplayOptions = {},
 ): Promise<ReplayResult> {
-  const driver = await driverOf(trace);
   const compareMappings = options.compareMappings ?? trace.header.umd !== FUZZ_UMD;
-  const watch = options.check ? await fuzzDriver(trace.header.driver) : null;
-  const run = new Replay(trace, driver, observer, compareMappings, watch);
+  const run = new Replay(trace, driver, observer, compareMappings, options.watch);
   for await (const record of trace.records) run.step(record);
   return run.finish();
 }
@@ -180,7 +181,7 @@ class Replay {
   readonly #counter: TraceCounter;
   readonly #stores: StoreCheck;
   readonly #files: ModelFile[];
-  readonly #examiner: Examiner | null;
+  readonly #watch: ReplayWatch | null;
   readonly #user = new UserMemory();
 
   readonly #phaseCosts: PhaseCosts<Phase>;
@@ -198,15 +199,14 @@ class Replay {
     driver: Driver,
     observer: ReplayObserver,
     compareMappings: boolean,
-    watch: FuzzDriver | null,
+    watch: MakeWatch | undefined,
   ) {
     this.#trace = trace;
     this.#driver = driver;
     this.#observer = observer;
     this.#machine = driver.machine(trace);
     this.#files = [this.#machine.file];
-    const make = (): Machine => driver.machine(trace);
-    this.#examiner = watch && new Examiner(watch, make, { every: 1 }, this.#machine);
+    this.#watch = watch?.(() => driver.machine(trace), this.#machine) ?? null;
     this.#decoder = driver.decoder(trace.header);
     this.#counter = new TraceCounter(driver, compareMappings);
     this.#stores = new StoreCheck(this.#machine);
@@ -272,8 +272,8 @@ class Replay {
 
     const { file, arg, ret, reason } = this.#issue(call);
     if (ret !== call.ret) this.#differ("ret", result(call.ret), result(ret), reason);
-    if (Buffer.compare(arg, call.argOut) !== 0) {
-      const at = arg.findIndex((byte, i) => byte !== call.argOut[i]);
+    const at = arg.findIndex((byte, i) => byte !== call.argOut[i]);
+    if (at >= 0) {
       this.#differ("arg_out", bytesFrom(call.argOut, at), bytesFrom(arg, at), reason);
     }
 
@@ -286,10 +286,10 @@ class Replay {
   }
 
   #issue(call: TraceIoctl): { file: ModelFile; arg: Uint8Array; ret: number; reason: string | null } {
-    if (this.#examiner !== null) {
-      const file = this.#examiner.file(call.file ?? 0);
-      this.#examiner.before(call);
-      const { ret, argOut: arg, finding } = this.#examiner.issue(callOf(call));
+    if (this.#watch !== null) {
+      const file = this.#watch.file(call.file ?? 0);
+      this.#watch.before(call);
+      const { ret, argOut: arg, finding } = this.#watch.issue(call);
       if (finding !== null) this.#differ(finding.kind, "none", finding.text);
       return { file, arg, ret, reason: file.lastError?.reason ?? null };
     }
@@ -338,7 +338,7 @@ class Replay {
 
   /** Closing the file must give everything back. */
   #closeFile(): void {
-    for (const file of this.#examiner?.files ?? this.#files) file.close();
+    for (const file of this.#watch?.files ?? this.#files) file.close();
     const left = snapshot(this.#machine.counters);
     for (const name of ["gpuvasLive", "vmBosLive", "backingBytes"]) {
       if (left[name]) this.#differ("leak", `${name} 0 after the file is closed`, String(left[name]));
@@ -364,6 +364,6 @@ function mappingRows(vm: number, model: ModelVm): MappingRow[] {
 }
 
 function bytesFrom(bytes: Uint8Array, at: number): string {
-  const shown = Buffer.from(bytes.subarray(at, at + 8)).toString("hex");
+  const shown = hexOf(bytes.subarray(at, at + 8));
   return `byte ${at}: ${shown}${bytes.length > at + 8 ? "..." : ""}`;
 }

@@ -5,7 +5,15 @@
  * @module
  */
 
-import { bundledTraces, openTrace, type Trace } from "./trace.ts";
+import type { Trace } from "./trace.ts";
+
+/**
+ * A place where recorded traces are: files, or a web server.
+ *
+ * @param name - of a trace, e.g. `xe-buffer-100e6`
+ * @returns the trace, null when there is none of that name
+ */
+export type TraceLibrary = (name: string) => Promise<Trace | null>;
 
 /** Where one strategy gets its traces. */
 export interface Strategy {
@@ -77,11 +85,15 @@ export const STRATEGIES: readonly Strategy[] = [
  *
  * @param strategy - which answer
  * @param workload - one of {@link WORKLOADS}
- * @returns the trace, or null when none is bundled
+ * @param library - where traces are
+ * @returns the trace, or null when the library has none
  */
-export async function openStrategyTrace(strategy: Strategy, workload: string): Promise<Trace | null> {
-  const source = `${strategy.prefix}-${workload}`;
-  if (!bundledTraces().includes(source)) return null;
-  const trace = await openTrace(source);
+export async function openStrategyTrace(
+  strategy: Strategy,
+  workload: string,
+  library: TraceLibrary,
+): Promise<Trace | null> {
+  const trace = await library(`${strategy.prefix}-${workload}`);
+  if (trace === null) return null;
   return strategy.derive ? strategy.derive(trace, `${strategy.name}-${workload}`) : trace;
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { formatNumber } from "./format.ts";
+
 /** A cell: numbers are right-aligned and grouped in threes, everything else is text. */
 export type Cell = string | number | null;
 
@@ -28,18 +30,6 @@ export type TableFormat = "text" | "csv" | "markdown";
 export function renderTable(table: Table, format: TableFormat = "text"): string {
   if (format === "csv") return csv(table);
   return format === "markdown" ? markdown(table) : text(table);
-}
-
-/**
- * A number for people.
- *
- * @param value - any number
- * @returns integers grouped in threes, others with three significant digits
- */
-export function formatNumber(value: number): string {
-  if (Number.isInteger(value)) return value.toString().replace(/\B(?=(\d{3})+$)/g, ",");
-  if (!Number.isFinite(value)) return String(value);
-  return Math.abs(value) >= 100 ? Math.round(value).toString() : Number(value.toPrecision(3)).toString();
 }
 
 function text({ columns, rows }: Table): string {

@@ -6,12 +6,10 @@
  * @module
  */
 
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import * as v from "valibot";
-import { InputError } from "./errors.ts";
-import { parseHeader, readBody, readHeader } from "./header.ts";
+import { type ByteSource, parseHeader, readBody, readHeader } from "./header.ts";
+import { bytesOf } from "./hex-bytes.ts";
+import { InputError } from "./input-error.ts";
 
 /** First line of a trace; further members are facts of the device and depend on the driver. */
 export interface TraceHeader {
@@ -42,6 +40,9 @@ const headerSchema: v.GenericSchema<unknown, TraceHeader> = v.looseObject({
   device: v.string(),
   workload: v.string(),
 });
+
+/** `umd` in the header of traces that a fuzzer wrote: malformed on purpose. */
+export const FUZZ_UMD = "vmbind fuzz";
 
 /** An array that an ioctl's argument points to. */
 export interface TraceArray {
@@ -136,35 +137,23 @@ export interface Trace {
   records: AsyncIterable<TraceRecord>;
 }
 
-const TRACES = fileURLToPath(new URL("../traces/", import.meta.url));
-
-/** @returns names of the traces that come with the program, sorted */
-export function bundledTraces(): string[] {
-  return readdirSync(TRACES)
-    .filter((name) => name.endsWith(".jsonl.gz"))
-    .map((name) => name.slice(0, -".jsonl.gz".length))
-    .sort();
-}
-
 /**
- * Open a trace.
+ * Read a trace.
  *
- * @param operand - a path, or the name of a bundled trace
+ * @param path - where it comes from, for errors; the name of the trace is made from it
+ * @param source - its bytes
  * @returns its header and its records
- * @throws {@link InputError} for an unreadable file or a malformed header
+ * @throws {@link InputError} for an unreadable text or a malformed header
  */
-export async function openTrace(operand: string): Promise<Trace> {
-  const bundled = join(TRACES, `${operand}.jsonl.gz`);
-  const isName = !existsSync(operand) && !operand.includes("/") && existsSync(bundled);
-  const path = isName ? bundled : operand;
-  const header = parseHeader(headerSchema, path, await readHeader(path));
+export async function readTrace(path: string, source: ByteSource): Promise<Trace> {
+  const header = parseHeader(headerSchema, path, await readHeader(path, source));
   const name = path.replace(/^.*\//, "").replace(/\.jsonl(\.gz)?$/, "");
-  return { name, path, header, records: readRecords(path) };
+  return { name, path, header, records: readRecords(path, source) };
 }
 
-async function* readRecords(path: string): AsyncGenerator<TraceRecord> {
+async function* readRecords(path: string, source: ByteSource): AsyncGenerator<TraceRecord> {
   let seq = 0;
-  for await (const { line, value } of readBody(path)) {
+  for await (const { line, value } of readBody(path, source)) {
     const fields = new Fields(path, line, value);
     if ("mark" in value) {
       yield readMark(fields);
@@ -281,8 +270,7 @@ class Fields {
     if (value.length !== 2 * length) {
       this.fail(name, `expected ${length} bytes in hex, got ${value.length} digits`);
     }
-    if (!/^[0-9a-f]*$/.test(value)) this.fail(name, "expected lower-case hex digits");
-    return new Uint8Array(Buffer.from(value, "hex"));
+    return bytesOf(value) ?? this.fail(name, "expected lower-case hex digits");
   }
 
   list(name: string): Fields[] {

@@ -6,6 +6,7 @@
 
 import type { VectorHeader } from "@vmbind/gpuvm-core/conformance";
 import * as v from "valibot";
+import { fileBytes } from "./files/file-bytes.ts";
 import { parseHeader, readBody, readHeader } from "./header.ts";
 import type { JsonLine } from "./jsonl.ts";
 
@@ -32,6 +33,6 @@ export interface VectorFile {
  * @throws {@link InputError} for an unreadable file or a malformed header
  */
 export async function openVectors(path: string): Promise<VectorFile> {
-  const header = parseHeader(headerSchema, path, await readHeader(path));
-  return { header, cases: readBody(path) };
+  const header = parseHeader(headerSchema, path, await readHeader(path, () => fileBytes(path)));
+  return { header, cases: readBody(path, () => fileBytes(path)) };
 }

@@ -1,17 +1,19 @@
 import { describe, expect, it } from "vitest";
+import type { TraceRow } from "../src/compare/recorded.ts";
+import { replayTrace } from "../src/driver-table.ts";
+import { bundledTrace } from "../src/files/trace-files.ts";
+import { findWorkload } from "../src/files/workload-file.ts";
 import { measure } from "../src/lab/cost.ts";
 import type { CostFigures, LabResult } from "../src/lab/result.ts";
-import { type ReplayResult, replay } from "../src/replay.ts";
-import type { TraceRow } from "../src/report/input.ts";
+import type { ReplayResult } from "../src/replay.ts";
 import { openStrategyTrace, STRATEGIES, type Strategy } from "../src/strategies.ts";
 import { SPARSE_STRATEGIES } from "../src/strategy/table.ts";
 import type { Trace } from "../src/trace.ts";
-import { findWorkload } from "../src/workload/load.ts";
 import { tempFile, vmbind } from "./run.ts";
 
 async function run(strategy: string, workload: string): Promise<ReplayResult> {
   const found = STRATEGIES.find((s) => s.name === strategy) as Strategy;
-  return replay((await openStrategyTrace(found, workload)) as Trace);
+  return replayTrace((await openStrategyTrace(found, workload, bundledTrace)) as Trace);
 }
 
 describe("100e6 bytes: the operations of each strategy", () => {
@@ -48,7 +50,7 @@ describe("derived strategies", () => {
   );
 
   it("per page fill their ioctls as panvk does, the fence last", async () => {
-    const trace = (await openStrategyTrace(STRATEGIES[0] as Strategy, "image-3d")) as Trace;
+    const trace = (await openStrategyTrace(STRATEGIES[0] as Strategy, "image-3d", bundledTrace)) as Trace;
     let fences = 0;
     let calls = 0;
     for await (const record of trace.records) {

@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { TraceCounter, type TraceCounts } from "../src/counts.ts";
-import { DRIVERS } from "../src/drivers.ts";
-import { driverOf } from "../src/replay.ts";
-import { bundledTraces, openTrace } from "../src/trace.ts";
+import { DRIVERS, driverOf } from "../src/driver-table.ts";
+import { bundledTraces, openTrace } from "../src/files/trace-files.ts";
 
 /** The tables of the recordings' READMEs, by trace. */
 const readme = JSON.parse(

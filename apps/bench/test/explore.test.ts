@@ -4,15 +4,15 @@ import { pathToFileURL } from "node:url";
 import { JSDOM } from "jsdom";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { driverOf, replayTrace } from "../src/driver-table.ts";
 import { renderExplore } from "../src/explore/explore.ts";
 import { EXPLORE_GROUPS } from "../src/explore/fields.ts";
 import { mappingsAfter } from "../src/explore/pictures.ts";
 import { regionsOf } from "../src/explore/regions.ts";
 import type { MappingTuple, TraceStory } from "../src/explore/story.ts";
 import { tellStory } from "../src/explore/tell.ts";
-import { replay } from "../src/replay.ts";
+import { openTrace } from "../src/files/trace-files.ts";
 import { fieldAt } from "../src/report/fields.ts";
-import { openTrace } from "../src/trace.ts";
 import { chromiumPath, startBrowser } from "./chromium.ts";
 import { tempFile, vmbind } from "./run.ts";
 
@@ -22,7 +22,7 @@ let story: TraceStory;
 let page: string;
 
 beforeAll(async () => {
-  story = await tellStory(await openTrace(TRACE));
+  story = await tellStory(await openTrace(TRACE), await driverOf(await openTrace(TRACE)));
   page = await renderExplore(story);
 }, 60_000);
 
@@ -45,7 +45,7 @@ describe("a story", () => {
 
   it("has every mapping of every moment, played forward from the start", async () => {
     const expected: MappingTuple[][] = [];
-    await replay(await openTrace(TRACE), {
+    await replayTrace(await openTrace(TRACE), {
       after: (record, machine) => {
         if (record.kind === "mark") return;
         expected.push(
@@ -72,7 +72,7 @@ describe("a story", () => {
   });
 
   it("counts what replay counts", async () => {
-    const result = await replay(await openTrace(TRACE));
+    const result = await replayTrace(await openTrace(TRACE));
     const sum = (name: "pteWrites" | "pteClears" | "tlbInvalidations" | "opCount"): number =>
       story.moments.reduce((n, m) => n + m[name], 0);
     expect(sum("opCount")).toBe(result.counts.bindOps);

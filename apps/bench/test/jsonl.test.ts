@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { InputError } from "../src/errors.ts";
+import { fileBytes } from "../src/files/file-bytes.ts";
+import { InputError } from "../src/input-error.ts";
 import { type JsonLine, type JsonlLimits, readJsonLines } from "../src/jsonl.ts";
 import { tempFile } from "./run.ts";
 
 async function readAll(path: string, limits?: JsonlLimits): Promise<JsonLine[]> {
   const lines: JsonLine[] = [];
-  for await (const line of readJsonLines(path, limits)) lines.push(line);
+  for await (const line of readJsonLines(path, fileBytes(path), limits)) lines.push(line);
   return lines;
 }
 
@@ -45,7 +46,7 @@ describe("reading", () => {
 
   it("stops early without leaving the file open", async () => {
     const path = tempFile("early.jsonl.gz", gzipSync(text));
-    for await (const { line } of readJsonLines(path)) if (line === 3) break;
+    for await (const { line } of readJsonLines(path, fileBytes(path))) if (line === 3) break;
     expect(await readAll(path)).toHaveLength(5000);
   });
 });

@@ -4,13 +4,13 @@
  * themselves and against the sweeps.
  */
 import { beforeAll, describe, expect, it } from "vitest";
+import { replayTrace } from "../src/driver-table.ts";
+import { openTrace } from "../src/files/trace-files.ts";
+import { findWorkload } from "../src/files/workload-file.ts";
 import { measure } from "../src/lab/cost.ts";
 import type { CostResult, GpuView } from "../src/lab/result.ts";
 import type { Phase } from "../src/phase.ts";
-import { replay } from "../src/replay.ts";
 import { SPARSE_STRATEGIES, sparseStrategy } from "../src/strategy/table.ts";
-import { openTrace } from "../src/trace.ts";
-import { findWorkload } from "../src/workload/load.ts";
 import { parametric } from "../src/workload/parametric.ts";
 
 const MIB = 2 ** 20;
@@ -141,7 +141,7 @@ describe("against replaying the recordings", () => {
   for (const workload of ["buffer-100e6", "buffer-stream"]) {
     it.each(traces)(`%s-${workload}`, async (trace, strategy) => {
       const { phases } = await costOf(workload, strategy);
-      const { costByPhase } = await replay(await openTrace(`${trace}-${workload}`));
+      const { costByPhase } = await replayTrace(await openTrace(`${trace}-${workload}`));
       for (const phase of PHASES) {
         const figures = phases[phase];
         const recorded = costByPhase[phase];

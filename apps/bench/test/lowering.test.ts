@@ -4,11 +4,12 @@
  */
 import * as xe from "@vmbind/xe";
 import { describe, expect, it } from "vitest";
+import { bundledTraces, openTrace } from "../src/files/trace-files.ts";
+import { findWorkload } from "../src/files/workload-file.ts";
 import { type RunCall, runWorkload, startRun } from "../src/strategy/run.ts";
 import type { SparseSession, SparseStrategy } from "../src/strategy/strategy.ts";
 import { sparseStrategy } from "../src/strategy/table.ts";
-import { bundledTraces, openTrace, type TraceIoctl } from "../src/trace.ts";
-import { findWorkload } from "../src/workload/load.ts";
+import type { TraceIoctl } from "../src/trace.ts";
 import { requiredBytes, type Step, type Workload } from "../src/workload/workload.ts";
 import { type Normal, Normaliser } from "./normalise.ts";
 

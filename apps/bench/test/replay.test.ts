@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { DRIVERS } from "../src/drivers.ts";
+import { DRIVERS, replayTrace } from "../src/driver-table.ts";
+import { bundledTraces, openTrace } from "../src/files/trace-files.ts";
 import type { ReplayResult } from "../src/replay.ts";
-import { replay } from "../src/replay.ts";
-import { bundledTraces, openTrace, type TraceRecord } from "../src/trace.ts";
+import type { TraceRecord } from "../src/trace.ts";
 import { vmbind } from "./run.ts";
 
 describe("the models answer as recorded", () => {
   const names = bundledTraces().filter((name) => (name.split("-")[0] as string) in DRIVERS);
   it.each(names)("%s", async (name) => {
-    const result = await replay(await openTrace(name));
+    const result = await replayTrace(await openTrace(name));
     expect(result.differences).toEqual([]);
     expect(result.differenceCount).toBe(0);
   });
@@ -16,7 +16,7 @@ describe("the models answer as recorded", () => {
 
 describe("the cost sheet", () => {
   it("of 100e6 sparse bytes is 47 blocks and 351 pages under 3 tables, of 50 reserved", async () => {
-    const { costByPhase } = await replay(await openTrace("panthor-sparse-buffer-100e6"));
+    const { costByPhase } = await replayTrace(await openTrace("panthor-sparse-buffer-100e6"));
     expect(costByPhase.create).toMatchObject({
       bindIoctls: 1,
       bindOps: 1,
@@ -31,7 +31,7 @@ describe("the cost sheet", () => {
   });
 
   it("adds up: the phases are the whole", async () => {
-    const { cost, costByPhase } = await replay(await openTrace("panthor-blackhole-image-window"));
+    const { cost, costByPhase } = await replayTrace(await openTrace("panthor-blackhole-image-window"));
     for (const name of ["ioctls", "bindOps", "pteWrites", "pteClears", "tlbInvalidations", "payloadBytes"]) {
       const sum = Object.values(costByPhase).reduce((total, phase) => total + (phase[name] ?? 0), 0);
       expect([name, sum]).toEqual([name, cost[name]]);
@@ -39,7 +39,7 @@ describe("the cost sheet", () => {
   });
 
   it("counts the payload as the recording does", async () => {
-    const { cost, counts } = await replay(await openTrace("panthor-sparse-image-array-mips"));
+    const { cost, counts } = await replayTrace(await openTrace("panthor-sparse-image-array-mips"));
     expect(cost["payloadBytes"]).toBe(counts.payloadBytes);
     expect(cost["bindOps"]).toBe(counts.bindOps);
   });
@@ -51,21 +51,21 @@ describe("findings", () => {
     ["asahi-image-unbound", 3],
     ["asahi-many-small", 186],
   ])("%s: hk leaves %i mappings in the mirror", async (name, left) => {
-    const { findings, differenceCount } = await replay(await openTrace(name));
+    const { findings, differenceCount } = await replayTrace(await openTrace(name));
     expect(findings.map((f) => f.name)).toEqual(["hk-mirror-left-mapped"]);
     expect(findings[0]?.text).toContain(` ${left} mapping`);
     expect(differenceCount).toBe(0);
   });
 
   it("other drivers leave nothing", async () => {
-    expect((await replay(await openTrace("panthor-sparse-many-small"))).findings).toEqual([]);
-    expect((await replay(await openTrace("asahi-image-3d"))).findings).toEqual([]);
+    expect((await replayTrace(await openTrace("panthor-sparse-many-small"))).findings).toEqual([]);
+    expect((await replayTrace(await openTrace("asahi-image-3d"))).findings).toEqual([]);
   });
 });
 
 describe("recorded stores", () => {
   it("are compared one by one", async () => {
-    const { storesChecked, counts } = await replay(await openTrace("xe-igt-mixed-binds-3145728"));
+    const { storesChecked, counts } = await replayTrace(await openTrace("xe-igt-mixed-binds-3145728"));
     expect(storesChecked).toBe(counts.stores + counts.execs);
     expect(counts.execs).toBe(16);
   });
@@ -78,7 +78,7 @@ describe("recorded stores", () => {
         yield record;
       }
     }
-    const { differences, differenceCount, counts } = await replay({ ...trace, records: moved() });
+    const { differences, differenceCount, counts } = await replayTrace({ ...trace, records: moved() });
     expect(differenceCount).toBe(counts.stores);
     expect(differences[0]).toMatchObject({ what: "store" });
     expect(differences[0]?.expected).toMatch(/^0x[0-9a-f]+ -> BO of seq 1 \+ 0x/);

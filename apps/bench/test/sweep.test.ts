@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
+import { formatNumber } from "../src/format.ts";
 import { measure } from "../src/lab/cost.ts";
 import type { CostFigures } from "../src/lab/result.ts";
 import { mustIssue } from "../src/strategy/calls.ts";
@@ -10,7 +11,6 @@ import { measurePoint } from "../src/sweep/point.ts";
 import { FULL_GRID, planSweep, SMALL_GRID } from "../src/sweep/points.ts";
 import type { PointRow, Sweep } from "../src/sweep/result.ts";
 import { workOf } from "../src/sweep/work.ts";
-import { formatNumber } from "../src/table.ts";
 import { parametric } from "../src/workload/parametric.ts";
 import { tempFile, vmbind } from "./run.ts";
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { formatNumber, renderTable } from "../src/table.ts";
+import { formatNumber } from "../src/format.ts";
+import { renderTable } from "../src/table.ts";
 
 const table = {
   columns: ["strategy", "ops", "note"],

@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { InputError, UsageError } from "../src/errors.ts";
+import { UsageError } from "../src/errors.ts";
+import { InputError } from "../src/input-error.ts";
 import { drawBar } from "../src/jobs/bar.ts";
 import { JOBS } from "../src/jobs/jobs.ts";
 import { outcomeOf, unwrap } from "../src/jobs/outcome.ts";

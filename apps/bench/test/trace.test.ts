@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { openTrace, type TraceRecord } from "../src/trace.ts";
+import { openTrace } from "../src/files/trace-files.ts";
+import type { TraceRecord } from "../src/trace.ts";
 import { tempFile, vmbind } from "./run.ts";
 
 const original = gunzipSync(

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { findWorkload } from "../src/files/workload-file.ts";
 import { bufferStream } from "../src/workload/buffer-stream.ts";
-import { BUILTIN_WORKLOADS, findWorkload } from "../src/workload/load.ts";
+import { BUILTIN_WORKLOADS } from "../src/workload/builtin.ts";
 import { manySmall } from "../src/workload/many-small.ts";
 import { ORDERS, parametric } from "../src/workload/parametric.ts";
 import { checkSteps } from "../src/workload/schema.ts";

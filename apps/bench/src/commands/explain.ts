@@ -8,14 +8,16 @@ import type { GemObject } from "@vmbind/drm";
 import { rangesOf, vmOf } from "../bind-ranges.ts";
 import type { CommandInput } from "../commands.ts";
 import { costBetween, snapshot } from "../cost.ts";
+import { driverOf } from "../driver-table.ts";
 import type { Action, BindOp, Driver, Machine, ModelVm } from "../drivers.ts";
 import { EXIT, UsageError } from "../errors.ts";
+import { openTrace } from "../files/trace-files.ts";
 import { counted, hex, result } from "../format.ts";
 import type { Io } from "../io.ts";
 import { describeRun, LeafSnapshot } from "../leaf-diff.ts";
-import { driverOf, type ReplayObserver, replay } from "../replay.ts";
+import { type ReplayObserver, replay } from "../replay.ts";
 import { StepRecorder } from "../steps.ts";
-import { openTrace, type TraceIoctl, type TraceLanding, type TraceMark, type TraceRecord } from "../trace.ts";
+import type { TraceIoctl, TraceLanding, TraceMark, TraceRecord } from "../trace.ts";
 
 /** Operations and leaf runs shown of one call unless --ops asks for all. */
 const SHOWN = 4;
@@ -25,7 +27,7 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
   const trace = await openTrace(operands[0] as string);
   const driver = await driverOf(trace);
   const explainer = new Explainer(io, driver, seqRange(options["seq"]), options["ops"] === true);
-  const { differenceCount, differences, counts } = await replay(trace, explainer);
+  const { differenceCount, differences, counts } = await replay(trace, driver, explainer);
   if (explainer.shown === 0) {
     throw new UsageError(`--seq: ${trace.name} has ioctls 0 to ${counts.ioctls - 1}`);
   }

@@ -6,16 +6,17 @@
 
 import { writeFile } from "node:fs/promises";
 import type { CommandInput } from "../commands.ts";
+import { driverOf } from "../driver-table.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { renderExplore } from "../explore/explore.ts";
 import { tellStory } from "../explore/tell.ts";
+import { openTrace } from "../files/trace-files.ts";
 import type { Io } from "../io.ts";
-import { openTrace } from "../trace.ts";
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
   const trace = await openTrace(operands[0] as string);
-  const story = await tellStory(trace);
+  const story = await tellStory(trace, await driverOf(trace));
   const path = String(options["output"] ?? `${story.trace}.html`);
   try {
     await writeFile(path, await renderExplore(story));

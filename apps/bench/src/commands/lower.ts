@@ -5,21 +5,22 @@
  */
 
 import type { CommandInput } from "../commands.ts";
-import { DRIVERS, type Driver } from "../drivers.ts";
+import { strategyNamed } from "../compare/options.ts";
+import { DRIVERS } from "../driver-table.ts";
+import type { Driver } from "../drivers.ts";
 import { EXIT, UsageError } from "../errors.ts";
+import { findWorkload } from "../files/workload-file.ts";
 import { hex } from "../format.ts";
 import type { Io } from "../io.ts";
 import { type Decoded, decodeCalls, type LoweredOp, type Place } from "../strategy/lowered-call.ts";
 import { type AccessResult, StrategyRun } from "../strategy/run.ts";
 import { type CallSync, RefusedError, type SparseStrategy } from "../strategy/strategy.ts";
-import { sparseStrategy } from "../strategy/table.ts";
-import { findWorkload } from "../workload/load.ts";
 import { type Workload, WorkloadError } from "../workload/workload.ts";
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
   if (options["strategy"] === undefined) throw new UsageError("--strategy is missing");
-  const strategy = sparseStrategy(String(options["strategy"]));
+  const strategy = strategyNamed(String(options["strategy"]));
   const device = deviceOf(strategy, options["device"]);
   const workload = await findWorkload(operands[0] as string, {
     seed: numberOf("--seed", options["seed"], 0, Number.MAX_SAFE_INTEGER),

@@ -7,14 +7,17 @@
 import type { CommandInput } from "../commands.ts";
 import { isLevel } from "../cost.ts";
 import { phasesOf, type TraceCounts } from "../counts.ts";
+import { replayTrace } from "../driver-table.ts";
+import { openTrace } from "../files/trace-files.ts";
 import { counted, size } from "../format.ts";
+import { fuzzDriver } from "../fuzz/targets.ts";
+import { examine } from "../fuzz/watch.ts";
 import { forEachInput } from "../inputs.ts";
 import { heading, type Io } from "../io.ts";
 import { PHASES } from "../phase.ts";
 import { Progress } from "../progress.ts";
-import { type MappingRow, type ReplayObserver, type ReplayResult, replay } from "../replay.ts";
+import type { MappingRow, ReplayObserver, ReplayResult } from "../replay.ts";
 import { type Cell, renderTable } from "../table.ts";
-import { openTrace } from "../trace.ts";
 
 const SHOWN_MAPPINGS = 12;
 
@@ -25,7 +28,8 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
     const trace = await openTrace(operand);
     const after: ReplayObserver["after"] = (record) =>
       progress.show(() => `${trace.name}: line ${record.line}`);
-    const result = await replay(trace, { after }, { check: options["check"] === true });
+    const watched = options["check"] === true ? await fuzzDriver(trace.header.driver) : null;
+    const result = await replayTrace(trace, { after }, watched ? { watch: examine(watched) } : {});
     progress.done();
     io.out(options["json"] ? `${JSON.stringify(result)}\n` : describe(result, io));
     return result.differenceCount === 0;

@@ -7,8 +7,8 @@
 import { DrmError } from "@vmbind/drm";
 import type { Mismatch, VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import type { CommandInput } from "../commands.ts";
-import { vectorChecks } from "../drivers.ts";
-import { InputError } from "../errors.ts";
+import { vectorChecks } from "../drivers/conformance.ts";
+import { InputError } from "../input-error.ts";
 import { forEachInput } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { Progress } from "../progress.ts";

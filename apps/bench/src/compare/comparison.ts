@@ -4,12 +4,12 @@
  * @module
  */
 
-import { InputError } from "../errors.ts";
+import type { TraceRow } from "../compare/recorded.ts";
+import { InputError } from "../input-error.ts";
 import type { Bar } from "../jobs/bar.ts";
 import type { JobPool } from "../jobs/pool.ts";
 import { findings } from "../lab/findings.ts";
 import type { CostResult, LabResult } from "../lab/result.ts";
-import type { TraceRow } from "../report/input.ts";
 import { RefusedError, type SparseStrategy } from "../strategy/strategy.ts";
 import { WorkloadError } from "../workload/workload.ts";
 import type { ComparePlan, GeneratedWorkload } from "./plan.ts";

@@ -5,6 +5,7 @@
  */
 
 import { readFile } from "node:fs/promises";
+import { bundledTrace } from "../files/trace-files.ts";
 import type { ReportCommand } from "../report/input.ts";
 import { openStrategyTrace, STRATEGIES } from "../strategies.ts";
 
@@ -19,7 +20,7 @@ export async function versions(): Promise<Record<string, string>> {
   };
   for (const strategy of STRATEGIES) {
     if (!strategy.recorded) continue;
-    const trace = await openStrategyTrace(strategy, QUESTION_WORKLOAD);
+    const trace = await openStrategyTrace(strategy, QUESTION_WORKLOAD, bundledTrace);
     if (trace) found["uAPI"] = String(trace.header["uapi"]);
     if (trace) found[strategy.name] = `${trace.header.umd}, ${trace.header.device}`;
   }

@@ -8,8 +8,7 @@ import { size as sizeInWords } from "../format.ts";
 import { measure } from "../lab/cost.ts";
 import type { CostFigures, CostResult } from "../lab/result.ts";
 import { sparseStrategy } from "../strategy/table.ts";
-import { WorkloadError } from "../workload/workload.ts";
-import { resolveWorkload, type WorkloadRef } from "./workload-ref.ts";
+import { type Workload, WorkloadError } from "../workload/workload.ts";
 
 /** Largest resource that a GPU is sent through, bytes: every page of it is loaded. */
 const VIEW_BYTES_MAX = 2 ** 34;
@@ -40,13 +39,12 @@ export const SHOWN_FIGURES: readonly (readonly [keyof CostFigures, string])[] = 
 /**
  * Run a workload under a strategy.
  *
- * @param ref - which workload
+ * @param workload - what the application does
  * @param name - of the strategy
  * @param views - whether to look at the largest resource as the GPU sees it; never above 16 GiB
  * @throws WorkloadError when a resource is larger than the strategy is run with
  */
-export async function measureCell(ref: WorkloadRef, name: string, views: boolean): Promise<CostResult> {
-  const workload = await resolveWorkload(ref);
+export async function measureCell(workload: Workload, name: string, views: boolean): Promise<CostResult> {
   const strategy = sparseStrategy(name);
   const steps = workload.steps(strategy.blockBytes);
   const largest = steps.reduce(

@@ -31,14 +31,21 @@ export function outputFormat(options: Options): TableFormat | "json" {
 export function chosenStrategies(options: Options): SparseStrategy[] {
   const given = options["strategy"] as string[] | undefined;
   if (given === undefined) return [...SPARSE_STRATEGIES];
-  const chosen = given.map((name) => {
-    try {
-      return sparseStrategy(name);
-    } catch (error) {
-      throw new UsageError(`--strategy: ${(error as Error).message}`);
-    }
-  });
+  const chosen = given.map((name) => strategyNamed(name, "--strategy: "));
   return SPARSE_STRATEGIES.filter((strategy) => chosen.includes(strategy));
+}
+
+/**
+ * @param name - of a strategy, as a user typed it
+ * @param where - begins the error
+ * @throws {@link UsageError} for a name that is not in the table
+ */
+export function strategyNamed(name: string, where = ""): SparseStrategy {
+  try {
+    return sparseStrategy(name);
+  } catch (error) {
+    throw new UsageError(`${where}${(error as Error).message}`);
+  }
 }
 
 /**

@@ -4,9 +4,27 @@
  * @module
  */
 
-import { type ReplayResult, replay } from "../replay.ts";
-import type { TraceRow } from "../report/input.ts";
-import { openStrategyTrace, STRATEGIES } from "../strategies.ts";
+import { replayTrace } from "../driver-table.ts";
+import type { ReplayResult } from "../replay.ts";
+import { openStrategyTrace, STRATEGIES, type TraceLibrary } from "../strategies.ts";
+
+/** A recorded workload under a strategy, as `vmbind compare --json` prints it. */
+export interface TraceRow {
+  /** Workload. */
+  workload: string;
+  /** Strategy. */
+  strategy: string;
+  /** Driver. */
+  driver: string;
+  /** Whether a real driver sent these ioctls. */
+  recorded: boolean;
+  /** False when the user-mode driver cannot do the workload; the metrics are then null. */
+  supported: boolean;
+  /** Operations that the model refused or answered differently. */
+  differences: number;
+  /** Figures by name. */
+  metrics: Record<string, number | null>;
+}
 
 /** A figure of a replay. */
 export interface Metric {
@@ -68,13 +86,18 @@ export const METRICS: readonly Metric[] = [
  *
  * @param workload - one of WORKLOADS
  * @param name - of a strategy
- * @returns its figures, or null when no trace is bundled
+ * @param library - where traces are
+ * @returns its figures, or null when the library has no trace
  */
-export async function replayRecorded(workload: string, name: string): Promise<TraceRow | null> {
+export async function replayRecorded(
+  workload: string,
+  name: string,
+  library: TraceLibrary,
+): Promise<TraceRow | null> {
   const strategy = STRATEGIES.find((s) => s.name === name);
-  const trace = strategy ? await openStrategyTrace(strategy, workload) : null;
+  const trace = strategy ? await openStrategyTrace(strategy, workload, library) : null;
   if (!strategy || !trace) return null;
-  const result = await replay(trace, {}, { compareMappings: strategy.recorded });
+  const result = await replayTrace(trace, {}, { compareMappings: strategy.recorded });
   // hk has no sparse 3D images: its trace holds a mark and no bind.
   const supported = result.counts.workload.bindIoctls > 0;
   return {

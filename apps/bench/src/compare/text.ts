@@ -4,11 +4,12 @@
  * @module
  */
 
+import type { TraceRow } from "../compare/recorded.ts";
+import { formatNumber } from "../format.ts";
 import type { CostResult } from "../lab/result.ts";
-import type { TraceRow } from "../report/input.ts";
 import { STRATEGIES, WORKLOADS } from "../strategies.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
-import { formatNumber, renderTable, type Table, type TableFormat } from "../table.ts";
+import { renderTable, type Table, type TableFormat } from "../table.ts";
 import type { Comparison } from "./comparison.ts";
 import { SHOWN_FIGURES } from "./generated.ts";
 import type { GeneratedWorkload } from "./plan.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { findWorkload } from "../files/workload-file.ts";
 import { LAB_WORKLOADS } from "../lab/lab.ts";
-import { findWorkload } from "../workload/load.ts";
 import { parametric } from "../workload/parametric.ts";
 import type { Workload } from "../workload/workload.ts";
 

@@ -40,9 +40,9 @@ import {
 } from "@vmbind/xe";
 import * as v from "valibot";
 import type { Action, BindOp, Decoder, Driver } from "../drivers.ts";
-import { InputError } from "../errors.ts";
 import { counted, hex, size, span } from "../format.ts";
 import { fragmentation, hexNumber, parseHeader, quirksSchema } from "../header.ts";
+import { InputError } from "../input-error.ts";
 import type { TraceIoctl } from "../trace.ts";
 import { elements, viewOf } from "./bytes.ts";
 

@@ -10,7 +10,7 @@ import { costBetween, snapshot } from "../cost.ts";
 import type { Action, BindOp, Driver, Machine } from "../drivers.ts";
 import { describeRun, LeafSnapshot } from "../leaf-diff.ts";
 import { type Phase, phaseAfter } from "../phase.ts";
-import { driverOf, type ReplayObserver, replay } from "../replay.ts";
+import { type ReplayObserver, replay } from "../replay.ts";
 import { StepRecorder } from "../steps.ts";
 import type { Trace, TraceRecord } from "../trace.ts";
 import { regionsOf } from "./regions.ts";
@@ -23,16 +23,17 @@ const LINES_LEAST = 3;
 
 /**
  * @param trace - an opened trace; its records are consumed
+ * @param driver - its driver
  * @returns its story
  */
-export async function tellStory(trace: Trace): Promise<TraceStory> {
+export async function tellStory(trace: Trace, driver: Driver): Promise<TraceStory> {
   const records: TraceRecord[] = [];
   for await (const record of trace.records) records.push(record);
   const binds = records.filter((r) => r.kind === "ioctl" && r.ioctl.includes("VM_BIND")).length;
   const lines = Math.max(LINES_LEAST, Math.min(LINES_MOST, Math.floor(LINES_TOTAL / Math.max(1, binds))));
-  const teller = new Teller(await driverOf(trace), lines);
+  const teller = new Teller(driver, lines);
   const again: Trace = { ...trace, records: replayed(records) };
-  const result = await replay(again, teller, { compareMappings: true });
+  const result = await replay(again, driver, teller, { compareMappings: true });
   const { moments, kinds } = teller;
   return {
     trace: result.trace,

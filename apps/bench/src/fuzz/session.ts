@@ -6,15 +6,13 @@
  */
 
 import type { Driver, Machine } from "../drivers.ts";
-import type { Trace, TraceHeader } from "../trace.ts";
+import { FUZZ_UMD, type Trace, type TraceHeader } from "../trace.ts";
 import { copyOf, type FuzzCall, type IoctlSpec } from "./call.ts";
 import { Draw } from "./draw.ts";
 import { Examiner, type FuzzFinding } from "./examiner.ts";
 import type { FuzzDriver } from "./fuzz-driver.ts";
 import { mutate, randomCall } from "./mutate.ts";
 
-/** `umd` in the header of traces that the fuzzer writes. */
-export const FUZZ_UMD = "vmbind fuzz";
 /** Most calls of a session. */
 export const SESSION_CALLS = 400;
 /** Second open files make mistakes about whose handle it is visible. */

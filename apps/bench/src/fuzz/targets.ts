@@ -4,8 +4,8 @@
  * @module
  */
 
-import { DRIVERS } from "../drivers.ts";
-import { bundledTraces, openTrace } from "../trace.ts";
+import { DRIVERS } from "../driver-table.ts";
+import { bundledTraces, openTrace } from "../files/trace-files.ts";
 import { callOf, type FuzzCall } from "./call.ts";
 import type { FuzzDriver } from "./fuzz-driver.ts";
 import type { Target } from "./session.ts";

@@ -5,9 +5,9 @@
  * @module
  */
 
+import type { TraceRow } from "../compare/recorded.ts";
 import type { WorkloadRef } from "../compare/workload-ref.ts";
 import type { AccountingResult, CostResult, LabResult, SemanticsAnswer } from "../lab/result.ts";
-import type { TraceRow } from "../report/input.ts";
 import type { SweepPoint } from "../sweep/points.ts";
 import type { PointRow } from "../sweep/result.ts";
 
@@ -38,11 +38,13 @@ export type JobResult<K extends JobKind> = Awaited<ReturnType<Jobs[K]>>;
 export const JOBS: Jobs = {
   async recorded({ workload, strategy }) {
     const { replayRecorded } = await import("../compare/recorded.ts");
-    return replayRecorded(workload, strategy);
+    const { bundledTrace } = await import("../files/trace-files.ts");
+    return replayRecorded(workload, strategy, bundledTrace);
   },
   async cost({ workload, strategy, views }) {
     const { measureCell } = await import("../compare/generated.ts");
-    return measureCell(workload, strategy, views);
+    const { resolveWorkload } = await import("../compare/workload-ref.ts");
+    return measureCell(await resolveWorkload(workload), strategy, views);
   },
   async semantics({ strategy }) {
     const { askAll } = await import("../lab/semantics.ts");

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { InputError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
+import { InputError } from "../input-error.ts";
 import { RefusedError } from "../strategy/strategy.ts";
 import { WorkloadError } from "../workload/workload.ts";
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { formatNumber } from "../table.ts";
+import { formatNumber } from "../format.ts";
 import type { AccountingResult, CostFigures, LabFinding, LabResult, SemanticsAnswer } from "./result.ts";
 
 type Data = Omit<LabResult, "findings">;

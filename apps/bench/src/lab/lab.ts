@@ -7,7 +7,7 @@
 
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { SPARSE_STRATEGIES } from "../strategy/table.ts";
-import { BUILTIN_WORKLOADS } from "../workload/load.ts";
+import { BUILTIN_WORKLOADS } from "../workload/builtin.ts";
 import { manySmall } from "../workload/many-small.ts";
 import type { Workload } from "../workload/workload.ts";
 import { account } from "./accounting.ts";

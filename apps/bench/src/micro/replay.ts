@@ -12,9 +12,10 @@
 
 import { UserMemory } from "@vmbind/drm";
 import { snapshot } from "../cost.ts";
+import { driverOf } from "../driver-table.ts";
 import type { Driver, Machine, ModelFile } from "../drivers.ts";
-import { driverOf } from "../replay.ts";
-import { bundledTraces, openTrace, type Trace, type TraceIoctl } from "../trace.ts";
+import { bundledTraces, openTrace } from "../files/trace-files.ts";
+import type { Trace, TraceIoctl } from "../trace.ts";
 import type { Scenario, Step } from "./harness.ts";
 
 /** One recorded ioctl, ready to be issued. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { TraceRow } from "../compare/recorded.ts";
 import type { CostFigures, LabResult } from "../lab/result.ts";
 
 /** Everything that the report shows. */
@@ -51,22 +52,4 @@ export interface ReportCommand {
   command: string;
   /** What it gives, a few words. */
   gives: string;
-}
-
-/** A recorded workload under a strategy, as `vmbind compare --json` prints it. */
-export interface TraceRow {
-  /** Workload. */
-  workload: string;
-  /** Strategy. */
-  strategy: string;
-  /** Driver. */
-  driver: string;
-  /** Whether a real driver sent these ioctls. */
-  recorded: boolean;
-  /** False when the user-mode driver cannot do the workload; the metrics are then null. */
-  supported: boolean;
-  /** Operations that the model refused or answered differently. */
-  differences: number;
-  /** Figures by name. */
-  metrics: Record<string, number | null>;
 }

@@ -6,6 +6,7 @@
 
 import type { BindOp, Driver } from "../drivers.ts";
 import { hex } from "../format.ts";
+import { hexOf } from "../hex-bytes.ts";
 import type { Phase } from "../phase.ts";
 import type { TraceArray, TraceHeader, TraceIoctl } from "../trace.ts";
 import type { RunCall, RunObserver } from "./run.ts";
@@ -120,10 +121,10 @@ export function decodeCalls(
       ioctl: call.name,
       request: hex(call.request),
       text: action.text,
-      arg_in: hexBytes(argIn),
+      arg_in: hexOf(argIn),
       ptrs: arrays.map(pointer),
       ret: 0,
-      arg_out: hexBytes(call.arg),
+      arg_out: hexOf(call.arg),
     };
     const ops = action.kind === "bind" ? action.ops : [];
     if (action.kind === "bind") {
@@ -136,11 +137,7 @@ export function decodeCalls(
 }
 
 function pointer({ field, addr, count, stride, data }: TraceArray): LoweredCall["ptrs"][number] {
-  return { field, addr: hex(addr), count, stride, data: hexBytes(data) };
-}
-
-function hexBytes(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
+  return { field, addr: hex(addr), count, stride, data: hexOf(data) };
 }
 
 function loweredOp(op: BindOp, run: RunCall, session: SparseSession, driver: string): LoweredOp {

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { UsageError } from "../errors.ts";
 import type { SparseStrategy } from "./strategy.ts";
 
 const MALI = ["g610"] as const;
@@ -56,11 +55,11 @@ export const SPARSE_STRATEGIES: readonly SparseStrategy[] = [
 /**
  * @param name - of a strategy
  * @returns the strategy
- * @throws {@link UsageError} for a name that is not in the table
+ * @throws RangeError for a name that is not in the table
  */
 export function sparseStrategy(name: string): SparseStrategy {
   const found = SPARSE_STRATEGIES.find((s) => s.name === name);
   if (found) return found;
   const names = SPARSE_STRATEGIES.map((s) => s.name).join(", ");
-  throw new UsageError(`no strategy ${JSON.stringify(name)}; there are ${names}`);
+  throw new RangeError(`no strategy ${JSON.stringify(name)}; there are ${names}`);
 }

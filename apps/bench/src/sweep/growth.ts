@@ -7,9 +7,8 @@
  * @module
  */
 
-import { size as sizeInWords } from "../format.ts";
+import { formatNumber, size as sizeInWords } from "../format.ts";
 import type { CostFigures } from "../lab/result.ts";
-import { formatNumber } from "../table.ts";
 import { type Axis, valueInWords } from "./points.ts";
 import type { PointRow } from "./result.ts";
 

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { counted, size as sizeInWords } from "../format.ts";
+import { counted, formatNumber, size as sizeInWords } from "../format.ts";
 import type { CostFigures } from "../lab/result.ts";
-import { formatNumber, renderTable, type Table, type TableFormat } from "../table.ts";
+import { renderTable, type Table, type TableFormat } from "../table.ts";
 import type { Growth } from "./growth.ts";
 import { AXES, type Axis, type LeftOutPoint, valueInWords } from "./points.ts";
 import type { PointRow, Sweep } from "./result.ts";

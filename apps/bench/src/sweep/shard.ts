@@ -7,7 +7,8 @@
 
 import { readFile } from "node:fs/promises";
 import * as v from "valibot";
-import { InputError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
+import { InputError } from "../input-error.ts";
 import type { CostFigures } from "../lab/result.ts";
 import { SPARSE_STRATEGIES } from "../strategy/table.ts";
 import { FULL_GRID, type SweepPlan } from "./points.ts";

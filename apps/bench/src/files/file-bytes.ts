@@ -1,0 +1,50 @@
+/**
+ * The bytes of a file, uncompressed.
+ *
+ * @module
+ */
+
+import { type FileHandle, open } from "node:fs/promises";
+import { pipeline } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { UnreadableError } from "../jsonl.ts";
+
+/**
+ * Read a file, plain or gzip; the content decides, not the name.
+ *
+ * @param path - of the file
+ * @throws UnreadableError for a file that cannot be read or is no intact gzip
+ */
+export async function* fileBytes(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* chunks(path);
+  } catch (error) {
+    throw asUnreadable(error);
+  }
+}
+
+async function* chunks(path: string): AsyncGenerator<Buffer> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, "r");
+    const magic = new Uint8Array(2);
+    await file.read(magic, 0, 2, 0);
+    const raw = file.createReadStream({ start: 0, autoClose: false });
+    if (magic[0] !== 0x1f || magic[1] !== 0x8b) {
+      yield* raw;
+    } else {
+      // The iteration below sees the error of either stream; the callback only keeps it from being unhandled.
+      yield* pipeline(raw, createGunzip(), () => {});
+    }
+  } finally {
+    await file?.close();
+  }
+}
+
+function asUnreadable(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === undefined) return error;
+  if (code.startsWith("Z_")) return new UnreadableError(`gzip: ${error.message}`, false);
+  return new UnreadableError(`cannot be read: ${error.message.replace(/, \w+( '.*')?$/, "")}`, true);
+}
