@@ -17,7 +17,7 @@ import {
   ENOMEM,
   fail,
   HandleTable,
-  type UserMemory,
+  type UserSpace,
 } from "@vmbind/drm";
 import { AsahiBo } from "./bo.ts";
 import type { AsahiDevice } from "./device.ts";
@@ -91,7 +91,7 @@ export class AsahiFile implements DrmFile {
   }
 
   /** See `DrmFile.ioctl`. */
-  ioctl(request: number, arg: Uint8Array, user?: UserMemory): number {
+  ioctl(request: number, arg: Uint8Array, user?: UserSpace): number {
     return IOCTLS.ioctl(this, request, arg, user);
   }
 
@@ -102,7 +102,7 @@ export class AsahiFile implements DrmFile {
    * @param user - memory to write to
    * @throws DrmError EINVAL, ENODEV, EFAULT
    */
-  getParams(args: GetParams, user: UserMemory): void {
+  getParams(args: GetParams, user: UserSpace): void {
     if (args.paramGroup !== 0) fail(EINVAL, `get_params.param_group: ${args.paramGroup} is not 0`);
     if (args.pad !== 0) fail(EINVAL, `get_params.pad: ${args.pad} is not 0`);
     if (this.device.crashed) fail(ENODEV, "get_params: the GPU has crashed");
@@ -150,7 +150,7 @@ export class AsahiFile implements DrmFile {
    * @param user - memory with the op array
    * @throws DrmError EFAULT, EINVAL, ENOENT, ENOMEM for the first op that fails; those before it stay applied
    */
-  vmBind(args: VmBind, user: UserMemory): void {
+  vmBind(args: VmBind, user: UserSpace): void {
     vmBind(this, args, user);
   }
 

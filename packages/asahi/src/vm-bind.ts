@@ -8,7 +8,7 @@
  * @module
  */
 
-import { EINVAL, ENOENT, ENOMEM, fail, type UserMemory } from "@vmbind/drm";
+import { EINVAL, ENOENT, ENOMEM, fail, type UserSpace } from "@vmbind/drm";
 import type { AsahiBo } from "./bo.ts";
 import type { AsahiFile } from "./file.ts";
 import {
@@ -40,7 +40,7 @@ const ACCESS_FLAGS = BIND_READ | BIND_WRITE;
  * @param user - memory with the op array
  * @throws DrmError for the first op that fails; those before it stay applied
  */
-export function vmBind(file: AsahiFile, args: VmBind, user: UserMemory): void {
+export function vmBind(file: AsahiFile, args: VmBind, user: UserSpace): void {
   const { counters } = file.device;
   counters.bindIoctls++;
   const reader = new BindOpReader(args, user, file.device.quirks.packedOps, () => {
@@ -73,7 +73,7 @@ export class BindOpReader {
    * @param beforeCopy - called between the checks of the header and the copy
    * @throws DrmError EINVAL for `stride` or `pad`, EFAULT for an array that is not mapped
    */
-  constructor(args: VmBind, user: UserMemory, packed: boolean, beforeCopy: () => void = () => {}) {
+  constructor(args: VmBind, user: UserSpace, packed: boolean, beforeCopy: () => void = () => {}) {
     if (args.stride === 0) fail(EINVAL, "vm_bind.stride: 0");
     if (args.pad !== 0) fail(EINVAL, `vm_bind.pad: ${hex(args.pad)} is not 0`);
     this.bytes = packed ? Math.imul(args.stride, args.numBinds) >>> 0 : args.stride * args.numBinds;

@@ -6,7 +6,7 @@
 
 import type { DrmError } from "./errno.ts";
 import type { GemObject } from "./gem.ts";
-import type { UserMemory } from "./user-memory.ts";
+import type { UserSpace } from "./user-memory.ts";
 
 /** An open file of a driver's device node. */
 export interface DrmFile {
@@ -20,7 +20,7 @@ export interface DrmFile {
    * @param user - memory behind the pointers in `arg`
    * @returns 0 or a negative errno
    */
-  ioctl(request: number, arg: Uint8Array, user?: UserMemory): number;
+  ioctl(request: number, arg: Uint8Array, user?: UserSpace): number;
   /** Close the file: its VMs and handles go. */
   close(): void;
 }

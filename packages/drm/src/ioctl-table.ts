@@ -32,7 +32,7 @@ import type { UapiCounters } from "./counters.ts";
 import { DrmError, EFAULT, EINVAL, ENOTTY, EOPNOTSUPP, fail } from "./errno.ts";
 import { DIR_READ, DIR_WRITE, decodeIoctl, TYPE_DRM } from "./ioctl.ts";
 import type { StructLayout } from "./struct.ts";
-import { UserMemory } from "./user-memory.ts";
+import { UserMemory, type UserSpace } from "./user-memory.ts";
 
 /** What a table needs of the open file that an ioctl is issued on. */
 export interface IoctlFile {
@@ -53,7 +53,7 @@ export interface IoctlFile {
  * @param user - memory behind the pointers in `arg`
  * @throws {@link DrmError} for what the driver refuses
  */
-export type IoctlHandler<F> = (file: F, arg: DataView, user: UserMemory) => void;
+export type IoctlHandler<F> = (file: F, arg: DataView, user: UserSpace) => void;
 
 /** A row: the driver's own request number, which tells the size of its struct, and what runs it. */
 export type IoctlRow<F> = readonly [request: number, run: IoctlHandler<F>];
@@ -78,7 +78,7 @@ export function ioctlRow<F, T extends object>(
   request: number,
   layout: StructLayout<T>,
   // biome-ignore lint/suspicious/noConfusingVoidType: handlers without outputs return nothing
-  run: (file: F, args: T, user: UserMemory) => Partial<T> | void,
+  run: (file: F, args: T, user: UserSpace) => Partial<T> | void,
 ): IoctlRow<F> {
   const { size } = decodeIoctl(request);
   if (size !== layout.size) throw new Error(`${layout.name}: ${layout.size} bytes, the request says ${size}`);
@@ -128,7 +128,7 @@ export class IoctlTable<F extends IoctlFile> {
    * says, EINVAL for an unknown number, EOPNOTSUPP for one that is not modelled, ENOTTY (unless the driver says
    * otherwise) for a request that is not DRM's, and what the row's handler throws
    */
-  ioctl(file: F, request: number, arg: Uint8Array, user: UserMemory = NO_MEMORY): number {
+  ioctl(file: F, request: number, arg: Uint8Array, user: UserSpace = NO_MEMORY): number {
     const { counters } = file.device;
     counters.ioctls++;
     file.lastError = null;
@@ -143,7 +143,7 @@ export class IoctlTable<F extends IoctlFile> {
     }
   }
 
-  #run(file: F, request: number, arg: Uint8Array, user: UserMemory, counters: UapiCounters): void {
+  #run(file: F, request: number, arg: Uint8Array, user: UserSpace, counters: UapiCounters): void {
     const nr = request & 0xff;
     const run = this.#handlers[nr];
     if (run === undefined || ((request >>> 8) & 0xff) !== TYPE_DRM) this.#refuse(request);
@@ -178,4 +178,4 @@ export class IoctlTable<F extends IoctlFile> {
   }
 }
 
-const NO_MEMORY: UserMemory = new UserMemory();
+const NO_MEMORY: UserSpace = new UserMemory();

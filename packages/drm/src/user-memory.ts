@@ -1,7 +1,8 @@
 /**
  * The address space of the process that calls `ioctl`: where copy_from_user and copy_to_user find their bytes.
  *
- * Only what a caller places exists. Everything else faults, as an unmapped pointer does.
+ * Handlers know it as {@link UserSpace}. In a {@link UserMemory} only what a caller places exists; everything else faults,
+ * as an unmapped pointer does.
  *
  * @module
  */
@@ -15,9 +16,45 @@ interface Segment {
   view: DataView | null;
 }
 
-/** Bytes at user addresses. */
-export class UserMemory {
+/**
+ * What an ioctl reaches of the calling process: copy_from_user and copy_to_user. The memory may be in this process, in
+ * another one, or in a recording; so nobody writes through a view, and whoever reads twice asks once.
+ */
+export interface UserSpace {
+  /**
+   * Whose memory it is, for drivers that keep pages of a process beyond the ioctl (xe's MAP_USERPTR): two spaces of one
+   * process give the same object. Where it is left out, the open file stands for its process.
+   */
+  readonly process?: object | undefined;
+  /**
+   * copy_from_user: the bytes at an address, to be read only. They may be a copy of that moment, or the memory itself.
+   *
+   * @param addr - user address in bytes
+   * @param length - bytes
+   * @returns a view of exactly `length` bytes
+   * @throws {@link DrmError} EFAULT when any of them is not there; then nothing was allocated for them
+   */
+  view(addr: number, length: number): DataView;
+  /**
+   * copy_to_user.
+   *
+   * @param addr - user address in bytes
+   * @param bytes - what to write there
+   * @throws {@link DrmError} EFAULT when any of the bytes has no place
+   */
+  write(addr: number, bytes: Uint8Array): void;
+}
+
+/** Bytes at user addresses, in this process. */
+export class UserMemory implements UserSpace {
+  /** See {@link UserSpace.process}. */
+  readonly process: object | undefined;
   readonly #segments: Segment[] = [];
+
+  /** @param process - see {@link UserSpace.process} */
+  constructor(process?: object) {
+    this.process = process;
+  }
 
   /**
    * Make bytes visible at an address, without copying: the kernel's writes show in `bytes`.

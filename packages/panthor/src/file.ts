@@ -20,7 +20,7 @@ import {
   HandleTable,
   IoctlTable,
   ioctlRow,
-  type UserMemory,
+  type UserSpace,
 } from "@vmbind/drm";
 import { dmaSegments, PanthorBo, type PanthorBoOptions } from "./bo.ts";
 import type { PanthorDevice } from "./device.ts";
@@ -30,6 +30,9 @@ import * as uapi from "./uapi.ts";
 import { divideVa } from "./va-ranges.ts";
 import { PanthorVm } from "./vm.ts";
 import { vmBind } from "./vm-bind.ts";
+
+/** What clear_user writes at a time. */
+const ZEROS = new Uint8Array(4096);
 
 /** Output address sizes that `io-pgtable-arm.c` knows, in bits. */
 const PA_BITS = [32, 36, 40, 42, 44, 48, 52];
@@ -84,7 +87,7 @@ export class PanthorFile implements DrmFile {
   }
 
   /** See `DrmFile.ioctl`. `DRM_IOCTL_GEM_CLOSE` and the ioctls of `panthor_drm.h` that deal with memory. */
-  ioctl(request: number, arg: Uint8Array, user?: UserMemory): number {
+  ioctl(request: number, arg: Uint8Array, user?: UserSpace): number {
     return IOCTLS.ioctl(this, request, arg, user);
   }
 
@@ -205,15 +208,16 @@ export class PanthorFile implements DrmFile {
 
 // -- handlers ---------------------------------------------------------------------------------------------------------
 
-function devQuery(file: PanthorFile, arg: uapi.DevQuery, user: UserMemory): Partial<uapi.DevQuery> {
+function devQuery(file: PanthorFile, arg: uapi.DevQuery, user: UserSpace): Partial<uapi.DevQuery> {
   const { info, minSize } = deviceInfo(file.device, arg.type);
   if (arg.pointer === 0) return { size: info.length };
   if (arg.size < minSize) fail(EINVAL, `dev_query.size: ${arg.size} is below ${minSize}`);
-  // The size is the caller's word, up to 4 GiB: nothing may be allocated for it before the memory is known to be there.
-  const { buffer, byteOffset } = user.view(arg.pointer, arg.size);
-  const out = new Uint8Array(buffer, byteOffset, arg.size);
-  out.fill(0);
-  out.set(info.subarray(0, arg.size));
+  // The size is the caller's word, up to 4 GiB: the memory must be there before anything is done, and zeros go in pieces.
+  user.view(arg.pointer, arg.size);
+  user.write(arg.pointer, info.subarray(0, arg.size));
+  for (let at = info.length; at < arg.size; at += ZEROS.length) {
+    user.write(arg.pointer + at, ZEROS.subarray(0, arg.size - at));
+  }
   return {};
 }
 

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { E2BIG, EINVAL, ENOENT, ENOMEM, fail, readU64, type UserMemory } from "@vmbind/drm";
+import { E2BIG, EINVAL, ENOENT, ENOMEM, fail, readU64, type UserSpace } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE } from "@vmbind/gpuvm-core";
 import type { BindOp } from "./bind-op.ts";
 import { BindJob } from "./bind-queue.ts";
@@ -73,7 +73,7 @@ function userArray(
   array: ObjArray,
   minStride: number,
   size: number,
-  user: UserMemory,
+  user: UserSpace,
 ): UserArray {
   const { stride, count } = array;
   if (stride < minStride) fail(EINVAL, `${field}.stride: ${stride} is below ${minStride}`);
@@ -99,7 +99,7 @@ function userArray(
  * @param user - the caller's memory
  * @throws `DrmError` EINVAL, E2BIG, EFAULT, ENOENT, ENOMEM, and what {@link runOp} throws
  */
-export function vmBind(file: PanthorFile, view: DataView, user: UserMemory): void {
+export function vmBind(file: PanthorFile, view: DataView, user: UserSpace): void {
   const vmId = view.getUint32(AT_VM_ID, true);
   const vm = file.vm(vmId) ?? fail(EINVAL, `vm_id: ${vmId} is not a VM of this file`);
   const { counters } = file.device;
@@ -202,7 +202,7 @@ interface Syncs {
 
 const NO_SYNCS: Syncs = { waits: [], signals: [] };
 
-function bindAsync(file: PanthorFile, vm: PanthorVm, ops: UserArray, count: number, user: UserMemory): void {
+function bindAsync(file: PanthorFile, vm: PanthorVm, ops: UserArray, count: number, user: UserSpace): void {
   const { queue } = vm;
   const jobs: BindJob[] = [];
   const syncs: Syncs[] = [];
@@ -230,7 +230,7 @@ function bindAsync(file: PanthorFile, vm: PanthorVm, ops: UserArray, count: numb
   queue.pump();
 }
 
-function readSyncs(file: PanthorFile, op: BindOp, user: UserMemory): Syncs {
+function readSyncs(file: PanthorFile, op: BindOp, user: UserSpace): Syncs {
   const array = { stride: op.syncsStride, count: op.syncsCount, array: op.syncsArray };
   const { view, stride } = userArray(file, "vm_bind_op.syncs", array, SYNC_OP.size, SYNC_OP.size, user);
   const waits: SyncOp[] = [];

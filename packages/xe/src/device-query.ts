@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DrmError, EFAULT, EINVAL, ENOSPC, EOPNOTSUPP, fail, type UserMemory } from "@vmbind/drm";
+import { DrmError, EFAULT, EINVAL, ENOSPC, EOPNOTSUPP, fail, type UserSpace } from "@vmbind/drm";
 import type { XeFile } from "./file.ts";
 import type { Platform } from "./platforms.ts";
 import * as uapi from "./uapi-query.ts";
@@ -36,7 +36,7 @@ export function mustBeZero(values: readonly number[], field: string): void {
 export function deviceQuery(
   file: XeFile,
   query: uapi.DeviceQuery,
-  user: UserMemory,
+  user: UserSpace,
 ): Partial<uapi.DeviceQuery> {
   mustBeZero([query.extensions], "device_query.extensions");
   mustBeZero(query.reserved, "device_query.reserved");

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type DrmError, type DrmFile, HandleTable, type UserMemory } from "@vmbind/drm";
+import { type DrmError, type DrmFile, HandleTable, type UserSpace } from "@vmbind/drm";
 import { XeBo, type XeBoOptions } from "./bo.ts";
 import type { XeDevice } from "./device.ts";
 import { IOCTLS } from "./ioctls.ts";
@@ -42,7 +42,7 @@ export class XeFile implements DrmFile {
   }
 
   /** See `DrmFile.ioctl`. */
-  ioctl(request: number, arg: Uint8Array, user?: UserMemory): number {
+  ioctl(request: number, arg: Uint8Array, user?: UserSpace): number {
     return IOCTLS.ioctl(this, request, arg, user);
   }
 

@@ -15,7 +15,7 @@ import {
   fail,
   IoctlTable,
   ioctlRow,
-  type UserMemory,
+  type UserSpace,
 } from "@vmbind/drm";
 import { PLACEMENT_VRAM, XeBo } from "./bo.ts";
 import { deviceQuery, mustBeZero } from "./device-query.ts";
@@ -41,7 +41,7 @@ const GEM_FLAGS =
   uapi.GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM |
   uapi.GEM_CREATE_FLAG_NO_COMPRESSION;
 
-function gemCreate(file: XeFile, create: uapi.GemCreate, user: UserMemory): Partial<uapi.GemCreate> {
+function gemCreate(file: XeFile, create: uapi.GemCreate, user: UserSpace): Partial<uapi.GemCreate> {
   const { device } = file;
   const { platform, options } = device;
   const { size, placement, flags, cpuCaching } = create;
@@ -167,7 +167,7 @@ function vmDestroy(file: XeFile, destroy: uapi.VmDestroy): void {
 function execQueueCreate(
   file: XeFile,
   create: uapi.ExecQueueCreate,
-  user: UserMemory,
+  user: UserSpace,
 ): Partial<uapi.ExecQueueCreate> {
   mustBeZero(create.reserved, "exec_queue_create.reserved");
   if ((create.flags & ~1) !== 0) fail(EINVAL, "exec_queue_create.flags: unknown bits");

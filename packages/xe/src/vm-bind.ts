@@ -8,7 +8,7 @@
  * @module
  */
 
-import { DrmError, EINVAL, ENOBUFS, ENOENT, EOPNOTSUPP, fail, readU64, type UserMemory } from "@vmbind/drm";
+import { DrmError, EINVAL, ENOBUFS, ENOENT, EOPNOTSUPP, fail, readU64, type UserSpace } from "@vmbind/drm";
 import type { XeFile } from "./file.ts";
 import {
   MAX_SYNCS,
@@ -51,7 +51,7 @@ export class VmBindRunner {
    * @param user - memory behind its pointers
    * @throws `DrmError` as listed in the kernel's order; then nothing was changed
    */
-  run(file: XeFile, arg: DataView, user: UserMemory): void {
+  run(file: XeFile, arg: DataView, user: UserSpace): void {
     const { platform, counters, options } = file.device;
     counters.bindIoctls++;
 
@@ -132,7 +132,7 @@ function checkQueue(file: XeFile, vm: XeVm, queueId: number): void {
 function checkSyncs(
   file: XeFile,
   vm: XeVm,
-  user: UserMemory,
+  user: UserSpace,
   addr: number,
   numSyncs: number,
   numBinds: number,
@@ -177,7 +177,7 @@ function checkSyncobj(file: XeFile, vm: XeVm, sync: Sync, signals: boolean, name
 }
 
 /** Work is done when the ioctl returns, so the fence is written at once; a bad address goes unnoticed, as in the kernel. */
-function signal(user: UserMemory, fence: UserFence): void {
+function signal(user: UserSpace, fence: UserFence): void {
   try {
     user.write(fence.addr, fence.value);
   } catch (error) {
