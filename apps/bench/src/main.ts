@@ -5,10 +5,10 @@
  */
 
 import { parseArgs } from "node:util";
+import { InputError } from "@vmbind/trace";
 import { COMMANDS, type CommandInput, type CommandSpec } from "./commands.ts";
 import { EXIT, UsageError } from "./errors.ts";
 import { commandHelp, commandUsage, programHelp } from "./help.ts";
-import { InputError } from "./input-error.ts";
 import type { Io } from "./io.ts";
 
 /**

@@ -1,14 +1,18 @@
+import {
+  type CostFigures,
+  type LabResult,
+  measure,
+  openStrategyTrace,
+  replayTrace,
+  SPARSE_STRATEGIES,
+  STRATEGIES,
+  type Strategy,
+  type TraceRow,
+} from "@vmbind/lab";
+import type { ReplayResult, Trace } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
-import type { TraceRow } from "../src/compare/recorded.ts";
-import { replayTrace } from "../src/driver-table.ts";
 import { bundledTrace } from "../src/files/trace-files.ts";
 import { findWorkload } from "../src/files/workload-file.ts";
-import { measure } from "../src/lab/cost.ts";
-import type { CostFigures, LabResult } from "../src/lab/result.ts";
-import type { ReplayResult } from "../src/replay.ts";
-import { openStrategyTrace, STRATEGIES, type Strategy } from "../src/strategies.ts";
-import { SPARSE_STRATEGIES } from "../src/strategy/table.ts";
-import type { Trace } from "../src/trace.ts";
 import { tempFile, vmbind } from "./run.ts";
 
 async function run(strategy: string, workload: string): Promise<ReplayResult> {

@@ -1,5 +1,5 @@
+import { PhaseCosts } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
-import { PhaseCosts } from "../src/cost.ts";
 
 describe("the costs of phases", () => {
   it("add sums up, take levels as they are, and leave out what no ioctl caused", () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
+import { DRIVERS, driverOf } from "@vmbind/lab";
+import { TraceCounter, type TraceCounts } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
-import { TraceCounter, type TraceCounts } from "../src/counts.ts";
-import { DRIVERS, driverOf } from "../src/driver-table.ts";
 import { bundledTraces, openTrace } from "../src/files/trace-files.ts";
 
 /** The tables of the recordings' READMEs, by trace. */

@@ -1,16 +1,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { driverOf, replayTrace } from "@vmbind/lab";
+import { type MappingTuple, regionsOf, type TraceStory, tellStory } from "@vmbind/trace";
 import { JSDOM } from "jsdom";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { driverOf, replayTrace } from "../src/driver-table.ts";
 import { renderExplore } from "../src/explore/explore.ts";
 import { EXPLORE_GROUPS } from "../src/explore/fields.ts";
 import { mappingsAfter } from "../src/explore/pictures.ts";
-import { regionsOf } from "../src/explore/regions.ts";
-import type { MappingTuple, TraceStory } from "../src/explore/story.ts";
-import { tellStory } from "../src/explore/tell.ts";
 import { openTrace } from "../src/files/trace-files.ts";
 import { fieldAt } from "../src/report/fields.ts";
 import { chromiumPath, startBrowser } from "./chromium.ts";

@@ -1,6 +1,6 @@
+import { type Hits, IntervalMap, noHits } from "@vmbind/trace";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Hits, IntervalMap, noHits } from "../src/intervals.ts";
 
 /** One cell per address: the number of the mapping that owns it, and the byte of its object; 0 = none. */
 class Cells {

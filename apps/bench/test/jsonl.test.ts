@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
+import { InputError, type JsonLine, type JsonlLimits, readJsonLines } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
 import { fileBytes } from "../src/files/file-bytes.ts";
-import { InputError } from "../src/input-error.ts";
-import { type JsonLine, type JsonlLimits, readJsonLines } from "../src/jsonl.ts";
 import { tempFile } from "./run.ts";
 
 async function readAll(path: string, limits?: JsonlLimits): Promise<JsonLine[]> {

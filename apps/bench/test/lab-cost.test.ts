@@ -3,15 +3,20 @@
  * Method: the worked example of 100e6 bytes per strategy; the recorded workloads phase by phase; the leaf maps against
  * themselves and against the sweeps.
  */
+
+import {
+  type CostResult,
+  type GpuView,
+  measure,
+  parametric,
+  replayTrace,
+  SPARSE_STRATEGIES,
+  sparseStrategy,
+} from "@vmbind/lab";
+import type { Phase } from "@vmbind/trace";
 import { beforeAll, describe, expect, it } from "vitest";
-import { replayTrace } from "../src/driver-table.ts";
 import { openTrace } from "../src/files/trace-files.ts";
 import { findWorkload } from "../src/files/workload-file.ts";
-import { measure } from "../src/lab/cost.ts";
-import type { CostResult, GpuView } from "../src/lab/result.ts";
-import type { Phase } from "../src/phase.ts";
-import { SPARSE_STRATEGIES, sparseStrategy } from "../src/strategy/table.ts";
-import { parametric } from "../src/workload/parametric.ts";
 
 const MIB = 2 ** 20;
 

@@ -2,11 +2,16 @@
  * Goal: findings say what the data says, and nothing of their own.
  * Method: every figure of a sentence is among its values; changed data changes the sentence; missing data silences it.
  */
+
+import {
+  findings,
+  LAB_WORKLOADS,
+  type LabFinding,
+  type LabResult,
+  runLab,
+  SPARSE_STRATEGIES,
+} from "@vmbind/lab";
 import { beforeAll, describe, expect, it } from "vitest";
-import { findings } from "../src/lab/findings.ts";
-import { LAB_WORKLOADS, runLab } from "../src/lab/lab.ts";
-import type { LabFinding, LabResult } from "../src/lab/result.ts";
-import { SPARSE_STRATEGIES } from "../src/strategy/table.ts";
 
 const NOTHING: Omit<LabResult, "findings"> = {
   costs: [],

@@ -3,14 +3,21 @@
  * Method: each cell is a fact about a driver and is compared with what loads and stores gave; the accounting is checked
  * against sums and against the worked examples. A strategy that is broken on purpose must change its cells.
  */
+
+import {
+  type AccountingResult,
+  account,
+  askAll,
+  cutAsPosted,
+  experiments,
+  QUESTIONS,
+  type SemanticsAnswer,
+  SPARSE_STRATEGIES,
+  type SparseSession,
+  type SparseStrategy,
+  sparseStrategy,
+} from "@vmbind/lab";
 import { beforeAll, describe, expect, it } from "vitest";
-import { account } from "../src/lab/accounting.ts";
-import { experiments } from "../src/lab/experiments.ts";
-import { cutAsPosted } from "../src/lab/posted-repeat.ts";
-import type { AccountingResult, SemanticsAnswer } from "../src/lab/result.ts";
-import { askAll, QUESTIONS } from "../src/lab/semantics.ts";
-import type { SparseSession, SparseStrategy } from "../src/strategy/strategy.ts";
-import { SPARSE_STRATEGIES, sparseStrategy } from "../src/strategy/table.ts";
 
 const WRITTEN = "what was written";
 const DUMMY_BYTES = 2 ** 21;

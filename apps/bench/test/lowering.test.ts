@@ -2,15 +2,23 @@
  * Goal: what the strategies make of a workload is what the real drivers made of it.
  * Method: every ioctl between the marks `workload` and `workload-end` of each recording, in order, field by field.
  */
+
+import {
+  type RunCall,
+  requiredBytes,
+  runWorkload,
+  type SparseSession,
+  type SparseStrategy,
+  type Step,
+  sparseStrategy,
+  startRun,
+  type Workload,
+} from "@vmbind/lab";
+import type { TraceIoctl } from "@vmbind/trace";
 import * as xe from "@vmbind/xe";
 import { describe, expect, it } from "vitest";
 import { bundledTraces, openTrace } from "../src/files/trace-files.ts";
 import { findWorkload } from "../src/files/workload-file.ts";
-import { type RunCall, runWorkload, startRun } from "../src/strategy/run.ts";
-import type { SparseSession, SparseStrategy } from "../src/strategy/strategy.ts";
-import { sparseStrategy } from "../src/strategy/table.ts";
-import type { TraceIoctl } from "../src/trace.ts";
-import { requiredBytes, type Step, type Workload } from "../src/workload/workload.ts";
 import { type Normal, Normaliser } from "./normalise.ts";
 
 const STRATEGY_OF: Readonly<Record<string, [strategy: string, device?: string]>> = {

@@ -1,7 +1,7 @@
+import { permutation, xorshift32 } from "@vmbind/lab";
 import { describe, expect, it } from "vitest";
 import { compare, type MicroResult, measure, median } from "../src/micro/harness.ts";
 import type { Machine } from "../src/micro/machine.ts";
-import { permutation, xorshift32 } from "../src/micro/random.ts";
 import { vmbind } from "./run.ts";
 
 async function micro(...argv: string[]): Promise<MicroResult[]> {

@@ -5,8 +5,8 @@
 import * as asahi from "@vmbind/asahi";
 import type { StructLayout } from "@vmbind/drm";
 import * as panthor from "@vmbind/panthor";
+import type { TraceArray } from "@vmbind/trace";
 import * as xe from "@vmbind/xe";
-import type { TraceArray } from "../src/trace.ts";
 
 /** One ioctl, recorded or lowered. */
 export interface RawCall {

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { Progress } from "../src/progress.ts";
+import { Progress } from "../src/text/progress.ts";
 
 afterEach(() => {
   vi.useRealTimers();

@@ -1,8 +1,7 @@
+import { DRIVERS, replayTrace } from "@vmbind/lab";
+import type { ReplayResult, TraceRecord } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
-import { DRIVERS, replayTrace } from "../src/driver-table.ts";
 import { bundledTraces, openTrace } from "../src/files/trace-files.ts";
-import type { ReplayResult } from "../src/replay.ts";
-import type { TraceRecord } from "../src/trace.ts";
 import { vmbind } from "./run.ts";
 
 describe("the models answer as recorded", () => {

@@ -1,8 +1,5 @@
-import { measure } from "../src/lab/cost.ts";
-import { runLab } from "../src/lab/lab.ts";
+import { measure, parametric, runLab, SPARSE_STRATEGIES } from "@vmbind/lab";
 import type { ReportInput, SweepRow } from "../src/report/input.ts";
-import { SPARSE_STRATEGIES } from "../src/strategy/table.ts";
-import { parametric } from "../src/workload/parametric.ts";
 
 /** A real input of small workloads: every number in it was measured. */
 export async function smallInput(): Promise<ReportInput> {

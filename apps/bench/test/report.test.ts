@@ -1,3 +1,4 @@
+import { SPARSE_STRATEGIES } from "@vmbind/lab";
 import { JSDOM } from "jsdom";
 import { beforeAll, describe, expect, it } from "vitest";
 import { EXPLORE_GROUPS } from "../src/explore/fields.ts";
@@ -8,7 +9,6 @@ import type { ReportInput } from "../src/report/input.ts";
 import { ORDER } from "../src/report/palette.ts";
 import { nudgeApart } from "../src/report/plot.ts";
 import { renderReport } from "../src/report/report.ts";
-import { SPARSE_STRATEGIES } from "../src/strategy/table.ts";
 import { smallInput } from "./report-input.ts";
 
 let input: ReportInput;

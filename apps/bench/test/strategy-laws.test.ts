@@ -3,13 +3,18 @@
  * Method: one workload of random binds and unbinds under all six; after each call every block of the resource is held
  * against a model that knows nothing of drivers, a table from block to pool block.
  */
+
+import {
+  SPARSE_STRATEGIES,
+  type SparseElement,
+  type SparseStrategy,
+  type Step,
+  type StrategyRun,
+  startRun,
+  VaHeap,
+} from "@vmbind/lab";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type StrategyRun, startRun } from "../src/strategy/run.ts";
-import type { SparseStrategy } from "../src/strategy/strategy.ts";
-import { SPARSE_STRATEGIES } from "../src/strategy/table.ts";
-import { VaHeap } from "../src/strategy/va-heap.ts";
-import type { SparseElement, Step } from "../src/workload/workload.ts";
 
 const BLOCKS = 40;
 const POOL_BLOCKS = 24;

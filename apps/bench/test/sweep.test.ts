@@ -1,17 +1,24 @@
 import { readFileSync } from "node:fs";
+import {
+  type CostFigures,
+  FULL_GRID,
+  type Growth,
+  lawOf,
+  measure,
+  measurePoint,
+  mustIssue,
+  type PointRow,
+  parametric,
+  planSweep,
+  SMALL_GRID,
+  SPARSE_STRATEGIES,
+  type Sweep,
+  sparseStrategy,
+  startRun,
+  workOf,
+} from "@vmbind/lab";
+import { formatNumber } from "@vmbind/trace";
 import { describe, expect, it, vi } from "vitest";
-import { formatNumber } from "../src/format.ts";
-import { measure } from "../src/lab/cost.ts";
-import type { CostFigures } from "../src/lab/result.ts";
-import { mustIssue } from "../src/strategy/calls.ts";
-import { startRun } from "../src/strategy/run.ts";
-import { SPARSE_STRATEGIES, sparseStrategy } from "../src/strategy/table.ts";
-import { type Growth, lawOf } from "../src/sweep/growth.ts";
-import { measurePoint } from "../src/sweep/point.ts";
-import { FULL_GRID, planSweep, SMALL_GRID } from "../src/sweep/points.ts";
-import type { PointRow, Sweep } from "../src/sweep/result.ts";
-import { workOf } from "../src/sweep/work.ts";
-import { parametric } from "../src/workload/parametric.ts";
 import { tempFile, vmbind } from "./run.ts";
 
 const MIB = 2 ** 20;

@@ -1,6 +1,6 @@
+import { formatNumber } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
-import { formatNumber } from "../src/format.ts";
-import { renderTable } from "../src/table.ts";
+import { renderTable } from "../src/text/table.ts";
 
 const table = {
   columns: ["strategy", "ops", "note"],

@@ -1,14 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { RefusedError, WorkloadError } from "@vmbind/lab";
+import { InputError } from "@vmbind/trace";
 import { beforeAll, describe, expect, it } from "vitest";
 import { UsageError } from "../src/errors.ts";
-import { InputError } from "../src/input-error.ts";
 import { drawBar } from "../src/jobs/bar.ts";
 import { JOBS } from "../src/jobs/jobs.ts";
 import { outcomeOf, unwrap } from "../src/jobs/outcome.ts";
 import { JobPool, workerCount } from "../src/jobs/pool.ts";
-import { RefusedError } from "../src/strategy/strategy.ts";
-import { WorkloadError } from "../src/workload/workload.ts";
 import { tempFile } from "./run.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -109,7 +108,7 @@ describe("a pool in one thread", () => {
     const row = pool.run("point", { strategy: "xe-null", axis: "size", x: 65536 });
     const wrong = pool.run("point", { strategy: "hope", axis: "size", x: 65536 });
     const again = pool.run("point", { strategy: "xe-null", axis: "size", x: 65536 });
-    await expect(wrong).rejects.toThrow(UsageError);
+    await expect(wrong).rejects.toThrow(RangeError);
     expect(await again).toEqual(await row);
     expect(await row).toEqual(await JOBS.point({ strategy: "xe-null", axis: "size", x: 65536 }));
     await pool.close();

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
+import type { TraceRecord } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
 import { openTrace } from "../src/files/trace-files.ts";
-import type { TraceRecord } from "../src/trace.ts";
 import { tempFile, vmbind } from "./run.ts";
 
 const original = gunzipSync(

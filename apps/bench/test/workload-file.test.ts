@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
+import { parseWorkload } from "@vmbind/lab";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseWorkload } from "../src/workload/schema.ts";
 import { keeps } from "./json-schema.ts";
 import { tempFile, vmbind } from "./run.ts";
 

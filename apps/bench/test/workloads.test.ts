@@ -1,12 +1,17 @@
+import {
+  type BindStep,
+  BUILTIN_WORKLOADS,
+  bufferStream,
+  checkSteps,
+  manySmall,
+  ORDERS,
+  parametric,
+  type SparseElement,
+  type Step,
+} from "@vmbind/lab";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { findWorkload } from "../src/files/workload-file.ts";
-import { bufferStream } from "../src/workload/buffer-stream.ts";
-import { BUILTIN_WORKLOADS } from "../src/workload/builtin.ts";
-import { manySmall } from "../src/workload/many-small.ts";
-import { ORDERS, parametric } from "../src/workload/parametric.ts";
-import { checkSteps } from "../src/workload/schema.ts";
-import type { BindStep, SparseElement, Step } from "../src/workload/workload.ts";
 
 const BLOCKS = [0x1000, 0x4000, 0x10000];
 

@@ -5,6 +5,8 @@
  */
 
 import { open, writeFile } from "node:fs/promises";
+import { RefusedError, SMALL_GRID } from "@vmbind/lab";
+import { InputError } from "@vmbind/trace";
 import type { CommandInput } from "../commands.ts";
 import { type Comparison, jobCount, runComparison } from "../compare/comparison.ts";
 import { comparisonCsv } from "../compare/csv.ts";
@@ -14,13 +16,10 @@ import { outputFormat } from "../compare/options.ts";
 import { type ComparePlan, planComparison } from "../compare/plan.ts";
 import { QUESTION, renderComparison, type Style } from "../compare/text.ts";
 import { EXIT } from "../errors.ts";
-import { InputError } from "../input-error.ts";
 import { heading, type Io } from "../io.ts";
 import { Bar } from "../jobs/bar.ts";
 import { JobPool, workerCount } from "../jobs/pool.ts";
 import type { ReportInput, SweepResult } from "../report/input.ts";
-import { RefusedError } from "../strategy/strategy.ts";
-import { SMALL_GRID } from "../sweep/points.ts";
 import { forReport, knobsOf, measurePoints, planOf } from "../sweep/run.ts";
 
 /** Most operations or leaf entries of a point of the report's curves: they are to take a second. */

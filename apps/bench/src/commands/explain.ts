@@ -5,19 +5,34 @@
  */
 
 import type { GemObject } from "@vmbind/drm";
-import { rangesOf, vmOf } from "../bind-ranges.ts";
+import { driverOf } from "@vmbind/lab";
+import {
+  type Action,
+  type BindOp,
+  costBetween,
+  counted,
+  type Driver,
+  describeRun,
+  hex,
+  LeafSnapshot,
+  type Machine,
+  type ModelVm,
+  type ReplayObserver,
+  rangesOf,
+  replay,
+  result,
+  StepRecorder,
+  snapshot,
+  type TraceIoctl,
+  type TraceLanding,
+  type TraceMark,
+  type TraceRecord,
+  vmOf,
+} from "@vmbind/trace";
 import type { CommandInput } from "../commands.ts";
-import { costBetween, snapshot } from "../cost.ts";
-import { driverOf } from "../driver-table.ts";
-import type { Action, BindOp, Driver, Machine, ModelVm } from "../drivers.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { openTrace } from "../files/trace-files.ts";
-import { counted, hex, result } from "../format.ts";
 import type { Io } from "../io.ts";
-import { describeRun, LeafSnapshot } from "../leaf-diff.ts";
-import { type ReplayObserver, replay } from "../replay.ts";
-import { StepRecorder } from "../steps.ts";
-import type { TraceIoctl, TraceLanding, TraceMark, TraceRecord } from "../trace.ts";
 
 /** Operations and leaf runs shown of one call unless --ops asks for all. */
 const SHOWN = 4;

@@ -5,11 +5,11 @@
  */
 
 import { writeFile } from "node:fs/promises";
+import { driverOf } from "@vmbind/lab";
+import { tellStory } from "@vmbind/trace";
 import type { CommandInput } from "../commands.ts";
-import { driverOf } from "../driver-table.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { renderExplore } from "../explore/explore.ts";
-import { tellStory } from "../explore/tell.ts";
 import { openTrace } from "../files/trace-files.ts";
 import type { Io } from "../io.ts";
 

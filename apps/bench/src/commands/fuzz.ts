@@ -5,13 +5,13 @@
  */
 
 import { writeFileSync } from "node:fs";
+import { counted } from "@vmbind/trace";
 import type { CommandInput } from "../commands.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { counted } from "../format.ts";
 import { type FuzzResult, fuzz } from "../fuzz/fuzz.ts";
 import { fuzzable, targetFor } from "../fuzz/targets.ts";
 import type { Io } from "../io.ts";
-import { Progress } from "../progress.ts";
+import { Progress } from "../text/progress.ts";
 
 const RUNS_DEFAULT = 100_000;
 

@@ -4,18 +4,26 @@
  * @module
  */
 
+import {
+  type AccessResult,
+  type CallSync,
+  type Decoded,
+  DRIVERS,
+  decodeCalls,
+  type LoweredOp,
+  type Place,
+  RefusedError,
+  type SparseStrategy,
+  StrategyRun,
+  type Workload,
+  WorkloadError,
+} from "@vmbind/lab";
+import { type Driver, hex } from "@vmbind/trace";
 import type { CommandInput } from "../commands.ts";
 import { strategyNamed } from "../compare/options.ts";
-import { DRIVERS } from "../driver-table.ts";
-import type { Driver } from "../drivers.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { findWorkload } from "../files/workload-file.ts";
-import { hex } from "../format.ts";
 import type { Io } from "../io.ts";
-import { type Decoded, decodeCalls, type LoweredOp, type Place } from "../strategy/lowered-call.ts";
-import { type AccessResult, StrategyRun } from "../strategy/run.ts";
-import { type CallSync, RefusedError, type SparseStrategy } from "../strategy/strategy.ts";
-import { type Workload, WorkloadError } from "../workload/workload.ts";
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {

@@ -11,8 +11,8 @@ import { measureApart } from "../micro/apart.ts";
 import { AREAS } from "../micro/areas.ts";
 import type { MicroResult } from "../micro/harness.ts";
 import { type Machine, thisMachine } from "../micro/machine.ts";
-import { Progress } from "../progress.ts";
-import { renderTable } from "../table.ts";
+import { Progress } from "../text/progress.ts";
+import { renderTable } from "../text/table.ts";
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {

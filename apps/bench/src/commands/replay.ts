@@ -4,20 +4,26 @@
  * @module
  */
 
+import { replayTrace } from "@vmbind/lab";
+import {
+  counted,
+  isLevel,
+  type MappingRow,
+  PHASES,
+  phasesOf,
+  type ReplayObserver,
+  type ReplayResult,
+  size,
+  type TraceCounts,
+} from "@vmbind/trace";
 import type { CommandInput } from "../commands.ts";
-import { isLevel } from "../cost.ts";
-import { phasesOf, type TraceCounts } from "../counts.ts";
-import { replayTrace } from "../driver-table.ts";
+import { forEachInput } from "../files/inputs.ts";
 import { openTrace } from "../files/trace-files.ts";
-import { counted, size } from "../format.ts";
 import { fuzzDriver } from "../fuzz/targets.ts";
 import { examine } from "../fuzz/watch.ts";
-import { forEachInput } from "../inputs.ts";
 import { heading, type Io } from "../io.ts";
-import { PHASES } from "../phase.ts";
-import { Progress } from "../progress.ts";
-import type { MappingRow, ReplayObserver, ReplayResult } from "../replay.ts";
-import { type Cell, renderTable } from "../table.ts";
+import { Progress } from "../text/progress.ts";
+import { type Cell, renderTable } from "../text/table.ts";
 
 const SHOWN_MAPPINGS = 12;
 

@@ -5,16 +5,14 @@
  * @module
  */
 
+import { FULL_GRID, RefusedError, type Sweep, WORK_MAX } from "@vmbind/lab";
 import type { CommandInput } from "../commands.ts";
 import { chosenStrategies, outputFormat, wholeNumber } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { heading, type Io } from "../io.ts";
 import { Bar } from "../jobs/bar.ts";
 import { JobPool, workerCount } from "../jobs/pool.ts";
-import { RefusedError } from "../strategy/strategy.ts";
-import { FULL_GRID, WORK_MAX } from "../sweep/points.ts";
 import { renderSweep, sweepCsv } from "../sweep/render.ts";
-import type { Sweep } from "../sweep/result.ts";
 import { knobsOf, measurePoints, planOf, pointsOfShard, sweepResult } from "../sweep/run.ts";
 import { mergeShards, parseShard } from "../sweep/shard.ts";
 

@@ -6,13 +6,13 @@
 
 import { DrmError } from "@vmbind/drm";
 import type { Mismatch, VectorCheck } from "@vmbind/gpuvm-core/conformance";
+import { InputError } from "@vmbind/trace";
 import type { CommandInput } from "../commands.ts";
 import { vectorChecks } from "../drivers/conformance.ts";
-import { InputError } from "../input-error.ts";
-import { forEachInput } from "../inputs.ts";
+import { forEachInput } from "../files/inputs.ts";
+import { openVectors } from "../files/vector-file.ts";
 import type { Io } from "../io.ts";
-import { Progress } from "../progress.ts";
-import { openVectors } from "../vectors.ts";
+import { Progress } from "../text/progress.ts";
 
 /** What one vector file came to. */
 export interface VerifyResult {

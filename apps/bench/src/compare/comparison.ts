@@ -4,14 +4,18 @@
  * @module
  */
 
-import type { TraceRow } from "../compare/recorded.ts";
-import { InputError } from "../input-error.ts";
+import {
+  type CostResult,
+  findings,
+  type LabResult,
+  RefusedError,
+  type SparseStrategy,
+  type TraceRow,
+  WorkloadError,
+} from "@vmbind/lab";
+import { InputError } from "@vmbind/trace";
 import type { Bar } from "../jobs/bar.ts";
 import type { JobPool } from "../jobs/pool.ts";
-import { findings } from "../lab/findings.ts";
-import type { CostResult, LabResult } from "../lab/result.ts";
-import { RefusedError, type SparseStrategy } from "../strategy/strategy.ts";
-import { WorkloadError } from "../workload/workload.ts";
 import type { ComparePlan, GeneratedWorkload } from "./plan.ts";
 
 /** A generated workload that a strategy cannot run. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Cell, renderTable } from "../table.ts";
+import { type Cell, renderTable } from "../text/table.ts";
 import type { Comparison } from "./comparison.ts";
 
 /**

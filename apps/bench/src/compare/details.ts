@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { AccountingFigures, AccountingResult, LabResult, SemanticsAnswer } from "../lab/result.ts";
-import { renderTable, type Table } from "../table.ts";
+import type { AccountingFigures, AccountingResult, LabResult, SemanticsAnswer } from "@vmbind/lab";
+import { renderTable, type Table } from "../text/table.ts";
 import type { Style } from "./text.ts";
 
 /**

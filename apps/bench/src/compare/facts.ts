@@ -5,9 +5,9 @@
  */
 
 import { readFile } from "node:fs/promises";
+import { openStrategyTrace, STRATEGIES } from "@vmbind/lab";
 import { bundledTrace } from "../files/trace-files.ts";
 import type { ReportCommand } from "../report/input.ts";
-import { openStrategyTrace, STRATEGIES } from "../strategies.ts";
 
 const QUESTION_WORKLOAD = "buffer-100e6";
 

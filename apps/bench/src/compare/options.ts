@@ -4,11 +4,10 @@
  * @module
  */
 
+import { SPARSE_STRATEGIES, type SparseStrategy, sparseStrategy } from "@vmbind/lab";
 import type { CommandInput } from "../commands.ts";
 import { UsageError } from "../errors.ts";
-import type { SparseStrategy } from "../strategy/strategy.ts";
-import { SPARSE_STRATEGIES, sparseStrategy } from "../strategy/table.ts";
-import type { TableFormat } from "../table.ts";
+import type { TableFormat } from "../text/table.ts";
 
 type Options = CommandInput["options"];
 

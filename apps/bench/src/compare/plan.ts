@@ -6,12 +6,9 @@
  * @module
  */
 
+import { BUILTIN_WORKLOADS, LAB_WORKLOADS, type SparseStrategy, WORKLOADS } from "@vmbind/lab";
 import type { CommandInput } from "../commands.ts";
 import { UsageError } from "../errors.ts";
-import { LAB_WORKLOADS } from "../lab/lab.ts";
-import { WORKLOADS } from "../strategies.ts";
-import type { SparseStrategy } from "../strategy/strategy.ts";
-import { BUILTIN_WORKLOADS } from "../workload/builtin.ts";
 import { chosenStrategies, wholeNumber } from "./options.ts";
 import { resolveWorkload, type WorkloadRef } from "./workload-ref.ts";
 

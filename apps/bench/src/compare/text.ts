@@ -4,16 +4,20 @@
  * @module
  */
 
-import type { TraceRow } from "../compare/recorded.ts";
-import { formatNumber } from "../format.ts";
-import type { CostResult } from "../lab/result.ts";
-import { STRATEGIES, WORKLOADS } from "../strategies.ts";
-import type { SparseStrategy } from "../strategy/strategy.ts";
-import { renderTable, type Table, type TableFormat } from "../table.ts";
+import {
+  type CostResult,
+  CREATE_METRICS,
+  METRICS,
+  SHOWN_FIGURES,
+  type SparseStrategy,
+  STRATEGIES,
+  type TraceRow,
+  WORKLOADS,
+} from "@vmbind/lab";
+import { formatNumber } from "@vmbind/trace";
+import { renderTable, type Table, type TableFormat } from "../text/table.ts";
 import type { Comparison } from "./comparison.ts";
-import { SHOWN_FIGURES } from "./generated.ts";
 import type { GeneratedWorkload } from "./plan.ts";
-import { CREATE_METRICS, METRICS } from "./recorded.ts";
 
 /** The question that all of this answers. */
 export const QUESTION: string =

@@ -4,10 +4,8 @@
  * @module
  */
 
+import { LAB_WORKLOADS, parametric, type Workload } from "@vmbind/lab";
 import { findWorkload } from "../files/workload-file.ts";
-import { LAB_WORKLOADS } from "../lab/lab.ts";
-import { parametric } from "../workload/parametric.ts";
-import type { Workload } from "../workload/workload.ts";
 
 /** Where a workload comes from. */
 export type WorkloadRef =

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { MappingTuple, TraceStory } from "./story.ts";
+import type { MappingTuple, TraceStory } from "@vmbind/trace";
 
 /** Plays the story to the chosen ioctl. */
 export function exploreScript(): void {

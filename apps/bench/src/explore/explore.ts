@@ -4,7 +4,7 @@
  * @module
  */
 
-import { result } from "../format.ts";
+import { type Moment, result, type TraceStory } from "@vmbind/trace";
 import { pageScript } from "../report/client.ts";
 import { PageData } from "../report/figure-data.ts";
 import { type Html, html } from "../report/html.ts";
@@ -14,7 +14,6 @@ import { methodsTables } from "../report/tables.ts";
 import { exploreScript } from "./client.ts";
 import { EXPLORE_GROUPS } from "./fields.ts";
 import { drawSpace, drawTimeline } from "./pictures.ts";
-import type { Moment, TraceStory } from "./story.ts";
 
 /** Numbers of a moment that are shown. */
 const SHOWN = [

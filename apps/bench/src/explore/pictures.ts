@@ -6,11 +6,10 @@
  */
 
 import type { PlotOptions } from "@observablehq/plot";
-import { hex } from "../format.ts";
+import { hex, type MappingTuple, type Moment, type Region, type TraceStory } from "@vmbind/trace";
 import { formatUnit, type PageData } from "../report/figure-data.ts";
 import { Html, html } from "../report/html.ts";
 import { type Drawing, draw, hover } from "../report/plot.ts";
-import type { MappingTuple, Moment, Region, TraceStory } from "./story.ts";
 
 /** Width of all pictures before they are stretched. */
 const UNITS = 1000;

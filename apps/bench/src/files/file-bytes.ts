@@ -7,7 +7,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { UnreadableError } from "../jsonl.ts";
+import { UnreadableError } from "@vmbind/trace";
 
 /**
  * Read a file, plain or gzip; the content decides, not the name.

@@ -7,7 +7,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readTrace, type Trace } from "../trace.ts";
+import { readTrace, type Trace } from "@vmbind/trace";
 import { fileBytes } from "./file-bytes.ts";
 
 const TRACES = fileURLToPath(new URL("../../traces/", import.meta.url));

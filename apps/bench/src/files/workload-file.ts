@@ -5,12 +5,16 @@
  */
 
 import { open } from "node:fs/promises";
+import {
+  BUILTIN_WORKLOADS,
+  checkSteps,
+  parametric,
+  parseWorkload,
+  type Workload,
+  WorkloadError,
+} from "@vmbind/lab";
+import { InputError } from "@vmbind/trace";
 import { UsageError } from "../errors.ts";
-import { InputError } from "../input-error.ts";
-import { BUILTIN_WORKLOADS } from "../workload/builtin.ts";
-import { parametric } from "../workload/parametric.ts";
-import { checkSteps, parseWorkload } from "../workload/schema.ts";
-import { type Workload, WorkloadError } from "../workload/workload.ts";
 
 /** What can be said about a workload beside its name. */
 export interface WorkloadChoice {

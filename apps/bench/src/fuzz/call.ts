@@ -5,7 +5,7 @@
  */
 
 import type { StructLayout } from "@vmbind/drm";
-import type { TraceIoctl } from "../trace.ts";
+import type { TraceIoctl } from "@vmbind/trace";
 
 /** Memory of the calling process. */
 export interface FuzzBuffer {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ModelFile } from "../drivers.ts";
+import type { ModelFile } from "@vmbind/trace";
 
 /** Handles that are looked at; the fuzzer keeps far fewer objects alive. */
 const HANDLES = 64;

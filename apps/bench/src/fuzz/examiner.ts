@@ -13,8 +13,7 @@
  */
 
 import { decodeIoctl, EINVAL, ENOTTY, UserMemory } from "@vmbind/drm";
-import type { Machine, ModelFile } from "../drivers.ts";
-import type { TraceIoctl } from "../trace.ts";
+import type { Machine, ModelFile, TraceIoctl } from "@vmbind/trace";
 import { copyOf, type FuzzCall, type IoctlSpec } from "./call.ts";
 import { difference, stateOf } from "./digest.ts";
 import type { FuzzDriver } from "./fuzz-driver.ts";

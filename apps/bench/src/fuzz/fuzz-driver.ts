@@ -6,7 +6,7 @@
  */
 
 import type { GemObject } from "@vmbind/drm";
-import type { ModelFile } from "../drivers.ts";
+import type { ModelFile } from "@vmbind/trace";
 import type { FuzzCall, IoctlSpec } from "./call.ts";
 import type { Draw } from "./draw.ts";
 

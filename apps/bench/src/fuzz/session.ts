@@ -5,8 +5,7 @@
  * @module
  */
 
-import type { Driver, Machine } from "../drivers.ts";
-import { FUZZ_UMD, type Trace, type TraceHeader } from "../trace.ts";
+import { type Driver, FUZZ_UMD, type Machine, type Trace, type TraceHeader } from "@vmbind/trace";
 import { copyOf, type FuzzCall, type IoctlSpec } from "./call.ts";
 import { Draw } from "./draw.ts";
 import { Examiner, type FuzzFinding } from "./examiner.ts";

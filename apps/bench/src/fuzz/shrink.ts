@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { TraceHeader } from "../trace.ts";
+import type { TraceHeader } from "@vmbind/trace";
 import { copyOf, type FuzzCall } from "./call.ts";
 import { rerun, type SessionFinding, type Target } from "./session.ts";
 

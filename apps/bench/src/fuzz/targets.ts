@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DRIVERS } from "../driver-table.ts";
+import { DRIVERS } from "@vmbind/lab";
 import { bundledTraces, openTrace } from "../files/trace-files.ts";
 import { callOf, type FuzzCall } from "./call.ts";
 import type { FuzzDriver } from "./fuzz-driver.ts";
@@ -12,9 +12,9 @@ import type { Target } from "./session.ts";
 
 /** What the fuzzer knows of each driver. */
 const FUZZ_DRIVERS: Readonly<Record<string, () => Promise<FuzzDriver>>> = {
-  panthor: async () => (await import("./panthor.ts")).panthor,
-  asahi: async () => (await import("./asahi.ts")).asahi,
-  xe: async () => (await import("./xe.ts")).xe,
+  panthor: async () => (await import("../drivers/panthor/fuzz.ts")).panthor,
+  asahi: async () => (await import("../drivers/asahi/fuzz.ts")).asahi,
+  xe: async () => (await import("../drivers/xe/fuzz.ts")).xe,
 };
 
 /** Calls taken from the beginning of each trace, where they are most varied. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TraceHeader } from "../trace.ts";
+import type { TraceHeader } from "@vmbind/trace";
 import type { FuzzCall } from "./call.ts";
 import { Examiner } from "./examiner.ts";
 import { machineFor, type SessionFinding, type Target } from "./session.ts";

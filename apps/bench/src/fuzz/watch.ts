@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MakeWatch } from "../replay.ts";
+import type { MakeWatch } from "@vmbind/trace";
 import { callOf } from "./call.ts";
 import { Examiner } from "./examiner.ts";
 import type { FuzzDriver } from "./fuzz-driver.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { Io } from "../io.ts";
-import { Progress } from "../progress.ts";
+import { Progress } from "../text/progress.ts";
 
 const WIDTH = 24;
 

@@ -5,11 +5,16 @@
  * @module
  */
 
-import type { TraceRow } from "../compare/recorded.ts";
+import type {
+  AccountingResult,
+  CostResult,
+  LabResult,
+  PointRow,
+  SemanticsAnswer,
+  SweepPoint,
+  TraceRow,
+} from "@vmbind/lab";
 import type { WorkloadRef } from "../compare/workload-ref.ts";
-import type { AccountingResult, CostResult, LabResult, SemanticsAnswer } from "../lab/result.ts";
-import type { SweepPoint } from "../sweep/points.ts";
-import type { PointRow } from "../sweep/result.ts";
 
 /** What can be done, by kind. Tasks and results are plain objects: they travel between threads. */
 export interface Jobs {
@@ -37,32 +42,32 @@ export type JobResult<K extends JobKind> = Awaited<ReturnType<Jobs[K]>>;
 /** The code behind the kinds, imported when the first job of a kind runs. */
 export const JOBS: Jobs = {
   async recorded({ workload, strategy }) {
-    const { replayRecorded } = await import("../compare/recorded.ts");
+    const { replayRecorded } = await import("@vmbind/lab");
     const { bundledTrace } = await import("../files/trace-files.ts");
     return replayRecorded(workload, strategy, bundledTrace);
   },
   async cost({ workload, strategy, views }) {
-    const { measureCell } = await import("../compare/generated.ts");
+    const { measureCell } = await import("@vmbind/lab");
     const { resolveWorkload } = await import("../compare/workload-ref.ts");
     return measureCell(await resolveWorkload(workload), strategy, views);
   },
   async semantics({ strategy }) {
-    const { askAll } = await import("../lab/semantics.ts");
-    const { sparseStrategy } = await import("../strategy/table.ts");
+    const { askAll } = await import("@vmbind/lab");
+    const { sparseStrategy } = await import("@vmbind/lab");
     return askAll(sparseStrategy(strategy));
   },
   async accounting({ strategy }) {
-    const { account } = await import("../lab/accounting.ts");
-    const { sparseStrategy } = await import("../strategy/table.ts");
+    const { account } = await import("@vmbind/lab");
+    const { sparseStrategy } = await import("@vmbind/lab");
     return account(sparseStrategy(strategy));
   },
   async experiments({ strategies }) {
-    const { experiments } = await import("../lab/experiments.ts");
-    const { sparseStrategy } = await import("../strategy/table.ts");
+    const { experiments } = await import("@vmbind/lab");
+    const { sparseStrategy } = await import("@vmbind/lab");
     return experiments(strategies.map(sparseStrategy));
   },
   async point(task) {
-    const { measurePoint } = await import("../sweep/point.ts");
+    const { measurePoint } = await import("@vmbind/lab");
     return measurePoint(task);
   },
 };

@@ -5,10 +5,9 @@
  * @module
  */
 
+import { RefusedError, WorkloadError } from "@vmbind/lab";
+import { InputError } from "@vmbind/trace";
 import { UsageError } from "../errors.ts";
-import { InputError } from "../input-error.ts";
-import { RefusedError } from "../strategy/strategy.ts";
-import { WorkloadError } from "../workload/workload.ts";
 
 /** An error of a class that the commands know. */
 interface Failure {

@@ -14,9 +14,9 @@ export type Area = (largest: number) => Promise<readonly Scenario<any>[]>;
 export const AREAS: Readonly<Record<string, Area>> = {
   gpuvm: async (largest) => (await import("./gpuvm.ts")).gpuvmScenarios(largest),
   mmu: async () => (await import("./mmu.ts")).mmuScenarios(),
-  panthor: async () => (await import("./panthor.ts")).panthorScenarios(),
-  asahi: async () => (await import("./asahi.ts")).asahiScenarios(),
-  xe: async () => (await import("./xe.ts")).xeScenarios(),
+  panthor: async () => (await import("../drivers/panthor/micro.ts")).panthorScenarios(),
+  asahi: async () => (await import("../drivers/asahi/micro.ts")).asahiScenarios(),
+  xe: async () => (await import("../drivers/xe/micro.ts")).xeScenarios(),
   replay: async () => (await import("./replay.ts")).replayScenarios(),
   baseline: async (largest) => [
     ...(await import("./baseline.ts")).baselineScenarios(),

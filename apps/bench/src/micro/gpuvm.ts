@@ -6,9 +6,9 @@
 
 import { GemObject, GemObjects } from "@vmbind/drm";
 import { GPUVA_REPEAT, Gpuvm, type MapRequest, type StepHandlers } from "@vmbind/gpuvm-core";
+import { permutation, xorshift32 } from "@vmbind/lab";
 import { compare, type Scenario, type Step } from "./harness.ts";
 import { GPUVM_100E6_PEERS, GPUVM_PEERS, type GpuvmPeer } from "./peers.ts";
-import { permutation, xorshift32 } from "./random.ts";
 
 /** Bytes of a mapping in workloads a to d. */
 export const UNIT = 0x10000;

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { xorshift64 } from "@vmbind/lab";
 import {
   AddressSpace,
   IOMMU_CACHE,
@@ -22,7 +23,6 @@ import {
 import { BLOCK_BYTES, IoPgtableBatch, PAGE_BYTES, panthorCounters } from "@vmbind/panthor";
 import { compare, type Scenario, type Step } from "./harness.ts";
 import { MMU_PEERS } from "./peers.ts";
-import { xorshift64 } from "./random.ts";
 
 const VA = 0x200000000;
 const PA = 0x100000000;

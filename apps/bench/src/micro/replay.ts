@@ -11,11 +11,16 @@
  */
 
 import { UserMemory } from "@vmbind/drm";
-import { snapshot } from "../cost.ts";
-import { driverOf } from "../driver-table.ts";
-import type { Driver, Machine, ModelFile } from "../drivers.ts";
+import { driverOf } from "@vmbind/lab";
+import {
+  type Driver,
+  type Machine,
+  type ModelFile,
+  snapshot,
+  type Trace,
+  type TraceIoctl,
+} from "@vmbind/trace";
 import { bundledTraces, openTrace } from "../files/trace-files.ts";
-import type { Trace, TraceIoctl } from "../trace.ts";
 import type { Scenario, Step } from "./harness.ts";
 
 /** One recorded ioctl, ready to be issued. */

@@ -17,7 +17,7 @@ import type {
   PostedRepeat,
   SemanticsDetail,
   SweepFigures,
-} from "../lab/result.ts";
+} from "@vmbind/lab";
 
 /** What a number counts. */
 export type Unit = "count" | "bytes" | "address" | "fraction" | "word";

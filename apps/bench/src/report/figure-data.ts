@@ -5,7 +5,7 @@
  * @module
  */
 
-import { formatNumber } from "../format.ts";
+import { formatNumber } from "@vmbind/trace";
 import { FIELD_GROUPS, type FieldGroup, fieldAt, type Unit } from "./fields.ts";
 import { type Html, html } from "./html.ts";
 

@@ -5,8 +5,7 @@
  * @module
  */
 
-import type { TraceRow } from "../compare/recorded.ts";
-import type { CostFigures, LabResult } from "../lab/result.ts";
+import type { CostFigures, LabResult, TraceRow } from "@vmbind/lab";
 
 /** Everything that the report shows. */
 export interface ReportInput {

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { GpuView, LeafRun } from "../lab/result.ts";
+import type { GpuView, LeafRun } from "@vmbind/lab";
 import type { PageData } from "./figure-data.ts";
 import { formatUnit } from "./figure-data.ts";
 import { Html, html } from "./html.ts";

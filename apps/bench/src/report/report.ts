@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { CostFigures, GpuView } from "../lab/result.ts";
-import { PHASES } from "../phase.ts";
-import { SPARSE_STRATEGIES } from "../strategy/table.ts";
+import { type CostFigures, type GpuView, SPARSE_STRATEGIES } from "@vmbind/lab";
+import { PHASES } from "@vmbind/trace";
 import { type Bar, drawBars } from "./bars.ts";
 import { pageScript } from "./client.ts";
 import { FIELD_GROUPS, fieldAt } from "./fields.ts";

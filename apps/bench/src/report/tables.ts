@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CostFigures, HeldObject } from "../lab/result.ts";
+import type { CostFigures, HeldObject } from "@vmbind/lab";
 import { FIELD_GROUPS, type FieldGroup, fieldAt } from "./fields.ts";
 import { formatUnit, type PageData } from "./figure-data.ts";
 import { type Html, type HtmlValue, html } from "./html.ts";

@@ -4,12 +4,18 @@
  * @module
  */
 
-import { counted, formatNumber, size as sizeInWords } from "../format.ts";
-import type { CostFigures } from "../lab/result.ts";
-import { renderTable, type Table, type TableFormat } from "../table.ts";
-import type { Growth } from "./growth.ts";
-import { AXES, type Axis, type LeftOutPoint, valueInWords } from "./points.ts";
-import type { PointRow, Sweep } from "./result.ts";
+import {
+  AXES,
+  type Axis,
+  type CostFigures,
+  type Growth,
+  type LeftOutPoint,
+  type PointRow,
+  type Sweep,
+  valueInWords,
+} from "@vmbind/lab";
+import { counted, formatNumber, size as sizeInWords } from "@vmbind/trace";
+import { renderTable, type Table, type TableFormat } from "../text/table.ts";
 
 /** Figures that people are shown; JSON and CSV have all. */
 const SHOWN: readonly (readonly [keyof CostFigures, string])[] = [

@@ -4,23 +4,26 @@
  * @module
  */
 
+import {
+  FRACTION_BYTES,
+  growthOf,
+  OFFSET_BYTES,
+  type PointRow,
+  planSweep,
+  type Shard,
+  type SparseStrategy,
+  type Sweep,
+  type SweepGrid,
+  type SweepKnobs,
+  type SweepPlan,
+  type SweepPoint,
+  sparseStrategy,
+  TILE_BYTES,
+  workOf,
+} from "@vmbind/lab";
 import type { Bar } from "../jobs/bar.ts";
 import type { JobPool } from "../jobs/pool.ts";
 import type { SweepResult } from "../report/input.ts";
-import type { SparseStrategy } from "../strategy/strategy.ts";
-import { sparseStrategy } from "../strategy/table.ts";
-import { growthOf } from "./growth.ts";
-import {
-  FRACTION_BYTES,
-  OFFSET_BYTES,
-  planSweep,
-  type SweepGrid,
-  type SweepPlan,
-  type SweepPoint,
-  TILE_BYTES,
-} from "./points.ts";
-import type { PointRow, Shard, Sweep, SweepKnobs } from "./result.ts";
-import { workOf } from "./work.ts";
 
 /**
  * @param strategies - in the order of the table

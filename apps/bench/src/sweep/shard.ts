@@ -6,13 +6,19 @@
  */
 
 import { readFile } from "node:fs/promises";
+import {
+  type CostFigures,
+  FULL_GRID,
+  type PointRow,
+  type Shard,
+  SPARSE_STRATEGIES,
+  type Sweep,
+  type SweepKnobs,
+  type SweepPlan,
+} from "@vmbind/lab";
+import { InputError } from "@vmbind/trace";
 import * as v from "valibot";
 import { UsageError } from "../errors.ts";
-import { InputError } from "../input-error.ts";
-import type { CostFigures } from "../lab/result.ts";
-import { SPARSE_STRATEGIES } from "../strategy/table.ts";
-import { FULL_GRID, type SweepPlan } from "./points.ts";
-import type { PointRow, Shard, Sweep, SweepKnobs } from "./result.ts";
 import { knobsOf, planOf, pointsOfShard, sweepResult } from "./run.ts";
 
 /** Most shards of a sweep. */

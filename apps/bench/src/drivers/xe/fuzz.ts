@@ -1,0 +1,342 @@
+/**
+ * Xe for the fuzzer.
+ *
+ * @module
+ */
+
+import {
+  DRM_IOCTL_GEM_CLOSE,
+  E2BIG,
+  EBUSY,
+  EFAULT,
+  EINVAL,
+  ENOBUFS,
+  ENOENT,
+  ENOEXEC,
+  ENOMEM,
+  ENOSPC,
+  EOPNOTSUPP,
+} from "@vmbind/drm";
+import type { ModelFile } from "@vmbind/trace";
+import {
+  DEFAULT_QUIRKS,
+  DEVICE_QUERY,
+  ENGINE_CLASS_INSTANCE,
+  ENGINE_CLASS_VM_BIND,
+  EXEC_QUEUE_CREATE,
+  EXEC_QUEUE_DESTROY,
+  GEM_CLOSE,
+  GEM_CREATE,
+  GEM_MMAP_OFFSET,
+  IOCTL_DEVICE_QUERY,
+  IOCTL_EXEC_QUEUE_CREATE,
+  IOCTL_EXEC_QUEUE_DESTROY,
+  IOCTL_GEM_CREATE,
+  IOCTL_GEM_MMAP_OFFSET,
+  IOCTL_VM_BIND,
+  IOCTL_VM_CREATE,
+  IOCTL_VM_DESTROY,
+  LINUX_QUIRKS,
+  SYNC,
+  SYNC_TYPE_USER_FENCE,
+  VM_BIND,
+  VM_BIND_FLAG_DUMPABLE,
+  VM_BIND_FLAG_IMMEDIATE,
+  VM_BIND_FLAG_NULL,
+  VM_BIND_FLAG_READONLY,
+  VM_BIND_OP,
+  VM_BIND_OP_MAP,
+  VM_BIND_OP_MAP_USERPTR,
+  VM_BIND_OP_PREFETCH,
+  VM_BIND_OP_UNMAP,
+  VM_BIND_OP_UNMAP_ALL,
+  VM_BIND_VECTOR,
+  VM_CREATE,
+  VM_DESTROY,
+  VMA_PTE_FLAGS,
+  type VmBindOp,
+  type XeFile,
+} from "@vmbind/xe";
+import { type FuzzBuffer, type FuzzCall, type IoctlSpec, slotsOf } from "../../fuzz/call.ts";
+import type { Draw } from "../../fuzz/draw.ts";
+import {
+  boundObject,
+  type FuzzDriver,
+  Ids,
+  near,
+  OBJECTS_MAX,
+  OPS_ADDR,
+  pieceOf,
+  SYNCS_ADDR,
+  shorten,
+  VMS_MAX,
+  viewOf,
+} from "../../fuzz/fuzz-driver.ts";
+
+const PAGE = 4096;
+const BLOCK = 0x1_0000;
+const MIB2 = 0x20_0000;
+const GIB = 0x4000_0000;
+/** Borders of every level, the end of 48 bits, and anv's heap. */
+const ANCHORS = [0, MIB2, GIB, 8 * GIB, 2 ** 39, 2 ** 40, 2 ** 47, 2 ** 48 - 4 * MIB2];
+/** Longest range of one operation that is let through. */
+const RANGE_MAX = 2 ** 40;
+/** Longest range of process memory: each page is a record. */
+const USER_RANGE_MAX = 2 ** 22;
+const QUERY_ADDR = 0x6000_0000;
+const INSTANCES_ADDR = 0x7200_0000_0000;
+const QUEUES_MAX = 3;
+
+const OP_SLOTS = slotsOf(VM_BIND_OP);
+const INLINE = VM_BIND.fields.bind.offset;
+const ARG_SLOTS = slotsOf(VM_BIND, { [INLINE]: OP_SLOTS });
+
+function spec(
+  name: string,
+  request: number,
+  layout: Parameters<typeof slotsOf>[0],
+  errnos: readonly number[],
+): IoctlSpec {
+  return { name, request, slots: slotsOf(layout), arrays: [], errnos };
+}
+
+const BIND_ERRNOS = [EINVAL, ENOBUFS, EFAULT, ENOENT, EBUSY, ENOMEM, EOPNOTSUPP, ENOEXEC];
+
+const SPECS: readonly IoctlSpec[] = [
+  {
+    name: "XE_VM_BIND",
+    request: IOCTL_VM_BIND,
+    slots: ARG_SLOTS,
+    errnos: BIND_ERRNOS,
+    arrays: [
+      {
+        field: "vector_of_binds",
+        pointer: INLINE,
+        count: VM_BIND.fields.numBinds.offset,
+        stride: null,
+        elementBytes: VM_BIND_OP.size,
+        slots: OP_SLOTS,
+      },
+      {
+        field: "syncs",
+        pointer: VM_BIND.fields.syncs.offset,
+        count: VM_BIND.fields.numSyncs.offset,
+        stride: null,
+        elementBytes: SYNC.size,
+        slots: slotsOf(SYNC),
+      },
+    ],
+  },
+  spec("XE_VM_CREATE", IOCTL_VM_CREATE, VM_CREATE, [EINVAL, ENOMEM]),
+  spec("XE_VM_DESTROY", IOCTL_VM_DESTROY, VM_DESTROY, [EINVAL, ENOENT, EBUSY]),
+  spec("XE_GEM_CREATE", IOCTL_GEM_CREATE, GEM_CREATE, [EINVAL, EOPNOTSUPP, ENOENT, EFAULT, ENOMEM, E2BIG]),
+  spec("XE_GEM_MMAP_OFFSET", IOCTL_GEM_MMAP_OFFSET, GEM_MMAP_OFFSET, [EINVAL, ENOENT]),
+  spec("XE_DEVICE_QUERY", IOCTL_DEVICE_QUERY, DEVICE_QUERY, [EINVAL, EFAULT, ENOSPC, EOPNOTSUPP, ENOMEM]),
+  spec("XE_EXEC_QUEUE_CREATE", IOCTL_EXEC_QUEUE_CREATE, EXEC_QUEUE_CREATE, [EINVAL, EFAULT, ENOENT, E2BIG]),
+  spec("XE_EXEC_QUEUE_DESTROY", IOCTL_EXEC_QUEUE_DESTROY, EXEC_QUEUE_DESTROY, [EINVAL, ENOENT]),
+  spec("GEM_CLOSE", DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, [EINVAL]),
+];
+
+function call(request: number, arg: Uint8Array, buffers: FuzzBuffer[] = []): FuzzCall {
+  return { file: 0, request, arg, buffers };
+}
+
+function valid(draw: Draw, modelFile: ModelFile): FuzzCall {
+  const file = modelFile as XeFile;
+  const ids = new Ids(draw, file);
+  const how = draw.below(100);
+  if (ids.vms.length === 0 || (how < 2 && ids.vms.length < VMS_MAX)) {
+    return call(IOCTL_VM_CREATE, VM_CREATE.encode({ flags: draw.pick([0, 0, 1, 1, 2, 3, 6, 7]) }));
+  }
+  if (ids.handles.length < 3 || (how < 10 && ids.handles.length < OBJECTS_MAX))
+    return gemCreate(draw, ids, file);
+  if (how < 11) return call(IOCTL_VM_DESTROY, VM_DESTROY.encode({ vmId: ids.vm() }));
+  if (how < 15 || ids.handles.length >= OBJECTS_MAX) {
+    return call(DRM_IOCTL_GEM_CLOSE, GEM_CLOSE.encode({ handle: ids.handle() }));
+  }
+  if (how < 16) return call(IOCTL_GEM_MMAP_OFFSET, GEM_MMAP_OFFSET.encode({ handle: ids.handle() }));
+  if (how < 17) return deviceQuery(draw);
+  if (how < 19 && file.execQueue(QUEUES_MAX) === undefined) return queueCreate(draw, ids);
+  if (how < 20)
+    return call(IOCTL_EXEC_QUEUE_DESTROY, EXEC_QUEUE_DESTROY.encode({ execQueueId: 1 + draw.below(3) }));
+  return vmBind(draw, ids, file);
+}
+
+function gemCreate(draw: Draw, ids: Ids, file: XeFile): FuzzCall {
+  const placement = file.device.platform.vramBytes === 0 ? 1 : draw.pick([1, 1, 2, 3]);
+  const unit = placement === 1 ? PAGE : BLOCK;
+  const size = draw.chance(50)
+    ? unit * draw.length(8)
+    : MIB2 * draw.length(1) + unit * draw.pick([0, 0, 1, 3]);
+  return call(
+    IOCTL_GEM_CREATE,
+    GEM_CREATE.encode({
+      size,
+      placement,
+      flags: draw.pick([0, 0, 1]),
+      vmId: draw.chance(50) ? ids.vm() : 0,
+      cpuCaching: placement === 1 ? draw.pick([1, 2]) : 2,
+    }),
+  );
+}
+
+function deviceQuery(draw: Draw): FuzzCall {
+  const size = draw.pick([0, 0, 48, 96, 184]);
+  const arg = { query: draw.pick([1, 2, draw.below(11)]), size, data: QUERY_ADDR };
+  return call(IOCTL_DEVICE_QUERY, DEVICE_QUERY.encode(arg), [
+    { field: "data", addr: QUERY_ADDR, bytes: new Uint8Array(size) },
+  ]);
+}
+
+function queueCreate(draw: Draw, ids: Ids): FuzzCall {
+  const engineClass = draw.chance(80) ? ENGINE_CLASS_VM_BIND : 0;
+  const arg = { width: 1, numPlacements: 1, vmId: ids.vm(), instances: INSTANCES_ADDR };
+  return call(IOCTL_EXEC_QUEUE_CREATE, EXEC_QUEUE_CREATE.encode(arg), [
+    { field: "instances", addr: INSTANCES_ADDR, bytes: ENGINE_CLASS_INSTANCE.encode({ engineClass }) },
+  ]);
+}
+
+function vmBind(draw: Draw, ids: Ids, file: XeFile): FuzzCall {
+  const numBinds = draw.chance(50) ? 1 : draw.chance(5) ? draw.below(40) : draw.below(6);
+  const numSyncs = draw.chance(20) ? 1 + draw.below(3) : 0;
+  const arg = VM_BIND.encode({
+    vmId: ids.vm(),
+    execQueueId: draw.chance(8) ? 1 + draw.below(3) : 0,
+    numBinds,
+    numSyncs,
+    syncs: numSyncs > 0 ? SYNCS_ADDR : 0,
+  });
+  const buffers: FuzzBuffer[] = [];
+  if (numBinds === 1) VM_BIND_OP.write(viewOf(arg), INLINE, bindOp(draw, ids, file));
+  else if (numBinds > 1) {
+    const bytes = new Uint8Array(numBinds * VM_BIND_OP.size);
+    for (let i = 0; i < numBinds; i++) {
+      VM_BIND_OP.write(viewOf(bytes), i * VM_BIND_OP.size, bindOp(draw, ids, file));
+    }
+    buffers.push({ field: "vector_of_binds", addr: OPS_ADDR, bytes });
+    VM_BIND_VECTOR.write(viewOf(arg), INLINE, { vectorOfBinds: OPS_ADDR });
+  }
+  if (numSyncs > 0) {
+    const bytes = new Uint8Array(numSyncs * SYNC.size);
+    for (let i = 0; i < numSyncs; i++) {
+      const type = draw.chance(20) ? SYNC_TYPE_USER_FENCE : draw.below(2);
+      const addr = type === SYNC_TYPE_USER_FENCE ? SYNCS_ADDR : 1 + draw.below(4);
+      const flags = type === SYNC_TYPE_USER_FENCE || draw.chance(60) ? 1 : 0;
+      SYNC.write(viewOf(bytes), i * SYNC.size, { type, flags, addr, timelineValue: 1 + draw.below(9) });
+    }
+    buffers.push({ field: "syncs", addr: SYNCS_ADDR, bytes });
+  }
+  return call(IOCTL_VM_BIND, arg, buffers);
+}
+
+function bindOp(draw: Draw, ids: Ids, file: XeFile): Partial<VmBindOp> {
+  const how = draw.below(20);
+  const { platform } = file.device;
+  const unit = platform.vram64kOnly && draw.chance(80) ? BLOCK : PAGE;
+  const addr = near(draw, ANCHORS, unit);
+  const range = draw.chance(30)
+    ? MIB2 * draw.length(draw.chance(5) ? 12 : 4)
+    : draw.chance(5)
+      ? GIB * draw.length(8)
+      : unit * draw.length(9);
+  const coherent = platform.pat.findIndex(
+    ({ coherency }) => coherency === "one-way" || coherency === "two-way",
+  );
+  const patIndex = draw.chance(70) ? coherent : draw.below(platform.pat.length);
+  const immediate = draw.chance(30) ? VM_BIND_FLAG_IMMEDIATE : 0;
+  const flags =
+    immediate | (draw.chance(20) ? VM_BIND_FLAG_READONLY : 0) | (draw.chance(10) ? VM_BIND_FLAG_DUMPABLE : 0);
+  if (how < 4) return { op: VM_BIND_OP_UNMAP, addr, range };
+  if (how < 5) return { op: VM_BIND_OP_PREFETCH, addr, range };
+  const obj = ids.handle();
+  if (how < 6) return { op: VM_BIND_OP_UNMAP_ALL, obj, patIndex };
+  if (how < 12) return { op: VM_BIND_OP_MAP, flags: flags | VM_BIND_FLAG_NULL, addr, range, patIndex };
+  if (how < 13) {
+    const objOffset = QUERY_ADDR + PAGE * draw.below(64);
+    return { op: VM_BIND_OP_MAP_USERPTR, flags, addr, range: PAGE * draw.length(6), objOffset, patIndex };
+  }
+  const { offset: objOffset, bytes } = pieceOf(draw, ids.sizeOf(obj), unit);
+  return { op: VM_BIND_OP_MAP, flags, addr, range: bytes, obj, objOffset, patIndex };
+}
+
+const RANGE = VM_BIND_OP.fields.range.offset;
+const OP = VM_BIND_OP.fields.op.offset;
+
+function boundOp(bytes: Uint8Array, at: number): void {
+  const view = viewOf(bytes);
+  if (at + VM_BIND_OP.size > bytes.length) return;
+  const user = view.getUint32(at + OP, true) === VM_BIND_OP_MAP_USERPTR;
+  shorten(view, at + RANGE, user ? USER_RANGE_MAX : RANGE_MAX, 2 ** 58);
+}
+
+/** Xe for the fuzzer. */
+export const xe: FuzzDriver = {
+  name: "xe",
+  devices: [
+    device("Intel Arc B580 (BMG G21, Xe2)", "0xe20b", 4096, 12, "contiguous"),
+    device("Intel Arc A770 (DG2 G10, Xe-HPG)", "0x56a0", 65536, 16, "contiguous"),
+    device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "scattered"),
+    { ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "huge"), quirks: [] },
+    { ...device("Intel Arc A770 (DG2 G10, Xe-HPG)", "0x56a0", 65536, 16, "huge"), quirks: [] },
+    { ...device("Intel Arc B580 (BMG G21, Xe2)", "0xe20b", 4096, 12, "huge"), quirks: switched() },
+    { ...device("Intel Arc A770 (DG2 G10, Xe-HPG)", "0x56a0", 65536, 16, "contiguous"), quirks: switched() },
+    { ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "scattered"), quirks: Object.keys(LINUX_QUIRKS) },
+  ],
+  specs: SPECS,
+  otherErrnos: [EOPNOTSUPP],
+  valid,
+  bound(call) {
+    boundObject(call, IOCTL_GEM_CREATE, GEM_CREATE.fields.size.offset);
+    const { request, arg, buffers } = call;
+    if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff)) return;
+    boundOp(arg, INLINE);
+    for (const { field, bytes } of buffers) {
+      if (field === "syncs") continue;
+      for (let at = 0; at < bytes.length; at += VM_BIND_OP.size) boundOp(bytes, at);
+    }
+  },
+  prefix: () => null,
+  // Leaf sizes are noted while staging, and an ioctl that is undone then does not take the notes back. They decide which
+  // pieces of a later cut are bound again.
+  carryOver({ request }, from, to) {
+    if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff)) return;
+    for (const [id, { gpuvm, vmas }] of (to as XeFile).vms()) {
+      const refusing = (from as XeFile).vm(id);
+      if (refusing === undefined) continue;
+      for (const va of gpuvm.mappings()) {
+        const source = refusing.gpuvm.findFirst(gpuvm.addr(va), PAGE);
+        const noted = source === 0 ? 0 : (refusing.vmas.flags[source] as number) & VMA_PTE_FLAGS;
+        vmas.flags[va] = (vmas.flags[va] as number) | noted;
+      }
+    }
+  },
+};
+
+/** Names of the quirks that a device does not have by itself. */
+function switched(): string[] {
+  return Object.entries(DEFAULT_QUIRKS).flatMap(([name, on]) => (on ? [] : [name]));
+}
+
+function device(
+  name: string,
+  pci_id: string,
+  min_alignment: number,
+  vramGib: number,
+  bo_fragmentation: string,
+) {
+  const regions = [{ instance: 0, class: "sysmem", size: "0x800000000", min_page_size: 4096 }];
+  const vram = {
+    instance: 1,
+    class: "vram",
+    size: `0x${(vramGib * GIB).toString(16)}`,
+    min_page_size: min_alignment,
+  };
+  return {
+    device: name,
+    pci_id,
+    va_bits: 48,
+    min_alignment,
+    mem_regions: vramGib === 0 ? regions : [...regions, vram],
+    bo_fragmentation,
+  };
+}

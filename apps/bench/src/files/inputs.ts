@@ -1,0 +1,37 @@
+/**
+ * Commands that take several files: a bad one is reported and the others still run.
+ *
+ * @module
+ */
+
+import { InputError } from "@vmbind/trace";
+import { EXIT } from "../errors.ts";
+import type { Io } from "../io.ts";
+
+/**
+ * Process inputs one after the other.
+ *
+ * @param inputs - files
+ * @param command - name of the command, for messages
+ * @param io - where messages go
+ * @param run - processes one input; false when it found a difference
+ * @returns the exit status: 2 when an input was bad, else 1 when there was a difference, else 0
+ */
+export async function forEachInput(
+  inputs: readonly string[],
+  command: string,
+  io: Io,
+  run: (input: string) => Promise<boolean>,
+): Promise<number> {
+  let status: number = EXIT.ok;
+  for (const input of inputs) {
+    try {
+      if (!(await run(input))) status = Math.max(status, EXIT.difference);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      io.err(`vmbind ${command}: ${error.message}\n`);
+      status = EXIT.usage;
+    }
+  }
+  return status;
+}

@@ -1,0 +1,116 @@
+/**
+ * The asahi strategy: hk's scratch page and zero page, each repeated over the range with SINGLE_PAGE.
+ *
+ * @module
+ */
+
+import {
+  AsahiDevice,
+  type AsahiFile,
+  type AsahiVm,
+  BIND_READ,
+  BIND_WRITE,
+  GEM_BIND_OP,
+  GEM_CREATE,
+  GEM_VM_PRIVATE,
+  GEM_WRITEBACK,
+  IOCTL_GEM_CREATE,
+  IOCTL_VM_BIND,
+  openHk,
+  PAGE_BYTES,
+  VM_BIND,
+  vmBindCall,
+} from "@vmbind/asahi";
+import type { IoctlCall, SparseUmd } from "@vmbind/drm";
+import { type TraceArray, viewOf } from "@vmbind/trace";
+import { arrayAt } from "../../strategy/calls.ts";
+import type { CallSync, Issue, MemoryObject, Placement, SparseSession } from "../../strategy/strategy.ts";
+import { VaHeap } from "../../strategy/va-heap.ts";
+
+/** What hk's own objects take at the top of its heap before the first resource, in the recordings. */
+const OWN_OBJECT_BYTES = 0x6c000;
+
+class AsahiSession implements SparseSession {
+  readonly file: AsahiFile;
+  readonly vmId: number;
+  readonly vm: AsahiVm;
+  readonly umd: SparseUmd;
+  readonly heap: VaHeap;
+  readonly mirrorOffset: number;
+  readonly roles: ReadonlyMap<number, string>;
+  readonly facts: Readonly<Record<string, unknown>> = {};
+  readonly #device: AsahiDevice;
+
+  constructor(device: AsahiDevice) {
+    this.#device = device;
+    this.file = device.open();
+    const { plan, vmId, umd, zeroHandle, scratchHandle } = openHk(this.file, { leaveMirror: true });
+    this.vmId = vmId;
+    this.vm = this.file.vm(vmId) as AsahiVm;
+    // Invalidations are issued for a VM that has run; a client submits from the start.
+    this.vm.run();
+    this.umd = umd;
+    this.heap = new VaHeap(plan.heap, plan.heap + plan.heapBytes - OWN_OBJECT_BYTES);
+    this.mirrorOffset = plan.mirrorOffset;
+    this.roles = new Map([
+      [zeroHandle, "zero page"],
+      [scratchHandle, "scratch page"],
+    ]);
+  }
+
+  get counters(): object {
+    return this.#device.counters;
+  }
+
+  get memory(): SparseSession["memory"] {
+    return this.#device.memory;
+  }
+
+  placement(): Placement {
+    return { alignment: PAGE_BYTES, guardBytes: PAGE_BYTES };
+  }
+
+  beforeFirstResource(): void {
+    // The two pages are made with the device.
+  }
+
+  allocate(object: MemoryObject, issue: Issue): void {
+    const { va, size } = object;
+    const arg = GEM_CREATE.encode({ size, flags: GEM_WRITEBACK | GEM_VM_PRIVATE, vmId: this.vmId });
+    issue({ name: "ASAHI_GEM_CREATE", request: IOCTL_GEM_CREATE, arg, buffers: [] });
+    const { handle } = GEM_CREATE.read(viewOf(arg));
+    object.handle = handle;
+    const bind = (flags: number, addr: number) =>
+      vmBindCall(this.vmId, [{ flags, handle, offset: 0, range: size, addr }]);
+    issue(bind(BIND_READ | BIND_WRITE, va));
+    issue(bind(BIND_READ, va + this.mirrorOffset));
+  }
+
+  free(): boolean {
+    // hk keeps freed objects, mapped, for its next allocation.
+    return false;
+  }
+
+  waitIdle(): IoctlCall[] {
+    return [];
+  }
+
+  arrays(call: IoctlCall): TraceArray[] {
+    if (call.request !== IOCTL_VM_BIND) return [];
+    const { userptr, numBinds, stride } = VM_BIND.read(viewOf(call.arg));
+    return arrayAt(call, "userptr", userptr, numBinds, stride || GEM_BIND_OP.size);
+  }
+
+  syncs(): CallSync[] {
+    return [];
+  }
+
+  mode(): string {
+    return "sync";
+  }
+}
+
+/** An M1 as the recordings had it. */
+export function openHoneykrisp(): SparseSession {
+  return new AsahiSession(new AsahiDevice({ softFaults: true }));
+}

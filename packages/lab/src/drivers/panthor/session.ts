@@ -1,0 +1,174 @@
+/**
+ * The four panthor strategies: one user-mode driver (panvk, recorded with two of them), four ways to say "sparse".
+ *
+ * @module
+ */
+
+import { DRM_IOCTL_GEM_CLOSE, type IoctlCall } from "@vmbind/drm";
+import {
+  BO_CREATE,
+  GEM_CLOSE,
+  IOCTL_BO_CREATE,
+  IOCTL_VM_BIND,
+  IOCTL_VM_CREATE,
+  MAP_NOEXEC,
+  OP_MAP,
+  OP_UNMAP,
+  PanthorDevice,
+  type PanthorFile,
+  type PanthorVm,
+  type PanvkStrategy,
+  PanvkUmd,
+  panvkSparseAlignment,
+  SYNC_OP,
+  SYNC_OP_SIGNAL,
+  VM_BIND,
+  VM_BIND_ASYNC,
+  VM_BIND_OP,
+  VM_BIND_OP_REPEAT,
+  VM_CREATE,
+  type VmBindOp,
+} from "@vmbind/panthor";
+import { type TraceArray, viewOf } from "@vmbind/trace";
+import { arrayAt, mustIssue } from "../../strategy/calls.ts";
+import type { CallSync, Issue, MemoryObject, Placement, SparseSession } from "../../strategy/strategy.ts";
+import { VaHeap } from "../../strategy/va-heap.ts";
+
+/** panvk's user VA range: device memory and sparse resources come from its top. */
+const USER_VA_BYTES = 2 ** 47;
+/** Driver objects lie below 4 GiB. */
+const HEAP_START = 2 ** 32;
+/** The syncobj behind the client's VkFence. */
+const FENCE = 1;
+const OPS_ADDR = 0x700000000000;
+const SIGNAL = SYNC_OP_SIGNAL >>> 0;
+
+class PanthorSession implements SparseSession {
+  readonly file: PanthorFile;
+  readonly vmId: number;
+  readonly vm: PanthorVm;
+  readonly umd: PanvkUmd;
+  readonly heap: VaHeap = new VaHeap(HEAP_START, USER_VA_BYTES);
+  readonly mirrorOffset = 0;
+  readonly roles: Map<number, string> = new Map();
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly #device: PanthorDevice;
+  readonly #repeats: boolean;
+
+  constructor(device: PanthorDevice, strategy: PanvkStrategy) {
+    this.#device = device;
+    this.#repeats = strategy === "repeat";
+    this.file = device.open();
+    const arg = VM_CREATE.encode({ userVaRange: USER_VA_BYTES });
+    mustIssue(this.file, { name: "PANTHOR_VM_CREATE", request: IOCTL_VM_CREATE, arg, buffers: [] });
+    this.vmId = VM_CREATE.read(viewOf(arg)).id;
+    this.vm = this.file.vm(this.vmId) as PanthorVm;
+    this.umd = new PanvkUmd({ strategy, vmId: this.vmId, fence: FENCE });
+    this.facts = { driver_version: device.options.driverVersion, repeat_proposal: this.#repeats };
+  }
+
+  get counters(): object {
+    return this.#device.counters;
+  }
+
+  get memory(): SparseSession["memory"] {
+    return this.#device.memory;
+  }
+
+  placement(bytes: number): Placement {
+    return { alignment: panvkSparseAlignment(bytes), guardBytes: 0 };
+  }
+
+  beforeFirstResource(issue: Issue): void {
+    for (const call of this.umd.setup()) {
+      issue(call);
+      this.umd.dummyHandle = BO_CREATE.read(viewOf(call.arg)).handle;
+      this.roles.set(this.umd.dummyHandle, "dummy");
+    }
+  }
+
+  allocate(object: MemoryObject, issue: Issue): void {
+    const { va, size } = object;
+    const arg = BO_CREATE.encode({ size, exclusiveVmId: this.vmId });
+    issue({ name: "PANTHOR_BO_CREATE", request: IOCTL_BO_CREATE, arg, buffers: [] });
+    object.handle = BO_CREATE.read(viewOf(arg)).handle;
+    issue(this.#bind({ flags: OP_MAP | MAP_NOEXEC, boHandle: object.handle, va, size }));
+  }
+
+  free({ va, size, handle }: MemoryObject, issue: Issue): boolean {
+    issue(this.#bind({ flags: OP_UNMAP, va, size }));
+    issue({
+      name: "GEM_CLOSE",
+      request: DRM_IOCTL_GEM_CLOSE,
+      arg: GEM_CLOSE.encode({ handle }),
+      buffers: [],
+    });
+    return true;
+  }
+
+  waitIdle(): IoctlCall[] {
+    // A queue bind without binds: one SYNC_ONLY operation.
+    return this.umd.bind(0, 0, []);
+  }
+
+  arrays(call: IoctlCall): TraceArray[] {
+    if (call.request !== IOCTL_VM_BIND) return [];
+    const { ops } = VM_BIND.read(viewOf(call.arg));
+    const found = arrayAt(call, "ops", ops.array, ops.count, ops.stride);
+    const syncs = this.#ops(call).map(({ syncs: { array, count, stride } }, i) =>
+      arrayAt(call, `ops[${i}].syncs`, array, count, stride),
+    );
+    return [...found, ...syncs.flat()];
+  }
+
+  syncs(call: IoctlCall): CallSync[] {
+    return this.arrays(call)
+      .filter(({ field }) => field !== "ops")
+      .flatMap(({ field, count, stride, data }) =>
+        Array.from({ length: count }, (_, i): CallSync => {
+          const { flags, handle, timelineValue } = SYNC_OP.read(viewOf(data), i * stride);
+          return {
+            op: Number(/\d+/.exec(field)?.[0]),
+            does: flags & SIGNAL ? "signal" : "wait",
+            type: (flags & 0xff) === 1 ? "timeline" : "binary",
+            handle,
+            point: timelineValue,
+          };
+        }),
+      );
+  }
+
+  mode(call: IoctlCall): string {
+    return VM_BIND.read(viewOf(call.arg)).flags & VM_BIND_ASYNC ? "async" : "sync";
+  }
+
+  #ops(call: IoctlCall): VmBindOp[] {
+    const { count, stride } = VM_BIND.read(viewOf(call.arg)).ops;
+    const view = viewOf(call.buffers.find(({ addr }) => addr === OPS_ADDR)?.bytes ?? new Uint8Array());
+    return Array.from({ length: count }, (_, i) => VM_BIND_OP.read(view, i * stride));
+  }
+
+  /** A synchronous VM_BIND of one operation. */
+  #bind(op: Partial<VmBindOp>): IoctlCall {
+    const layout = this.#repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP;
+    const syncs = { stride: SYNC_OP.size, count: 0, array: 0 };
+    const bytes = layout.encode({ ...op, syncs });
+    const ops = { stride: layout.size, count: 1, array: OPS_ADDR };
+    const arg = VM_BIND.encode({ vmId: this.vmId, ops });
+    return { name: "PANTHOR_VM_BIND", request: IOCTL_VM_BIND, arg, buffers: [{ addr: OPS_ADDR, bytes }] };
+  }
+}
+
+/**
+ * A Mali-G610 as the recordings had it.
+ *
+ * @param strategy - how unbound ranges are said; the driver is the one that this way needs
+ */
+export function openPanvk(strategy: PanvkStrategy): SparseSession {
+  const device = new PanthorDevice({
+    driverVersion: strategy === "sparse" ? "1.9" : "1.8",
+    repeat: strategy === "repeat" ? "v5" : "off",
+    adoptSyncobjs: true,
+  });
+  return new PanthorSession(device, strategy);
+}

@@ -1,0 +1,203 @@
+/**
+ * The xe strategy: anv's NULL binds, on the three GPUs of the recordings.
+ *
+ * @module
+ */
+
+import { DRM_IOCTL_GEM_CLOSE, type IoctlCall, type SparseUmd, type UserBuffer } from "@vmbind/drm";
+import { type TraceArray, viewOf } from "@vmbind/trace";
+import {
+  ANV_BLOCK_BYTES,
+  AnvUmd,
+  ENGINE_CLASS_INSTANCE,
+  ENGINE_CLASS_VM_BIND,
+  EXEC_QUEUE_CREATE,
+  GEM_CLOSE,
+  GEM_CPU_CACHING_WC,
+  GEM_CREATE,
+  GEM_CREATE_FLAG_NO_COMPRESSION,
+  IOCTL_EXEC_QUEUE_CREATE,
+  IOCTL_GEM_CREATE,
+  IOCTL_VM_BIND,
+  IOCTL_VM_CREATE,
+  PLACEMENT_SYSTEM,
+  PLACEMENT_VRAM,
+  SYNC,
+  SYNC_FLAG_SIGNAL,
+  SYNC_TYPE_SYNCOBJ,
+  SYNC_TYPE_TIMELINE_SYNCOBJ,
+  VM_BIND,
+  VM_BIND_OP,
+  VM_BIND_OP_MAP,
+  VM_BIND_OP_UNMAP_ALL,
+  VM_BIND_VECTOR,
+  VM_CREATE,
+  VM_CREATE_FLAG_SCRATCH_PAGE,
+  type VmBindOp,
+  XeDevice,
+  type XeFile,
+  type XeVm,
+} from "@vmbind/xe";
+import { arrayAt, mustIssue } from "../../strategy/calls.ts";
+import type { CallSync, Issue, MemoryObject, Placement, SparseSession } from "../../strategy/strategy.ts";
+import { VaHeap } from "../../strategy/va-heap.ts";
+
+/** anv's high heap, below what its own objects take of it in the recordings. */
+const HEAP_START = 2 ** 36;
+const HEAP_END = 0xeffeff600000;
+/** The timeline that binds of whole objects move on, and the syncobj behind the client's VkFence. */
+const TIMELINE = 1;
+const FENCE = 2;
+const SYNCS_ADDR = 0x710000000000;
+const INSTANCES_ADDR = 0x720000000000;
+
+class XeSession implements SparseSession {
+  readonly file: XeFile;
+  readonly vmId: number;
+  readonly vm: XeVm;
+  readonly umd: SparseUmd;
+  readonly heap: VaHeap = new VaHeap(HEAP_START, HEAP_END);
+  readonly mirrorOffset = 0;
+  readonly roles: ReadonlyMap<number, string> = new Map();
+  readonly facts: Readonly<Record<string, unknown>> = {};
+  readonly #device: XeDevice;
+  readonly #patIndex: number;
+  #point = 0;
+
+  constructor(device: XeDevice) {
+    this.#device = device;
+    this.file = device.open();
+    const vm = VM_CREATE.encode({ flags: VM_CREATE_FLAG_SCRATCH_PAGE });
+    mustIssue(this.file, { name: "XE_VM_CREATE", request: IOCTL_VM_CREATE, arg: vm, buffers: [] });
+    this.vmId = VM_CREATE.read(viewOf(vm)).vmId;
+    this.vm = this.file.vm(this.vmId) as XeVm;
+    // Xe2 has an uncompressed entry at 0; on DG2 anv takes 1 for everything.
+    this.#patIndex = this.#xe2 ? 0 : 1;
+    this.umd = new AnvUmd({
+      vmId: this.vmId,
+      execQueueId: this.#bindQueue(),
+      fence: FENCE,
+      patIndex: this.#patIndex,
+    });
+  }
+
+  get counters(): object {
+    return this.#device.counters;
+  }
+
+  get memory(): SparseSession["memory"] {
+    return this.#device.memory;
+  }
+
+  get #xe2(): boolean {
+    return this.#device.platform.graphics >= 2000;
+  }
+
+  placement(): Placement {
+    return { alignment: ANV_BLOCK_BYTES, guardBytes: 0 };
+  }
+
+  beforeFirstResource(): void {
+    // A null entry needs no object behind it.
+  }
+
+  allocate(object: MemoryObject, issue: Issue): void {
+    const arg = GEM_CREATE.encode({
+      size: object.size,
+      placement: this.#device.platform.vramBytes > 0 ? PLACEMENT_VRAM : PLACEMENT_SYSTEM,
+      flags: this.#xe2 ? GEM_CREATE_FLAG_NO_COMPRESSION : 0,
+      vmId: this.vmId,
+      cpuCaching: GEM_CPU_CACHING_WC,
+    });
+    issue({ name: "XE_GEM_CREATE", request: IOCTL_GEM_CREATE, arg, buffers: [] });
+    object.handle = GEM_CREATE.read(viewOf(arg)).handle;
+    issue(this.#bindObject({ op: VM_BIND_OP_MAP, obj: object.handle, addr: object.va, range: object.size }));
+  }
+
+  free({ handle }: MemoryObject, issue: Issue): boolean {
+    issue(this.#bindObject({ op: VM_BIND_OP_UNMAP_ALL, obj: handle }));
+    const arg = GEM_CLOSE.encode({ handle });
+    issue({ name: "GEM_CLOSE", request: DRM_IOCTL_GEM_CLOSE, arg, buffers: [] });
+    return true;
+  }
+
+  waitIdle(): IoctlCall[] {
+    // anv submits an empty job and waits for it.
+    return [];
+  }
+
+  arrays(call: IoctlCall): TraceArray[] {
+    if (call.request !== IOCTL_VM_BIND) return [];
+    const view = viewOf(call.arg);
+    const { numBinds, numSyncs, syncs } = VM_BIND.read(view);
+    const { vectorOfBinds } = VM_BIND_VECTOR.read(view, VM_BIND.fields.bind.offset);
+    return [
+      ...(numBinds > 1 ? arrayAt(call, "vector_of_binds", vectorOfBinds, numBinds, VM_BIND_OP.size) : []),
+      ...arrayAt(call, "syncs", syncs, numSyncs, SYNC.size),
+    ];
+  }
+
+  syncs(call: IoctlCall): CallSync[] {
+    const found = this.arrays(call).find(({ field }) => field === "syncs");
+    if (!found) return [];
+    return Array.from({ length: found.count }, (_, i): CallSync => {
+      const { type, flags, addr, timelineValue } = SYNC.read(viewOf(found.data), i * SYNC.size);
+      return {
+        op: -1,
+        does: flags & SYNC_FLAG_SIGNAL ? "signal" : "wait",
+        type:
+          type === SYNC_TYPE_SYNCOBJ
+            ? "binary"
+            : type === SYNC_TYPE_TIMELINE_SYNCOBJ
+              ? "timeline"
+              : "user-fence",
+        handle: addr % 2 ** 32,
+        point: timelineValue,
+      };
+    });
+  }
+
+  mode(call: IoctlCall): string {
+    return VM_BIND.read(viewOf(call.arg)).execQueueId === 0 ? "default-queue" : "bind-queue";
+  }
+
+  /** The queue of engine class VM_BIND that vkQueueBindSparse uses. */
+  #bindQueue(): number {
+    const arg = EXEC_QUEUE_CREATE.encode({
+      width: 1,
+      numPlacements: 1,
+      vmId: this.vmId,
+      instances: INSTANCES_ADDR,
+    });
+    const bytes = ENGINE_CLASS_INSTANCE.encode({ engineClass: ENGINE_CLASS_VM_BIND });
+    mustIssue(this.file, {
+      name: "XE_EXEC_QUEUE_CREATE",
+      request: IOCTL_EXEC_QUEUE_CREATE,
+      arg,
+      buffers: [{ addr: INSTANCES_ADDR, bytes }],
+    });
+    return EXEC_QUEUE_CREATE.read(viewOf(arg)).execQueueId;
+  }
+
+  /** A VM_BIND of one operation on the default queue that moves the timeline on. */
+  #bindObject(op: Partial<VmBindOp>): IoctlCall {
+    const sync = {
+      type: SYNC_TYPE_TIMELINE_SYNCOBJ,
+      flags: SYNC_FLAG_SIGNAL,
+      addr: TIMELINE,
+      timelineValue: ++this.#point,
+    };
+    const buffers: UserBuffer[] = [{ addr: SYNCS_ADDR, bytes: SYNC.encode(sync) }];
+    const arg = VM_BIND.encode({ vmId: this.vmId, numBinds: 1, numSyncs: 1, syncs: SYNCS_ADDR });
+    VM_BIND_OP.write(viewOf(arg), VM_BIND.fields.bind.offset, { ...op, patIndex: this.#patIndex });
+    return { name: "XE_VM_BIND", request: IOCTL_VM_BIND, arg, buffers };
+  }
+}
+
+/**
+ * @param device - name of a platform
+ * @returns a fresh session on it
+ */
+export function openAnv(device: string): SparseSession {
+  return new XeSession(new XeDevice(device));
+}

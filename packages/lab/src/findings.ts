@@ -1,0 +1,341 @@
+/**
+ * What the results come down to: sentences, every figure of which is taken from the data.
+ *
+ * A sentence is left out when the strategy or workload that it is about was not run.
+ *
+ * @module
+ */
+
+import { formatNumber } from "@vmbind/trace";
+import type { AccountingResult, CostFigures, LabFinding, LabResult, SemanticsAnswer } from "./result.ts";
+
+type Data = Omit<LabResult, "findings">;
+/** A piece of a sentence; numbers are kept as the finding's values. */
+type Part = string | number | readonly (string | number)[];
+
+/** @returns the sentences that the data has an answer for */
+export function findings(data: Data): LabFinding[] {
+  return [
+    ...costFindings(data),
+    ...viewFindings(data),
+    ...experimentFindings(data),
+    ...semanticsFindings(data),
+    ...accountingFindings(data),
+  ];
+}
+
+function say(id: string, ...parts: readonly Part[]): LabFinding {
+  const pieces = parts.flat();
+  return {
+    id,
+    text: pieces.map((piece) => (typeof piece === "number" ? formatNumber(piece) : piece)).join(""),
+    values: pieces.filter((piece) => typeof piece === "number"),
+  };
+}
+
+/** `24,415 with panthor-per-page, 48 with panthor-blackhole and 1 with panthor-sparse`; strategies of one figure share it. */
+function byStrategy<T extends { strategy: string }>(
+  rows: readonly T[],
+  of: (row: T) => number,
+): (string | number)[] {
+  const groups = new Map<number, string[]>();
+  for (const row of rows) groups.set(of(row), [...(groups.get(of(row)) ?? []), row.strategy]);
+  const items = [...groups].map(([value, names]) => [value, ` with ${list(names)}`]);
+  return items.flatMap((item, i) => [
+    ...(i === 0 ? [] : [i === items.length - 1 ? ", and " : ", "]),
+    ...item,
+  ]);
+}
+
+function list(names: readonly string[]): string {
+  if (names.length < 2) return names[0] ?? "none";
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+// -- cost -------------------------------------------------------------------------------------------------------------
+
+const THREAD = "buffer-100e6";
+
+function costFindings({ costs }: Data): LabFinding[] {
+  const rows = costs.filter((c) => c.workload === THREAD);
+  if (rows.length === 0) return [];
+  const create = (name: keyof CostFigures) => byStrategy(rows, (c) => c.phases.create?.[name] ?? 0);
+  const found = [
+    say(
+      "create-operations",
+      "A sparse buffer of 100e6 bytes, nothing bound, takes this many operations to create: ",
+      create("bindOps"),
+      ".",
+    ),
+    say("create-payload", "The kernel copies in this many bytes for it: ", create("payloadBytes"), "."),
+    say(
+      "create-gpuvas",
+      "Its mappings are this many bytes of drm_gpuva: ",
+      byStrategy(rows, (c) => (c.phases.create?.gpuvaBytesLive ?? 0) - (c.phases.setup?.gpuvaBytesLive ?? 0)),
+      ".",
+    ),
+    say(
+      "create-leaves",
+      "Creating it writes this many leaf entries: ",
+      create("pteWrites"),
+      "; and takes this many bytes of page tables: ",
+      byStrategy(rows, (c) => (c.phases.create?.tablesAllocated ?? 0) * c.tablePageBytes),
+      ".",
+    ),
+    say("create-tlb", "Creating it sends this many TLB invalidations: ", create("tlbInvalidations"), "."),
+  ];
+  for (const { strategy, phases } of rows) {
+    const { tablesReserved = 0, tablesAllocated = 0 } = phases.create ?? {};
+    if (tablesReserved < 100 * tablesAllocated) continue;
+    found.push(
+      say(
+        `tables-reserved-${strategy}`,
+        strategy,
+        " reserves ",
+        tablesReserved,
+        " page tables to use ",
+        tablesAllocated,
+        ": each operation reserves for the worst case.",
+      ),
+    );
+  }
+  return found;
+}
+
+// -- what the GPU sees ------------------------------------------------------------------------------------------------
+
+function viewFindings({ costs }: Data): LabFinding[] {
+  const found: LabFinding[] = [];
+  const views = (workload: string, moment: "created" | "used") =>
+    costs
+      .filter((c) => c.workload === workload)
+      .flatMap((c) =>
+        c.views
+          .filter((v) => v.moment === moment && v.access !== "write")
+          .map((v) => ({ ...v, strategy: c.strategy })),
+      );
+  const sequential = views(THREAD, "created");
+  if (sequential.length > 0) {
+    found.push(
+      say(
+        "sweep-misses",
+        "A sequential sweep over it, a load every ",
+        sequential[0]?.sequential.strideBytes ?? 0,
+        " bytes, misses a TLB of ",
+        sequential[0]?.sequential.tlbEntries ?? 0,
+        " entries this often: ",
+        byStrategy(sequential, (v) => v.sequential.tlbMisses),
+        ".",
+      ),
+    );
+  }
+  const used = views("buffer-stream", "used");
+  const created = views("buffer-stream", "created");
+  const leavesOf = (v: (typeof used)[number]) => v.unboundLeaves.reduce((sum, { leaves }) => sum + leaves, 0);
+  if (used.length > 0) {
+    found.push(
+      say(
+        "stream-leaves",
+        "Leaves under the unbound part of buffer-stream's buffer when it is new: ",
+        byStrategy(created, leavesOf),
+        "; after the workload's binds and unbinds: ",
+        byStrategy(used, leavesOf),
+        ".",
+      ),
+    );
+  }
+  return found;
+}
+
+// -- experiments ------------------------------------------------------------------------------------------------------
+
+function experimentFindings({ experiments: { dummies, arrays, postedRepeat } }: Data): LabFinding[] {
+  const found: LabFinding[] = [];
+  const [huge, scattered] = dummies;
+  if (huge && scattered) {
+    found.push(
+      say(
+        "dummy-fragmentation",
+        "One MAP_SPARSE over 100e6 bytes writes ",
+        huge.pteWrites,
+        " leaf entries in ",
+        huge.tablesAllocated,
+        " new tables when the dummy is one aligned 2 MiB page, and ",
+        scattered.pteWrites,
+        " in ",
+        scattered.tablesAllocated,
+        " when its pages are scattered.",
+      ),
+    );
+  }
+  for (const array of arrays) {
+    const single = arrays.find((a) => a.strategy === array.strategy && a.bindsPerCall === 1);
+    if (!single || array.pteWrites === single.pteWrites) continue;
+    found.push(
+      say(
+        `array-writes-${array.strategy}`,
+        array.strategy,
+        ": ",
+        array.bindsPerCall,
+        " random tiles in one call write ",
+        array.pteWrites,
+        " leaf entries, one by one ",
+        single.pteWrites,
+        "; TLB invalidations are ",
+        array.tlbInvalidations,
+        " against ",
+        single.tlbInvalidations,
+        ".",
+      ),
+    );
+  }
+  if (postedRepeat) {
+    const { samples, changedByCut, faultsAfterCut, changedByRestore, faultsAfterRestore } = postedRepeat;
+    found.push(
+      say(
+        "repeat-as-posted",
+        "With the REPEAT patch as posted, a bind off the window leaves ",
+        faultsAfterCut,
+        " of ",
+        samples,
+        " unbound pages faulting and ",
+        changedByCut,
+        " with other contents; once the object was evicted and restored, ",
+        faultsAfterRestore,
+        " fault and ",
+        changedByRestore,
+        " show other contents.",
+      ),
+    );
+  }
+  return found;
+}
+
+// -- semantics --------------------------------------------------------------------------------------------------------
+
+function semanticsFindings({ semantics }: Data): LabFinding[] {
+  const answers = (id: string) => semantics.filter((a) => a.id === id);
+  const names = (rows: readonly SemanticsAnswer[]) => list(rows.map((a) => a.strategy));
+  const found: LabFinding[] = [];
+  const aliases = answers("aliases-same-resource");
+  if (aliases.length > 0) {
+    found.push(
+      say(
+        "write-aliases",
+        "A word written to an unbound page of a buffer of 100e6 bytes is read back at this many other addresses of it: ",
+        byStrategy(aliases, (a) => a.detail.aliases ?? 0),
+        ".",
+      ),
+    );
+  }
+  const [sameFile, otherFile] = ["visible-other-vm", "visible-other-file"].map((id) =>
+    answers(id).filter((a) => (a.detail.aliases ?? 0) > 0),
+  );
+  if (sameFile && otherFile && answers("visible-other-vm").length > 0) {
+    found.push(
+      say(
+        "visibility",
+        "Another VM of the same open file sees it with ",
+        names(sameFile),
+        "; another open file with ",
+        names(otherFile),
+        ".",
+      ),
+    );
+  }
+  const strict = answers("strict-honest");
+  if (strict.length > 0) {
+    const dishonest = strict.filter((a) => a.ok === false);
+    found.push(
+      say(
+        "strict",
+        "residencyNonResidentStrict is reported by ",
+        names(strict.filter((a) => a.detail.reported)),
+        "; after writes, unbound pages still read as zero with ",
+        names(strict.filter((a) => a.detail.observed)),
+        "; the report is false with ",
+        names(dishonest),
+        ".",
+      ),
+    );
+  }
+  const closed = answers("memory-handle-closed");
+  if (closed.length > 0) {
+    const lost = closed.filter((a) => a.detail.after !== a.detail.written);
+    found.push(
+      say(
+        "memory-handle-closed",
+        "Closing the handle of bound memory takes its mappings away with ",
+        names(lost),
+        "; elsewhere they keep the memory alive.",
+      ),
+    );
+  }
+  const dummy = answers("dummy-handle-closed").filter((a) => (a.detail.faults ?? 0) > 0);
+  for (const { strategy, detail } of dummy) {
+    found.push(
+      say(
+        `dummy-handle-closed-${strategy}`,
+        "With ",
+        strategy,
+        " user space can close the handles behind the unbound pages: ",
+        detail.faults ?? 0,
+        " of ",
+        detail.samples ?? 0,
+        " pages then fault.",
+      ),
+    );
+  }
+  const broken = semantics.filter((a) => a.ok === false);
+  for (const { strategy, id, question, answer } of broken) {
+    found.push(say(`${id}-${strategy}`, strategy, ": ", question, " ", answer, "."));
+  }
+  return found;
+}
+
+// -- accounting -------------------------------------------------------------------------------------------------------
+
+function accountingFindings({ accounting }: Data): LabFinding[] {
+  if (accounting.length === 0) return [];
+  const sparse = (name: keyof AccountingResult["sparse"]) => byStrategy(accounting, (a) => a.sparse[name]);
+  const found = [
+    say(
+      "references",
+      "The sparse mapping of 100e6 bytes holds this many references to its VM: ",
+      sparse("vmRefs"),
+      "; to vm_bos: ",
+      sparse("vmBoRefs"),
+      "; to objects, with those that come into being: ",
+      sparse("gemRefs"),
+      ".",
+    ),
+    say(
+      "submit-locks",
+      "Because of it every submit locks this many reservations more: ",
+      sparse("submitLocks"),
+      ".",
+    ),
+    say(
+      "hidden-memory",
+      "Memory behind it that no file's statistics show, in bytes: ",
+      sparse("hiddenBytes"),
+      ".",
+    ),
+  ];
+  for (const { strategy, left } of accounting) {
+    if (left.gpuvas === 0) continue;
+    found.push(
+      say(
+        `left-mapped-${strategy}`,
+        "With ",
+        strategy,
+        ", ",
+        left.gpuvas,
+        " mappings of ",
+        left.sparseVaBytes,
+        " unbound bytes are left when the resource is destroyed.",
+      ),
+    );
+  }
+  return found;
+}

@@ -1,0 +1,46 @@
+/**
+ * The laboratory: workloads, strategies, and what they cost.
+ *
+ * @packageDocumentation
+ * @mergeModuleWith <project>
+ */
+
+export * from "./drivers.ts";
+export * from "./experiments/experiments.ts";
+export * from "./experiments/posted-repeat.ts";
+export * from "./findings.ts";
+export * from "./lab.ts";
+export * from "./measure/accounting.ts";
+export * from "./measure/cost.ts";
+export * from "./measure/generated.ts";
+export * from "./measure/gpu-view.ts";
+export * from "./measure/references.ts";
+export * from "./measure/tlb-sweep.ts";
+export * from "./random.ts";
+export * from "./recorded/derive.ts";
+export * from "./recorded/recorded.ts";
+export * from "./recorded/strategies.ts";
+export * from "./result.ts";
+export * from "./semantics/neighbour.ts";
+export * from "./semantics/probe.ts";
+export * from "./semantics/questions.ts";
+export * from "./semantics/questions-changes.ts";
+export * from "./semantics/semantics.ts";
+export * from "./strategy/calls.ts";
+export * from "./strategy/lowered-call.ts";
+export * from "./strategy/run.ts";
+export * from "./strategy/strategy.ts";
+export * from "./strategy/table.ts";
+export * from "./strategy/va-heap.ts";
+export * from "./sweep/growth.ts";
+export * from "./sweep/point.ts";
+export * from "./sweep/points.ts";
+export * from "./sweep/result.ts";
+export * from "./sweep/work.ts";
+export * from "./workload/buffer-stream.ts";
+export * from "./workload/builtin.ts";
+export * from "./workload/many-small.ts";
+export * from "./workload/parametric.ts";
+export * from "./workload/schema.ts";
+export * from "./workload/workload.ts";
+export * from "./workload/xorshift.ts";

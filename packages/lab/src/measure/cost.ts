@@ -1,0 +1,180 @@
+/**
+ * What a workload costs under a strategy: the device's cost sheet by phase, the references that the steps leave behind,
+ * and what the GPU sees of the workload's largest resource.
+ *
+ * @module
+ */
+
+import { uapiCounters } from "@vmbind/drm";
+import { gpuvmCounters } from "@vmbind/gpuvm-core";
+import { mmuCounters } from "@vmbind/mmu";
+import { type CostSheet, isLevel, PHASES, type Phase, snapshot } from "@vmbind/trace";
+import type { CostFigures, CostResult, GpuView } from "../result.ts";
+import { type RunOptions, type StrategyRun, startRun } from "../strategy/run.ts";
+import type { SparseStrategy } from "../strategy/strategy.ts";
+import type { Step, Workload } from "../workload/workload.ts";
+import { gpuViews } from "./gpu-view.ts";
+import { gpuvaBytesOf, type References, references, VM_BO_BYTES } from "./references.ts";
+
+/** References at the end of a phase's last step, and the most that there were until then. */
+interface Levels {
+  live: References;
+  peak: References;
+}
+
+/** How to measure. */
+export interface MeasureOptions extends RunOptions {
+  /** False leaves out what the GPU sees: a sweep over a TiB loads 2^28 words. True unless told. */
+  views?: boolean;
+  /**
+   * Looks at the fresh session before the first step, or arranges it.
+   *
+   * @param run - opened, nothing done
+   */
+  prepare?(run: StrategyRun): void;
+}
+
+type StructBytes = Pick<CostResult, "gpuvaBytes" | "vmBoBytes" | "tablePageBytes">;
+
+/**
+ * Run a workload and count.
+ *
+ * @param workload - what to do
+ * @param strategy - how sparse is said
+ * @param options - see {@link MeasureOptions}
+ * @throws RefusedError when the driver refuses an ioctl
+ */
+export async function measure(
+  workload: Workload,
+  strategy: SparseStrategy,
+  options: MeasureOptions = {},
+): Promise<CostResult> {
+  const run = await startRun(strategy, options);
+  options.prepare?.(run);
+  const { gpuvm } = run.session.vm;
+  const steps = workload.steps(strategy.blockBytes);
+  const watched = options.views === false ? null : largestResource(steps);
+  const views: GpuView[] = [];
+  let live = references(gpuvm);
+  let peak = live;
+  const levels = new Map<string, Levels>([["setup", { live, peak }]]);
+  let bound = false;
+  for (const step of steps) {
+    const ends = step.step === "destroy" && step.resource === watched;
+    if (ends && bound) views.push(...gpuViews(run, run.resource(watched), "used"));
+    const before = { ...run.cost };
+    run.perform(step);
+    live = references(gpuvm);
+    peak = highest(peak, live);
+    const phase = PHASES.find((name) => run.cost[name] !== before[name]) as Phase;
+    levels.set(phase, { live, peak });
+    if (step.step === "create" && step.resource === watched) {
+      views.push(...gpuViews(run, run.resource(watched), "created"));
+    }
+    if (step.step === "bind" && step.resource === watched) bound = true;
+  }
+  const facts = {
+    gpuvaBytes: gpuvaBytesOf(gpuvm),
+    vmBoBytes: VM_BO_BYTES,
+    tablePageBytes: run.session.memory.tables.pageBytes,
+  };
+  const phases: CostResult["phases"] = {};
+  for (const name of PHASES) {
+    const sheet = run.cost[name];
+    if (sheet) phases[name] = figures(sheet, levels.get(name) as Levels, facts);
+  }
+  const whole = workloadSheet(run);
+  return {
+    workload: workload.name,
+    description: workload.description,
+    seed: workload.seed,
+    strategy: strategy.name,
+    driver: strategy.driver,
+    device: options.device ?? strategy.devices[0],
+    blockBytes: strategy.blockBytes,
+    ...facts,
+    steps: steps.length,
+    phases,
+    total: figures(whole, { live, peak }, facts),
+    driverTotal: driversOwn(whole),
+    views,
+  };
+}
+
+/** The resource to look at: the first of the largest ones. */
+function largestResource(steps: readonly Step[]): string {
+  let largest = { resource: "", size: 0 };
+  for (const step of steps) if (step.step === "create" && step.size > largest.size) largest = step;
+  return largest.resource;
+}
+
+function highest(a: References, b: References): References {
+  return {
+    vmRefs: Math.max(a.vmRefs, b.vmRefs),
+    vmBoRefs: Math.max(a.vmBoRefs, b.vmBoRefs),
+    gemRefs: Math.max(a.gemRefs, b.gemRefs),
+    submitLocks: Math.max(a.submitLocks, b.submitLocks),
+  };
+}
+
+/** All phases but setup: counts add up, levels are those of now. */
+function workloadSheet(run: StrategyRun): CostSheet {
+  const now = snapshot(run.session.counters);
+  const sum: CostSheet = {};
+  for (const [name, value] of Object.entries(now)) {
+    if (isLevel(name)) sum[name] = value;
+    else sum[name] = PHASES.reduce((n, p) => n + (p === "setup" ? 0 : (run.cost[p]?.[name] ?? 0)), 0);
+  }
+  return sum;
+}
+
+function figures(sheet: CostSheet, { live, peak }: Levels, facts: StructBytes): CostFigures {
+  const of = (name: string): number => sheet[name] as number;
+  return {
+    ioctls: of("ioctls"),
+    bindIoctls: of("bindIoctls"),
+    bindOps: of("bindOps"),
+    payloadBytes: of("payloadBytes"),
+    mapSteps: of("mapSteps"),
+    remapSteps: of("remapSteps"),
+    unmapSteps: of("unmapSteps"),
+    gpuvmSteps: of("mapSteps") + of("remapSteps") + of("unmapSteps"),
+    gpuvasLive: of("gpuvasLive"),
+    gpuvasPeak: of("gpuvasPeak"),
+    gpuvaBytesLive: of("gpuvasLive") * facts.gpuvaBytes,
+    gpuvaBytesPeak: of("gpuvasPeak") * facts.gpuvaBytes,
+    vmBosLive: of("vmBosLive"),
+    vmBosPeak: of("vmBosPeak"),
+    vmBoBytesLive: of("vmBosLive") * facts.vmBoBytes,
+    vmBoBytesPeak: of("vmBosPeak") * facts.vmBoBytes,
+    vmRefsLive: live.vmRefs,
+    vmRefsPeak: peak.vmRefs,
+    vmBoRefsLive: live.vmBoRefs,
+    vmBoRefsPeak: peak.vmBoRefs,
+    gemRefsLive: live.gemRefs,
+    gemRefsPeak: peak.gemRefs,
+    submitLocksLive: live.submitLocks,
+    submitLocksPeak: peak.submitLocks,
+    pteWrites: of("pteWrites"),
+    pteClears: of("pteClears"),
+    tableWrites: of("tableWrites"),
+    tablesReserved: of("tablesReserved"),
+    tablesReturned: of("tablesReturned"),
+    tablesAllocated: of("tablesAllocated"),
+    tablesFreed: of("tablesFreed"),
+    tablesLive: of("tablesLive"),
+    tablesPeak: of("tablesPeak"),
+    tableBytesLive: of("tablesLive") * facts.tablePageBytes,
+    tableBytesPeak: of("tablesPeak") * facts.tablePageBytes,
+    tlbInvalidations: of("tlbInvalidations"),
+    tlbInvalidatedBytes: of("tlbInvalidatedBytes"),
+    backingBytes: of("backingBytes"),
+    backingPeakBytes: of("backingPeakBytes"),
+  };
+}
+
+/** What is left of a sheet without the counters that all drivers have. */
+function driversOwn(sheet: CostSheet): Record<string, number> {
+  const common = { ...uapiCounters(), ...gpuvmCounters(), ...mmuCounters() };
+  return Object.fromEntries(Object.entries(sheet).filter(([name]) => !(name in common)));
+}

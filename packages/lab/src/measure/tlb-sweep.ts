@@ -1,0 +1,68 @@
+/**
+ * A GPU that loads its way through a range, with a TLB of its own that is cold at the start: how often it misses, and how
+ * many table entries the walker then reads. Nothing is counted on the device's cost sheet but the walker's steps.
+ *
+ * @module
+ */
+
+import { AddressSpace, Tlb, Walk } from "@vmbind/mmu";
+import { xorshift32 } from "../random.ts";
+import type { SweepFigures } from "../result.ts";
+
+/** The smallest page of the three drivers: no leaf is skipped. */
+const STRIDE_BYTES = 4096;
+const TLB_ENTRIES = 64;
+const TLB_WAYS = 4;
+const RANDOM_ACCESSES_MAX = 65536;
+const RANDOM_SEED = 1;
+
+/**
+ * Load every 4096 bytes from the start of a range to its end.
+ *
+ * @param space - whose tables
+ * @param va - start of the range
+ * @param bytes - its length
+ */
+export function sweepSequential(space: AddressSpace, va: number, bytes: number): SweepFigures {
+  const pages = Math.ceil(bytes / STRIDE_BYTES);
+  return sweep(space, va, pages, (i) => i);
+}
+
+/**
+ * Load at random multiples of 4096 bytes in a range, always the same ones.
+ *
+ * @param space - whose tables
+ * @param va - start of the range
+ * @param bytes - its length
+ */
+export function sweepRandom(space: AddressSpace, va: number, bytes: number): SweepFigures {
+  const pages = Math.ceil(bytes / STRIDE_BYTES);
+  const next = xorshift32(RANDOM_SEED);
+  return sweep(space, va, Math.min(pages, RANDOM_ACCESSES_MAX), () => next() % pages);
+}
+
+function sweep(
+  space: AddressSpace,
+  va: number,
+  accesses: number,
+  pageOf: (i: number) => number,
+): SweepFigures {
+  const tlb = new Tlb({ entries: TLB_ENTRIES, ways: TLB_WAYS });
+  const { memory, format, root, asid } = space;
+  const gpu = new AddressSpace(memory, format, root, { asid, tlb });
+  const stepsBefore = memory.counters.walkSteps;
+  const walk = new Walk();
+  let faults = 0;
+  for (let i = 0; i < accesses; i++) {
+    if (gpu.translate(va + pageOf(i) * STRIDE_BYTES, walk).kind === "fault") faults++;
+  }
+  return {
+    tlbEntries: TLB_ENTRIES,
+    tlbWays: TLB_WAYS,
+    strideBytes: STRIDE_BYTES,
+    accesses,
+    walkSteps: memory.counters.walkSteps - stepsBefore,
+    tlbMisses: tlb.counters.tlbMisses,
+    faults,
+  };
+}

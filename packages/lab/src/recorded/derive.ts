@@ -1,0 +1,269 @@
+/**
+ * Traces that no driver ever sent: a recorded panvk trace with each SPARSE operation replaced by what another strategy
+ * would have sent in its place.
+ *
+ * Everything else stays as recorded: the same objects, the same addresses, the same order, at most 16 operations in an
+ * ioctl, the fence on the last operation of a queue bind. The strategy's dummy object is made with the first sparse
+ * resource, as panvk makes its blackhole, so later handles move up by one.
+ *
+ * @module
+ */
+
+import { DRM_IOCTL_GEM_CLOSE, HandleTable, type StructLayout } from "@vmbind/drm";
+import {
+  BO_CREATE,
+  BO_NO_MMAP,
+  GEM_CLOSE,
+  IOCTL_BO_CREATE,
+  IOCTL_VM_BIND,
+  IOCTL_VM_DESTROY,
+  MAP_REPEAT,
+  MAP_SPARSE,
+  OP_TYPE_MASK,
+  VM_BIND,
+  VM_BIND_ASYNC,
+  VM_BIND_OP,
+  VM_BIND_OP_REPEAT,
+  type VmBindOp,
+  type VmBindOpRepeat,
+} from "@vmbind/panthor";
+import {
+  elements,
+  type Trace,
+  type TraceArray,
+  type TraceHeader,
+  type TraceIoctl,
+  type TraceRecord,
+  viewOf,
+} from "@vmbind/trace";
+
+/** How a sparse range is said in another strategy. */
+export interface Lowering {
+  /** Bytes of the dummy object. */
+  dummyBytes: number;
+  /** Layout of an operation. */
+  layout: StructLayout<VmBindOp> | StructLayout<VmBindOpRepeat>;
+  /** What the header says beside the recorded facts. */
+  header: Record<string, unknown>;
+  /**
+   * Bytes of VA that one operation covers.
+   *
+   * @param range - bytes of the sparse range, a multiple of 4 KiB
+   */
+  pieceBytes(range: number): number;
+  /**
+   * The operation for one piece; address, size and syncs are filled in.
+   *
+   * @param sparse - the recorded operation, without its SPARSE flag
+   * @param dummy - handle of the dummy object
+   */
+  operation(sparse: VmBindOp, dummy: number): Partial<VmBindOpRepeat>;
+}
+
+const PAGE = 0x1000;
+const BLOCK = 0x200000;
+/** What panvk puts into one ioctl. */
+const OPS_PER_IOCTL = 16;
+const OPS_ADDR = 0x700000000000;
+const NO_SYNCS = { stride: 0, count: 0, array: 0 };
+
+/** One MAP of a dummy page for each page. */
+export const PER_PAGE: Lowering = {
+  dummyBytes: PAGE,
+  layout: VM_BIND_OP,
+  header: { driver_version: "1.8" },
+  pieceBytes: () => PAGE,
+  operation: (sparse, dummy) => ({ ...sparse, boHandle: dummy }),
+};
+
+/**
+ * One MAP_REPEAT. The window must divide the range, so it is the largest power of two up to 2 MiB that does: 4 KiB for
+ * 100e6 bytes, 2 MiB for a GiB.
+ */
+export const REPEAT: Lowering = {
+  dummyBytes: BLOCK,
+  layout: VM_BIND_OP_REPEAT,
+  header: { driver_version: "1.8", repeat_proposal: true },
+  pieceBytes: (range) => range,
+  operation(sparse, dummy) {
+    let window = PAGE;
+    while (window < BLOCK && sparse.size % (2 * window) === 0) window *= 2;
+    return {
+      ...sparse,
+      flags: (sparse.flags | MAP_REPEAT) >>> 0,
+      boHandle: dummy,
+      boRepeatRange: window,
+    };
+  },
+};
+
+/**
+ * Derive a trace.
+ *
+ * @param trace - recorded from panvk with SPARSE; its records are consumed
+ * @param lowering - what replaces SPARSE
+ * @param name - of the new trace
+ */
+export function derive(trace: Trace, lowering: Lowering, name: string): Trace {
+  const header: TraceHeader = {
+    ...trace.header,
+    ...lowering.header,
+    umd: `${trace.header.umd}, SPARSE replaced`,
+  };
+  return { name, path: trace.path, header, records: new Derivation(lowering).records(trace.records) };
+}
+
+class Derivation {
+  readonly #lowering: Lowering;
+  /** New handles; the values are the recorded ones, 0 for the dummy. */
+  readonly #handles = new HandleTable<number>();
+  readonly #newHandle = new Map<number, number>([[0, 0]]);
+  #dummy = 0;
+  #seq = 0;
+  #line = 0;
+  #vm = 0;
+  #async = false;
+  /** The operations of the ioctl that is being filled. */
+  readonly #data: Uint8Array;
+  readonly #view: DataView;
+  #count = 0;
+  /** Their sync arrays. */
+  #syncs: TraceArray[] = [];
+
+  constructor(lowering: Lowering) {
+    this.#lowering = lowering;
+    this.#data = new Uint8Array(OPS_PER_IOCTL * lowering.layout.size);
+    this.#view = viewOf(this.#data);
+  }
+
+  async *records(recorded: AsyncIterable<TraceRecord>): AsyncGenerator<TraceRecord> {
+    for await (const record of recorded) {
+      this.#line = record.line;
+      if (record.kind === "ioctl" && record.request === IOCTL_VM_BIND) {
+        yield* this.#bind(record);
+        continue;
+      }
+      yield* this.#flush();
+      if (record.kind === "mark") yield record;
+      else if (record.request === IOCTL_BO_CREATE) yield this.#create(record);
+      else if (record.request === DRM_IOCTL_GEM_CLOSE) yield this.#close(record);
+      else yield this.#numbered(record);
+      // panvk closes its blackhole last.
+      if (record.kind === "ioctl" && record.request === IOCTL_VM_DESTROY && this.#dummy !== 0) {
+        yield this.#ioctl("GEM_CLOSE", DRM_IOCTL_GEM_CLOSE, GEM_CLOSE.encode({ handle: this.#dummy }));
+      }
+    }
+    yield* this.#flush();
+  }
+
+  *#bind(call: TraceIoctl): Generator<TraceRecord> {
+    const { vmId, flags } = VM_BIND.read(viewOf(call.argIn));
+    const async = (flags & VM_BIND_ASYNC) !== 0;
+    // Synchronous calls stay apart; asynchronous ones are one stream until the fence.
+    if (!async || !this.#async || vmId !== this.#vm) yield* this.#flush();
+    this.#vm = vmId;
+    this.#async = async;
+    for (const [i, op] of elements(call, "ops", VM_BIND_OP).entries()) {
+      const syncs = call.arrays.find(({ field }) => field === `ops[${i}].syncs`) ?? null;
+      if ((op.flags & OP_TYPE_MASK) === 0 && op.flags & MAP_SPARSE) {
+        if (this.#dummy === 0) yield this.#createDummy(vmId);
+        yield* this.#lower(op, syncs);
+      } else {
+        const boHandle = this.#newHandle.get(op.boHandle) ?? op.boHandle;
+        this.#lowering.layout.write(this.#view, this.#at(), { ...op, boHandle });
+        if (this.#added(syncs)) yield this.#call();
+      }
+    }
+    if (!async) yield* this.#flush();
+  }
+
+  *#lower(op: VmBindOp, syncs: TraceArray | null): Generator<TraceRecord> {
+    const { layout } = this.#lowering;
+    const size = this.#lowering.pieceBytes(op.size);
+    const plain = { ...op, flags: (op.flags & ~MAP_SPARSE) >>> 0 };
+    const piece = layout.encode({ ...this.#lowering.operation(plain, this.#dummy), size, syncs: NO_SYNCS });
+    const end = op.va + op.size;
+    // There are millions of pieces: copy the bytes, and write only what differs.
+    for (let va = op.va; va < end; va += size) {
+      const at = this.#at();
+      this.#data.set(piece, at);
+      layout.fields.va.write(this.#view, at, va);
+      const last = va + size >= end;
+      if (last) layout.fields.syncs.write(this.#view, at, op.syncs);
+      if (this.#added(last ? syncs : null)) yield this.#call();
+    }
+  }
+
+  /** Where the next operation goes. */
+  #at(): number {
+    return this.#count * this.#lowering.layout.size;
+  }
+
+  /** Whether the ioctl is complete with the operation just written: it is full, or a fence ends the queue bind. */
+  #added(syncs: TraceArray | null): boolean {
+    if (syncs) this.#syncs.push({ ...syncs, field: `ops[${this.#count}].syncs` });
+    this.#count++;
+    return this.#count === OPS_PER_IOCTL || syncs !== null;
+  }
+
+  *#flush(): Generator<TraceRecord> {
+    if (this.#count > 0) yield this.#call();
+  }
+
+  /** The ioctl with the operations so far. */
+  #call(): TraceIoctl {
+    const stride = this.#lowering.layout.size;
+    const count = this.#count;
+    const data = this.#data.slice(0, count * stride);
+    const arg = VM_BIND.encode({
+      vmId: this.#vm,
+      flags: this.#async ? VM_BIND_ASYNC : 0,
+      ops: { stride, count, array: OPS_ADDR },
+    });
+    const arrays = [{ field: "ops", addr: OPS_ADDR, count, stride, data }, ...this.#syncs];
+    this.#count = 0;
+    this.#syncs = [];
+    return { ...this.#ioctl("PANTHOR_VM_BIND", IOCTL_VM_BIND, arg), arrays };
+  }
+
+  #createDummy(vm: number): TraceRecord {
+    this.#dummy = this.#handles.alloc(0);
+    const size = this.#lowering.dummyBytes;
+    const bo = { size, flags: BO_NO_MMAP, exclusiveVmId: vm };
+    const call = this.#ioctl("PANTHOR_BO_CREATE", IOCTL_BO_CREATE, BO_CREATE.encode(bo));
+    return { ...call, argOut: BO_CREATE.encode({ ...bo, handle: this.#dummy }) };
+  }
+
+  #create(call: TraceIoctl): TraceRecord {
+    const bo = BO_CREATE.read(viewOf(call.argOut));
+    const handle = this.#handles.alloc(bo.handle);
+    this.#newHandle.set(bo.handle, handle);
+    return { ...this.#numbered(call), argOut: BO_CREATE.encode({ ...bo, handle }) };
+  }
+
+  #close(call: TraceIoctl): TraceRecord {
+    const recorded = GEM_CLOSE.read(viewOf(call.argIn)).handle;
+    const handle = this.#newHandle.get(recorded) ?? recorded;
+    this.#handles.remove(handle);
+    this.#newHandle.delete(recorded);
+    return this.#ioctl(call.ioctl, call.request, GEM_CLOSE.encode({ handle }));
+  }
+
+  #numbered(call: TraceIoctl): TraceIoctl {
+    return { ...call, seq: this.#seq++ };
+  }
+
+  #ioctl(ioctl: string, request: number, arg: Uint8Array): TraceIoctl {
+    return {
+      kind: "ioctl",
+      line: this.#line,
+      seq: this.#seq++,
+      ioctl,
+      request,
+      argIn: arg,
+      argOut: arg,
+      arrays: [],
+      ret: 0,
+    };
+  }
+}

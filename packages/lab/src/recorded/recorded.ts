@@ -1,0 +1,114 @@
+/**
+ * The recorded workloads: what Mesa really sent, and the same with each sparse operation replaced, replayed on the models.
+ *
+ * @module
+ */
+
+import type { ReplayResult } from "@vmbind/trace";
+import { replayTrace } from "../drivers.ts";
+import { openStrategyTrace, STRATEGIES, type TraceLibrary } from "./strategies.ts";
+
+/** A recorded workload under a strategy, as `vmbind compare --json` prints it. */
+export interface TraceRow {
+  /** Workload. */
+  workload: string;
+  /** Strategy. */
+  strategy: string;
+  /** Driver. */
+  driver: string;
+  /** Whether a real driver sent these ioctls. */
+  recorded: boolean;
+  /** False when the user-mode driver cannot do the workload; the metrics are then null. */
+  supported: boolean;
+  /** Operations that the model refused or answered differently. */
+  differences: number;
+  /** Figures by name. */
+  metrics: Record<string, number | null>;
+}
+
+/** A figure of a replay. */
+export interface Metric {
+  /** Name in JSON and CSV. */
+  name: string;
+  /** Name for people. */
+  title: string;
+  /** @param result - of a replay */
+  of(result: ReplayResult): number;
+}
+
+const cost =
+  (name: string) =>
+  ({ workloadCost }: ReplayResult): number =>
+    workloadCost[name] ?? 0;
+
+const createCost =
+  (name: string) =>
+  ({ costByPhase }: ReplayResult): number =>
+    costByPhase.create?.[name] ?? 0;
+
+/** What it costs to make the sparse resources. */
+export const CREATE_METRICS: readonly Metric[] = [
+  { name: "createOps", title: "operations", of: (r) => r.counts.byPhase.create?.bindOps ?? 0 },
+  { name: "createIoctls", title: "ioctls", of: (r) => r.counts.byPhase.create?.bindIoctls ?? 0 },
+  { name: "createPayloadBytes", title: "payload bytes", of: createCost("payloadBytes") },
+  { name: "createMappings", title: "mappings", of: createCost("mapSteps") },
+  { name: "createPteWrites", title: "leaf entries", of: createCost("pteWrites") },
+  { name: "createTables", title: "table pages", of: createCost("tablesAllocated") },
+  { name: "createTlbInvalidations", title: "TLB invalidations", of: createCost("tlbInvalidations") },
+];
+
+/** What is compared, over the workload between device set-up and teardown; levels and peaks are of the whole device. */
+export const METRICS: readonly Metric[] = [
+  { name: "bindOps", title: "operations", of: (r) => r.counts.workload.bindOps },
+  { name: "bindIoctls", title: "VM_BIND ioctls", of: (r) => r.counts.workload.bindIoctls },
+  { name: "payloadBytes", title: "payload bytes", of: (r) => r.counts.workload.payloadBytes },
+  {
+    name: "gpuvmSteps",
+    title: "split and merge steps",
+    of: (r) => cost("mapSteps")(r) + cost("remapSteps")(r) + cost("unmapSteps")(r),
+  },
+  { name: "gpuvasPeak", title: "mappings, peak", of: cost("gpuvasPeak") },
+  { name: "vmBosPeak", title: "vm_bos, peak", of: cost("vmBosPeak") },
+  { name: "pteWrites", title: "leaf entries written", of: cost("pteWrites") },
+  { name: "pteClears", title: "leaf entries cleared", of: cost("pteClears") },
+  { name: "tableWrites", title: "directory entries written", of: cost("tableWrites") },
+  { name: "tablesReserved", title: "table pages reserved", of: cost("tablesReserved") },
+  { name: "tablesAllocated", title: "table pages used", of: cost("tablesAllocated") },
+  { name: "tablesPeak", title: "table pages, peak", of: cost("tablesPeak") },
+  { name: "tableBytesPeak", title: "table bytes, peak", of: (r) => cost("tablesPeak")(r) * r.tablePageBytes },
+  { name: "tlbInvalidations", title: "TLB invalidations", of: cost("tlbInvalidations") },
+  { name: "tlbInvalidatedBytes", title: "bytes invalidated", of: cost("tlbInvalidatedBytes") },
+  { name: "backingPeakBytes", title: "backing bytes, peak", of: cost("backingPeakBytes") },
+];
+
+/**
+ * Replay a workload's trace under a strategy.
+ *
+ * @param workload - one of WORKLOADS
+ * @param name - of a strategy
+ * @param library - where traces are
+ * @returns its figures, or null when the library has no trace
+ */
+export async function replayRecorded(
+  workload: string,
+  name: string,
+  library: TraceLibrary,
+): Promise<TraceRow | null> {
+  const strategy = STRATEGIES.find((s) => s.name === name);
+  const trace = strategy ? await openStrategyTrace(strategy, workload, library) : null;
+  if (!strategy || !trace) return null;
+  const result = await replayTrace(trace, {}, { compareMappings: strategy.recorded });
+  // hk has no sparse 3D images: its trace holds a mark and no bind.
+  const supported = result.counts.workload.bindIoctls > 0;
+  return {
+    workload,
+    strategy: name,
+    driver: result.driver,
+    recorded: strategy.recorded,
+    supported,
+    differences: result.differenceCount,
+    metrics: Object.fromEntries(
+      [...CREATE_METRICS, ...METRICS].map((m) => [m.name, supported ? m.of(result) : null]),
+    ),
+  };
+}

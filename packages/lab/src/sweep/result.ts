@@ -1,0 +1,58 @@
+/**
+ * What a sweep comes to, as `vmbind sweep --json` prints it. A shard has some of the rows and no `growth`; shards of one
+ * sweep merge into what the whole would have been.
+ *
+ * @module
+ */
+
+import type { CostFigures } from "../result.ts";
+import type { Growth } from "./growth.ts";
+import type { LeftOutPoint, SweepPoint } from "./points.ts";
+
+/** One point, measured. */
+export interface PointRow extends SweepPoint {
+  /** Cost of the whole workload: create, bind, wait, destroy. */
+  figures: CostFigures;
+}
+
+/** What was asked for. */
+export interface SweepKnobs {
+  /** Names of the strategies. */
+  strategies: string[];
+  /** Most operations or leaf entries of a point. */
+  workMax: number;
+  /** Bound part while the size changes: none. */
+  boundFraction: number;
+  /** Size of the resource while the bound part changes, bytes. */
+  sizeBytes: number;
+  /** Size of the resource while its start changes, bytes. */
+  offsetBytes: number;
+  /** Bytes of one bind. */
+  tileBytes: number;
+}
+
+/** Which part of a sweep. */
+export interface Shard {
+  /** From 1. */
+  index: number;
+  /** How many there are. */
+  of: number;
+}
+
+/** A sweep. */
+export interface Sweep {
+  /** Names the format. */
+  format: "vmbind-sweep";
+  /** Version of the format. */
+  version: 1;
+  /** What was asked for. */
+  knobs: SweepKnobs;
+  /** Which part this is; null for the whole. */
+  shard: Shard | null;
+  /** Points measured: strategies in the order of the table, then axes, then `x` ascending. */
+  rows: PointRow[];
+  /** Points that were not, with the reason. */
+  leftOut: LeftOutPoint[];
+  /** How each figure grows; empty in a shard. */
+  growth: Growth[];
+}

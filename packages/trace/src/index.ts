@@ -1,0 +1,27 @@
+/**
+ * Recorded ioctls: the format, replay on a model, and the story of a trace.
+ *
+ * @packageDocumentation
+ * @mergeModuleWith <project>
+ */
+
+export * from "./check/stores.ts";
+export * from "./cost.ts";
+export * from "./format.ts";
+export * from "./header.ts";
+export * from "./hex-bytes.ts";
+export * from "./input-error.ts";
+export * from "./jsonl.ts";
+export * from "./lens.ts";
+export * from "./model/counts.ts";
+export * from "./model/intervals.ts";
+export * from "./phase.ts";
+export * from "./replay.ts";
+export * from "./story/bind-ranges.ts";
+export * from "./story/leaf-diff.ts";
+export * from "./story/regions.ts";
+export * from "./story/steps.ts";
+export * from "./story/story.ts";
+export * from "./story/tell.ts";
+export * from "./struct-bytes.ts";
+export * from "./words.ts";

@@ -1,0 +1,306 @@
+/**
+ * What a trace contains, counted from its bytes alone, and what a plain interval model makes of it.
+ *
+ * No driver model takes part. The traces' READMEs tabulate the same numbers, so they check the decoding; the interval
+ * model's mappings check the driver models.
+ *
+ * @module
+ */
+
+import type { TraceIoctl, TraceMark } from "../format.ts";
+import type { Action, BindOp, Driver } from "../lens.ts";
+import { PHASES, type Phase, phaseAfter } from "../phase.ts";
+import { type Hits, type Interval, IntervalMap, noHits } from "./intervals.ts";
+
+/** VM_BIND calls and operations. */
+interface BindCounts {
+  /** VM_BIND ioctls. */
+  bindIoctls: number;
+  /** Operations in them. */
+  bindOps: number;
+}
+
+/** Counts over a stretch of a trace. */
+interface StretchCounts extends BindCounts {
+  /** Operations by kind. */
+  opsByKind: Record<string, number>;
+  /** Bytes of VA that the operations name, by kind. */
+  vaBytesByKind: Record<string, number>;
+  /** Argument structs and pointed-to arrays of all ioctls, in bytes. */
+  payloadBytes: number;
+  /** The same of VM_BIND only. */
+  bindPayloadBytes: number;
+}
+
+/** What the plain interval model finds. */
+interface IntervalCounts {
+  /** Most mappings of all VMs together, looked at after each operation. */
+  peakMappings: number;
+  /** Most mappings of all VMs together, looked at after each ioctl. */
+  peakMappingsAfterIoctl: number;
+  /** Most mappings without an object, looked at after each ioctl. */
+  peakWithoutObject: number;
+  /** Mappings at the mark `workload-end`, all VMs together; null without the mark. */
+  mappingsAtWorkloadEnd: number | null;
+  /** Existing mappings that operations covered wholly. */
+  mappingsRemoved: number;
+  /** Existing mappings that operations cut. */
+  mappingsCut: number;
+  /** How mapping operations hit existing mappings. */
+  mapHits: Hits;
+  /** Most mappings under one UNMAP. */
+  largestUnmap: number;
+  /** Mappings in the VMs that VM_DESTROY destroyed. */
+  mappingsAtVmDestroy: number;
+  /** Mappings behind the last record, all VMs together. */
+  mappingsAtEnd: number;
+}
+
+/** All counts of a trace. */
+export interface TraceCounts extends StretchCounts {
+  /** Recorded ioctls. */
+  ioctls: number;
+  /** VMs created. */
+  vmCreates: number;
+  /** VMs destroyed. */
+  vmDestroys: number;
+  /** Objects created. */
+  boCreates: number;
+  /** Handles closed. */
+  boCloses: number;
+  /** Most operations in one VM_BIND. */
+  maxOpsPerIoctl: number;
+  /** Elements of all sync arrays. */
+  syncOps: number;
+  /** Mean operations of a VM_BIND inside queue binds; null without any. */
+  meanOpsPerSparseBind: number | null;
+  /** Most operations of a VM_BIND inside queue binds. */
+  maxOpsPerSparseBind: number;
+  /** VM_BIND by phase; phases without any are absent. */
+  byPhase: Partial<Record<Phase, BindCounts>>;
+  /** The stretch between the marks `workload` and `workload-end`. */
+  workload: StretchCounts;
+  /** The plain interval model. */
+  intervals: IntervalCounts;
+  /** Jobs (`exec` marks). */
+  execs: number;
+  /** Stores that `exec` marks record. */
+  stores: number;
+}
+
+/** Counts one trace, record by record. */
+export class TraceCounter {
+  /** The phase that the last mark began. */
+  phase: Phase = "run";
+  /** Whether the last mark lies between `workload` and `workload-end`. */
+  inWorkload = false;
+  /** The unmapping operations between the marks `workload` and `workload-end`. */
+  readonly workloadUnmaps: BindOp[] = [];
+
+  readonly #closeUnmaps: boolean;
+  readonly #keepsIntervals: boolean;
+  readonly #counts: TraceCounts;
+  readonly #vms = new Map<number, IntervalMap>();
+  readonly #objects = new Map<number, number>();
+  #objectCount = 0;
+  readonly #mapHits: Hits = noHits();
+  readonly #unmapHits: Hits = noHits();
+
+  /**
+   * @param driver - says which kinds exist and what closing a handle does
+   * @param intervals - whether to keep the plain interval model; without it {@link TraceCounts.intervals} stays zero
+   */
+  constructor(driver: Pick<Driver, "kinds" | "closeUnmaps">, intervals = true) {
+    this.#closeUnmaps = driver.closeUnmaps;
+    this.#keepsIntervals = intervals;
+    this.#counts = emptyCounts(driver.kinds);
+  }
+
+  /** The plain model's address spaces by VM id. */
+  get vms(): ReadonlyMap<number, IntervalMap> {
+    return this.#vms;
+  }
+
+  /** @returns the mappings of all VMs in the plain model */
+  allIntervals(): Interval[] {
+    return [...this.#vms.values()].flatMap((vm) => [...vm.intervals]);
+  }
+
+  /**
+   * Take a mark into account.
+   *
+   * @param mark - the mark
+   */
+  mark({ mark, exec }: TraceMark): void {
+    this.phase = phaseAfter(mark, this.phase);
+    if (mark.startsWith("workload ")) this.inWorkload = true;
+    if (mark === "workload-end") {
+      this.inWorkload = false;
+      this.#counts.intervals.mappingsAtWorkloadEnd = this.#total();
+    }
+    if (mark === "exec") this.#counts.execs++;
+    this.#counts.stores += exec?.stores.length ?? 0;
+  }
+
+  /**
+   * Take an ioctl into account.
+   *
+   * @param call - the ioctl
+   * @param action - what it means
+   */
+  ioctl(call: TraceIoctl, action: Action): void {
+    const counts = this.#counts;
+    const payload = call.arrays.reduce((sum, array) => sum + array.data.length, call.argIn.length);
+    counts.ioctls++;
+    counts.payloadBytes += payload;
+    if (this.inWorkload) counts.workload.payloadBytes += payload;
+    for (const array of call.arrays) {
+      if (array.field.endsWith("syncs")) counts.syncOps += array.count;
+    }
+    if (action.kind === "bind") {
+      counts.bindPayloadBytes += payload;
+      if (this.inWorkload) counts.workload.bindPayloadBytes += payload;
+      this.#countBind(action.ops);
+    }
+    // A refused ioctl changes nothing that this model could follow.
+    if (call.ret === 0) this.#apply(action);
+  }
+
+  /** @returns the counts so far */
+  result(): TraceCounts {
+    const { bindIoctls, bindOps } = this.#counts.byPhase.bind ?? { bindIoctls: 0, bindOps: 0 };
+    const hits = [this.#mapHits, this.#unmapHits];
+    return {
+      ...this.#counts,
+      meanOpsPerSparseBind: bindIoctls > 0 ? bindOps / bindIoctls : null,
+      intervals: {
+        ...this.#counts.intervals,
+        mappingsRemoved: hits.reduce((sum, h) => sum + h.covered, 0),
+        mappingsCut: hits.reduce((sum, h) => sum + h.oneSide + h.split, 0),
+        mapHits: { ...this.#mapHits },
+        mappingsAtEnd: this.#total(),
+      },
+    };
+  }
+
+  #countBind(ops: readonly BindOp[]): void {
+    const counts = this.#counts;
+    counts.byPhase[this.phase] ??= { bindIoctls: 0, bindOps: 0 };
+    const phase = counts.byPhase[this.phase] as BindCounts;
+    phase.bindIoctls++;
+    phase.bindOps += ops.length;
+    counts.maxOpsPerIoctl = Math.max(counts.maxOpsPerIoctl, ops.length);
+    if (this.phase === "bind") {
+      counts.maxOpsPerSparseBind = Math.max(counts.maxOpsPerSparseBind, ops.length);
+    }
+    for (const stretch of this.inWorkload ? [counts, counts.workload] : [counts]) {
+      stretch.bindIoctls++;
+      stretch.bindOps += ops.length;
+      for (const op of ops) {
+        stretch.opsByKind[op.kind] = (stretch.opsByKind[op.kind] ?? 0) + 1;
+        stretch.vaBytesByKind[op.kind] = (stretch.vaBytesByKind[op.kind] ?? 0) + op.range;
+      }
+    }
+    if (!this.inWorkload) return;
+    for (const op of ops) if (op.effect === "unmap") this.workloadUnmaps.push(op);
+  }
+
+  #apply(action: Action): void {
+    const counts = this.#counts;
+    if (action.kind === "vm-create") {
+      counts.vmCreates++;
+      if (this.#keepsIntervals) this.#vms.set(action.vm, new IntervalMap());
+    } else if (action.kind === "vm-destroy") {
+      counts.vmDestroys++;
+      counts.intervals.mappingsAtVmDestroy += this.#vms.get(action.vm)?.size ?? 0;
+      this.#vms.delete(action.vm);
+    } else if (action.kind === "bo-create") {
+      counts.boCreates++;
+      this.#objects.set(action.handle, ++this.#objectCount);
+    } else if (action.kind === "bo-close") {
+      counts.boCloses++;
+      const object = this.#objects.get(action.handle);
+      if (this.#closeUnmaps && object) for (const vm of this.#vms.values()) vm.removeObject(object);
+      this.#objects.delete(action.handle);
+    } else if (action.kind === "bind") {
+      const vm = this.#vms.get(action.vm);
+      if (vm) this.#bind(vm, action.ops);
+    }
+  }
+
+  #bind(vm: IntervalMap, ops: readonly BindOp[]): void {
+    const intervals = this.#counts.intervals;
+    const elsewhere = this.#total() - vm.size;
+    for (const op of ops) {
+      const end = op.addr + op.range;
+      const object = this.#objects.get(op.handle) ?? 0;
+      if (op.effect === "map") {
+        vm.map({ addr: op.addr, end, kind: op.kind, object, offset: op.offset }, this.#mapHits);
+      } else if (op.effect === "unmap") {
+        intervals.largestUnmap = Math.max(intervals.largestUnmap, vm.countIn(op.addr, end));
+        vm.unmap(op.addr, end, this.#unmapHits);
+      } else if (op.effect === "unmap-object") {
+        vm.removeObject(object);
+      }
+      intervals.peakMappings = Math.max(intervals.peakMappings, elsewhere + vm.size);
+    }
+    intervals.peakMappingsAfterIoctl = Math.max(intervals.peakMappingsAfterIoctl, elsewhere + vm.size);
+    const withoutObject = [...this.#vms.values()].reduce((sum, { withoutObject: n }) => sum + n, 0);
+    intervals.peakWithoutObject = Math.max(intervals.peakWithoutObject, withoutObject);
+  }
+
+  #total(): number {
+    return [...this.#vms.values()].reduce((sum, vm) => sum + vm.size, 0);
+  }
+}
+
+/**
+ * The phases of a trace in the order of tables.
+ *
+ * @param counts - counts of the trace
+ */
+export function phasesOf(counts: TraceCounts): Phase[] {
+  return PHASES.filter((phase) => counts.byPhase[phase]);
+}
+
+function emptyCounts(kinds: readonly string[]): TraceCounts {
+  return {
+    ioctls: 0,
+    vmCreates: 0,
+    vmDestroys: 0,
+    boCreates: 0,
+    boCloses: 0,
+    maxOpsPerIoctl: 0,
+    syncOps: 0,
+    meanOpsPerSparseBind: null,
+    maxOpsPerSparseBind: 0,
+    ...emptyStretch(kinds),
+    byPhase: {},
+    workload: emptyStretch(kinds),
+    intervals: {
+      peakMappings: 0,
+      peakMappingsAfterIoctl: 0,
+      peakWithoutObject: 0,
+      mappingsAtWorkloadEnd: null,
+      mappingsRemoved: 0,
+      mappingsCut: 0,
+      mapHits: noHits(),
+      largestUnmap: 0,
+      mappingsAtVmDestroy: 0,
+      mappingsAtEnd: 0,
+    },
+    execs: 0,
+    stores: 0,
+  };
+}
+
+function emptyStretch(kinds: readonly string[]): StretchCounts {
+  return {
+    bindIoctls: 0,
+    bindOps: 0,
+    opsByKind: Object.fromEntries(kinds.map((kind) => [kind, 0])),
+    vaBytesByKind: Object.fromEntries(kinds.map((kind) => [kind, 0])),
+    payloadBytes: 0,
+    bindPayloadBytes: 0,
+  };
+}

@@ -1,0 +1,131 @@
+/**
+ * Which page-table leaves a call changed: the leaves of the ranges that it names, before and after.
+ *
+ * @module
+ */
+
+import { type AddressSpace, leaves } from "@vmbind/mmu";
+import { size, span } from "../words.ts";
+
+/** A range of addresses. */
+export interface Range {
+  /** First byte. */
+  addr: number;
+  /** Behind the last byte. */
+  end: number;
+}
+
+/** Leaves of one size and kind, side by side, that share a fate. */
+export interface LeafRun {
+  /** What happened to them. */
+  change: "+" | "-" | "~";
+  /** First VA. */
+  addr: number;
+  /** Behind the last VA. */
+  end: number;
+  /** Bytes of one leaf. */
+  sizeBytes: number;
+  /** Whether they have memory. */
+  kind: "page" | "null";
+  /** How many. */
+  count: number;
+}
+
+interface Leaf {
+  sizeBytes: number;
+  kind: "page" | "null";
+  entry: bigint;
+}
+
+/** Drivers rewrite up to a whole 2 MiB chunk around a cut. */
+const CHUNK = 0x200000;
+
+/** The leaves of some ranges at one moment. */
+export class LeafSnapshot {
+  readonly #space: AddressSpace;
+  readonly #ranges: Range[];
+  readonly #leaves: Map<number, Leaf>;
+
+  /**
+   * @param space - whose tables
+   * @param ranges - which addresses; widened to whole chunks and whole leaves
+   */
+  constructor(space: AddressSpace, ranges: readonly Range[]) {
+    this.#space = space;
+    const chunks = merge(
+      ranges.map(({ addr, end }) => ({
+        addr: Math.floor(addr / CHUNK) * CHUNK,
+        end: Math.ceil(end / CHUNK) * CHUNK,
+      })),
+    );
+    this.#leaves = list(space, chunks);
+    // A leaf that sticks out is split as a whole.
+    const whole = [...this.#leaves].map(([va, { sizeBytes }]) => ({ addr: va, end: va + sizeBytes }));
+    this.#ranges = merge([...chunks, ...whole.filter((l) => chunks.some((c) => sticksOut(l, c)))]);
+  }
+
+  /**
+   * What has changed since.
+   *
+   * @returns runs in ascending order
+   */
+  changes(): LeafRun[] {
+    const now = list(this.#space, this.#ranges);
+    const runs: LeafRun[] = [];
+    const add = (change: LeafRun["change"], addr: number, { sizeBytes, kind }: Leaf): void => {
+      const last = runs.findLast((run) => run.change === change);
+      if (last && last.end === addr && last.sizeBytes === sizeBytes && last.kind === kind) {
+        last.end += sizeBytes;
+        last.count++;
+      } else {
+        runs.push({ change, addr, end: addr + sizeBytes, sizeBytes, kind, count: 1 });
+      }
+    };
+    for (const va of [...new Set([...this.#leaves.keys(), ...now.keys()])].sort((a, b) => a - b)) {
+      const old = this.#leaves.get(va);
+      const fresh = now.get(va);
+      if (old && fresh && old.sizeBytes === fresh.sizeBytes) {
+        if (old.entry !== fresh.entry) add("~", va, fresh);
+        continue;
+      }
+      if (old) add("-", va, old);
+      if (fresh) add("+", va, fresh);
+    }
+    return runs;
+  }
+}
+
+/**
+ * A run in words.
+ *
+ * @param run - the run
+ * @returns `+ 47 x 2 MiB [0x..., 0x...)`
+ */
+export function describeRun({ change, addr, end, sizeBytes, kind, count }: LeafRun): string {
+  return `${change} ${count} x ${size(sizeBytes)}${kind === "null" ? " null" : ""} ${span(addr, end - addr)}`;
+}
+
+function list(space: AddressSpace, ranges: readonly Range[]): Map<number, Leaf> {
+  const found = new Map<number, Leaf>();
+  for (const { addr, end } of ranges) {
+    for (const leaf of leaves(space.memory, space.format, space.root, { start: addr, end })) {
+      found.set(leaf.va, leaf);
+    }
+  }
+  return found;
+}
+
+function merge(ranges: readonly Range[]): Range[] {
+  const merged: Range[] = [];
+  for (const { addr, end } of [...ranges].sort((a, b) => a.addr - b.addr)) {
+    const last = merged.at(-1);
+    if (last && addr <= last.end) last.end = Math.max(last.end, end);
+    else merged.push({ addr, end });
+  }
+  return merged;
+}
+
+function sticksOut(leaf: Range, chunk: Range): boolean {
+  const meets = leaf.addr < chunk.end && chunk.addr < leaf.end;
+  return meets && (leaf.addr < chunk.addr || leaf.end > chunk.end);
+}
