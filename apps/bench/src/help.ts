@@ -4,7 +4,8 @@
  * @module
  */
 
-import { COMMANDS, type CommandSpec, type OptionSpec } from "./commands.ts";
+import type { CommandSpec, OptionSpec } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
 
 const WIDTH = 100;
 

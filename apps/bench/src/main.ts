@@ -6,7 +6,8 @@
 
 import { parseArgs } from "node:util";
 import { InputError } from "@vmbind/trace";
-import { COMMANDS, type CommandInput, type CommandSpec } from "./commands.ts";
+import type { CommandInput, CommandSpec } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
 import { EXIT, UsageError } from "./errors.ts";
 import { commandHelp, commandUsage, programHelp } from "./help.ts";
 import type { Io } from "./io.ts";

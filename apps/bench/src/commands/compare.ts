@@ -7,7 +7,7 @@
 import { open, writeFile } from "node:fs/promises";
 import { RefusedError, SMALL_GRID } from "@vmbind/lab";
 import { InputError } from "@vmbind/trace";
-import type { CommandInput } from "../commands.ts";
+import type { CommandInput } from "../command.ts";
 import { type Comparison, jobCount, runComparison } from "../compare/comparison.ts";
 import { comparisonCsv } from "../compare/csv.ts";
 import { renderDetails } from "../compare/details.ts";

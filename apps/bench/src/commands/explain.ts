@@ -29,7 +29,7 @@ import {
   type TraceRecord,
   vmOf,
 } from "@vmbind/trace";
-import type { CommandInput } from "../commands.ts";
+import type { CommandInput } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { openTrace } from "../files/trace-files.ts";
 import type { Io } from "../io.ts";

@@ -7,7 +7,7 @@
 import { writeFile } from "node:fs/promises";
 import { driverOf } from "@vmbind/lab";
 import { tellStory } from "@vmbind/trace";
-import type { CommandInput } from "../commands.ts";
+import type { CommandInput } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { renderExplore } from "../explore/explore.ts";
 import { openTrace } from "../files/trace-files.ts";

@@ -6,7 +6,7 @@
 
 import { writeFileSync } from "node:fs";
 import { counted } from "@vmbind/trace";
-import type { CommandInput } from "../commands.ts";
+import type { CommandInput } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { type FuzzResult, fuzz } from "../fuzz/fuzz.ts";
 import { fuzzable, targetFor } from "../fuzz/targets.ts";

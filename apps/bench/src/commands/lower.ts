@@ -19,7 +19,7 @@ import {
   WorkloadError,
 } from "@vmbind/lab";
 import { type Driver, hex } from "@vmbind/trace";
-import type { CommandInput } from "../commands.ts";
+import type { CommandInput } from "../command.ts";
 import { strategyNamed } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { findWorkload } from "../files/workload-file.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CommandInput } from "../commands.ts";
+import type { CommandInput } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { heading, type Io } from "../io.ts";
 import { measureApart } from "../micro/apart.ts";

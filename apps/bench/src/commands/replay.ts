@@ -16,7 +16,7 @@ import {
   size,
   type TraceCounts,
 } from "@vmbind/trace";
-import type { CommandInput } from "../commands.ts";
+import type { CommandInput } from "../command.ts";
 import { forEachInput } from "../files/inputs.ts";
 import { openTrace } from "../files/trace-files.ts";
 import { fuzzDriver } from "../fuzz/targets.ts";

@@ -6,7 +6,7 @@
  */
 
 import { FULL_GRID, RefusedError, type Sweep, WORK_MAX } from "@vmbind/lab";
-import type { CommandInput } from "../commands.ts";
+import type { CommandInput } from "../command.ts";
 import { chosenStrategies, outputFormat, wholeNumber } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { heading, type Io } from "../io.ts";

@@ -7,7 +7,7 @@
 import { DrmError } from "@vmbind/drm";
 import type { Mismatch, VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import { InputError } from "@vmbind/trace";
-import type { CommandInput } from "../commands.ts";
+import type { CommandInput } from "../command.ts";
 import { vectorChecks } from "../drivers/conformance.ts";
 import { forEachInput } from "../files/inputs.ts";
 import { openVectors } from "../files/vector-file.ts";

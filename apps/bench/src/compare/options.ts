@@ -5,7 +5,7 @@
  */
 
 import { SPARSE_STRATEGIES, type SparseStrategy, sparseStrategy } from "@vmbind/lab";
-import type { CommandInput } from "../commands.ts";
+import type { CommandInput } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import type { TableFormat } from "../text/table.ts";
 

@@ -7,7 +7,7 @@
  */
 
 import { BUILTIN_WORKLOADS, LAB_WORKLOADS, type SparseStrategy, WORKLOADS } from "@vmbind/lab";
-import type { CommandInput } from "../commands.ts";
+import type { CommandInput } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { chosenStrategies, wholeNumber } from "./options.ts";
 import { resolveWorkload, type WorkloadRef } from "./workload-ref.ts";
