@@ -5,9 +5,9 @@
  * @module
  */
 
+import { Fence } from "@vmbind/drm";
 import { BindOp } from "./bind-op.ts";
 import { cleanUp } from "./prepare.ts";
-import { Fence } from "./syncobj.ts";
 import type { PanthorVm } from "./vm.ts";
 
 const NO_FENCES: readonly Fence[] = [];

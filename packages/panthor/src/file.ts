@@ -16,16 +16,18 @@ import {
   ENOMEM,
   EOPNOTSUPP,
   EPERM,
+  Fence,
   fail,
   HandleTable,
   IoctlTable,
   ioctlRow,
+  type Syncobj,
+  Syncobjs,
   type UserSpace,
 } from "@vmbind/drm";
 import { dmaSegments, PanthorBo, type PanthorBoOptions } from "./bo.ts";
 import type { PanthorDevice } from "./device.ts";
 import { PAGE_BYTES, PAGE_SIZE_BITMAP } from "./page-sizes.ts";
-import { Fence, Syncobj } from "./syncobj.ts";
 import * as uapi from "./uapi.ts";
 import { divideVa } from "./va-ranges.ts";
 import { PanthorVm } from "./vm.ts";
@@ -73,17 +75,18 @@ export class PanthorFile implements DrmFile {
   readonly device: PanthorDevice;
   /** The object behind every sparse range of this file: 2 MiB, without a handle (driver 1.9, Linux 7.3). */
   readonly dummy: PanthorBo;
+  /** Its syncobjs. */
+  readonly syncobjs: Syncobjs;
   /** Why the last ioctl failed. */
   lastError: DrmError | null = null;
   readonly #vms: HandleTable<PanthorVm> = new HandleTable(1, uapi.MAX_VMS_PER_FILE);
   readonly #bos: HandleTable<PanthorBo> = new HandleTable();
-  readonly #syncobjs: HandleTable<Syncobj> = new HandleTable();
-  readonly #adopted: Map<number, Syncobj> = new Map();
 
   /** @param device - the device; use {@link PanthorDevice.open} */
   constructor(device: PanthorDevice) {
     this.device = device;
     this.dummy = device.dummyForFile();
+    this.syncobjs = new Syncobjs(device.options.adoptSyncobjs);
   }
 
   /** See `DrmFile.ioctl`. `DRM_IOCTL_GEM_CLOSE` and the ioctls of `panthor_drm.h` that deal with memory. */
@@ -165,7 +168,7 @@ export class PanthorFile implements DrmFile {
    * @returns its handle
    */
   createSyncobj(): number {
-    return this.#syncobjs.alloc(new Syncobj());
+    return this.syncobjs.create();
   }
 
   /**
@@ -173,14 +176,7 @@ export class PanthorFile implements DrmFile {
    * @returns the syncobj; undefined for an unknown handle, unless the device adopts those
    */
   syncobj(handle: number): Syncobj | undefined {
-    const own = this.#syncobjs.get(handle) ?? this.#adopted.get(handle);
-    if (own !== undefined || !this.device.options.adoptSyncobjs || handle === 0) return own;
-    const adopted = new Syncobj();
-    // Whatever was done with it before, somebody else has waited for.
-    adopted.fence = new Fence();
-    adopted.fence.signal();
-    this.#adopted.set(handle, adopted);
-    return adopted;
+    return this.syncobjs.get(handle);
   }
 
   /**

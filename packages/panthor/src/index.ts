@@ -5,6 +5,7 @@
  * @mergeModuleWith <project>
  */
 
+export { Fence, Syncobj } from "@vmbind/drm";
 export * from "./as-lock.ts";
 export * from "./bind-op.ts";
 export * from "./bind-queue.ts";
@@ -26,7 +27,6 @@ export {
 } from "./page-sizes.ts";
 export * from "./page-table.ts";
 export * from "./quirks.ts";
-export * from "./syncobj.ts";
 export { TableTree } from "./table-tree.ts";
 export * from "./uapi.ts";
 export * from "./umd.ts";

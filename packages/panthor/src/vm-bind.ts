@@ -8,14 +8,23 @@
  * @module
  */
 
-import { E2BIG, EINVAL, ENOENT, ENOMEM, fail, readU64, type UserSpace } from "@vmbind/drm";
+import {
+  E2BIG,
+  EINVAL,
+  ENOENT,
+  ENOMEM,
+  type Fence,
+  fail,
+  readU64,
+  type Syncobj,
+  type UserSpace,
+} from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE } from "@vmbind/gpuvm-core";
 import type { BindOp } from "./bind-op.ts";
 import { BindJob } from "./bind-queue.ts";
 import type { PanthorFile } from "./file.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
 import { cleanUp, prepare } from "./prepare.ts";
-import type { Fence, Syncobj } from "./syncobj.ts";
 import {
   MAP_SPARSE,
   OBJ_ARRAY,
@@ -276,10 +285,10 @@ function resolveWaits(file: PanthorFile, jobs: readonly BindJob[], syncs: readon
         .slice(0, i)
         .some((s) => s.signals.some((x) => x.syncobj === syncobj && x.value >= timelineValue));
       if (pending) continue;
-      const found = syncobj.fencesFor(timelineValue);
+      const found = syncobj.find(timelineValue);
       if (found === null)
         fail(EINVAL, `sync_op.handle: nothing will signal syncobj ${handle} at point ${timelineValue}`);
-      fences.push(...found);
+      fences.push(found);
     }
     (jobs[i] as BindJob).waits = fences;
   });

@@ -24,9 +24,6 @@ import { VmBindRunner } from "./vm-bind.ts";
 /** Physical address of VRAM: far from system memory, aligned so that the largest leaf does not notice. */
 const VRAM_BASE = 2 ** 45;
 
-/** What is behind a syncobj handle. */
-export type SyncobjState = "none" | "empty" | "signalled";
-
 /** How a device is made; every field has a default. */
 export interface XeDeviceOptions {
   /** What differs from the right behaviour. Default {@link DEFAULT_QUIRKS}. */
@@ -39,8 +36,8 @@ export interface XeDeviceOptions {
   tlb: TlbOptions | null;
   /** Makes allocations fail on purpose. Default: none do. */
   allocFault: AllocFault | undefined;
-  /** Syncobjs are not modelled: says what a handle stands for. Default: every handle but 0 is signalled. */
-  syncobj: (handle: number) => SyncobjState;
+  /** Take unknown syncobj handles for syncobjs made elsewhere, as replaying a recorded trace needs. Default false. */
+  adoptSyncobjs: boolean;
 }
 
 /** A GPU. */
@@ -84,7 +81,7 @@ export class XeDevice {
       memory: options.memory ?? {},
       tlb: options.tlb === undefined ? {} : options.tlb,
       allocFault: options.allocFault,
-      syncobj: options.syncobj ?? ((handle) => (handle === 0 ? "none" : "signalled")),
+      adoptSyncobjs: options.adoptSyncobjs ?? false,
     };
     const { counters } = this;
     this.memory = new PhysicalMemory({ ...this.options.memory, counters });

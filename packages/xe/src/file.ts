@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type DrmError, type DrmFile, HandleTable, type UserSpace } from "@vmbind/drm";
+import { type DrmError, type DrmFile, HandleTable, Syncobjs, type UserSpace } from "@vmbind/drm";
 import { XeBo, type XeBoOptions } from "./bo.ts";
 import type { XeDevice } from "./device.ts";
 import { IOCTLS } from "./ioctls.ts";
@@ -30,6 +30,8 @@ export class XeFile implements DrmFile {
   readonly vmTable: HandleTable<XeVm> = new HandleTable();
   /** Queues by id. @internal */
   readonly queues: HandleTable<ExecQueue> = new HandleTable();
+  /** Its syncobjs. */
+  readonly syncobjs: Syncobjs;
   /** The process's memory that MAP_USERPTR pinned. */
   readonly userPages: UserPages;
   /** Why the last ioctl failed, or null when it succeeded. */
@@ -38,6 +40,7 @@ export class XeFile implements DrmFile {
   /** @param device - the device */
   constructor(device: XeDevice) {
     this.device = device;
+    this.syncobjs = new Syncobjs(device.options.adoptSyncobjs);
     this.userPages = new UserPages(device.memory, device.systemBytes);
   }
 

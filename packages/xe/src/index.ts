@@ -8,7 +8,7 @@
 export { PLACEMENT_SYSTEM, PLACEMENT_VRAM, XeBo, type XeBoOptions } from "./bo.ts";
 export { checkDeviceInvariants, checkInvariants } from "./check-invariants.ts";
 export * from "./cost-sheet.ts";
-export { type SyncobjState, XeDevice, type XeDeviceOptions } from "./device.ts";
+export { XeDevice, type XeDeviceOptions } from "./device.ts";
 export { type ExecQueue, XeFile } from "./file.ts";
 export { PageTable } from "./page-table.ts";
 export * from "./platforms.ts";

@@ -8,7 +8,18 @@
  * @module
  */
 
-import { DrmError, EINVAL, ENOBUFS, ENOENT, EOPNOTSUPP, fail, readU64, type UserSpace } from "@vmbind/drm";
+import {
+  DrmError,
+  EINVAL,
+  ENOBUFS,
+  ENOENT,
+  EOPNOTSUPP,
+  Fence,
+  fail,
+  readU64,
+  type Syncobj,
+  type UserSpace,
+} from "@vmbind/drm";
 import type { XeFile } from "./file.ts";
 import {
   MAX_SYNCS,
@@ -104,14 +115,14 @@ export class VmBindRunner {
       }
       op.bo = bo;
     }
-    const fence = numSyncs === 0 ? null : checkSyncs(file, vm, user, readU64(arg, SYNCS), numSyncs, count);
+    const syncs = numSyncs === 0 ? null : readSyncs(file, vm, user, readU64(arg, SYNCS), numSyncs, count);
     for (let i = 0; i < count; i++) {
       const op = ops[i] as BindOp;
       if (op.op === VM_BIND_OP_MAP_USERPTR) op.userRange = file.userPages.pin(op.objOffset, op.range);
     }
 
     vm.execute(ops, count);
-    if (fence !== null) signal(user, fence);
+    if (syncs !== null) finish(user, syncs);
   }
 }
 
@@ -121,6 +132,13 @@ interface UserFence {
   value: Uint8Array;
 }
 
+/** What a call waits for, and what it lets others know. */
+interface Syncs {
+  waits: Fence[];
+  signals: { syncobj: Syncobj; point: number }[];
+  userFence: UserFence | null;
+}
+
 function checkQueue(file: XeFile, vm: XeVm, queueId: number): void {
   const queue = file.execQueue(queueId);
   if (queue === undefined) fail(ENOENT, `vm_bind.exec_queue_id: no queue ${queueId}`);
@@ -128,16 +146,16 @@ function checkQueue(file: XeFile, vm: XeVm, queueId: number): void {
   if (queue.vm !== vm) fail(EINVAL, `vm_bind.exec_queue_id: queue ${queueId} belongs to another VM`);
 }
 
-/** Check the syncs in order; returns the user fence among them. */
-function checkSyncs(
+/** Check the syncs in order, and look up what they name. */
+function readSyncs(
   file: XeFile,
   vm: XeVm,
   user: UserSpace,
   addr: number,
   numSyncs: number,
   numBinds: number,
-): UserFence | null {
-  let fence: UserFence | null = null;
+): Syncs {
+  const syncs: Syncs = { waits: [], signals: [], userFence: null };
   let fences = 0;
   for (let i = 0; i < numSyncs; i++) {
     const name = `syncs[${i}]`;
@@ -148,35 +166,65 @@ function checkSyncs(
     if ((sync.flags & ~SYNC_FLAG_SIGNAL) !== 0) fail(EINVAL, `${name}.flags: unknown bits`);
     if (sync.reserved.some((word) => word !== 0)) fail(EINVAL, `${name}.reserved: must be 0`);
     if (sync.type === SYNC_TYPE_SYNCOBJ || sync.type === SYNC_TYPE_TIMELINE_SYNCOBJ) {
-      checkSyncobj(file, vm, sync, signals, name);
+      readSyncobj(file, vm, sync, name, syncs);
     } else if (sync.type === SYNC_TYPE_USER_FENCE) {
       if (numBinds === 0) fail(EOPNOTSUPP, `${name}.type: a user fence needs at least one bind`);
       if (!signals) fail(EOPNOTSUPP, `${name}.flags: a user fence can only be signalled`);
       if (sync.addr % 8 !== 0) fail(EINVAL, `${name}.addr: must be a multiple of 8`);
       const value = view.byteOffset + SYNC.fields.timelineValue.offset;
-      fence = { addr: sync.addr, value: new Uint8Array(view.buffer.slice(value, value + 8)) };
+      syncs.userFence = { addr: sync.addr, value: new Uint8Array(view.buffer.slice(value, value + 8)) };
       fences++;
     } else {
       fail(EINVAL, `${name}.type: ${sync.type} is no type`);
     }
   }
   if (fences > 1) fail(EINVAL, `syncs: ${fences} user fences, at most one is allowed`);
-  return fence;
+  return syncs;
 }
 
-function checkSyncobj(file: XeFile, vm: XeVm, sync: Sync, signals: boolean, name: string): void {
+function readSyncobj(file: XeFile, vm: XeVm, sync: Sync, name: string, syncs: Syncs): void {
+  const signals = (sync.flags & SYNC_FLAG_SIGNAL) !== 0;
   if (signals && vm.longRunning) fail(EOPNOTSUPP, `${name}.type: a long-running VM signals no syncobj`);
   if (!(sync.addr < 2 ** 32)) fail(EINVAL, `${name}.addr: the upper 32 bits must be 0 for a syncobj`);
-  if (sync.type === SYNC_TYPE_TIMELINE_SYNCOBJ && sync.timelineValue === 0) {
-    fail(EINVAL, `${name}.timeline_value: must not be 0`);
+  const timeline = sync.type === SYNC_TYPE_TIMELINE_SYNCOBJ;
+  if (timeline && sync.timelineValue === 0) fail(EINVAL, `${name}.timeline_value: must not be 0`);
+  const syncobj =
+    file.syncobjs.get(sync.addr) ??
+    fail(ENOENT, `${name}.handle: ${sync.addr} is not a syncobj of this file`);
+  const point = timeline ? sync.timelineValue : 0;
+  if (signals) {
+    syncs.signals.push({ syncobj, point });
+    return;
   }
-  const state = file.device.options.syncobj(sync.addr);
-  if (state === "none") fail(ENOENT, `${name}.handle: no syncobj ${sync.addr}`);
-  if (!signals && state === "empty")
-    fail(EINVAL, `${name}.handle: syncobj ${sync.addr} has no fence to wait for`);
+  const fence = syncobj.find(point);
+  if (fence === null) {
+    const which = timeline ? `point ${point} of syncobj ${sync.addr}` : `syncobj ${sync.addr}`;
+    fail(EINVAL, `${name}.handle: ${which} has no fence to wait for`);
+  }
+  syncs.waits.push(fence);
 }
 
-/** Work is done when the ioctl returns, so the fence is written at once; a bad address goes unnoticed, as in the kernel. */
+/**
+ * The entries are written when the ioctl returns; its fences happen once all that it waits for has happened. A bad
+ * address of a user fence goes unnoticed, as in the kernel.
+ */
+function finish(user: UserSpace, { waits, signals, userFence }: Syncs): void {
+  const done = new Fence();
+  for (const { syncobj, point } of signals) syncobj.attach(point, done);
+  const left = waits.filter((fence) => !fence.signaled);
+  let open = left.length;
+  const complete = (): void => {
+    done.signal();
+    if (userFence !== null) signal(user, userFence);
+  };
+  if (open === 0) complete();
+  for (const fence of left) {
+    fence.onSignal(() => {
+      if (--open === 0) complete();
+    });
+  }
+}
+
 function signal(user: UserSpace, fence: UserFence): void {
   try {
     user.write(fence.addr, fence.value);

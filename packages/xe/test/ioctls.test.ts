@@ -1,4 +1,4 @@
-import { UserMemory } from "@vmbind/drm";
+import { Fence, signaledFence, UserMemory } from "@vmbind/drm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as xe from "../src/index.ts";
@@ -385,11 +385,11 @@ describe("VM_BIND", () => {
       ops = [nul(0, 0x1000)],
       flags = 0,
     ): [number, string, Uint8Array] => {
-      const f = fixture(
-        "bmg",
-        { syncobj: (h) => (h === 7 ? "empty" : h === 9 ? "none" : "signalled") },
-        flags,
-      );
+      const f = fixture("bmg", {}, flags);
+      // 1 is signalled, 2 a timeline that reached point 5, 3 empty; there is no 9.
+      f.file.syncobjs.create(true);
+      f.file.syncobjs.get(f.file.syncobjs.create())?.attach(5, signaledFence());
+      f.file.syncobjs.create();
       const user = new UserMemory();
       const bytes = new Uint8Array(sync.length * xe.SYNC.size);
       sync.forEach((s, i) => {
@@ -409,12 +409,52 @@ describe("VM_BIND", () => {
       expect(run([{ ...ok, reserved: [0, 1] }])[0]).toBe(-22);
       expect(run([{ type: 3 }])[0]).toBe(-22);
       expect(run([{ addr: 9 }])[0]).toBe(-2);
-      expect(run([{ addr: 7 }])[0]).toBe(-22);
-      expect(run([{ addr: 7, flags: 1 }])[0]).toBe(0);
+      expect(run([{ addr: 3 }])[0]).toBe(-22);
+      expect(run([{ addr: 3, flags: 1 }])[0]).toBe(0);
+      expect(run([{ type: 1, addr: 2, timelineValue: 5 }])[0]).toBe(0);
+      expect(run([{ type: 1, addr: 2, timelineValue: 6 }])[1]).toMatch(/point 6 of syncobj 2 has no fence/);
+      expect(run([{ type: 1, addr: 1, timelineValue: 1 }])[0]).toBe(-22);
       expect(run([{ addr: 2 ** 32 + 1 }])[0]).toBe(-22);
       expect(run([{ type: 1, addr: 1 }])[0]).toBe(-22);
       expect(run([{ addr: 1, flags: 1 }], undefined, xe.VM_CREATE_FLAG_LR_MODE)[0]).toBe(-95);
       expect(run([ok], [])[0]).toBe(0);
+    });
+
+    it("signal what they name when all that they wait for has happened", () => {
+      const f = fixture("bmg");
+      const { syncobjs } = f.file;
+      const [gate, line] = [new Fence(), 2];
+      syncobjs.get(syncobjs.create())?.attach(0, gate);
+      syncobjs.create();
+      const user = new UserMemory();
+      const fence = new Uint8Array(8);
+      const syncs: Partial<xe.Sync>[] = [
+        { addr: 1 },
+        { type: 1, addr: line, flags: 1, timelineValue: 3 },
+        { type: 2, flags: 1, addr: 0x8000, timelineValue: 7 },
+      ];
+      const bytes = new Uint8Array(syncs.length * xe.SYNC.size);
+      syncs.forEach((sync, i) => {
+        xe.SYNC.write(view(bytes), i * xe.SYNC.size, sync);
+      });
+      user.place(SYNCS, bytes);
+      user.place(0x8000, fence);
+      expect(bind(f.file, [nul(0, 0x1000)], { numSyncs: 3, syncs: SYNCS }, user)).toBe(0);
+      const done = syncobjs.get(line)?.find(3);
+      expect([done?.signaled, fence[0], syncobjs.get(line)?.find(4)]).toEqual([false, 0, null]);
+      gate.signal();
+      expect([done?.signaled, fence[0]]).toEqual([true, 7]);
+    });
+
+    it("accept every handle but 0 on a device that adopts them", () => {
+      const f = fixture("bmg", { adoptSyncobjs: true });
+      const user = new UserMemory();
+      const wait = (sync: Partial<xe.Sync>): number => {
+        user.place(SYNCS, xe.SYNC.encode(sync));
+        return bind(f.file, [nul(0, 0x1000)], { numSyncs: 1, syncs: SYNCS }, user);
+      };
+      expect([wait({ addr: 77 }), wait({ type: 1, addr: 78, timelineValue: 9 })]).toEqual([0, 0]);
+      expect(wait({ addr: 0 })).toBe(-2);
     });
 
     it("write a user fence once the bind is done, and only one", () => {

@@ -61,7 +61,7 @@ export function replay(text: string): Replay {
   const [first, ...rest] = text.trimEnd().split("\n");
   const header = JSON.parse(first as string) as { pci_id: string };
   const platform = [...PLATFORMS.values()].find((p) => p.deviceId === Number(header.pci_id));
-  const device = new XeDevice(platform);
+  const device = new XeDevice(platform, { adoptSyncobjs: true });
   const file = device.open();
   const r: Replay = {
     device,

@@ -90,6 +90,7 @@ export function makeBench(config: VectorConfig, bos: readonly VectorBo[], quirks
     quirks: { ...DEFAULT_QUIRKS, ...quirks },
     memory: { tableBase: TABLE_BASE },
     tlb: null,
+    adoptSyncobjs: true,
   });
   const file = device.open();
   const arg = uapi.VM_CREATE.encode({

@@ -176,6 +176,7 @@ export const xe: Driver = {
     const vram = facts.mem_regions.filter((region) => region.class === "vram");
     const vramBytes = vram.reduce((sum, region) => sum + region.size, 0);
     const device = new XeDevice({ ...platform, vaBits: facts.va_bits, vramBytes } satisfies Platform, {
+      adoptSyncobjs: true,
       ...(facts.bo_fragmentation && { boFragmentation: facts.bo_fragmentation }),
       ...(facts.quirks && { quirks: facts.quirks }),
     });

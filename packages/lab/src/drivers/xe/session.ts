@@ -199,5 +199,5 @@ class XeSession implements SparseSession {
  * @returns a fresh session on it
  */
 export function openAnv(device: string): SparseSession {
-  return new XeSession(new XeDevice(device));
+  return new XeSession(new XeDevice(device, { adoptSyncobjs: true }));
 }
