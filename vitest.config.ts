@@ -8,7 +8,7 @@ export default defineConfig({
   test: {
     // Vector files run whole in one test; a loaded machine needs more than the usual five seconds for some.
     testTimeout: 60_000,
-    include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts"],
+    include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "test/**/*.test.ts"],
     coverage: { provider: "v8", include: ["packages/*/src/**"], reporter: ["text", "html"] },
   },
 });

@@ -2,7 +2,7 @@
  * Invariants of an asahi device, for tests and tools: what GPUVM and the page tables promise by themselves, and that
  * the two say the same. Every leaf is derived again from the mapping that it belongs to.
  *
- * They hold between ioctls; with {@link AsahiQuirks.stuckTlbiStart}, until a mapping above 32 GiB is cut or removed.
+ * They hold between ioctls; with quirk `stuckTlbiStart`, until a mapping above 32 GiB is cut or removed.
  * Besides the names of `checkGpuvm`, `checkGemRefs`, `checkTables` and `checkTlb`, an error may begin with `leaf-owner`,
  * `table-count`, `vm-kept` or `backing-bytes`.
  *

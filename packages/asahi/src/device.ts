@@ -95,7 +95,7 @@ export class AsahiDevice {
   allocFault: AllocFault | undefined;
   /** What the layers ask: {@link AsahiDevice.allocFault} as it is at that moment. */
   readonly allocFails: AllocFault = (point) => this.allocFault?.(point) ?? false;
-  /** Destroyed VMs that a mapping without length keeps, see {@link AsahiQuirks.emptyRanges}. @internal */
+  /** Destroyed VMs that a mapping without length keeps, see quirk `emptyRanges`. @internal */
   readonly keptVms: Set<AsahiVm> = new Set();
   /** The GPU has crashed: GET_PARAMS fails with ENODEV. */
   crashed = false;

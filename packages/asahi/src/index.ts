@@ -13,7 +13,7 @@ export { AsahiDevice, type AsahiDeviceOptions } from "./device.ts";
 export { AsahiFile } from "./file.ts";
 export { FIRMWARE_END, FIRMWARE_START, type FirmwareObject, FirmwareSpace } from "./firmware.ts";
 export { type TableCount, UatPageTable, type UatPageTableOptions } from "./page-table.ts";
-export { type AsahiQuirks, DRIVER_QUIRKS, NO_QUIRKS } from "./quirks.ts";
+export * from "./quirks.ts";
 export { decodeTlbi, encodeTlbi, type TlbiForm, type TlbiReach, type TlbiSink } from "./tlbi.ts";
 export * from "./uapi.ts";
 export * from "./uapi-submit.ts";

@@ -69,7 +69,7 @@ export class BindOpReader {
    *
    * @param args - `stride`, `numBinds`, `pad` and `userptr`
    * @param user - memory with the array
-   * @param packed - the driver's defect {@link AsahiQuirks.packedOps}
+   * @param packed - the driver's defect quirk `packedOps`
    * @param beforeCopy - called between the checks of the header and the copy
    * @throws DrmError EINVAL for `stride` or `pad`, EFAULT for an array that is not mapped
    */

@@ -16,6 +16,7 @@ export { GemObject, GemObjects, type GemVmBo, Resv } from "./gem.ts";
 export * from "./handle-table.ts";
 export * from "./ioctl.ts";
 export * from "./ioctl-table.ts";
+export * from "./quirks.ts";
 export * from "./struct.ts";
 export * from "./syncobj.ts";
 export * from "./umd.ts";

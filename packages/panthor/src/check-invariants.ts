@@ -3,8 +3,8 @@
  * the two say the same. Every leaf is derived again from the mapping that it belongs to; whether a chunk is a block or
  * 512 pages depends on its history, so both are right wherever a block is possible.
  *
- * They hold between ioctls, for a page table that is not broken. With {@link PanthorQuirks.repeatPhaseShift} a leaf of a
- * repeated mapping may show any page of the window; with {@link PanthorQuirks.repeatWholeWindows} leaves may be missing at
+ * They hold between ioctls, for a page table that is not broken. With quirk `repeatPhaseShift` a leaf of a
+ * repeated mapping may show any page of the window; with quirk `repeatWholeWindows` leaves may be missing at
  * the mapping's ends. Besides the names of `checkGpuvm`, `checkGemRefs`,
  * `checkTables` and `checkTlb`, an error may begin with `leaf-owner`, `sparse-phase`, `pins` or `backing-bytes`.
  *

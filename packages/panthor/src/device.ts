@@ -129,7 +129,7 @@ export class PanthorDevice {
   readonly repeats: boolean;
   /** `MAP_` flags that exist. */
   readonly mapFlags: number;
-  /** The dummy object of all files with {@link PanthorQuirks.deviceWideDummy}, which lives as long as the device. */
+  /** The dummy object of all files with quirk `deviceWideDummy`, which lives as long as the device. */
   readonly dummy: PanthorBo | null;
   readonly #vms = new WeakMap<object, PanthorVm>();
   #nextAsid = 1;

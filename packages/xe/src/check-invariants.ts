@@ -3,7 +3,7 @@
  * say the same, and that the driver's own records agree. The page table of a VM is a function of its mappings: each
  * aligned 1 GiB or 2 MiB that can be one leaf is one, so every leaf is derived again, with its size.
  *
- * They hold between ioctls. Of a VM in which {@link XeQuirks.rootKill} or {@link XeQuirks.faultScratch} may have left
+ * They hold between ioctls. Of a VM in which quirk `rootKill` or quirk `faultScratch` may have left
  * entries behind, the tables are only counted. Besides the names of `checkGpuvm`, `checkGemRefs`, `checkTables` and
  * `checkTlb`, an error may begin with `vma-record`, `leaf-owner`, `num-live`, `child-map`, `table-record`, `table-empty`
  * or `backing-bytes`.

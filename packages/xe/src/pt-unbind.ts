@@ -24,7 +24,7 @@ export class UnbindStager {
   /**
    * @param tables - the device's tables
    * @param updates - where updates are collected
-   * @param rootKill - quirk: see {@link XeQuirks.rootKill}
+   * @param rootKill - see quirk `rootKill`
    */
   constructor(tables: XeTables, updates: PtUpdates, rootKill: boolean) {
     this.#tables = tables;

@@ -1,57 +1,50 @@
 /**
  * Defects of the real driver (Linux 7.3.4), each under a name. The model is right by default; a quirk makes it as wrong
- * as the kernel is. Two entries work the other way round: {@link XeQuirks.lostRemnant} and {@link XeQuirks.countedTwice} are on by
- * default, since what an array of operations does depends on them in ordinary use.
+ * as the kernel is. Two entries work the other way round: `lostRemnant` and `countedTwice` are on by default, since what
+ * an array of operations does depends on them in ordinary use.
  *
  * @module
  */
 
-/** Named deviations. */
-export interface XeQuirks {
-  /**
-   * An unbind of whole root entries that are everything the root holds writes nothing: the page tables keep translating
-   * although the mapping is gone. Off: the root entries are cleared.
-   */
-  rootKill: boolean;
-  /**
-   * In a fault-mode VM with scratch, a MAP without IMMEDIATE writes zero leaves and then forgets that it did: a remnant
-   * of a split does not know of its zero leaves, so they outlive it, and the first fault counts the entries twice. Off:
-   * zero leaves are remembered, inherited and removed.
-   */
-  faultScratch: boolean;
-  /**
-   * A mapping made and split at a 1 GiB boundary by one array leaves a remnant that nobody binds: a mapping without page
-   * table entries. Off: such a remnant is bound.
-   */
-  lostRemnant: boolean;
-  /**
-   * An array that maps a range and prefetches it stages the mapping twice before it counts as present, and both times its
-   * entries are added to num_live. The tables are then never taken for empty: they stay when everything in them is
-   * unbound. Off: the entries are counted once.
-   */
-  countedTwice: boolean;
-}
+import { type Quirks, type QuirkTable, quirksOf } from "@vmbind/drm";
 
-/** What a device does unless told otherwise. */
-export const DEFAULT_QUIRKS: Readonly<XeQuirks> = {
-  rootKill: false,
-  faultScratch: false,
-  lostRemnant: true,
-  countedTwice: true,
-};
+/** Names of the driver's quirks, see {@link QUIRKS}. */
+export type XeQuirk = "rootKill" | "faultScratch" | "lostRemnant" | "countedTwice";
 
-/** What Linux 7.3.4 does. */
-export const LINUX_QUIRKS: Readonly<XeQuirks> = {
-  rootKill: true,
-  faultScratch: true,
-  lostRemnant: true,
-  countedTwice: true,
+/** Which quirks a device has. */
+export type XeQuirks = Quirks<XeQuirk>;
+
+/** The driver's quirks: what differs, what the model does without it, where it was found. */
+export const QUIRKS: QuirkTable<XeQuirk> = {
+  rootKill: {
+    text: "An unbind of whole root entries that are everything the root holds writes nothing: the page tables keep translating although the mapping is gone.",
+    off: "The root entries are cleared.",
+    origin: "Linux 7.3.4",
+  },
+  faultScratch: {
+    text: "In a fault-mode VM with scratch, a MAP without IMMEDIATE writes zero leaves and then forgets that it did: a remnant of a split does not know of its zero leaves, so they outlive it, and the first fault counts the entries twice.",
+    off: "Zero leaves are remembered, inherited and removed.",
+    origin: "Linux 7.3.4",
+  },
+  lostRemnant: {
+    text: "A mapping made and split at a 1 GiB boundary by one array leaves a remnant that nobody binds: a mapping without page table entries.",
+    off: "Such a remnant is bound.",
+    origin: "Linux 7.3.4",
+    byDefault: true,
+  },
+  countedTwice: {
+    text: "An array that maps a range and prefetches it stages the mapping twice before it counts as present, and both times its entries are added to num_live: the tables are never taken for empty, and stay when everything in them is unbound.",
+    off: "The entries are counted once.",
+    origin: "Linux 7.3.4",
+    byDefault: true,
+  },
 };
 
 /** Every quirk off: the model does the right thing. */
-export const NO_QUIRKS: Readonly<XeQuirks> = {
-  rootKill: false,
-  faultScratch: false,
-  lostRemnant: false,
-  countedTwice: false,
-};
+export const NO_QUIRKS: Readonly<XeQuirks> = quirksOf(QUIRKS);
+
+/** What a device does unless told otherwise. */
+export const DEFAULT_QUIRKS: Readonly<XeQuirks> = quirksOf(QUIRKS, ({ byDefault }) => byDefault === true);
+
+/** What Linux 7.3.4 does. */
+export const LINUX_QUIRKS: Readonly<XeQuirks> = quirksOf(QUIRKS, () => true);

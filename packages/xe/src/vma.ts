@@ -8,7 +8,6 @@
  * @module
  */
 
-import type { XeQuirks } from "./quirks.ts";
 import type { UserRange } from "./user-pages.ts";
 
 /** `DRM_GPUVA_SPARSE` (`drm_gpuvm.h`): a null mapping. */
@@ -50,7 +49,7 @@ export const VMA_PRESENT = 1;
 export const VMA_STAGED = 2;
 /** State: zero leaves are in the page table, so that access faults in a scratch VM. */
 export const VMA_ZEROED = 4;
-/** State: the same with {@link XeQuirks.faultScratch}: only an unbind of this very mapping knows of the zero leaves. */
+/** State: the same with quirk `faultScratch`: only an unbind of this very mapping knows of the zero leaves. */
 export const VMA_FORGOTTEN = 8;
 
 /**
