@@ -22,6 +22,7 @@ import { ContextSlots } from "./context-slots.ts";
 import { type AsahiCounters, asahiCounters } from "./cost-sheet.ts";
 import { AsahiFile } from "./file.ts";
 import { FirmwareSpace } from "./firmware.ts";
+import { IOCTLS } from "./ioctls.ts";
 import { type AsahiQuirks, NO_QUIRKS } from "./quirks.ts";
 import {
   FEATURE_SOFT_FAULTS,
@@ -132,7 +133,7 @@ export class AsahiDevice {
 
   /** Open the device node. */
   open(): AsahiFile {
-    return new AsahiFile(this);
+    return new AsahiFile(this, IOCTLS);
   }
 
   /**

@@ -17,12 +17,12 @@ import {
   ENOMEM,
   fail,
   HandleTable,
+  type IoctlTable,
   type UserSpace,
 } from "@vmbind/drm";
 import { AsahiBo } from "./bo.ts";
 import type { AsahiDevice } from "./device.ts";
 import type { FirmwareObject } from "./firmware.ts";
-import { IOCTLS } from "./ioctls.ts";
 import {
   BIND_OBJECT_OP_BIND,
   BIND_OBJECT_OP_UNBIND,
@@ -59,9 +59,15 @@ export class AsahiFile implements DrmFile {
   readonly #bos: HandleTable<AsahiBo> = new HandleTable();
   readonly #objects: HandleTable<FirmwareObject> = new HandleTable();
 
-  /** @param device - the device; use {@link AsahiDevice.open} */
-  constructor(device: AsahiDevice) {
+  readonly #ioctls: IoctlTable<AsahiFile>;
+
+  /**
+   * @param device - the device; use {@link AsahiDevice.open}
+   * @param ioctls - what it answers to
+   */
+  constructor(device: AsahiDevice, ioctls: IoctlTable<AsahiFile>) {
     this.device = device;
+    this.#ioctls = ioctls;
   }
 
   /** VMs with their ids, ascending. */
@@ -92,7 +98,7 @@ export class AsahiFile implements DrmFile {
 
   /** See `DrmFile.ioctl`. */
   ioctl(request: number, arg: Uint8Array, user?: UserSpace): number {
-    return IOCTLS.ioctl(this, request, arg, user);
+    return this.#ioctls.ioctl(this, request, arg, user);
   }
 
   /**

@@ -12,6 +12,7 @@ export { type AsahiCounters, asahiCounters } from "./cost-sheet.ts";
 export { AsahiDevice, type AsahiDeviceOptions } from "./device.ts";
 export { AsahiFile } from "./file.ts";
 export { FIRMWARE_END, FIRMWARE_START, type FirmwareObject, FirmwareSpace } from "./firmware.ts";
+export * from "./ioctls.ts";
 export { type TableCount, UatPageTable, type UatPageTableOptions } from "./page-table.ts";
 export * from "./quirks.ts";
 export { decodeTlbi, encodeTlbi, type TlbiForm, type TlbiReach, type TlbiSink } from "./tlbi.ts";

@@ -1,35 +1,137 @@
 /**
- * Which ioctl number runs what: the typed methods of the open file, whose results go into the struct.
+ * What is known of each ioctl of `asahi_drm.h` (Linux 7.3), and which method of the open file runs it.
  *
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE, decodeIoctl, IoctlTable, ioctlRow } from "@vmbind/drm";
+import {
+  EFAULT,
+  EINVAL,
+  ENODEV,
+  ENOENT,
+  ENOMEM,
+  ENOSPC,
+  gemCloseIoctl,
+  IoctlTable,
+  ioctl,
+  notModelled,
+  userArray,
+} from "@vmbind/drm";
 import type { AsahiFile } from "./file.ts";
 import * as uapi from "./uapi.ts";
+import { QUEUE_CREATE, QUEUE_DESTROY, SUBMIT } from "./uapi-submit.ts";
+
+/** The first Linux with the header; the driver is out of tree. */
+const since = "Linux 6.16";
 
 /** The ioctls. */
-export const IOCTLS: IoctlTable<AsahiFile> = new IoctlTable<AsahiFile>(
-  [
-    [DRM_IOCTL_GEM_CLOSE, (file, arg) => file.gemClose(arg.getUint32(0, true))],
-    ioctlRow(uapi.IOCTL_GET_PARAMS, uapi.GET_PARAMS, (file, args, user) => file.getParams(args, user)),
-    ioctlRow(uapi.IOCTL_VM_CREATE, uapi.VM_CREATE, (file, args) => ({ vmId: file.vmCreate(args) })),
-    ioctlRow(uapi.IOCTL_VM_DESTROY, uapi.VM_DESTROY, (file, args) => file.vmDestroy(args)),
-    [uapi.IOCTL_VM_BIND, (file, arg, user) => file.vmBind(uapi.readVmBind(arg), user)],
-    ioctlRow(uapi.IOCTL_GEM_CREATE, uapi.GEM_CREATE, (file, args) => ({ handle: file.gemCreate(args) })),
-    ioctlRow(uapi.IOCTL_GEM_MMAP_OFFSET, uapi.GEM_MMAP_OFFSET, (file, args) => ({
-      offset: file.gemMmapOffset(args),
-    })),
-    ioctlRow(uapi.IOCTL_GEM_BIND_OBJECT, uapi.GEM_BIND_OBJECT, (file, args) => ({
-      objectHandle: file.gemBindObject(args),
-    })),
-  ],
-  {
-    notModelled: [
-      [decodeIoctl(uapi.IOCTL_GET_TIME).nr, "GET_TIME"],
-      [decodeIoctl(uapi.IOCTL_QUEUE_CREATE).nr, "QUEUE_CREATE"],
-      [decodeIoctl(uapi.IOCTL_QUEUE_DESTROY).nr, "QUEUE_DESTROY"],
-      [decodeIoctl(uapi.IOCTL_SUBMIT).nr, "SUBMIT"],
+export const IOCTLS: IoctlTable<AsahiFile> = new IoctlTable<AsahiFile>([
+  ioctl({
+    name: "ASAHI_GET_PARAMS",
+    request: uapi.IOCTL_GET_PARAMS,
+    layout: uapi.GET_PARAMS,
+    arrays: [
+      userArray(uapi.GET_PARAMS, "pointer", {
+        field: "pointer",
+        count: "size",
+        access: "out",
+        most: uapi.PARAMS_GLOBAL.size,
+      }),
     ],
-  },
-);
+    errnos: [EINVAL, ENODEV, EFAULT],
+    since,
+    support: { without: "facts of an M1 that have nothing to do with memory: plausible values" },
+    run: (file, args, user) => file.getParams(args, user),
+  }),
+  notModelled({
+    name: "ASAHI_GET_TIME",
+    request: uapi.IOCTL_GET_TIME,
+    layout: uapi.GET_TIME,
+    since,
+    note: "the GPU's clock",
+  }),
+  ioctl({
+    name: "ASAHI_VM_CREATE",
+    request: uapi.IOCTL_VM_CREATE,
+    layout: uapi.VM_CREATE,
+    errnos: [EINVAL, ENOMEM],
+    since,
+    support: "full",
+    run: (file, args) => ({ vmId: file.vmCreate(args) }),
+  }),
+  ioctl({
+    name: "ASAHI_VM_DESTROY",
+    request: uapi.IOCTL_VM_DESTROY,
+    layout: uapi.VM_DESTROY,
+    errnos: [ENOENT],
+    since,
+    support: "full",
+    run: (file, args) => file.vmDestroy(args),
+  }),
+  ioctl({
+    name: "ASAHI_VM_BIND",
+    request: uapi.IOCTL_VM_BIND,
+    layout: uapi.VM_BIND,
+    arrays: [
+      userArray(uapi.VM_BIND, "userptr", {
+        field: "userptr",
+        count: "numBinds",
+        stride: "stride",
+        element: uapi.GEM_BIND_OP,
+      }),
+    ],
+    errnos: [EINVAL, EFAULT, ENOENT, ENOMEM],
+    since,
+    support: { without: "signals (EINTR)" },
+    runBytes: (file, arg, user) => file.vmBind(uapi.readVmBind(arg), user),
+  }),
+  ioctl({
+    name: "ASAHI_GEM_CREATE",
+    request: uapi.IOCTL_GEM_CREATE,
+    layout: uapi.GEM_CREATE,
+    errnos: [EINVAL, ENOENT, ENOMEM],
+    since,
+    support: "full",
+    run: (file, args) => ({ handle: file.gemCreate(args) }),
+  }),
+  ioctl({
+    name: "ASAHI_GEM_MMAP_OFFSET",
+    request: uapi.IOCTL_GEM_MMAP_OFFSET,
+    layout: uapi.GEM_MMAP_OFFSET,
+    errnos: [EINVAL, ENOENT, ENOSPC],
+    since,
+    support: "full",
+    run: (file, args) => ({ offset: file.gemMmapOffset(args) }),
+  }),
+  ioctl({
+    name: "ASAHI_GEM_BIND_OBJECT",
+    request: uapi.IOCTL_GEM_BIND_OBJECT,
+    layout: uapi.GEM_BIND_OBJECT,
+    errnos: [EINVAL, ENOENT, ENOMEM],
+    since,
+    support: "full",
+    run: (file, args) => ({ objectHandle: file.gemBindObject(args) }),
+  }),
+  notModelled({
+    name: "ASAHI_QUEUE_CREATE",
+    request: uapi.IOCTL_QUEUE_CREATE,
+    layout: QUEUE_CREATE,
+    since,
+    note: "job submission",
+  }),
+  notModelled({
+    name: "ASAHI_QUEUE_DESTROY",
+    request: uapi.IOCTL_QUEUE_DESTROY,
+    layout: QUEUE_DESTROY,
+    since,
+    note: "job submission",
+  }),
+  notModelled({
+    name: "ASAHI_SUBMIT",
+    request: uapi.IOCTL_SUBMIT,
+    layout: SUBMIT,
+    since,
+    note: "job submission",
+  }),
+  gemCloseIoctl((file, handle) => file.gemClose(handle)),
+]);

@@ -1,5 +1,5 @@
 /**
- * Facts of `asahi_drm.h` (Linux 7.3): request numbers, struct layouts and flags. The numbers of the address space are the
+ * Facts of `asahi_drm.h` (Linux 7.3): request numbers and struct layouts; flags are in `uapi-values.ts`. The numbers of the address space are the
  * driver's (module `asahi` out of tree, branches of 2025); user space learns them from GET_PARAMS.
  *
  * Nothing here behaves. The only page size of this uAPI is 16 KiB, and no parameter says so: the hardware implies it.
@@ -8,6 +8,9 @@
  */
 
 import { array, drmIow, drmIowr, readU64, type StructLayout, struct, u32, u64 } from "@vmbind/drm";
+import { BIND_NAMES, BIND_OBJECT_NAMES, BIND_OBJECT_OP_NAMES, GEM_NAMES } from "./uapi-values.ts";
+
+export * from "./uapi-values.ts";
 
 /** Bytes of a GPU page, the only size there is. */
 export const PAGE_BYTES = 0x4000;
@@ -68,30 +71,6 @@ export const IOCTL_QUEUE_CREATE: number = drmIowr(NR_QUEUE_CREATE, 24);
 export const IOCTL_QUEUE_DESTROY: number = drmIow(NR_QUEUE_DESTROY, 8);
 /** `DRM_IOCTL_ASAHI_SUBMIT`. */
 export const IOCTL_SUBMIT: number = drmIow(NR_SUBMIT, 40);
-
-/** Bind flag: remove mappings; the record must hold nothing else but a range. */
-export const BIND_UNBIND = 0x1;
-/** Bind flag: the GPU may read. */
-export const BIND_READ = 0x2;
-/** Bind flag: the GPU may write. */
-export const BIND_WRITE = 0x4;
-/** Bind flag: repeat the one page at `offset` over the whole range. */
-export const BIND_SINGLE_PAGE = 0x8;
-
-/** GEM flag: CPU mappings are cached instead of write-combined. */
-export const GEM_WRITEBACK = 0x1;
-/** GEM flag: the object belongs to one VM, shares its reservation and cannot be exported. */
-export const GEM_VM_PRIVATE = 0x2;
-
-/** GEM_BIND_OBJECT op: bind. */
-export const BIND_OBJECT_OP_BIND = 0;
-/** GEM_BIND_OBJECT op: unbind. */
-export const BIND_OBJECT_OP_UNBIND = 1;
-/** GEM_BIND_OBJECT flag: the firmware writes timestamps into the range. */
-export const BIND_OBJECT_USAGE_TIMESTAMPS = 0x1;
-
-/** Feature bit: shader loads from an unmapped VA return 0 and shader stores to one are dropped. */
-export const FEATURE_SOFT_FAULTS = 0x1;
 
 /** `drm_asahi_get_params`. */
 export interface GetParams {
@@ -271,7 +250,7 @@ export interface GemBindOp {
 
 /** Layout of {@link GemBindOp}; 32 bytes is the natural stride. */
 export const GEM_BIND_OP: StructLayout<GemBindOp> = struct("drm_asahi_gem_bind_op", 32, {
-  flags: u32(0),
+  flags: u32(0, BIND_NAMES),
   handle: u32(4),
   offset: u64(8),
   range: u64(16),
@@ -316,7 +295,7 @@ export interface GemCreate {
 /** Layout of {@link GemCreate}. */
 export const GEM_CREATE: StructLayout<GemCreate> = struct("drm_asahi_gem_create", 24, {
   size: u64(0),
-  flags: u32(8),
+  flags: u32(8, GEM_NAMES),
   vmId: u32(12),
   handle: u32(16),
   pad: u32(20),
@@ -361,8 +340,8 @@ export interface GemBindObject {
 
 /** Layout of {@link GemBindObject}. */
 export const GEM_BIND_OBJECT: StructLayout<GemBindObject> = struct("drm_asahi_gem_bind_object", 40, {
-  op: u32(0),
-  flags: u32(4),
+  op: u32(0, BIND_OBJECT_OP_NAMES),
+  flags: u32(4, BIND_OBJECT_NAMES),
   handle: u32(8),
   vmId: u32(12),
   offset: u64(16),

@@ -7,6 +7,7 @@
 
 export * from "./alloc-fault.ts";
 export * from "./check-invariants.ts";
+export * from "./core-ioctls.ts";
 export * from "./counters.ts";
 export * from "./drm-file.ts";
 export * from "./errno.ts";
@@ -15,9 +16,14 @@ export * from "./fence.ts";
 export { GemObject, GemObjects, type GemVmBo, Resv } from "./gem.ts";
 export * from "./handle-table.ts";
 export * from "./ioctl.ts";
+export * from "./ioctl-row.ts";
 export * from "./ioctl-table.ts";
 export * from "./quirks.ts";
 export * from "./struct.ts";
+export * from "./struct-text.ts";
+export * from "./support-list.ts";
 export * from "./syncobj.ts";
 export * from "./umd.ts";
+export * from "./user-array.ts";
 export * from "./user-memory.ts";
+export * from "./value-names.ts";

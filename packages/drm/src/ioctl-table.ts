@@ -5,20 +5,21 @@
  * A driver keeps only the rows:
  *
  * ```ts
- * import {
- *   DRM_COMMAND_BASE,
- *   drmIowr,
- *   IoctlTable,
- *   ioctlRow,
- *   type StructLayout,
- *   struct,
- *   u32,
- *   uapiCounters,
- * } from "@vmbind/drm";
+ * import { DRM_COMMAND_BASE, drmIowr, ioctl, IoctlTable, type StructLayout, struct, u32, uapiCounters } from "@vmbind/drm";
  *
  * const VM_CREATE: StructLayout<{ flags: number; id: number }> = struct("vm_create", 8, { flags: u32(0), id: u32(4) });
  * const IOCTL_VM_CREATE = drmIowr(DRM_COMMAND_BASE + 1, 8);
- * const ioctls = new IoctlTable([ioctlRow(IOCTL_VM_CREATE, VM_CREATE, () => ({ id: 7 }))]);
+ * const ioctls = new IoctlTable([
+ *   ioctl({
+ *     name: "FOO_VM_CREATE",
+ *     request: IOCTL_VM_CREATE,
+ *     layout: VM_CREATE,
+ *     errnos: [],
+ *     since: "1.0",
+ *     support: "full",
+ *     run: () => ({ id: 7 }),
+ *   }),
+ * ]);
  *
  * const file = { lastError: null, device: { counters: uapiCounters() } };
  * const arg = VM_CREATE.encode({});
@@ -29,9 +30,9 @@
  */
 
 import type { UapiCounters } from "./counters.ts";
-import { DrmError, EFAULT, EINVAL, ENOTTY, EOPNOTSUPP, fail } from "./errno.ts";
+import { DrmError, EFAULT, EINVAL, ENOTTY, fail } from "./errno.ts";
 import { DIR_READ, DIR_WRITE, decodeIoctl, TYPE_DRM } from "./ioctl.ts";
-import type { StructLayout } from "./struct.ts";
+import type { IoctlHandler, IoctlRow } from "./ioctl-row.ts";
 import { UserMemory, type UserSpace } from "./user-memory.ts";
 
 /** What a table needs of the open file that an ioctl is issued on. */
@@ -45,74 +46,48 @@ export interface IoctlFile {
   };
 }
 
-/**
- * Runs an ioctl over its bytes.
- *
- * @param file - the open file
- * @param arg - exactly the struct that the driver knows; changed in place
- * @param user - memory behind the pointers in `arg`
- * @throws {@link DrmError} for what the driver refuses
- */
-export type IoctlHandler<F> = (file: F, arg: DataView, user: UserSpace) => void;
-
-/** A row: the driver's own request number, which tells the size of its struct, and what runs it. */
-export type IoctlRow<F> = readonly [request: number, run: IoctlHandler<F>];
-
-/** What a table answers to requests without a row. */
+/** What a table is told beside its rows. */
 export interface IoctlTableOptions {
-  /** Requests that the real driver has and the model has not, by number (not request): EOPNOTSUPP with their name. */
-  notModelled?: Iterable<readonly [nr: number, name: string]>;
   /** Positive errno for a request of another type than DRM's. ENOTTY unless given. */
   foreign?: number;
 }
 
-/**
- * A row whose handler works on a decoded struct.
- *
- * @param request - the driver's request number
- * @param layout - its struct
- * @param run - gets the struct; returns the members to write back, or nothing
- * @throws Error when the request says another size than the layout
- */
-export function ioctlRow<F, T extends object>(
-  request: number,
-  layout: StructLayout<T>,
-  // biome-ignore lint/suspicious/noConfusingVoidType: handlers without outputs return nothing
-  run: (file: F, args: T, user: UserSpace) => Partial<T> | void,
-): IoctlRow<F> {
-  const { size } = decodeIoctl(request);
-  if (size !== layout.size) throw new Error(`${layout.name}: ${layout.size} bytes, the request says ${size}`);
-  const handler: IoctlHandler<F> = (file, arg, user) => {
-    const out = run(file, layout.read(arg), user);
-    if (!out) return;
-    for (const member of Object.keys(out) as (keyof T)[]) layout.fields[member].write(arg, 0, out[member]);
-  };
-  return [request, handler];
-}
-
-/** The ioctls of a driver. `DRM_IOCTL_GEM_CLOSE`, the core's own, is one of its rows. */
+/** The ioctls of a driver, those of the DRM core that it has included. */
 export class IoctlTable<F extends IoctlFile> {
+  /** The rows in order. */
+  readonly rows: readonly IoctlRow<F>[];
   readonly #handlers: (IoctlHandler<F> | undefined)[] = [];
   /** Bytes of each row's struct. */
   readonly #sizes: number[] = [];
   /** {@link DIR_WRITE} and {@link DIR_READ} of each row. */
   readonly #dirs: number[] = [];
-  readonly #notModelled: ReadonlyMap<number, string>;
   readonly #foreign: number;
 
   /**
    * @param rows - one for each request
    * @param options - see {@link IoctlTableOptions}
+   * @throws Error for two rows with one number
    */
-  constructor(rows: readonly IoctlRow<F>[], { notModelled = [], foreign = ENOTTY }: IoctlTableOptions = {}) {
-    for (const [request, run] of rows) {
+  constructor(rows: readonly IoctlRow<F>[], { foreign = ENOTTY }: IoctlTableOptions = {}) {
+    this.rows = rows;
+    for (const { name, request, run } of rows) {
       const { nr, size, dir } = decodeIoctl(request);
-      this.#handlers[nr] = run;
+      if (this.#sizes[nr] !== undefined)
+        throw new Error(`ioctl table: ${name} has the number of another row`);
+      this.#handlers[nr] = run ?? undefined;
       this.#sizes[nr] = size;
       this.#dirs[nr] = dir;
     }
-    this.#notModelled = new Map(notModelled);
     this.#foreign = foreign;
+  }
+
+  /**
+   * @param request - 32-bit request number; only type and number matter, as in {@link ioctl}
+   * @returns its row, modelled or not
+   */
+  row(request: number): IoctlRow<F> | undefined {
+    const { type, nr } = decodeIoctl(request);
+    return type === TYPE_DRM ? this.rows.find((row) => decodeIoctl(row.request).nr === nr) : undefined;
   }
 
   /**
@@ -125,7 +100,7 @@ export class IoctlTable<F extends IoctlFile> {
    * @param arg - the argument struct, at least as long as the request says; changed in place
    * @param user - memory behind the pointers in `arg`
    * @returns 0, or a negative errno with the reason in `file.lastError`: EFAULT for an argument shorter than the request
-   * says, EINVAL for an unknown number, EOPNOTSUPP for one that is not modelled, ENOTTY (unless the driver says
+   * says, EINVAL for an unknown number, the row's errno for one that is not modelled, ENOTTY (unless the driver says
    * otherwise) for a request that is not DRM's, and what the row's handler throws
    */
   ioctl(file: F, request: number, arg: Uint8Array, user: UserSpace = NO_MEMORY): number {
@@ -169,12 +144,14 @@ export class IoctlTable<F extends IoctlFile> {
   }
 
   #refuse(request: number): never {
-    const { type, nr } = decodeIoctl(request);
     const hex = `0x${(request >>> 0).toString(16)}`;
-    if (type !== TYPE_DRM) fail(this.#foreign, `ioctl: ${hex} is not a DRM request`);
-    const name = this.#notModelled.get(nr);
-    if (name !== undefined) fail(EOPNOTSUPP, `ioctl: ${name} is not modelled`);
-    fail(EINVAL, `ioctl: ${hex} is not a request of this driver`);
+    if (decodeIoctl(request).type !== TYPE_DRM) fail(this.#foreign, `ioctl: ${hex} is not a DRM request`);
+    const row = this.row(request);
+    if (row === undefined) return fail(EINVAL, `ioctl: ${hex} is not a request of this driver`);
+    const { name, support } = row;
+    if (typeof support === "object" && "errno" in support)
+      fail(support.errno, `ioctl: ${name} is not modelled`);
+    throw new Error(`ioctl table: ${name} is supported and has no handler`);
   }
 }
 

@@ -17,6 +17,19 @@
  * @module
  */
 
+import type { ValueNames } from "./value-names.ts";
+
+/** How a member is made up: what a printer or a generator of bytes has to know. */
+export type FieldShape =
+  /** A number; with names for its values where the header gives them. */
+  | { readonly kind: "number"; readonly names: ValueNames | null }
+  /** Raw bytes. */
+  | { readonly kind: "bytes" }
+  /** A struct inside the struct. */
+  | { readonly kind: "struct"; readonly layout: StructLayout<object> }
+  /** Elements without gaps. */
+  | { readonly kind: "array"; readonly elements: readonly Field<unknown>[] };
+
 /** One member of a struct. */
 export interface Field<T> {
   /** Bytes from the start of the struct. */
@@ -25,6 +38,8 @@ export interface Field<T> {
   readonly size: number;
   /** Natural alignment in bytes. */
   readonly align: number;
+  /** How it is made up. */
+  readonly shape: FieldShape;
   /**
    * Decode the member.
    *
@@ -50,6 +65,8 @@ export interface StructLayout<T> {
   readonly size: number;
   /** Largest alignment of a member, in bytes. */
   readonly align: number;
+  /** The members in order. */
+  readonly members: readonly (readonly [name: string, field: Field<unknown>])[];
   /** The members by name. */
   readonly fields: { readonly [K in keyof T]: Field<T[K]> };
   /**
@@ -115,6 +132,7 @@ export function writeU64(view: DataView, at: number, value: number): void {
 function unsigned(
   size: 1 | 2 | 4,
   offset: number,
+  names: ValueNames | null,
   get: (view: DataView, at: number) => number,
   set: (view: DataView, at: number, value: number) => void,
 ): Field<number> {
@@ -122,6 +140,7 @@ function unsigned(
     offset,
     size,
     align: size,
+    shape: { kind: "number", names },
     read: (view, base) => get(view, base + offset),
     write(view, base, value = 0) {
       if (!(Number.isInteger(value) && value >= 0 && value < 2 ** (8 * size))) {
@@ -134,12 +153,14 @@ function unsigned(
 
 /**
  * @param offset - bytes from the start of the struct
+ * @param names - names of its values, for people
  * @returns an unsigned 8-bit member
  */
-export function u8(offset: number): Field<number> {
+export function u8(offset: number, names: ValueNames | null = null): Field<number> {
   return unsigned(
     1,
     offset,
+    names,
     (v, at) => v.getUint8(at),
     (v, at, x) => v.setUint8(at, x),
   );
@@ -147,12 +168,14 @@ export function u8(offset: number): Field<number> {
 
 /**
  * @param offset - bytes from the start of the struct
+ * @param names - names of its values, for people
  * @returns an unsigned 16-bit member
  */
-export function u16(offset: number): Field<number> {
+export function u16(offset: number, names: ValueNames | null = null): Field<number> {
   return unsigned(
     2,
     offset,
+    names,
     (v, at) => v.getUint16(at, true),
     (v, at, x) => v.setUint16(at, x, true),
   );
@@ -160,12 +183,14 @@ export function u16(offset: number): Field<number> {
 
 /**
  * @param offset - bytes from the start of the struct
+ * @param names - names of its values, for people
  * @returns an unsigned 32-bit member
  */
-export function u32(offset: number): Field<number> {
+export function u32(offset: number, names: ValueNames | null = null): Field<number> {
   return unsigned(
     4,
     offset,
+    names,
     (v, at) => v.getUint32(at, true),
     (v, at, x) => v.setUint32(at, x, true),
   );
@@ -180,6 +205,7 @@ export function u64(offset: number): Field<number> {
     offset,
     size: 8,
     align: 8,
+    shape: { kind: "number", names: null },
     read: (view, base) => readU64(view, base + offset),
     write: (view, base, value = 0) => writeU64(view, base + offset, value),
   };
@@ -197,6 +223,7 @@ export function bytes(offset: number, length: number): Field<Uint8Array> {
     offset,
     size: length,
     align: 1,
+    shape: { kind: "bytes" },
     read: (view, base) => at(view, base).slice(),
     write(view, base, value) {
       if (value && value.length !== length) {
@@ -213,11 +240,12 @@ export function bytes(offset: number, length: number): Field<Uint8Array> {
  * @param layout - the inner struct
  * @returns a member that is a struct
  */
-export function nested<T>(offset: number, layout: StructLayout<T>): Field<T> {
+export function nested<T extends object>(offset: number, layout: StructLayout<T>): Field<T> {
   return {
     offset,
     size: layout.size,
     align: layout.align,
+    shape: { kind: "struct", layout },
     read: (view, base) => layout.read(view, base + offset),
     write: (view, base, value = {} as T) => layout.write(view, base + offset, value),
   };
@@ -236,6 +264,7 @@ export function array<T>(offset: number, count: number, element: (offset: number
     offset,
     size: size * count,
     align: element(0).align,
+    shape: { kind: "array", elements },
     read: (view, base) => elements.map((e) => e.read(view, base)),
     write(view, base, value) {
       if (value && value.length !== count) {
@@ -263,9 +292,10 @@ export function struct<T>(
   fields: { readonly [K in keyof T]: Field<T[K]> },
 ): StructLayout<T> {
   const entries = Object.entries(fields) as [keyof T & string, Field<unknown>][];
+  const members = [...entries].sort((a, b) => a[1].offset - b[1].offset);
   let end = 0;
   let align = 1;
-  for (const [member, field] of [...entries].sort((a, b) => a[1].offset - b[1].offset)) {
+  for (const [member, field] of members) {
     if (field.offset !== end)
       throw new Error(`${name}.${member}: expected offset ${end}, got ${field.offset}`);
     if (field.offset % field.align !== 0) throw new Error(`${name}.${member}: not aligned to ${field.align}`);
@@ -278,6 +308,7 @@ export function struct<T>(
     name,
     size,
     align,
+    members,
     fields,
     read(view, base = 0) {
       const value: Record<string, unknown> = {};

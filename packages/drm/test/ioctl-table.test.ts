@@ -12,7 +12,8 @@ import {
   fail,
   IoctlTable,
   type IoctlTableOptions,
-  ioctlRow,
+  ioctl,
+  notModelled,
   type StructLayout,
   struct,
   type UapiCounters,
@@ -30,6 +31,7 @@ const PAIR: StructLayout<Pair> = struct("pair", 12, { first: u32(0), second: u32
 const SWAP = drmIowr(DRM_COMMAND_BASE + 1, 12);
 const COUNT = drmIowr(DRM_COMMAND_BASE + 2, 12);
 const LOOK = drmIow(DRM_COMMAND_BASE + 4, 12);
+const SUBMIT = drmIow(DRM_COMMAND_BASE + 9, 16);
 
 class File {
   lastError: DrmError | null = null;
@@ -37,18 +39,28 @@ class File {
   seen: Pair[] = [];
 }
 
+const known = { layout: PAIR, errnos: [], since: "1.0", support: "full" } as const;
+
 function table(options?: IoctlTableOptions): IoctlTable<File> {
   return new IoctlTable<File>(
     [
-      ioctlRow(SWAP, PAIR, (_, { first, second }) => ({ first: second, second: first })),
-      [
-        COUNT,
-        (_, arg) => {
+      ioctl({
+        ...known,
+        name: "SWAP",
+        request: SWAP,
+        run: (_, { first, second }) => ({ first: second, second: first }),
+      }),
+      ioctl({
+        ...known,
+        name: "COUNT",
+        request: COUNT,
+        runBytes: (_, arg) => {
           arg.setUint32(4, arg.getUint32(4, true) + 1, true);
           if (arg.getUint32(0, true) === 0) fail(EBUSY, "pair.first: 0");
         },
-      ],
-      ioctlRow(LOOK, PAIR, (file, pair) => void file.seen.push(pair)),
+      }),
+      ioctl({ ...known, name: "LOOK", request: LOOK, run: (file, pair) => void file.seen.push(pair) }),
+      notModelled({ name: "SUBMIT", request: SUBMIT, since: "1.0", note: "jobs" }),
     ],
     options,
   );
@@ -73,7 +85,7 @@ describe("a table of ioctls", () => {
 
   it("refuses with an errno and a reason, which the next success forgets", () => {
     const file = new File();
-    const all = table({ notModelled: [[DRM_COMMAND_BASE + 9, "SUBMIT"]] });
+    const all = table();
     const refusals: [number, number, string][] = [
       [sized(SWAP, 12) ^ 0x100, ENOTTY, "ioctl: 0xc00c6541 is not a DRM request"],
       [drmIow(DRM_COMMAND_BASE, 12), EINVAL, "ioctl: 0x400c6440 is not a request of this driver"],
@@ -127,17 +139,32 @@ describe("a table of ioctls", () => {
 
   it("lets a bug through", () => {
     const broken = new IoctlTable<File>([
-      [
-        SWAP,
-        () => {
+      ioctl({
+        ...known,
+        name: "SWAP",
+        request: SWAP,
+        run: () => {
           throw new Error("a broken invariant");
         },
-      ],
+      }),
     ]);
     expect(() => broken.ioctl(new File(), SWAP, bytes(0, 0, 0))).toThrow("a broken invariant");
   });
 
-  it("takes no layout of another size than the request", () => {
-    expect(() => ioctlRow(sized(SWAP, 16), PAIR, () => {})).toThrow("pair: 12 bytes, the request says 16");
+  it("takes no layout of another size than the request, and no number twice", () => {
+    const twice = { ...known, name: "SWAP", run: () => {} };
+    expect(() => ioctl({ ...twice, request: sized(SWAP, 16) })).toThrow(
+      "pair: 12 bytes, the request says 16",
+    );
+    const row = ioctl({ ...twice, request: SWAP });
+    expect(() => new IoctlTable([row, row])).toThrow("SWAP has the number of another row");
+  });
+
+  it("finds a row by its number, whatever direction and size a request says", () => {
+    const all = table();
+    expect(all.row(sized(SWAP, 3) | 0)?.name).toBe("SWAP");
+    expect(all.row(SUBMIT)?.support).toEqual({ errno: EOPNOTSUPP, note: "jobs" });
+    expect(all.row(SWAP ^ 0x100)).toBeUndefined();
+    expect(all.row(drmIow(DRM_COMMAND_BASE, 12))).toBeUndefined();
   });
 });

@@ -19,6 +19,7 @@ import {
 import { PanthorBo } from "./bo.ts";
 import { type PanthorCounters, panthorCounters } from "./cost-sheet.ts";
 import { PanthorFile } from "./file.ts";
+import { IOCTLS } from "./ioctls.ts";
 import { BLOCK_BYTES } from "./page-sizes.ts";
 import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
 import { BO_NO_MMAP, MAP_NOEXEC, MAP_READONLY, MAP_SPARSE, MAP_UNCACHED } from "./uapi.ts";
@@ -179,7 +180,7 @@ export class PanthorDevice {
 
   /** Open the device node. */
   open(): PanthorFile {
-    return new PanthorFile(this);
+    return new PanthorFile(this, IOCTLS);
   }
 
   /**

@@ -16,6 +16,7 @@ export * from "./device.ts";
 export { PanthorFile } from "./file.ts";
 export * from "./io-pgtable.ts";
 export * from "./io-pgtable-batch.ts";
+export * from "./ioctls.ts";
 export {
   BLOCK_BYTES,
   PAGE_BYTES,

@@ -1,5 +1,5 @@
 /**
- * Facts of `panthor_drm.h` (Linux 7.3): struct layouts, flags and request numbers, and nothing else. What a comment says
+ * Facts of `panthor_drm.h` (Linux 7.3): struct layouts and request numbers; flags and other values are in `uapi-values.ts`. What a comment says
  * of the kernel's checks is the driver's (`panthor_drv.c`, `panthor_mmu.c`). What belongs to REPEAT is from the patches
  * posted as v2 (July 2025) to v5 (March 2026), which were never merged.
  *
@@ -10,6 +10,18 @@
  */
 
 import { array, drmIowr, nested, type StructLayout, struct, u32, u64 } from "@vmbind/drm";
+import {
+  BO_NAMES,
+  DEV_QUERY_NAMES,
+  SYNC_OP_NAMES,
+  VM_BIND_NAMES,
+  VM_BIND_OP_NAMES,
+  VM_BIND_OP_REPEAT_NAMES,
+  VM_STATE_NAMES,
+} from "./uapi-values.ts";
+
+export { GEM_CLOSE, type GemClose } from "@vmbind/drm";
+export * from "./uapi-values.ts";
 
 /** ioctl ids of `panthor_drm.h`, to be added to `DRM_COMMAND_BASE`. */
 export const IOCTL_ID = {
@@ -27,9 +39,25 @@ export const IOCTL_ID = {
   boCreate: 5,
   /** `DRM_PANTHOR_BO_MMAP_OFFSET`. */
   boMmapOffset: 6,
-  /** `DRM_PANTHOR_GROUP_CREATE`: the first of those that the model leaves out. */
+  /** `DRM_PANTHOR_GROUP_CREATE`. */
   groupCreate: 7,
-  /** `DRM_PANTHOR_BO_QUERY_INFO`: the last of those. */
+  /** `DRM_PANTHOR_GROUP_DESTROY`. */
+  groupDestroy: 8,
+  /** `DRM_PANTHOR_GROUP_SUBMIT`. */
+  groupSubmit: 9,
+  /** `DRM_PANTHOR_GROUP_GET_STATE`. */
+  groupGetState: 10,
+  /** `DRM_PANTHOR_TILER_HEAP_CREATE`. */
+  tilerHeapCreate: 11,
+  /** `DRM_PANTHOR_TILER_HEAP_DESTROY`. */
+  tilerHeapDestroy: 12,
+  /** `DRM_PANTHOR_BO_SET_LABEL`. */
+  boSetLabel: 13,
+  /** `DRM_PANTHOR_SET_USER_MMIO_OFFSET`. */
+  setUserMmioOffset: 14,
+  /** `DRM_PANTHOR_BO_SYNC`. */
+  boSync: 15,
+  /** `DRM_PANTHOR_BO_QUERY_INFO`. */
   boQueryInfo: 16,
 } as const;
 
@@ -62,7 +90,7 @@ export interface DevQuery {
 
 /** Layout of {@link DevQuery}. */
 export const DEV_QUERY_ARG: StructLayout<DevQuery> = struct("drm_panthor_dev_query", 16, {
-  type: u32(0x00),
+  type: u32(0x00, DEV_QUERY_NAMES),
   size: u32(0x04),
   pointer: u64(0x08),
 });
@@ -111,7 +139,7 @@ export interface VmBind {
 /** Layout of {@link VmBind}. */
 export const VM_BIND: StructLayout<VmBind> = struct("drm_panthor_vm_bind", 24, {
   vmId: u32(0x00),
-  flags: u32(0x04),
+  flags: u32(0x04, VM_BIND_NAMES),
   ops: nested(0x08, OBJ_ARRAY),
 });
 
@@ -133,7 +161,7 @@ export interface VmBindOp {
 
 /** Layout of {@link VmBindOp}: 48 bytes, also the smallest stride that the kernel takes. */
 export const VM_BIND_OP: StructLayout<VmBindOp> = struct("drm_panthor_vm_bind_op", 48, {
-  flags: u32(0x00),
+  flags: u32(0x00, VM_BIND_OP_NAMES),
   boHandle: u32(0x04),
   boOffset: u64(0x08),
   va: u64(0x10),
@@ -152,6 +180,7 @@ export interface VmBindOpRepeat extends VmBindOp {
 /** Layout of {@link VmBindOpRepeat}: 56 bytes. */
 export const VM_BIND_OP_REPEAT: StructLayout<VmBindOpRepeat> = struct("drm_panthor_vm_bind_op", 56, {
   ...VM_BIND_OP.fields,
+  flags: u32(0x00, VM_BIND_OP_REPEAT_NAMES),
   boRepeatRange: u32(0x30),
   pad: u32(0x34),
 });
@@ -168,7 +197,7 @@ export interface SyncOp {
 
 /** Layout of {@link SyncOp}. */
 export const SYNC_OP: StructLayout<SyncOp> = struct("drm_panthor_sync_op", 16, {
-  flags: u32(0x00),
+  flags: u32(0x00, SYNC_OP_NAMES),
   handle: u32(0x04),
   timelineValue: u64(0x08),
 });
@@ -184,7 +213,7 @@ export interface VmGetState {
 /** Layout of {@link VmGetState}. */
 export const VM_GET_STATE: StructLayout<VmGetState> = struct("drm_panthor_vm_get_state", 8, {
   vmId: u32(0x00),
-  state: u32(0x04),
+  state: u32(0x04, VM_STATE_NAMES),
 });
 
 /** `drm_panthor_bo_create`. */
@@ -204,7 +233,7 @@ export interface BoCreate {
 /** Layout of {@link BoCreate}. */
 export const BO_CREATE: StructLayout<BoCreate> = struct("drm_panthor_bo_create", 24, {
   size: u64(0x00),
-  flags: u32(0x08),
+  flags: u32(0x08, BO_NAMES),
   exclusiveVmId: u32(0x0c),
   handle: u32(0x10),
   pad: u32(0x14),
@@ -225,20 +254,6 @@ export const BO_MMAP_OFFSET: StructLayout<BoMmapOffset> = struct("drm_panthor_bo
   handle: u32(0x00),
   pad: u32(0x04),
   offset: u64(0x08),
-});
-
-/** `drm_gem_close` (`drm.h`). */
-export interface GemClose {
-  /** GEM handle. */
-  handle: number;
-  /** Not looked at. */
-  pad: number;
-}
-
-/** Layout of {@link GemClose}. */
-export const GEM_CLOSE: StructLayout<GemClose> = struct("drm_gem_close", 8, {
-  handle: u32(0x00),
-  pad: u32(0x04),
 });
 
 /** `drm_panthor_gpu_info`. */
@@ -340,62 +355,6 @@ export const IOCTL_VM_GET_STATE: number = drmIowr(0x40 + IOCTL_ID.vmGetState, VM
 export const IOCTL_BO_CREATE: number = drmIowr(0x40 + IOCTL_ID.boCreate, BO_CREATE.size);
 /** `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET`. */
 export const IOCTL_BO_MMAP_OFFSET: number = drmIowr(0x40 + IOCTL_ID.boMmapOffset, BO_MMAP_OFFSET.size);
-
-/** Types of a {@link DevQuery}. */
-export const DEV_QUERY = {
-  /** `DRM_PANTHOR_DEV_QUERY_GPU_INFO`. */
-  gpuInfo: 0,
-  /** `DRM_PANTHOR_DEV_QUERY_CSIF_INFO`. */
-  csifInfo: 1,
-  /** `DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO`, since driver version 1.1. */
-  timestampInfo: 2,
-  /** `DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO`, since driver version 1.2. */
-  groupPrioritiesInfo: 3,
-  /** `DRM_PANTHOR_DEV_QUERY_MMU_INFO`, since driver version 1.9. */
-  mmuInfo: 4,
-} as const;
-
-/** `DRM_PANTHOR_VM_BIND_ASYNC`. */
-export const VM_BIND_ASYNC = 0x1;
-
-/** `DRM_PANTHOR_VM_BIND_OP_MAP_READONLY`: the GPU may not write. */
-export const MAP_READONLY = 0x1;
-/** `DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC`: the GPU may not fetch instructions. */
-export const MAP_NOEXEC = 0x2;
-/** `DRM_PANTHOR_VM_BIND_OP_MAP_UNCACHED`: bypass the L2 cache. */
-export const MAP_UNCACHED = 0x4;
-/** `DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE`, since driver version 1.9: back the range with the file's dummy object. */
-export const MAP_SPARSE = 0x8;
-/** `MAP_REPEAT` of the proposal (v2 to v5): the bit that upstream gave to {@link MAP_SPARSE} instead. */
-export const MAP_REPEAT = 0x8;
-
-/** `DRM_PANTHOR_VM_BIND_OP_TYPE_MASK`, unsigned. */
-export const OP_TYPE_MASK = 0xf0000000;
-/** `DRM_PANTHOR_VM_BIND_OP_TYPE_MAP`. */
-export const OP_MAP = 0x00000000;
-/** `DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP`. */
-export const OP_UNMAP = 0x10000000;
-/** `DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY`. */
-export const OP_SYNC_ONLY = 0x20000000;
-
-/** `DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_MASK`. */
-export const SYNC_OP_TYPE_MASK = 0xff;
-/** `DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_SYNCOBJ`. */
-export const SYNC_OP_SYNCOBJ = 0;
-/** `DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_TIMELINE_SYNCOBJ`. */
-export const SYNC_OP_TIMELINE = 1;
-/** `DRM_PANTHOR_SYNC_OP_SIGNAL`, unsigned; clear means wait. */
-export const SYNC_OP_SIGNAL = 0x80000000;
-
-/** `DRM_PANTHOR_BO_NO_MMAP`. */
-export const BO_NO_MMAP = 0x1;
-/** `DRM_PANTHOR_BO_WB_MMAP`, since driver version 1.7. */
-export const BO_WB_MMAP = 0x2;
-
-/** `DRM_PANTHOR_VM_STATE_USABLE`. */
-export const VM_STATE_USABLE = 0;
-/** `DRM_PANTHOR_VM_STATE_UNUSABLE`. */
-export const VM_STATE_UNUSABLE = 1;
 
 /** VMs that one open file can have (`PANTHOR_MAX_VMS_PER_FILE` of `panthor_mmu.c`, Linux 7.3). */
 export const MAX_VMS_PER_FILE = 32;

@@ -15,6 +15,7 @@ import {
 } from "@vmbind/mmu";
 import { type XeCounters, xeCounters } from "./cost-sheet.ts";
 import { XeFile } from "./file.ts";
+import { IOCTLS } from "./ioctls.ts";
 import { DEFAULT_PLATFORM, PLATFORMS, type Platform } from "./platforms.ts";
 import { PtJob } from "./pt-job.ts";
 import { XeTables } from "./pt-tables.ts";
@@ -107,7 +108,7 @@ export class XeDevice {
 
   /** Open the device node. */
   open(): XeFile {
-    return new XeFile(this);
+    return new XeFile(this, IOCTLS);
   }
 }
 

@@ -5,10 +5,16 @@
  * @module
  */
 
-import { type DrmError, type DrmFile, HandleTable, Syncobjs, type UserSpace } from "@vmbind/drm";
+import {
+  type DrmError,
+  type DrmFile,
+  HandleTable,
+  type IoctlTable,
+  Syncobjs,
+  type UserSpace,
+} from "@vmbind/drm";
 import { XeBo, type XeBoOptions } from "./bo.ts";
 import type { XeDevice } from "./device.ts";
-import { IOCTLS } from "./ioctls.ts";
 import { UserPages } from "./user-pages.ts";
 import type { XeVm } from "./vm.ts";
 
@@ -37,16 +43,22 @@ export class XeFile implements DrmFile {
   /** Why the last ioctl failed, or null when it succeeded. */
   lastError: DrmError | null = null;
 
-  /** @param device - the device */
-  constructor(device: XeDevice) {
+  readonly #ioctls: IoctlTable<XeFile>;
+
+  /**
+   * @param device - the device; use {@link XeDevice.open}
+   * @param ioctls - what it answers to
+   */
+  constructor(device: XeDevice, ioctls: IoctlTable<XeFile>) {
     this.device = device;
+    this.#ioctls = ioctls;
     this.syncobjs = new Syncobjs(device.options.adoptSyncobjs);
     this.userPages = new UserPages(device.memory, device.systemBytes);
   }
 
   /** See `DrmFile.ioctl`. */
   ioctl(request: number, arg: Uint8Array, user?: UserSpace): number {
-    return IOCTLS.ioctl(this, request, arg, user);
+    return this.#ioctls.ioctl(this, request, arg, user);
   }
 
   /**

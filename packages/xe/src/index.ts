@@ -10,6 +10,7 @@ export { checkDeviceInvariants, checkInvariants } from "./check-invariants.ts";
 export * from "./cost-sheet.ts";
 export { XeDevice, type XeDeviceOptions } from "./device.ts";
 export { type ExecQueue, XeFile } from "./file.ts";
+export * from "./ioctls.ts";
 export { PageTable } from "./page-table.ts";
 export * from "./platforms.ts";
 export { XeTables } from "./pt-tables.ts";

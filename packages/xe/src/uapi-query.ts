@@ -4,7 +4,39 @@
  * @module
  */
 
-import { array, DRM_COMMAND_BASE, drmIowr, type StructLayout, struct, u16, u32, u64 } from "@vmbind/drm";
+import {
+  array,
+  DRM_COMMAND_BASE,
+  drmIowr,
+  type StructLayout,
+  struct,
+  u16,
+  u32,
+  u64,
+  type ValueNames,
+  valueNames,
+} from "@vmbind/drm";
+
+/** `DRM_XE_DEVICE_QUERY_MEM_REGIONS`. */
+export const DEVICE_QUERY_MEM_REGIONS = 1;
+/** `DRM_XE_DEVICE_QUERY_CONFIG`. */
+export const DEVICE_QUERY_CONFIG = 2;
+/** Highest query number of 7.3, `DRM_XE_DEVICE_QUERY_EU_STALL`. */
+export const DEVICE_QUERY_LAST = 10;
+/** Names of the queries. */
+export const DEVICE_QUERY_NAMES: ValueNames = valueNames({
+  DEVICE_QUERY_ENGINES: 0,
+  DEVICE_QUERY_MEM_REGIONS,
+  DEVICE_QUERY_CONFIG,
+  DEVICE_QUERY_GT_LIST: 3,
+  DEVICE_QUERY_HWCONFIG: 4,
+  DEVICE_QUERY_GT_TOPOLOGY: 5,
+  DEVICE_QUERY_ENGINE_CYCLES: 6,
+  DEVICE_QUERY_UC_FW_VERSION: 7,
+  DEVICE_QUERY_OA_UNITS: 8,
+  DEVICE_QUERY_PXP_STATUS: 9,
+  DEVICE_QUERY_EU_STALL: DEVICE_QUERY_LAST,
+});
 
 /** `drm_xe_device_query` of `xe_drm.h`, Linux 7.3. */
 export interface DeviceQuery {
@@ -23,18 +55,11 @@ export interface DeviceQuery {
 /** Layout of {@link DeviceQuery}. */
 export const DEVICE_QUERY: StructLayout<DeviceQuery> = struct("drm_xe_device_query", 40, {
   extensions: u64(0),
-  query: u32(8),
+  query: u32(8, DEVICE_QUERY_NAMES),
   size: u32(12),
   data: u64(16),
   reserved: array(24, 2, u64),
 });
-
-/** `DRM_XE_DEVICE_QUERY_MEM_REGIONS`. */
-export const DEVICE_QUERY_MEM_REGIONS = 1;
-/** `DRM_XE_DEVICE_QUERY_CONFIG`. */
-export const DEVICE_QUERY_CONFIG = 2;
-/** Highest query number of 7.3, `DRM_XE_DEVICE_QUERY_EU_STALL`. */
-export const DEVICE_QUERY_LAST = 10;
 
 /** `drm_xe_query_config` of `xe_drm.h`, Linux 7.3: `num_params` u64 values, indexed by the `QUERY_CONFIG_*` numbers. */
 export interface QueryConfig {

@@ -1,5 +1,5 @@
 /**
- * Facts of `xe_drm.h` (Linux 7.3): struct layouts, flags and request numbers, and nothing else.
+ * Facts of `xe_drm.h` (Linux 7.3): struct layouts and request numbers; flags and other values are in `uapi-values.ts`.
  *
  * All structs have the same layout for 32- and 64-bit callers. A u64 is a plain number, NaN when a double cannot hold
  * it exactly.
@@ -20,6 +20,37 @@ import {
   u32,
   u64,
 } from "@vmbind/drm";
+import {
+  ENGINE_CLASS_NAMES,
+  GEM_CPU_CACHING_NAMES,
+  GEM_CREATE_FLAG_NAMES,
+  MMAP_OFFSET_FLAG_NAMES,
+  SYNC_FLAG_NAMES,
+  SYNC_TYPE_NAMES,
+  VM_BIND_FLAG_NAMES,
+  VM_BIND_OP_NAMES,
+  VM_CREATE_FLAG_NAMES,
+} from "./uapi-values.ts";
+
+export { GEM_CLOSE, type GemClose } from "@vmbind/drm";
+export * from "./uapi-values.ts";
+
+/** `drm_xe_user_extension` of `xe_drm.h`, Linux 7.3: what every extension begins with. */
+export interface UserExtension {
+  /** User pointer to the next one, 0 for none. */
+  nextExtension: number;
+  /** Which extension it is. */
+  name: number;
+  /** Must be zero. */
+  pad: number;
+}
+
+/** Layout of {@link UserExtension}. */
+export const USER_EXTENSION: StructLayout<UserExtension> = struct("drm_xe_user_extension", 16, {
+  nextExtension: u64(0),
+  name: u32(8),
+  pad: u32(12),
+});
 
 /** `drm_xe_gem_create` of `xe_drm.h`, Linux 7.3. */
 export interface GemCreate {
@@ -48,26 +79,13 @@ export const GEM_CREATE: StructLayout<GemCreate> = struct("drm_xe_gem_create", 5
   extensions: u64(0),
   size: u64(8),
   placement: u32(16),
-  flags: u32(20),
+  flags: u32(20, GEM_CREATE_FLAG_NAMES),
   vmId: u32(24),
   handle: u32(28),
-  cpuCaching: u16(32),
+  cpuCaching: u16(32, GEM_CPU_CACHING_NAMES),
   pad: array(34, 3, u16),
   reserved: array(40, 2, u64),
 });
-
-/** `DRM_XE_GEM_CREATE_FLAG_DEFER_BACKING`: pages come at first use. */
-export const GEM_CREATE_FLAG_DEFER_BACKING = 0x1;
-/** `DRM_XE_GEM_CREATE_FLAG_SCANOUT`: for the display engine. */
-export const GEM_CREATE_FLAG_SCANOUT = 0x2;
-/** `DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM`: VRAM that the CPU can reach. */
-export const GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM = 0x4;
-/** `DRM_XE_GEM_CREATE_FLAG_NO_COMPRESSION`: never compressed. */
-export const GEM_CREATE_FLAG_NO_COMPRESSION = 0x8;
-/** `DRM_XE_GEM_CPU_CACHING_WB`: write-back. */
-export const GEM_CPU_CACHING_WB = 1;
-/** `DRM_XE_GEM_CPU_CACHING_WC`: write-combined. */
-export const GEM_CPU_CACHING_WC = 2;
 
 /** `drm_xe_gem_mmap_offset` of `xe_drm.h`, Linux 7.3. */
 export interface GemMmapOffset {
@@ -87,13 +105,10 @@ export interface GemMmapOffset {
 export const GEM_MMAP_OFFSET: StructLayout<GemMmapOffset> = struct("drm_xe_gem_mmap_offset", 40, {
   extensions: u64(0),
   handle: u32(8),
-  flags: u32(12),
+  flags: u32(12, MMAP_OFFSET_FLAG_NAMES),
   offset: u64(16),
   reserved: array(24, 2, u64),
 });
-
-/** `DRM_XE_MMAP_OFFSET_FLAG_PCI_BARRIER`: ask for the page that orders PCI writes. */
-export const MMAP_OFFSET_FLAG_PCI_BARRIER = 1;
 
 /** `drm_xe_vm_create` of `xe_drm.h`, Linux 7.3. */
 export interface VmCreate {
@@ -110,19 +125,10 @@ export interface VmCreate {
 /** Layout of {@link VmCreate}. */
 export const VM_CREATE: StructLayout<VmCreate> = struct("drm_xe_vm_create", 32, {
   extensions: u64(0),
-  flags: u32(8),
+  flags: u32(8, VM_CREATE_FLAG_NAMES),
   vmId: u32(12),
   reserved: array(16, 2, u64),
 });
-
-/** `DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE`: addresses without a mapping read zero and drop writes. */
-export const VM_CREATE_FLAG_SCRATCH_PAGE = 0x1;
-/** `DRM_XE_VM_CREATE_FLAG_LR_MODE`: long-running; no dma-fences, preempted instead. */
-export const VM_CREATE_FLAG_LR_MODE = 0x2;
-/** `DRM_XE_VM_CREATE_FLAG_FAULT_MODE`: page tables are filled by recoverable faults. */
-export const VM_CREATE_FLAG_FAULT_MODE = 0x4;
-/** `DRM_XE_VM_CREATE_FLAG_NO_VM_OVERCOMMIT`: no overcommit of VRAM. */
-export const VM_CREATE_FLAG_NO_VM_OVERCOMMIT = 0x8;
 
 /** `drm_xe_vm_destroy` of `xe_drm.h`, Linux 7.3. */
 export interface VmDestroy {
@@ -178,40 +184,12 @@ export const VM_BIND_OP: StructLayout<VmBindOp> = struct("drm_xe_vm_bind_op", 80
   objOffset: u64(16),
   range: u64(24),
   addr: u64(32),
-  op: u32(40),
-  flags: u32(44),
+  op: u32(40, VM_BIND_OP_NAMES),
+  flags: u32(44, VM_BIND_FLAG_NAMES),
   prefetchMemRegionInstance: u32(48),
   pad2: u32(52),
   reserved: array(56, 3, u64),
 });
-
-/** `DRM_XE_VM_BIND_OP_MAP`: map an object, or nothing at all ({@link VM_BIND_FLAG_NULL}). */
-export const VM_BIND_OP_MAP = 0;
-/** `DRM_XE_VM_BIND_OP_UNMAP`: unmap a range. */
-export const VM_BIND_OP_UNMAP = 1;
-/** `DRM_XE_VM_BIND_OP_MAP_USERPTR`: map memory of the process. */
-export const VM_BIND_OP_MAP_USERPTR = 2;
-/** `DRM_XE_VM_BIND_OP_UNMAP_ALL`: unmap every mapping of an object. */
-export const VM_BIND_OP_UNMAP_ALL = 3;
-/** `DRM_XE_VM_BIND_OP_PREFETCH`: bring memory near and fill page tables. */
-export const VM_BIND_OP_PREFETCH = 4;
-
-/** `DRM_XE_VM_BIND_FLAG_READONLY`: the GPU may not write. */
-export const VM_BIND_FLAG_READONLY = 0x01;
-/** `DRM_XE_VM_BIND_FLAG_IMMEDIATE`: fill page tables now, also in a fault-mode VM. */
-export const VM_BIND_FLAG_IMMEDIATE = 0x02;
-/** `DRM_XE_VM_BIND_FLAG_NULL`: no memory behind; reads give zero, writes are dropped. */
-export const VM_BIND_FLAG_NULL = 0x04;
-/** `DRM_XE_VM_BIND_FLAG_DUMPABLE`: part of a device core dump. */
-export const VM_BIND_FLAG_DUMPABLE = 0x08;
-/** `DRM_XE_VM_BIND_FLAG_CHECK_PXP`: fail when the object's protected-content key is no longer valid. */
-export const VM_BIND_FLAG_CHECK_PXP = 0x10;
-/** `DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR`: mirror the process's address space. */
-export const VM_BIND_FLAG_CPU_ADDR_MIRROR = 0x20;
-/** `DRM_XE_VM_BIND_FLAG_MADVISE_AUTORESET`: attributes of madvise end with the CPU mapping. */
-export const VM_BIND_FLAG_MADVISE_AUTORESET = 0x40;
-/** `DRM_XE_VM_BIND_FLAG_DECOMPRESS`: decompress in place. */
-export const VM_BIND_FLAG_DECOMPRESS = 0x80;
 
 /** `drm_xe_vm_bind` of `xe_drm.h`, Linux 7.3; with more than one op the bytes at `bind` are {@link VmBindVector}. */
 export interface VmBind {
@@ -265,9 +243,6 @@ export const VM_BIND_VECTOR: StructLayout<VmBindVector> = struct("drm_xe_vm_bind
   unused: bytes(8, 72),
 });
 
-/** `DRM_XE_MAX_SYNCS`: most syncs of one VM_BIND. */
-export const MAX_SYNCS = 1024;
-
 /** `drm_xe_sync` of `xe_drm.h`, Linux 7.3. */
 export interface Sync {
   /** Not looked at by 7.3. */
@@ -287,21 +262,12 @@ export interface Sync {
 /** Layout of {@link Sync}: 48 bytes. */
 export const SYNC: StructLayout<Sync> = struct("drm_xe_sync", 48, {
   extensions: u64(0),
-  type: u32(8),
-  flags: u32(12),
+  type: u32(8, SYNC_TYPE_NAMES),
+  flags: u32(12, SYNC_FLAG_NAMES),
   addr: u64(16),
   timelineValue: u64(24),
   reserved: array(32, 2, u64),
 });
-
-/** `DRM_XE_SYNC_TYPE_SYNCOBJ`: binary syncobj. */
-export const SYNC_TYPE_SYNCOBJ = 0;
-/** `DRM_XE_SYNC_TYPE_TIMELINE_SYNCOBJ`: timeline syncobj. */
-export const SYNC_TYPE_TIMELINE_SYNCOBJ = 1;
-/** `DRM_XE_SYNC_TYPE_USER_FENCE`: a u64 in user memory. */
-export const SYNC_TYPE_USER_FENCE = 2;
-/** `DRM_XE_SYNC_FLAG_SIGNAL`: signal when done; without it, wait before. */
-export const SYNC_FLAG_SIGNAL = 1;
 
 /** `drm_xe_exec_queue_create` of `xe_drm.h`, Linux 7.3. */
 export interface ExecQueueCreate {
@@ -351,11 +317,8 @@ export interface EngineClassInstance {
 export const ENGINE_CLASS_INSTANCE: StructLayout<EngineClassInstance> = struct(
   "drm_xe_engine_class_instance",
   8,
-  { engineClass: u16(0), engineInstance: u16(2), gtId: u16(4), pad: u16(6) },
+  { engineClass: u16(0, ENGINE_CLASS_NAMES), engineInstance: u16(2), gtId: u16(4), pad: u16(6) },
 );
-
-/** `DRM_XE_ENGINE_CLASS_VM_BIND`. */
-export const ENGINE_CLASS_VM_BIND = 5;
 
 /** `drm_xe_exec_queue_destroy` of `xe_drm.h`, Linux 7.3. */
 export interface ExecQueueDestroy {
@@ -373,17 +336,6 @@ export const EXEC_QUEUE_DESTROY: StructLayout<ExecQueueDestroy> = struct("drm_xe
   pad: u32(4),
   reserved: array(8, 2, u64),
 });
-
-/** `drm_gem_close` of `drm.h`, a core ioctl. */
-export interface GemClose {
-  /** GEM handle. */
-  handle: number;
-  /** Must be zero by convention; not looked at. */
-  pad: number;
-}
-
-/** Layout of {@link GemClose}. */
-export const GEM_CLOSE: StructLayout<GemClose> = struct("drm_gem_close", 8, { handle: u32(0), pad: u32(4) });
 
 /** `DRM_IOCTL_XE_GEM_CREATE`, 0xc0386441. */
 export const IOCTL_GEM_CREATE: number = drmIowr(DRM_COMMAND_BASE + 0x01, GEM_CREATE.size);

@@ -50,7 +50,7 @@ describe("request numbers", () => {
 
   it("that the model lacks say so, unknown ones are EINVAL", () => {
     const { file } = fixture("bmg");
-    expect(call(file, 0x40386449, new Uint8Array(56))).toEqual([-95, "ioctl: EXEC is not modelled"]);
+    expect(call(file, 0x40386449, new Uint8Array(56))).toEqual([-95, "ioctl: XE_EXEC is not modelled"]);
     expect(call(file, 0x4008647f, new Uint8Array(8))[0]).toBe(-22);
     expect(call(file, 0x40084545, new Uint8Array(8))[0]).toBe(-22);
   });
