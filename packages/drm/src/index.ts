@@ -27,3 +27,4 @@ export * from "./umd.ts";
 export * from "./user-array.ts";
 export * from "./user-memory.ts";
 export * from "./value-names.ts";
+export * from "./words.ts";

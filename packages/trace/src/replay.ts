@@ -8,7 +8,7 @@
  * @module
  */
 
-import { UserMemory } from "@vmbind/drm";
+import { hex, span, UserMemory } from "@vmbind/drm";
 import { StoreCheck } from "./check/stores.ts";
 import { type CostSheet, costBetween, PhaseCosts, snapshot } from "./cost.ts";
 import { FUZZ_UMD, type Trace, type TraceIoctl, type TraceMark, type TraceRecord } from "./format.ts";
@@ -17,7 +17,7 @@ import type { Action, Driver, Finding, Machine, ModelFile, ModelVm } from "./len
 import { TraceCounter, type TraceCounts } from "./model/counts.ts";
 import type { Interval } from "./model/intervals.ts";
 import type { Phase } from "./phase.ts";
-import { hex, result, span } from "./words.ts";
+import { result } from "./words.ts";
 
 /** One way in which the model differs from the recording. */
 interface Difference {

@@ -1,5 +1,5 @@
 /**
- * Numbers and errnos in words.
+ * Results and numbers in words; addresses, sizes and counts are worded in `@vmbind/drm`.
  *
  * @module
  */
@@ -7,54 +7,11 @@
 import { errnoName } from "@vmbind/drm";
 
 /**
- * @param value - an unsigned integer
- * @returns `0x1f000`
- */
-export function hex(value: number): string {
-  return `0x${value.toString(16)}`;
-}
-
-/**
- * @param addr - first byte
- * @param range - bytes
- * @returns `[0x1000, 0x3000)`
- */
-export function span(addr: number, range: number): string {
-  return `[${hex(addr)}, ${hex(addr + range)})`;
-}
-
-/**
- * @param bytes - a size
- * @returns in the largest binary unit that keeps it short, `2 MiB` or `95.4 MiB`
- */
-export function size(bytes: number): string {
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${Number.isInteger(value) ? value : value.toFixed(1)} ${units[unit]}`;
-}
-
-/**
  * @param ret - what an ioctl returned
  * @returns `0`, or `-22 EINVAL`
  */
 export function result(ret: number): string {
   return ret === 0 ? "0" : `${ret} ${errnoName(ret)}`;
-}
-
-/**
- * @param count - how many
- * @param noun - of one
- * @returns `1 mapping`, `2 mappings`, `2 entries`, `2 batches`
- */
-export function counted(count: number, noun: string): string {
-  if (count === 1) return `1 ${noun}`;
-  if (noun.endsWith("y")) return `${count} ${noun.slice(0, -1)}ies`;
-  return `${count} ${noun}${noun.endsWith("ch") || noun.endsWith("s") ? "es" : "s"}`;
 }
 
 /**

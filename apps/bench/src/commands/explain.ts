@@ -4,16 +4,14 @@
  * @module
  */
 
-import type { GemObject } from "@vmbind/drm";
+import { counted, type GemObject, hex } from "@vmbind/drm";
 import { driverOf } from "@vmbind/lab";
 import {
   type Action,
   type BindOp,
   costBetween,
-  counted,
   type Driver,
   describeRun,
-  hex,
   LeafSnapshot,
   type Machine,
   type ModelVm,

@@ -5,7 +5,7 @@
  */
 
 import { writeFileSync } from "node:fs";
-import { counted } from "@vmbind/trace";
+import { counted } from "@vmbind/drm";
 import type { CommandInput } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { type FuzzResult, fuzz } from "../fuzz/fuzz.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { hex } from "@vmbind/drm";
 import {
   type AccessResult,
   type CallSync,
@@ -18,7 +19,7 @@ import {
   type Workload,
   WorkloadError,
 } from "@vmbind/lab";
-import { type Driver, hex } from "@vmbind/trace";
+import type { Driver } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { strategyNamed } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";

@@ -4,16 +4,15 @@
  * @module
  */
 
+import { counted, size } from "@vmbind/drm";
 import { replayTrace } from "@vmbind/lab";
 import {
-  counted,
   isLevel,
   type MappingRow,
   PHASES,
   phasesOf,
   type ReplayObserver,
   type ReplayResult,
-  size,
   type TraceCounts,
 } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";

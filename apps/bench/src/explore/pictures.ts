@@ -6,7 +6,8 @@
  */
 
 import type { PlotOptions } from "@observablehq/plot";
-import { hex, type MappingTuple, type Moment, type Region, type TraceStory } from "@vmbind/trace";
+import { hex } from "@vmbind/drm";
+import type { MappingTuple, Moment, Region, TraceStory } from "@vmbind/trace";
 import { formatUnit, type PageData } from "../report/figure-data.ts";
 import { Html, html } from "../report/html.ts";
 import { type Drawing, draw, hover } from "../report/plot.ts";

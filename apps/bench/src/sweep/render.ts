@@ -4,6 +4,7 @@
  * @module
  */
 
+import { counted, size as sizeInWords } from "@vmbind/drm";
 import {
   AXES,
   type Axis,
@@ -14,7 +15,7 @@ import {
   type Sweep,
   valueInWords,
 } from "@vmbind/lab";
-import { counted, formatNumber, size as sizeInWords } from "@vmbind/trace";
+import { formatNumber } from "@vmbind/trace";
 import { renderTable, type Table, type TableFormat } from "../text/table.ts";
 
 /** Figures that people are shown; JSON and CSV have all. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { size as sizeInWords } from "@vmbind/trace";
+import { size as sizeInWords } from "@vmbind/drm";
 import type { CostFigures, CostResult } from "../result.ts";
 import { sparseStrategy } from "../strategy/table.ts";
 import { type Workload, WorkloadError } from "../workload/workload.ts";

@@ -4,10 +4,10 @@
  * @module
  */
 
+import { hex } from "@vmbind/drm";
 import {
   type BindOp,
   type Driver,
-  hex,
   hexOf,
   type Phase,
   type TraceArray,

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { formatNumber, size as sizeInWords } from "@vmbind/trace";
+import { size as sizeInWords } from "@vmbind/drm";
+import { formatNumber } from "@vmbind/trace";
 import type { CostFigures } from "../result.ts";
 import { type Axis, valueInWords } from "./points.ts";
 import type { PointRow } from "./result.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { size as sizeInWords } from "@vmbind/trace";
+import { size as sizeInWords } from "@vmbind/drm";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { workOf } from "./work.ts";
 

@@ -5,10 +5,9 @@
  * @module
  */
 
-import type { GemObject } from "@vmbind/drm";
+import { type GemObject, hex } from "@vmbind/drm";
 import type { TraceExec, TraceLanding, TraceStore } from "../format.ts";
 import type { Machine, ModelVm } from "../lens.ts";
-import { hex } from "../words.ts";
 
 /** A store that lands elsewhere. */
 export interface StoreDifference {

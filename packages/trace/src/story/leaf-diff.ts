@@ -4,8 +4,8 @@
  * @module
  */
 
+import { size, span } from "@vmbind/drm";
 import { type AddressSpace, leaves } from "@vmbind/mmu";
-import { size, span } from "../words.ts";
 
 /** A range of addresses. */
 export interface Range {

@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { GemObject } from "@vmbind/drm";
+import { type GemObject, hex, span } from "@vmbind/drm";
 import type { Gpuvm, GpuvmOp, MapStep } from "@vmbind/gpuvm-core";
 import type { BindOp } from "../lens.ts";
-import { hex, span } from "../words.ts";
 
 /** One step, kept in words because the step objects are reused. */
 export interface StepText {

@@ -25,23 +25,19 @@ import {
   VM_CREATE,
   VM_DESTROY,
 } from "@vmbind/asahi";
-import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/drm";
+import { counted, DRM_IOCTL_GEM_CLOSE, hex, size, span } from "@vmbind/drm";
 import {
   type Action,
   type BindOp,
-  counted,
   type Decoder,
   type Driver,
   elements,
   type Finding,
   fragmentation,
-  hex,
   hexNumber,
   type Interval,
   parseHeader,
   quirksSchema,
-  size,
-  span,
   type TraceIoctl,
   viewOf,
 } from "@vmbind/trace";

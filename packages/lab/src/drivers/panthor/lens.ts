@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/drm";
+import { counted, DRM_IOCTL_GEM_CLOSE, hex, size, span } from "@vmbind/drm";
 import {
   BO_CREATE,
   BO_NO_MMAP,
@@ -38,17 +38,13 @@ import {
 import {
   type Action,
   type BindOp,
-  counted,
   type Decoder,
   type Driver,
   elements,
   fragmentation,
-  hex,
   hexNumber,
   parseHeader,
   quirksSchema,
-  size,
-  span,
   type TraceHeader,
   type TraceIoctl,
   viewOf,

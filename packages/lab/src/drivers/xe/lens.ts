@@ -4,22 +4,18 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE, UserMemory } from "@vmbind/drm";
+import { counted, DRM_IOCTL_GEM_CLOSE, hex, size, span, UserMemory } from "@vmbind/drm";
 import {
   type Action,
   type BindOp,
-  counted,
   type Decoder,
   type Driver,
   elements,
   fragmentation,
-  hex,
   hexNumber,
   InputError,
   parseHeader,
   quirksSchema,
-  size,
-  span,
   type TraceIoctl,
   viewOf,
 } from "@vmbind/trace";
