@@ -14,9 +14,10 @@
 
 import { decodeIoctl, EINVAL, ENOTTY, UserMemory } from "@vmbind/drm";
 import type { Machine, ModelFile, TraceIoctl } from "@vmbind/trace";
-import { copyOf, type FuzzCall, type IoctlSpec } from "./call.ts";
+import { copyOf, type FuzzCall } from "./call.ts";
 import { difference, stateOf } from "./digest.ts";
 import type { FuzzDriver } from "./fuzz-driver.ts";
+import type { IoctlSpec } from "./spec.ts";
 
 /** Something that must not be. */
 export interface FuzzFinding {
@@ -138,7 +139,7 @@ export class Examiner {
     if (ret === 0) return null;
     const { type, nr } = decodeIoctl(call.request);
     const spec = type === TYPE_DRM ? this.#specs.get(nr) : undefined;
-    const allowed = spec === undefined ? [EINVAL, ENOTTY, ...this.#driver.otherErrnos] : spec.errnos;
+    const allowed = spec === undefined ? [EINVAL, ENOTTY] : spec.errnos;
     if (allowed.includes(-ret) || this.#driver.defectErrnos?.(file).includes(-ret)) return null;
     const name = spec?.name ?? `request 0x${call.request.toString(16)}`;
     return { kind: "errno", text: `${name} returned ${ret}, which its specification does not know` };

@@ -7,8 +7,9 @@
 
 import type { GemObject } from "@vmbind/drm";
 import type { ModelFile } from "@vmbind/trace";
-import type { FuzzCall, IoctlSpec } from "./call.ts";
+import type { FuzzCall } from "./call.ts";
 import type { Draw } from "./draw.ts";
+import type { IoctlSpec } from "./spec.ts";
 
 /** One driver, as the fuzzer sees it. */
 export interface FuzzDriver {
@@ -18,8 +19,6 @@ export interface FuzzDriver {
   readonly devices: readonly Readonly<Record<string, unknown>>[];
   /** Its ioctls. */
   readonly specs: readonly IoctlSpec[];
-  /** Errnos of ioctls that the driver has and the model has not. */
-  readonly otherErrnos: readonly number[];
   /**
    * A well-formed call.
    *

@@ -5,11 +5,15 @@
  * @module
  */
 
-import type { ArraySpec, FuzzBuffer, FuzzCall, IoctlSpec, Slot } from "./call.ts";
+import { readSlot, type Slot } from "@vmbind/drm";
+import type { FuzzBuffer, FuzzCall } from "./call.ts";
 import type { Draw } from "./draw.ts";
+import type { ArraySpec, IoctlSpec } from "./spec.ts";
 
 /** Longest array that is made, in bytes: enough for hundreds of operations. */
 const ARRAY_BYTES_MAX = 16384;
+/** How often an array that elements point to is taken in place of theirs. */
+const INNER_PERCENT = 25;
 
 /**
  * Change a call, up to three times.
@@ -39,44 +43,79 @@ function mutateFields(draw: Draw, bytes: Uint8Array, slots: readonly Slot[], bas
   if (base + offset + size <= bytes.length) draw.field(viewOf(bytes), base + offset, size);
 }
 
-/** The array's spec and its buffer, when the call has both. */
-function arrayOf(draw: Draw, call: FuzzCall, spec: IoctlSpec): [ArraySpec, FuzzBuffer] | null {
+/** An array that a call has: what is known of it, its bytes, and the struct that points to it. */
+interface Place {
+  readonly array: ArraySpec;
+  readonly buffer: FuzzBuffer;
+  readonly holder: DataView;
+}
+
+/** One of the arrays that the argument points to, or now and then one that its elements point to. */
+function placeOf(draw: Draw, call: FuzzCall, spec: IoctlSpec): Place | null {
   if (spec.arrays.length === 0) return null;
   const array = draw.pick(spec.arrays);
-  const buffer = call.buffers.find((b) => b.field === array.field);
-  return buffer === undefined || call.arg.length < array.pointer + 8 ? null : [array, buffer];
+  const [outer, ...inner] = placesOf([array], call.arg, "", call);
+  if (outer === undefined) return null;
+  return inner.length > 0 && draw.chance(INNER_PERCENT) ? draw.pick(inner) : outer;
+}
+
+function placesOf(arrays: readonly ArraySpec[], bytes: Uint8Array, prefix: string, call: FuzzCall): Place[] {
+  const holder = viewOf(bytes);
+  return arrays.flatMap((array) => {
+    const field = prefix + array.field;
+    const buffer = call.buffers.find((b) => b.field === field);
+    if (buffer === undefined || bytes.length < array.pointer.offset + array.pointer.size) return [];
+    const stride = strideOf(array, holder);
+    const inner =
+      array.arrays.length === 0 || stride === 0
+        ? []
+        : Array.from({ length: Math.floor(buffer.bytes.length / stride) }, (_, i) => {
+            const element = buffer.bytes.subarray(i * stride, (i + 1) * stride);
+            return placesOf(array.arrays, element, `${field}[${i}].`, call);
+          });
+    return [{ array, buffer, holder }, ...inner.flat()];
+  });
+}
+
+function strideOf({ stride, elementBytes }: ArraySpec, holder: DataView): number {
+  return stride === null ? elementBytes : readSlot(holder, stride);
 }
 
 function mutateElement(draw: Draw, call: FuzzCall, spec: IoctlSpec): void {
-  const found = arrayOf(draw, call, spec);
-  if (found === null) {
+  const place = placeOf(draw, call, spec);
+  if (place === null) {
     mutateFields(draw, call.arg, spec.slots);
     return;
   }
-  const [array, { bytes }] = found;
-  const stride = array.stride === null ? array.elementBytes : viewOf(call.arg).getUint32(array.stride, true);
-  const count = stride === 0 ? 0 : Math.floor(bytes.length / stride);
-  if (count > 0) mutateFields(draw, bytes, array.slots, stride * draw.below(count));
+  const { array, buffer, holder } = place;
+  const stride = strideOf(array, holder);
+  const count = stride === 0 ? 0 : Math.floor(buffer.bytes.length / stride);
+  if (count > 0) mutateFields(draw, buffer.bytes, array.slots, stride * draw.below(count));
 }
 
 function mutateArray(draw: Draw, call: FuzzCall, spec: IoctlSpec): void {
-  const found = arrayOf(draw, call, spec);
-  if (found === null) return;
-  const [array, buffer] = found;
-  const arg = viewOf(call.arg);
+  const place = placeOf(draw, call, spec);
+  if (place === null) return;
+  const { array, buffer, holder } = place;
+  const { count, pointer, stride } = array;
   const how = draw.below(6);
-  if (how === 0) draw.field(arg, array.count, 4);
-  else if (how === 1) draw.field(arg, array.pointer, 8);
+  if (how === 0) {
+    if (count.length > 0) mutateSlot(draw, holder, draw.pick(count));
+  } else if (how === 1) mutateSlot(draw, holder, pointer);
   else if (how === 2) buffer.bytes = buffer.bytes.slice(0, draw.below(buffer.bytes.length + 1));
-  else if (array.stride === null) return;
-  else if (how === 3) draw.field(arg, array.stride, 4);
-  else relay(draw, arg, array, buffer);
+  else if (stride === null) return;
+  else if (how === 3) mutateSlot(draw, holder, stride);
+  else relay(draw, holder, array, stride, buffer);
+}
+
+function mutateSlot(draw: Draw, holder: DataView, { offset, size }: Slot): void {
+  // The argument may be shorter than the struct.
+  if (offset + size <= holder.byteLength) draw.field(holder, offset, size);
 }
 
 /** Lay the elements out at another distance, with zeros or rubbish between them. */
-function relay(draw: Draw, arg: DataView, array: ArraySpec, buffer: FuzzBuffer): void {
-  const at = array.stride as number;
-  const old = arg.getUint32(at, true);
+function relay(draw: Draw, holder: DataView, array: ArraySpec, slot: Slot, buffer: FuzzBuffer): void {
+  const old = readSlot(holder, slot);
   const stride = Math.max(1, array.elementBytes + draw.pick([-24, -8, -1, 1, 4, 8, 16, 64]));
   if (old === 0) return;
   const count = Math.floor(buffer.bytes.length / old);
@@ -88,7 +127,7 @@ function relay(draw: Draw, arg: DataView, array: ArraySpec, buffer: FuzzBuffer):
     if (!draw.chance(90)) bytes[i * stride + stride - 1] = draw.word();
   }
   buffer.bytes = bytes;
-  arg.setUint32(at, stride, true);
+  holder.setUint32(slot.offset, stride, true);
 }
 
 function scramble(draw: Draw, call: FuzzCall): void {

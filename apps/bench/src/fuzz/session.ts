@@ -6,11 +6,12 @@
  */
 
 import { type Driver, FUZZ_UMD, type Machine, type Trace, type TraceHeader } from "@vmbind/trace";
-import { copyOf, type FuzzCall, type IoctlSpec } from "./call.ts";
+import { copyOf, type FuzzCall } from "./call.ts";
 import { Draw } from "./draw.ts";
 import { Examiner, type FuzzFinding } from "./examiner.ts";
 import type { FuzzDriver } from "./fuzz-driver.ts";
 import { mutate, randomCall } from "./mutate.ts";
+import type { IoctlSpec } from "./spec.ts";
 
 /** Most calls of a session. */
 export const SESSION_CALLS = 400;

@@ -5,9 +5,11 @@
  * @module
  */
 
+import { readSlot } from "@vmbind/drm";
 import type { TraceHeader } from "@vmbind/trace";
 import { copyOf, type FuzzCall } from "./call.ts";
 import { rerun, type SessionFinding, type Target } from "./session.ts";
+import type { ArraySpec } from "./spec.ts";
 
 /** Reruns that one shrink may take. */
 const RERUNS_MAX = 3000;
@@ -82,9 +84,7 @@ function fewerBytes(target: Target, found: SessionFinding, again: Again): Sessio
     const spec = target.fuzz.specs.find((s) => (s.request & 0xff) === (call.request & 0xff));
     if (spec === undefined) continue;
     for (const array of spec.arrays) {
-      while (
-        attempt(index, (c) => dropElement(c, array.field, array.count, array.stride, array.elementBytes))
-      ) {
+      while (attempt(index, (c) => dropElement(c, array))) {
         // One element less each time.
       }
     }
@@ -124,18 +124,17 @@ function isZero(bytes: Uint8Array | undefined, from: number, size: number): bool
 /** Take the first element of an array away. */
 function dropElement(
   call: FuzzCall,
-  field: string,
-  countAt: number,
-  strideAt: number | null,
-  size: number,
+  { field, count: counts, stride: slot, elementBytes }: ArraySpec,
 ): boolean {
   const buffer = call.buffers.find((b) => b.field === field);
+  const [at, ...more] = counts;
+  if (buffer === undefined || at === undefined || more.length > 0 || at.size !== 4) return false;
   const view = new DataView(call.arg.buffer, call.arg.byteOffset, call.arg.length);
-  const count = countAt + 4 <= call.arg.length ? view.getUint32(countAt, true) : 0;
-  const stride = strideAt === null ? size : view.getUint32(strideAt, true);
+  const count = at.offset + at.size <= call.arg.length ? readSlot(view, at) : 0;
+  const stride = slot === null ? elementBytes : readSlot(view, slot);
   // An array of one is another kind of call in some drivers.
-  if (buffer === undefined || count < 2 || count * stride > buffer.bytes.length) return false;
+  if (count < 2 || count * stride > buffer.bytes.length) return false;
   buffer.bytes = buffer.bytes.slice(stride);
-  view.setUint32(countAt, count - 1, true);
+  view.setUint32(at.offset, count - 1, true);
   return true;
 }

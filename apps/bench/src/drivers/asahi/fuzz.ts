@@ -21,13 +21,10 @@ import {
   IOCTL_GEM_CREATE,
   IOCTL_GEM_MMAP_OFFSET,
   IOCTL_GET_PARAMS,
-  IOCTL_GET_TIME,
-  IOCTL_QUEUE_CREATE,
-  IOCTL_QUEUE_DESTROY,
-  IOCTL_SUBMIT,
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
   IOCTL_VM_DESTROY,
+  IOCTLS,
   NO_QUIRKS,
   PAGE_BYTES,
   VM_BIND,
@@ -36,9 +33,9 @@ import {
   VM_END,
   VM_START,
 } from "@vmbind/asahi";
-import { DRM_IOCTL_GEM_CLOSE, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM, ENOSPC, EOPNOTSUPP } from "@vmbind/drm";
+import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/drm";
 import type { ModelFile } from "@vmbind/trace";
-import { copyOf, type FuzzCall, type IoctlSpec, slotsOf } from "../../fuzz/call.ts";
+import { copyOf, type FuzzCall } from "../../fuzz/call.ts";
 import type { Draw } from "../../fuzz/draw.ts";
 import {
   boundObject,
@@ -52,6 +49,7 @@ import {
   VMS_MAX,
   viewOf,
 } from "../../fuzz/fuzz-driver.ts";
+import { specsOf } from "../../fuzz/spec.ts";
 
 /** Kernel ranges of VM_CREATE: hk's, and one in the middle with edges that are shrunk. */
 const KERNEL_RANGES = [
@@ -75,45 +73,6 @@ const ACCESS = [BIND_READ, BIND_WRITE, BIND_READ | BIND_WRITE];
 const USERPTR = 0x6000_0000;
 /** So many more operations of 32 bytes are 2^32 bytes more. */
 const COUNT_WRAPS = 2 ** 27;
-
-function spec(
-  name: string,
-  request: number,
-  layout: Parameters<typeof slotsOf>[0] | null,
-  errnos: readonly number[],
-  arrays: IoctlSpec["arrays"] = [],
-): IoctlSpec {
-  return { name, request, slots: layout === null ? [] : slotsOf(layout), arrays, errnos };
-}
-
-const SPECS: readonly IoctlSpec[] = [
-  spec(
-    "ASAHI_VM_BIND",
-    IOCTL_VM_BIND,
-    VM_BIND,
-    [EINVAL, EFAULT, ENOENT, ENOMEM],
-    [
-      {
-        field: "userptr",
-        pointer: VM_BIND.fields.userptr.offset,
-        count: VM_BIND.fields.numBinds.offset,
-        stride: VM_BIND.fields.stride.offset,
-        elementBytes: GEM_BIND_OP.size,
-        slots: slotsOf(GEM_BIND_OP),
-      },
-    ],
-  ),
-  spec("ASAHI_VM_CREATE", IOCTL_VM_CREATE, VM_CREATE, [EINVAL, ENOMEM]),
-  spec("ASAHI_VM_DESTROY", IOCTL_VM_DESTROY, VM_DESTROY, [ENOENT]),
-  spec("ASAHI_GEM_CREATE", IOCTL_GEM_CREATE, GEM_CREATE, [EINVAL, ENOENT, ENOMEM]),
-  spec("ASAHI_GEM_MMAP_OFFSET", IOCTL_GEM_MMAP_OFFSET, GEM_MMAP_OFFSET, [EINVAL, ENOENT, ENOSPC]),
-  spec("ASAHI_GEM_BIND_OBJECT", IOCTL_GEM_BIND_OBJECT, GEM_BIND_OBJECT, [EINVAL, ENOENT, ENOMEM]),
-  spec("ASAHI_GET_PARAMS", IOCTL_GET_PARAMS, GET_PARAMS, [EINVAL, ENODEV, EFAULT]),
-  spec("GEM_CLOSE", DRM_IOCTL_GEM_CLOSE, null, [EINVAL]),
-  ...[IOCTL_GET_TIME, IOCTL_QUEUE_CREATE, IOCTL_QUEUE_DESTROY, IOCTL_SUBMIT].map((request) =>
-    spec("ASAHI_OTHER", request, null, [EOPNOTSUPP]),
-  ),
-];
 
 function call(request: number, arg: Uint8Array, buffers: FuzzCall["buffers"] = []): FuzzCall {
   return { file: 0, request, arg, buffers };
@@ -223,8 +182,7 @@ export const asahi: FuzzDriver = {
     { ...M1, bo_fragmentation: "scattered" },
     { ...M1, bo_fragmentation: "contiguous", quirks: Object.keys(NO_QUIRKS) },
   ],
-  specs: SPECS,
-  otherErrnos: [EOPNOTSUPP],
+  specs: specsOf(IOCTLS.rows),
   valid,
   bound(call) {
     boundObject(call, IOCTL_GEM_CREATE, GEM_CREATE.fields.size.offset);

@@ -4,21 +4,7 @@
  * @module
  */
 
-import {
-  DIR_READ,
-  DRM_IOCTL_GEM_CLOSE,
-  decodeIoctl,
-  E2BIG,
-  EBUSY,
-  EFAULT,
-  EINVAL,
-  EIO,
-  ENOENT,
-  ENOMEM,
-  ENOSPC,
-  EOPNOTSUPP,
-  EPERM,
-} from "@vmbind/drm";
+import { DIR_READ, DRM_IOCTL_GEM_CLOSE, decodeIoctl, EIO } from "@vmbind/drm";
 import {
   BO_CREATE,
   BO_MMAP_OFFSET,
@@ -33,6 +19,7 @@ import {
   IOCTL_VM_CREATE,
   IOCTL_VM_DESTROY,
   IOCTL_VM_GET_STATE,
+  IOCTLS,
   MAP_NOEXEC,
   MAP_READONLY,
   MAP_SPARSE,
@@ -54,7 +41,7 @@ import {
   type VmBindOpRepeat,
 } from "@vmbind/panthor";
 import type { ModelFile } from "@vmbind/trace";
-import { copyOf, type FuzzBuffer, type FuzzCall, type IoctlSpec, slotsOf } from "../../fuzz/call.ts";
+import { copyOf, type FuzzBuffer, type FuzzCall } from "../../fuzz/call.ts";
 import type { Draw } from "../../fuzz/draw.ts";
 import {
   boundObject,
@@ -69,6 +56,7 @@ import {
   VMS_MAX,
   viewOf,
 } from "../../fuzz/fuzz-driver.ts";
+import { specsOf } from "../../fuzz/spec.ts";
 
 const PAGE = 4096;
 const BLOCK = 0x20_0000;
@@ -80,44 +68,7 @@ const QUERY_ADDR = 0x6000_0000;
 /** Windows that must be refused, unless the device has the quirks of the posted patch. */
 const ODD_WINDOWS = [0, 0x800, 0x1800];
 
-const OP_SLOTS = slotsOf(VM_BIND_OP_REPEAT);
 const ARRAY_AT = VM_BIND.fields.ops.offset;
-
-function spec(
-  name: string,
-  request: number,
-  layout: Parameters<typeof slotsOf>[0],
-  errnos: readonly number[],
-  arrays: IoctlSpec["arrays"] = [],
-): IoctlSpec {
-  return { name, request, slots: slotsOf(layout), arrays, errnos };
-}
-
-const SPECS: readonly IoctlSpec[] = [
-  spec(
-    "PANTHOR_VM_BIND",
-    IOCTL_VM_BIND,
-    VM_BIND,
-    [EINVAL, EFAULT, ENOMEM, E2BIG, ENOENT],
-    [
-      {
-        field: "ops",
-        pointer: ARRAY_AT + 8,
-        count: ARRAY_AT + 4,
-        stride: ARRAY_AT,
-        elementBytes: VM_BIND_OP.size,
-        slots: OP_SLOTS,
-      },
-    ],
-  ),
-  spec("PANTHOR_VM_CREATE", IOCTL_VM_CREATE, VM_CREATE, [EINVAL, EBUSY, ENOMEM]),
-  spec("PANTHOR_VM_DESTROY", IOCTL_VM_DESTROY, VM_DESTROY, [EINVAL]),
-  spec("PANTHOR_VM_GET_STATE", IOCTL_VM_GET_STATE, VM_GET_STATE, [EINVAL]),
-  spec("PANTHOR_BO_CREATE", IOCTL_BO_CREATE, BO_CREATE, [EINVAL, ENOMEM]),
-  spec("PANTHOR_BO_MMAP_OFFSET", IOCTL_BO_MMAP_OFFSET, BO_MMAP_OFFSET, [EINVAL, ENOENT, EPERM, ENOSPC]),
-  spec("PANTHOR_DEV_QUERY", IOCTL_DEV_QUERY, DEV_QUERY_ARG, [EINVAL, EFAULT, EOPNOTSUPP]),
-  spec("GEM_CLOSE", DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, [EINVAL]),
-];
 
 function call(request: number, arg: Uint8Array, buffers: FuzzBuffer[] = []): FuzzCall {
   return { file: 0, request, arg, buffers };
@@ -261,8 +212,7 @@ export const panthor: FuzzDriver = {
       bo_fragmentation: "scattered",
     },
   ],
-  specs: SPECS,
-  otherErrnos: [EOPNOTSUPP],
+  specs: specsOf(IOCTLS.rows),
   valid,
   bound(call) {
     boundObject(call, IOCTL_BO_CREATE, BO_CREATE.fields.size.offset);

@@ -4,19 +4,7 @@
  * @module
  */
 
-import {
-  DRM_IOCTL_GEM_CLOSE,
-  E2BIG,
-  EBUSY,
-  EFAULT,
-  EINVAL,
-  ENOBUFS,
-  ENOENT,
-  ENOEXEC,
-  ENOMEM,
-  ENOSPC,
-  EOPNOTSUPP,
-} from "@vmbind/drm";
+import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/drm";
 import type { ModelFile } from "@vmbind/trace";
 import {
   DEFAULT_QUIRKS,
@@ -36,6 +24,7 @@ import {
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
   IOCTL_VM_DESTROY,
+  IOCTLS,
   LINUX_QUIRKS,
   SYNC,
   SYNC_TYPE_USER_FENCE,
@@ -57,7 +46,7 @@ import {
   type VmBindOp,
   type XeFile,
 } from "@vmbind/xe";
-import { type FuzzBuffer, type FuzzCall, type IoctlSpec, slotsOf } from "../../fuzz/call.ts";
+import type { FuzzBuffer, FuzzCall } from "../../fuzz/call.ts";
 import type { Draw } from "../../fuzz/draw.ts";
 import {
   boundObject,
@@ -72,6 +61,7 @@ import {
   VMS_MAX,
   viewOf,
 } from "../../fuzz/fuzz-driver.ts";
+import { specsOf } from "../../fuzz/spec.ts";
 
 const PAGE = 4096;
 const BLOCK = 0x1_0000;
@@ -87,55 +77,7 @@ const QUERY_ADDR = 0x6000_0000;
 const INSTANCES_ADDR = 0x7200_0000_0000;
 const QUEUES_MAX = 3;
 
-const OP_SLOTS = slotsOf(VM_BIND_OP);
 const INLINE = VM_BIND.fields.bind.offset;
-const ARG_SLOTS = slotsOf(VM_BIND, { [INLINE]: OP_SLOTS });
-
-function spec(
-  name: string,
-  request: number,
-  layout: Parameters<typeof slotsOf>[0],
-  errnos: readonly number[],
-): IoctlSpec {
-  return { name, request, slots: slotsOf(layout), arrays: [], errnos };
-}
-
-const BIND_ERRNOS = [EINVAL, ENOBUFS, EFAULT, ENOENT, EBUSY, ENOMEM, EOPNOTSUPP, ENOEXEC];
-
-const SPECS: readonly IoctlSpec[] = [
-  {
-    name: "XE_VM_BIND",
-    request: IOCTL_VM_BIND,
-    slots: ARG_SLOTS,
-    errnos: BIND_ERRNOS,
-    arrays: [
-      {
-        field: "vector_of_binds",
-        pointer: INLINE,
-        count: VM_BIND.fields.numBinds.offset,
-        stride: null,
-        elementBytes: VM_BIND_OP.size,
-        slots: OP_SLOTS,
-      },
-      {
-        field: "syncs",
-        pointer: VM_BIND.fields.syncs.offset,
-        count: VM_BIND.fields.numSyncs.offset,
-        stride: null,
-        elementBytes: SYNC.size,
-        slots: slotsOf(SYNC),
-      },
-    ],
-  },
-  spec("XE_VM_CREATE", IOCTL_VM_CREATE, VM_CREATE, [EINVAL, ENOMEM]),
-  spec("XE_VM_DESTROY", IOCTL_VM_DESTROY, VM_DESTROY, [EINVAL, ENOENT, EBUSY]),
-  spec("XE_GEM_CREATE", IOCTL_GEM_CREATE, GEM_CREATE, [EINVAL, EOPNOTSUPP, ENOENT, EFAULT, ENOMEM, E2BIG]),
-  spec("XE_GEM_MMAP_OFFSET", IOCTL_GEM_MMAP_OFFSET, GEM_MMAP_OFFSET, [EINVAL, ENOENT]),
-  spec("XE_DEVICE_QUERY", IOCTL_DEVICE_QUERY, DEVICE_QUERY, [EINVAL, EFAULT, ENOSPC, EOPNOTSUPP, ENOMEM]),
-  spec("XE_EXEC_QUEUE_CREATE", IOCTL_EXEC_QUEUE_CREATE, EXEC_QUEUE_CREATE, [EINVAL, EFAULT, ENOENT, E2BIG]),
-  spec("XE_EXEC_QUEUE_DESTROY", IOCTL_EXEC_QUEUE_DESTROY, EXEC_QUEUE_DESTROY, [EINVAL, ENOENT]),
-  spec("GEM_CLOSE", DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, [EINVAL]),
-];
 
 function call(request: number, arg: Uint8Array, buffers: FuzzBuffer[] = []): FuzzCall {
   return { file: 0, request, arg, buffers };
@@ -282,8 +224,7 @@ export const xe: FuzzDriver = {
     { ...device("Intel Arc A770 (DG2 G10, Xe-HPG)", "0x56a0", 65536, 16, "contiguous"), quirks: switched() },
     { ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "scattered"), quirks: Object.keys(LINUX_QUIRKS) },
   ],
-  specs: SPECS,
-  otherErrnos: [EOPNOTSUPP],
+  specs: specsOf(IOCTLS.rows),
   valid,
   bound(call) {
     boundObject(call, IOCTL_GEM_CREATE, GEM_CREATE.fields.size.offset);
