@@ -40,10 +40,6 @@ export class AsahiBo extends GemObject {
   readonly flags: number;
   /** The VM that a VM_PRIVATE object belongs to, else null. */
   readonly vm: AsahiVm | null;
-  /** Handle in the open file, 0 once it is closed. */
-  handle = 0;
-  /** Offset for mmap in bytes, 0 before GEM_MMAP_OFFSET asked for one. */
-  mmapOffset = 0;
   readonly #memory: PhysicalMemory;
   readonly #fragmentation: Fragmentation | undefined;
   readonly #allocFault: AllocFault | undefined;
@@ -72,6 +68,14 @@ export class AsahiBo extends GemObject {
     return this.#pages !== null;
   }
 
+  override get residentBytes(): number {
+    return this.#pages?.totalBytes ?? 0;
+  }
+
+  protected override takePages(): ScatterList {
+    return this.pages();
+  }
+
   /**
    * The physical pages, taken now if the object has none yet.
    *
@@ -93,7 +97,11 @@ export class AsahiBo extends GemObject {
    */
   read(offset: number, length: number): Uint8Array {
     const out = new Uint8Array(length);
-    this.#eachPiece(offset, length, (pa, from, to) => this.#memory.read(pa, out.subarray(from, to)));
+    let done = 0;
+    for (const { pa, bytes } of this.segments(offset, length)) {
+      this.#memory.read(pa, out.subarray(done, done + bytes));
+      done += bytes;
+    }
     return out;
   }
 
@@ -106,7 +114,11 @@ export class AsahiBo extends GemObject {
    * @throws DrmError ENOMEM when there are no pages for it
    */
   write(offset: number, bytes: Uint8Array): void {
-    this.#eachPiece(offset, bytes.length, (pa, from, to) => this.#memory.write(pa, bytes.subarray(from, to)));
+    let done = 0;
+    for (const piece of this.segments(offset, bytes.length)) {
+      this.#memory.write(piece.pa, bytes.subarray(done, done + piece.bytes));
+      done += piece.bytes;
+    }
   }
 
   protected override release(): void {
@@ -118,25 +130,12 @@ export class AsahiBo extends GemObject {
 
   #takePages(): ScatterList {
     if (this.size === 0) return NO_PAGES;
-    if (this.#allocFault?.("bo-pages")) fail(ENOMEM, `gem ${this.handle}: no pages`);
+    if (this.#allocFault?.("bo-pages")) fail(ENOMEM, `bo: no pages for ${this.size} bytes`);
     try {
       return this.#memory.frames.alloc(this.size, this.#fragmentation);
     } catch (error) {
-      if (error instanceof OutOfFrames) return fail(ENOMEM, `gem ${this.handle}: ${error.message}`);
+      if (error instanceof OutOfFrames) return fail(ENOMEM, `bo: ${error.message}`);
       throw error;
-    }
-  }
-
-  #eachPiece(offset: number, length: number, visit: (pa: number, from: number, to: number) => void): void {
-    if (!(offset >= 0 && length >= 0 && offset + length <= this.size)) {
-      throw new RangeError(`AsahiBo: ${length} bytes at ${offset} leave an object of ${this.size}`);
-    }
-    const pages = this.pages();
-    for (let done = 0, i = pages.segmentAt(offset); done < length; i++) {
-      const skip = offset + done - (pages.offset[i] as number);
-      const count = Math.min(length - done, (pages.bytes[i] as number) - skip);
-      visit((pages.pa[i] as number) + skip, done, done + count);
-      done += count;
     }
   }
 }

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { type AllocFault, ENOSPC, fail, GemObjects } from "@vmbind/drm";
+import { type AllocFault, GemObjects } from "@vmbind/drm";
 import {
   type Fragmentation,
   type FrameOptions,
@@ -33,9 +33,6 @@ import {
   VM_START,
 } from "./uapi.ts";
 import type { AsahiVm } from "./vm.ts";
-
-/** Bytes that DRM's manager of mmap offsets has to give. */
-const MMAP_SPACE_BYTES = 2 ** 40;
 
 /** What a device is made with. */
 export interface AsahiDeviceOptions {
@@ -64,6 +61,8 @@ export interface AsahiDeviceOptions {
   tlb?: Omit<TlbOptions, "counters">;
   /** Asked at each allocation; true makes it fail. */
   allocFault?: AllocFault;
+  /** Take unknown syncobj handles for syncobjs made elsewhere, as replaying a recorded trace needs. False unless given. */
+  adoptSyncobjs?: boolean;
 }
 
 /** An asahi device. */
@@ -96,14 +95,14 @@ export class AsahiDevice {
   allocFault: AllocFault | undefined;
   /** What the layers ask: {@link AsahiDevice.allocFault} as it is at that moment. */
   readonly allocFails: AllocFault = (point) => this.allocFault?.(point) ?? false;
+  /** See {@link AsahiDeviceOptions.adoptSyncobjs}. */
+  readonly adoptSyncobjs: boolean;
   /** Destroyed VMs that a mapping without length keeps, see quirk `emptyRanges`. @internal */
   readonly keptVms: Set<AsahiVm> = new Set();
   /** The GPU has crashed: GET_PARAMS fails with ENODEV. */
   crashed = false;
   /** What GET_PARAMS returns. */
   readonly params: Readonly<ParamsGlobal>;
-  /** Next free mmap offset; DRM gives out those from 4 GiB up. */
-  #mmapOffset = 2 ** 32;
 
   /**
    * @param options - see {@link AsahiDeviceOptions}
@@ -127,6 +126,7 @@ export class AsahiDevice {
     this.dummyPage = options.dummyPage ?? true;
     this.fragmentation = options.fragmentation;
     this.allocFault = options.allocFault;
+    this.adoptSyncobjs = options.adoptSyncobjs ?? false;
     this.params = m1Params(this.softFaults, options.params);
     this.firmware = new FirmwareSpace(this);
   }
@@ -134,20 +134,6 @@ export class AsahiDevice {
   /** Open the device node. */
   open(): AsahiFile {
     return new AsahiFile(this, IOCTLS);
-  }
-
-  /**
-   * Reserve a range of mmap offsets.
-   *
-   * @param bytes - length
-   * @returns the first offset
-   * @throws DrmError ENOSPC for more than DRM's offset manager has
-   */
-  takeMmapOffset(bytes: number): number {
-    if (bytes > MMAP_SPACE_BYTES) fail(ENOSPC, `mmap: no offsets for 0x${bytes.toString(16)} bytes`);
-    const offset = this.#mmapOffset;
-    this.#mmapOffset += bytes;
-    return offset;
   }
 }
 

@@ -9,6 +9,7 @@
  */
 
 import {
+  type DmaBuf,
   type DrmError,
   type DrmFile,
   EINVAL,
@@ -16,8 +17,12 @@ import {
   ENOENT,
   ENOMEM,
   fail,
+  GemHandles,
+  type GemObject,
   HandleTable,
   type IoctlTable,
+  type OffsetTarget,
+  Syncobjs,
   type UserSpace,
 } from "@vmbind/drm";
 import { AsahiBo } from "./bo.ts";
@@ -50,13 +55,15 @@ import { runBindOp, vmBind } from "./vm-bind.ts";
 const OBJECT_BYTES_MAX = 2 ** 63;
 
 /** An open file of an asahi device. */
-export class AsahiFile implements DrmFile {
+export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
   /** The device. */
   readonly device: AsahiDevice;
   /** Why the last ioctl failed, null when it succeeded. */
   lastError: DrmError | null = null;
   readonly #vms: HandleTable<AsahiVm> = new HandleTable();
-  readonly #bos: HandleTable<AsahiBo> = new HandleTable();
+  /** Its syncobjs; VM_BIND takes none. */
+  readonly syncobjs: Syncobjs;
+  readonly #bos: GemHandles<AsahiBo>;
   readonly #objects: HandleTable<FirmwareObject> = new HandleTable();
 
   readonly #ioctls: IoctlTable<AsahiFile>;
@@ -68,6 +75,16 @@ export class AsahiFile implements DrmFile {
   constructor(device: AsahiDevice, ioctls: IoctlTable<AsahiFile>) {
     this.device = device;
     this.#ioctls = ioctls;
+    this.syncobjs = new Syncobjs(device.adoptSyncobjs);
+    this.#bos = new GemHandles({
+      gems: device.gems,
+      memory: device.memory,
+      isBo: (gem) => gem instanceof AsahiBo,
+      checkExport(bo) {
+        if (bo.vm !== null) fail(EINVAL, "export: the object is VM_PRIVATE");
+      },
+      importForeign: () => fail(EINVAL, "import: objects of other devices are not modelled"),
+    });
   }
 
   /** VMs with their ids, ascending. */
@@ -134,7 +151,7 @@ export class AsahiFile implements DrmFile {
       fail(EINVAL, `vm_create.kernel_end: ${range} is shorter than 512 MiB`);
     if (start % PAGE_BYTES !== 0) fail(EINVAL, "vm_create.kernel_start: not a multiple of 0x4000");
     if (end % PAGE_BYTES !== 0) fail(EINVAL, "vm_create.kernel_end: not a multiple of 0x4000");
-    return this.#vms.alloc(new AsahiVm(this.device, start, end));
+    return this.#vms.alloc(new AsahiVm(this.device, start, end, this.#bos));
   }
 
   /**
@@ -202,8 +219,27 @@ export class AsahiFile implements DrmFile {
    * @returns its handle
    */
   addBo(bo: AsahiBo): number {
-    bo.handle = this.#bos.alloc(bo);
-    return bo.handle;
+    return this.#bos.add(bo);
+  }
+
+  /** See `DrmFile.handleOf`. */
+  handleOf(gem: GemObject): number {
+    return this.#bos.handleOf(gem);
+  }
+
+  /** See `DrmFile.objectAt`. */
+  objectAt(mmapOffset: number): OffsetTarget<AsahiBo> | undefined {
+    return this.#bos.objectAt(mmapOffset);
+  }
+
+  /** See `DrmFile.exportBo`; EINVAL for a VM_PRIVATE object. */
+  exportBo(handle: number): DmaBuf {
+    return this.#bos.export(handle);
+  }
+
+  /** See `DrmFile.importBo`; EINVAL for an object of another device, which the model has not. */
+  importBo(dmaBuf: DmaBuf): number {
+    return this.#bos.import(dmaBuf);
   }
 
   /**
@@ -218,8 +254,7 @@ export class AsahiFile implements DrmFile {
     const bo = this.#bos.get(args.handle);
     if (bo === undefined)
       return fail(ENOENT, `gem_mmap_offset.handle: ${args.handle} is not a handle of this file`);
-    if (bo.mmapOffset === 0) bo.mmapOffset = this.device.takeMmapOffset(bo.size);
-    return bo.mmapOffset;
+    return bo.createMmapOffset();
   }
 
   /**
@@ -232,7 +267,6 @@ export class AsahiFile implements DrmFile {
     const bo = this.#bos.remove(handle);
     if (bo === undefined) fail(EINVAL, `gem_close.handle: ${handle} is not a handle of this file`);
     for (const [, vm] of this.#vms.entries()) vm.unbindObject(bo);
-    bo.handle = 0;
     bo.put();
   }
 

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { EINVAL, ENOMEM, fail, GemObject, type MappingView } from "@vmbind/drm";
+import { EINVAL, ENOMEM, fail, type GemHandles, GemObject, type MappingView } from "@vmbind/drm";
 import {
   GPUVA_REPEAT,
   GPUVA_USERBITS_SHIFT,
@@ -65,6 +65,7 @@ export class AsahiVm {
   readonly #request: MapRequest = { addr: 0.5, range: 0.5, gem: null, offset: 0.5, flags: 0, gemRange: 0 };
   readonly #reach: TlbiReach = { asid: 0, va: 0.5, bytes: 0.5 };
   readonly #handlers: StepHandlers;
+  readonly #handles: GemHandles<AsahiBo>;
   readonly #issueTlbi: TlbiSink;
 
   /**
@@ -73,10 +74,12 @@ export class AsahiVm {
    * @param device - the device
    * @param kernelStart - first VA of the kernel range, a multiple of 16 KiB
    * @param kernelEnd - its end, a multiple of 16 KiB
+   * @param handles - of its file
    * @throws DrmError ENOMEM; nothing is left behind
    */
-  constructor(device: AsahiDevice, kernelStart: number, kernelEnd: number) {
+  constructor(device: AsahiDevice, kernelStart: number, kernelEnd: number, handles: GemHandles<AsahiBo>) {
     this.device = device;
+    this.#handles = handles;
     this.kernelStart = Math.ceil(kernelStart / KERNEL_RANGE_ALIGN) * KERNEL_RANGE_ALIGN;
     this.kernelEnd = Math.floor(kernelEnd / KERNEL_RANGE_ALIGN) * KERNEL_RANGE_ALIGN;
     const { memory, gems, counters, oas, allocFails } = device;
@@ -226,7 +229,7 @@ export class AsahiVm {
         addr: gpuvm.addr(va),
         range: gpuvm.rangeOf(va),
         kind: single ? "single-page" : "bo",
-        bo: gem.handle,
+        bo: this.#handles.handleOf(gem),
         gem,
         offset: gpuvm.offset(va),
         flags: ((flags >> ACCESS_SHIFT) & ACCESS_FLAGS) | (single ? BIND_SINGLE_PAGE : 0),

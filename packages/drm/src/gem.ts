@@ -1,9 +1,13 @@
 /**
- * GEM objects as the DRM core knows them: a size, a reservation object, a reference count, and the list of the VMs that
- * map them (`struct drm_gem_object` and its `gpuva.list`, `include/drm/drm_gem.h`, Linux 7.3).
+ * GEM objects as the DRM core knows them: a size, a reservation object, a reference count, the list of the VMs that
+ * map them, the offset that mmap knows them by (`struct drm_gem_object` and its `gpuva.list` and `vma_node`,
+ * `include/drm/drm_gem.h`, Linux 7.3); and one way to ask where their bytes are.
  *
  * @module
  */
+
+import { ENOMEM, fail } from "./errno.ts";
+import { VmaOffsets } from "./vma-offsets.ts";
 
 /**
  * A reservation object (`struct dma_resv`, `include/linux/dma-resv.h`): what a submit locks. Objects that share one are
@@ -24,6 +28,8 @@ export class GemObjects {
   readonly #objects: (GemObject | null)[] = [null];
   readonly #free: number[] = [];
   #size = 0;
+  /** Which object has which offsets for mmap. */
+  readonly offsets: VmaOffsets<GemObject> = new VmaOffsets();
 
   /** Objects alive. */
   get size(): number {
@@ -74,9 +80,39 @@ export interface GemVmBo {
   readonly vaCount: number;
 }
 
+/** What a dma-buf of an object tells the object: it is one more reference. `DmaBuf` is what drivers pass around. */
+export interface GemExport {
+  /** Objects of other devices that show this one's memory. */
+  readonly attachments: number;
+}
+
+/** A physically contiguous piece of an object's memory. */
+export interface GemSegment {
+  /** Physical address of its first byte. */
+  readonly pa: number;
+  /** Bytes. */
+  readonly bytes: number;
+}
+
+/** Where all of an object's bytes are: the parts of a scatter list (`ScatterList` of `@vmbind/mmu`) that are needed here. */
+export interface GemPages {
+  /** Physical address of each segment. */
+  readonly pa: ArrayLike<number>;
+  /** Bytes of each segment. */
+  readonly bytes: ArrayLike<number>;
+  /** Offset in the object of each segment's first byte. */
+  readonly offset: ArrayLike<number>;
+  /**
+   * @param offset - a byte of the object
+   * @returns index of the segment that holds it
+   */
+  segmentAt(offset: number): number;
+}
+
 /** A buffer object. Drivers extend it with their backing pages. */
 export class GemObject {
   readonly #gems: GemObjects;
+  #mmapOffset = 0;
   /** Number in the device's registry, from 1; not a handle. */
   readonly id: number;
   /** Bytes. */
@@ -87,6 +123,8 @@ export class GemObject {
   refs = 1;
   /** One for every VM that maps it, in the order of first mapping. Zombies are not on it. */
   readonly vmBos: GemVmBo[] = [];
+  /** Its dma-buf, null when there is none. `DmaBuf` sets it. */
+  exported: GemExport | null = null;
 
   /**
    * @param gems - the device's registry
@@ -115,9 +153,77 @@ export class GemObject {
     if (this.refs <= 0) throw new Error(`GemObject ${this.id}: put without a reference`);
     if (--this.refs > 0) return;
     this.#gems.delete(this.id);
+    if (this.#mmapOffset !== 0) this.#gems.offsets.remove(this.#mmapOffset);
     this.release();
   }
 
+  /** Offset for mmap in bytes, 0 until {@link GemObject.createMmapOffset} was called. */
+  get mmapOffset(): number {
+    return this.#mmapOffset;
+  }
+
+  /**
+   * The offset for mmap, the same at every call (`drm_gem_create_mmap_offset`); it goes with the object.
+   *
+   * @returns bytes, 4 GiB or more
+   * @throws {@link DrmError} ENOSPC when the object does not fit into the space of offsets
+   */
+  createMmapOffset(): number {
+    if (this.#mmapOffset === 0) this.#mmapOffset = this.#gems.offsets.add(this, this.size);
+    return this.#mmapOffset;
+  }
+
+  /** Bytes of memory behind the object now; nothing is allocated to tell. */
+  get residentBytes(): number {
+    return 0;
+  }
+
+  /**
+   * Where a range of its bytes is, in order. Memory appears as it would with a CPU access.
+   *
+   * @param offset - first byte
+   * @param bytes - length
+   * @returns pieces whose lengths sum up to `bytes`; valid until the driver moves the object
+   * @throws RangeError for bytes outside the object
+   * @throws {@link DrmError} ENOMEM
+   */
+  segments(offset: number, bytes: number): Iterable<GemSegment> {
+    if (!(offset >= 0 && bytes >= 0 && offset + bytes <= this.size)) {
+      throw new RangeError(`GEM ${this.id}: ${bytes} bytes at ${offset} leave an object of ${this.size}`);
+    }
+    return bytes === 0 ? [] : pieces(this.takePages(), offset, bytes);
+  }
+
+  /**
+   * The pages, taken now if the object has none.
+   *
+   * @throws {@link DrmError} ENOMEM
+   */
+  protected takePages(): GemPages {
+    return fail(ENOMEM, `GEM ${this.id}: an object without memory`);
+  }
+
+  /**
+   * Another device is about to use the memory: it has to stay where it is.
+   *
+   * @throws {@link DrmError} when it cannot, and ENOMEM
+   */
+  holdForImport(): void {}
+
+  /** The opposite of {@link GemObject.holdForImport}. */
+  releaseFromImport(): void {}
+
   /** Give back what backs the object. Called once, with the last reference gone. */
   protected release(): void {}
+}
+
+function* pieces(pages: GemPages, first: number, length: number): Generator<GemSegment> {
+  const end = first + length;
+  let at = first;
+  for (let i = pages.segmentAt(first); at < end; i++) {
+    const skip = at - (pages.offset[i] as number);
+    const bytes = Math.min(end - at, (pages.bytes[i] as number) - skip);
+    yield { pa: (pages.pa[i] as number) + skip, bytes };
+    at += bytes;
+  }
 }

@@ -9,11 +9,21 @@ export * from "./alloc-fault.ts";
 export * from "./check-invariants.ts";
 export * from "./core-ioctls.ts";
 export * from "./counters.ts";
+export * from "./dma-buf.ts";
 export * from "./drm-file.ts";
 export * from "./errno.ts";
 export { type ExecFence, ExecLock, type ExecLockOptions } from "./exec-lock.ts";
 export * from "./fence.ts";
-export { GemObject, GemObjects, type GemVmBo, Resv } from "./gem.ts";
+export {
+  type GemExport,
+  GemObject,
+  GemObjects,
+  type GemPages,
+  type GemSegment,
+  type GemVmBo,
+  Resv,
+} from "./gem.ts";
+export * from "./gem-handles.ts";
 export * from "./handle-table.ts";
 export * from "./ioctl.ts";
 export * from "./ioctl-row.ts";
@@ -27,4 +37,5 @@ export * from "./umd.ts";
 export * from "./user-array.ts";
 export * from "./user-memory.ts";
 export * from "./value-names.ts";
+export * from "./vma-offsets.ts";
 export * from "./words.ts";

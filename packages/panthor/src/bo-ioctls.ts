@@ -54,8 +54,7 @@ export function boMmapOffset(file: PanthorFile, arg: uapi.BoMmapOffset): Partial
     file.bo(arg.handle) ?? fail(ENOENT, `bo_mmap_offset.handle: ${arg.handle} is not a handle of this file`);
   if ((bo.flags & uapi.BO_NO_MMAP) !== 0)
     fail(EPERM, `bo_mmap_offset.handle: ${arg.handle} was made with NO_MMAP`);
-  if (bo.mmapOffset === 0) bo.mmapOffset = file.device.nextMmapOffset(bo.size);
-  return { offset: bo.mmapOffset };
+  return { offset: bo.createMmapOffset() };
 }
 
 /**
@@ -67,6 +66,5 @@ export function boMmapOffset(file: PanthorFile, arg: uapi.BoMmapOffset): Partial
  */
 export function gemClose(file: PanthorFile, handle: number): void {
   const bo = file.takeBo(handle) ?? fail(EINVAL, `gem_close.handle: ${handle} is not a handle of this file`);
-  bo.handle = 0;
   bo.put();
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ENOMEM, fail, GemObject, type Resv } from "@vmbind/drm";
+import { type DmaBuf, ENOMEM, fail, GemObject, type Resv } from "@vmbind/drm";
 import { type Fragmentation, OutOfFrames, ScatterList } from "@vmbind/mmu";
 import type { PanthorDevice } from "./device.ts";
 import { BLOCK_BYTES, PAGE_BYTES } from "./page-sizes.ts";
@@ -24,6 +24,8 @@ export interface PanthorBoOptions {
   fragmentation?: Fragmentation;
   /** Its DMA segments, fixed, instead of memory from the device. */
   pages?: ScatterList;
+  /** The other device's object whose memory it shows; detached with it. */
+  dmaBuf?: DmaBuf;
   /** Its pages are small folios, even where they happen to form an aligned 2 MiB. */
   smallFolios?: boolean;
 }
@@ -36,6 +38,7 @@ export class PanthorBo extends GemObject {
   readonly #device: PanthorDevice;
   readonly #fragmentation: Fragmentation;
   readonly #fixed: ScatterList | null;
+  readonly #dmaBuf: DmaBuf | null;
   readonly #smallFolios: boolean;
   /** Pages that were swapped out, by offset; zero pages are left out. */
   #swap: Map<number, Uint8Array> | null = null;
@@ -44,14 +47,10 @@ export class PanthorBo extends GemObject {
   readonly flags: number;
   /** The VM that alone may map it, or null. */
   readonly exclusiveVm: PanthorVm | null;
-  /** Its handle in the file that made it, 0 = none. */
-  handle = 0;
   /** Operations that hold its pages in place right now. A mapping alone does not. */
   pins = 0;
   /** DMA segments, null while no memory is behind the object. */
   pages: ScatterList | null = null;
-  /** Offset for mmap, 0 until asked for. */
-  mmapOffset = 0;
 
   /**
    * @param device - the device
@@ -65,6 +64,7 @@ export class PanthorBo extends GemObject {
     this.exclusiveVm = options.exclusiveVm ?? null;
     this.#fragmentation = options.fragmentation ?? device.options.boFragmentation;
     this.#fixed = options.pages ?? null;
+    this.#dmaBuf = options.dmaBuf ?? null;
     this.#smallFolios = options.smallFolios ?? false;
     this.exclusiveVm?.gpuvm.resvObject.get();
   }
@@ -82,6 +82,28 @@ export class PanthorBo extends GemObject {
   /** Undo one {@link PanthorBo.pin}. */
   unpin(): void {
     this.pins--;
+  }
+
+  /** It shows another device's memory. */
+  get imported(): boolean {
+    return this.#dmaBuf !== null;
+  }
+
+  override get residentBytes(): number {
+    return this.pages?.totalBytes ?? 0;
+  }
+
+  protected override takePages(): ScatterList {
+    return this.pages ?? this.#populate();
+  }
+
+  /** An importer's attachment keeps the shrinker away. */
+  override holdForImport(): void {
+    this.pin();
+  }
+
+  override releaseFromImport(): void {
+    this.unpin();
   }
 
   /**
@@ -125,14 +147,16 @@ export class PanthorBo extends GemObject {
     this.pages = null;
   }
 
-  #populate(): void {
+  #populate(): ScatterList {
     const { allocFault } = this.#device.options;
     if (allocFault?.("bo-pages")) fail(ENOMEM, `bo: no memory for ${this.size} bytes (injected)`);
-    this.pages = this.#fixed ?? this.#allocate();
+    const pages = this.#fixed ?? this.#allocate();
     for (const [offset, page] of this.#swap ?? []) {
-      this.#device.memory.write(this.pages.addressAt(offset), page);
+      this.#device.memory.write(pages.addressAt(offset), page);
     }
     this.#swap = null;
+    this.pages = pages;
+    return pages;
   }
 
   #allocate(): ScatterList {
@@ -152,6 +176,7 @@ export class PanthorBo extends GemObject {
   protected override release(): void {
     if (this.pages !== null && this.#fixed === null) this.#device.memory.frames.free(this.pages);
     this.pages = null;
+    this.#dmaBuf?.detach();
     this.exclusiveVm?.gpuvm.resvObject.put();
   }
 }

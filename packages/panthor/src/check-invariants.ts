@@ -204,8 +204,9 @@ export function checkDeviceInvariants(device: PanthorDevice, files: Iterable<Pan
     if (!(gem instanceof PanthorBo)) continue;
     if (gem.exclusiveVm !== null) add(held, gem.exclusiveVm.gpuvm.resvObject);
     if (gem.pages !== null && gem.ownsPages) backing += gem.pages.totalBytes;
-    if (gem.pins !== (pins.get(gem) ?? 0)) {
-      throw new Error(`pins: GEM ${gem.id} is pinned ${gem.pins} times, by ${pins.get(gem) ?? 0} jobs`);
+    const users = (pins.get(gem) ?? 0) + (gem.exported?.attachments ?? 0);
+    if (gem.pins !== users) {
+      throw new Error(`pins: GEM ${gem.id} is pinned ${gem.pins} times, by ${users} jobs and importers`);
     }
   }
   checkGemRefs(gems, (gem) => held.get(gem) ?? 0);

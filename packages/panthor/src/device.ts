@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type AllocFault, EBUSY, ENOSPC, fail, GemObjects } from "@vmbind/drm";
+import { type AllocFault, EBUSY, fail, GemObjects } from "@vmbind/drm";
 import { vmBosOf } from "@vmbind/gpuvm-core";
 import {
   type Fragmentation,
@@ -91,9 +91,6 @@ export interface PanthorOptions {
   allocFault?: AllocFault | undefined;
 }
 
-/** Bytes that DRM's manager of mmap offsets has to give. */
-const MMAP_SPACE_BYTES = 2 ** 40;
-
 const DEFAULTS: PanthorOptions = {
   driverVersion: "1.9",
   vaBits: 48,
@@ -134,7 +131,6 @@ export class PanthorDevice {
   readonly dummy: PanthorBo | null;
   readonly #vms = new WeakMap<object, PanthorVm>();
   #nextAsid = 1;
-  #nextMmapOffset = 0x100000000;
 
   /**
    * @param options - what differs from the defaults
@@ -216,13 +212,5 @@ export class PanthorDevice {
   /** @internal */
   nextAsid(): number {
     return this.#nextAsid++;
-  }
-
-  /** Space in the device node's mmap offsets. @internal */
-  nextMmapOffset(bytes: number): number {
-    if (bytes > MMAP_SPACE_BYTES) fail(ENOSPC, `mmap: no offsets for 0x${bytes.toString(16)} bytes`);
-    const offset = this.#nextMmapOffset;
-    this.#nextMmapOffset += bytes;
-    return offset;
   }
 }

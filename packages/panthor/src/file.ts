@@ -6,26 +6,32 @@
  */
 
 import {
+  type DmaBuf,
   type DrmError,
   type DrmFile,
   EBUSY,
+  EINVAL,
   ENOENT,
   ENOMEM,
   Fence,
   fail,
+  GemHandles,
+  type GemObject,
   HandleTable,
   type IoctlTable,
+  type OffsetTarget,
   type Syncobj,
   Syncobjs,
   type UserSpace,
 } from "@vmbind/drm";
+import { ScatterList } from "@vmbind/mmu";
 import { dmaSegments, PanthorBo, type PanthorBoOptions } from "./bo.ts";
 import type { PanthorDevice } from "./device.ts";
 import * as uapi from "./uapi.ts";
 import { PanthorVm } from "./vm.ts";
 
 /** An open file. */
-export class PanthorFile implements DrmFile {
+export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
   /** The device. */
   readonly device: PanthorDevice;
   /** The object behind every sparse range of this file: 2 MiB, without a handle (driver 1.9, Linux 7.3). */
@@ -35,8 +41,8 @@ export class PanthorFile implements DrmFile {
   /** Why the last ioctl failed. */
   lastError: DrmError | null = null;
   readonly #vms: HandleTable<PanthorVm> = new HandleTable(1, uapi.MAX_VMS_PER_FILE);
-  readonly #bos: HandleTable<PanthorBo> = new HandleTable();
   readonly #ioctls: IoctlTable<PanthorFile>;
+  readonly #bos: GemHandles<PanthorBo>;
 
   /**
    * @param device - the device; use {@link PanthorDevice.open}
@@ -46,6 +52,18 @@ export class PanthorFile implements DrmFile {
     this.device = device;
     this.#ioctls = ioctls;
     this.dummy = device.dummyForFile();
+    this.#bos = new GemHandles({
+      gems: device.gems,
+      memory: device.memory,
+      isBo: (gem) => gem instanceof PanthorBo,
+      checkExport(bo) {
+        if (bo.exclusiveVm !== null) fail(EINVAL, "export: the object is exclusive to a VM");
+      },
+      importForeign(dmaBuf) {
+        const pages = ScatterList.of(dmaBuf.attach());
+        return new PanthorBo(device, dmaBuf.size, { pages: dmaSegments(pages), dmaBuf });
+      },
+    });
     this.syncobjs = new Syncobjs(device.options.adoptSyncobjs);
   }
 
@@ -93,7 +111,7 @@ export class PanthorFile implements DrmFile {
       fail(EBUSY, `vm_create: this file has ${uapi.MAX_VMS_PER_FILE} VMs`);
     const { tables } = this.device.memory;
     if (tables.live === tables.limit) fail(ENOMEM, "vm_create: no page is left for the root table");
-    const vm = new PanthorVm(this.device, userRange, this.dummy, this.device.nextAsid());
+    const vm = new PanthorVm(this.device, userRange, this.dummy, this.device.nextAsid(), this.#bos);
     this.device.register(vm);
     return this.#vms.alloc(vm);
   }
@@ -108,8 +126,28 @@ export class PanthorFile implements DrmFile {
   createBo(size: number, options: PanthorBoOptions = {}): number {
     const pages = options.pages && dmaSegments(options.pages);
     const bo = new PanthorBo(this.device, size, { ...options, ...(pages && { pages }) });
-    bo.handle = this.#bos.alloc(bo);
-    return bo.handle;
+    return this.#bos.add(bo);
+  }
+
+  /** See `DrmFile.handleOf`. */
+  handleOf(gem: GemObject): number {
+    return this.#bos.handleOf(gem);
+  }
+
+  /** See `DrmFile.objectAt`. */
+  objectAt(mmapOffset: number): OffsetTarget<PanthorBo> | undefined {
+    return this.#bos.objectAt(mmapOffset);
+  }
+
+  /** See `DrmFile.exportBo`; EINVAL for an object that is exclusive to a VM (`panthor_gem.c`). */
+  exportBo(handle: number): DmaBuf {
+    return this.#bos.export(handle);
+  }
+
+  /** See `DrmFile.importBo`; another device's object stays pinned where it is until this one
+   * goes (`drm_gem_shmem_helper.c`). */
+  importBo(dmaBuf: DmaBuf): number {
+    return this.#bos.import(dmaBuf);
   }
 
   /** @internal */

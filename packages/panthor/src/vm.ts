@@ -15,7 +15,7 @@
  * @module
  */
 
-import { EINVAL, ENOMEM, ERANGE, fail, type MappingView } from "@vmbind/drm";
+import { EINVAL, ENOMEM, ERANGE, fail, type GemHandles, type MappingView } from "@vmbind/drm";
 import {
   GPUVA_REPEAT,
   GPUVA_SPARSE,
@@ -55,6 +55,7 @@ export interface PanthorMappingView extends MappingView {
 /** A VM. */
 export class PanthorVm {
   readonly #device: PanthorDevice;
+  readonly #handles: GemHandles<PanthorBo>;
   readonly #request: Required<MapRequest> = {
     addr: 0.5,
     range: 0.5,
@@ -94,10 +95,18 @@ export class PanthorVm {
    * @param userRange - bytes of user VA
    * @param dummy - the file's dummy object; the VM takes a reference
    * @param asid - tags TLB entries, unique in the device
+   * @param handles - of its file
    */
-  constructor(device: PanthorDevice, userRange: number, dummy: PanthorBo, asid: number) {
+  constructor(
+    device: PanthorDevice,
+    userRange: number,
+    dummy: PanthorBo,
+    asid: number,
+    handles: GemHandles<PanthorBo>,
+  ) {
     const { options, counters, memory } = device;
     this.#device = device;
+    this.#handles = handles;
     this.counters = counters;
     this.#op = this.syncOp;
     this.userRange = userRange;
@@ -138,7 +147,7 @@ export class PanthorVm {
         addr: gpuvm.addr(va),
         range: gpuvm.rangeOf(va),
         kind: flags & GPUVA_SPARSE ? "sparse" : flags & GPUVA_REPEAT ? "repeat" : "bo",
-        bo: (gem as PanthorBo).handle,
+        bo: gem === null ? 0 : this.#handles.handleOf(gem),
         gem,
         offset: gpuvm.offset(va),
         flags: (flags >>> GPUVA_USERBITS_SHIFT) & MAP_FLAGS_MASK,

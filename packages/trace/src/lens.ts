@@ -7,9 +7,9 @@
  * @module
  */
 
-import type { DrmFile, GemObject, MappingView } from "@vmbind/drm";
+import type { DrmFile, DrmVm, GemObject } from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
-import type { AddressSpace, PhysicalMemory, ScatterList } from "@vmbind/mmu";
+import type { AddressSpace, PhysicalMemory } from "@vmbind/mmu";
 import type { Trace, TraceHeader, TraceIoctl } from "./format.ts";
 import type { Interval } from "./model/intervals.ts";
 
@@ -52,25 +52,15 @@ export interface Decoder {
 }
 
 /** What all driver models' VMs have in common. */
-export interface ModelVm {
+export interface ModelVm extends DrmVm {
   /** Its VA manager. */
   readonly gpuvm: Gpuvm;
   /** What the GPU sees. */
   readonly addressSpace: AddressSpace;
-  /** The mappings, ascending. */
-  mappings(): Iterable<MappingView>;
 }
 
 /** What all driver models' open files have in common. */
-export interface ModelFile extends DrmFile {
-  /** Live VMs by id. */
-  vms(): Iterable<[number, ModelVm]>;
-  /**
-   * @param handle - GEM handle
-   * @returns its object
-   */
-  bo(handle: number): GemObject | undefined;
-}
+export type ModelFile = DrmFile<GemObject, ModelVm>;
 
 /** A model set up for a trace, with one open file. */
 export interface Machine {
@@ -88,13 +78,6 @@ export interface Machine {
   readonly counters: object;
   /** Physical memory. */
   readonly memory: PhysicalMemory;
-  /**
-   * Where an object's bytes lie.
-   *
-   * @param gem - an object of this device
-   * @returns its pages, or null when it has none yet
-   */
-  pages(gem: GemObject): ScatterList | null;
   /**
    * Do what ioctls that recordings leave out must have done before a call.
    *

@@ -14,8 +14,6 @@ import { XE2_GRAPHICS } from "./vm-bind-args.ts";
 
 const PAGE = 4096;
 const BLOCK = 0x1_0000;
-/** Where fake mmap offsets begin (`DRM_FILE_PAGE_OFFSET_START`), in bytes, on a 64-bit host. */
-const MMAP_OFFSET_BASE = 0x1_0000_0000 * 4096;
 /** Fake offset of the PCI barrier page. */
 const PCI_BARRIER_OFFSET = 0x5000_0000_0000 / 16;
 
@@ -80,8 +78,7 @@ export function gemCreate(file: XeFile, create: uapi.GemCreate, user: UserSpace)
     bo.put();
     throw error;
   }
-  bo.handle = file.bos.alloc(bo);
-  return { handle: bo.handle };
+  return { handle: file.handles.add(bo) };
 }
 
 /**
@@ -89,7 +86,7 @@ export function gemCreate(file: XeFile, create: uapi.GemCreate, user: UserSpace)
  *
  * @param file - the open file
  * @param query - the struct
- * @throws `DrmError` EINVAL, ENOENT
+ * @throws `DrmError` EINVAL, ENOENT, ENOSPC
  */
 export function gemMmapOffset(file: XeFile, query: uapi.GemMmapOffset): Partial<uapi.GemMmapOffset> {
   mustBeZero([query.extensions], "gem_mmap_offset.extensions");
@@ -106,8 +103,7 @@ export function gemMmapOffset(file: XeFile, query: uapi.GemMmapOffset): Partial<
   }
   const bo = file.bo(query.handle);
   if (bo === undefined) fail(ENOENT, `gem_mmap_offset.handle: no object with handle ${query.handle}`);
-  // Any distinct place will do: the model has no CPU mappings.
-  return { offset: MMAP_OFFSET_BASE + bo.id * 2 ** 32 };
+  return { offset: bo.createMmapOffset() };
 }
 
 /**
@@ -118,8 +114,7 @@ export function gemMmapOffset(file: XeFile, query: uapi.GemMmapOffset): Partial<
  * @throws `DrmError` EINVAL
  */
 export function gemClose(file: XeFile, handle: number): void {
-  const bo = file.bos.remove(handle);
+  const bo = file.handles.remove(handle);
   if (bo === undefined) fail(EINVAL, `gem_close.handle: no object with handle ${handle}`);
-  bo.handle = 0;
   bo.put();
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ENOMEM, fail, GemObject } from "@vmbind/drm";
+import { type DmaBuf, ENOMEM, EOPNOTSUPP, fail, GemObject } from "@vmbind/drm";
 import { type Fragmentation, OutOfFrames, type ScatterList } from "@vmbind/mmu";
 import type { XeDevice } from "./device.ts";
 import type { XeVm } from "./vm.ts";
@@ -28,6 +28,8 @@ export interface XeBoOptions {
   fragmentation?: Fragmentation;
   /** Its DMA segments, fixed, instead of memory from the device. */
   pages?: ScatterList;
+  /** The other device's object whose memory it shows; detached with it. */
+  dmaBuf?: DmaBuf;
 }
 
 /** A buffer object. */
@@ -36,6 +38,7 @@ export class XeBo extends GemObject {
   readonly #fragmentation: Fragmentation | undefined;
   readonly #fixed: ScatterList | null;
   readonly #vm: XeVm | null;
+  readonly #dmaBuf: DmaBuf | null;
   #pages: ScatterList | null = null;
 
   /** Regions where it may live, one bit each. */
@@ -46,8 +49,6 @@ export class XeBo extends GemObject {
   readonly flags: number;
   /** VRAM is among the placements and the platform maps it in 64 KiB pages only. */
   readonly internal64k: boolean;
-  /** Its handle in the file that made it, 0 = closed or none. */
-  handle = 0;
   /** madvise said that the contents may go: a new MAP fails with EBUSY. */
   dontNeed = false;
   /** The key of its protected content is no longer valid: CHECK_PXP fails with ENOEXEC. */
@@ -64,6 +65,7 @@ export class XeBo extends GemObject {
     this.#fragmentation = options.fragmentation;
     this.#fixed = options.pages ?? null;
     this.#vm = options.vm ?? null;
+    this.#dmaBuf = options.dmaBuf ?? null;
     this.placement = options.placement;
     this.cpuCaching = options.cpuCaching;
     this.flags = options.flags ?? 0;
@@ -101,6 +103,19 @@ export class XeBo extends GemObject {
     return this.#pages;
   }
 
+  override get residentBytes(): number {
+    return this.#pages?.totalBytes ?? 0;
+  }
+
+  protected override takePages(): ScatterList {
+    return this.populate();
+  }
+
+  /** VRAM is refused with EOPNOTSUPP (`xe_dma_buf.c`): neither peer-to-peer access nor moving it is modelled. */
+  override holdForImport(): void {
+    if (this.vram) fail(EOPNOTSUPP, "dma-buf: the object is in VRAM; peer-to-peer access is not modelled");
+  }
+
   #allocate(): ScatterList {
     const { options, memory, vramFrames } = this.#device;
     if (options.allocFault?.("bo-pages")) fail(ENOMEM, `bo: no memory for ${this.size} bytes (on purpose)`);
@@ -127,6 +142,7 @@ export class XeBo extends GemObject {
       (this.vram ? this.#device.vramFrames : this.#device.memory.frames).free(this.#pages);
     }
     this.#pages = null;
+    this.#dmaBuf?.detach();
     this.#vm?.gpuvm.resvObject.put();
   }
 }

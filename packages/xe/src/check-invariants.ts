@@ -301,7 +301,7 @@ export function checkDeviceInvariants(device: XeDevice, files: Iterable<XeFile>)
   }
   let backing = 0;
   for (const file of files) {
-    for (const [, bo] of file.bos.entries()) hold(bo);
+    for (const [, bo] of file.bos()) hold(bo);
     backing += file.userPages.bytes;
   }
   for (const gem of gems.values()) {

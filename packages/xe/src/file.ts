@@ -6,14 +6,21 @@
  */
 
 import {
+  type DmaBuf,
   type DrmError,
   type DrmFile,
+  EPERM,
+  fail,
+  GemHandles,
+  type GemObject,
   HandleTable,
   type IoctlTable,
+  type OffsetTarget,
   Syncobjs,
   type UserSpace,
 } from "@vmbind/drm";
-import { XeBo, type XeBoOptions } from "./bo.ts";
+import { ScatterList } from "@vmbind/mmu";
+import { PLACEMENT_SYSTEM, XeBo, type XeBoOptions } from "./bo.ts";
 import type { XeDevice } from "./device.ts";
 import { UserPages } from "./user-pages.ts";
 import type { XeVm } from "./vm.ts";
@@ -27,11 +34,11 @@ export interface ExecQueue {
 }
 
 /** An open file. */
-export class XeFile implements DrmFile {
+export class XeFile implements DrmFile<XeBo, XeVm> {
   /** The device. */
   readonly device: XeDevice;
   /** Objects by handle. @internal */
-  readonly bos: HandleTable<XeBo> = new HandleTable();
+  readonly handles: GemHandles<XeBo>;
   /** VMs by id. @internal */
   readonly vmTable: HandleTable<XeVm> = new HandleTable();
   /** Queues by id. @internal */
@@ -52,6 +59,18 @@ export class XeFile implements DrmFile {
   constructor(device: XeDevice, ioctls: IoctlTable<XeFile>) {
     this.device = device;
     this.#ioctls = ioctls;
+    this.handles = new GemHandles({
+      gems: device.gems,
+      memory: device.memory,
+      isBo: (gem) => gem instanceof XeBo,
+      checkExport(bo) {
+        if (bo.vm !== null) fail(EPERM, "export: the object was made for one VM");
+      },
+      importForeign(dmaBuf) {
+        const pages = ScatterList.of(dmaBuf.attach());
+        return new XeBo(device, dmaBuf.size, { placement: PLACEMENT_SYSTEM, cpuCaching: 0, pages, dmaBuf });
+      },
+    });
     this.syncobjs = new Syncobjs(device.options.adoptSyncobjs);
     this.userPages = new UserPages(device.memory, device.systemBytes);
   }
@@ -79,7 +98,33 @@ export class XeFile implements DrmFile {
    * @returns the object, undefined for a handle that is not in use
    */
   bo(handle: number): XeBo | undefined {
-    return this.bos.get(handle);
+    return this.handles.get(handle);
+  }
+
+  /** Objects with their handles, ascending. */
+  bos(): Iterable<[number, XeBo]> {
+    return this.handles.entries();
+  }
+
+  /** See `DrmFile.handleOf`. */
+  handleOf(gem: GemObject): number {
+    return this.handles.handleOf(gem);
+  }
+
+  /** See `DrmFile.objectAt`. */
+  objectAt(mmapOffset: number): OffsetTarget<XeBo> | undefined {
+    return this.handles.objectAt(mmapOffset);
+  }
+
+  /** See `DrmFile.exportBo`; EPERM for an object that was made for one VM (`xe_dma_buf.c`). */
+  exportBo(handle: number): DmaBuf {
+    return this.handles.export(handle);
+  }
+
+  /** See `DrmFile.importBo`; another device's object is one in system memory without a
+   * caching mode (`xe_dma_buf.c`). */
+  importBo(dmaBuf: DmaBuf): number {
+    return this.handles.import(dmaBuf);
   }
 
   /**
@@ -111,8 +156,7 @@ export class XeFile implements DrmFile {
    */
   createBo(size: number, options: XeBoOptions): number {
     const bo = new XeBo(this.device, size, options);
-    bo.handle = this.bos.alloc(bo);
-    return bo.handle;
+    return this.handles.add(bo);
   }
 
   /** Close the file: queues, VMs and handles go. */
@@ -125,11 +169,7 @@ export class XeFile implements DrmFile {
       this.vmTable.remove(id);
       vm.close();
     }
-    for (const [handle, bo] of [...this.bos.entries()]) {
-      this.bos.remove(handle);
-      bo.handle = 0;
-      bo.put();
-    }
+    for (const [handle] of [...this.bos()]) this.handles.remove(handle)?.put();
     this.userPages.release();
   }
 }

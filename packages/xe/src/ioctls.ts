@@ -96,7 +96,7 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
       name: "XE_GEM_MMAP_OFFSET",
       request: uapi.IOCTL_GEM_MMAP_OFFSET,
       layout: uapi.GEM_MMAP_OFFSET,
-      errnos: [EINVAL, ENOENT],
+      errnos: [EINVAL, ENOENT, ENOSPC],
       since,
       support: "full",
       run: gemMmapOffset,

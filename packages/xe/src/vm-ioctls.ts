@@ -43,7 +43,7 @@ export function vmCreate(file: XeFile, create: uapi.VmCreate): Partial<uapi.VmCr
     fail(EINVAL, "vm_create.flags: NO_VM_OVERCOMMIT needs FAULT_MODE");
   }
   if (options.allocFault?.("vm")) fail(ENOMEM, "vm_create: no memory for the VM (on purpose)");
-  return { vmId: file.vmTable.alloc(new XeVm(device, flags, device.nextAsid())) };
+  return { vmId: file.vmTable.alloc(new XeVm(device, flags, device.nextAsid(), file.handles)) };
 }
 
 /**

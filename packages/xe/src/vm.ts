@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DrmError, EINVAL, fail, type MappingView } from "@vmbind/drm";
+import { DrmError, EINVAL, fail, type GemHandles, type MappingView } from "@vmbind/drm";
 import { Gpuvm } from "@vmbind/gpuvm-core";
 import { AddressSpace, ppgtt } from "@vmbind/mmu";
 import type { XeBo } from "./bo.ts";
@@ -29,6 +29,7 @@ export interface XeMappingView extends MappingView {
 /** A VM. */
 export class XeVm {
   readonly #device: XeDevice;
+  readonly #handles: GemHandles<XeBo>;
   /** What the device is. */
   readonly platform: Platform;
   /** The device's defects. */
@@ -64,11 +65,13 @@ export class XeVm {
    * @param device - the device
    * @param flags - `VM_CREATE_FLAG_*`, checked
    * @param asid - tags TLB entries, unique in the device
+   * @param handles - of its file
    * @throws `DrmError` ENOMEM
    */
-  constructor(device: XeDevice, flags: number, asid: number) {
+  constructor(device: XeDevice, flags: number, asid: number, handles: GemHandles<XeBo>) {
     const { platform, counters, memory } = device;
     this.#device = device;
+    this.#handles = handles;
     this.platform = platform;
     this.quirks = device.options.quirks;
     this.createFlags = flags;
@@ -104,7 +107,7 @@ export class XeVm {
         addr: gpuvm.addr(va),
         range: gpuvm.rangeOf(va),
         kind: kindOf(flags, gem),
-        bo: gem?.handle ?? 0,
+        bo: gem === null ? 0 : this.#handles.handleOf(gem),
         gem,
         offset: gpuvm.offset(va),
         flags,

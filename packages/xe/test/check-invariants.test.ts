@@ -41,7 +41,7 @@ function open(flags: number): void {
     fragmentation: "scattered",
   });
   external = f.file.bo(other) as XeBo;
-  mustBind(f.file, map(VA, 4 * MIB, own.handle));
+  mustBind(f.file, map(VA, 4 * MIB, f.file.handleOf(own)));
   mustBind(f.file, unmap(VA + 3 * MIB, 64 * KIB));
   mustBind(f.file, map(VA + 8 * MIB, 2 * MIB, blocks, 64 * KIB));
   mustBind(f.file, nul(2 * VA, 2 * GIB + 2 * MIB + 4 * PAGE));

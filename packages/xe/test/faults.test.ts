@@ -32,7 +32,7 @@ function digest(file: xe.XeFile): string {
     mappings: [...vm.mappings()].map(({ gem, ...mapping }) => ({ ...mapping, refs: gem?.refs })),
     tables: dumpTables(vm),
   }));
-  const bos = [...file.bos.entries()].map(([handle, bo]) => [handle, bo.refs]);
+  const bos = [...file.bos()].map(([handle, bo]) => [handle, bo.refs]);
   const plain = (_: string, value: unknown) => (typeof value === "bigint" ? value.toString(16) : value);
   return JSON.stringify([vms, bos, file.queues.size], plain, 1);
 }

@@ -206,6 +206,6 @@ it("handles and ids of one file mean nothing in another", () => {
     expect(file.ioctl(xe.IOCTL_GEM_MMAP_OFFSET, xe.GEM_MMAP_OFFSET.encode({ handle }))).toBe(-ENOENT);
     expect(closeBo(file, handle)).toBe(-EINVAL);
   }
-  expect([[...owner.file.vms()].length, owner.file.bos.size]).toEqual([3, 3]);
+  expect([[...owner.file.vms()].length, [...owner.file.bos()].length]).toEqual([3, 3]);
   xe.checkDeviceInvariants(device, [owner.file, file]);
 });

@@ -112,7 +112,7 @@ export class Process {
 
   #createBo(vmId: number): void {
     const random = this.#random;
-    if (this.file.bos.size >= 8) {
+    if ([...this.file.bos()].length >= 8) {
       this.#closeBo();
       return;
     }
@@ -178,7 +178,7 @@ export class Process {
     if (kind === 5 && random.below(2) === 0) return prefetch(addr, range);
     // A handle out of the air: one's own, somebody else's number, or nobody's.
     if (random.below(16) === 0) return map(addr, PAGE, 1 + random.below(12), 0, platform.patWb);
-    const [handle, bo] = random.pick([...this.file.bos.entries()]) ?? [0, null];
+    const [handle, bo] = random.pick([...this.file.bos()]) ?? [0, null];
     if (bo === null) return unmap(addr, range);
     if (kind === 5) return { ...unmapAll(handle), patIndex: platform.patWb };
     const grain = bo.vram ? 0x1_0000 : PAGE;

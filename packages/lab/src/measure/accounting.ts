@@ -5,11 +5,9 @@
  * @module
  */
 
-import { AsahiBo } from "@vmbind/asahi";
 import type { GemObject } from "@vmbind/drm";
-import { PanthorBo, type PanthorFile } from "@vmbind/panthor";
+import type { PanthorFile } from "@vmbind/panthor";
 import { snapshot } from "@vmbind/trace";
-import { XeBo } from "@vmbind/xe";
 import type { AccountingFigures, AccountingMoment, AccountingResult, HeldObject } from "../result.ts";
 import { THREAD_BYTES } from "../semantics/probe.ts";
 import { type StrategyRun, startRun } from "../strategy/run.ts";
@@ -96,13 +94,13 @@ function lookAt(run: StrategyRun, moment: AccountingMoment["moment"]): Accountin
 
 function heldObject(run: StrategyRun, gem: GemObject): HeldObject {
   const { gpuvm } = run.session.vm;
-  const handle = (gem as GemObject & { handle: number }).handle;
+  const handle = run.session.file.handleOf(gem);
   const vmBo = vmBoOf(gpuvm, gem);
   const handleRefs = handle === 0 ? 0 : 1;
   return {
     role: roleOf(run, gem, handle),
     bytes: gem.size,
-    residentBytes: residentBytes(gem),
+    residentBytes: gem.residentBytes,
     handle,
     external: gpuvm.isExtobj(gem),
     refs: gem.refs,
@@ -119,13 +117,6 @@ function roleOf(run: StrategyRun, gem: GemObject, handle: number): string {
   const role = run.session.roles.get(handle);
   if (role !== undefined) return role;
   return handle === 0 ? "driver page" : "memory";
-}
-
-/** Bytes of memory behind an object now. */
-function residentBytes(gem: GemObject): number {
-  if (gem instanceof AsahiBo) return gem.resident ? gem.size : 0;
-  if (gem instanceof PanthorBo || gem instanceof XeBo) return gem.pages?.totalBytes ?? 0;
-  return 0;
 }
 
 /** Bytes of VA that stand for "nothing is bound", the driver's own mappings of whole objects left out. */

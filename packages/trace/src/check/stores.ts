@@ -78,7 +78,9 @@ export class StoreCheck {
 
   #address(gemSeq: number, offset: number): number {
     const gem = this.#gems.get(gemSeq);
-    return (gem && this.#machine.pages(gem)?.addressAt(offset)) ?? Number.NaN;
+    if (gem === undefined || gem.residentBytes === 0 || !(offset < gem.size)) return Number.NaN;
+    const [first] = gem.segments(offset, 1);
+    return first?.pa ?? Number.NaN;
   }
 
   #expected({ to, gemSeq, offset }: TraceLanding): string {
@@ -94,12 +96,13 @@ export class StoreCheck {
     for (const [seq, gem] of this.#gems) {
       // The frames of an object that is gone may belong to another one now.
       if (gem.refs === 0) continue;
-      const pages = this.#machine.pages(gem);
-      for (let i = 0; pages && i < pages.count; i++) {
-        const inside = walk.pa - (pages.pa[i] as number);
-        if (inside < 0 || inside >= (pages.bytes[i] as number)) continue;
-        const offset = (pages.offset[i] as number) + inside;
-        return `BO of seq ${seq} + ${hex(offset)} (physical ${hex(walk.pa)})`;
+      let offset = 0;
+      for (const { pa, bytes } of gem.segments(0, gem.residentBytes)) {
+        const inside = walk.pa - pa;
+        if (inside >= 0 && inside < bytes) {
+          return `BO of seq ${seq} + ${hex(offset + inside)} (physical ${hex(walk.pa)})`;
+        }
+        offset += bytes;
       }
     }
     return `physical ${hex(walk.pa)}`;

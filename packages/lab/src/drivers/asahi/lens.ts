@@ -5,7 +5,6 @@
  */
 
 import {
-  type AsahiBo,
   AsahiDevice,
   type AsahiFile,
   BIND_READ,
@@ -166,7 +165,6 @@ export const asahi: Driver = {
       checkInvariants: () => checkDeviceInvariants(device, files),
       counters,
       memory,
-      pages: (gem) => (gem as AsahiBo).pages(),
       // Invalidations are issued for a VM that has run; the recorded clients submit from the start.
       vmCreated: (id, of) => void (of as AsahiFile).vm(id)?.run(),
     };

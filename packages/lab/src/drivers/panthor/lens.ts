@@ -24,7 +24,6 @@ import {
   OP_SYNC_ONLY,
   OP_TYPE_MASK,
   OP_UNMAP,
-  type PanthorBo,
   PanthorDevice,
   type PanthorQuirks,
   VM_BIND,
@@ -222,7 +221,6 @@ export const panthor: Driver = {
       },
       counters,
       memory,
-      pages: (gem) => (gem as PanthorBo).pages,
     };
   },
 };

@@ -48,7 +48,6 @@ import {
   VM_CREATE_FLAG_SCRATCH_PAGE,
   VM_DESTROY,
   type VmBindOp,
-  type XeBo,
   XeDevice,
   type XeFile,
 } from "@vmbind/xe";
@@ -189,7 +188,6 @@ export const xe: Driver = {
       checkInvariants: () => checkDeviceInvariants(device, files),
       counters,
       memory,
-      pages: (gem) => (gem as XeBo).pages,
       before: (call, of) => makeLeftOutQueues(of as XeFile, counters, call),
     };
   },
