@@ -78,9 +78,9 @@ describe("cost grows as the work does", () => {
       const small = 64 * MIB;
       const unmapAll = (): { cleared: number; steps: number; lookUps: number } => {
         const found = vi.spyOn(memory.tables, "slotOf");
-        const before = { ...session.counters } as Counters;
+        const before = { ...session.counters };
         for (const call of umd.destroy(huge, huge)) mustIssue(file, call);
-        const after = session.counters as Counters;
+        const after = session.counters;
         const lookUps = found.mock.calls.length;
         found.mockRestore();
         return {
@@ -93,9 +93,9 @@ describe("cost grows as the work does", () => {
       const empty = unmapAll();
       expect(empty.cleared).toBe(0);
       expect(empty.lookUps).toBe(0);
-      const { mapSteps } = session.counters as Counters;
+      const { mapSteps } = session.counters;
       for (const call of umd.create(huge + huge / 2, small)) mustIssue(file, call);
-      const maps = (session.counters as Counters).mapSteps - mapSteps;
+      const maps = session.counters.mapSteps - mapSteps;
       const { cleared, steps, lookUps } = unmapAll();
       expect(steps).toBeLessThanOrEqual(maps);
       expect(cleared).toBeLessThanOrEqual(small / 4096);
@@ -105,12 +105,6 @@ describe("cost grows as the work does", () => {
     },
   );
 });
-
-interface Counters {
-  pteClears: number;
-  unmapSteps: number;
-  mapSteps: number;
-}
 
 describe("the estimate that leaves points out", () => {
   it.each(SPARSE_STRATEGIES)("is never below the truth: $name", async ({ name }) => {

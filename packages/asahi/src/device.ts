@@ -8,7 +8,7 @@
  * @module
  */
 
-import { type AllocFault, GemObjects } from "@vmbind/drm";
+import { type AllocFault, type CostSchema, GemObjects } from "@vmbind/drm";
 import {
   type Fragmentation,
   type FrameOptions,
@@ -19,7 +19,7 @@ import {
   uat,
 } from "@vmbind/mmu";
 import { ContextSlots } from "./context-slots.ts";
-import { type AsahiCounters, asahiCounters } from "./cost-sheet.ts";
+import { type AsahiCounter, type AsahiCounters, asahiCounters, COST_SCHEMA } from "./cost-sheet.ts";
 import { AsahiFile } from "./file.ts";
 import { FirmwareSpace } from "./firmware.ts";
 import { IOCTLS } from "./ioctls.ts";
@@ -69,6 +69,8 @@ export interface AsahiDeviceOptions {
 export class AsahiDevice {
   /** The cost sheet of all layers. */
   readonly counters: AsahiCounters = asahiCounters();
+  /** What its counters are. */
+  readonly costSchema: CostSchema<AsahiCounter> = COST_SCHEMA;
   /** Physical memory. */
   readonly memory: PhysicalMemory;
   /** The GPU's TLB. */

@@ -8,7 +8,7 @@
 export { AsahiBo, type AsahiBoOptions } from "./bo.ts";
 export { checkDeviceInvariants, checkInvariants } from "./check-invariants.ts";
 export { ContextSlots } from "./context-slots.ts";
-export { type AsahiCounters, asahiCounters } from "./cost-sheet.ts";
+export * from "./cost-sheet.ts";
 export { AsahiDevice, type AsahiDeviceOptions } from "./device.ts";
 export { AsahiFile } from "./file.ts";
 export { FIRMWARE_END, FIRMWARE_START, type FirmwareObject, FirmwareSpace } from "./firmware.ts";

@@ -1,39 +1,134 @@
 /**
- * The part of the cost sheet that counts what crosses from user space.
+ * The cost sheet: what a device counts, as a schema.
  *
- * One plain object per device carries the counters of all layers; each layer adds to its own fields of it. Costs are
- * counted where they arise and never estimated from time.
+ * One plain object per device carries the counters of all layers; each layer adds to its own part of it. Costs are
+ * counted where they arise and never estimated from time. A counter is said once: its name in a layer's schema, with what
+ * kind of number it is, its unit, its title and how it is counted. Fresh sheets, differences, types, tables and documents
+ * come from there.
+ *
+ * @example
+ * ```ts
+ * import { type CostSchema, zeroSheet } from "@vmbind/drm";
+ *
+ * const SCHEMA: CostSchema<"flushes"> = {
+ *   flushes: { kind: "sum", unit: "count", title: "flushes", how: "Cache flushes." },
+ * };
+ * const counters = zeroSheet(SCHEMA);
+ * counters.flushes++;
+ * console.log(counters); // { flushes: 1 }
+ * ```
  *
  * @module
  */
 
-/** What crosses from user space, and what the driver reserves before it knows what it needs. */
-export interface UapiCounters {
-  /** ioctl calls. */
-  ioctls: number;
-  /** ioctl calls that returned an error. */
-  ioctlErrors: number;
-  /** VM_BIND calls. */
-  bindIoctls: number;
-  /** VM_BIND operations decoded from those calls. */
-  bindOps: number;
-  /** Bytes copied from user space: argument structs and the arrays that they point to. */
-  payloadBytes: number;
-  /** Page-table pages set aside before operations. */
-  tablesReserved: number;
-  /** Of these, pages that were not needed and went back. */
-  tablesReturned: number;
+/**
+ * How a counter behaves: a `sum` only grows, and a stretch of time costs the difference; a `level` is how much there is
+ * now, a `peak` the most there ever was.
+ */
+export type CounterKind = "sum" | "level" | "peak";
+
+/** One counter. */
+export interface Counter {
+  /** How it behaves. */
+  readonly kind: CounterKind;
+  /** What it counts. */
+  readonly unit: "count" | "bytes";
+  /** What it is called in text. */
+  readonly title: string;
+  /** How it is counted. */
+  readonly how: string;
 }
+
+/** Counters by name, in the order of the sheet. */
+export type CostSchema<Name extends string = string> = Readonly<Record<Name, Counter>>;
+
+/** The numbers of a schema. */
+export type CostSheet<Name extends string = string> = Record<Name, number>;
+
+/** The first sheet of each schema. */
+const FIRST: WeakMap<CostSchema, CostSheet> = new WeakMap();
+
+/**
+ * A fresh sheet.
+ *
+ * What counts is compiled for the sheet's shape, so all sheets of a schema must have one, that of an object literal: a
+ * sheet made of spreads has cost up to twice the time, because its shape was forgotten with the last sheet of it. A parsed
+ * object has the literal's shape, and one sheet is kept. Bytes begin as fractions, so that passing 2^31 does not change
+ * the shape either.
+ *
+ * @param schema - all the counters
+ * @returns a plain object, all zero
+ */
+export function zeroSheet<Name extends string>(schema: CostSchema<Name>): CostSheet<Name> {
+  const isBytes = (name: string): boolean => schema[name as Name].unit === "bytes";
+  const names = Object.keys(schema);
+  const members = names.map((name) => `"${name}":${isBytes(name) ? 0.5 : 0}`);
+  const sheet: CostSheet<Name> = JSON.parse(`{${members.join()}}`);
+  for (const name of names.filter(isBytes)) sheet[name as Name] = 0;
+  if (!FIRST.has(schema)) FIRST.set(schema, sheet);
+  return sheet;
+}
+
+/** Names of the counters of {@link UAPI_COSTS}. */
+export type UapiCounter =
+  | "ioctls"
+  | "ioctlErrors"
+  | "bindIoctls"
+  | "bindOps"
+  | "payloadBytes"
+  | "tablesReserved"
+  | "tablesReturned";
+
+/** The part of a device's sheet that counts what crosses from user space. */
+export type UapiCounters = CostSheet<UapiCounter>;
+
+/** What crosses from user space, and what the driver reserves before it knows what it needs. */
+export const UAPI_COSTS: CostSchema<UapiCounter> = {
+  ioctls: {
+    kind: "sum",
+    unit: "count",
+    title: "ioctls",
+    how: "ioctls of any kind that the user-mode driver issued, failed ones too.",
+  },
+  ioctlErrors: {
+    kind: "sum",
+    unit: "count",
+    title: "failed ioctls",
+    how: "ioctls that returned an error.",
+  },
+  bindIoctls: {
+    kind: "sum",
+    unit: "count",
+    title: "VM_BIND ioctls",
+    how: "VM_BIND ioctls that the user-mode driver issued.",
+  },
+  bindOps: {
+    kind: "sum",
+    unit: "count",
+    title: "operations",
+    how: "Operations in the VM_BIND ioctls, read from the bytes that the driver gets.",
+  },
+  payloadBytes: {
+    kind: "sum",
+    unit: "bytes",
+    title: "payload",
+    how: "Bytes that the kernel copies in: argument structs and the arrays that they point to.",
+  },
+  tablesReserved: {
+    kind: "sum",
+    unit: "count",
+    title: "tables reserved",
+    how: "Page-table pages set aside before an operation in case it needs them.",
+  },
+  tablesReturned: {
+    kind: "sum",
+    unit: "count",
+    title: "tables returned",
+    how: "Reserved pages that went back unused.",
+  },
+};
 
 /** @returns all zero */
 export function uapiCounters(): UapiCounters {
-  return {
-    ioctls: 0,
-    ioctlErrors: 0,
-    bindIoctls: 0,
-    bindOps: 0,
-    payloadBytes: 0,
-    tablesReserved: 0,
-    tablesReturned: 0,
-  };
+  return zeroSheet(UAPI_COSTS);
 }

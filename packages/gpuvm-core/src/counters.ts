@@ -4,33 +4,68 @@
  * @module
  */
 
-/** What the VA manager does. */
-export interface GpuvmCounters {
-  /** Map steps that smMap and the lists produced. */
-  mapSteps: number;
-  /** Remap steps. */
-  remapSteps: number;
-  /** Unmap steps. */
-  unmapSteps: number;
-  /** Mappings in the trees now, kernel nodes left out. */
-  gpuvasLive: number;
-  /** The most that `gpuvasLive` ever was. */
-  gpuvasPeak: number;
-  /** (VM, GEM object) pairs alive now, zombies included. */
-  vmBosLive: number;
-  /** The most that `vmBosLive` ever was. */
-  vmBosPeak: number;
-}
+import { type CostSchema, type CostSheet, zeroSheet } from "@vmbind/drm";
+
+/** Names of the counters of {@link GPUVM_COSTS}. */
+export type GpuvmCounter =
+  | "mapSteps"
+  | "remapSteps"
+  | "unmapSteps"
+  | "gpuvasLive"
+  | "gpuvasPeak"
+  | "vmBosLive"
+  | "vmBosPeak";
+
+/** The part of a device's sheet that counts what the VA manager does. */
+export type GpuvmCounters = CostSheet<GpuvmCounter>;
+
+/** What the VA manager does. Kernel nodes are not among the mappings; zombies are among the vm_bos. */
+export const GPUVM_COSTS: CostSchema<GpuvmCounter> = {
+  mapSteps: {
+    kind: "sum",
+    unit: "count",
+    title: "map steps",
+    how: "Steps of GPUVM's split and merge that make a mapping.",
+  },
+  remapSteps: {
+    kind: "sum",
+    unit: "count",
+    title: "remap steps",
+    how: "Steps that cut a mapping and keep what sticks out on either side.",
+  },
+  unmapSteps: {
+    kind: "sum",
+    unit: "count",
+    title: "unmap steps",
+    how: "Steps that remove a mapping wholly.",
+  },
+  gpuvasLive: {
+    kind: "level",
+    unit: "count",
+    title: "mappings left",
+    how: "Mappings (drm_gpuva) in the VM at the end of the stretch.",
+  },
+  gpuvasPeak: {
+    kind: "peak",
+    unit: "count",
+    title: "mappings, peak",
+    how: "The most mappings there were since the device was opened.",
+  },
+  vmBosLive: {
+    kind: "level",
+    unit: "count",
+    title: "vm_bos left",
+    how: "Pairs of VM and object (drm_gpuvm_bo) at the end of the stretch.",
+  },
+  vmBosPeak: {
+    kind: "peak",
+    unit: "count",
+    title: "vm_bos, peak",
+    how: "The most pairs of VM and object there were.",
+  },
+};
 
 /** @returns all zero */
 export function gpuvmCounters(): GpuvmCounters {
-  return {
-    mapSteps: 0,
-    remapSteps: 0,
-    unmapSteps: 0,
-    gpuvasLive: 0,
-    gpuvasPeak: 0,
-    vmBosLive: 0,
-    vmBosPeak: 0,
-  };
+  return zeroSheet(GPUVM_COSTS);
 }

@@ -8,6 +8,9 @@
  * @module
  */
 
+import type { UapiCounter } from "@vmbind/drm";
+import type { GpuvmCounter } from "@vmbind/gpuvm-core";
+import type { MmuCounter } from "@vmbind/mmu";
 import type { Phase } from "@vmbind/trace";
 
 /** Everything. */
@@ -26,41 +29,29 @@ export interface LabResult {
 
 // -- cost -------------------------------------------------------------------------------------------------------------
 
+/** Counters that all drivers have and that a result shows, under their names. */
+export type SharedFigure = Exclude<
+  UapiCounter | GpuvmCounter | MmuCounter,
+  "ioctlErrors" | "walkSteps" | "tlbHits" | "tlbMisses"
+>;
+
 /**
  * What a stretch of a run costs. Counts grow and are those of the stretch. Levels (`...Live`, `...Peak`) are those at its
  * end, a peak since the device was opened; the levels of references and locks are looked at after every step of the
  * workload, all others after every change. Everything is of the one VM and device that the strategy runs on, with what
  * the user-mode driver maps for itself.
+ *
+ * What the shared counters count say the schemas of their layers. In xe leaf entries are also the empty ones that fill a
+ * new table, because a VM with scratch pages has no entry without a translation; and its invalidations name what the
+ * highest table entry that changes covers, all 256 TiB when a VM becomes empty.
  */
-export interface CostFigures {
-  /** ioctls of any kind that the user-mode driver issued. */
-  ioctls: number;
-  /** VM_BIND ioctls among them. */
-  bindIoctls: number;
-  /** Operations in those VM_BINDs. */
-  bindOps: number;
-  /** Bytes that the kernel copies in: argument structs and the arrays that they point to. */
-  payloadBytes: number;
-  /** Map steps of GPUVM's split and merge. */
-  mapSteps: number;
-  /** Remap steps: a mapping was cut. */
-  remapSteps: number;
-  /** Unmap steps: a mapping was covered wholly. */
-  unmapSteps: number;
+export interface CostFigures extends Record<SharedFigure, number> {
   /** `mapSteps + remapSteps + unmapSteps`. */
   gpuvmSteps: number;
-  /** Mappings in the VM. */
-  gpuvasLive: number;
-  /** The most there were. */
-  gpuvasPeak: number;
   /** `gpuvasLive` times {@link CostResult.gpuvaBytes}: bytes of GPUVM's own structs, what drivers add left out. */
   gpuvaBytesLive: number;
   /** The same of `gpuvasPeak`, bytes. */
   gpuvaBytesPeak: number;
-  /** Pairs of VM and object. */
-  vmBosLive: number;
-  /** The most there were. */
-  vmBosPeak: number;
   /** `vmBosLive` times {@link CostResult.vmBoBytes}, bytes. */
   vmBoBytesLive: number;
   /** The same of `vmBosPeak`, bytes. */
@@ -81,42 +72,10 @@ export interface CostFigures {
   submitLocksLive: number;
   /** The most there were after a step. */
   submitLocksPeak: number;
-  /**
-   * Leaf entries written, null entries too; in xe also the empty entries that fill a new table, because a VM with scratch
-   * pages has no entry without a translation.
-   */
-  pteWrites: number;
-  /** Leaf entries set to zero. */
-  pteClears: number;
-  /** Directory entries written or cleared. */
-  tableWrites: number;
-  /** Page-table pages set aside before operations, in case they are needed. */
-  tablesReserved: number;
-  /** Of these, pages that went back unused. */
-  tablesReturned: number;
-  /** Page-table pages taken into use. */
-  tablesAllocated: number;
-  /** Page-table pages given back. */
-  tablesFreed: number;
-  /** Page-table pages in use. */
-  tablesLive: number;
-  /** The most there were. */
-  tablesPeak: number;
   /** `tablesLive` times {@link CostResult.tablePageBytes}, bytes. */
   tableBytesLive: number;
   /** The same of `tablesPeak`, bytes. */
   tableBytesPeak: number;
-  /** TLB invalidation commands. */
-  tlbInvalidations: number;
-  /**
-   * Bytes of VA that those commands name, rounded up as the hardware takes them. Xe names what the highest table entry
-   * that changes covers: all 256 TiB when a VM becomes empty.
-   */
-  tlbInvalidatedBytes: number;
-  /** Bytes of memory behind objects; page tables are not among them. */
-  backingBytes: number;
-  /** The most there were, bytes. */
-  backingPeakBytes: number;
 }
 
 /** A workload under a strategy. */

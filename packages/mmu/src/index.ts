@@ -13,8 +13,8 @@ export type {
   TableVisitor,
 } from "./check-invariants.ts";
 export { checkTablePages, checkTables, checkTlb } from "./check-invariants.ts";
-export type { MmuCounters } from "./counters.ts";
-export { mmuCounters } from "./counters.ts";
+export type { MmuCost, MmuCounter, MmuCounters } from "./counters.ts";
+export { MMU_COSTS, mmuCounters } from "./counters.ts";
 export type { DecodedEntry, LevelGeometry, PageTableFormat } from "./format.ts";
 export { decodeEntry, entryIndex, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE, rootGeometry } from "./format.ts";
 export type { Fragmentation, FrameOptions } from "./frame-allocator.ts";

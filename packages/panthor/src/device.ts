@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type AllocFault, EBUSY, fail, GemObjects } from "@vmbind/drm";
+import { type AllocFault, type CostSchema, EBUSY, fail, GemObjects } from "@vmbind/drm";
 import { vmBosOf } from "@vmbind/gpuvm-core";
 import {
   type Fragmentation,
@@ -17,7 +17,7 @@ import {
   Tlb,
 } from "@vmbind/mmu";
 import { PanthorBo } from "./bo.ts";
-import { type PanthorCounters, panthorCounters } from "./cost-sheet.ts";
+import { COST_SCHEMA, type PanthorCounter, type PanthorCounters, panthorCounters } from "./cost-sheet.ts";
 import { PanthorFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
 import { BLOCK_BYTES } from "./page-sizes.ts";
@@ -113,6 +113,8 @@ export class PanthorDevice {
   readonly options: Readonly<PanthorOptions>;
   /** The cost sheet of everything on this device. */
   readonly counters: PanthorCounters = panthorCounters();
+  /** What its counters are. */
+  readonly costSchema: CostSchema<PanthorCounter> = COST_SCHEMA;
   /** Page tables and the pages of objects. */
   readonly memory: PhysicalMemory;
   /** How the GPU reads the tables of every VM. */

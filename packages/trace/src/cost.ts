@@ -1,22 +1,13 @@
 /**
  * Cost sheets: a device's counters over a stretch of time.
  *
- * Most counters only grow, and a stretch costs the difference. The others say how much there is now (`...Live`,
- * `backingBytes`) or was at most (`...Peak`); for them a sheet holds the value at the end of the stretch.
+ * Most counters only grow, and a stretch costs the difference. The others say how much there is now (`level`) or was at
+ * most (`peak`); for them a sheet holds the value at the end of the stretch. Which is which says the device's schema.
  *
  * @module
  */
 
-/** Counters by name. */
-export type CostSheet = Record<string, number>;
-
-/**
- * @param name - of a counter
- * @returns whether it is a level and not a sum
- */
-export function isLevel(name: string): boolean {
-  return /(Live|Peak|PeakBytes)$|^backingBytes$/.test(name);
-}
+import type { CostSchema, CostSheet } from "@vmbind/drm";
 
 /**
  * Copy a device's counters.
@@ -24,55 +15,63 @@ export function isLevel(name: string): boolean {
  * @param counters - the plain object that the model counts on
  * @returns its numbers as they are now
  */
-export function snapshot(counters: object): CostSheet {
-  return Object.fromEntries(
-    Object.entries(counters).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
-  );
+export function snapshot(counters: Readonly<CostSheet>): CostSheet {
+  return { ...counters };
 }
 
 /**
  * What a stretch cost.
  *
+ * @param schema - of the device
  * @param before - snapshot at its start
  * @param after - snapshot at its end
- * @returns sums as differences, levels as they are at the end
+ * @returns sums as differences, levels and peaks as they are at the end
  */
-export function costBetween(before: CostSheet, after: CostSheet): CostSheet {
-  return Object.fromEntries(
-    Object.entries(after).map(([name, value]) => [name, isLevel(name) ? value : value - (before[name] ?? 0)]),
-  );
+export function costBetween(schema: CostSchema, before: CostSheet, after: CostSheet): CostSheet {
+  return eachCounter(after, (name, value) => (isSum(schema, name) ? value - (before[name] ?? 0) : value));
 }
 
 /**
  * Add a later stretch to an earlier one.
  *
+ * @param schema - of the device
  * @param sum - the earlier cost; undefined for none
  * @param next - the later cost
  * @returns both together
  */
-export function addCost(sum: CostSheet | undefined, next: CostSheet): CostSheet {
+export function addCost(schema: CostSchema, sum: CostSheet | undefined, next: CostSheet): CostSheet {
   if (!sum) return next;
-  return Object.fromEntries(
-    Object.entries(next).map(([name, value]) => [name, isLevel(name) ? value : value + (sum[name] ?? 0)]),
-  );
+  return eachCounter(next, (name, value) => (isSum(schema, name) ? value + (sum[name] ?? 0) : value));
+}
+
+function isSum(schema: CostSchema, name: string): boolean {
+  return schema[name]?.kind === "sum";
+}
+
+function eachCounter(sheet: CostSheet, of: (name: string, value: number) => number): CostSheet {
+  return Object.fromEntries(Object.entries(sheet).map(([name, value]) => [name, of(name, value)]));
 }
 
 /** What each phase costs, from a device's counters. Marks may follow each other closely: closing a stretch makes no objects. */
 export class PhaseCosts<P extends string> {
   readonly #counters: Readonly<CostSheet>;
   readonly #names: readonly string[];
-  readonly #levels: readonly boolean[];
+  readonly #isSum: readonly boolean[];
   /** Counters at the end of the last stretch. */
   readonly #last: Float64Array;
   readonly #sums: Map<P, Float64Array> = new Map();
 
-  /** @param counters - the plain object that the model counts on; the first stretch begins */
-  constructor(counters: object) {
-    const now = snapshot(counters);
-    this.#counters = counters as CostSheet;
-    this.#names = Object.keys(now);
-    this.#levels = this.#names.map(isLevel);
-    this.#last = Float64Array.from(Object.values(now));
+  /**
+   * The first stretch begins.
+   *
+   * @param schema - of the device
+   * @param counters - the plain object that the model counts on
+   */
+  constructor(schema: CostSchema, counters: Readonly<CostSheet>) {
+    this.#counters = counters;
+    this.#names = Object.keys(counters);
+    this.#isSum = this.#names.map((name) => isSum(schema, name));
+    this.#last = Float64Array.from(Object.values(counters));
   }
 
   /**
@@ -85,7 +84,7 @@ export class PhaseCosts<P extends string> {
     for (let i = 0; i < this.#names.length; i++) {
       const now = this.#counters[this.#names[i] as string] as number;
       if (sums !== null) {
-        sums[i] = this.#levels[i] ? now : (sums[i] as number) + now - (this.#last[i] as number);
+        sums[i] = this.#isSum[i] ? (sums[i] as number) + now - (this.#last[i] as number) : now;
       }
       this.#last[i] = now;
     }

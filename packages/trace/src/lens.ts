@@ -7,9 +7,9 @@
  * @module
  */
 
-import type { DrmFile, DrmVm, GemObject } from "@vmbind/drm";
+import type { CostSchema, CostSheet, DrmFile, DrmVm, GemObject, UapiCounters } from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
-import type { AddressSpace, PhysicalMemory } from "@vmbind/mmu";
+import type { AddressSpace, MmuCounters, PhysicalMemory } from "@vmbind/mmu";
 import type { Trace, TraceHeader, TraceIoctl } from "./format.ts";
 import type { Interval } from "./model/intervals.ts";
 
@@ -75,7 +75,7 @@ export interface Machine {
    */
   checkInvariants(): void;
   /** The cost sheet of the device. */
-  readonly counters: object;
+  readonly counters: Readonly<CostSheet & UapiCounters & MmuCounters>;
   /** Physical memory. */
   readonly memory: PhysicalMemory;
   /**
@@ -108,6 +108,8 @@ export interface Driver {
   readonly name: string;
   /** Kinds of operations in the order of tables. */
   readonly kinds: readonly string[];
+  /** What its devices count. */
+  readonly costSchema: CostSchema;
   /** Whether closing a GEM handle removes the object's mappings from the file's VMs. */
   readonly closeUnmaps: boolean;
   /**

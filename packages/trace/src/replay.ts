@@ -8,9 +8,9 @@
  * @module
  */
 
-import { hex, span, UserMemory } from "@vmbind/drm";
+import { type CostSheet, hex, span, UserMemory } from "@vmbind/drm";
 import { StoreCheck } from "./check/stores.ts";
-import { type CostSheet, costBetween, PhaseCosts, snapshot } from "./cost.ts";
+import { costBetween, PhaseCosts, snapshot } from "./cost.ts";
 import { FUZZ_UMD, type Trace, type TraceIoctl, type TraceMark, type TraceRecord } from "./format.ts";
 import { hexOf } from "./hex-bytes.ts";
 import type { Action, Driver, Finding, Machine, ModelFile, ModelVm } from "./lens.ts";
@@ -211,7 +211,7 @@ class Replay {
     this.#counter = new TraceCounter(driver, compareMappings);
     this.#stores = new StoreCheck(this.#machine);
     this.#atStart = snapshot(this.#machine.counters);
-    this.#phaseCosts = new PhaseCosts(this.#machine.counters);
+    this.#phaseCosts = new PhaseCosts(driver.costSchema, this.#machine.counters);
     this.#workloadStart = this.#atStart;
   }
 
@@ -227,7 +227,7 @@ class Replay {
     this.#counter.mark(record);
     if (record.mark.startsWith("workload ")) this.#workloadStart = snapshot(this.#machine.counters);
     if (record.mark === "workload-end") {
-      this.#workloadCost = costBetween(this.#workloadStart, snapshot(this.#machine.counters));
+      this.#workloadCost = this.#costSince(this.#workloadStart);
       this.#leftAtWorkloadEnd = this.#counter.allIntervals();
       this.#compareMappings();
     }
@@ -237,10 +237,14 @@ class Replay {
     this.#observer.after?.(record, this.#machine, null, 0);
   }
 
+  #costSince(start: CostSheet): CostSheet {
+    return costBetween(this.#driver.costSchema, start, this.#machine.counters);
+  }
+
   finish(): ReplayResult {
     this.#phaseCosts.close(this.#counter.phase);
     this.#compareMappings();
-    const cost = costBetween(this.#atStart, snapshot(this.#machine.counters));
+    const cost = this.#costSince(this.#atStart);
     const mappedAtEnd = [...this.#machine.file.vms()].flatMap(([id, vm]) => mappingRows(id, vm));
     this.#closeFile();
     const { name, header } = this.#trace;

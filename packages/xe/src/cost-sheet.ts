@@ -5,70 +5,76 @@
  * @module
  */
 
-import type { UapiCounters } from "@vmbind/drm";
-import type { GpuvmCounters } from "@vmbind/gpuvm-core";
-import type { MmuCounters } from "@vmbind/mmu";
+import { type CostSchema, type CostSheet, UAPI_COSTS, type UapiCounter, zeroSheet } from "@vmbind/drm";
+import { GPUVM_COSTS, type GpuvmCounter } from "@vmbind/gpuvm-core";
+import { MMU_COSTS, type MmuCounter } from "@vmbind/mmu";
 
-/** The cost sheet of an Xe device. All numbers since the device was made. */
-export interface XeCounters extends UapiCounters, GpuvmCounters, MmuCounters {
-  /** Page-table operations that were run: binds and unbinds of one mapping each. */
-  ptOps: number;
-  /** Updates that were applied: runs of entries in one table that existed before. */
-  ptUpdates: number;
-  /** Entries written by those updates. */
-  ptQwords: number;
-  /** Pieces of split mappings that were bound again from scratch. */
-  remnantsRebound: number;
-  /** Pieces of split mappings that kept their entries. */
-  remnantsSkipped: number;
-  /** Increments of a VM's `tlb_flush_seqno` (`xe_vm_types.h`): the next batch of each queue starts with a TLB flush. */
-  tlbFlushRequests: number;
-  /** Warnings that the kernel would have logged. */
-  kernelWarnings: number;
-}
+/** Names of the counters that only this driver has. */
+export type XeCost =
+  | "ptOps"
+  | "ptUpdates"
+  | "ptQwords"
+  | "remnantsRebound"
+  | "remnantsSkipped"
+  | "tlbFlushRequests"
+  | "kernelWarnings";
 
-/** @returns all zero; one literal, bytes fractional at first, for the reasons that `mmuCounters` gives */
+/** Names of all counters of an Xe device. */
+export type XeCounter = UapiCounter | GpuvmCounter | MmuCounter | XeCost;
+
+/** The cost sheet of an Xe device, one plain object. All numbers since the device was made. */
+export type XeCounters = CostSheet<XeCounter>;
+
+/** What an Xe device counts: the parts of all layers, then what only this driver has. */
+export const COST_SCHEMA: CostSchema<XeCounter> = {
+  ...UAPI_COSTS,
+  ...GPUVM_COSTS,
+  ...MMU_COSTS,
+  ptOps: {
+    kind: "sum",
+    unit: "count",
+    title: "page-table operations",
+    how: "Page-table operations that were run: binds and unbinds of one mapping each.",
+  },
+  ptUpdates: {
+    kind: "sum",
+    unit: "count",
+    title: "page-table updates",
+    how: "Updates that were applied: runs of entries in one table that existed before.",
+  },
+  ptQwords: {
+    kind: "sum",
+    unit: "count",
+    title: "entries updated",
+    how: "Entries written by those updates.",
+  },
+  remnantsRebound: {
+    kind: "sum",
+    unit: "count",
+    title: "pieces bound again",
+    how: "Pieces of split mappings that were bound again from scratch.",
+  },
+  remnantsSkipped: {
+    kind: "sum",
+    unit: "count",
+    title: "pieces kept",
+    how: "Pieces of split mappings that kept their entries.",
+  },
+  tlbFlushRequests: {
+    kind: "sum",
+    unit: "count",
+    title: "TLB flush requests",
+    how: "Increments of a VM's `tlb_flush_seqno` (`xe_vm_types.h`): the next batch of each queue starts with a TLB flush.",
+  },
+  kernelWarnings: {
+    kind: "sum",
+    unit: "count",
+    title: "kernel warnings",
+    how: "Warnings that the kernel would have logged.",
+  },
+};
+
+/** @returns all zero */
 export function xeCounters(): XeCounters {
-  const sheet: XeCounters = {
-    ioctls: 0,
-    ioctlErrors: 0,
-    bindIoctls: 0,
-    bindOps: 0,
-    payloadBytes: 0.5,
-    tablesReserved: 0,
-    tablesReturned: 0,
-    mapSteps: 0,
-    remapSteps: 0,
-    unmapSteps: 0,
-    gpuvasLive: 0,
-    gpuvasPeak: 0,
-    vmBosLive: 0,
-    vmBosPeak: 0,
-    pteWrites: 0,
-    pteClears: 0,
-    tableWrites: 0,
-    tablesAllocated: 0,
-    tablesFreed: 0,
-    tablesLive: 0,
-    tablesPeak: 0,
-    tlbInvalidations: 0,
-    tlbInvalidatedBytes: 0.5,
-    backingBytes: 0.5,
-    backingPeakBytes: 0.5,
-    walkSteps: 0,
-    tlbHits: 0,
-    tlbMisses: 0,
-    ptOps: 0,
-    ptUpdates: 0,
-    ptQwords: 0,
-    remnantsRebound: 0,
-    remnantsSkipped: 0,
-    tlbFlushRequests: 0,
-    kernelWarnings: 0,
-  };
-  sheet.payloadBytes = 0;
-  sheet.tlbInvalidatedBytes = 0;
-  sheet.backingBytes = 0;
-  sheet.backingPeakBytes = 0;
-  return sheet;
+  return zeroSheet(COST_SCHEMA);
 }

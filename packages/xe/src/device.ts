@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type AllocFault, GemObjects } from "@vmbind/drm";
+import { type AllocFault, type CostSchema, GemObjects } from "@vmbind/drm";
 import {
   type Fragmentation,
   FrameAllocator,
@@ -13,7 +13,7 @@ import {
   Tlb,
   type TlbOptions,
 } from "@vmbind/mmu";
-import { type XeCounters, xeCounters } from "./cost-sheet.ts";
+import { COST_SCHEMA, type XeCounter, type XeCounters, xeCounters } from "./cost-sheet.ts";
 import { XeFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
 import { DEFAULT_PLATFORM, PLATFORMS, type Platform } from "./platforms.ts";
@@ -49,6 +49,8 @@ export class XeDevice {
   readonly options: XeDeviceOptions;
   /** The cost sheet. */
   readonly counters: XeCounters = xeCounters();
+  /** What its counters are. */
+  readonly costSchema: CostSchema<XeCounter> = COST_SCHEMA;
   /** Physical memory: page tables and system memory. */
   readonly memory: PhysicalMemory;
   /** Bytes of system memory for objects. */

@@ -136,7 +136,8 @@ class Explainer implements ReplayObserver {
     if (shown.length < runs.length) {
       this.#io.out(`            ... ${counted(runs.length - shown.length, "more run")}\n`);
     }
-    this.#io.out(`    tables  ${tables(costBetween(before.counters, snapshot(machine.counters)))}\n`);
+    const cost = costBetween(this.#driver.costSchema, before.counters, machine.counters);
+    this.#io.out(`    tables  ${tables(cost)}\n`);
   }
 
   #selected(seq: number): boolean {

@@ -4,15 +4,15 @@
  * @module
  */
 
-import { counted, size } from "@vmbind/drm";
-import { replayTrace } from "@vmbind/lab";
+import { type CostSchema, counted, size } from "@vmbind/drm";
+import { driverOf } from "@vmbind/lab";
 import {
-  isLevel,
   type MappingRow,
   PHASES,
   phasesOf,
   type ReplayObserver,
   type ReplayResult,
+  replay,
   type TraceCounts,
 } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
@@ -34,14 +34,15 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
     const after: ReplayObserver["after"] = (record) =>
       progress.show(() => `${trace.name}: line ${record.line}`);
     const watched = options["check"] === true ? await fuzzDriver(trace.header.driver) : null;
-    const result = await replayTrace(trace, { after }, watched ? { watch: examine(watched) } : {});
+    const driver = await driverOf(trace);
+    const result = await replay(trace, driver, { after }, watched ? { watch: examine(watched) } : {});
     progress.done();
-    io.out(options["json"] ? `${JSON.stringify(result)}\n` : describe(result, io));
+    io.out(options["json"] ? `${JSON.stringify(result)}\n` : describe(result, driver.costSchema, io));
     return result.differenceCount === 0;
   });
 }
 
-function describe(result: ReplayResult, io: Io): string {
+function describe(result: ReplayResult, schema: CostSchema, io: Io): string {
   const { counts } = result;
   const sections = [
     heading(io, `${result.trace}: ${result.workload} (${result.umd}, ${result.device})`),
@@ -63,7 +64,7 @@ function describe(result: ReplayResult, io: Io): string {
       }),
     }),
     heading(io, "cost sheet by phase (levels such as gpuvasLive: at the end of the phase)"),
-    costTable(result),
+    costTable(result, schema),
     heading(io, "still mapped at the end"),
     mappedTable(result.mappedAtEnd),
   ];
@@ -109,7 +110,7 @@ function countTable(counts: TraceCounts): string {
   return renderTable({ columns: ["count", ""], rows });
 }
 
-function costTable({ cost, costByPhase }: ReplayResult): string {
+function costTable({ cost, costByPhase }: ReplayResult, schema: CostSchema): string {
   const phases = PHASES.filter((phase) => costByPhase[phase]);
   const used = Object.keys(cost).filter(
     (name) => cost[name] !== 0 || phases.some((phase) => costByPhase[phase]?.[name]),
@@ -119,7 +120,7 @@ function costTable({ cost, costByPhase }: ReplayResult): string {
     rows: used.map((name) => [
       name,
       ...phases.map((phase) => costByPhase[phase]?.[name] ?? 0),
-      isLevel(name) && !name.includes("Peak") ? null : (cost[name] ?? 0),
+      schema[name]?.kind === "level" ? null : (cost[name] ?? 0),
     ]),
   });
 }

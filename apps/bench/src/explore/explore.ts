@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { CostSchema } from "@vmbind/drm";
+import { GPUVM_COSTS } from "@vmbind/gpuvm-core";
+import { MMU_COSTS } from "@vmbind/mmu";
 import { type Moment, result, type TraceStory } from "@vmbind/trace";
 import { pageScript } from "../report/client.ts";
 import { PageData } from "../report/figure-data.ts";
@@ -27,6 +30,8 @@ const SHOWN = [
   "gpuvasLive",
   "tablesLive",
 ] as const satisfies (keyof Moment)[];
+
+const COSTS: CostSchema = { ...GPUVM_COSTS, ...MMU_COSTS };
 
 /**
  * Make the page.
@@ -72,7 +77,9 @@ function withoutWords(moment: Moment): object {
 function shownNumbers(moments: readonly Moment[], index: number): (typeof SHOWN)[number][] {
   const now = moments[index] as Moment;
   const before = moments[index - 1];
-  return SHOWN.filter((name) => (name.endsWith("Live") ? now[name] !== before?.[name] : now[name] !== 0));
+  return SHOWN.filter((name) =>
+    COSTS[name]?.kind === "level" ? now[name] !== before?.[name] : now[name] !== 0,
+  );
 }
 
 /** The moment with the most mappings says the most at first sight. */

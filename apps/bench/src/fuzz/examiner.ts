@@ -112,7 +112,7 @@ export class Examiner {
   issue(call: FuzzCall): Outcome {
     const file = this.file(call.file);
     const issued = new Guarded(call);
-    const counters = this.#machine.counters as { bindOps: number };
+    const { counters } = this.#machine;
     const { bindOps } = counters;
     let ret: number;
     try {

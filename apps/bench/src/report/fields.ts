@@ -5,6 +5,8 @@
  * @module
  */
 
+import { UAPI_COSTS } from "@vmbind/drm";
+import { GPUVM_COSTS } from "@vmbind/gpuvm-core";
 import type {
   AccountingFigures,
   AccountingResult,
@@ -18,18 +20,19 @@ import type {
   SemanticsDetail,
   SweepFigures,
 } from "@vmbind/lab";
+import { MMU_COSTS } from "@vmbind/mmu";
 
 /** What a number counts. */
 export type Unit = "count" | "bytes" | "address" | "fraction" | "word";
 
-/** One field. */
+/** One field: that much of a counter's entry in a schema is shown. */
 export interface FieldMethod {
   /** What it is called in text. */
-  title: string;
+  readonly title: string;
   /** What it counts. */
-  unit: Unit;
+  readonly unit: Unit;
   /** How it is counted. */
-  how: string;
+  readonly how: string;
 }
 
 /** Fields that belong together. */
@@ -55,27 +58,32 @@ function bytes(title: string, how: string): FieldMethod {
   return { title, unit: "bytes", how };
 }
 
+/** Counters that all drivers have. */
+const SHARED = { ...UAPI_COSTS, ...GPUVM_COSTS, ...MMU_COSTS };
+
+function counter(name: keyof typeof SHARED): FieldMethod {
+  const { title, unit, how } = SHARED[name];
+  return { title, unit, how };
+}
+
 const COST: Record<keyof CostFigures, FieldMethod> = {
-  bindOps: count("operations", "Operations in the VM_BIND ioctls, read from the bytes that the driver gets."),
-  bindIoctls: count("VM_BIND ioctls", "VM_BIND ioctls that the user-mode driver issued."),
-  ioctls: count("ioctls", "ioctls of any kind that the user-mode driver issued, failed ones too."),
-  payloadBytes: bytes(
-    "payload",
-    "Bytes that the kernel copies in: argument structs and the arrays that they point to.",
-  ),
-  mapSteps: count("map steps", "Steps of GPUVM's split and merge that make a mapping."),
-  remapSteps: count("remap steps", "Steps that cut a mapping and keep what sticks out on either side."),
-  unmapSteps: count("unmap steps", "Steps that remove a mapping wholly."),
+  bindOps: counter("bindOps"),
+  bindIoctls: counter("bindIoctls"),
+  ioctls: counter("ioctls"),
+  payloadBytes: counter("payloadBytes"),
+  mapSteps: counter("mapSteps"),
+  remapSteps: counter("remapSteps"),
+  unmapSteps: counter("unmapSteps"),
   gpuvmSteps: count("split-and-merge steps", "mapSteps + remapSteps + unmapSteps."),
-  gpuvasLive: count("mappings left", "Mappings (drm_gpuva) in the VM at the end of the stretch."),
-  gpuvasPeak: count("mappings, peak", "The most mappings there were since the device was opened."),
+  gpuvasLive: counter("gpuvasLive"),
+  gpuvasPeak: counter("gpuvasPeak"),
   gpuvaBytesLive: bytes(
     "mapping structs left",
     "gpuvasLive times the size of a drm_gpuva: 120 bytes upstream, 128 with the fields that REPEAT adds; what drivers add is left out.",
   ),
   gpuvaBytesPeak: bytes("mapping structs, peak", "gpuvasPeak times the size of a drm_gpuva."),
-  vmBosLive: count("vm_bos left", "Pairs of VM and object (drm_gpuvm_bo) at the end of the stretch."),
-  vmBosPeak: count("vm_bos, peak", "The most pairs of VM and object there were."),
+  vmBosLive: counter("vmBosLive"),
+  vmBosPeak: counter("vmBosPeak"),
   vmBoBytesLive: bytes("vm_bo structs left", "vmBosLive times the 96 bytes of a drm_gpuvm_bo."),
   vmBoBytesPeak: bytes("vm_bo structs, peak", "vmBosPeak times the 96 bytes of a drm_gpuvm_bo."),
   vmRefsLive: count(
@@ -101,39 +109,24 @@ const COST: Record<keyof CostFigures, FieldMethod> = {
     "Reservations that a submit to the VM locks: its own and those of its external objects, each once.",
   ),
   submitLocksPeak: count("locks of a submit, peak", "The most of them that there were after a step."),
-  pteWrites: count(
-    "leaf entries written",
-    "Page-table entries written that end a walk, null entries included; an entry written twice counts twice.",
-  ),
-  pteClears: count("leaf entries cleared", "Leaf entries set to zero."),
-  tableWrites: count("directory entries", "Directory entries written or cleared."),
-  tablesReserved: count(
-    "tables reserved",
-    "Page-table pages set aside before an operation in case it needs them (panthor).",
-  ),
-  tablesReturned: count("tables returned", "Reserved pages that went back unused."),
-  tablesAllocated: count("tables used", "Page-table pages taken into use."),
-  tablesFreed: count("tables freed", "Page-table pages given back."),
-  tablesLive: count("tables left", "Page-table pages in use at the end of the stretch."),
-  tablesPeak: count(
-    "tables, peak",
-    "The most page-table pages in use, those of the user-mode driver's own mappings included.",
-  ),
+  pteWrites: counter("pteWrites"),
+  pteClears: counter("pteClears"),
+  tableWrites: counter("tableWrites"),
+  tablesReserved: counter("tablesReserved"),
+  tablesReturned: counter("tablesReturned"),
+  tablesAllocated: counter("tablesAllocated"),
+  tablesFreed: counter("tablesFreed"),
+  tablesLive: counter("tablesLive"),
+  tablesPeak: counter("tablesPeak"),
   tableBytesLive: bytes("table memory left", "tablesLive times the driver's page-table page."),
   tableBytesPeak: bytes(
     "table memory, peak",
     "tablesPeak times the driver's page-table page: 4 KiB, or 16 KiB for asahi.",
   ),
-  tlbInvalidations: count("TLB invalidations", "TLB invalidation commands that the driver sends."),
-  tlbInvalidatedBytes: bytes(
-    "bytes invalidated",
-    "Bytes of VA that those commands name, rounded up as the hardware takes them.",
-  ),
-  backingBytes: bytes(
-    "memory behind objects",
-    "Memory behind objects at the end; page tables are not among it.",
-  ),
-  backingPeakBytes: bytes("memory behind objects, peak", "The most memory behind objects."),
+  tlbInvalidations: counter("tlbInvalidations"),
+  tlbInvalidatedBytes: counter("tlbInvalidatedBytes"),
+  backingBytes: counter("backingBytes"),
+  backingPeakBytes: counter("backingPeakBytes"),
 };
 
 const ACCOUNTING: Record<keyof AccountingFigures | Numeric<AccountingResult>, FieldMethod> = {

@@ -5,11 +5,11 @@
  * @module
  */
 
-import { uapiCounters } from "@vmbind/drm";
-import { gpuvmCounters } from "@vmbind/gpuvm-core";
-import { mmuCounters } from "@vmbind/mmu";
-import { type CostSheet, isLevel, PHASES, type Phase, snapshot } from "@vmbind/trace";
-import type { CostFigures, CostResult, GpuView } from "../result.ts";
+import { type CostSheet, UAPI_COSTS } from "@vmbind/drm";
+import { GPUVM_COSTS } from "@vmbind/gpuvm-core";
+import { MMU_COSTS } from "@vmbind/mmu";
+import { PHASES, type Phase } from "@vmbind/trace";
+import type { CostFigures, CostResult, GpuView, SharedFigure } from "../result.ts";
 import { type RunOptions, type StrategyRun, startRun } from "../strategy/run.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import type { Step, Workload } from "../workload/workload.ts";
@@ -117,19 +117,19 @@ function highest(a: References, b: References): References {
   };
 }
 
-/** All phases but setup: counts add up, levels are those of now. */
+/** All phases but setup: sums add up, levels and peaks are those of now. */
 function workloadSheet(run: StrategyRun): CostSheet {
-  const now = snapshot(run.session.counters);
+  const { counters, costSchema } = run.session;
   const sum: CostSheet = {};
-  for (const [name, value] of Object.entries(now)) {
-    if (isLevel(name)) sum[name] = value;
+  for (const [name, { kind }] of Object.entries(costSchema)) {
+    if (kind !== "sum") sum[name] = counters[name] as number;
     else sum[name] = PHASES.reduce((n, p) => n + (p === "setup" ? 0 : (run.cost[p]?.[name] ?? 0)), 0);
   }
   return sum;
 }
 
 function figures(sheet: CostSheet, { live, peak }: Levels, facts: StructBytes): CostFigures {
-  const of = (name: string): number => sheet[name] as number;
+  const of = (name: SharedFigure): number => sheet[name] as number;
   return {
     ioctls: of("ioctls"),
     bindIoctls: of("bindIoctls"),
@@ -175,6 +175,6 @@ function figures(sheet: CostSheet, { live, peak }: Levels, facts: StructBytes): 
 
 /** What is left of a sheet without the counters that all drivers have. */
 function driversOwn(sheet: CostSheet): Record<string, number> {
-  const common = { ...uapiCounters(), ...gpuvmCounters(), ...mmuCounters() };
+  const common = { ...UAPI_COSTS, ...GPUVM_COSTS, ...MMU_COSTS };
   return Object.fromEntries(Object.entries(sheet).filter(([name]) => !(name in common)));
 }

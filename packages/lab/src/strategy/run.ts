@@ -7,9 +7,9 @@
  * @module
  */
 
-import type { IoctlCall, SparseBind } from "@vmbind/drm";
+import type { CostSheet, IoctlCall, SparseBind } from "@vmbind/drm";
 import { GpuFault } from "@vmbind/mmu";
-import { addCost, type CostSheet, costBetween, type Phase, snapshot } from "@vmbind/trace";
+import { addCost, costBetween, type Phase, snapshot } from "@vmbind/trace";
 import {
   type AllocateStep,
   type BindStep,
@@ -138,7 +138,7 @@ export class StrategyRun {
    * @throws {@link RefusedError} when the driver refuses an ioctl or no address is left, naming the step
    */
   perform(step: Step): void {
-    const { counters } = this.session;
+    const { counters, costSchema } = this.session;
     const before = snapshot(counters);
     this.#phase = PHASE_OF[step.step];
     try {
@@ -147,7 +147,8 @@ export class StrategyRun {
       if (!(error instanceof RefusedError)) throw error;
       throw new RefusedError(`steps[${this.#steps}]: ${error.message}`);
     }
-    this.cost[this.#phase] = addCost(this.cost[this.#phase], costBetween(before, snapshot(counters)));
+    const cost = costBetween(costSchema, before, counters);
+    this.cost[this.#phase] = addCost(costSchema, this.cost[this.#phase], cost);
     this.#steps++;
   }
 

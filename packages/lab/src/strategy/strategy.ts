@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { IoctlCall, SparseUmd } from "@vmbind/drm";
-import type { PhysicalMemory } from "@vmbind/mmu";
+import type { CostSchema, CostSheet, IoctlCall, SparseUmd, UapiCounters } from "@vmbind/drm";
+import type { GpuvmCounters } from "@vmbind/gpuvm-core";
+import type { MmuCounters, PhysicalMemory } from "@vmbind/mmu";
 import type { ModelFile, ModelVm, TraceArray } from "@vmbind/trace";
 import type { VaHeap } from "./va-heap.ts";
 
@@ -37,6 +38,9 @@ export interface Placement {
   guardBytes: number;
 }
 
+/** The counters of a session's device: those that all drivers have are known by name. */
+export type SessionCounters = CostSheet & UapiCounters & GpuvmCounters & MmuCounters;
+
 /** A fresh device with an open file and a VM, set up as the user-mode driver does it. */
 export interface SparseSession {
   /** The open file that the ioctls go to. */
@@ -46,7 +50,9 @@ export interface SparseSession {
   /** The VM: its mappings, its GPUVM, and what the GPU sees. */
   readonly vm: ModelVm;
   /** The cost sheet of the device. */
-  readonly counters: object;
+  readonly counters: Readonly<SessionCounters>;
+  /** What the counters are. */
+  readonly costSchema: CostSchema;
   /** Physical memory. */
   readonly memory: PhysicalMemory;
   /** Lowers sparse resources. */

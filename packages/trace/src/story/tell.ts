@@ -102,8 +102,8 @@ class Teller implements ReplayObserver {
       const vm = vmOf(machine, action.vm);
       if (vm) vm.gpuvm.observer = null;
     }
-    const now = snapshot(machine.counters);
-    const cost = costBetween(this.#counters, now);
+    const now = machine.counters;
+    const cost = costBetween(this.#driver.costSchema, this.#counters, now);
     const runs = this.#leaves?.changes() ?? [];
     const of = (name: string): number => cost[name] ?? 0;
     this.moments.push({

@@ -11,6 +11,7 @@ import {
   BIND_SINGLE_PAGE,
   BIND_UNBIND,
   BIND_WRITE,
+  COST_SCHEMA,
   checkDeviceInvariants,
   GEM_BIND_OP,
   GEM_CREATE,
@@ -135,6 +136,7 @@ function findings(destroyed: readonly BindOp[], left: readonly Interval[]): Find
 export const asahi: Driver = {
   name: "asahi",
   kinds: ["BIND R|W", "BIND R", "BIND SINGLE_PAGE R|W", "BIND SINGLE_PAGE R", "UNBIND"],
+  costSchema: COST_SCHEMA,
   closeUnmaps: true,
   describe,
   findings,

@@ -21,10 +21,17 @@ import {
   VM_BIND,
   vmBindCall,
 } from "@vmbind/asahi";
-import type { IoctlCall, SparseUmd } from "@vmbind/drm";
+import type { CostSchema, IoctlCall, SparseUmd } from "@vmbind/drm";
 import { type TraceArray, viewOf } from "@vmbind/trace";
 import { arrayAt } from "../../strategy/calls.ts";
-import type { CallSync, Issue, MemoryObject, Placement, SparseSession } from "../../strategy/strategy.ts";
+import type {
+  CallSync,
+  Issue,
+  MemoryObject,
+  Placement,
+  SessionCounters,
+  SparseSession,
+} from "../../strategy/strategy.ts";
 import { VaHeap } from "../../strategy/va-heap.ts";
 
 /** What hk's own objects take at the top of its heap before the first resource, in the recordings. */
@@ -58,8 +65,12 @@ class AsahiSession implements SparseSession {
     ]);
   }
 
-  get counters(): object {
+  get counters(): Readonly<SessionCounters> {
     return this.#device.counters;
+  }
+
+  get costSchema(): CostSchema {
+    return this.#device.costSchema;
   }
 
   get memory(): SparseSession["memory"] {

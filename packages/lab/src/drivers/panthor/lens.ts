@@ -8,6 +8,7 @@ import { counted, DRM_IOCTL_GEM_CLOSE, hex, size, span } from "@vmbind/drm";
 import {
   BO_CREATE,
   BO_NO_MMAP,
+  COST_SCHEMA,
   checkDeviceInvariants,
   DRIVER_VERSIONS,
   GEM_CLOSE,
@@ -187,6 +188,7 @@ function mayBreak({ smallFolioBlocks, repeatUnaligned, repeatWholeWindows }: Pan
 export const panthor: Driver = {
   name: "panthor",
   kinds: ["MAP memory", "MAP blackhole", "MAP SPARSE", "UNMAP", "SYNC_ONLY"],
+  costSchema: COST_SCHEMA,
   closeUnmaps: false,
   describe,
   decoder: (header) => new PanthorDecoder(header),

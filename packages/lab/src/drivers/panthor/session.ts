@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE, type IoctlCall } from "@vmbind/drm";
+import { type CostSchema, DRM_IOCTL_GEM_CLOSE, type IoctlCall } from "@vmbind/drm";
 import {
   BO_CREATE,
   GEM_CLOSE,
@@ -31,7 +31,14 @@ import {
 } from "@vmbind/panthor";
 import { type TraceArray, viewOf } from "@vmbind/trace";
 import { arrayAt, mustIssue } from "../../strategy/calls.ts";
-import type { CallSync, Issue, MemoryObject, Placement, SparseSession } from "../../strategy/strategy.ts";
+import type {
+  CallSync,
+  Issue,
+  MemoryObject,
+  Placement,
+  SessionCounters,
+  SparseSession,
+} from "../../strategy/strategy.ts";
 import { VaHeap } from "../../strategy/va-heap.ts";
 
 /** panvk's user VA range: device memory and sparse resources come from its top. */
@@ -67,8 +74,12 @@ class PanthorSession implements SparseSession {
     this.facts = { driver_version: device.options.driverVersion, repeat_proposal: this.#repeats };
   }
 
-  get counters(): object {
+  get counters(): Readonly<SessionCounters> {
     return this.#device.counters;
+  }
+
+  get costSchema(): CostSchema {
+    return this.#device.costSchema;
   }
 
   get memory(): SparseSession["memory"] {

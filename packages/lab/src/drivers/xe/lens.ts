@@ -20,6 +20,7 @@ import {
   viewOf,
 } from "@vmbind/trace";
 import {
+  COST_SCHEMA,
   checkDeviceInvariants,
   ENGINE_CLASS_INSTANCE,
   EXEC_QUEUE_CREATE,
@@ -161,6 +162,7 @@ function makeQueue(file: XeFile, vmId: number): number {
 export const xe: Driver = {
   name: "xe",
   kinds: ["MAP", "NULL", "UNMAP", "UNMAP_ALL"],
+  costSchema: COST_SCHEMA,
   closeUnmaps: false,
   describe,
   decoder: () => new XeDecoder(),

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE, type IoctlCall, type SparseUmd, type UserBuffer } from "@vmbind/drm";
+import {
+  type CostSchema,
+  DRM_IOCTL_GEM_CLOSE,
+  type IoctlCall,
+  type SparseUmd,
+  type UserBuffer,
+} from "@vmbind/drm";
 import { type TraceArray, viewOf } from "@vmbind/trace";
 import {
   ANV_BLOCK_BYTES,
@@ -39,7 +45,14 @@ import {
   type XeVm,
 } from "@vmbind/xe";
 import { arrayAt, mustIssue } from "../../strategy/calls.ts";
-import type { CallSync, Issue, MemoryObject, Placement, SparseSession } from "../../strategy/strategy.ts";
+import type {
+  CallSync,
+  Issue,
+  MemoryObject,
+  Placement,
+  SessionCounters,
+  SparseSession,
+} from "../../strategy/strategy.ts";
 import { VaHeap } from "../../strategy/va-heap.ts";
 
 /** anv's high heap, below what its own objects take of it in the recordings. */
@@ -81,8 +94,12 @@ class XeSession implements SparseSession {
     });
   }
 
-  get counters(): object {
+  get counters(): Readonly<SessionCounters> {
     return this.#device.counters;
+  }
+
+  get costSchema(): CostSchema {
+    return this.#device.costSchema;
   }
 
   get memory(): SparseSession["memory"] {
