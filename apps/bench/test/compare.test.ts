@@ -5,8 +5,7 @@ import {
   openStrategyTrace,
   replayTrace,
   SPARSE_STRATEGIES,
-  STRATEGIES,
-  type Strategy,
+  sparseStrategy,
   type TraceRow,
 } from "@vmbind/lab";
 import type { ReplayResult, Trace } from "@vmbind/trace";
@@ -16,8 +15,7 @@ import { findWorkload } from "../src/files/workload-file.ts";
 import { tempFile, vmbind } from "./run.ts";
 
 async function run(strategy: string, workload: string): Promise<ReplayResult> {
-  const found = STRATEGIES.find((s) => s.name === strategy) as Strategy;
-  return replayTrace((await openStrategyTrace(found, workload, bundledTrace)) as Trace);
+  return replayTrace((await openStrategyTrace(sparseStrategy(strategy), workload, bundledTrace)) as Trace);
 }
 
 describe("100e6 bytes: the operations of each strategy", () => {
@@ -54,7 +52,8 @@ describe("derived strategies", () => {
   );
 
   it("per page fill their ioctls as panvk does, the fence last", async () => {
-    const trace = (await openStrategyTrace(STRATEGIES[0] as Strategy, "image-3d", bundledTrace)) as Trace;
+    const perPage = sparseStrategy("panthor-per-page");
+    const trace = (await openStrategyTrace(perPage, "image-3d", bundledTrace)) as Trace;
     let fences = 0;
     let calls = 0;
     for await (const record of trace.records) {

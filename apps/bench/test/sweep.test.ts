@@ -15,7 +15,6 @@ import {
   type Sweep,
   sparseStrategy,
   startRun,
-  workOf,
 } from "@vmbind/lab";
 import { formatNumber } from "@vmbind/trace";
 import { describe, expect, it, vi } from "vitest";
@@ -112,7 +111,7 @@ describe("the estimate that leaves points out", () => {
       const { phases } = await measure(parametric("x", 0, { size: bytes, bound: 0 }), sparseStrategy(name), {
         views: false,
       });
-      const { operations, leafEntries } = workOf(name, bytes);
+      const { operations, leafEntries } = sparseStrategy(name).workOf(bytes);
       expect(operations).toBeGreaterThanOrEqual(phases.create?.bindOps ?? 0);
       expect(leafEntries).toBeGreaterThanOrEqual(phases.create?.pteWrites ?? 0);
     }
@@ -238,7 +237,7 @@ describe("vmbind sweep", () => {
       for (const [column, strategy] of (titles ?? []).entries()) {
         // What takes long is left to the command.
         if (column < 3 || strategy === "" || row[column] === "-") continue;
-        if (Object.values(workOf(strategy, bytes)).some((work) => work > 2 ** 16)) continue;
+        if (Object.values(sparseStrategy(strategy).workOf(bytes)).some((work) => work > 2 ** 16)) continue;
         const { pteWrites } = await size(strategy, bytes);
         expect(`${strategy} ${bytes} ${row[column]}`).toBe(`${strategy} ${bytes} ${formatNumber(pteWrites)}`);
       }

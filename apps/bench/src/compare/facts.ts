@@ -5,7 +5,7 @@
  */
 
 import { readFile } from "node:fs/promises";
-import { openStrategyTrace, STRATEGIES } from "@vmbind/lab";
+import { EXAMPLE_STRATEGY, openStrategyTrace, SPARSE_STRATEGIES } from "@vmbind/lab";
 import { bundledTrace } from "../files/trace-files.ts";
 import type { ReportCommand } from "../report/input.ts";
 
@@ -18,8 +18,8 @@ export async function versions(): Promise<Record<string, string>> {
     vmbind: (JSON.parse(manifest) as { version: string }).version,
     "Node.js": process.version,
   };
-  for (const strategy of STRATEGIES) {
-    if (!strategy.recorded) continue;
+  for (const strategy of SPARSE_STRATEGIES) {
+    if (strategy.traces.derive) continue;
     const trace = await openStrategyTrace(strategy, QUESTION_WORKLOAD, bundledTrace);
     if (trace) found["uAPI"] = String(trace.header["uapi"]);
     if (trace) found[strategy.name] = `${trace.header.umd}, ${trace.header.device}`;
@@ -33,11 +33,16 @@ export async function versions(): Promise<Record<string, string>> {
  */
 export function commands(given: readonly string[]): ReportCommand[] {
   const line = ["vmbind compare", ...given].join(" ");
+  const trace = `${EXAMPLE_STRATEGY.traces.prefix}-${QUESTION_WORKLOAD}`;
+  const last = SPARSE_STRATEGIES.at(-1)?.name;
   return [
     { command: `${line} --json`, gives: "all numbers of this comparison" },
     { command: "vmbind sweep", gives: "how each figure grows, at more points" },
-    { command: "vmbind replay panthor-sparse-buffer-100e6", gives: "one trace by phase" },
-    { command: "vmbind explain panthor-sparse-buffer-100e6 --ops", gives: "its operations in words" },
-    { command: "vmbind lower buffer-100e6 --strategy xe-null", gives: "the ioctls of a generated workload" },
+    { command: `vmbind replay ${trace}`, gives: "one trace by phase" },
+    { command: `vmbind explain ${trace} --ops`, gives: "its operations in words" },
+    {
+      command: `vmbind lower ${QUESTION_WORKLOAD} --strategy ${last}`,
+      gives: "the ioctls of a generated workload",
+    },
   ];
 }

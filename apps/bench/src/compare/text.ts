@@ -4,13 +4,14 @@
  * @module
  */
 
+import { size as sizeInWords } from "@vmbind/drm";
 import {
   type CostResult,
   CREATE_METRICS,
   METRICS,
   SHOWN_FIGURES,
+  SPARSE_STRATEGIES,
   type SparseStrategy,
-  STRATEGIES,
   type TraceRow,
   WORKLOADS,
 } from "@vmbind/lab";
@@ -28,10 +29,30 @@ const QUESTION_WORKLOAD = "buffer-100e6";
 
 const NOTES = [
   "Figures are for the workload between device set-up and teardown; peaks include what the user-mode driver maps for itself.",
-  "Recorded: the ioctls that Mesa sent. Derived: the recorded ioctls of panthor-sparse, each sparse operation replaced.",
+  `Recorded: the ioctls that Mesa sent. Derived: the recorded ioctls of ${derivedFrom()}, each sparse operation replaced.`,
   "Generated: what an application asks of Vulkan, lowered to ioctls as each user-mode driver does it.",
-  "Sizes and alignments are the drivers' own: blocks of 4 KiB (panvk), 16 KiB (hk), 64 KiB (anv); hk has no sparse 3D images.",
+  `Sizes and alignments are the drivers' own: ${[`blocks of ${each(({ blockBytes, umd }) => `${sizeInWords(blockBytes)} (${umd})`)}`, ...lacks()].join("; ")}.`,
 ];
+
+/** What a sentence says of each strategy, said once. */
+function each(say: (strategy: SparseStrategy) => string): string {
+  return [...new Set(SPARSE_STRATEGIES.map(say))].join(", ");
+}
+
+function derivedFrom(): string {
+  const prefixes = SPARSE_STRATEGIES.filter(isDerived).map(({ traces }) => traces.prefix);
+  return [...new Set(prefixes)].join(", ");
+}
+
+function lacks(): string[] {
+  return SPARSE_STRATEGIES.flatMap(({ umd, traces }) =>
+    traces.lacks ? [`${umd} has no ${traces.lacks}`] : [],
+  );
+}
+
+function isDerived({ traces }: SparseStrategy): boolean {
+  return traces.derive !== undefined;
+}
 
 /** How people read it. */
 export interface Style {
@@ -85,11 +106,10 @@ function question(
   costs: readonly CostResult[],
   style: Style,
 ): string {
-  const derived = new Set(STRATEGIES.filter((s) => !s.recorded).map(({ name }) => name));
   const says = renderTable(
     {
       columns: ["strategy", "says"],
-      rows: strategies.map(({ name, says }) => [name, `${says}${derived.has(name) ? " (derived)" : ""}`]),
+      rows: strategies.map((s) => [s.name, `${s.says}${isDerived(s) ? " (derived)" : ""}`]),
     },
     style.format,
   );

@@ -42,9 +42,9 @@ export type JobResult<K extends JobKind> = Awaited<ReturnType<Jobs[K]>>;
 /** The code behind the kinds, imported when the first job of a kind runs. */
 export const JOBS: Jobs = {
   async recorded({ workload, strategy }) {
-    const { replayRecorded } = await import("@vmbind/lab");
+    const { replayRecorded, sparseStrategy } = await import("@vmbind/lab");
     const { bundledTrace } = await import("../files/trace-files.ts");
-    return replayRecorded(workload, strategy, bundledTrace);
+    return replayRecorded(workload, sparseStrategy(strategy), bundledTrace);
   },
   async cost({ workload, strategy, views }) {
     const { measureCell } = await import("@vmbind/lab");

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { SPARSE_STRATEGIES } from "@vmbind/lab";
 import { type Figure, formatFigure } from "./figure-data.ts";
 import type { Html } from "./html.ts";
 import { ORDER, strategyColour } from "./palette.ts";
@@ -131,5 +132,6 @@ function formatBar({ figure }: Bar): string {
 
 /** A strategy's name where there is little room; the colour and the order stay. */
 export function shortName(strategy: string): string {
-  return strategy.replace("panthor-", "p-").replace("asahi-", "a-");
+  const row = SPARSE_STRATEGIES.find(({ name }) => name === strategy);
+  return row ? strategy.replace(row.driver, row.shortDriver) : strategy;
 }

@@ -1,26 +1,29 @@
 /**
- * Colours as CSS variables, so that one SVG serves light and dark. The strategies' hues are those of Okabe and Ito, which
- * people with any kind of colour vision can tell apart; names and marker shapes say the same again.
+ * Colours as CSS variables, so that one SVG serves light and dark. The strategies' come from their rows; names and marker
+ * shapes say the same again.
  *
  * @module
  */
 
+import { SPARSE_STRATEGIES } from "@vmbind/lab";
+
 /** Strategies in the order of all tables and charts. */
-export const ORDER = [
-  "panthor-per-page",
-  "panthor-blackhole",
-  "panthor-repeat",
-  "panthor-sparse",
-  "asahi-single-page",
-  "xe-null",
-] as const;
+export const ORDER: readonly string[] = SPARSE_STRATEGIES.map(({ name }) => name);
 
 /** Markers in the same order. */
-export const MARKERS = ["circle", "triangle", "square", "diamond", "star", "cross"] as const;
+export const MARKERS: readonly string[] = SPARSE_STRATEGIES.map(({ look }) => look.marker);
+
+/**
+ * @param paper - which side of the page
+ * @returns the strategies' colours as CSS variables, `--s1` and so on
+ */
+export function strategyVariables(paper: "light" | "dark"): string {
+  return SPARSE_STRATEGIES.map(({ look }, i) => `--s${i + 1}:${look[paper]}`).join(";");
+}
 
 /** A strategy's colour. */
 export function strategyColour(strategy: string): string {
-  const at = (ORDER as readonly string[]).indexOf(strategy);
+  const at = ORDER.indexOf(strategy);
   return at < 0 ? "var(--muted)" : `var(--s${at + 1})`;
 }
 

@@ -127,7 +127,7 @@ out of them, and a model of the MMU that reads those bits. Costs are counted, no
     });
     return html`<section id="creation"><h2>Creating one sparse resource</h2>
 <figure><div class="panels">${panels}</div>
-<figcaption><b>Figure 1.</b> What it takes to create the resource of ${workload} (${description}). p- is panthor, a- is asahi. Scales
+<figcaption><b>Figure 1.</b> What it takes to create the resource of ${workload} (${description}). ${shortDrivers()} Scales
 are logarithmic where the numbers are far apart; each panel has its own.</figcaption></figure></section>`;
   }
 
@@ -339,4 +339,10 @@ function stage(variants: readonly Variant[], isFirst: (v: Variant) => boolean, c
 `;
   return html`<div class="stage ${className}">${variants.filter(isFirst).map(one)}</div>
 <details class="rest"><summary>The other charts</summary><div class="${className}">${variants.filter((v) => !isFirst(v)).map(one)}</div></details>`;
+}
+
+/** `p- is panthor, a- is asahi.`: how {@link drawBars} shortens names. */
+function shortDrivers(): string {
+  const shortened = SPARSE_STRATEGIES.filter(({ driver, shortDriver }) => driver !== shortDriver);
+  return `${[...new Set(shortened.map((s) => `${s.shortDriver}- is ${s.driver}`))].join(", ")}.`;
 }

@@ -5,12 +5,12 @@
  * @module
  */
 
-import type { CostFigures, HeldObject } from "@vmbind/lab";
+import { type CostFigures, type HeldObject, SPARSE_STRATEGIES } from "@vmbind/lab";
 import { FIELD_GROUPS, type FieldGroup, fieldAt } from "./fields.ts";
 import { formatUnit, type PageData } from "./figure-data.ts";
 import { type Html, type HtmlValue, html } from "./html.ts";
 import type { ReportInput } from "./input.ts";
-import { ORDER } from "./palette.ts";
+import { ORDER, strategyColour } from "./palette.ts";
 
 /** A table: rows of numbers, one column per strategy. */
 interface NumberTable {
@@ -235,11 +235,15 @@ export function experimentTables({ lab }: ReportInput, data: PageData): Html {
     postedRepeat
       ? numberTable(data, {
           caption: "A cut off the window’s boundary under the REPEAT patch as it was posted (v4).",
-          columns: [{ strategy: "panthor-repeat as posted", path: `${group}.postedRepeat` }],
+          columns: [{ strategy: `${postedName()} as posted`, path: `${group}.postedRepeat` }],
           fields: Object.keys(postedRepeat),
         })
       : null
   }`;
+}
+
+function postedName(): string {
+  return SPARSE_STRATEGIES.find(({ experiments }) => experiments?.postedRepeat)?.name ?? "";
 }
 
 /** A recorded workload under all strategies. */
@@ -280,7 +284,7 @@ export function strategiesTable(rows: readonly { name: string; driver: string; s
 <tbody>${rows.map(
     (
       s,
-    ) => html`<tr><th scope="row" class="name"><span class="swatch" style="background:var(--s${ORDER.indexOf(s.name as (typeof ORDER)[number]) + 1})"></span> ${s.name}</th><td>${s.driver}</td><td>${s.says}</td></tr>
+    ) => html`<tr><th scope="row" class="name"><span class="swatch" style="background:${strategyColour(s.name)}"></span> ${s.name}</th><td>${s.driver}</td><td>${s.says}</td></tr>
 `,
   )}</tbody></table>`);
 }

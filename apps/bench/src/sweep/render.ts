@@ -12,6 +12,7 @@ import {
   type Growth,
   type LeftOutPoint,
   type PointRow,
+  SPARSE_STRATEGIES,
   type Sweep,
   valueInWords,
 } from "@vmbind/lab";
@@ -92,7 +93,7 @@ function aboutAxis(axis: Axis, { knobs }: Sweep): string {
     case "size":
       return (
         "A resource is created and destroyed. Laws are of the powers of two, other sizes are in the tables below; a dash is " +
-        "a point that was left out. In xe a new page table of a VM with a scratch page begins with 512 leaf entries."
+        ["a point that was left out.", ...growthNotes()].join(" ")
       );
     case "fraction":
       return (
@@ -105,6 +106,10 @@ function aboutAxis(axis: Axis, { knobs }: Sweep): string {
         "are taken: least to most."
       );
   }
+}
+
+function growthNotes(): string[] {
+  return SPARSE_STRATEGIES.flatMap(({ growthNote }) => growthNote ?? []);
 }
 
 function growthTable(growth: readonly Growth[], axis: Axis): Table {

@@ -19,7 +19,6 @@ import {
   type SweepPoint,
   sparseStrategy,
   TILE_BYTES,
-  workOf,
 } from "@vmbind/lab";
 import type { Bar } from "../jobs/bar.ts";
 import type { JobPool } from "../jobs/pool.ts";
@@ -68,7 +67,7 @@ export function pointsOfShard(points: readonly SweepPoint[], shard: Shard | null
 export function measurePoints(points: readonly SweepPoint[], pool: JobPool, bar: Bar): Promise<PointRow[]> {
   const rows: Promise<PointRow>[] = [];
   const work = points.map(({ strategy, axis, x }, i) => {
-    const { operations, leafEntries } = workOf(strategy, axis === "size" ? x : FRACTION_BYTES);
+    const { operations, leafEntries } = sparseStrategy(strategy).workOf(axis === "size" ? x : FRACTION_BYTES);
     return { i, work: 16 * operations + leafEntries };
   });
   for (const { i } of work.sort((a, b) => b.work - a.work || a.i - b.i)) {

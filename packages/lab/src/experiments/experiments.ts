@@ -1,24 +1,18 @@
 /**
- * Comparisons beside the workloads: what the dummy's memory, the length of an ioctl's array, and the REPEAT patch as
- * posted make of the same request.
+ * Comparisons beside the workloads: what the length of an ioctl's array makes of the same request, and what a strategy
+ * offers to be tried with it alone.
  *
  * @module
  */
 
-import { PanthorDevice } from "@vmbind/panthor";
 import { measure } from "../measure/cost.ts";
-import { sweepSequential } from "../measure/tlb-sweep.ts";
-import type { ArrayExperiment, DummyExperiment, LabExperiments } from "../result.ts";
-import { panvk } from "../semantics/neighbour.ts";
+import type { ArrayExperiment, LabExperiments } from "../result.ts";
 import { THREAD_BYTES } from "../semantics/probe.ts";
-import { mustIssue } from "../strategy/calls.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { parametric } from "../workload/parametric.ts";
 import type { Workload } from "../workload/workload.ts";
-import { cutAsPosted } from "./posted-repeat.ts";
 
 const TILE_BYTES = 65536;
-const ARRAY_STRATEGIES: readonly string[] = ["panthor-sparse", "asahi-single-page", "xe-null"];
 
 /**
  * Run those that are about one of the strategies.
@@ -26,34 +20,15 @@ const ARRAY_STRATEGIES: readonly string[] = ["panthor-sparse", "asahi-single-pag
  * @param strategies - the strategies of interest
  */
 export async function experiments(strategies: readonly SparseStrategy[]): Promise<LabExperiments> {
-  const names = strategies.map(({ name }) => name);
   const tiles = Math.ceil(THREAD_BYTES / TILE_BYTES);
-  const arrays: ArrayExperiment[] = [];
-  for (const strategy of strategies.filter(({ name }) => ARRAY_STRATEGIES.includes(name))) {
-    for (const bindsPerCall of [tiles, 1]) arrays.push(await bindTiles(strategy, bindsPerCall));
+  const found: LabExperiments = { dummies: [], arrays: [], postedRepeat: null };
+  for (const strategy of strategies) {
+    found.dummies.push(...((await strategy.experiments?.dummies?.()) ?? []));
+    found.postedRepeat ??= (await strategy.experiments?.postedRepeat?.()) ?? null;
+    if (!strategy.bindsArrays) continue;
+    for (const bindsPerCall of [tiles, 1]) found.arrays.push(await bindTiles(strategy, bindsPerCall));
   }
-  return {
-    dummies: names.includes("panthor-sparse") ? [mapSparse("huge"), mapSparse("scattered")] : [],
-    arrays,
-    postedRepeat: names.includes("panthor-repeat") ? cutAsPosted() : null,
-  };
-}
-
-function mapSparse(dummy: DummyExperiment["dummy"]): DummyExperiment {
-  const device = new PanthorDevice({ dummyFragmentation: dummy });
-  const file = device.open();
-  const [vm, umd] = panvk(file, "panthor-sparse");
-  const va = 2 ** 30;
-  const before = { ...device.counters };
-  for (const call of umd.create(va, THREAD_BYTES)) mustIssue(file, call);
-  const { pteWrites, tablesAllocated, ioMapCalls } = device.counters;
-  return {
-    dummy,
-    pteWrites: pteWrites - before.pteWrites,
-    tablesAllocated: tablesAllocated - before.tablesAllocated,
-    ioMapCalls: ioMapCalls - before.ioMapCalls,
-    sequential: sweepSequential(vm.addressSpace, va, THREAD_BYTES),
-  };
+  return found;
 }
 
 async function bindTiles(strategy: SparseStrategy, bindsPerCall: number): Promise<ArrayExperiment> {

@@ -6,7 +6,6 @@
  */
 
 import type { GemObject } from "@vmbind/drm";
-import type { PanthorFile } from "@vmbind/panthor";
 import { snapshot } from "@vmbind/trace";
 import type { AccountingFigures, AccountingMoment, AccountingResult, HeldObject } from "../result.ts";
 import { THREAD_BYTES } from "../semantics/probe.ts";
@@ -113,10 +112,8 @@ function heldObject(run: StrategyRun, gem: GemObject): HeldObject {
 }
 
 function roleOf(run: StrategyRun, gem: GemObject, handle: number): string {
-  if (gem === (run.session.file as PanthorFile).dummy) return "kernel dummy";
-  const role = run.session.roles.get(handle);
-  if (role !== undefined) return role;
-  return handle === 0 ? "driver page" : "memory";
+  if (handle === 0) return run.session.kernelRole(gem);
+  return run.session.roles.get(handle) ?? "memory";
 }
 
 /** Bytes of VA that stand for "nothing is bound", the driver's own mappings of whole objects left out. */

@@ -6,7 +6,8 @@
 
 import type { ReplayResult } from "@vmbind/trace";
 import { replayTrace } from "../drivers.ts";
-import { openStrategyTrace, STRATEGIES, type TraceLibrary } from "./strategies.ts";
+import type { SparseStrategy } from "../strategy/strategy.ts";
+import { openStrategyTrace, type TraceLibrary } from "./library.ts";
 
 /** A recorded workload under a strategy, as `vmbind compare --json` prints it. */
 export interface TraceRow {
@@ -85,26 +86,26 @@ export const METRICS: readonly Metric[] = [
  * Replay a workload's trace under a strategy.
  *
  * @param workload - one of WORKLOADS
- * @param name - of a strategy
+ * @param strategy - how sparse is said
  * @param library - where traces are
  * @returns its figures, or null when the library has no trace
  */
 export async function replayRecorded(
   workload: string,
-  name: string,
+  strategy: SparseStrategy,
   library: TraceLibrary,
 ): Promise<TraceRow | null> {
-  const strategy = STRATEGIES.find((s) => s.name === name);
-  const trace = strategy ? await openStrategyTrace(strategy, workload, library) : null;
-  if (!strategy || !trace) return null;
-  const result = await replayTrace(trace, {}, { compareMappings: strategy.recorded });
-  // hk has no sparse 3D images: its trace holds a mark and no bind.
+  const trace = await openStrategyTrace(strategy, workload, library);
+  if (!trace) return null;
+  const recorded = strategy.traces.derive === undefined;
+  const result = await replayTrace(trace, {}, { compareMappings: recorded });
+  // A trace of something that the user-mode driver lacks holds a mark and no bind.
   const supported = result.counts.workload.bindIoctls > 0;
   return {
     workload,
-    strategy: name,
+    strategy: strategy.name,
     driver: result.driver,
-    recorded: strategy.recorded,
+    recorded,
     supported,
     differences: result.differenceCount,
     metrics: Object.fromEntries(

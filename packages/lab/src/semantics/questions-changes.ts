@@ -5,7 +5,6 @@
  * @module
  */
 
-import { type PanthorBo, PanthorFile, PanthorVm } from "@vmbind/panthor";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { MARK, PAGE_BYTES, PROBE_BYTES, Probe, SPOT } from "./probe.ts";
 import { type Outcome, pages, type Question, word } from "./questions.ts";
@@ -86,20 +85,21 @@ async function dummyClosed(strategy: SparseStrategy): Promise<Outcome> {
   };
 }
 
-/** Panthor's shrinker takes the object away; a submit brings it back before the job runs. */
+/** A shrinker takes the object away; a submit brings it back before the job runs. */
 async function evicted(strategy: SparseStrategy): Promise<Outcome> {
   const probe = await Probe.open(strategy);
-  if (probe.objectAt(SPOT) === null) {
+  const behind = probe.objectAt(SPOT);
+  if (behind === null) {
     return { answer: "nothing to evict", ok: true, detail: { note: "no object is mapped" } };
   }
-  const shrinker = shrinkerOf(probe);
+  const { shrinker } = probe.run.session;
   if (shrinker === null) {
     const note = "the driver has no shrinker: an object's pages stay until it goes";
     return { answer: "cannot be evicted", ok: true, detail: { note } };
   }
   probe.write(SPOT, MARK);
   const before = probe.read(SPOT);
-  shrinker.evict();
+  shrinker.evict(behind);
   const after = probe.read(SPOT);
   shrinker.submit();
   const restored = probe.read(SPOT);
@@ -107,24 +107,6 @@ async function evicted(strategy: SparseStrategy): Promise<Outcome> {
     answer: `${word(after)}; then ${word(restored)}`,
     ok: restored === before,
     detail: { offset: SPOT, written: MARK, before, after, restored, faults: probe.faults },
-  };
-}
-
-/** What takes memory away under pressure, and what brings it back. */
-interface Shrinker {
-  /** Evict what is behind the unbound pages. */
-  evict(): void;
-  /** What a submit does before its job runs. */
-  submit(): void;
-}
-
-/** Only panthor has one. */
-function shrinkerOf(probe: Probe): Shrinker | null {
-  const { file, vm } = probe.run.session;
-  if (!(file instanceof PanthorFile && vm instanceof PanthorVm)) return null;
-  return {
-    evict: () => file.device.evict(probe.objectAt(SPOT) as PanthorBo),
-    submit: () => vm.validate(),
   };
 }
 
@@ -180,9 +162,10 @@ function aroundHole(probe: Probe, make: (offset: number) => number): { samples: 
     return offsets.filter((at, i) => (at < start || at >= end) && now[i] !== before[i]).length;
   };
   let changed = differences();
-  const shrinker = shrinkerOf(probe);
-  if (shrinker !== null) {
-    shrinker.evict();
+  const { shrinker } = probe.run.session;
+  const behind = probe.objectAt(SPOT);
+  if (shrinker !== null && behind !== null) {
+    shrinker.evict(behind);
     shrinker.submit();
     changed += differences();
   }

@@ -8,8 +8,8 @@
  */
 
 import type { SemanticsAnswer } from "../result.ts";
-import type { SparseStrategy } from "../strategy/strategy.ts";
-import { openNeighbour, type Where } from "./neighbour.ts";
+import { mustIssue } from "../strategy/calls.ts";
+import type { SparseStrategy, Where } from "../strategy/strategy.ts";
 import { MARK, PAGE_BYTES, PROBE_BYTES, Probe, SPOT, THREAD_BYTES } from "./probe.ts";
 
 /** What a question's function finds. */
@@ -137,16 +137,13 @@ async function valueAfter(strategy: SparseStrategy): Promise<Outcome> {
   };
 }
 
-/** What the Vulkan drivers report as residencyNonResidentStrict (Mesa: panvk, hk, anv). */
-const REPORTS_STRICT: Readonly<Record<string, boolean>> = { panthor: false, asahi: true, xe: true };
-
 /** Strict: every unbound page reads 0, whatever was written there. */
 async function strict(strategy: SparseStrategy): Promise<Outcome> {
   const probe = await Probe.open(strategy);
   const offsets = probe.offsets(SPOT % PAGE_BYTES);
   for (const offset of offsets) probe.write(offset, MARK);
   const observed = offsets.every((offset) => probe.read(offset) === 0) && probe.faults === 0;
-  const reported = REPORTS_STRICT[strategy.driver] as boolean;
+  const reported = strategy.reportsStrict;
   const say = (yes: boolean) => (yes ? "yes" : "no");
   return {
     answer: `reported ${say(reported)}, observed ${say(observed)}`,
@@ -203,8 +200,8 @@ async function visible(strategy: SparseStrategy, where: Where): Promise<Outcome>
   const probe = await Probe.open(strategy);
   const { session } = probe.run;
   const { va, bytes } = probe.resource;
-  const neighbour = openNeighbour(strategy, session, where);
-  neighbour.create(va, bytes);
+  const neighbour = session.neighbour(where);
+  for (const call of neighbour.umd.create(va, bytes)) mustIssue(neighbour.file, call);
   const offsets = probe.offsets(SPOT % PAGE_BYTES);
   for (const offset of offsets) probe.write(offset, MARK);
   const sides = session.mirrorOffset === 0 ? [0] : [0, session.mirrorOffset];

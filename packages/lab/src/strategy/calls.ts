@@ -6,7 +6,7 @@
 
 import { type DrmFile, type IoctlCall, issue } from "@vmbind/drm";
 import type { TraceArray } from "@vmbind/trace";
-import { RefusedError } from "./strategy.ts";
+import { RefusedError } from "./refused.ts";
 
 /**
  * Issue a call that a working user-mode driver expects to succeed.

@@ -47,8 +47,8 @@ export interface LoweredOp {
   place: Place | null;
   /** Bytes of VA. */
   size: string;
-  /** Index into the page-attribute table, on xe. */
-  pat_index?: number;
+  /** What the driver's operations say beyond that, under the names of the uAPI. */
+  [own: string]: unknown;
 }
 
 /** One ioctl. */
@@ -65,7 +65,7 @@ interface LoweredCall {
   request: string;
   /** In words. */
   text: string;
-  /** How a VM_BIND is run: `sync` or `async`, on xe `default-queue` or `bind-queue`. */
+  /** How a VM_BIND is run: `sync` or `async`, or which queue it waits in. */
   mode?: string;
   /** Operations of a VM_BIND. */
   ops?: LoweredOp[];
@@ -134,7 +134,7 @@ export function decodeCalls(
     const ops = action.kind === "bind" ? action.ops : [];
     if (action.kind === "bind") {
       lowered.mode = session.mode({ ...call, arg: argIn });
-      lowered.ops = ops.map((op) => loweredOp(op, run, session, driver.name));
+      lowered.ops = ops.map((op) => loweredOp(op, run, session));
       lowered.syncs = session.syncs({ ...call, arg: argIn });
     }
     sink({ call: lowered, ops });
@@ -145,8 +145,8 @@ function pointer({ field, addr, count, stride, data }: TraceArray): LoweredCall[
   return { field, addr: hex(addr), count, stride, data: hexOf(data) };
 }
 
-function loweredOp(op: BindOp, run: RunCall, session: SparseSession, driver: string): LoweredOp {
-  const { kind, flags, handle, offset, addr, range, extra } = op;
+function loweredOp(op: BindOp, run: RunCall, session: SparseSession): LoweredOp {
+  const { kind, flags, handle, offset, addr, range } = op;
   return {
     kind,
     flags: hex(flags),
@@ -156,7 +156,7 @@ function loweredOp(op: BindOp, run: RunCall, session: SparseSession, driver: str
     va: hex(addr),
     place: op.effect === "map" || op.effect === "unmap" ? placeOf(addr, run, session.mirrorOffset) : null,
     size: hex(range),
-    ...(driver === "xe" ? { pat_index: extra } : {}),
+    ...session.ownFacts(op),
   };
 }
 

@@ -23,7 +23,8 @@ import {
   type WriteStep,
 } from "../workload/workload.ts";
 import { mustIssue } from "./calls.ts";
-import { type MemoryObject, RefusedError, type SparseSession, type SparseStrategy } from "./strategy.ts";
+import { RefusedError } from "./refused.ts";
+import type { MemoryObject, SparseSession, SparseStrategy } from "./strategy.ts";
 
 /** A sparse resource that is alive. */
 export interface SparseResource {

@@ -4,19 +4,15 @@
  * @module
  */
 
-import type { CostSchema, CostSheet, IoctlCall, SparseUmd, UapiCounters } from "@vmbind/drm";
+import type { CostSchema, CostSheet, GemObject, IoctlCall, SparseUmd, UapiCounters } from "@vmbind/drm";
 import type { GpuvmCounters } from "@vmbind/gpuvm-core";
 import type { MmuCounters, PhysicalMemory } from "@vmbind/mmu";
-import type { ModelFile, ModelVm, TraceArray } from "@vmbind/trace";
+import type { BindOp, ModelFile, ModelVm, Trace, TraceArray } from "@vmbind/trace";
+import type { DummyExperiment, PostedRepeat } from "../result.ts";
 import type { VaHeap } from "./va-heap.ts";
 
-/** Issues a call on the session's file; throws {@link RefusedError} when the driver refuses it. */
+/** Issues a call on the session's file; throws RefusedError when the driver refuses it. */
 export type Issue = (call: IoctlCall) => void;
-
-/** The driver model refused an ioctl of a lowering. */
-export class RefusedError extends Error {
-  override readonly name = "RefusedError";
-}
 
 /** Memory that a strategy has allocated. */
 export interface MemoryObject {
@@ -41,6 +37,31 @@ export interface Placement {
 /** The counters of a session's device: those that all drivers have are known by name. */
 export type SessionCounters = CostSheet & UapiCounters & GpuvmCounters & MmuCounters;
 
+/** Where a second VM lives: in the session's open file, or in another one of the same device. */
+export type Where = "vm" | "file";
+
+/** A second VM on the device of a session, set up by the same user-mode driver: what one writes, can the other see it? */
+export interface Neighbour {
+  /** Its open file. */
+  file: ModelFile;
+  /** The VM. */
+  vm: ModelVm;
+  /** Lowers its sparse resources. */
+  umd: SparseUmd;
+}
+
+/** What takes memory away under pressure, and what brings it back. */
+export interface Shrinker {
+  /**
+   * Evict an object.
+   *
+   * @param gem - mapped in the session's VM
+   */
+  evict(gem: GemObject): void;
+  /** What a submit does before its job runs. */
+  submit(): void;
+}
+
 /** A fresh device with an open file and a VM, set up as the user-mode driver does it. */
 export interface SparseSession {
   /** The open file that the ioctls go to. */
@@ -63,8 +84,23 @@ export interface SparseSession {
   readonly mirrorOffset: number;
   /** What the driver's own GEM handles are: `zero page`, `scratch page`, `dummy`. */
   readonly roles: ReadonlyMap<number, string>;
+  /** The driver's shrinker; null where an object's pages stay until it goes. */
+  readonly shrinker: Shrinker | null;
   /** Facts of the device under the names that headers of traces have, for the driver's decoder. */
   readonly facts: Readonly<Record<string, unknown>>;
+  /**
+   * What an object without a handle is.
+   *
+   * @param gem - an object that the VM maps, or that is made with it
+   * @returns its role, e.g. `kernel dummy`
+   */
+  kernelRole(gem: GemObject): string;
+  /**
+   * Open a second VM on the same device, set up as the user-mode driver does it.
+   *
+   * @param where - in the same open file, or in another one
+   */
+  neighbour(where: Where): Neighbour;
   /**
    * @param bytes - of a resource or memory object, whole blocks
    * @returns rules for its address
@@ -105,9 +141,14 @@ export interface SparseSession {
   syncs(call: IoctlCall): CallSync[];
   /**
    * @param call - a VM_BIND of this session
-   * @returns how it is run: `sync` or `async`, on xe `default-queue` or `bind-queue`
+   * @returns how it is run: `sync` or `async`, or which queue it waits in
    */
   mode(call: IoctlCall): string;
+  /**
+   * @param op - an operation of this session, decoded
+   * @returns what it says beside what all drivers' operations say, under the names of the uAPI
+   */
+  ownFacts(op: BindOp): Readonly<Record<string, number>>;
 }
 
 /** One sync of a VM_BIND. */
@@ -124,20 +165,83 @@ export interface CallSync {
   point: number;
 }
 
-/** A strategy. */
+/** Where a strategy's recorded workloads come from. */
+export interface TraceSource {
+  /** Beginning of the names of the traces: the strategy's own, or those that it is derived from. */
+  prefix: string;
+  /**
+   * Makes the strategy's trace from one of those; absent where they are its own, as a real driver sent them.
+   *
+   * @param trace - its records are consumed
+   * @param name - of the new trace
+   */
+  derive?(trace: Trace, name: string): Promise<Trace>;
+  /** What the user-mode driver does not have, so that some traces are empty. */
+  lacks?: string;
+}
+
+/** Work to come. */
+export interface Work {
+  /** VM_BIND operations that create the resource. */
+  operations: number;
+  /** Leaf entries that they write. */
+  leafEntries: number;
+}
+
+/** How a strategy looks in charts. */
+export interface StrategyLook {
+  /** Colour on light paper, `#rrggbb`. The hues are those of Okabe and Ito, told apart with any kind of colour vision. */
+  light: string;
+  /** The same hue on dark paper, `#rrggbb`. */
+  dark: string;
+  /** Shape of its points; says the same as the colour. */
+  marker: "circle" | "triangle" | "square" | "diamond" | "star" | "cross" | "wye" | "hexagon" | "asterisk";
+}
+
+/** Experiments that are about one strategy only. */
+export interface OwnExperiments {
+  /** What the memory of the kernel's dummy makes of one operation. */
+  dummies?(): Promise<DummyExperiment[]>;
+  /** What the strategy's first patch makes of a cut. */
+  postedRepeat?(): Promise<PostedRepeat>;
+}
+
+/** A strategy: one row of the table, and the only place that knows it. */
 export interface SparseStrategy {
-  /** Name in kebab-case, the same everywhere. */
+  /** Name in kebab-case, the same everywhere; begins with the driver's. */
   name: string;
-  /** Driver, as in {@link DRIVERS}. */
+  /** Driver, as in the header of traces. */
   driver: string;
+  /** User-mode driver, as in the header of traces. */
+  umd: string;
+  /** The driver where there is little room. */
+  shortDriver: string;
   /** In a few words. */
   says: string;
+  /** In charts. */
+  look: StrategyLook;
   /** Largest resource, bytes: more would be millions of operations. */
   resourceBytesMax: number;
   /** Alignment of sparse buffers that the user-mode driver reports, bytes. */
   blockBytes: number;
   /** GPUs that it can be run on, the usual one first. */
   devices: readonly [string, ...string[]];
+  /** What the Vulkan driver reports as residencyNonResidentStrict (Mesa 26.2). */
+  reportsStrict: boolean;
+  /** Where its recorded workloads come from. */
+  traces: TraceSource;
+  /**
+   * What creating a resource will take, before it is done: upper bounds.
+   *
+   * @param bytes - of the resource
+   */
+  workOf(bytes: number): Work;
+  /** A sentence that readers of its growth need. */
+  growthNote?: string;
+  /** Whether one ioctl can have operations for many tiles, so that it is worth comparing with one tile a call. */
+  bindsArrays: boolean;
+  /** What is tried with this strategy alone. */
+  experiments?: OwnExperiments;
   /**
    * A fresh session; nothing is shared between two.
    *

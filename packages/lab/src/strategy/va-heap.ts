@@ -8,7 +8,7 @@
  * @module
  */
 
-import { RefusedError } from "./strategy.ts";
+import { RefusedError } from "./refused.ts";
 
 interface Hole {
   start: number;

@@ -6,7 +6,6 @@
 
 import { size as sizeInWords } from "@vmbind/drm";
 import type { SparseStrategy } from "../strategy/strategy.ts";
-import { workOf } from "./work.ts";
 
 /** The knobs that a sweep turns, one at a time. */
 export const AXES = ["size", "fraction", "offset"] as const;
@@ -25,7 +24,7 @@ const MIB = 2 ** 20;
 export const FRACTION_BYTES: number = 64 * MIB;
 /** Bytes of one bind. */
 export const TILE_BYTES: number = 64 * KIB;
-/** Size of the resource while its start changes, bytes: less than 2 MiB, from where on panvk aligns to 2 MiB. */
+/** Size of the resource while its start changes, bytes: less than 2 MiB, from where on user-mode drivers may align to 2 MiB. */
 export const OFFSET_BYTES: number = 2 * MIB - 64 * KIB;
 /** Most operations or leaf entries of a point, unless told. */
 export const WORK_MAX: number = 2 ** 20;
@@ -132,7 +131,7 @@ function reasonAgainst(strategy: SparseStrategy, point: SweepPoint, workMax: num
   if (bytes > strategy.resourceBytesMax) {
     return `more than ${sizeInWords(strategy.resourceBytesMax)}, the most that this strategy is run with`;
   }
-  const { operations, leafEntries } = workOf(strategy.name, bytes);
+  const { operations, leafEntries } = strategy.workOf(bytes);
   if (operations > workMax) return `more than ${workMax} operations to create it (--work-max)`;
   return leafEntries > workMax ? `more than ${workMax} leaf entries (--work-max)` : null;
 }

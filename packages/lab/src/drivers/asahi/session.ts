@@ -28,9 +28,11 @@ import type {
   CallSync,
   Issue,
   MemoryObject,
+  Neighbour,
   Placement,
   SessionCounters,
   SparseSession,
+  Where,
 } from "../../strategy/strategy.ts";
 import { VaHeap } from "../../strategy/va-heap.ts";
 
@@ -46,6 +48,7 @@ class AsahiSession implements SparseSession {
   readonly mirrorOffset: number;
   readonly roles: ReadonlyMap<number, string>;
   readonly facts: Readonly<Record<string, unknown>> = {};
+  readonly shrinker = null;
   readonly #device: AsahiDevice;
 
   constructor(device: AsahiDevice) {
@@ -53,7 +56,7 @@ class AsahiSession implements SparseSession {
     this.file = device.open();
     const { plan, vmId, umd, zeroHandle, scratchHandle } = openHk(this.file, { leaveMirror: true });
     this.vmId = vmId;
-    this.vm = this.file.vm(vmId) as AsahiVm;
+    this.vm = vmOf(this.file, vmId);
     // Invalidations are issued for a VM that has run; a client submits from the start.
     this.vm.run();
     this.umd = umd;
@@ -75,6 +78,16 @@ class AsahiSession implements SparseSession {
 
   get memory(): SparseSession["memory"] {
     return this.#device.memory;
+  }
+
+  kernelRole(): string {
+    return "driver page";
+  }
+
+  neighbour(where: Where): Neighbour {
+    const file = where === "file" ? this.#device.open() : this.file;
+    const { vmId, umd } = openHk(file);
+    return { file, vm: vmOf(file, vmId), umd };
   }
 
   placement(): Placement {
@@ -119,6 +132,16 @@ class AsahiSession implements SparseSession {
   mode(): string {
     return "sync";
   }
+
+  ownFacts(): Readonly<Record<string, number>> {
+    return {};
+  }
+}
+
+function vmOf(file: AsahiFile, id: number): AsahiVm {
+  const vm = file.vm(id);
+  if (!vm) throw new Error(`VM ${id} was made and is not there`);
+  return vm;
 }
 
 /** An M1 as the recordings had it. */

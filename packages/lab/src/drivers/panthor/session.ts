@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type CostSchema, DRM_IOCTL_GEM_CLOSE, type IoctlCall } from "@vmbind/drm";
+import { type CostSchema, DRM_IOCTL_GEM_CLOSE, type GemObject, type IoctlCall } from "@vmbind/drm";
 import {
   BO_CREATE,
   GEM_CLOSE,
@@ -14,6 +14,7 @@ import {
   MAP_NOEXEC,
   OP_MAP,
   OP_UNMAP,
+  PanthorBo,
   PanthorDevice,
   type PanthorFile,
   type PanthorVm,
@@ -35,9 +36,12 @@ import type {
   CallSync,
   Issue,
   MemoryObject,
+  Neighbour,
   Placement,
   SessionCounters,
+  Shrinker,
   SparseSession,
+  Where,
 } from "../../strategy/strategy.ts";
 import { VaHeap } from "../../strategy/va-heap.ts";
 
@@ -59,19 +63,29 @@ class PanthorSession implements SparseSession {
   readonly mirrorOffset = 0;
   readonly roles: Map<number, string> = new Map();
   readonly facts: Readonly<Record<string, unknown>>;
+  readonly shrinker: Shrinker;
   readonly #device: PanthorDevice;
-  readonly #repeats: boolean;
+  readonly #strategy: PanvkStrategy;
 
   constructor(device: PanthorDevice, strategy: PanvkStrategy) {
     this.#device = device;
-    this.#repeats = strategy === "repeat";
+    this.#strategy = strategy;
     this.file = device.open();
-    const arg = VM_CREATE.encode({ userVaRange: USER_VA_BYTES });
-    mustIssue(this.file, { name: "PANTHOR_VM_CREATE", request: IOCTL_VM_CREATE, arg, buffers: [] });
-    this.vmId = VM_CREATE.read(viewOf(arg)).id;
-    this.vm = this.file.vm(this.vmId) as PanthorVm;
-    this.umd = new PanvkUmd({ strategy, vmId: this.vmId, fence: FENCE });
+    const { vm, vmId } = createVm(this.file);
+    this.vmId = vmId;
+    this.vm = vm;
+    this.umd = new PanvkUmd({ strategy, vmId, fence: FENCE });
     this.facts = { driver_version: device.options.driverVersion, repeat_proposal: this.#repeats };
+    this.shrinker = {
+      evict(gem) {
+        if (gem instanceof PanthorBo) device.evict(gem);
+      },
+      submit: () => void vm.validate(),
+    };
+  }
+
+  get #repeats(): boolean {
+    return this.#strategy === "repeat";
   }
 
   get counters(): Readonly<SessionCounters> {
@@ -84,6 +98,15 @@ class PanthorSession implements SparseSession {
 
   get memory(): SparseSession["memory"] {
     return this.#device.memory;
+  }
+
+  kernelRole(gem: GemObject): string {
+    return gem === this.file.dummy ? "kernel dummy" : "driver page";
+  }
+
+  neighbour(where: Where): Neighbour {
+    const file = where === "file" ? this.#device.open() : this.file;
+    return { file, ...openPanvkVm(file, this.#strategy) };
   }
 
   placement(bytes: number): Placement {
@@ -153,6 +176,10 @@ class PanthorSession implements SparseSession {
     return VM_BIND.read(viewOf(call.arg)).flags & VM_BIND_ASYNC ? "async" : "sync";
   }
 
+  ownFacts(): Readonly<Record<string, number>> {
+    return {};
+  }
+
   #ops(call: IoctlCall): VmBindOp[] {
     const { count, stride } = VM_BIND.read(viewOf(call.arg)).ops;
     const view = viewOf(call.buffers.find(({ addr }) => addr === OPS_ADDR)?.bytes ?? new Uint8Array());
@@ -168,6 +195,32 @@ class PanthorSession implements SparseSession {
     const arg = VM_BIND.encode({ vmId: this.vmId, ops });
     return { name: "PANTHOR_VM_BIND", request: IOCTL_VM_BIND, arg, buffers: [{ addr: OPS_ADDR, bytes }] };
   }
+}
+
+/** A VM with panvk's part of the address space. */
+function createVm(file: PanthorFile): { vm: PanthorVm; vmId: number } {
+  const arg = VM_CREATE.encode({ userVaRange: USER_VA_BYTES });
+  mustIssue(file, { name: "PANTHOR_VM_CREATE", request: IOCTL_VM_CREATE, arg, buffers: [] });
+  const vmId = VM_CREATE.read(viewOf(arg)).id;
+  const vm = file.vm(vmId);
+  if (!vm) throw new Error(`VM ${vmId} was made and is not there`);
+  return { vm, vmId };
+}
+
+/**
+ * A VM as panvk makes it, ready for sparse resources.
+ *
+ * @param file - an open file
+ * @param strategy - how unbound ranges are said
+ */
+export function openPanvkVm(file: PanthorFile, strategy: PanvkStrategy): { vm: PanthorVm; umd: PanvkUmd } {
+  const { vm, vmId } = createVm(file);
+  const umd = new PanvkUmd({ strategy, vmId });
+  for (const call of umd.setup()) {
+    mustIssue(file, call);
+    umd.dummyHandle = BO_CREATE.read(viewOf(call.arg)).handle;
+  }
+  return { vm, umd };
 }
 
 /**

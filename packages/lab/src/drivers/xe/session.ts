@@ -11,7 +11,7 @@ import {
   type SparseUmd,
   type UserBuffer,
 } from "@vmbind/drm";
-import { type TraceArray, viewOf } from "@vmbind/trace";
+import { type BindOp, type TraceArray, viewOf } from "@vmbind/trace";
 import {
   ANV_BLOCK_BYTES,
   AnvUmd,
@@ -49,9 +49,11 @@ import type {
   CallSync,
   Issue,
   MemoryObject,
+  Neighbour,
   Placement,
   SessionCounters,
   SparseSession,
+  Where,
 } from "../../strategy/strategy.ts";
 import { VaHeap } from "../../strategy/va-heap.ts";
 
@@ -73,6 +75,7 @@ class XeSession implements SparseSession {
   readonly mirrorOffset = 0;
   readonly roles: ReadonlyMap<number, string> = new Map();
   readonly facts: Readonly<Record<string, unknown>> = {};
+  readonly shrinker = null;
   readonly #device: XeDevice;
   readonly #patIndex: number;
   #point = 0;
@@ -80,10 +83,9 @@ class XeSession implements SparseSession {
   constructor(device: XeDevice) {
     this.#device = device;
     this.file = device.open();
-    const vm = VM_CREATE.encode({ flags: VM_CREATE_FLAG_SCRATCH_PAGE });
-    mustIssue(this.file, { name: "XE_VM_CREATE", request: IOCTL_VM_CREATE, arg: vm, buffers: [] });
-    this.vmId = VM_CREATE.read(viewOf(vm)).vmId;
-    this.vm = this.file.vm(this.vmId) as XeVm;
+    const { vm, vmId } = createVm(this.file);
+    this.vmId = vmId;
+    this.vm = vm;
     // Xe2 has an uncompressed entry at 0; on DG2 anv takes 1 for everything.
     this.#patIndex = this.#xe2 ? 0 : 1;
     this.umd = new AnvUmd({
@@ -108,6 +110,16 @@ class XeSession implements SparseSession {
 
   get #xe2(): boolean {
     return this.#device.platform.graphics >= 2000;
+  }
+
+  kernelRole(): string {
+    return "driver page";
+  }
+
+  neighbour(where: Where): Neighbour {
+    const file = where === "file" ? this.#device.open() : this.file;
+    const { vm, vmId } = createVm(file);
+    return { file, vm, umd: new AnvUmd({ vmId }) };
   }
 
   placement(): Placement {
@@ -178,6 +190,10 @@ class XeSession implements SparseSession {
     return VM_BIND.read(viewOf(call.arg)).execQueueId === 0 ? "default-queue" : "bind-queue";
   }
 
+  ownFacts({ extra }: BindOp): Readonly<Record<string, number>> {
+    return { pat_index: extra };
+  }
+
   /** The queue of engine class VM_BIND that vkQueueBindSparse uses. */
   #bindQueue(): number {
     const arg = EXEC_QUEUE_CREATE.encode({
@@ -209,6 +225,16 @@ class XeSession implements SparseSession {
     VM_BIND_OP.write(viewOf(arg), VM_BIND.fields.bind.offset, { ...op, patIndex: this.#patIndex });
     return { name: "XE_VM_BIND", request: IOCTL_VM_BIND, arg, buffers };
   }
+}
+
+/** A VM as anv makes it: what nothing is bound to is the scratch page. */
+function createVm(file: XeFile): { vm: XeVm; vmId: number } {
+  const arg = VM_CREATE.encode({ flags: VM_CREATE_FLAG_SCRATCH_PAGE });
+  mustIssue(file, { name: "XE_VM_CREATE", request: IOCTL_VM_CREATE, arg, buffers: [] });
+  const { vmId } = VM_CREATE.read(viewOf(arg));
+  const vm = file.vm(vmId);
+  if (!vm) throw new Error(`VM ${vmId} was made and is not there`);
+  return { vm, vmId };
 }
 
 /**

@@ -6,11 +6,11 @@
  */
 
 import { GpuFault } from "@vmbind/mmu";
-import { type PanthorBo, PanthorDevice, REPEAT_PATCH_QUIRKS } from "@vmbind/panthor";
-import type { PostedRepeat } from "../result.ts";
-import { panvk } from "../semantics/neighbour.ts";
-import { MARK, PAGE_BYTES, PROBE_BYTES } from "../semantics/probe.ts";
-import { mustIssue } from "../strategy/calls.ts";
+import { PanthorDevice, REPEAT_PATCH_QUIRKS } from "@vmbind/panthor";
+import type { PostedRepeat } from "../../result.ts";
+import { MARK, PAGE_BYTES, PROBE_BYTES } from "../../semantics/probe.ts";
+import { mustIssue } from "../../strategy/calls.ts";
+import { openPanvkVm } from "./session.ts";
 
 const VA = 2 ** 30;
 const WINDOW = 2 ** 21;
@@ -23,7 +23,7 @@ const BLOCK_BYTES = 0x10000;
 export function cutAsPosted(): PostedRepeat {
   const device = new PanthorDevice({ driverVersion: "1.8", repeat: "v4", quirks: REPEAT_PATCH_QUIRKS });
   const file = device.open();
-  const [vm, umd] = panvk(file, "panthor-repeat");
+  const { vm, umd } = openPanvkVm(file, "repeat");
   for (const call of umd.create(VA, PROBE_BYTES)) mustIssue(file, call);
   const { addressSpace: space } = vm;
   for (let at = 0; at < WINDOW; at += PAGE_BYTES) space.store32(VA + at, MARK + at / PAGE_BYTES);
@@ -39,7 +39,9 @@ export function cutAsPosted(): PostedRepeat {
   const bind = { resourceOffset: start, size: BLOCK_BYTES, memory: { handle, offset: 0 } };
   for (const call of umd.bind(VA, PROBE_BYTES, [bind])) mustIssue(file, call);
   const afterCut = look();
-  device.evict(file.bo(umd.dummyHandle) as PanthorBo);
+  const window = file.bo(umd.dummyHandle);
+  if (!window) throw new Error("panvk's object has no handle");
+  device.evict(window);
   vm.validate();
   const afterRestore = look();
   const changed = (now: (number | null)[]) => now.filter((value, i) => value !== null && value !== before[i]);

@@ -1,0 +1,36 @@
+/**
+ * What the memory of the kernel's dummy object makes of one MAP_SPARSE: one aligned 2 MiB page, or pages that are
+ * scattered.
+ *
+ * @module
+ */
+
+import { PanthorDevice } from "@vmbind/panthor";
+import { sweepSequential } from "../../measure/tlb-sweep.ts";
+import type { DummyExperiment } from "../../result.ts";
+import { THREAD_BYTES } from "../../semantics/probe.ts";
+import { mustIssue } from "../../strategy/calls.ts";
+import { openPanvkVm } from "./session.ts";
+
+const VA = 2 ** 30;
+
+/** @returns the same request with each kind of dummy */
+export function mapOverDummies(): DummyExperiment[] {
+  return [mapSparse("huge"), mapSparse("scattered")];
+}
+
+function mapSparse(dummy: DummyExperiment["dummy"]): DummyExperiment {
+  const device = new PanthorDevice({ dummyFragmentation: dummy });
+  const file = device.open();
+  const { vm, umd } = openPanvkVm(file, "sparse");
+  const before = { ...device.counters };
+  for (const call of umd.create(VA, THREAD_BYTES)) mustIssue(file, call);
+  const { pteWrites, tablesAllocated, ioMapCalls } = device.counters;
+  return {
+    dummy,
+    pteWrites: pteWrites - before.pteWrites,
+    tablesAllocated: tablesAllocated - before.tablesAllocated,
+    ioMapCalls: ioMapCalls - before.ioMapCalls,
+    sequential: sweepSequential(vm.addressSpace, VA, THREAD_BYTES),
+  };
+}

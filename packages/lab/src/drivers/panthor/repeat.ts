@@ -1,0 +1,31 @@
+/**
+ * `panthor-repeat`: the operation that the kernel thread proposes. GPUVM knows that a range of an object repeats.
+ *
+ * @module
+ */
+
+import type { SparseStrategy } from "../../strategy/strategy.ts";
+import { BLOCK, PAGE, PANVK } from "./panvk.ts";
+
+/** The row. */
+export const panthorRepeat: SparseStrategy = {
+  ...PANVK,
+  name: "panthor-repeat",
+  says: "one MAP_REPEAT of the proposal",
+  look: { light: "#009e73", dark: "#2fc79a", marker: "square" },
+  traces: {
+    prefix: "panthor-sparse",
+    derive: async (trace, name) => {
+      const { derive, REPEAT } = await import("./derive.ts");
+      return derive(trace, REPEAT, name);
+    },
+  },
+  workOf(bytes) {
+    const pages = Math.ceil(bytes / PAGE);
+    // The window must divide the range: 2 MiB where that does, else down to a page.
+    return { operations: 1, leafEntries: (pages * PAGE) % BLOCK === 0 ? pages / (BLOCK / PAGE) : pages };
+  },
+  bindsArrays: false,
+  experiments: { postedRepeat: async () => (await import("./posted-repeat.ts")).cutAsPosted() },
+  open: async () => (await import("./session.ts")).openPanvk("repeat"),
+};

@@ -1,0 +1,21 @@
+/**
+ * `panthor-sparse`: what the kernel thread came to in Linux 7.3. The kernel keeps a dummy object for each open file.
+ *
+ * @module
+ */
+
+import type { SparseStrategy } from "../../strategy/strategy.ts";
+import { fewestLeaves, PANVK } from "./panvk.ts";
+
+/** The row. */
+export const panthorSparse: SparseStrategy = {
+  ...PANVK,
+  name: "panthor-sparse",
+  says: "one MAP_SPARSE of Linux 7.3",
+  look: { light: "#0067b1", dark: "#56a8ea", marker: "diamond" },
+  traces: { prefix: "panthor-sparse" },
+  workOf: (bytes) => ({ operations: 1, leafEntries: fewestLeaves(bytes) }),
+  bindsArrays: true,
+  experiments: { dummies: async () => (await import("./dummies.ts")).mapOverDummies() },
+  open: async () => (await import("./session.ts")).openPanvk("sparse"),
+};

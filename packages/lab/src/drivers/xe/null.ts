@@ -1,0 +1,27 @@
+/**
+ * `xe-null`: anv's NULL binds. The hardware has an entry that stands for no memory, at every level up to 1 GiB.
+ *
+ * @module
+ */
+
+import type { SparseStrategy } from "../../strategy/strategy.ts";
+
+/** The row. */
+export const xeNull: SparseStrategy = {
+  name: "xe-null",
+  driver: "xe",
+  umd: "anv",
+  shortDriver: "xe",
+  says: "a NULL bind: the hardware's null entries, no object",
+  look: { light: "#3b3a38", dark: "#d4d0c8", marker: "cross" },
+  resourceBytesMax: 2 ** 40,
+  blockBytes: 2 ** 16,
+  devices: ["bmg", "lnl", "dg2"],
+  reportsStrict: true,
+  traces: { prefix: "xe" },
+  // Leaves of 1 GiB, two fringes, and new tables, which a VM with a scratch page fills.
+  workOf: (bytes) => ({ operations: 1, leafEntries: Math.floor(bytes / 2 ** 30) + 8 * 512 }),
+  growthNote: "In xe a new page table of a VM with a scratch page begins with 512 leaf entries.",
+  bindsArrays: true,
+  open: async (device) => (await import("./session.ts")).openAnv(device),
+};
