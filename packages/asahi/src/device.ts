@@ -13,6 +13,7 @@ import {
   type Fragmentation,
   type FrameOptions,
   type PageTableFormat,
+  type PhysicalBacking,
   PhysicalMemory,
   Tlb,
   type TlbOptions,
@@ -55,6 +56,8 @@ export interface AsahiDeviceOptions {
   tableStride?: number;
   /** Where buffer objects may be placed; base pages are 16 KiB. */
   frames?: FrameOptions;
+  /** Where the bytes of buffer objects are kept; in this process unless given. */
+  backing?: PhysicalBacking;
   /** Kind of memory that buffer objects get. */
   fragmentation?: Fragmentation;
   /** Shape of the GPU's TLB. */
@@ -116,6 +119,7 @@ export class AsahiDevice {
       tableBytes: PAGE_BYTES,
       ...(tableBase === undefined ? {} : { tableBase }),
       ...(tableStride === undefined ? {} : { tableStride }),
+      ...(options.backing && { backing: options.backing }),
       frames: { pageBytes: PAGE_BYTES, ...options.frames },
       counters: this.counters,
     });

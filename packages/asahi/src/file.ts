@@ -78,7 +78,7 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
     this.syncobjs = new Syncobjs(device.adoptSyncobjs);
     this.#bos = new GemHandles({
       gems: device.gems,
-      memory: device.memory,
+      memory: device.memory.backing,
       isBo: (gem) => gem instanceof AsahiBo,
       checkExport(bo) {
         if (bo.vm !== null) fail(EINVAL, "export: the object is VM_PRIVATE");

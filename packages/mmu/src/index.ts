@@ -15,6 +15,7 @@ export type {
 export { checkTablePages, checkTables, checkTlb } from "./check-invariants.ts";
 export type { MmuCost, MmuCounter, MmuCounters } from "./counters.ts";
 export { MMU_COSTS, mmuCounters } from "./counters.ts";
+export { DataPages, type PhysicalBacking } from "./data-pages.ts";
 export type { DecodedEntry, LevelGeometry, PageTableFormat } from "./format.ts";
 export { decodeEntry, entryIndex, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE, rootGeometry } from "./format.ts";
 export type { Fragmentation, FrameOptions } from "./frame-allocator.ts";

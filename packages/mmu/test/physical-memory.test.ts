@@ -4,6 +4,7 @@ import {
   type Fragmentation,
   type FrameOptions,
   OutOfFrames,
+  type PhysicalBacking,
   PhysicalMemory,
   ScatterList,
 } from "../src/index.ts";
@@ -19,6 +20,83 @@ function read(memory: PhysicalMemory, pa: number, count: number): number[] {
   memory.read(pa, into);
   return [...into];
 }
+
+/** Every byte by itself; knows where page tables are and refuses to hold them. */
+class Bytes implements PhysicalBacking {
+  readonly bytes = new Map<number, number>();
+  memory: PhysicalMemory | null = null;
+
+  read(pa: number, out: Uint8Array): void {
+    this.#check(pa, out.length);
+    for (let i = 0; i < out.length; i++) out[i] = this.bytes.get(pa + i) ?? 0;
+  }
+
+  write(pa: number, bytes: Uint8Array): void {
+    this.#check(pa, bytes.length);
+    for (const [i, byte] of bytes.entries()) this.bytes.set(pa + i, byte);
+  }
+
+  discard(pa: number, bytes: number): void {
+    this.#check(pa, bytes);
+    for (let i = 0; i < bytes; i++) this.bytes.delete(pa + i);
+  }
+
+  #check(pa: number, bytes: number): void {
+    const tables = this.memory?.tables;
+    if (tables === undefined) return;
+    for (let at = pa; at < pa + bytes; at++) {
+      const inSlot = (at - tables.base) % tables.stride;
+      const isTable = at >= tables.base && inSlot < tables.pageBytes && tables.slotAt(at - inSlot) >= 0;
+      if (isTable) throw new Error(`a page table at 0x${at.toString(16)}`);
+    }
+  }
+}
+
+describe("a backing store of one's own", () => {
+  test("holds the same data as the default, never a page table, and gets back what is freed", () => {
+    const tableBase = 0x40_0000;
+    const options = { tableBytes: 4096, tableBase, tableStride: 8192, tableLimit: 4 } as const;
+    const step = fc.record({
+      what: fc.constantFrom("read", "write", "zero"),
+      pa: fc.integer({ min: tableBase - 6000, max: tableBase + 4 * 8192 + 6000 }),
+      count: fc.oneof(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 4000, max: 20000 })),
+      byte: fc.integer({ min: 1, max: 255 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 5, maxLength: 25 }), (steps) => {
+        const backing = new Bytes();
+        const own = new PhysicalMemory({ ...options, backing });
+        const usual = new PhysicalMemory(options);
+        const naive = new Map<number, number>();
+        backing.memory = own;
+        for (const memory of [own, usual]) for (let i = 0; i < 2; i++) memory.tables.alloc();
+        for (const { what, pa, count, byte } of steps) {
+          const expected = Array.from({ length: count }, (_, i) => naive.get(pa + i) ?? 0);
+          if (what === "read") {
+            for (const memory of [own, usual]) expect(read(memory, pa, count)).toEqual(expected);
+            continue;
+          }
+          for (let i = 0; i < count; i++) naive.set(pa + i, what === "write" ? byte : 0);
+          for (const memory of [own, usual]) {
+            if (what === "write") memory.write(pa, new Uint8Array(count).fill(byte));
+            else memory.zero(pa, count);
+          }
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("is told when an object's memory is freed", () => {
+    const backing = new Bytes();
+    const memory = new PhysicalMemory({ backing });
+    const bo = memory.frames.alloc(8192);
+    memory.write((bo.pa[0] as number) + 4094, bytes(1, 2, 3, 4));
+    expect([backing.bytes.size, memory.residentBytes]).toEqual([4, 0]);
+    memory.frames.free(bo);
+    expect(backing.bytes.size).toBe(0);
+  });
+});
 
 describe("data memory", () => {
   test("reads as zero until it is stored to, and costs nothing until then", () => {

@@ -12,6 +12,7 @@ import {
   type FrameOptions,
   lpae4k,
   type PageTableFormat,
+  type PhysicalBacking,
   PhysicalMemory,
   type ScatterList,
   Tlb,
@@ -75,6 +76,8 @@ export interface PanthorOptions {
   dummyPages?: ScatterList | undefined;
   /** Physical memory for BOs. */
   frames?: FrameOptions | undefined;
+  /** Where the bytes of BOs are kept. Default: in this process. */
+  backing?: PhysicalBacking | undefined;
   /** Entries of the TLB. Default 64. */
   tlbEntries: number;
   /** Whether VMs own an AS slot from the start; without one no AS commands are issued (`panthor_mmu.c`). Default true. */
@@ -141,11 +144,15 @@ export class PanthorDevice {
    */
   constructor(options: Partial<Omit<PanthorOptions, "quirks">> & { quirks?: Partial<PanthorQuirks> } = {}) {
     this.options = { ...DEFAULTS, ...options, quirks: { ...NO_QUIRKS, ...options.quirks } };
-    const { driverVersion, vaBits, repeat, frames } = this.options;
+    const { driverVersion, vaBits, repeat, frames, backing } = this.options;
     if (!DRIVER_VERSIONS.includes(driverVersion))
       throw new RangeError(`driverVersion: no version ${driverVersion}`);
     if (!(vaBits >= 22 && vaBits <= 48)) throw new RangeError(`vaBits: ${vaBits} is not in 22..48`);
-    this.memory = new PhysicalMemory({ ...(frames && { frames }), counters: this.counters });
+    this.memory = new PhysicalMemory({
+      ...(frames && { frames }),
+      ...(backing && { backing }),
+      counters: this.counters,
+    });
     this.format = lpae4k(vaBits);
     this.tlb = new Tlb({ entries: this.options.tlbEntries, counters: this.counters });
     this.repeats = repeat !== "off";

@@ -54,7 +54,7 @@ export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
     this.dummy = device.dummyForFile();
     this.#bos = new GemHandles({
       gems: device.gems,
-      memory: device.memory,
+      memory: device.memory.backing,
       isBo: (gem) => gem instanceof PanthorBo,
       checkExport(bo) {
         if (bo.exclusiveVm !== null) fail(EINVAL, "export: the object is exclusive to a VM");

@@ -61,7 +61,7 @@ export class XeFile implements DrmFile<XeBo, XeVm> {
     this.#ioctls = ioctls;
     this.handles = new GemHandles({
       gems: device.gems,
-      memory: device.memory,
+      memory: device.memory.backing,
       isBo: (gem) => gem instanceof XeBo,
       checkExport(bo) {
         if (bo.vm !== null) fail(EPERM, "export: the object was made for one VM");
