@@ -130,7 +130,7 @@ export class AsahiBo extends GemObject {
 
   #takePages(): ScatterList {
     if (this.size === 0) return NO_PAGES;
-    if (this.#allocFault?.("bo-pages")) fail(ENOMEM, `bo: no pages for ${this.size} bytes`);
+    if (this.#allocFault?.("bo-pages")) fail(ENOMEM, `bo: no pages for ${this.size} bytes (injected)`);
     try {
       return this.#memory.frames.alloc(this.size, this.#fragmentation);
     } catch (error) {

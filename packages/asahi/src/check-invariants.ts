@@ -157,7 +157,7 @@ function checkKept({ device, gpuvm, kernelStart, kernelEnd }: AsahiVm): void {
   const ends = [VM_START, kernelStart, kernelEnd, VM_END];
   for (const va of gpuvm.mappings()) {
     const addr = gpuvm.addr(va);
-    if (!device.quirks.emptyRanges || addr !== gpuvm.end(va) || !ends.includes(addr)) {
+    if (!device.options.quirks.emptyRanges || addr !== gpuvm.end(va) || !ends.includes(addr)) {
       throw new Error(`vm-kept: a destroyed VM keeps a mapping at 0x${addr.toString(16)}`);
     }
   }

@@ -8,13 +8,12 @@
  * @module
  */
 
-import { type AllocFault, type CostSchema, GemObjects } from "@vmbind/drm";
+import { type AllocFault, type CostSchema, type DeviceChoices, GemObjects } from "@vmbind/drm";
 import {
   type Fragmentation,
-  type FrameOptions,
   type PageTableFormat,
-  type PhysicalBacking,
   PhysicalMemory,
+  type PhysicalMemoryOptions,
   Tlb,
   type TlbOptions,
   uat,
@@ -35,41 +34,49 @@ import {
 } from "./uapi.ts";
 import type { AsahiVm } from "./vm.ts";
 
-/** What a device is made with. */
+/** Everything that can be chosen about a device. */
 export interface AsahiDeviceOptions {
   /**
    * Shader loads from unmapped VAs read 0 and stores are dropped, and GET_PARAMS says so (SOFT_FAULTS of `asahi_drm.h`).
-   * False unless given.
+   * Default false.
    */
-  softFaults?: boolean;
-  /** Width of physical addresses in bits, 32..48, which the driver knows for each SoC; 40 (M1) unless given. */
-  oas?: number;
-  /** Defects to have; none unless given. */
-  quirks?: Partial<AsahiQuirks>;
-  /** Map the driver's dummy page into every VM. True unless given. */
-  dummyPage?: boolean;
+  softFaults: boolean;
+  /** Width of physical addresses in bits, 32..48, which the driver knows for each SoC. Default 40 (M1). */
+  oas: number;
+  /** Map the driver's dummy page into every VM. Default true. */
+  dummyPage: boolean;
   /** Fields of GET_PARAMS (`drm_asahi_params_global`) that differ from those of an M1. */
-  params?: Partial<ParamsGlobal>;
-  /** Physical address of the first page-table page. */
-  tableBase?: number;
-  /** Bytes from one page-table page to the next. */
-  tableStride?: number;
-  /** Where buffer objects may be placed; base pages are 16 KiB. */
-  frames?: FrameOptions;
-  /** Where the bytes of buffer objects are kept; in this process unless given. */
-  backing?: PhysicalBacking;
-  /** Kind of memory that buffer objects get. */
-  fragmentation?: Fragmentation;
-  /** Shape of the GPU's TLB. */
-  tlb?: Omit<TlbOptions, "counters">;
-  /** Asked at each allocation; true makes it fail. */
-  allocFault?: AllocFault;
-  /** Take unknown syncobj handles for syncobjs made elsewhere, as replaying a recorded trace needs. False unless given. */
-  adoptSyncobjs?: boolean;
+  params: Partial<ParamsGlobal>;
+  /** How the memory of BOs is spread. Default `contiguous`. */
+  boFragmentation: Fragmentation;
+  /** Physical memory; base pages and page tables are 16 KiB. Default that of `@vmbind/mmu`. */
+  memory: PhysicalMemoryOptions;
+  /** The TLB. Default 64 entries. */
+  tlb: TlbOptions;
+  /** Defects to reproduce. Default: none. */
+  quirks: AsahiQuirks;
+  /** Take unknown syncobj handles for syncobjs made elsewhere, as replaying a recorded trace needs. Default false. */
+  adoptSyncobjs: boolean;
+  /** Makes allocations fail. Default: none does. */
+  allocFault?: AllocFault | undefined;
 }
+
+const DEFAULTS: AsahiDeviceOptions = {
+  softFaults: false,
+  oas: 40,
+  dummyPage: true,
+  params: {},
+  boFragmentation: "contiguous",
+  memory: {},
+  tlb: {},
+  quirks: NO_QUIRKS,
+  adoptSyncobjs: false,
+};
 
 /** An asahi device. */
 export class AsahiDevice {
+  /** What was chosen, defaults filled in. */
+  readonly options: Readonly<AsahiDeviceOptions>;
   /** The cost sheet of all layers. */
   readonly counters: AsahiCounters = asahiCounters();
   /** What its counters are. */
@@ -84,24 +91,8 @@ export class AsahiDevice {
   readonly gems: GemObjects = new GemObjects();
   /** Where GEM_BIND_OBJECT maps. */
   readonly firmware: FirmwareSpace;
-  /** Defects in force. */
-  readonly quirks: Readonly<AsahiQuirks>;
-  /** See {@link AsahiDeviceOptions.softFaults}. */
-  readonly softFaults: boolean;
-  /** See {@link AsahiDeviceOptions.oas}. */
-  readonly oas: number;
   /** The format of its page tables. */
   readonly format: PageTableFormat;
-  /** See {@link AsahiDeviceOptions.dummyPage}. */
-  readonly dummyPage: boolean;
-  /** See {@link AsahiDeviceOptions.fragmentation}. */
-  readonly fragmentation: Fragmentation | undefined;
-  /** Asked at each allocation; may be set at any time. */
-  allocFault: AllocFault | undefined;
-  /** What the layers ask: {@link AsahiDevice.allocFault} as it is at that moment. */
-  readonly allocFails: AllocFault = (point) => this.allocFault?.(point) ?? false;
-  /** See {@link AsahiDeviceOptions.adoptSyncobjs}. */
-  readonly adoptSyncobjs: boolean;
   /** Destroyed VMs that a mapping without length keeps, see quirk `emptyRanges`. @internal */
   readonly keptVms: Set<AsahiVm> = new Set();
   /** The GPU has crashed: GET_PARAMS fails with ENODEV. */
@@ -110,30 +101,22 @@ export class AsahiDevice {
   readonly params: Readonly<ParamsGlobal>;
 
   /**
-   * @param options - see {@link AsahiDeviceOptions}
+   * @param options - what differs from the defaults
    * @throws Error for an `oas`, tables, frames or a TLB that cannot be
    */
-  constructor(options: AsahiDeviceOptions = {}) {
-    const { tableBase, tableStride } = options;
+  constructor(options: DeviceChoices<AsahiDeviceOptions> = {}) {
+    this.options = { ...DEFAULTS, ...options, quirks: { ...NO_QUIRKS, ...options.quirks } };
+    const { memory, tlb, oas, softFaults, params } = this.options;
     this.memory = new PhysicalMemory({
       tableBytes: PAGE_BYTES,
-      ...(tableBase === undefined ? {} : { tableBase }),
-      ...(tableStride === undefined ? {} : { tableStride }),
-      ...(options.backing && { backing: options.backing }),
-      frames: { pageBytes: PAGE_BYTES, ...options.frames },
+      ...memory,
+      frames: { pageBytes: PAGE_BYTES, ...memory.frames },
       counters: this.counters,
     });
-    this.tlb = new Tlb({ ...options.tlb, counters: this.counters });
+    this.tlb = new Tlb({ ...tlb, counters: this.counters });
     this.contexts = new ContextSlots(this.counters, this.tlb);
-    this.quirks = { ...NO_QUIRKS, ...options.quirks };
-    this.softFaults = options.softFaults ?? false;
-    this.oas = options.oas ?? 40;
-    this.format = uat(this.oas);
-    this.dummyPage = options.dummyPage ?? true;
-    this.fragmentation = options.fragmentation;
-    this.allocFault = options.allocFault;
-    this.adoptSyncobjs = options.adoptSyncobjs ?? false;
-    this.params = m1Params(this.softFaults, options.params);
+    this.format = uat(oas);
+    this.params = m1Params(softFaults, params);
     this.firmware = new FirmwareSpace(this);
   }
 
@@ -143,7 +126,7 @@ export class AsahiDevice {
   }
 }
 
-function m1Params(softFaults: boolean, changes: Partial<ParamsGlobal> = {}): ParamsGlobal {
+function m1Params(softFaults: boolean, changes: Partial<ParamsGlobal>): ParamsGlobal {
   return {
     features: softFaults ? FEATURE_SOFT_FAULTS : 0,
     gpuGeneration: 13,

@@ -75,7 +75,7 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
   constructor(device: AsahiDevice, ioctls: IoctlTable<AsahiFile>) {
     this.device = device;
     this.#ioctls = ioctls;
-    this.syncobjs = new Syncobjs(device.adoptSyncobjs);
+    this.syncobjs = new Syncobjs(device.options.adoptSyncobjs);
     this.#bos = new GemHandles({
       gems: device.gems,
       memory: device.memory.backing,
@@ -207,9 +207,10 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
     const vm = isPrivate ? this.#vms.get(vmId) : null;
     if (vm === undefined) fail(ENOENT, `gem_create.vm_id: ${vmId} is not a VM of this file`);
     if (!(size < OBJECT_BYTES_MAX)) fail(EINVAL, "gem_create.size: larger than any file");
-    const { gems, memory, fragmentation, allocFails } = this.device;
-    if (allocFails("gem")) fail(ENOMEM, "gem_create: no memory");
-    return this.addBo(new AsahiBo({ gems, memory, size, flags, vm, fragmentation, allocFault: allocFails }));
+    const { gems, memory, options } = this.device;
+    const { boFragmentation: fragmentation, allocFault } = options;
+    if (allocFault?.("gem")) fail(ENOMEM, "gem_create: no memory for the object (injected)");
+    return this.addBo(new AsahiBo({ gems, memory, size, flags, vm, fragmentation, allocFault }));
   }
 
   /**

@@ -61,7 +61,7 @@ export class FirmwareSpace {
    * @throws DrmError ENOMEM
    */
   bind(bo: AsahiBo, offset: number, range: number): FirmwareObject {
-    const { memory, oas, allocFails } = this.#device;
+    const { memory, options } = this.#device;
     const pages = bo.pages();
     let va = FIRMWARE_START;
     let index = 0;
@@ -71,7 +71,7 @@ export class FirmwareSpace {
       index++;
     }
     if (va + range > FIRMWARE_END) fail(ENOMEM, `firmware: no room for 0x${range.toString(16)} bytes`);
-    this.#pageTable ??= new UatPageTable(memory, { oas, allocFault: allocFails });
+    this.#pageTable ??= new UatPageTable(memory, options);
     this.#pageTable.allocate(va, range);
     this.#pageTable.mapList(va, range, pages, offset, FIRMWARE_LEAF_LO, FIRMWARE_LEAF_HI);
     const object = { bo: bo.get() as AsahiBo, va, range, offset };

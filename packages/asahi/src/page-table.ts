@@ -253,7 +253,7 @@ export class UatPageTable {
   }
 
   #alloc(): number {
-    if (this.#allocFault?.("page-table")) fail(ENOMEM, "page table: no page for a table");
+    if (this.#allocFault?.("page-table")) fail(ENOMEM, "page table: no page for a table (injected)");
     try {
       return this.#tables.alloc();
     } catch (error) {

@@ -43,8 +43,10 @@ const ACCESS_FLAGS = BIND_READ | BIND_WRITE;
 export function vmBind(file: AsahiFile, args: VmBind, user: UserSpace): void {
   const { counters } = file.device;
   counters.bindIoctls++;
-  const reader = new BindOpReader(args, user, file.device.quirks.packedOps, () => {
-    if (file.device.allocFails("op-array")) fail(ENOMEM, "vm_bind.num_binds: no memory for the op array");
+  const reader = new BindOpReader(args, user, file.device.options.quirks.packedOps, () => {
+    if (file.device.options.allocFault?.("op-array")) {
+      fail(ENOMEM, "vm_bind.num_binds: no memory for the op array (injected)");
+    }
   });
   counters.payloadBytes += reader.bytes;
   for (let i = 0; i < args.numBinds; i++) {
@@ -121,7 +123,7 @@ export function runBindOp(file: AsahiFile, vmId: number, op: GemBindOp, index = 
   }
   const bo = checkBind(file, op, index);
   const vm = checkVm(file, vmId, addr, range, index);
-  if (bo.vm !== null && bo.vm !== vm && !file.device.quirks.foreignPrivateObjects) {
+  if (bo.vm !== null && bo.vm !== vm && !file.device.options.quirks.foreignPrivateObjects) {
     fail(EINVAL, `${opName(index)}.handle: ${op.handle} is VM_PRIVATE and belongs to another VM`);
   }
   vm.bind(bo, addr, range, op.offset, op.flags);
@@ -170,7 +172,7 @@ function checkVm(file: AsahiFile, vmId: number, addr: number, range: number, ind
 }
 
 function checkEmpty(file: AsahiFile, range: number, index: number): void {
-  if (range === 0 && !file.device.quirks.emptyRanges) fail(EINVAL, `${opName(index)}.range: 0`);
+  if (range === 0 && !file.device.options.quirks.emptyRanges) fail(EINVAL, `${opName(index)}.range: 0`);
 }
 
 function checkOverflow(addr: number, range: number, index: number): void {

@@ -82,9 +82,9 @@ export class AsahiVm {
     this.#handles = handles;
     this.kernelStart = Math.ceil(kernelStart / KERNEL_RANGE_ALIGN) * KERNEL_RANGE_ALIGN;
     this.kernelEnd = Math.floor(kernelEnd / KERNEL_RANGE_ALIGN) * KERNEL_RANGE_ALIGN;
-    const { memory, gems, counters, oas, allocFails } = device;
-    if (allocFails("vm")) fail(ENOMEM, "vm: no memory");
-    this.pageTable = new UatPageTable(memory, { oas, allocFault: allocFails });
+    const { memory, gems, counters, options } = device;
+    if (options.allocFault?.("vm")) fail(ENOMEM, "vm_create: no memory for the VM (injected)");
+    this.pageTable = new UatPageTable(memory, options);
     const resv = new GemObject(gems, PAGE_BYTES);
     this.gpuvm = new Gpuvm({
       name: "asahi",
@@ -109,10 +109,10 @@ export class AsahiVm {
       decodeTlbi(form, high, low, reach);
       this.device.tlb.invalidateRange(reach.asid, reach.va, reach.bytes);
     };
-    if (device.dummyPage) this.#mapDummyPage();
+    if (device.options.dummyPage) this.#mapDummyPage();
   }
 
-  /** The page that the driver maps just above the window of VM_BIND, null without {@link AsahiDevice.dummyPage}. */
+  /** The page that the driver maps just above the window of VM_BIND, null without {@link AsahiDeviceOptions.dummyPage}. */
   get dummyPage(): AsahiBo | null {
     return this.#dummyPage;
   }
@@ -144,7 +144,7 @@ export class AsahiVm {
     this.#space ??= new AddressSpace(this.device.memory, this.device.format, this.pageTable.root, {
       asid,
       tlb: this.device.tlb,
-      softFaults: this.device.softFaults,
+      softFaults: this.device.options.softFaults,
     });
     return this.#space;
   }
@@ -292,27 +292,30 @@ export class AsahiVm {
     counters.tlbRequestedBytes += bytes;
     // One page has an instruction of its own, which covers it exactly: encoding it would take a sixth of an unmap step.
     if (bytes === PAGE_BYTES) this.device.tlb.invalidateRange(this.#asid, va, bytes);
-    else encodeTlbi(this.#asid, va, bytes, this.device.quirks.stuckTlbiStart, this.#issueTlbi);
+    else encodeTlbi(this.#asid, va, bytes, this.device.options.quirks.stuckTlbiStart, this.#issueTlbi);
   }
 
   /** The driver allocates the mappings that a request can need at most before it takes a lock. */
   #reserveMappings(count: number): void {
-    const { allocFails } = this.device;
-    for (let i = 0; i < count; i++) if (allocFails("gpuva")) fail(ENOMEM, "gpuva: no memory for a mapping");
+    const { allocFault } = this.device.options;
+    if (allocFault === undefined) return;
+    for (let i = 0; i < count; i++) {
+      if (allocFault("gpuva")) fail(ENOMEM, "gpuva: no memory for a mapping (injected)");
+    }
   }
 
   #obtain(bo: AsahiBo): VmBo {
     const found = this.gpuvm.vmBoFind(bo);
     if (found !== null) return found;
-    if (this.device.allocFails("vm_bo")) fail(ENOMEM, "vm_bo: no memory");
+    if (this.device.options.allocFault?.("vm_bo")) fail(ENOMEM, "vm_bo: no memory for it (injected)");
     const vmBo = this.gpuvm.vmBoObtainPrealloc(this.gpuvm.vmBoCreate(bo));
     this.gpuvm.extobjAdd(vmBo);
     return vmBo;
   }
 
   #mapDummyPage(): void {
-    const { gems, memory, allocFails } = this.device;
-    const page = new AsahiBo({ gems, memory, size: PAGE_BYTES, vm: this, allocFault: allocFails });
+    const { gems, memory, options } = this.device;
+    const page = new AsahiBo({ gems, memory, size: PAGE_BYTES, vm: this, allocFault: options.allocFault });
     this.#dummyPage = page;
     try {
       const pa = page.pages().pa[0] as number;

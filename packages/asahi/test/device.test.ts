@@ -48,7 +48,10 @@ beforeEach(() => {
 
 describe("the worked example of the format", () => {
   test("tables, descriptors, cut and translations", () => {
-    device = new AsahiDevice({ dummyPage: false, tableBase: 0x10_0000_0000, tableStride: 0x4000 });
+    device = new AsahiDevice({
+      dummyPage: false,
+      memory: { tableBase: 0x10_0000_0000, tableStride: 0x4000 },
+    });
     file = device.open();
     const vmId = file.vmCreate(KERNEL);
     const vm = file.vm(vmId) as AsahiVm;

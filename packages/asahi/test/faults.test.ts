@@ -228,7 +228,7 @@ describe("an allocation that fails", () => {
 });
 
 it("memory that runs out for real: what does not fit is refused, the rest stays, and all is there again afterwards", () => {
-  const device = new AsahiDevice({ frames: { limit: 0x100000000 + 0x200000 } });
+  const device = new AsahiDevice({ memory: { frames: { limit: 0x100000000 + 0x200000 } } });
   const file = device.open();
   file.vmCreate(KERNEL);
   for (let round = 0; round < 3; round++) {

@@ -57,9 +57,9 @@ function look(p: Process, storedBy: Map<number, number>, seen: Seen): void {
 }
 
 /** Two processes take turns; after every few steps all that one can see is looked at. */
-function run(options: AsahiDeviceOptions, seed: number, steps: number): Seen {
+function run(options: Partial<AsahiDeviceOptions>, seed: number, steps: number): Seen {
   // Little memory, so that what one gives back the other gets soon.
-  const device = new AsahiDevice({ frames: { limit: 0x100000000 + 0x2000000 }, ...options });
+  const device = new AsahiDevice({ memory: { frames: { limit: 0x100000000 + 0x2000000 } }, ...options });
   const random = new Random(seed);
   // Together more VMs than context slots.
   const [a, b] = [0xa1, 0xb2].map((tag) => new Process(device, random, tag, 40)) as [Process, Process];
@@ -79,9 +79,9 @@ function run(options: AsahiDeviceOptions, seed: number, steps: number): Seen {
 }
 
 describe("two hostile processes", () => {
-  const devices: [string, AsahiDeviceOptions][] = [
-    ["one contiguous run", { fragmentation: "contiguous" }],
-    ["scattered pages", { fragmentation: "scattered" }],
+  const devices: [string, Partial<AsahiDeviceOptions>][] = [
+    ["one contiguous run", { boFragmentation: "contiguous" }],
+    ["scattered pages", { boFragmentation: "scattered" }],
     ["a TLB that forgets nothing by itself", { tlb: { entries: 16384 } }],
   ];
   it.each(devices)(

@@ -67,7 +67,7 @@ class Pair {
   readonly #modelBo: number[] = new Array(PAGES).fill(-1);
 
   constructor(fragmentation: "contiguous" | "scattered") {
-    this.device = new AsahiDevice({ fragmentation, tlb: { entries: 16 } });
+    this.device = new AsahiDevice({ boFragmentation: fragmentation, tlb: { entries: 16 } });
     this.file = this.device.open();
     const range = { kernelStart: 0x77_ffff_8000, kernelEnd: 0x7f_ffff_8000, vmId: 0, pad: 0 };
     this.#vmId = this.file.vmCreate(range);

@@ -32,7 +32,7 @@ it(`${OPERATIONS} operations of ${FILES} processes, and nothing is left`, () => 
   const faults = new Random(99);
   let injected = 0;
   const device = new AsahiDevice({
-    frames: { limit: 0x100000000 + 0x4000000 },
+    memory: { frames: { limit: 0x100000000 + 0x4000000 } },
     allocFault: () => {
       if (faults.below(200) !== 0) return false;
       injected++;

@@ -1,4 +1,13 @@
-import { EFAULT, EINVAL, ENOENT, ENOMEM, issue, UserMemory } from "@vmbind/drm";
+import {
+  type AllocFault,
+  type DeviceChoices,
+  EFAULT,
+  EINVAL,
+  ENOENT,
+  ENOMEM,
+  issue,
+  UserMemory,
+} from "@vmbind/drm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   AsahiDevice,
@@ -25,13 +34,15 @@ const ADDR = 0x20_0000_0000;
 const KERNEL = { kernelStart: 0x77_ffff_8000, kernelEnd: 0x7f_ffff_8000, vmId: 0, pad: 0 };
 
 let device: AsahiDevice;
+let allocFault: AllocFault;
 let file: AsahiFile;
 let vmId: number;
 let vm: AsahiVm;
 let bo: number;
 
-function open(options: AsahiDeviceOptions = {}): void {
-  device = new AsahiDevice(options);
+function open(options: DeviceChoices<AsahiDeviceOptions> = {}): void {
+  allocFault = () => false;
+  device = new AsahiDevice({ allocFault: (point) => allocFault(point), ...options });
   file = device.open();
   vmId = file.vmCreate(KERNEL);
   vm = file.vm(vmId) as AsahiVm;
@@ -267,7 +278,7 @@ describe("allocation failure", () => {
       const op = bind({ handle: fresh, addr: 0x30_0000_4000, range: 0x4000 });
       const before = mappings();
       let left = nth;
-      device.allocFault = (point) => {
+      allocFault = (point) => {
         if (left-- !== 0) return false;
         points.push(point);
         return true;
@@ -305,7 +316,7 @@ describe("allocation failure", () => {
   test("an unbind needs two mappings before it changes anything", () => {
     submit(bind());
     const asked: string[] = [];
-    device.allocFault = (point) => asked.push(point) === 3;
+    allocFault = (point) => asked.push(point) === 3;
     expect(submit(unbind({ range: 0x4000 }))).toBe(-ENOMEM);
     expect(asked).toEqual(["op-array", "gpuva", "gpuva"]);
     expect(mappings()).toEqual([[0, 0x8000, 0, "bo"]]);
@@ -316,7 +327,7 @@ describe("allocation failure", () => {
     const objects = device.gems.size;
     for (let nth = 0; ; nth++) {
       let left = nth;
-      device.allocFault = () => left-- === 0;
+      allocFault = () => left-- === 0;
       try {
         file.vmCreate(KERNEL);
         expect(nth).toBe(5);

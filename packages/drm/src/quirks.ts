@@ -51,3 +51,9 @@ export function quirksOf<Name extends string>(
   for (const name in table) quirks[name] = chosen(table[name]);
   return quirks as Quirks<Name>;
 }
+
+/** What may be given for the options of a device: any of them, and any of the quirks. */
+export type DeviceChoices<Options extends { readonly quirks: object }> = Partial<Omit<Options, "quirks">> & {
+  /** Quirks that differ from the driver's default. */
+  readonly quirks?: Partial<Options["quirks"]>;
+};

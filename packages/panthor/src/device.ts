@@ -5,17 +5,17 @@
  * @module
  */
 
-import { type AllocFault, type CostSchema, EBUSY, fail, GemObjects } from "@vmbind/drm";
+import { type AllocFault, type CostSchema, type DeviceChoices, EBUSY, fail, GemObjects } from "@vmbind/drm";
 import { vmBosOf } from "@vmbind/gpuvm-core";
 import {
   type Fragmentation,
-  type FrameOptions,
   lpae4k,
   type PageTableFormat,
-  type PhysicalBacking,
   PhysicalMemory,
+  type PhysicalMemoryOptions,
   type ScatterList,
   Tlb,
+  type TlbOptions,
 } from "@vmbind/mmu";
 import { PanthorBo } from "./bo.ts";
 import { COST_SCHEMA, type PanthorCounter, type PanthorCounters, panthorCounters } from "./cost-sheet.ts";
@@ -54,7 +54,7 @@ export type DriverVersion = (typeof DRIVER_VERSIONS)[number];
 export type RepeatVersion = "off" | "v2" | "v3" | "v4" | "v5";
 
 /** Everything that can be chosen about a device. */
-export interface PanthorOptions {
+export interface PanthorDeviceOptions {
   /** Default `1.9`, Linux 7.3. WB_MMAP needs 1.7, MAP_SPARSE and the MMU_INFO query need 1.9. */
   driverVersion: DriverVersion;
   /** Width of GPU addresses in bits, 22..48 (`mmu_features` of `panthor_drm.h`); VM_CREATE refuses up to 28. Default 48. */
@@ -74,12 +74,10 @@ export interface PanthorOptions {
   dummyFragmentation: Fragmentation;
   /** Fixed DMA segments of every dummy object, instead of memory from the device. */
   dummyPages?: ScatterList | undefined;
-  /** Physical memory for BOs. */
-  frames?: FrameOptions | undefined;
-  /** Where the bytes of BOs are kept. Default: in this process. */
-  backing?: PhysicalBacking | undefined;
-  /** Entries of the TLB. Default 64. */
-  tlbEntries: number;
+  /** Physical memory. Default that of `@vmbind/mmu`. */
+  memory: PhysicalMemoryOptions;
+  /** The TLB. Default 64 entries. */
+  tlb: TlbOptions;
   /** Whether VMs own an AS slot from the start; without one no AS commands are issued (`panthor_mmu.c`). Default true. */
   activeAs: boolean;
   /** The REPEAT proposal. Default `off`. */
@@ -94,7 +92,7 @@ export interface PanthorOptions {
   allocFault?: AllocFault | undefined;
 }
 
-const DEFAULTS: PanthorOptions = {
+const DEFAULTS: PanthorDeviceOptions = {
   driverVersion: "1.9",
   vaBits: 48,
   paBits: 40,
@@ -102,7 +100,8 @@ const DEFAULTS: PanthorOptions = {
   taskSize: 2 ** 48,
   boFragmentation: "huge",
   dummyFragmentation: "huge",
-  tlbEntries: 64,
+  memory: {},
+  tlb: {},
   activeAs: true,
   repeat: "off",
   quirks: NO_QUIRKS,
@@ -113,7 +112,7 @@ const DEFAULTS: PanthorOptions = {
 /** A device. */
 export class PanthorDevice {
   /** What was chosen, defaults filled in. */
-  readonly options: Readonly<PanthorOptions>;
+  readonly options: Readonly<PanthorDeviceOptions>;
   /** The cost sheet of everything on this device. */
   readonly counters: PanthorCounters = panthorCounters();
   /** What its counters are. */
@@ -140,21 +139,17 @@ export class PanthorDevice {
   /**
    * @param options - what differs from the defaults
    * @throws RangeError for a driver version or address width that does not exist
-   * @throws Error for `frames` that describe no memory
+   * @throws Error for `memory.frames` that describe no memory
    */
-  constructor(options: Partial<Omit<PanthorOptions, "quirks">> & { quirks?: Partial<PanthorQuirks> } = {}) {
+  constructor(options: DeviceChoices<PanthorDeviceOptions> = {}) {
     this.options = { ...DEFAULTS, ...options, quirks: { ...NO_QUIRKS, ...options.quirks } };
-    const { driverVersion, vaBits, repeat, frames, backing } = this.options;
+    const { driverVersion, vaBits, repeat, memory, tlb } = this.options;
     if (!DRIVER_VERSIONS.includes(driverVersion))
       throw new RangeError(`driverVersion: no version ${driverVersion}`);
     if (!(vaBits >= 22 && vaBits <= 48)) throw new RangeError(`vaBits: ${vaBits} is not in 22..48`);
-    this.memory = new PhysicalMemory({
-      ...(frames && { frames }),
-      ...(backing && { backing }),
-      counters: this.counters,
-    });
+    this.memory = new PhysicalMemory({ ...memory, counters: this.counters });
     this.format = lpae4k(vaBits);
-    this.tlb = new Tlb({ entries: this.options.tlbEntries, counters: this.counters });
+    this.tlb = new Tlb({ ...tlb, counters: this.counters });
     this.repeats = repeat !== "off";
     this.sparse = this.since("1.9") && !this.repeats;
     this.mapFlags = MAP_READONLY | MAP_NOEXEC | MAP_UNCACHED | (this.sparse || this.repeats ? MAP_SPARSE : 0);

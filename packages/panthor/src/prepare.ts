@@ -9,7 +9,7 @@ import { type AllocFault, EINVAL, EIO, ENOMEM, fail } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE, type VmBo } from "@vmbind/gpuvm-core";
 import type { BindOp } from "./bind-op.ts";
 import type { PanthorBo } from "./bo.ts";
-import type { PanthorDevice, PanthorOptions } from "./device.ts";
+import type { PanthorDevice, PanthorDeviceOptions } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
 import { PAGE_BYTES, tablesForMap, tablesForUnmap } from "./page-sizes.ts";
 import { MAP_NOEXEC, OP_MAP, OP_SYNC_ONLY, OP_TYPE_MASK, OP_UNMAP } from "./uapi.ts";
@@ -121,7 +121,7 @@ function allocateMappings(allocFault: AllocFault, count: number): void {
 }
 
 /** The object's size against the range, or against the repeated window. */
-function checkRepeat({ repeat, quirks }: PanthorOptions, op: BindOp, boSize: number): void {
+function checkRepeat({ repeat, quirks }: PanthorDeviceOptions, op: BindOp, boSize: number): void {
   const repeats = op.kind === GPUVA_REPEAT;
   const { pad, repeatRange } = op;
   if (repeat === "v5" && pad !== 0) {

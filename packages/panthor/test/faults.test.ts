@@ -263,7 +263,10 @@ describe("an allocation that fails", () => {
 
 describe("memory that runs out for real", () => {
   it("refuses what does not fit, keeps the rest, and is all there again afterwards", () => {
-    const fx = fixture({ frames: { limit: 0x100000000 + 4 * MIB2 }, boFragmentation: "contiguous" });
+    const fx = fixture({
+      memory: { frames: { limit: 0x100000000 + 4 * MIB2 } },
+      boFragmentation: "contiguous",
+    });
     const [small, large] = [createBo(fx.file, 3 * MIB2), createBo(fx.file, 2 * MIB2)];
     const ops = [map(small, VA, 3 * MIB2), map(large, VA + MIB2, PAGE), unmap(VA, PAGE)];
     for (let round = 0; round < 3; round++) {
@@ -288,7 +291,7 @@ describe("memory that runs out for real", () => {
 /** A device on which the high half of a large object cannot be mapped: ERANGE in the queue. */
 const NARROW: NonNullable<DeviceOptions> = {
   paBits: 32,
-  frames: { base: 0x80000000, limit: 0x180000000 },
+  memory: { frames: { base: 0x80000000, limit: 0x180000000 } },
   boFragmentation: "contiguous",
 };
 const signal = (handle: number) => ({ flags: SYNC_OP_SIGNAL, handle });

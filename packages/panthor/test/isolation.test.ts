@@ -55,7 +55,7 @@ function look(p: Process, storedBy: Map<number, number>, seen: Seen): void {
 /** Two processes take turns; after every few steps all that either can see is looked at. */
 function run(options: DeviceOptions, seed: number, steps: number): Seen {
   // Little memory, so that what one gives back the other gets soon.
-  const device = new PanthorDevice({ frames: { limit: 0x100000000 + 0x8000000 }, ...options });
+  const device = new PanthorDevice({ memory: { frames: { limit: 0x100000000 + 0x8000000 } }, ...options });
   const random = new Random(seed);
   const processes = TAGS.map((tag) => new Process(device, random, tag));
   const storedBy = new Map<number, number>();
@@ -81,7 +81,7 @@ describe("two hostile processes", () => {
     ["huge pages", {}],
     ["scattered pages", { boFragmentation: "scattered", dummyFragmentation: "scattered" }],
     ["one contiguous run", { boFragmentation: "contiguous", dummyFragmentation: "contiguous" }],
-    ["a TLB that forgets nothing by itself", { tlbEntries: 16384 }],
+    ["a TLB that forgets nothing by itself", { tlb: { entries: 16384 } }],
   ];
   it.each(devices)(
     "see nothing of each other: %s",

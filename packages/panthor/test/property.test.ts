@@ -137,7 +137,11 @@ describe("any sequence of operations translates as a page-by-page model does", (
       const repeats = options.repeat !== undefined;
       fc.assert(
         fc.property(fc.array(steps(repeats), { minLength: 1, maxLength: 14 }), (sequence) => {
-          const fx = fixture({ ...options, tlbEntries: 256, frames: { limit: 0x200000000 } });
+          const fx = fixture({
+            ...options,
+            tlb: { entries: 256 },
+            memory: { frames: { limit: 0x200000000 } },
+          });
           const handles = [0, 1, 2].map((i) => createBo(fx.file, BO_PAGES * PAGE, i === 0 ? 0 : fx.vmId));
           const naive = new Int32Array(PAGES).fill(-1);
           for (const step of sequence) {

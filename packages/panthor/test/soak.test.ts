@@ -31,7 +31,7 @@ it(`${OPERATIONS} operations of ${FILES} processes, and nothing is left`, () => 
   let injected = 0;
   let armed = true;
   const device = new PanthorDevice({
-    frames: { limit: 0x100000000 + 0x18000000 },
+    memory: { frames: { limit: 0x100000000 + 0x18000000 } },
     allocFault: () => {
       if (!armed || faults.below(200) !== 0) return false;
       injected++;

@@ -229,7 +229,7 @@ describe("an asynchronous call", () => {
   it("that fails later makes the VM unusable: MAP and every asynchronous call are refused, UNMAP works", () => {
     const fx = fixture({
       paBits: 32,
-      frames: { base: 0x80000000, limit: 0x180000000 },
+      memory: { frames: { base: 0x80000000, limit: 0x180000000 } },
       boFragmentation: "contiguous",
     });
     const low = createBo(fx.file, 0x4000);

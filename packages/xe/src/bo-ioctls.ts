@@ -70,7 +70,7 @@ export function gemCreate(file: XeFile, create: uapi.GemCreate, user: UserSpace)
     user.view(create.extensions, 16);
     fail(EINVAL, "gem_create.extensions: no extension is modelled");
   }
-  if (options.allocFault?.("gem")) fail(ENOMEM, "gem_create: no memory for the object (on purpose)");
+  if (options.allocFault?.("gem")) fail(ENOMEM, "gem_create: no memory for the object (injected)");
   const bo = new XeBo(device, size, { placement, cpuCaching, flags, vm });
   try {
     if ((flags & uapi.GEM_CREATE_FLAG_DEFER_BACKING) === 0) bo.populate();

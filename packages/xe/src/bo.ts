@@ -118,7 +118,7 @@ export class XeBo extends GemObject {
 
   #allocate(): ScatterList {
     const { options, memory, vramFrames } = this.#device;
-    if (options.allocFault?.("bo-pages")) fail(ENOMEM, `bo: no memory for ${this.size} bytes (on purpose)`);
+    if (options.allocFault?.("bo-pages")) fail(ENOMEM, `bo: no memory for ${this.size} bytes (injected)`);
     const wish = this.#fragmentation ?? options.boFragmentation;
     if (this.size > (this.vram ? this.#device.vramBytes : this.#device.systemBytes)) {
       fail(ENOMEM, `bo: no memory for ${this.size} bytes`);

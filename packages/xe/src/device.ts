@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type AllocFault, type CostSchema, GemObjects } from "@vmbind/drm";
+import { type AllocFault, type CostSchema, type DeviceChoices, GemObjects } from "@vmbind/drm";
 import {
   type Fragmentation,
   FrameAllocator,
@@ -25,28 +25,39 @@ import { VmBindRunner } from "./vm-bind.ts";
 /** Physical address of VRAM: far from system memory, aligned so that the largest leaf does not notice. */
 const VRAM_BASE = 2 ** 45;
 
-/** How a device is made; every field has a default. */
+/** Everything that can be chosen about a device. */
 export interface XeDeviceOptions {
-  /** What differs from the right behaviour. Default {@link DEFAULT_QUIRKS}. */
-  quirks: XeQuirks;
-  /** How buffer objects' memory is spread. Default `contiguous`. */
+  /** What it is: a name from {@link PLATFORMS} or a row of one's own. Default {@link DEFAULT_PLATFORM}, Battlemage. */
+  platform: string | Platform;
+  /** How the memory of BOs is spread. Default `contiguous`. */
   boFragmentation: Fragmentation;
-  /** Physical memory; default that of `@vmbind/mmu`. */
+  /** Physical memory. Default that of `@vmbind/mmu`. */
   memory: PhysicalMemoryOptions;
-  /** The TLB, or null for none. Default: 64 entries. */
+  /** The TLB, or null for none. Default 64 entries. */
   tlb: TlbOptions | null;
-  /** Makes allocations fail on purpose. Default: none do. */
-  allocFault: AllocFault | undefined;
+  /** Defects to reproduce. Default {@link DEFAULT_QUIRKS}. */
+  quirks: XeQuirks;
   /** Take unknown syncobj handles for syncobjs made elsewhere, as replaying a recorded trace needs. Default false. */
   adoptSyncobjs: boolean;
+  /** Makes allocations fail. Default: none does. */
+  allocFault?: AllocFault | undefined;
 }
+
+const DEFAULTS: XeDeviceOptions = {
+  platform: DEFAULT_PLATFORM,
+  boFragmentation: "contiguous",
+  memory: {},
+  tlb: {},
+  quirks: DEFAULT_QUIRKS,
+  adoptSyncobjs: false,
+};
 
 /** A GPU. */
 export class XeDevice {
   /** What it is. */
   readonly platform: Platform;
-  /** How it was made. */
-  readonly options: XeDeviceOptions;
+  /** What was chosen, defaults filled in. */
+  readonly options: Readonly<XeDeviceOptions>;
   /** The cost sheet. */
   readonly counters: XeCounters = xeCounters();
   /** What its counters are. */
@@ -72,24 +83,23 @@ export class XeDevice {
   #asids = 0;
 
   /**
-   * @param platform - a name from {@link PLATFORMS} or a row of one's own; Battlemage unless given
-   * @param options - see {@link XeDeviceOptions}
+   * @param options - what differs from the defaults; a platform is short for `{ platform }`
+   * @param more - further options behind a platform
    * @throws Error for a name that is not in the table
    */
-  constructor(platform: string | Platform = DEFAULT_PLATFORM, options: Partial<XeDeviceOptions> = {}) {
+  constructor(
+    options: DeviceChoices<XeDeviceOptions> | Platform | string = {},
+    more: DeviceChoices<XeDeviceOptions> = {},
+  ) {
+    const isPlatform = typeof options === "string" || "rootLevel" in options;
+    const chosen = isPlatform ? { ...more, platform: options } : options;
+    this.options = { ...DEFAULTS, ...chosen, quirks: { ...DEFAULT_QUIRKS, ...chosen.quirks } };
+    const { platform, memory: memoryOptions, tlb, quirks, allocFault } = this.options;
     this.platform = typeof platform === "string" ? platformNamed(platform) : platform;
-    this.options = {
-      quirks: options.quirks ?? DEFAULT_QUIRKS,
-      boFragmentation: options.boFragmentation ?? "contiguous",
-      memory: options.memory ?? {},
-      tlb: options.tlb === undefined ? {} : options.tlb,
-      allocFault: options.allocFault,
-      adoptSyncobjs: options.adoptSyncobjs ?? false,
-    };
     const { counters } = this;
-    this.memory = new PhysicalMemory({ ...this.options.memory, counters });
+    this.memory = new PhysicalMemory({ ...memoryOptions, counters });
     const { memory } = this;
-    const { base = 2 ** 32, limit = 2 ** 36 } = this.options.memory.frames ?? {};
+    const { base = 2 ** 32, limit = 2 ** 36 } = memoryOptions.frames ?? {};
     this.systemBytes = limit - base;
     this.vramBytes = this.platform.vramBytes;
     this.vramFrames = new FrameAllocator(
@@ -98,9 +108,9 @@ export class XeDevice {
       counters,
       ({ pa, bytes }) => memory.zero(pa, bytes),
     );
-    this.tables = new XeTables(memory.tables, options.allocFault);
-    this.tlb = this.options.tlb === null ? null : new Tlb({ ...this.options.tlb, counters });
-    this.job = new PtJob(this.tables, this.platform, this.options.quirks, counters, options.allocFault);
+    this.tables = new XeTables(memory.tables, allocFault);
+    this.tlb = tlb === null ? null : new Tlb({ ...tlb, counters });
+    this.job = new PtJob(this.tables, this.platform, quirks, counters, allocFault);
   }
 
   /** A TLB tag for a new VM. @internal */

@@ -49,7 +49,7 @@ export class PtJob {
    * @param platform - the device
    * @param quirks - the device's
    * @param counters - where to count
-   * @param allocFault - makes allocations fail on purpose
+   * @param allocFault - makes allocations fail
    */
   constructor(
     tables: XeTables,
@@ -81,7 +81,7 @@ export class PtJob {
     this.#flushBefore = false;
     vm.lastInvalidation = null;
     if (this.#allocFault?.("op-array")) {
-      fail(isArray ? ENOBUFS : ENOMEM, "vm_bind: no memory for the page-table operations (on purpose)");
+      fail(isArray ? ENOBUFS : ENOMEM, "vm_bind: no memory for the page-table operations (injected)");
     }
     try {
       for (let i = 0; i < ops.workCount; i++) {

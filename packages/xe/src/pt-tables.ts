@@ -39,7 +39,7 @@ export class XeTables {
 
   /**
    * @param memory - where the pages are
-   * @param allocFault - makes allocations fail on purpose
+   * @param allocFault - makes allocations fail
    */
   constructor(memory: TableMemory, allocFault?: AllocFault) {
     this.memory = memory;
@@ -55,7 +55,7 @@ export class XeTables {
    */
   alloc(level: number): number {
     const { memory } = this;
-    if (this.#allocFault?.("page-table")) fail(ENOMEM, "page table: allocation failed on purpose");
+    if (this.#allocFault?.("page-table")) fail(ENOMEM, "page table: no page for a table (injected)");
     if (memory.live >= memory.limit) {
       fail(ENOMEM, `page table: all ${memory.live} table pages are in use`);
     }

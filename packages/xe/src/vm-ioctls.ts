@@ -42,7 +42,7 @@ export function vmCreate(file: XeFile, create: uapi.VmCreate): Partial<uapi.VmCr
   if ((flags & uapi.VM_CREATE_FLAG_NO_VM_OVERCOMMIT) !== 0 && !faultMode) {
     fail(EINVAL, "vm_create.flags: NO_VM_OVERCOMMIT needs FAULT_MODE");
   }
-  if (options.allocFault?.("vm")) fail(ENOMEM, "vm_create: no memory for the VM (on purpose)");
+  if (options.allocFault?.("vm")) fail(ENOMEM, "vm_create: no memory for the VM (injected)");
   return { vmId: file.vmTable.alloc(new XeVm(device, flags, device.nextAsid(), file.handles)) };
 }
 

@@ -79,7 +79,7 @@ export class VmaOps implements StepHandlers {
   readonly #gpuvm: Gpuvm;
   readonly #vmas: XeVmas;
   readonly #counters: XeCounters;
-  readonly #options: XeDeviceOptions;
+  readonly #options: Readonly<XeDeviceOptions>;
   readonly #baseFlags: number;
   readonly #journal: VmaJournal;
   readonly #request: MapRequest = { addr: 0.5, range: 0.5, gem: null, offset: 0.5, flags: 0 };
@@ -106,7 +106,7 @@ export class VmaOps implements StepHandlers {
   constructor(
     vm: XeVm,
     vmas: XeVmas,
-    options: XeDeviceOptions,
+    options: Readonly<XeDeviceOptions>,
     counters: XeCounters,
     atomicEnableBit: boolean,
   ) {

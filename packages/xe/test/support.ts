@@ -1,4 +1,4 @@
-import { UserMemory } from "@vmbind/drm";
+import { type DeviceChoices, UserMemory } from "@vmbind/drm";
 import type { ScatterList } from "@vmbind/mmu";
 import * as xe from "../src/index.ts";
 
@@ -13,8 +13,12 @@ export interface Fixture {
 }
 
 /** A device, an open file and one VM. */
-export function fixture(platform: string, options: Partial<xe.XeDeviceOptions> = {}, flags = 0): Fixture {
-  const device = new xe.XeDevice(platform, options);
+export function fixture(
+  platform: string,
+  options: DeviceChoices<xe.XeDeviceOptions> = {},
+  flags = 0,
+): Fixture {
+  const device = new xe.XeDevice({ platform, ...options });
   const file = device.open();
   const arg = xe.VM_CREATE.encode({ flags });
   if (file.ioctl(xe.IOCTL_VM_CREATE, arg) !== 0) throw file.lastError;

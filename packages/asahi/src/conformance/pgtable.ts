@@ -78,8 +78,7 @@ export function checkPgtable(testCase: Record<string, unknown>): Mismatch | null
     oas: config.oas,
     quirks: DRIVER_QUIRKS,
     dummyPage: false,
-    tableBase: hex(config.table_base),
-    tableStride: hex(config.table_stride),
+    memory: { tableBase: hex(config.table_base), tableStride: hex(config.table_stride) },
   });
   const file = device.open();
   const vmId = file.vmCreate({

@@ -101,7 +101,7 @@ function valid(draw: Draw, file: ModelFile): FuzzCall {
     ]);
   }
   if (how < 22) return bindObject(draw, ids);
-  return vmBind(draw, ids, (file as AsahiFile).device.quirks);
+  return vmBind(draw, ids, (file as AsahiFile).device.options.quirks);
 }
 
 function gemCreate(draw: Draw, ids: Ids): FuzzCall {
@@ -206,6 +206,6 @@ export const asahi: FuzzDriver = {
     if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff) || arg.length < USED_BYTES) return false;
     const numBinds = VM_BIND.fields.numBinds.read(viewOf(arg), 0);
     const stride = VM_BIND.fields.stride.read(viewOf(arg), 0);
-    return (from as AsahiFile).device.quirks.packedOps && stride * numBinds >= 2 ** 32;
+    return (from as AsahiFile).device.options.quirks.packedOps && stride * numBinds >= 2 ** 32;
   },
 };

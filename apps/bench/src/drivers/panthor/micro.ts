@@ -17,8 +17,8 @@ import {
   OP_UNMAP,
   PAGE_BYTES,
   PanthorDevice,
+  type PanthorDeviceOptions,
   type PanthorFile,
-  type PanthorOptions,
   type PanthorVm,
   VM_BIND,
   VM_BIND_OP,
@@ -51,7 +51,7 @@ interface State {
 interface Strategy {
   id: string;
   what: string;
-  options: Partial<PanthorOptions>;
+  options: Partial<PanthorDeviceOptions>;
   /** Bytes of the dummy object, 0 for none. */
   dummyBytes: number;
   /** Bytes of VA. */

@@ -144,7 +144,7 @@ export const asahi: Driver = {
   machine(trace) {
     const facts = parseHeader(headerSchema, trace.path, trace.header);
     const device = new AsahiDevice({
-      ...(facts.bo_fragmentation && { fragmentation: facts.bo_fragmentation }),
+      ...(facts.bo_fragmentation && { boFragmentation: facts.bo_fragmentation }),
       softFaults: facts.soft_faults,
       ...(facts.quirks && { quirks: facts.quirks }),
       params: {

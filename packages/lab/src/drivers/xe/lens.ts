@@ -35,7 +35,6 @@ import {
   IOCTL_VM_DESTROY,
   NO_QUIRKS,
   PLATFORMS,
-  type Platform,
   VM_BIND,
   VM_BIND_FLAG_NULL,
   VM_BIND_FLAG_READONLY,
@@ -172,7 +171,8 @@ export const xe: Driver = {
     if (!platform) throw new InputError(trace.path, 1, `header.pci_id: no platform ${hex(facts.pci_id)}`);
     const vram = facts.mem_regions.filter((region) => region.class === "vram");
     const vramBytes = vram.reduce((sum, region) => sum + region.size, 0);
-    const device = new XeDevice({ ...platform, vaBits: facts.va_bits, vramBytes } satisfies Platform, {
+    const device = new XeDevice({
+      platform: { ...platform, vaBits: facts.va_bits, vramBytes },
       adoptSyncobjs: true,
       ...(facts.bo_fragmentation && { boFragmentation: facts.bo_fragmentation }),
       ...(facts.quirks && { quirks: facts.quirks }),
