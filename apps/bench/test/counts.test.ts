@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { DRIVERS, driverOf } from "@vmbind/lab";
-import { TraceCounter, type TraceCounts } from "@vmbind/trace";
+import { DRIVERS, lensOf } from "@vmbind/lab";
+import { TraceCounter, type TraceCounts, TraceDecoder } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
 import { bundledTraces, openTrace } from "../src/files/trace-files.ts";
 
@@ -11,9 +11,9 @@ const readme = JSON.parse(
 
 async function count(name: string): Promise<TraceCounts> {
   const trace = await openTrace(name);
-  const driver = await driverOf(trace);
-  const decoder = driver.decoder(trace.header);
-  const counter = new TraceCounter(driver);
+  const lens = await lensOf(trace);
+  const decoder = new TraceDecoder(lens, trace.header);
+  const counter = new TraceCounter(lens);
   for await (const record of trace.records) {
     if (record.kind === "mark") counter.mark(record);
     else counter.ioctl(record, decoder.decode(record));

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { driverOf, replayTrace } from "@vmbind/lab";
+import { lensOf, replayTrace } from "@vmbind/lab";
 import { type MappingTuple, regionsOf, type TraceStory, tellStory } from "@vmbind/trace";
 import { JSDOM } from "jsdom";
 import type { Browser } from "playwright-core";
@@ -20,7 +20,7 @@ let story: TraceStory;
 let page: string;
 
 beforeAll(async () => {
-  story = await tellStory(await openTrace(TRACE), await driverOf(await openTrace(TRACE)));
+  story = await tellStory(await openTrace(TRACE), await lensOf(await openTrace(TRACE)));
   page = await renderExplore(story);
 }, 60_000);
 
@@ -44,10 +44,10 @@ describe("a story", () => {
   it("has every mapping of every moment, played forward from the start", async () => {
     const expected: MappingTuple[][] = [];
     await replayTrace(await openTrace(TRACE), {
-      after: (record, machine) => {
+      after: (record, device) => {
         if (record.kind === "mark") return;
         expected.push(
-          [...machine.file.vms()].flatMap(([id, vm]) =>
+          [...device.file(0).vms()].flatMap(([id, vm]) =>
             [...vm.mappings()].map(
               ({ addr, range, kind, bo, offset }): MappingTuple => [
                 id,

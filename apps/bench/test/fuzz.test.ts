@@ -11,8 +11,8 @@ import {
   VM_CREATE,
 } from "@vmbind/asahi";
 import { DrmError, EPERM } from "@vmbind/drm";
+import type { CallBuffer } from "@vmbind/trace";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { FuzzBuffer } from "../src/fuzz/call.ts";
 import type { FuzzFinding } from "../src/fuzz/examiner.ts";
 import { type FuzzResult, fuzz } from "../src/fuzz/fuzz.ts";
 import { headerFor } from "../src/fuzz/session.ts";
@@ -61,7 +61,7 @@ describe("devices with quirks", () => {
     const target = await targetFor("asahi");
     const device = target.fuzz.devices.findIndex((facts) => "quirks" in facts);
     const op = GEM_BIND_OP.encode({ flags: BIND_READ, handle: 1, offset: 0, range: 0, addr: 2 ** 37 });
-    const call = (request: number, arg: Uint8Array, buffers: FuzzBuffer[] = []) => ({
+    const call = (request: number, arg: Uint8Array, buffers: CallBuffer[] = []) => ({
       file: 0,
       request,
       arg,

@@ -54,7 +54,10 @@ describe("an object in two files", () => {
 
   it("is refused from another device", () => {
     const backing = new DataPages();
-    const [a, b] = [new AsahiDevice({ memory: { backing } }).open(), new AsahiDevice({ memory: { backing } }).open()];
+    const [a, b] = [
+      new AsahiDevice({ memory: { backing } }).open(),
+      new AsahiDevice({ memory: { backing } }).open(),
+    ];
     const dmaBuf = a.exportBo(a.gemCreate({ size: 1, flags: 0, vmId: 0 }));
     expect(() => b.importBo(dmaBuf)).toThrow("EINVAL: import: objects of other devices are not modelled");
   });

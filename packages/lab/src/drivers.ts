@@ -5,8 +5,8 @@
  */
 
 import {
-  type Driver,
   InputError,
+  type Lens,
   type ReplayObserver,
   type ReplayOptions,
   type ReplayResult,
@@ -14,20 +14,20 @@ import {
   type Trace,
 } from "@vmbind/trace";
 
-/** The drivers by name. */
-export const DRIVERS: Readonly<Record<string, () => Promise<Driver>>> = {
-  panthor: async () => (await import("./drivers/panthor/lens.ts")).panthor,
-  asahi: async () => (await import("./drivers/asahi/lens.ts")).asahi,
-  xe: async () => (await import("./drivers/xe/lens.ts")).xe,
+/** The lenses of the drivers by name. */
+export const DRIVERS: Readonly<Record<string, () => Promise<Lens>>> = {
+  panthor: async () => (await import("@vmbind/panthor/trace")).lens,
+  asahi: async () => (await import("@vmbind/asahi/trace")).lens,
+  xe: async () => (await import("@vmbind/xe/trace")).lens,
 };
 
 /**
- * Find a trace's driver.
+ * Find the lens of a trace's driver.
  *
  * @param trace - an opened trace
  * @throws {@link InputError} for a driver that has no model
  */
-export async function driverOf(trace: Trace): Promise<Driver> {
+export async function lensOf(trace: Trace): Promise<Lens> {
   const load = DRIVERS[trace.header.driver];
   if (load) return load();
   const known = Object.keys(DRIVERS).join(", ");
@@ -52,5 +52,5 @@ export async function replayTrace(
   observer?: ReplayObserver,
   options?: ReplayOptions,
 ): Promise<ReplayResult> {
-  return replay(trace, await driverOf(trace), observer, options);
+  return replay(trace, await lensOf(trace), observer, options);
 }

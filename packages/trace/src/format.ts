@@ -6,10 +6,10 @@
  * @module
  */
 
-import * as v from "valibot";
-import { type ByteSource, parseHeader, readBody, readHeader } from "./header.ts";
+import { HeaderReader } from "./header-reader.ts";
 import { bytesOf } from "./hex-bytes.ts";
 import { InputError } from "./input-error.ts";
+import { type ByteSource, readBody, readHeader } from "./jsonl.ts";
 
 /** First line of a trace; further members are facts of the device and depend on the driver. */
 export interface TraceHeader {
@@ -30,16 +30,6 @@ export interface TraceHeader {
   /** Facts of the device. */
   [fact: string]: unknown;
 }
-
-const headerSchema: v.GenericSchema<unknown, TraceHeader> = v.looseObject({
-  format: v.literal("drm-ioctl-trace"),
-  version: v.literal(1),
-  driver: v.string(),
-  uapi: v.string(),
-  umd: v.string(),
-  device: v.string(),
-  workload: v.string(),
-});
 
 /** `umd` in the header of traces that a fuzzer wrote: malformed on purpose. */
 export const FUZZ_UMD = "vmbind fuzz";
@@ -68,8 +58,8 @@ export interface TraceIoctl {
   seq: number;
   /** Name, e.g. `PANTHOR_VM_BIND`. */
   ioctl: string;
-  /** Open file that issued it, 0 (unless given) = the first; recordings have one. */
-  file?: number;
+  /** Open file that issued it, from 0; 0 where the record does not say. */
+  file: number;
   /** 32-bit request number. */
   request: number;
   /** Argument struct before the call. */
@@ -146,9 +136,23 @@ export interface Trace {
  * @throws {@link InputError} for an unreadable text or a malformed header
  */
 export async function readTrace(path: string, source: ByteSource): Promise<Trace> {
-  const header = parseHeader(headerSchema, path, await readHeader(path, source));
+  const header = checkHeader(path, await readHeader(path, source));
   const name = path.replace(/^.*\//, "").replace(/\.jsonl(\.gz)?$/, "");
   return { name, path, header, records: readRecords(path, source) };
+}
+
+function checkHeader(path: string, value: Readonly<Record<string, unknown>>): TraceHeader {
+  const header = new HeaderReader(path, value);
+  return {
+    ...value,
+    format: header.oneOf("format", ["drm-ioctl-trace"]),
+    version: header.oneOf("version", [1]),
+    driver: header.text("driver"),
+    uapi: header.text("uapi"),
+    umd: header.text("umd"),
+    device: header.text("device"),
+    workload: header.text("workload"),
+  };
 }
 
 async function* readRecords(path: string, source: ByteSource): AsyncGenerator<TraceRecord> {

@@ -5,10 +5,21 @@
  * @mergeModuleWith <project>
  */
 
+export * from "./call-bytes.ts";
+export * from "./check/arguments.ts";
+export * from "./check/checked-run.ts";
+export * from "./check/checker.ts";
+export * from "./check/invariants.ts";
+export * from "./check/leaks.ts";
+export * from "./check/mappings.ts";
+export * from "./check/results.ts";
 export * from "./check/stores.ts";
 export * from "./cost.ts";
+export type { TraceCosts } from "./cost-book.ts";
+export * from "./device.ts";
+export type { Difference } from "./differences.ts";
 export * from "./format.ts";
-export * from "./header.ts";
+export * from "./header-reader.ts";
 export * from "./hex-bytes.ts";
 export * from "./input-error.ts";
 export * from "./jsonl.ts";
@@ -23,5 +34,4 @@ export * from "./story/regions.ts";
 export * from "./story/steps.ts";
 export * from "./story/story.ts";
 export * from "./story/tell.ts";
-export * from "./struct-bytes.ts";
 export * from "./words.ts";

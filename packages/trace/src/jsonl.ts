@@ -69,6 +69,35 @@ export async function* readJsonLines(
   if (line === 0) throw new InputError(path, 1, "header: the file is empty");
 }
 
+/** Gives the bytes of a text from its beginning, each time it is asked. */
+export type ByteSource = () => AsyncIterable<Uint8Array>;
+
+/**
+ * The first line of a text. The source is left again: whoever wants the rest reads it with {@link readBody}, so that no
+ * descriptor hangs on a file whose header turns out bad.
+ *
+ * @param path - name of the text, for errors
+ * @param source - its bytes
+ * @returns the object on the first line
+ * @throws {@link InputError} for an unreadable text
+ */
+export async function readHeader(path: string, source: ByteSource): Promise<Record<string, unknown>> {
+  for await (const { value } of readJsonLines(path, source())) return value;
+  // readJsonLines throws for an empty text.
+  throw new Error(`${path}: no first line`);
+}
+
+/**
+ * The lines behind the header.
+ *
+ * @param path - name of the text, for errors
+ * @param source - its bytes
+ * @throws {@link InputError} for an unreadable text
+ */
+export async function* readBody(path: string, source: ByteSource): AsyncGenerator<JsonLine> {
+  for await (const line of readJsonLines(path, source())) if (line.line > 1) yield line;
+}
+
 function parseObject(
   path: string,
   line: number,

@@ -1,54 +1,86 @@
 /**
- * The drivers that the laboratory knows: adding one is one entry in {@link DRIVERS} and one file in `drivers/`.
+ * A lens: what a driver says of its recorded ioctls. It stands in the driver's own package, as the sub-entry
+ * `@vmbind/<driver>/trace`, and knows that driver's types; everything here works on what all lenses have in common.
  *
- * A driver file says three things: what a recorded ioctl means (a {@link Decoder}, which never touches the model), how
- * to set up the model for a trace's header (a {@link Machine}), and where the conformance checks are.
+ * It says three things: what an ioctl means (a {@link Decoder}, which never touches the model), how a trace's header sets
+ * up the model ({@link Lens.device}), and the words for both.
  *
  * @module
  */
 
-import type { CostSchema, CostSheet, DrmFile, DrmVm, GemObject, UapiCounters } from "@vmbind/drm";
+import type {
+  CostSchema,
+  CostSheet,
+  DrmFile,
+  DrmVm,
+  GemObject,
+  StructLayout,
+  UapiCounters,
+} from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
 import type { AddressSpace, MmuCounters, PhysicalMemory } from "@vmbind/mmu";
-import type { Trace, TraceHeader, TraceIoctl } from "./format.ts";
+import type { TraceHeader } from "./format.ts";
+import type { HeaderReader } from "./header-reader.ts";
 import type { Interval } from "./model/intervals.ts";
 
-/** One VM_BIND operation, decoded from its bytes. */
+/** What all drivers' VM_BIND operations have in common; a driver's own are a union with this in each member. */
 export interface BindOp {
   /** Column of the tables: `MAP memory`, `SINGLE_PAGE R`, `NULL`, ... */
-  kind: string;
+  readonly heading: string;
   /** What it does to the plain model of the address space. */
-  effect: "map" | "unmap" | "unmap-object" | "none";
+  readonly effect: "map" | "unmap" | "unmap-object" | "none";
   /** First VA in bytes. */
-  addr: number;
+  readonly addr: number;
   /** Bytes of VA. */
-  range: number;
+  readonly range: number;
   /** GEM handle, 0 for none. */
-  handle: number;
+  readonly handle: number;
   /** Byte offset into the object. */
-  offset: number;
+  readonly offset: number;
   /** Flags as sent. */
-  flags: number;
-  /** What the driver's {@link Driver.describe} needs beyond that. */
-  extra: number;
+  readonly flags: number;
 }
 
-/** What a recorded ioctl means. */
-export type Action =
-  | { kind: "vm-create"; vm: number; text: string }
-  | { kind: "vm-destroy"; vm: number; text: string }
-  | { kind: "bo-create"; handle: number; size: number; text: string }
-  | { kind: "bo-close"; handle: number; text: string }
-  | { kind: "bind"; vm: number; ops: BindOp[]; text: string }
-  | { kind: "other"; text: string };
+/** What a recorded ioctl means. Ids and handles are those of the file that issued it. */
+export type Action<Op extends BindOp = BindOp> =
+  | { readonly kind: "vm-create"; readonly vm: number; readonly text: string }
+  | { readonly kind: "vm-destroy"; readonly vm: number; readonly text: string }
+  | { readonly kind: "bo-create"; readonly handle: number; readonly size: number; readonly text: string }
+  | { readonly kind: "bo-close"; readonly handle: number; readonly text: string }
+  | { readonly kind: "bind"; readonly vm: number; readonly ops: readonly Op[]; readonly text: string }
+  | { readonly kind: "other"; readonly text: string };
 
-/** Decodes the ioctls of one trace in order; it remembers what it needs of earlier ones. */
-export interface Decoder {
+/** One recorded ioctl, read through a driver's layouts. */
+export interface CallReader {
+  /** 32-bit request number. */
+  readonly request: number;
+  /** 0 or a negative errno. */
+  readonly ret: number;
+  /**
+   * @param layout - of the argument
+   * @returns the argument before the call
+   */
+  sent<T>(layout: StructLayout<T>): T;
+  /**
+   * @param layout - of the argument
+   * @returns the argument after the call
+   */
+  returned<T>(layout: StructLayout<T>): T;
+  /**
+   * @param field - name of an array, as the recording has it
+   * @param layout - of an element
+   * @returns its elements as far as they are recorded; one that is shorter than the layout reads zero behind its end
+   */
+  elements<T>(field: string, layout: StructLayout<T>): T[];
+}
+
+/** Decodes the ioctls of one open file in order; it remembers what it needs of earlier ones. */
+export interface Decoder<Op extends BindOp = BindOp> {
   /**
    * @param call - the next ioctl
    * @returns what it means
    */
-  decode(call: TraceIoctl): Action;
+  decode(call: CallReader): Action<Op>;
 }
 
 /** What all driver models' VMs have in common. */
@@ -62,77 +94,98 @@ export interface ModelVm extends DrmVm {
 /** What all driver models' open files have in common. */
 export type ModelFile = DrmFile<GemObject, ModelVm>;
 
-/** A model set up for a trace, with one open file. */
-export interface Machine {
-  /** The open file that the ioctls go to. */
-  readonly file: ModelFile;
-  /** Open the device node once more. */
-  openFile(): ModelFile;
-  /**
-   * Check every invariant of the device: structure, references, page tables against mappings, TLB.
-   *
-   * @throws Error that names the invariant and the place
-   */
-  checkInvariants(): void;
+/** What all driver models' devices have in common. */
+export interface ModelDevice<File extends ModelFile = ModelFile> {
   /** The cost sheet of the device. */
-  readonly counters: Readonly<CostSheet & UapiCounters & MmuCounters>;
+  readonly counters: ModelCounters;
   /** Physical memory. */
   readonly memory: PhysicalMemory;
-  /**
-   * Do what ioctls that recordings leave out must have done before a call.
-   *
-   * @param call - the next recorded ioctl
-   * @param file - the open file that stands for the recording's first
-   */
-  before?(call: TraceIoctl, file: ModelFile): void;
-  /**
-   * What must happen before a new VM's costs count.
-   *
-   * @param id - VM id
-   * @param file - its open file
-   */
-  vmCreated?(id: number, file: ModelFile): void;
+  /** Open the device node. */
+  open(): File;
 }
+
+/** The cost sheet of a device. */
+export type ModelCounters = Readonly<CostSheet & UapiCounters & MmuCounters>;
 
 /** Something worth telling about a trace that is no difference. */
 export interface Finding {
   /** Name in kebab-case, the same everywhere. */
-  name: string;
+  readonly name: string;
   /** One sentence. */
-  text: string;
+  readonly text: string;
 }
 
-/** Everything the laboratory needs of one driver. */
-export interface Driver {
-  /** As in the header of traces. */
+/**
+ * What a driver says of its traces.
+ *
+ * All functions are methods: a table of lenses holds them as `Lens<BindOp, ModelFile>`, and each is given only operations, files
+ * and devices that it made itself.
+ *
+ * @typeParam Op - its operations: a union, told apart by a member of its own
+ * @typeParam File - its open files
+ * @typeParam Device - its devices
+ */
+export interface Lens<
+  Op extends BindOp = BindOp,
+  File extends ModelFile = ModelFile,
+  Device extends ModelDevice<File> = ModelDevice<File>,
+> {
+  /** The driver, as in the header of traces. */
   readonly name: string;
-  /** Kinds of operations in the order of tables. */
-  readonly kinds: readonly string[];
+  /** Headings of operations in the order of tables. */
+  readonly headings: readonly string[];
   /** What its devices count. */
   readonly costSchema: CostSchema;
   /** Whether closing a GEM handle removes the object's mappings from the file's VMs. */
   readonly closeUnmaps: boolean;
   /**
-   * @param op - an operation that this driver's decoder made
+   * @param op - an operation that this lens's decoder made
    * @returns it in words
    */
-  describe(op: BindOp): string;
+  describe(op: Op): string;
+  /**
+   * @param op - an operation that this lens's decoder made
+   * @returns its numbers that not every driver's operations have, under the names of the header
+   */
+  details?(op: Op): Readonly<Record<string, number>>;
   /**
    * @param header - header of the trace
-   * @returns a fresh decoder
+   * @returns a fresh decoder, for one open file
    */
-  decoder(header: TraceHeader): Decoder;
+  decoder(header: TraceHeader): Decoder<Op>;
   /**
-   * @param trace - its header configures the model
-   * @returns a fresh device with one open file
-   * @throws {@link InputError} for a header that lacks a fact of the device
+   * @param header - facts of the device
+   * @returns a fresh device
+   * @throws {@link InputError} for a header that lacks a fact, from its reader
    */
-  machine(trace: Trace): Machine;
+  device(header: HeaderReader): Device;
+  /**
+   * Check every invariant of a device: structure, references, page tables against mappings, TLB.
+   *
+   * @param device - a device of this lens
+   * @param files - all its open files
+   * @throws Error that names the invariant and the place
+   */
+  checkInvariants(device: Device, files: readonly File[]): void;
+  /**
+   * Do what ioctls that recordings leave out must have done before a call.
+   *
+   * @param file - the open file that issues it
+   * @param call - the next recorded ioctl
+   */
+  beforeCall?(file: File, call: CallReader): void;
+  /**
+   * What must happen before a new VM's costs count.
+   *
+   * @param file - its open file
+   * @param id - VM id
+   */
+  vmCreated?(file: File, id: number): void;
   /**
    * Look for known peculiarities of the user-mode driver.
    *
    * @param unmaps - the unmapping operations between the marks `workload` and `workload-end`
    * @param left - what is mapped at `workload-end`, all VMs together
    */
-  findings?(unmaps: readonly BindOp[], left: readonly Interval[]): Finding[];
+  findings?(unmaps: readonly BindOp[], left: readonly Interval[]): readonly Finding[];
 }

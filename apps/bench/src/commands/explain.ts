@@ -5,16 +5,16 @@
  */
 
 import { counted, type GemObject, hex } from "@vmbind/drm";
-import { driverOf } from "@vmbind/lab";
+import { lensOf } from "@vmbind/lab";
 import {
   type Action,
   type BindOp,
   costBetween,
-  type Driver,
   describeRun,
   LeafSnapshot,
-  type Machine,
+  type Lens,
   type ModelVm,
+  type OpenDevice,
   type ReplayObserver,
   rangesOf,
   replay,
@@ -25,7 +25,6 @@ import {
   type TraceLanding,
   type TraceMark,
   type TraceRecord,
-  vmOf,
 } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
@@ -38,9 +37,9 @@ const SHOWN = 4;
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
   const trace = await openTrace(operands[0] as string);
-  const driver = await driverOf(trace);
-  const explainer = new Explainer(io, driver, seqRange(options["seq"]), options["ops"] === true);
-  const { differenceCount, differences, counts } = await replay(trace, driver, explainer);
+  const lens = await lensOf(trace);
+  const explainer = new Explainer(io, lens, seqRange(options["seq"]), options["ops"] === true);
+  const { differenceCount, differences, counts } = await replay(trace, lens, explainer);
   if (explainer.shown === 0) {
     throw new UsageError(`--seq: ${trace.name} has ioctls 0 to ${counts.ioctls - 1}`);
   }
@@ -70,21 +69,21 @@ class Explainer implements ReplayObserver {
   /** Ioctls printed. */
   shown = 0;
   readonly #io: Io;
-  readonly #driver: Driver;
+  readonly #lens: Lens;
   readonly #range: SeqRange | null;
   readonly #allOps: boolean;
   readonly #names = new Map<GemObject, string>();
   #seq = -1;
   #before: Before | null = null;
 
-  constructor(io: Io, driver: Driver, range: SeqRange | null, allOps: boolean) {
+  constructor(io: Io, lens: Lens, range: SeqRange | null, allOps: boolean) {
     this.#io = io;
-    this.#driver = driver;
+    this.#lens = lens;
     this.#range = range;
     this.#allOps = allOps;
   }
 
-  before(record: TraceRecord, machine: Machine, action: Action | null): void {
+  before(record: TraceRecord, device: OpenDevice, action: Action | null): void {
     this.#before = null;
     if (record.kind === "mark") {
       // A mark stands before the ioctl that follows it.
@@ -93,34 +92,34 @@ class Explainer implements ReplayObserver {
     }
     this.#seq = record.seq;
     if (action?.kind !== "bind" || !this.#selected(record.seq)) return;
-    const vm = vmOf(machine, action.vm);
+    const vm = device.vm(record.file, action.vm);
     if (!vm) return;
     const recorder = new StepRecorder(vm.gpuvm, action.ops, (gem) => this.#name(gem));
     vm.gpuvm.observer = (step) => recorder.see(step);
     const leaves = new LeafSnapshot(vm.addressSpace, rangesOf(vm, action.ops));
-    this.#before = { vm, recorder, leaves, counters: snapshot(machine.counters) };
+    this.#before = { vm, recorder, leaves, counters: snapshot(device.counters) };
   }
 
-  after(record: TraceRecord, machine: Machine, action: Action | null, ret: number): void {
+  after(record: TraceRecord, device: OpenDevice, action: Action | null, ret: number): void {
     if (record.kind === "mark" || !action) return;
+    const file = device.file(record.file);
     if (action.kind === "bo-create" && ret === 0) {
-      const gem = machine.file.bo(action.handle);
+      const gem = file.bo(action.handle);
       if (gem) this.#names.set(gem, `BO ${action.handle}`);
     }
     if (!this.#selected(record.seq)) return;
     this.shown++;
-    const { file } = machine;
     const refusal = ret === 0 ? "" : `: ${file.lastError?.reason ?? "no reason kept"}`;
     this.#io.out(`${callLine(record, action)} = ${result(ret)}${refusal}\n`);
-    if (action.kind === "bind") this.#bind(action.ops, machine);
+    if (action.kind === "bind") this.#bind(action.ops, device);
   }
 
-  #bind(ops: readonly BindOp[], machine: Machine): void {
+  #bind(ops: readonly BindOp[], device: OpenDevice): void {
     const before = this.#before;
     const steps = before?.recorder.steps ?? [];
     const count = this.#allOps ? ops.length : Math.min(ops.length, SHOWN);
     for (let i = 0; i < count; i++) {
-      this.#io.out(`    ${this.#driver.describe(ops[i] as BindOp)}\n`);
+      this.#io.out(`    ${this.#lens.describe(ops[i] as BindOp)}\n`);
       if (!this.#allOps) continue;
       for (const step of steps) if (step.op === i) this.#io.out(`        ${step.text}\n`);
     }
@@ -136,7 +135,7 @@ class Explainer implements ReplayObserver {
     if (shown.length < runs.length) {
       this.#io.out(`            ... ${counted(runs.length - shown.length, "more run")}\n`);
     }
-    const cost = costBetween(this.#driver.costSchema, before.counters, machine.counters);
+    const cost = costBetween(this.#lens.costSchema, before.counters, device.counters);
     this.#io.out(`    tables  ${tables(cost)}\n`);
   }
 
@@ -157,8 +156,9 @@ interface Before {
   counters: Record<string, number>;
 }
 
-function callLine({ seq, ioctl }: TraceIoctl, { text }: Action): string {
-  return `#${seq} ${ioctl}(${text})`;
+function callLine({ seq, ioctl, file }: TraceIoctl, { text }: Action): string {
+  const words = file === 0 ? text : [`file ${file}`, text].filter(Boolean).join(", ");
+  return `#${seq} ${ioctl}(${words})`;
 }
 
 function tally(kinds: readonly string[]): string {

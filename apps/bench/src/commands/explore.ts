@@ -5,7 +5,7 @@
  */
 
 import { writeFile } from "node:fs/promises";
-import { driverOf } from "@vmbind/lab";
+import { lensOf } from "@vmbind/lab";
 import { tellStory } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
@@ -16,7 +16,7 @@ import type { Io } from "../io.ts";
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
   const trace = await openTrace(operands[0] as string);
-  const story = await tellStory(trace, await driverOf(trace));
+  const story = await tellStory(trace, await lensOf(trace));
   const path = String(options["output"] ?? `${story.trace}.html`);
   try {
     await writeFile(path, await renderExplore(story));

@@ -19,7 +19,7 @@ import {
   type Workload,
   WorkloadError,
 } from "@vmbind/lab";
-import type { Driver } from "@vmbind/trace";
+import type { Lens } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { strategyNamed } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
@@ -35,10 +35,10 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
     seed: numberOf("--seed", options["seed"], 0, Number.MAX_SAFE_INTEGER),
     size: numberOf("--size", options["size"], 1, 2 ** 40),
   });
-  const driver = await (DRIVERS[strategy.driver] as () => Promise<Driver>)();
-  const print = options["json"] ? jsonPrinter(io) : textPrinter(io, driver);
+  const lens = await (DRIVERS[strategy.driver] as () => Promise<Lens>)();
+  const print = options["json"] ? jsonPrinter(io) : textPrinter(io, lens);
   try {
-    await lower(workload, strategy, device, driver, print);
+    await lower(workload, strategy, device, lens, print);
   } catch (error) {
     if (error instanceof WorkloadError) throw new UsageError(`${workload.name}: ${error.message}`);
     if (!(error instanceof RefusedError)) throw error;
@@ -57,7 +57,7 @@ async function lower(
   workload: Workload,
   strategy: SparseStrategy,
   device: string,
-  driver: Driver,
+  lens: Lens,
   print: Printer,
 ): Promise<void> {
   const steps = workload.steps(strategy.blockBytes);
@@ -65,7 +65,7 @@ async function lower(
   const run = new StrategyRun(
     strategy,
     session,
-    decodeCalls(session, driver, (decoded) => print.call(decoded)),
+    decodeCalls(session, lens, (decoded) => print.call(decoded)),
   );
   for (const step of steps) {
     const before = run.accesses.length;
@@ -82,7 +82,7 @@ function jsonPrinter(io: Io): Printer {
   };
 }
 
-function textPrinter(io: Io, driver: Driver): Printer {
+function textPrinter(io: Io, lens: Lens): Printer {
   let step = -1;
   let phase = "";
   return {
@@ -91,7 +91,7 @@ function textPrinter(io: Io, driver: Driver): Printer {
       ({ step, phase } = call);
       io.out(`#${call.seq} ${call.ioctl}(${call.text}) = ${call.ret}\n`);
       for (const [i, op] of ops.entries()) {
-        io.out(`    ${driver.describe(op)}${comment(call.ops?.[i] as LoweredOp)}\n`);
+        io.out(`    ${lens.describe(op)}${comment(call.ops?.[i] as LoweredOp)}\n`);
       }
       for (const sync of call.syncs ?? []) io.out(`    ${describeSync(sync)}\n`);
     },

@@ -5,21 +5,22 @@
  */
 
 import { type CostSchema, counted, size } from "@vmbind/drm";
-import { driverOf } from "@vmbind/lab";
+import { lensOf } from "@vmbind/lab";
 import {
   type MappingRow,
   PHASES,
   phasesOf,
   type ReplayObserver,
   type ReplayResult,
+  type ReplaySubject,
   replay,
   type TraceCounts,
 } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { forEachInput } from "../files/inputs.ts";
 import { openTrace } from "../files/trace-files.ts";
+import { checkersOf } from "../fuzz/examiner.ts";
 import { fuzzDriver } from "../fuzz/targets.ts";
-import { examine } from "../fuzz/watch.ts";
 import { heading, type Io } from "../io.ts";
 import { Progress } from "../text/progress.ts";
 import { type Cell, renderTable } from "../text/table.ts";
@@ -34,10 +35,11 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
     const after: ReplayObserver["after"] = (record) =>
       progress.show(() => `${trace.name}: line ${record.line}`);
     const watched = options["check"] === true ? await fuzzDriver(trace.header.driver) : null;
-    const driver = await driverOf(trace);
-    const result = await replay(trace, driver, { after }, watched ? { watch: examine(watched) } : {});
+    const checkers = watched && ((subject: ReplaySubject) => checkersOf(watched, subject, { every: 1 }));
+    const lens = await lensOf(trace);
+    const result = await replay(trace, lens, { after }, checkers ? { checkers } : {});
     progress.done();
-    io.out(options["json"] ? `${JSON.stringify(result)}\n` : describe(result, driver.costSchema, io));
+    io.out(options["json"] ? `${JSON.stringify(result)}\n` : describe(result, lens.costSchema, io));
     return result.differenceCount === 0;
   });
 }

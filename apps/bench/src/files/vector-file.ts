@@ -5,7 +5,7 @@
  */
 
 import type { VectorHeader } from "@vmbind/gpuvm-core/conformance";
-import { type JsonLine, parseHeader, readBody, readHeader } from "@vmbind/trace";
+import { InputError, type JsonLine, readBody, readHeader } from "@vmbind/trace";
 import * as v from "valibot";
 import { fileBytes } from "./file-bytes.ts";
 
@@ -32,6 +32,14 @@ export interface VectorFile {
  * @throws {@link InputError} for an unreadable file or a malformed header
  */
 export async function openVectors(path: string): Promise<VectorFile> {
-  const header = parseHeader(headerSchema, path, await readHeader(path, () => fileBytes(path)));
+  const header = checkHeader(path, await readHeader(path, () => fileBytes(path)));
   return { header, cases: readBody(path, () => fileBytes(path)) };
+}
+
+function checkHeader(path: string, value: unknown): VectorHeader {
+  const result = v.safeParse(headerSchema, value);
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  const field = v.getDotPath(issue);
+  throw new InputError(path, 1, `header${field ? `.${field}` : ""}: ${issue.message}`);
 }

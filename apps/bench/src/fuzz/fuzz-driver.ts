@@ -6,8 +6,7 @@
  */
 
 import type { GemObject } from "@vmbind/drm";
-import type { ModelFile } from "@vmbind/trace";
-import type { FuzzCall } from "./call.ts";
+import type { Call, ModelFile } from "@vmbind/trace";
 import type { Draw } from "./draw.ts";
 import type { IoctlSpec } from "./spec.ts";
 
@@ -25,13 +24,13 @@ export interface FuzzDriver {
    * @param draw - decides
    * @param file - open file that it will be issued on, as it is
    */
-  valid(draw: Draw, file: ModelFile): FuzzCall;
+  valid(draw: Draw, file: ModelFile): Call;
   /**
    * Bound what a call may cost: shorten huge ranges that would be accepted, at the same alignment.
    *
    * @param call - changed in place
    */
-  bound(call: FuzzCall): void;
+  bound(call: Call): void;
   /**
    * What a refused call has done all the same.
    *
@@ -40,7 +39,7 @@ export interface FuzzDriver {
    * @param started - operations that the driver decoded before it gave up, the failing one included
    * @returns a call that does just that, null for nothing
    */
-  prefix(call: FuzzCall, argOut: Uint8Array, started: number): FuzzCall | null;
+  prefix(call: Call, argOut: Uint8Array, started: number): Call | null;
   /**
    * Carry over what a refused call leaves behind in the real driver, and what later calls depend on.
    *
@@ -48,7 +47,7 @@ export interface FuzzDriver {
    * @param from - its file on the device that refused it
    * @param to - the same file on the twin, which was not given the call
    */
-  carryOver?(call: FuzzCall, from: ModelFile, to: ModelFile): void;
+  carryOver?(call: Call, from: ModelFile, to: ModelFile): void;
   /**
    * Errnos that the defects of a device add to those of the specification.
    *
@@ -63,7 +62,7 @@ export interface FuzzDriver {
    * @param from - its file on the device that refused it
    * @param to - the same file on the twin, which was not given the call
    */
-  mustRepeat?(call: FuzzCall, from: ModelFile, to: ModelFile): boolean;
+  mustRepeat?(call: Call, from: ModelFile, to: ModelFile): boolean;
 }
 
 /** Most objects and VMs of a file before calls that remove some become likely. */
@@ -153,7 +152,7 @@ const OBJECT_BYTES_MAX = 2 ** 22;
 const MEMORY_BYTES = 2 ** 37;
 
 /** Bound the size of an object, the u64 at a byte of a call's argument, where the memory for it could be found. */
-export function boundObject(call: FuzzCall, request: number, at: number): void {
+export function boundObject(call: Call, request: number, at: number): void {
   const { arg } = call;
   if ((call.request & 0xff) === (request & 0xff) && arg.length >= at + 8) {
     shorten(viewOf(arg), at, OBJECT_BYTES_MAX, MEMORY_BYTES);

@@ -60,7 +60,7 @@ export interface FuzzResult {
 export function fuzz(target: Target, options: FuzzOptions): FuzzResult {
   const { seed, runs, check } = options;
   const result: FuzzResult = {
-    driver: target.driver.name,
+    driver: target.lens.name,
     seed,
     ioctls: 0,
     succeeded: 0,

@@ -6,7 +6,7 @@
  */
 
 import { readSlot, type Slot } from "@vmbind/drm";
-import type { FuzzBuffer, FuzzCall } from "./call.ts";
+import type { Call, CallBuffer } from "@vmbind/trace";
 import type { Draw } from "./draw.ts";
 import type { ArraySpec, IoctlSpec } from "./spec.ts";
 
@@ -22,7 +22,7 @@ const INNER_PERCENT = 25;
  * @param call - changed in place
  * @param spec - what is known about it
  */
-export function mutate(draw: Draw, call: FuzzCall, spec: IoctlSpec): void {
+export function mutate(draw: Draw, call: Call, spec: IoctlSpec): void {
   for (let n = 1 + draw.below(3); n > 0; n--) {
     const how = draw.below(20);
     if (how < 6) mutateFields(draw, call.arg, spec.slots);
@@ -46,12 +46,12 @@ function mutateFields(draw: Draw, bytes: Uint8Array, slots: readonly Slot[], bas
 /** An array that a call has: what is known of it, its bytes, and the struct that points to it. */
 interface Place {
   readonly array: ArraySpec;
-  readonly buffer: FuzzBuffer;
+  readonly buffer: CallBuffer;
   readonly holder: DataView;
 }
 
 /** One of the arrays that the argument points to, or now and then one that its elements point to. */
-function placeOf(draw: Draw, call: FuzzCall, spec: IoctlSpec): Place | null {
+function placeOf(draw: Draw, call: Call, spec: IoctlSpec): Place | null {
   if (spec.arrays.length === 0) return null;
   const array = draw.pick(spec.arrays);
   const [outer, ...inner] = placesOf([array], call.arg, "", call);
@@ -59,7 +59,7 @@ function placeOf(draw: Draw, call: FuzzCall, spec: IoctlSpec): Place | null {
   return inner.length > 0 && draw.chance(INNER_PERCENT) ? draw.pick(inner) : outer;
 }
 
-function placesOf(arrays: readonly ArraySpec[], bytes: Uint8Array, prefix: string, call: FuzzCall): Place[] {
+function placesOf(arrays: readonly ArraySpec[], bytes: Uint8Array, prefix: string, call: Call): Place[] {
   const holder = viewOf(bytes);
   return arrays.flatMap((array) => {
     const field = prefix + array.field;
@@ -81,7 +81,7 @@ function strideOf({ stride, elementBytes }: ArraySpec, holder: DataView): number
   return stride === null ? elementBytes : readSlot(holder, stride);
 }
 
-function mutateElement(draw: Draw, call: FuzzCall, spec: IoctlSpec): void {
+function mutateElement(draw: Draw, call: Call, spec: IoctlSpec): void {
   const place = placeOf(draw, call, spec);
   if (place === null) {
     mutateFields(draw, call.arg, spec.slots);
@@ -93,7 +93,7 @@ function mutateElement(draw: Draw, call: FuzzCall, spec: IoctlSpec): void {
   if (count > 0) mutateFields(draw, buffer.bytes, array.slots, stride * draw.below(count));
 }
 
-function mutateArray(draw: Draw, call: FuzzCall, spec: IoctlSpec): void {
+function mutateArray(draw: Draw, call: Call, spec: IoctlSpec): void {
   const place = placeOf(draw, call, spec);
   if (place === null) return;
   const { array, buffer, holder } = place;
@@ -114,7 +114,7 @@ function mutateSlot(draw: Draw, holder: DataView, { offset, size }: Slot): void 
 }
 
 /** Lay the elements out at another distance, with zeros or rubbish between them. */
-function relay(draw: Draw, holder: DataView, array: ArraySpec, slot: Slot, buffer: FuzzBuffer): void {
+function relay(draw: Draw, holder: DataView, array: ArraySpec, slot: Slot, buffer: CallBuffer): void {
   const old = readSlot(holder, slot);
   const stride = Math.max(1, array.elementBytes + draw.pick([-24, -8, -1, 1, 4, 8, 16, 64]));
   if (old === 0) return;
@@ -130,13 +130,13 @@ function relay(draw: Draw, holder: DataView, array: ArraySpec, slot: Slot, buffe
   holder.setUint32(slot.offset, stride, true);
 }
 
-function scramble(draw: Draw, call: FuzzCall): void {
+function scramble(draw: Draw, call: Call): void {
   const buffer = draw.chance(50) && call.buffers.length > 0 ? draw.pick(call.buffers).bytes : call.arg;
   for (let n = draw.length(3); n > 0 && buffer.length > 0; n--)
     buffer[draw.below(buffer.length)] = draw.word();
 }
 
-function mutateRequest(draw: Draw, call: FuzzCall): void {
+function mutateRequest(draw: Draw, call: Call): void {
   const { request } = call;
   const how = draw.below(4);
   if (how === 0) call.request = (request ^ (1 << (30 + draw.below(2)))) >>> 0;
@@ -153,7 +153,7 @@ function mutateRequest(draw: Draw, call: FuzzCall): void {
 }
 
 /** A call of random bytes. */
-export function randomCall(draw: Draw, spec: IoctlSpec): FuzzCall {
+export function randomCall(draw: Draw, spec: IoctlSpec): Call {
   const arg = new Uint8Array((spec.request >>> 16) & 0x3fff);
   for (let i = 0; i < arg.length; i++) arg[i] = draw.chance(60) ? 0 : draw.word();
   return { file: 0, request: spec.request, arg, buffers: [] };

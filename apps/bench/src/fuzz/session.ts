@@ -5,13 +5,14 @@
  * @module
  */
 
-import { type Driver, FUZZ_UMD, type Machine, type Trace, type TraceHeader } from "@vmbind/trace";
-import { copyOf, type FuzzCall } from "./call.ts";
+import type { Call } from "@vmbind/trace";
+import { deviceFor, FUZZ_UMD, type Lens, type OpenDevice, type TraceHeader } from "@vmbind/trace";
+import { copyOf } from "./call.ts";
 import { Draw } from "./draw.ts";
 import { Examiner, type FuzzFinding } from "./examiner.ts";
 import type { FuzzDriver } from "./fuzz-driver.ts";
 import { mutate, randomCall } from "./mutate.ts";
-import type { IoctlSpec } from "./spec.ts";
+import { specByNumber } from "./spec.ts";
 
 /** Most calls of a session. */
 export const SESSION_CALLS = 400;
@@ -23,12 +24,12 @@ const RANDOM_PERCENT = 2;
 
 /** A driver to fuzz: its model and what the fuzzer knows. */
 export interface Target {
-  /** The model. */
-  readonly driver: Driver;
+  /** How the model is set up. */
+  readonly lens: Lens;
   /** The fuzzer's side. */
   readonly fuzz: FuzzDriver;
   /** Recorded calls to start from. */
-  readonly seeds: readonly FuzzCall[];
+  readonly seeds: readonly Call[];
 }
 
 /** A finding and the calls that led to it. */
@@ -36,7 +37,7 @@ export interface SessionFinding {
   /** What was found. */
   readonly finding: FuzzFinding;
   /** All calls of the session, the last one being that which showed it. */
-  readonly calls: readonly FuzzCall[];
+  readonly calls: readonly Call[];
 }
 
 /** What a session came to. */
@@ -55,7 +56,7 @@ export function headerFor(target: Target, device: number, seed: number): TraceHe
   return {
     format: "drm-ioctl-trace",
     version: 1,
-    driver: target.driver.name,
+    driver: target.lens.name,
     uapi: "linux 7.3",
     umd: FUZZ_UMD,
     device: String(facts["device"]),
@@ -66,9 +67,8 @@ export function headerFor(target: Target, device: number, seed: number): TraceHe
 }
 
 /** @returns a fresh device as a header describes it */
-export function machineFor(driver: Driver, header: TraceHeader): Machine {
-  const trace: Trace = { name: "fuzz", path: "fuzz", header, records: (async function* () {})() };
-  return driver.machine(trace);
+export function freshDevice({ lens }: Pick<Target, "lens">, header: TraceHeader): OpenDevice {
+  return deviceFor(lens, { path: "fuzz", header });
 }
 
 /** Which device a session runs on. */
@@ -94,8 +94,8 @@ export function runSession(
 ): SessionResult {
   const draw = new Draw(Math.imul(seed, 0x9e3779b1) + session);
   const header = headerFor(target, deviceOf(target, session), seed);
-  const examiner = new Examiner(target.fuzz, () => machineFor(target.driver, header), { every });
-  const issued: FuzzCall[] = [];
+  const examiner = new Examiner(target.fuzz, () => freshDevice(target, header), { every });
+  const issued: Call[] = [];
   let succeeded = 0;
   while (issued.length < calls) {
     const call = nextCall(draw, target, examiner);
@@ -108,21 +108,18 @@ export function runSession(
   return { issued: issued.length, succeeded, found: finding === null ? null : { finding, calls: issued } };
 }
 
-function nextCall(draw: Draw, { fuzz, seeds }: Target, examiner: Examiner): FuzzCall {
+function nextCall(draw: Draw, { fuzz, seeds }: Target, examiner: Examiner): Call {
   const file = draw.chance(OTHER_FILE_PERCENT) ? 1 : 0;
   const how = draw.below(100);
-  let call: FuzzCall;
+  let call: Call;
   if (how < RANDOM_PERCENT) call = randomCall(draw, draw.pick(fuzz.specs));
   else if (how < RANDOM_PERCENT + RECORDED_PERCENT && seeds.length > 0) call = copyOf(draw.pick(seeds));
   else call = fuzz.valid(draw, examiner.file(file));
   call.file = file;
-  if (draw.chance(MUTATED_PERCENT)) mutate(draw, call, specOf(fuzz, call) ?? draw.pick(fuzz.specs));
+  if (draw.chance(MUTATED_PERCENT))
+    mutate(draw, call, specByNumber(fuzz.specs, call.request) ?? draw.pick(fuzz.specs));
   fuzz.bound(call);
   return call;
-}
-
-function specOf({ specs }: FuzzDriver, { request }: FuzzCall): IoctlSpec | undefined {
-  return specs.find((spec) => (spec.request & 0xff) === (request & 0xff));
 }
 
 /**
@@ -133,12 +130,8 @@ function specOf({ specs }: FuzzDriver, { request }: FuzzCall): IoctlSpec | undef
  * @param calls - in order; not changed
  * @returns the finding with the calls up to it, null when there is none
  */
-export function rerun(
-  target: Target,
-  header: TraceHeader,
-  calls: readonly FuzzCall[],
-): SessionFinding | null {
-  const examiner = new Examiner(target.fuzz, () => machineFor(target.driver, header), { every: 1 });
+export function rerun(target: Target, header: TraceHeader, calls: readonly Call[]): SessionFinding | null {
+  const examiner = new Examiner(target.fuzz, () => freshDevice(target, header), { every: 1 });
   for (const [i, call] of calls.entries()) {
     const { finding } = examiner.issue(call);
     if (finding !== null) return { finding, calls: calls.slice(0, i + 1) };

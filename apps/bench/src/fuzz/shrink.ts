@@ -6,10 +6,11 @@
  */
 
 import { readSlot } from "@vmbind/drm";
-import type { TraceHeader } from "@vmbind/trace";
-import { copyOf, type FuzzCall } from "./call.ts";
+import type { Call, TraceHeader } from "@vmbind/trace";
+import { copyOf } from "./call.ts";
 import { rerun, type SessionFinding, type Target } from "./session.ts";
 import type { ArraySpec } from "./spec.ts";
+import { specByNumber } from "./spec.ts";
 
 /** Reruns that one shrink may take. */
 const RERUNS_MAX = 3000;
@@ -28,7 +29,7 @@ export function shrink(target: Target, header: TraceHeader, found: SessionFindin
   if (best === null) return found;
   const wanted = signature(best);
   let reruns = 0;
-  const again = (calls: readonly FuzzCall[]): SessionFinding | null => {
+  const again = (calls: readonly Call[]): SessionFinding | null => {
     if (reruns++ >= RERUNS_MAX) return null;
     const result = rerun(target, header, calls);
     return result !== null && signature(result) === wanted ? result : null;
@@ -38,7 +39,7 @@ export function shrink(target: Target, header: TraceHeader, found: SessionFindin
   return fewerCalls(best, again);
 }
 
-type Again = (calls: readonly FuzzCall[]) => SessionFinding | null;
+type Again = (calls: readonly Call[]) => SessionFinding | null;
 
 /** Two findings are the same when they break the same rule in the same words, numbers aside. */
 function signature({ finding: { kind, text } }: SessionFinding): string {
@@ -62,7 +63,7 @@ function fewerCalls(found: SessionFinding, again: Again): SessionFinding {
 /** Drop elements of arrays, then set fields to zero. */
 function fewerBytes(target: Target, found: SessionFinding, again: Again): SessionFinding {
   let best = found;
-  const attempt = (index: number, change: (call: FuzzCall) => boolean): boolean => {
+  const attempt = (index: number, change: (call: Call) => boolean): boolean => {
     const old = best.calls[index];
     if (old === undefined) return false;
     const call = copyOf(old);
@@ -81,7 +82,7 @@ function fewerBytes(target: Target, found: SessionFinding, again: Again): Sessio
         return true;
       });
     }
-    const spec = target.fuzz.specs.find((s) => (s.request & 0xff) === (call.request & 0xff));
+    const spec = specByNumber(target.fuzz.specs, call.request);
     if (spec === undefined) continue;
     for (const array of spec.arrays) {
       while (attempt(index, (c) => dropElement(c, array))) {
@@ -122,10 +123,7 @@ function isZero(bytes: Uint8Array | undefined, from: number, size: number): bool
 }
 
 /** Take the first element of an array away. */
-function dropElement(
-  call: FuzzCall,
-  { field, count: counts, stride: slot, elementBytes }: ArraySpec,
-): boolean {
+function dropElement(call: Call, { field, count: counts, stride: slot, elementBytes }: ArraySpec): boolean {
   const buffer = call.buffers.find((b) => b.field === field);
   const [at, ...more] = counts;
   if (buffer === undefined || at === undefined || more.length > 0 || at.size !== 4) return false;

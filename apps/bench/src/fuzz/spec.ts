@@ -61,3 +61,12 @@ function slotsOf(layout: StructLayout<object>, base = 0): Slot[] {
     return Array.from({ length: Math.floor(size / 4) }, (_, i) => ({ offset: at + 4 * i, size: 4 }));
   });
 }
+
+/**
+ * @param specs - of a driver
+ * @param request - 32-bit request number; only its number counts, as in DRM's dispatch
+ * @returns what is known of it
+ */
+export function specByNumber(specs: readonly IoctlSpec[], request: number): IoctlSpec | undefined {
+  return specs.find((spec) => (spec.request & 0xff) === (request & 0xff));
+}

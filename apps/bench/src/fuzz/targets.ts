@@ -5,8 +5,9 @@
  */
 
 import { DRIVERS } from "@vmbind/lab";
+import type { Call } from "@vmbind/trace";
 import { bundledTraces, openTrace } from "../files/trace-files.ts";
-import { callOf, type FuzzCall } from "./call.ts";
+import { callOf } from "./call.ts";
 import type { FuzzDriver } from "./fuzz-driver.ts";
 import type { Target } from "./session.ts";
 
@@ -41,9 +42,9 @@ export async function fuzzDriver(name: string): Promise<FuzzDriver | null> {
  * @param name - a name from {@link fuzzable}
  */
 export async function targetFor(name: string): Promise<Target> {
-  const [driver, fuzz] = await Promise.all([DRIVERS[name]?.(), fuzzDriver(name)]);
-  if (driver === undefined || fuzz === null) throw new Error(`fuzz: no driver ${name}`);
-  const seeds: FuzzCall[] = [];
+  const [lens, fuzz] = await Promise.all([DRIVERS[name]?.(), fuzzDriver(name)]);
+  if (lens === undefined || fuzz === null) throw new Error(`fuzz: no driver ${name}`);
+  const seeds: Call[] = [];
   for (const trace of bundledTraces().filter((t) => t.startsWith(`${name}-`))) {
     let left = CALLS_PER_TRACE;
     for await (const record of (await openTrace(trace)).records) {
@@ -53,5 +54,5 @@ export async function targetFor(name: string): Promise<Target> {
       if (--left === 0) break;
     }
   }
-  return { driver, fuzz, seeds };
+  return { lens, fuzz, seeds };
 }

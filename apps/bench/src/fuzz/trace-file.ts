@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { TraceHeader } from "@vmbind/trace";
-import type { FuzzCall } from "./call.ts";
+import type { Call, TraceHeader } from "@vmbind/trace";
 import { Examiner } from "./examiner.ts";
-import { machineFor, type SessionFinding, type Target } from "./session.ts";
+import { freshDevice, type SessionFinding, type Target } from "./session.ts";
+import { specByNumber } from "./spec.ts";
 
 /**
  * The text of a trace that shows a finding.
@@ -18,7 +18,7 @@ import { machineFor, type SessionFinding, type Target } from "./session.ts";
  * @returns JSON Lines
  */
 export function traceOf(target: Target, header: TraceHeader, found: SessionFinding): string {
-  const examiner = new Examiner(target.fuzz, () => machineFor(target.driver, header), { every: 1 });
+  const examiner = new Examiner(target.fuzz, () => freshDevice(target, header), { every: 1 });
   const { kind, text } = found.finding;
   const lines: unknown[] = [{ ...header, workload_doc: `${kind}: ${text}` }];
   found.calls.forEach((call, seq) => {
@@ -28,8 +28,8 @@ export function traceOf(target: Target, header: TraceHeader, found: SessionFindi
   return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
 }
 
-function record({ fuzz }: Target, call: FuzzCall, seq: number, ret: number, argOut: Uint8Array): unknown {
-  const spec = fuzz.specs.find((s) => (s.request & 0xff) === (call.request & 0xff));
+function record({ fuzz }: Target, call: Call, seq: number, ret: number, argOut: Uint8Array): unknown {
+  const spec = specByNumber(fuzz.specs, call.request);
   return {
     seq,
     ioctl: spec?.name ?? "UNKNOWN",

@@ -11,13 +11,15 @@
  */
 
 import { UserMemory } from "@vmbind/drm";
-import { driverOf } from "@vmbind/lab";
+import { lensOf } from "@vmbind/lab";
 import {
-  type Driver,
-  type Machine,
-  type ModelFile,
-  snapshot,
+  type Action,
+  deviceFor,
+  type Lens,
+  leaksOf,
+  type OpenDevice,
   type Trace,
+  TraceDecoder,
   type TraceIoctl,
 } from "@vmbind/trace";
 import { bundledTraces, openTrace } from "../files/trace-files.ts";
@@ -30,14 +32,14 @@ interface Call {
   readonly arg: Uint8Array;
   /** The caller's memory. */
   readonly user: UserMemory;
-  /** VM that it makes, 0 for none. */
-  readonly vm: number;
+  /** What it means. */
+  readonly action: Action;
 }
 
 /** A trace in memory. */
 interface Tape {
   readonly trace: Trace;
-  readonly driver: Driver;
+  readonly lens: Lens;
   readonly calls: readonly Call[];
   /** The argument structs of all calls one behind the other: as recorded, and as handed to the model. */
   readonly argsIn: Buffer;
@@ -52,9 +54,7 @@ const REPEATS = 8;
 /** A tape on a device. */
 interface Session {
   readonly tape: Tape;
-  readonly machine: Machine;
-  /** Those that the tape has opened. */
-  files: ModelFile[];
+  readonly device: OpenDevice;
   /** Calls that returned something else than recorded. */
   mismatches: number;
 }
@@ -96,8 +96,8 @@ function scenario(id: string, what: string, tapes: readonly Tape[]): Scenario<Se
 
 async function load(name: string): Promise<Tape> {
   const trace = await openTrace(name);
-  const driver = await driverOf(trace);
-  const decoder = driver.decoder(trace.header);
+  const lens = await lensOf(trace);
+  const decoder = new TraceDecoder(lens, trace.header);
   const recorded: TraceIoctl[] = [];
   for await (const record of trace.records) if (record.kind === "ioctl") recorded.push(record);
 
@@ -112,42 +112,38 @@ async function load(name: string): Promise<Tape> {
     for (const { addr, data } of call.arrays) user.place(addr, data);
     const arg = new Uint8Array(args.buffer, args.byteOffset + at, call.argIn.length);
     at += arg.length;
-    return { recorded: call, arg, user, vm: action.kind === "vm-create" && call.ret === 0 ? action.vm : 0 };
+    return { recorded: call, arg, user, action };
   });
-  return { trace, driver, calls, argsIn, args, bindOps };
+  return { trace, lens, calls, argsIn, args, bindOps };
 }
 
 function insert(tape: Tape): Session {
-  return { tape, machine: tape.driver.machine(tape.trace), files: [], mismatches: 0 };
+  return { tape, device: deviceFor(tape.lens, tape.trace), mismatches: 0 };
 }
 
 function rewind(session: Session): void {
-  const { tape, machine } = session;
+  const { tape, device } = session;
   tape.argsIn.copy(tape.args);
-  session.files = [machine.openFile()];
+  device.file(0);
   session.mismatches = 0;
 }
 
 function play(session: Session): void {
-  const { machine, files } = session;
-  for (const { recorded, arg, user, vm } of session.tape.calls) {
-    const index = recorded.file ?? 0;
-    while (files.length <= index) files.push(machine.openFile());
-    machine.before?.(recorded, files[0] as ModelFile);
-    const file = files[index] as ModelFile;
-    const ret = file.ioctl(recorded.request, arg, user);
+  const { device } = session;
+  for (const { recorded, arg, user, action } of session.tape.calls) {
+    device.beforeCall(recorded);
+    const ret = device.file(recorded.file).ioctl(recorded.request, arg, user);
     if (ret !== recorded.ret) session.mismatches++;
-    if (vm !== 0) machine.vmCreated?.(vm, file);
+    if (recorded.ret === 0) device.succeeded(recorded.file, action);
   }
 }
 
-function problemOf({ tape, machine, files, mismatches }: Session): string | null {
+function problemOf({ tape, device, mismatches }: Session): string | null {
   const { name } = tape.trace;
   if (mismatches > 0) return `${name}: ${mismatches} calls return something else than recorded`;
   const differs = tape.calls.find(({ recorded, arg }) => Buffer.compare(arg, recorded.argOut) !== 0);
   if (differs) return `${name}: seq ${differs.recorded.seq} hands back other bytes than recorded`;
-  for (const file of files) file.close();
-  const left = snapshot(machine.counters);
-  const leak = ["gpuvasLive", "vmBosLive", "backingBytes"].find((counter) => left[counter]);
-  return leak === undefined ? null : `${name}: ${leak} is ${left[leak]} after the file is closed`;
+  device.close();
+  const [leak] = leaksOf(device);
+  return leak ? `${name}: ${leak.counter} is ${leak.left} after the file is closed` : null;
 }

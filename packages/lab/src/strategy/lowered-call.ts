@@ -7,10 +7,11 @@
 import { hex } from "@vmbind/drm";
 import {
   type BindOp,
-  type Driver,
   hexOf,
+  type Lens,
   type Phase,
   type TraceArray,
+  TraceDecoder,
   type TraceHeader,
   type TraceIoctl,
 } from "@vmbind/trace";
@@ -48,7 +49,7 @@ export interface LoweredOp {
   /** Bytes of VA. */
   size: string;
   /** What the driver's operations say beyond that, under the names of the uAPI. */
-  [own: string]: unknown;
+  [detail: string]: unknown;
 }
 
 /** One ioctl. */
@@ -93,17 +94,17 @@ export interface Decoded {
  * Turn the calls of a run into data.
  *
  * @param session - the session that makes them
- * @param driver - its driver
+ * @param lens - of its driver
  * @param sink - takes each call
  * @returns the observer to run with
  */
 export function decodeCalls(
   session: SparseSession,
-  driver: Driver,
+  lens: Lens,
   sink: (decoded: Decoded) => void,
 ): RunObserver {
-  const header = { ...session.facts, driver: driver.name } as unknown as TraceHeader;
-  const decoder = driver.decoder(header);
+  const header = { ...session.facts, driver: lens.name } as unknown as TraceHeader;
+  const decoder = new TraceDecoder(lens, header);
   return (run) => {
     const { call, argIn, seq, phase, step } = run;
     const arrays = session.arrays({ ...call, arg: argIn });
@@ -112,6 +113,7 @@ export function decodeCalls(
       line: 0,
       seq,
       ioctl: call.name,
+      file: 0,
       request: call.request,
       argIn,
       argOut: call.arg,
@@ -134,7 +136,7 @@ export function decodeCalls(
     const ops = action.kind === "bind" ? action.ops : [];
     if (action.kind === "bind") {
       lowered.mode = session.mode({ ...call, arg: argIn });
-      lowered.ops = ops.map((op) => loweredOp(op, run, session));
+      lowered.ops = ops.map((op) => loweredOp(op, run, session, lens));
       lowered.syncs = session.syncs({ ...call, arg: argIn });
     }
     sink({ call: lowered, ops });
@@ -145,10 +147,10 @@ function pointer({ field, addr, count, stride, data }: TraceArray): LoweredCall[
   return { field, addr: hex(addr), count, stride, data: hexOf(data) };
 }
 
-function loweredOp(op: BindOp, run: RunCall, session: SparseSession): LoweredOp {
-  const { kind, flags, handle, offset, addr, range } = op;
+function loweredOp(op: BindOp, run: RunCall, session: SparseSession, lens: Lens): LoweredOp {
+  const { heading, flags, handle, offset, addr, range } = op;
   return {
-    kind,
+    kind: heading,
     flags: hex(flags),
     handle,
     role: roleOf(handle, run.memory, session),
@@ -156,7 +158,7 @@ function loweredOp(op: BindOp, run: RunCall, session: SparseSession): LoweredOp 
     va: hex(addr),
     place: op.effect === "map" || op.effect === "unmap" ? placeOf(addr, run, session.mirrorOffset) : null,
     size: hex(range),
-    ...session.ownFacts(op),
+    ...lens.details?.(op),
   };
 }
 

@@ -7,7 +7,7 @@
 import type { CostSchema, CostSheet, GemObject, IoctlCall, SparseUmd, UapiCounters } from "@vmbind/drm";
 import type { GpuvmCounters } from "@vmbind/gpuvm-core";
 import type { MmuCounters, PhysicalMemory } from "@vmbind/mmu";
-import type { BindOp, ModelFile, ModelVm, Trace, TraceArray } from "@vmbind/trace";
+import type { ModelFile, ModelVm, Trace, TraceArray } from "@vmbind/trace";
 import type { DummyExperiment, PostedRepeat } from "../result.ts";
 import type { VaHeap } from "./va-heap.ts";
 
@@ -144,11 +144,6 @@ export interface SparseSession {
    * @returns how it is run: `sync` or `async`, or which queue it waits in
    */
   mode(call: IoctlCall): string;
-  /**
-   * @param op - an operation of this session, decoded
-   * @returns what it says beside what all drivers' operations say, under the names of the uAPI
-   */
-  ownFacts(op: BindOp): Readonly<Record<string, number>>;
 }
 
 /** One sync of a VM_BIND. */

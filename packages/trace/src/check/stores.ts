@@ -6,79 +6,78 @@
  */
 
 import { type GemObject, hex } from "@vmbind/drm";
-import type { TraceExec, TraceLanding, TraceStore } from "../format.ts";
-import type { Machine, ModelVm } from "../lens.ts";
+import type { OpenDevice } from "../device.ts";
+import type { TraceExec, TraceLanding, TraceMark, TraceStore } from "../format.ts";
+import type { ModelVm } from "../lens.ts";
+import type { CheckedCall, Checker, Report } from "./checker.ts";
 
-/** A store that lands elsewhere. */
-export interface StoreDifference {
-  /** Where the recording has it. */
-  expected: string;
-  /** Where the model sends it. */
-  got: string;
-}
-
-/** Compares the jobs of one trace. */
-export class StoreCheck {
+/** Reports `store` for each address or value that is elsewhere. Jobs are those of the first open file. */
+export class StoreChecker implements Checker {
   /** Addresses compared so far: stores, and one batch address per job. */
   checked = 0;
-  readonly #machine: Machine;
+  readonly #device: OpenDevice;
+  readonly #report: Report;
+  /** Objects by the ioctl that made them: handles are given out again, seqs are not. */
   readonly #gems = new Map<number, GemObject>();
 
-  /** @param machine - the model */
-  constructor(machine: Machine) {
-    this.#machine = machine;
-  }
-
   /**
-   * Remember an object by the ioctl that made it: handles are given out again, seqs are not.
-   *
-   * @param seq - of the creating ioctl
-   * @param gem - the object
+   * @param device - the model
+   * @param report - takes what landed elsewhere
    */
-  created(seq: number, gem: GemObject | undefined): void {
-    if (gem) this.#gems.set(seq, gem);
+  constructor(device: OpenDevice, report: Report) {
+    this.#device = device;
+    this.#report = report;
   }
 
-  /**
-   * Run a job's stores.
-   *
-   * @param exec - the job
-   * @returns what landed elsewhere
-   */
-  run(exec: TraceExec): StoreDifference[] {
-    const found = [...this.#machine.file.vms()].find(([id]) => id === exec.vm);
-    if (!found) return [{ expected: `VM ${exec.vm}`, got: "no such VM" }];
-    const vm = found[1];
-    const differences = [this.#land(vm, exec.batch), ...exec.stores.map((store) => this.#store(vm, store))];
-    this.checked += differences.length;
-    return differences.filter((d) => d !== null);
+  /** See {@link Checker.afterCall}. */
+  afterCall({ file, recorded, action, ret }: CheckedCall): void {
+    if (!recorded || action.kind !== "bo-create" || ret !== 0) return;
+    const gem = this.#device.file(file).bo(action.handle);
+    if (gem) this.#gems.set(recorded.seq, gem);
   }
 
-  #land(vm: ModelVm, landing: TraceLanding): StoreDifference | null {
+  /** See {@link Checker.mark}. */
+  mark({ exec }: TraceMark): void {
+    if (exec) this.#run(exec);
+  }
+
+  #run({ vm: id, batch, stores }: TraceExec): void {
+    const vm = this.#device.vm(0, id);
+    if (!vm) {
+      this.#report("store", `VM ${id}`, "no such VM");
+      return;
+    }
+    this.#land(vm, batch);
+    for (const store of stores) this.#store(vm, store);
+    this.checked += 1 + stores.length;
+  }
+
+  /** @returns whether the address leads where it should */
+  #land(vm: ModelVm, landing: TraceLanding): boolean {
     const expected = this.#expected(landing);
     const got = this.#got(vm, landing.va);
-    return expected === got ? null : { expected: `${hex(landing.va)} -> ${expected}`, got };
+    if (expected !== got) this.#report("store", `${hex(landing.va)} -> ${expected}`, got);
+    return expected === got;
   }
 
-  #store(vm: ModelVm, store: TraceStore): StoreDifference | null {
-    const elsewhere = this.#land(vm, store);
-    if (elsewhere || store.to === "fault") return elsewhere;
+  #store(vm: ModelVm, store: TraceStore): void {
+    if (!this.#land(vm, store) || store.to === "fault") return;
     vm.addressSpace.store32(store.va, store.value);
     const read = store.to === "bo" ? this.#readBack(store) : vm.addressSpace.load32(store.va);
     const expected = store.to === "bo" ? store.value : 0;
-    if (read === expected) return null;
-    return { expected: `${hex(store.va)} then holds ${hex(expected)}`, got: hex(read) };
+    if (read !== expected) this.#report("store", `${hex(store.va)} then holds ${hex(expected)}`, hex(read));
   }
 
   #readBack({ gemSeq, offset }: TraceStore): number {
     const bytes = new Uint8Array(4);
-    this.#machine.memory.read(this.#address(gemSeq, offset), bytes);
+    this.#device.memory.read(this.#address(gemSeq, offset), bytes);
     return new DataView(bytes.buffer).getUint32(0, true);
   }
 
+  /** NaN for a byte that has no memory. */
   #address(gemSeq: number, offset: number): number {
     const gem = this.#gems.get(gemSeq);
-    if (gem === undefined || gem.residentBytes === 0 || !(offset < gem.size)) return Number.NaN;
+    if (!gem || gem.residentBytes === 0 || !(offset < gem.size)) return Number.NaN;
     const [first] = gem.segments(offset, 1);
     return first?.pa ?? Number.NaN;
   }
@@ -91,8 +90,8 @@ export class StoreCheck {
   #got(vm: ModelVm, va: number): string {
     const walk = vm.addressSpace.walk(va);
     if (walk.kind === "fault") return "fault";
-    // A scratch page looks like a null page to the GPU; only the VA manager knows whether something is mapped.
-    if (walk.kind === "null") return vm.gpuvm.findFirst(va, 1) === 0 ? "scratch" : "null";
+    // A scratch page looks like a null page to the GPU; only the mappings know whether something is there.
+    if (walk.kind === "null") return isMapped(vm, va) ? "null" : "scratch";
     for (const [seq, gem] of this.#gems) {
       // The frames of an object that is gone may belong to another one now.
       if (gem.refs === 0) continue;
@@ -107,4 +106,9 @@ export class StoreCheck {
     }
     return `physical ${hex(walk.pa)}`;
   }
+}
+
+function isMapped(vm: ModelVm, va: number): boolean {
+  for (const { addr, range } of vm.mappings()) if (addr <= va && va < addr + range) return true;
+  return false;
 }

@@ -7,8 +7,9 @@
  * @module
  */
 
+import type { CheckedCall, Checker } from "../check/checker.ts";
 import type { TraceIoctl, TraceMark } from "../format.ts";
-import type { Action, BindOp, Driver } from "../lens.ts";
+import type { Action, BindOp, Lens } from "../lens.ts";
 import { PHASES, type Phase, phaseAfter } from "../phase.ts";
 import { type Hits, type Interval, IntervalMap, noHits } from "./intervals.ts";
 
@@ -88,42 +89,51 @@ export interface TraceCounts extends StretchCounts {
   stores: number;
 }
 
-/** Counts one trace, record by record. */
-export class TraceCounter {
+/** What the plain model knows of one open file. Ids and handles count per file. */
+export interface PlainFile {
+  /** Its address spaces by VM id. */
+  readonly vms: ReadonlyMap<number, IntervalMap>;
+}
+
+/** The same, from inside. */
+class PlainState implements PlainFile {
+  readonly vms = new Map<number, IntervalMap>();
+  /** Numbers of objects by handle. */
+  readonly objects = new Map<number, number>();
+}
+
+/** Counts one trace, record by record; it can be asked beside the checkers of a run, before those that compare with it. */
+export class TraceCounter implements Checker {
   /** The phase that the last mark began. */
   phase: Phase = "run";
   /** Whether the last mark lies between `workload` and `workload-end`. */
   inWorkload = false;
   /** The unmapping operations between the marks `workload` and `workload-end`. */
   readonly workloadUnmaps: BindOp[] = [];
+  /** What is mapped at the mark `workload-end`, all VMs together. */
+  leftAtWorkloadEnd: readonly Interval[] = [];
 
   readonly #closeUnmaps: boolean;
   readonly #keepsIntervals: boolean;
   readonly #counts: TraceCounts;
-  readonly #vms = new Map<number, IntervalMap>();
-  readonly #objects = new Map<number, number>();
+  readonly #files = new Map<number, PlainState>();
   #objectCount = 0;
   readonly #mapHits: Hits = noHits();
   readonly #unmapHits: Hits = noHits();
 
   /**
-   * @param driver - says which kinds exist and what closing a handle does
+   * @param lens - says which headings exist and what closing a handle does
    * @param intervals - whether to keep the plain interval model; without it {@link TraceCounts.intervals} stays zero
    */
-  constructor(driver: Pick<Driver, "kinds" | "closeUnmaps">, intervals = true) {
-    this.#closeUnmaps = driver.closeUnmaps;
+  constructor(lens: Pick<Lens, "headings" | "closeUnmaps">, intervals = true) {
+    this.#closeUnmaps = lens.closeUnmaps;
     this.#keepsIntervals = intervals;
-    this.#counts = emptyCounts(driver.kinds);
+    this.#counts = emptyCounts(lens.headings);
   }
 
-  /** The plain model's address spaces by VM id. */
-  get vms(): ReadonlyMap<number, IntervalMap> {
-    return this.#vms;
-  }
-
-  /** @returns the mappings of all VMs in the plain model */
-  allIntervals(): Interval[] {
-    return [...this.#vms.values()].flatMap((vm) => [...vm.intervals]);
+  /** The plain model by number of the open file; empty when it is not kept. */
+  get files(): ReadonlyMap<number, PlainFile> {
+    return this.#files;
   }
 
   /**
@@ -137,6 +147,7 @@ export class TraceCounter {
     if (mark === "workload-end") {
       this.inWorkload = false;
       this.#counts.intervals.mappingsAtWorkloadEnd = this.#total();
+      this.leftAtWorkloadEnd = this.#vms().flatMap((vm) => [...vm.intervals]);
     }
     if (mark === "exec") this.#counts.execs++;
     this.#counts.stores += exec?.stores.length ?? 0;
@@ -163,7 +174,12 @@ export class TraceCounter {
       this.#countBind(action.ops);
     }
     // A refused ioctl changes nothing that this model could follow.
-    if (call.ret === 0) this.#apply(action);
+    if (call.ret === 0) this.#apply(this.#file(call.file), action);
+  }
+
+  /** See {@link Checker.afterCall}. */
+  afterCall({ recorded, action }: CheckedCall): void {
+    if (recorded) this.ioctl(recorded, action);
   }
 
   /** @returns the counts so far */
@@ -197,45 +213,45 @@ export class TraceCounter {
       stretch.bindIoctls++;
       stretch.bindOps += ops.length;
       for (const op of ops) {
-        stretch.opsByKind[op.kind] = (stretch.opsByKind[op.kind] ?? 0) + 1;
-        stretch.vaBytesByKind[op.kind] = (stretch.vaBytesByKind[op.kind] ?? 0) + op.range;
+        stretch.opsByKind[op.heading] = (stretch.opsByKind[op.heading] ?? 0) + 1;
+        stretch.vaBytesByKind[op.heading] = (stretch.vaBytesByKind[op.heading] ?? 0) + op.range;
       }
     }
     if (!this.inWorkload) return;
     for (const op of ops) if (op.effect === "unmap") this.workloadUnmaps.push(op);
   }
 
-  #apply(action: Action): void {
+  #apply(file: PlainState, action: Action): void {
     const counts = this.#counts;
     if (action.kind === "vm-create") {
       counts.vmCreates++;
-      if (this.#keepsIntervals) this.#vms.set(action.vm, new IntervalMap());
+      if (this.#keepsIntervals) file.vms.set(action.vm, new IntervalMap());
     } else if (action.kind === "vm-destroy") {
       counts.vmDestroys++;
-      counts.intervals.mappingsAtVmDestroy += this.#vms.get(action.vm)?.size ?? 0;
-      this.#vms.delete(action.vm);
+      counts.intervals.mappingsAtVmDestroy += file.vms.get(action.vm)?.size ?? 0;
+      file.vms.delete(action.vm);
     } else if (action.kind === "bo-create") {
       counts.boCreates++;
-      this.#objects.set(action.handle, ++this.#objectCount);
+      file.objects.set(action.handle, ++this.#objectCount);
     } else if (action.kind === "bo-close") {
       counts.boCloses++;
-      const object = this.#objects.get(action.handle);
-      if (this.#closeUnmaps && object) for (const vm of this.#vms.values()) vm.removeObject(object);
-      this.#objects.delete(action.handle);
+      const object = file.objects.get(action.handle);
+      if (this.#closeUnmaps && object) for (const vm of file.vms.values()) vm.removeObject(object);
+      file.objects.delete(action.handle);
     } else if (action.kind === "bind") {
-      const vm = this.#vms.get(action.vm);
-      if (vm) this.#bind(vm, action.ops);
+      const vm = file.vms.get(action.vm);
+      if (vm) this.#bind(vm, file.objects, action.ops);
     }
   }
 
-  #bind(vm: IntervalMap, ops: readonly BindOp[]): void {
+  #bind(vm: IntervalMap, objects: ReadonlyMap<number, number>, ops: readonly BindOp[]): void {
     const intervals = this.#counts.intervals;
     const elsewhere = this.#total() - vm.size;
     for (const op of ops) {
       const end = op.addr + op.range;
-      const object = this.#objects.get(op.handle) ?? 0;
+      const object = objects.get(op.handle) ?? 0;
       if (op.effect === "map") {
-        vm.map({ addr: op.addr, end, kind: op.kind, object, offset: op.offset }, this.#mapHits);
+        vm.map({ addr: op.addr, end, kind: op.heading, object, offset: op.offset }, this.#mapHits);
       } else if (op.effect === "unmap") {
         intervals.largestUnmap = Math.max(intervals.largestUnmap, vm.countIn(op.addr, end));
         vm.unmap(op.addr, end, this.#unmapHits);
@@ -245,12 +261,24 @@ export class TraceCounter {
       intervals.peakMappings = Math.max(intervals.peakMappings, elsewhere + vm.size);
     }
     intervals.peakMappingsAfterIoctl = Math.max(intervals.peakMappingsAfterIoctl, elsewhere + vm.size);
-    const withoutObject = [...this.#vms.values()].reduce((sum, { withoutObject: n }) => sum + n, 0);
+    const withoutObject = this.#vms().reduce((sum, { withoutObject: n }) => sum + n, 0);
     intervals.peakWithoutObject = Math.max(intervals.peakWithoutObject, withoutObject);
   }
 
+  #file(index: number): PlainState {
+    const known = this.#files.get(index);
+    if (known) return known;
+    const file = new PlainState();
+    this.#files.set(index, file);
+    return file;
+  }
+
+  #vms(): IntervalMap[] {
+    return [...this.#files.values()].flatMap(({ vms }) => [...vms.values()]);
+  }
+
   #total(): number {
-    return [...this.#vms.values()].reduce((sum, vm) => sum + vm.size, 0);
+    return this.#vms().reduce((sum, vm) => sum + vm.size, 0);
   }
 }
 
@@ -263,7 +291,7 @@ export function phasesOf(counts: TraceCounts): Phase[] {
   return PHASES.filter((phase) => counts.byPhase[phase]);
 }
 
-function emptyCounts(kinds: readonly string[]): TraceCounts {
+function emptyCounts(headings: readonly string[]): TraceCounts {
   return {
     ioctls: 0,
     vmCreates: 0,
@@ -274,9 +302,9 @@ function emptyCounts(kinds: readonly string[]): TraceCounts {
     syncOps: 0,
     meanOpsPerSparseBind: null,
     maxOpsPerSparseBind: 0,
-    ...emptyStretch(kinds),
+    ...emptyStretch(headings),
     byPhase: {},
-    workload: emptyStretch(kinds),
+    workload: emptyStretch(headings),
     intervals: {
       peakMappings: 0,
       peakMappingsAfterIoctl: 0,
@@ -294,12 +322,12 @@ function emptyCounts(kinds: readonly string[]): TraceCounts {
   };
 }
 
-function emptyStretch(kinds: readonly string[]): StretchCounts {
+function emptyStretch(headings: readonly string[]): StretchCounts {
   return {
     bindIoctls: 0,
     bindOps: 0,
-    opsByKind: Object.fromEntries(kinds.map((kind) => [kind, 0])),
-    vaBytesByKind: Object.fromEntries(kinds.map((kind) => [kind, 0])),
+    opsByKind: Object.fromEntries(headings.map((heading) => [heading, 0])),
+    vaBytesByKind: Object.fromEntries(headings.map((heading) => [heading, 0])),
     payloadBytes: 0,
     bindPayloadBytes: 0,
   };

@@ -4,18 +4,8 @@
  * @module
  */
 
-import type { BindOp, Machine, ModelVm } from "../lens.ts";
+import type { BindOp, ModelVm } from "../lens.ts";
 import type { Range } from "./leaf-diff.ts";
-
-/**
- * @param machine - a model
- * @param id - VM id
- * @returns the VM, undefined when there is none
- */
-export function vmOf(machine: Machine, id: number): ModelVm | undefined {
-  for (const [vmId, vm] of machine.file.vms()) if (vmId === id) return vm;
-  return undefined;
-}
 
 /**
  * @param vm - the VM before the operations

@@ -6,11 +6,12 @@
 
 import type { GemObject } from "@vmbind/drm";
 import { costBetween, snapshot } from "../cost.ts";
+import type { OpenDevice } from "../device.ts";
 import type { Trace, TraceRecord } from "../format.ts";
-import type { Action, BindOp, Driver, Machine } from "../lens.ts";
+import type { Action, BindOp, Lens } from "../lens.ts";
 import { type Phase, phaseAfter } from "../phase.ts";
 import { type ReplayObserver, replay } from "../replay.ts";
-import { rangesOf, vmOf } from "./bind-ranges.ts";
+import { rangesOf } from "./bind-ranges.ts";
 import { describeRun, LeafSnapshot } from "./leaf-diff.ts";
 import { regionsOf } from "./regions.ts";
 import { StepRecorder } from "./steps.ts";
@@ -23,17 +24,17 @@ const LINES_LEAST = 3;
 
 /**
  * @param trace - an opened trace; its records are consumed
- * @param driver - its driver
+ * @param lens - of its driver
  * @returns its story
  */
-export async function tellStory(trace: Trace, driver: Driver): Promise<TraceStory> {
+export async function tellStory<Op extends BindOp>(trace: Trace, lens: Lens<Op>): Promise<TraceStory> {
   const records: TraceRecord[] = [];
   for await (const record of trace.records) records.push(record);
   const binds = records.filter((r) => r.kind === "ioctl" && r.ioctl.includes("VM_BIND")).length;
   const lines = Math.max(LINES_LEAST, Math.min(LINES_MOST, Math.floor(LINES_TOTAL / Math.max(1, binds))));
-  const teller = new Teller(driver, lines);
+  const teller = new Teller(lens, lines);
   const again: Trace = { ...trace, records: replayed(records) };
-  const result = await replay(again, driver, teller, { compareMappings: true });
+  const result = await replay(again, lens, teller, { compareMappings: true });
   const { moments, kinds } = teller;
   return {
     trace: result.trace,
@@ -55,10 +56,10 @@ async function* replayed(records: readonly TraceRecord[]): AsyncGenerator<TraceR
   yield* records;
 }
 
-class Teller implements ReplayObserver {
+class Teller<Op extends BindOp> implements ReplayObserver<Op> {
   readonly moments: Moment[] = [];
   readonly kinds = new Map<string, number>();
-  readonly #driver: Driver;
+  readonly #lens: Lens<Op>;
   readonly #lines: number;
   readonly #names = new Map<GemObject, string>();
   /** Kinds of the operations that map objects, by handle. */
@@ -70,21 +71,21 @@ class Teller implements ReplayObserver {
   #recorder: StepRecorder | null = null;
   #leaves: LeafSnapshot | null = null;
 
-  constructor(driver: Driver, lines: number) {
-    this.#driver = driver;
+  constructor(lens: Lens<Op>, lines: number) {
+    this.#lens = lens;
     this.#lines = lines;
   }
 
-  before(record: TraceRecord, machine: Machine, action: Action | null): void {
+  before(record: TraceRecord, device: OpenDevice, action: Action<Op> | null): void {
     if (record.kind === "mark") {
       this.#marks.push(record.mark);
       this.#phase = phaseAfter(record.mark, this.#phase);
       return;
     }
-    this.#counters = snapshot(machine.counters);
+    this.#counters = snapshot(device.counters);
     this.#recorder = null;
     this.#leaves = null;
-    const vm = action?.kind === "bind" ? vmOf(machine, action.vm) : undefined;
+    const vm = action?.kind === "bind" ? device.vm(record.file, action.vm) : undefined;
     if (action?.kind !== "bind" || !vm) return;
     const recorder = new StepRecorder(vm.gpuvm, action.ops, (gem) => this.#name(gem));
     vm.gpuvm.observer = (step) => recorder.see(step);
@@ -92,18 +93,17 @@ class Teller implements ReplayObserver {
     this.#leaves = new LeafSnapshot(vm.addressSpace, rangesOf(vm, action.ops));
   }
 
-  after(record: TraceRecord, machine: Machine, action: Action | null, ret: number): void {
+  after(record: TraceRecord, device: OpenDevice, action: Action<Op> | null, ret: number): void {
     if (record.kind === "mark" || !action) return;
     if (action.kind === "bo-create" && ret === 0) {
-      const gem = machine.file.bo(action.handle);
+      const gem = device.file(record.file).bo(action.handle);
       if (gem) this.#names.set(gem, `BO ${action.handle}`);
     }
     if (action.kind === "bind") {
-      const vm = vmOf(machine, action.vm);
+      const vm = device.vm(record.file, action.vm);
       if (vm) vm.gpuvm.observer = null;
     }
-    const now = machine.counters;
-    const cost = costBetween(this.#driver.costSchema, this.#counters, now);
+    const cost = costBetween(this.#lens.costSchema, this.#counters, device.counters);
     const runs = this.#leaves?.changes() ?? [];
     const of = (name: string): number => cost[name] ?? 0;
     this.moments.push({
@@ -114,7 +114,7 @@ class Teller implements ReplayObserver {
       phase: this.#phase,
       marks: this.#marks,
       ret,
-      reason: ret === 0 ? "" : (machine.file.lastError?.reason ?? "no reason kept"),
+      reason: ret === 0 ? "" : (device.file(record.file).lastError?.reason ?? "no reason kept"),
       opCount: action.kind === "bind" ? action.ops.length : 0,
       stepCount: this.#recorder?.steps.length ?? 0,
       lines: action.kind === "bind" ? this.#words(action.ops) : [],
@@ -127,33 +127,33 @@ class Teller implements ReplayObserver {
       tlbInvalidations: of("tlbInvalidations"),
       gpuvasLive: of("gpuvasLive"),
       tablesLive: of("tablesLive"),
-      ...this.#changes(machine, action),
+      ...this.#changes(device, action),
     });
     this.#marks = [];
   }
 
   /** Operations, each followed by its steps. */
-  #words(ops: readonly BindOp[]): string[] {
+  #words(ops: readonly Op[]): string[] {
     const lines: string[] = [];
     const steps = this.#recorder?.steps ?? [];
     let next = 0;
     for (const [i, op] of ops.entries()) {
       if (lines.length >= this.#lines) break;
-      lines.push(this.#driver.describe(op));
+      lines.push(this.#lens.describe(op));
       for (; next < steps.length && (steps[next]?.op ?? 0) <= i; next++) lines.push(`  ${steps[next]?.text}`);
     }
     return lines.slice(0, this.#lines);
   }
 
-  #changes(machine: Machine, action: Action): Pick<Moment, "added" | "removed"> {
+  #changes(device: OpenDevice, action: Action): Pick<Moment, "added" | "removed"> {
     if (action.kind === "other" || action.kind === "bo-create") return { added: [], removed: [] };
     if (action.kind === "bind") {
-      for (const { effect, handle, kind } of action.ops) {
-        if (effect === "map" && handle !== 0) this.#roles.set(handle, kind);
+      for (const { effect, handle, heading } of action.ops) {
+        if (effect === "map" && handle !== 0) this.#roles.set(handle, heading);
       }
     }
     const now = new Map<string, MappingTuple>();
-    for (const [id, vm] of machine.file.vms()) {
+    for (const [id, vm] of device.file(0).vms()) {
       for (const { addr, range, kind: how, bo, offset } of vm.mappings()) {
         // What the operation called it tells memory from a stand-in for it.
         const kind = how === "bo" ? (this.#roles.get(bo) ?? how) : how;

@@ -34,8 +34,8 @@ import {
   VM_START,
 } from "@vmbind/asahi";
 import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/drm";
-import type { ModelFile } from "@vmbind/trace";
-import { copyOf, type FuzzCall } from "../../fuzz/call.ts";
+import type { Call, ModelFile } from "@vmbind/trace";
+import { copyOf } from "../../fuzz/call.ts";
 import type { Draw } from "../../fuzz/draw.ts";
 import {
   boundObject,
@@ -74,11 +74,11 @@ const USERPTR = 0x6000_0000;
 /** So many more operations of 32 bytes are 2^32 bytes more. */
 const COUNT_WRAPS = 2 ** 27;
 
-function call(request: number, arg: Uint8Array, buffers: FuzzCall["buffers"] = []): FuzzCall {
+function call(request: number, arg: Uint8Array, buffers: Call["buffers"] = []): Call {
   return { file: 0, request, arg, buffers };
 }
 
-function valid(draw: Draw, file: ModelFile): FuzzCall {
+function valid(draw: Draw, file: ModelFile): Call {
   const ids = new Ids(draw, file);
   const how = draw.below(100);
   if (ids.vms.length === 0 || (how < 2 && ids.vms.length < VMS_MAX)) {
@@ -104,14 +104,14 @@ function valid(draw: Draw, file: ModelFile): FuzzCall {
   return vmBind(draw, ids, (file as AsahiFile).device.options.quirks);
 }
 
-function gemCreate(draw: Draw, ids: Ids): FuzzCall {
+function gemCreate(draw: Draw, ids: Ids): Call {
   const isPrivate = draw.chance(60);
   const size = PAGE_BYTES * draw.length(9) - (draw.chance(10) ? draw.below(PAGE_BYTES) : 0);
   const flags = (isPrivate ? 2 : 0) | (draw.chance(20) ? 1 : 0);
   return call(IOCTL_GEM_CREATE, GEM_CREATE.encode({ size, flags, vmId: isPrivate ? ids.vm() : 0 }));
 }
 
-function bindObject(draw: Draw, ids: Ids): FuzzCall {
+function bindObject(draw: Draw, ids: Ids): Call {
   if (draw.chance(50)) {
     const op = { op: 1, objectHandle: 1 + draw.below(4) };
     return call(IOCTL_GEM_BIND_OBJECT, GEM_BIND_OBJECT.encode(op));
@@ -121,7 +121,7 @@ function bindObject(draw: Draw, ids: Ids): FuzzCall {
   return call(IOCTL_GEM_BIND_OBJECT, GEM_BIND_OBJECT.encode({ flags: 1, handle, offset, range }));
 }
 
-function vmBind(draw: Draw, ids: Ids, quirks: AsahiQuirks): FuzzCall {
+function vmBind(draw: Draw, ids: Ids, quirks: AsahiQuirks): Call {
   const numBinds = draw.chance(5) ? draw.below(40) : 1 + draw.below(4);
   const bytes = new Uint8Array(numBinds * GEM_BIND_OP.size);
   for (let i = 0; i < numBinds; i++)

@@ -40,8 +40,8 @@ import {
   VM_GET_STATE,
   type VmBindOpRepeat,
 } from "@vmbind/panthor";
-import type { ModelFile } from "@vmbind/trace";
-import { copyOf, type FuzzBuffer, type FuzzCall } from "../../fuzz/call.ts";
+import type { Call, CallBuffer, ModelFile } from "@vmbind/trace";
+import { copyOf } from "../../fuzz/call.ts";
 import type { Draw } from "../../fuzz/draw.ts";
 import {
   boundObject,
@@ -70,11 +70,11 @@ const ODD_WINDOWS = [0, 0x800, 0x1800];
 
 const ARRAY_AT = VM_BIND.fields.ops.offset;
 
-function call(request: number, arg: Uint8Array, buffers: FuzzBuffer[] = []): FuzzCall {
+function call(request: number, arg: Uint8Array, buffers: CallBuffer[] = []): Call {
   return { file: 0, request, arg, buffers };
 }
 
-function valid(draw: Draw, file: ModelFile): FuzzCall {
+function valid(draw: Draw, file: ModelFile): Call {
   const ids = new Ids(draw, file);
   const how = draw.below(100);
   if (ids.vms.length === 0 || (how < 2 && ids.vms.length < VMS_MAX)) {
@@ -100,7 +100,7 @@ function valid(draw: Draw, file: ModelFile): FuzzCall {
   return vmBind(draw, ids, (file as PanthorFile).device.repeats);
 }
 
-function boCreate(draw: Draw, ids: Ids): FuzzCall {
+function boCreate(draw: Draw, ids: Ids): Call {
   const size = draw.chance(50)
     ? PAGE * draw.length(8)
     : BLOCK * draw.length(1) + PAGE * draw.pick([0, 0, 1, 5]);
@@ -111,12 +111,12 @@ function boCreate(draw: Draw, ids: Ids): FuzzCall {
   );
 }
 
-function vmBind(draw: Draw, ids: Ids, repeats: boolean): FuzzCall {
+function vmBind(draw: Draw, ids: Ids, repeats: boolean): Call {
   const layout = repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP;
   const isAsync = draw.chance(40);
   const count = draw.chance(5) ? draw.below(40) : 1 + draw.below(4);
   const bytes = new Uint8Array(count * layout.size);
-  const buffers: FuzzBuffer[] = [{ field: "ops", addr: OPS_ADDR, bytes }];
+  const buffers: CallBuffer[] = [{ field: "ops", addr: OPS_ADDR, bytes }];
   for (let i = 0; i < count; i++) {
     const op = bindOp(draw, ids, repeats);
     const syncs = isAsync && (op.flags === OP_SYNC_ONLY || draw.chance(20)) ? 1 + draw.below(3) : 0;

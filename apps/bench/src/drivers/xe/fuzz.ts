@@ -5,7 +5,7 @@
  */
 
 import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/drm";
-import type { ModelFile } from "@vmbind/trace";
+import type { Call, CallBuffer, ModelFile } from "@vmbind/trace";
 import {
   DEFAULT_QUIRKS,
   DEVICE_QUERY,
@@ -46,7 +46,6 @@ import {
   type VmBindOp,
   type XeFile,
 } from "@vmbind/xe";
-import type { FuzzBuffer, FuzzCall } from "../../fuzz/call.ts";
 import type { Draw } from "../../fuzz/draw.ts";
 import {
   boundObject,
@@ -79,11 +78,11 @@ const QUEUES_MAX = 3;
 
 const INLINE = VM_BIND.fields.bind.offset;
 
-function call(request: number, arg: Uint8Array, buffers: FuzzBuffer[] = []): FuzzCall {
+function call(request: number, arg: Uint8Array, buffers: CallBuffer[] = []): Call {
   return { file: 0, request, arg, buffers };
 }
 
-function valid(draw: Draw, modelFile: ModelFile): FuzzCall {
+function valid(draw: Draw, modelFile: ModelFile): Call {
   const file = modelFile as XeFile;
   const ids = new Ids(draw, file);
   const how = draw.below(100);
@@ -104,7 +103,7 @@ function valid(draw: Draw, modelFile: ModelFile): FuzzCall {
   return vmBind(draw, ids, file);
 }
 
-function gemCreate(draw: Draw, ids: Ids, file: XeFile): FuzzCall {
+function gemCreate(draw: Draw, ids: Ids, file: XeFile): Call {
   const placement = file.device.platform.vramBytes === 0 ? 1 : draw.pick([1, 1, 2, 3]);
   const unit = placement === 1 ? PAGE : BLOCK;
   const size = draw.chance(50)
@@ -122,7 +121,7 @@ function gemCreate(draw: Draw, ids: Ids, file: XeFile): FuzzCall {
   );
 }
 
-function deviceQuery(draw: Draw): FuzzCall {
+function deviceQuery(draw: Draw): Call {
   const size = draw.pick([0, 0, 48, 96, 184]);
   const arg = { query: draw.pick([1, 2, draw.below(11)]), size, data: QUERY_ADDR };
   return call(IOCTL_DEVICE_QUERY, DEVICE_QUERY.encode(arg), [
@@ -130,7 +129,7 @@ function deviceQuery(draw: Draw): FuzzCall {
   ]);
 }
 
-function queueCreate(draw: Draw, ids: Ids): FuzzCall {
+function queueCreate(draw: Draw, ids: Ids): Call {
   const engineClass = draw.chance(80) ? ENGINE_CLASS_VM_BIND : 0;
   const arg = { width: 1, numPlacements: 1, vmId: ids.vm(), instances: INSTANCES_ADDR };
   return call(IOCTL_EXEC_QUEUE_CREATE, EXEC_QUEUE_CREATE.encode(arg), [
@@ -138,7 +137,7 @@ function queueCreate(draw: Draw, ids: Ids): FuzzCall {
   ]);
 }
 
-function vmBind(draw: Draw, ids: Ids, file: XeFile): FuzzCall {
+function vmBind(draw: Draw, ids: Ids, file: XeFile): Call {
   const numBinds = draw.chance(50) ? 1 : draw.chance(5) ? draw.below(40) : draw.below(6);
   const numSyncs = draw.chance(20) ? 1 + draw.below(3) : 0;
   const arg = VM_BIND.encode({
@@ -148,7 +147,7 @@ function vmBind(draw: Draw, ids: Ids, file: XeFile): FuzzCall {
     numSyncs,
     syncs: numSyncs > 0 ? SYNCS_ADDR : 0,
   });
-  const buffers: FuzzBuffer[] = [];
+  const buffers: CallBuffer[] = [];
   if (numBinds === 1) VM_BIND_OP.write(viewOf(arg), INLINE, bindOp(draw, ids, file));
   else if (numBinds > 1) {
     const bytes = new Uint8Array(numBinds * VM_BIND_OP.size);

@@ -132,10 +132,6 @@ class AsahiSession implements SparseSession {
   mode(): string {
     return "sync";
   }
-
-  ownFacts(): Readonly<Record<string, number>> {
-    return {};
-  }
 }
 
 function vmOf(file: AsahiFile, id: number): AsahiVm {

@@ -259,6 +259,7 @@ class Derivation {
       line: this.#line,
       seq: this.#seq++,
       ioctl,
+      file: 0,
       request,
       argIn: arg,
       argOut: arg,

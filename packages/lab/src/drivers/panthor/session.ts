@@ -176,10 +176,6 @@ class PanthorSession implements SparseSession {
     return VM_BIND.read(viewOf(call.arg)).flags & VM_BIND_ASYNC ? "async" : "sync";
   }
 
-  ownFacts(): Readonly<Record<string, number>> {
-    return {};
-  }
-
   #ops(call: IoctlCall): VmBindOp[] {
     const { count, stride } = VM_BIND.read(viewOf(call.arg)).ops;
     const view = viewOf(call.buffers.find(({ addr }) => addr === OPS_ADDR)?.bytes ?? new Uint8Array());

@@ -11,7 +11,7 @@ import {
   type SparseUmd,
   type UserBuffer,
 } from "@vmbind/drm";
-import { type BindOp, type TraceArray, viewOf } from "@vmbind/trace";
+import { type TraceArray, viewOf } from "@vmbind/trace";
 import {
   ANV_BLOCK_BYTES,
   AnvUmd,
@@ -188,10 +188,6 @@ class XeSession implements SparseSession {
 
   mode(call: IoctlCall): string {
     return VM_BIND.read(viewOf(call.arg)).execQueueId === 0 ? "default-queue" : "bind-queue";
-  }
-
-  ownFacts({ extra }: BindOp): Readonly<Record<string, number>> {
-    return { pat_index: extra };
   }
 
   /** The queue of engine class VM_BIND that vkQueueBindSparse uses. */

@@ -1,11 +1,12 @@
 /**
- * Looking at a recorded ioctl's bytes through a layout.
+ * A recorded ioctl's bytes, read through layouts.
  *
  * @module
  */
 
 import type { StructLayout } from "@vmbind/drm";
 import type { TraceArray, TraceIoctl } from "./format.ts";
+import type { CallReader } from "./lens.ts";
 
 /**
  * @param bytes - memory
@@ -23,7 +24,7 @@ export function viewOf(bytes: Uint8Array): DataView {
  * @param layout - of an element
  * @returns decoded elements; an element that is shorter than the layout reads zero behind its end
  */
-export function elements<T>(call: TraceIoctl, field: string, layout: StructLayout<T>): T[] {
+export function elements<T>(call: Pick<TraceIoctl, "arrays">, field: string, layout: StructLayout<T>): T[] {
   const array: TraceArray | undefined = call.arrays.find((a) => a.field === field);
   if (!array) return [];
   if (array.stride >= layout.size) {
@@ -35,4 +36,39 @@ export function elements<T>(call: TraceIoctl, field: string, layout: StructLayou
     padded.set(array.data.subarray(i * array.stride, (i + 1) * array.stride));
     return layout.read(viewOf(padded));
   });
+}
+
+/** Reads one recorded ioctl. */
+export class CallBytes implements CallReader {
+  readonly #call: TraceIoctl;
+
+  /** @param call - the ioctl */
+  constructor(call: TraceIoctl) {
+    this.#call = call;
+  }
+
+  /** See {@link CallReader.request}. */
+  get request(): number {
+    return this.#call.request;
+  }
+
+  /** See {@link CallReader.ret}. */
+  get ret(): number {
+    return this.#call.ret;
+  }
+
+  /** See {@link CallReader.sent}. */
+  sent<T>(layout: StructLayout<T>): T {
+    return layout.read(viewOf(this.#call.argIn));
+  }
+
+  /** See {@link CallReader.returned}. */
+  returned<T>(layout: StructLayout<T>): T {
+    return layout.read(viewOf(this.#call.argOut));
+  }
+
+  /** See {@link CallReader.elements}. */
+  elements<T>(field: string, layout: StructLayout<T>): T[] {
+    return elements(this.#call, field, layout);
+  }
 }

@@ -1,0 +1,101 @@
+/**
+ * A refused ioctl leaves what the real driver would leave. A second device, the *twin*, is given the same calls without the
+ * refused ones, or with only those of their operations that count as done; the two must stay alike.
+ *
+ * @module
+ */
+
+import { UserMemory } from "@vmbind/drm";
+import type { Call, CheckedCall, Checker, OpenDevice, Report } from "@vmbind/trace";
+import { copyOf } from "../call.ts";
+import { difference, stateOf } from "../digest.ts";
+import type { FuzzDriver } from "../fuzz-driver.ts";
+
+/** Keeps the twin up with the device under test, and reports `state` where it answers differently. */
+export class TwinChecker implements Checker {
+  /** The twin. */
+  readonly twin: OpenDevice;
+  readonly #driver: FuzzDriver;
+  readonly #device: OpenDevice;
+  readonly #report: Report;
+  readonly #user = new UserMemory();
+  #sent: Call | null = null;
+  #bindOps = 0;
+
+  /**
+   * @param driver - knows the ioctls
+   * @param device - the device under test
+   * @param twin - one that is equal to it as it was at first
+   * @param report - takes what is wrong
+   */
+  constructor(driver: FuzzDriver, device: OpenDevice, twin: OpenDevice, report: Report) {
+    this.#driver = driver;
+    this.#device = device;
+    this.twin = twin;
+    this.#report = report;
+  }
+
+  /** See {@link Checker.beforeCall}. */
+  beforeCall(call: CheckedCall): void {
+    this.twin.file(call.file);
+    if (call.recorded) this.twin.beforeCall(call.recorded);
+    this.#sent = copyOf(call);
+    this.#bindOps = this.#device.counters.bindOps;
+  }
+
+  /** See {@link Checker.afterCall}. */
+  afterCall({ ret, arg }: CheckedCall): void {
+    const call = this.#sent;
+    if (call === null) return;
+    const file = this.twin.file(call.file);
+    const tested = this.#device.file(call.file);
+    if (ret !== 0) this.#driver.carryOver?.(call, tested, file);
+    const whole = ret === 0 || this.#driver.mustRepeat?.(call, tested, file) === true;
+    const started = this.#device.counters.bindOps - this.#bindOps;
+    const done = whole ? copyOf(call) : this.#driver.prefix(call, arg.slice(), started);
+    if (done === null) return;
+    this.#user.clear();
+    for (const { addr, bytes } of done.buffers) this.#user.place(addr, bytes);
+    const twinRet = file.ioctl(done.request, done.arg, this.#user);
+    if (twinRet === (whole ? ret : 0)) return;
+    const what = whole ? `the call returned ${ret}` : "the operations before the failing one succeeded";
+    this.#report(
+      "state",
+      "none",
+      `${what}, and the twin returned ${twinRet} ${file.lastError?.reason ?? ""}`,
+    );
+  }
+}
+
+/** Reports `state` where device and twin are not alike. */
+export class StateChecker implements Checker {
+  readonly #device: OpenDevice;
+  readonly #twin: OpenDevice;
+  readonly #report: Report;
+  readonly #every: number;
+  #calls = 0;
+
+  /**
+   * @param device - the device under test
+   * @param twin - the twin, kept up by a {@link TwinChecker} that is asked before
+   * @param report - takes what is wrong
+   * @param every - look after so many calls
+   */
+  constructor(device: OpenDevice, twin: OpenDevice, report: Report, every: number) {
+    this.#device = device;
+    this.#twin = twin;
+    this.#report = report;
+    this.#every = every;
+  }
+
+  /** See {@link Checker.afterCall}. */
+  afterCall(): void {
+    if (this.#calls++ % this.#every === 0) this.end();
+  }
+
+  /** See {@link Checker.end}. */
+  end(): void {
+    const text = difference(stateOf(this.#device.files), stateOf(this.#twin.files));
+    if (text !== null) this.#report("state", "none", text);
+  }
+}

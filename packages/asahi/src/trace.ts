@@ -1,0 +1,143 @@
+/**
+ * What a recorded asahi ioctl means: the lens through which `@vmbind/trace` reads, replays and tells traces of Mesa's hk.
+ *
+ * @packageDocumentation
+ */
+
+import { counted, DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, hex, size, span } from "@vmbind/drm";
+import type {
+  Action,
+  BindOp,
+  CallReader,
+  Decoder,
+  Finding,
+  HeaderReader,
+  Interval,
+  Lens,
+} from "@vmbind/trace";
+import { checkDeviceInvariants } from "./check-invariants.ts";
+import { COST_SCHEMA } from "./cost-sheet.ts";
+import { AsahiDevice } from "./device.ts";
+import type { AsahiFile } from "./file.ts";
+import { NO_QUIRKS } from "./quirks.ts";
+import {
+  BIND_READ,
+  BIND_SINGLE_PAGE,
+  BIND_UNBIND,
+  BIND_WRITE,
+  GEM_BIND_OP,
+  GEM_CREATE,
+  type GemBindOp,
+  IOCTL_GEM_CREATE,
+  IOCTL_VM_BIND,
+  IOCTL_VM_CREATE,
+  IOCTL_VM_DESTROY,
+  PAGE_BYTES,
+  VM_BIND,
+  VM_CREATE,
+  VM_DESTROY,
+} from "./uapi.ts";
+
+/** One operation of a recorded VM_BIND. */
+export type AsahiTraceOp = BindOp & { readonly what: "bind" | "unbind" };
+
+/** hk maps device memory and sparse resources a second time, read-only, this far up. */
+const MIRROR_OFFSET = 2 ** 36;
+
+class AsahiDecoder implements Decoder<AsahiTraceOp> {
+  decode(call: CallReader): Action<AsahiTraceOp> {
+    switch (call.request) {
+      case IOCTL_VM_CREATE: {
+        const { vmId, kernelStart, kernelEnd } = call.returned(VM_CREATE);
+        const kernel = span(kernelStart, kernelEnd - kernelStart);
+        return { kind: "vm-create", vm: vmId, text: `VM ${vmId}, kernel ${kernel}` };
+      }
+      case IOCTL_VM_DESTROY: {
+        const { vmId } = call.sent(VM_DESTROY);
+        return { kind: "vm-destroy", vm: vmId, text: `VM ${vmId}` };
+      }
+      case IOCTL_GEM_CREATE: {
+        const bo = call.returned(GEM_CREATE);
+        const text = `BO ${bo.handle}, ${size(bo.size)}${bo.vmId ? `, only for VM ${bo.vmId}` : ""}`;
+        return { kind: "bo-create", handle: bo.handle, size: bo.size, text };
+      }
+      case DRM_IOCTL_GEM_CLOSE: {
+        const { handle } = call.sent(GEM_CLOSE);
+        return { kind: "bo-close", handle, text: `BO ${handle}` };
+      }
+      case IOCTL_VM_BIND: {
+        const { vmId } = call.sent(VM_BIND);
+        const ops = call.elements("userptr", GEM_BIND_OP).map(decodeOp);
+        return { kind: "bind", vm: vmId, ops, text: `VM ${vmId}, ${counted(ops.length, "op")}` };
+      }
+      default:
+        return { kind: "other", text: "" };
+    }
+  }
+}
+
+function decodeOp({ flags, addr, range, handle, offset }: GemBindOp): AsahiTraceOp {
+  const where = { addr, range, handle, offset, flags };
+  if (flags & BIND_UNBIND) return { ...where, what: "unbind", heading: "UNBIND", effect: "unmap" };
+  const heading = `BIND ${flags & BIND_SINGLE_PAGE ? "SINGLE_PAGE " : ""}${access(flags)}`;
+  return { ...where, what: "bind", heading, effect: "map" };
+}
+
+function access(flags: number): string {
+  const names = [flags & BIND_READ ? "R" : "", flags & BIND_WRITE ? "W" : ""].filter(Boolean);
+  return names.join("|") || "no access";
+}
+
+function describe(op: AsahiTraceOp): string {
+  const where = `${op.heading} ${span(op.addr, op.range)}`;
+  return op.what === "unbind" ? where : `${where} -> BO ${op.handle} + ${hex(op.offset)}`;
+}
+
+/** The mappings that hk forgets: it unbinds a sparse resource, and not the resource's mirror. */
+function findings(destroyed: readonly BindOp[], left: readonly Interval[]): readonly Finding[] {
+  const forgotten = left.filter(({ addr, end }) =>
+    destroyed.some((op) => addr < op.addr + MIRROR_OFFSET + op.range && op.addr + MIRROR_OFFSET < end),
+  );
+  if (forgotten.length === 0) return [];
+  const bytes = forgotten.reduce((sum, { addr, end }) => sum + end - addr, 0);
+  return [
+    {
+      name: "hk-mirror-left-mapped",
+      text:
+        `destroying a sparse resource unbinds it at A and not its read-only mirror at A + 2^36; at workload-end ` +
+        `${counted(forgotten.length, "mapping")} of ${size(bytes)} of VA are left there`,
+    },
+  ];
+}
+
+function deviceOf(header: HeaderReader): AsahiDevice {
+  const chipId = header.hex("chip_id");
+  header.oneOf("page_size", [PAGE_BYTES]);
+  const vmStart = header.hex("vm_start");
+  const vmEnd = header.hex("vm_end");
+  const vmKernelMinSize = header.hex("vm_kernel_min_size");
+  const softFaults = header.flag("soft_faults");
+  const boFragmentation = header.fragmentation("bo_fragmentation");
+  const quirks = header.quirks(NO_QUIRKS);
+  return new AsahiDevice({
+    ...(boFragmentation && { boFragmentation }),
+    softFaults,
+    ...(quirks && { quirks }),
+    params: { chipId, vmStart, vmEnd, vmKernelMinSize },
+  });
+}
+
+/** Asahi's traces. */
+export const lens: Lens<AsahiTraceOp, AsahiFile, AsahiDevice> = {
+  name: "asahi",
+  headings: ["BIND R|W", "BIND R", "BIND SINGLE_PAGE R|W", "BIND SINGLE_PAGE R", "UNBIND"],
+  costSchema: COST_SCHEMA,
+  closeUnmaps: true,
+  describe,
+  findings,
+  decoder: () => new AsahiDecoder(),
+  device: deviceOf,
+  checkInvariants: checkDeviceInvariants,
+  // Invalidations are issued for a VM that has run; the recorded clients submit from the start.
+  vmCreated: (file, id) => file.vm(id)?.run(),
+};

@@ -1,0 +1,208 @@
+/**
+ * What a recorded panthor ioctl means: the lens through which `@vmbind/trace` reads, replays and tells traces of Mesa's panvk.
+ *
+ * @packageDocumentation
+ */
+
+import { counted, DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, hex, size, span } from "@vmbind/drm";
+import type { Action, BindOp, CallReader, Decoder, HeaderReader, Lens, TraceHeader } from "@vmbind/trace";
+import { checkDeviceInvariants } from "./check-invariants.ts";
+import { COST_SCHEMA } from "./cost-sheet.ts";
+import { DRIVER_VERSIONS, PanthorDevice } from "./device.ts";
+import type { PanthorFile } from "./file.ts";
+import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
+import {
+  BO_CREATE,
+  BO_NO_MMAP,
+  IOCTL_BO_CREATE,
+  IOCTL_VM_BIND,
+  IOCTL_VM_CREATE,
+  IOCTL_VM_DESTROY,
+  MAP_NOEXEC,
+  MAP_READONLY,
+  MAP_SPARSE,
+  MAP_UNCACHED,
+  OP_MAP,
+  OP_SYNC_ONLY,
+  OP_TYPE_MASK,
+  OP_UNMAP,
+  VM_BIND,
+  VM_BIND_ASYNC,
+  VM_BIND_OP,
+  VM_BIND_OP_REPEAT,
+  VM_CREATE,
+  VM_DESTROY,
+  type VmBindOp,
+} from "./uapi.ts";
+
+/** One operation of a recorded VM_BIND. */
+export type PanthorTraceOp = BindOp &
+  (
+    | { readonly what: "map-memory" | "map-blackhole" | "map-sparse" | "unmap" }
+    | {
+        readonly what: "map-repeat";
+        /** Bytes of the object that repeat. */
+        readonly windowBytes: number;
+      }
+    | {
+        readonly what: "sync-only";
+        /** Elements of its sync array. */
+        readonly syncs: number;
+      }
+    | {
+        readonly what: "unknown";
+        /** Its type bits, in place. */
+        readonly type: number;
+      }
+  );
+
+/** Bytes of the object that panvk maps over and over where the kernel has no MAP_SPARSE. */
+const BLACKHOLE_BYTES = 0x200000;
+
+class PanthorDecoder implements Decoder<PanthorTraceOp> {
+  /** panvk makes its blackhole only where the kernel has no MAP_SPARSE. */
+  readonly #mayHaveBlackhole: boolean;
+  readonly #repeats: boolean;
+  #blackhole = 0;
+
+  constructor(header: TraceHeader) {
+    this.#repeats = header["repeat_proposal"] === true;
+    this.#mayHaveBlackhole = Number(String(header["driver_version"]).split(".")[1]) < 9;
+  }
+
+  decode(call: CallReader): Action<PanthorTraceOp> {
+    switch (call.request) {
+      case IOCTL_VM_CREATE: {
+        const { id, userVaRange } = call.returned(VM_CREATE);
+        return { kind: "vm-create", vm: id, text: `VM ${id}, user VA ${size(userVaRange)}` };
+      }
+      case IOCTL_VM_DESTROY: {
+        const { id } = call.sent(VM_DESTROY);
+        return { kind: "vm-destroy", vm: id, text: `VM ${id}` };
+      }
+      case IOCTL_BO_CREATE:
+        return this.#boCreate(call);
+      case DRM_IOCTL_GEM_CLOSE: {
+        const { handle } = call.sent(GEM_CLOSE);
+        return { kind: "bo-close", handle, text: `BO ${handle}` };
+      }
+      case IOCTL_VM_BIND: {
+        const { vmId, flags } = call.sent(VM_BIND);
+        const ops = this.#repeats
+          ? call.elements("ops", VM_BIND_OP_REPEAT).map((op) => this.#op(op, op.boRepeatRange))
+          : call.elements("ops", VM_BIND_OP).map((op) => this.#op(op, 0));
+        const mode = flags & VM_BIND_ASYNC ? "async" : "sync";
+        return { kind: "bind", vm: vmId, ops, text: `VM ${vmId}, ${mode}, ${counted(ops.length, "op")}` };
+      }
+      default:
+        return { kind: "other", text: "" };
+    }
+  }
+
+  #boCreate(call: CallReader): Action<PanthorTraceOp> {
+    const bo = call.returned(BO_CREATE);
+    if (this.#mayHaveBlackhole && bo.size === BLACKHOLE_BYTES && bo.flags === BO_NO_MMAP) {
+      this.#blackhole = bo.handle;
+    }
+    const owner = bo.exclusiveVmId ? `, only for VM ${bo.exclusiveVmId}` : "";
+    const text = `BO ${bo.handle}, ${size(bo.size)}${owner}`;
+    return { kind: "bo-create", handle: bo.handle, size: bo.size, text };
+  }
+
+  #op({ flags, va, size: range, boHandle, boOffset, syncs }: VmBindOp, windowBytes: number): PanthorTraceOp {
+    const type = (flags & OP_TYPE_MASK) >>> 0;
+    const where = { addr: va, range, handle: boHandle, offset: boOffset, flags };
+    if (type === OP_UNMAP) return { ...where, what: "unmap", heading: "UNMAP", effect: "unmap" };
+    if (type === OP_SYNC_ONLY) {
+      return { ...where, what: "sync-only", heading: "SYNC_ONLY", effect: "none", syncs: syncs.count };
+    }
+    if (type !== OP_MAP) return { ...where, what: "unknown", heading: "unknown", effect: "none", type };
+    if (windowBytes !== 0) {
+      return { ...where, what: "map-repeat", heading: "MAP REPEAT", effect: "map", windowBytes };
+    }
+    if (flags & MAP_SPARSE) return { ...where, what: "map-sparse", heading: "MAP SPARSE", effect: "map" };
+    const isBlackhole = boHandle !== 0 && boHandle === this.#blackhole;
+    return isBlackhole
+      ? { ...where, what: "map-blackhole", heading: "MAP blackhole", effect: "map" }
+      : { ...where, what: "map-memory", heading: "MAP memory", effect: "map" };
+  }
+}
+
+function describe(op: PanthorTraceOp): string {
+  const where = span(op.addr, op.range);
+  const object = `BO ${op.handle} + ${hex(op.offset)}`;
+  switch (op.what) {
+    case "unmap":
+      return `UNMAP ${where}`;
+    case "sync-only":
+      return `SYNC_ONLY, ${counted(op.syncs, "sync")}`;
+    case "unknown":
+      return `type ${hex(op.type)} ${where}`;
+    case "map-sparse":
+      return `MAP SPARSE${flagNames(op.flags)} ${where}`;
+    case "map-repeat":
+      return `MAP REPEAT${flagNames(op.flags)} ${where} -> ${size(op.windowBytes)} of ${object}, repeated`;
+    default:
+      return `${op.heading}${flagNames(op.flags)} ${where} -> ${object}`;
+  }
+}
+
+function flagNames(flags: number): string {
+  const names = [
+    [MAP_READONLY, "READONLY"],
+    [MAP_NOEXEC, "NOEXEC"],
+    [MAP_UNCACHED, "UNCACHED"],
+  ] as const;
+  return names
+    .filter(([bit]) => flags & bit)
+    .map(([, name]) => ` ${name}`)
+    .join("");
+}
+
+/** Whether the page table may refuse what was prepared, so that a VM becomes unusable. */
+function mayBreak({ smallFolioBlocks, repeatUnaligned, repeatWholeWindows }: PanthorQuirks): boolean {
+  return smallFolioBlocks || repeatUnaligned || repeatWholeWindows;
+}
+
+function deviceOf(header: HeaderReader): PanthorDevice {
+  const driverVersion = header.oneOf("driver_version", DRIVER_VERSIONS);
+  const gpuId = header.hex("gpu_id");
+  const vaBits = header.integer("va_bits", 32, 48);
+  const paBits = header.integer("pa_bits", 32, 48);
+  header.hex("page_size_bitmap");
+  // Not in recordings: set by traces derived for the REPEAT proposal.
+  const repeats = header.has("repeat_proposal") && header.flag("repeat_proposal");
+  const boFragmentation = header.fragmentation("bo_fragmentation");
+  const dummyFragmentation = header.fragmentation("dummy_fragmentation");
+  const quirks = header.quirks(NO_QUIRKS);
+  return new PanthorDevice({
+    driverVersion,
+    gpuId,
+    vaBits,
+    paBits,
+    repeat: repeats ? "v5" : "off",
+    ...(boFragmentation && { boFragmentation }),
+    ...(dummyFragmentation && { dummyFragmentation }),
+    ...(quirks && { quirks }),
+    // Syncobjs are made by ioctls that recordings leave out.
+    adoptSyncobjs: true,
+  });
+}
+
+/** Panthor's traces. */
+export const lens: Lens<PanthorTraceOp, PanthorFile, PanthorDevice> = {
+  name: "panthor",
+  headings: ["MAP memory", "MAP blackhole", "MAP SPARSE", "UNMAP", "SYNC_ONLY"],
+  costSchema: COST_SCHEMA,
+  closeUnmaps: false,
+  describe,
+  decoder: (header) => new PanthorDecoder(header),
+  device: deviceOf,
+  checkInvariants(device, files) {
+    checkDeviceInvariants(device, files);
+    const { kernelWarnings } = device.counters;
+    if (kernelWarnings > 0 && !mayBreak(device.options.quirks)) {
+      throw new Error(`kernel-warnings: ${kernelWarnings}`);
+    }
+  },
+};

@@ -1,0 +1,30 @@
+/**
+ * The argument struct that each ioctl hands back, against the recording.
+ *
+ * @module
+ */
+
+import { hexOf } from "../hex-bytes.ts";
+import type { CheckedCall, Checker, Report } from "./checker.ts";
+
+/** Reports `arg_out` where a byte differs. */
+export class ArgumentChecker implements Checker {
+  readonly #report: Report;
+
+  /** @param report - takes what differs */
+  constructor(report: Report) {
+    this.#report = report;
+  }
+
+  /** See {@link Checker.afterCall}. */
+  afterCall({ recorded, arg, reason }: CheckedCall): void {
+    if (!recorded) return;
+    const at = arg.findIndex((byte, i) => byte !== recorded.argOut[i]);
+    if (at >= 0) this.#report("arg_out", bytesFrom(recorded.argOut, at), bytesFrom(arg, at), reason);
+  }
+}
+
+function bytesFrom(bytes: Uint8Array, at: number): string {
+  const shown = hexOf(bytes.subarray(at, at + 8));
+  return `byte ${at}: ${shown}${bytes.length > at + 8 ? "..." : ""}`;
+}

@@ -1,0 +1,94 @@
+/**
+ * Issuing ioctls on a model with checkers around each.
+ *
+ * @module
+ */
+
+import { UserMemory } from "@vmbind/drm";
+import type { OpenDevice } from "../device.ts";
+import type { TraceIoctl, TraceMark } from "../format.ts";
+import type { Action } from "../lens.ts";
+import type { Call, CheckedCall, Checker } from "./checker.ts";
+
+/** A device, and those who look at what it does. */
+export class CheckedRun {
+  readonly #device: OpenDevice;
+  readonly #checkers: readonly Checker[];
+  readonly #user = new UserMemory();
+
+  /**
+   * @param device - the device under test
+   * @param checkers - asked in this order
+   */
+  constructor(device: OpenDevice, checkers: readonly Checker[]) {
+    this.#device = device;
+    this.#checkers = checkers;
+  }
+
+  /**
+   * Issue a recorded ioctl.
+   *
+   * @param recorded - the record; its argument is copied
+   * @param action - what it means
+   * @returns the call as it came back
+   */
+  replay(recorded: TraceIoctl, action: Action): CheckedCall {
+    const { file, request, argIn, arrays } = recorded;
+    const buffers = arrays.map(({ field, addr, data }) => ({ field, addr, bytes: data }));
+    return this.#run({ file, request, arg: argIn.slice(), buffers, recorded, action, ret: 0, reason: null });
+  }
+
+  /**
+   * Issue an ioctl of which nothing is recorded.
+   *
+   * @param call - its argument is changed as the model does
+   * @returns the call as it came back
+   */
+  issue(call: Call): CheckedCall {
+    return this.#run({ ...call, recorded: null, action: { kind: "other", text: "" }, ret: 0, reason: null });
+  }
+
+  #run(call: CheckedCall): CheckedCall {
+    const file = this.#device.file(call.file);
+    if (call.recorded) this.#device.beforeCall(call.recorded);
+    for (const checker of this.#checkers) checker.beforeCall?.(call);
+    this.#user.clear();
+    for (const { addr, bytes } of call.buffers) this.#user.place(addr, bytes);
+    try {
+      call.ret = file.ioctl(call.request, call.arg, this.#user);
+    } catch (error) {
+      this.#threw(call, error);
+      return call;
+    }
+    call.reason = file.lastError?.reason ?? null;
+    for (const checker of this.#checkers) checker.afterCall?.(call);
+    if (call.ret === 0) this.#device.succeeded(call.file, call.action);
+    return call;
+  }
+
+  #threw(call: CheckedCall, error: unknown): void {
+    const takers = this.#checkers.filter((checker) => checker.threw);
+    if (takers.length === 0) throw error;
+    for (const checker of takers) checker.threw?.(call, error);
+  }
+
+  /**
+   * Pass a mark of the client.
+   *
+   * @param mark - the mark
+   */
+  mark(mark: TraceMark): void {
+    for (const checker of this.#checkers) checker.mark?.(mark);
+  }
+
+  /** Behind the last record. */
+  end(): void {
+    for (const checker of this.#checkers) checker.end?.();
+  }
+
+  /** Close all files, and see what is left. */
+  close(): void {
+    this.#device.close();
+    for (const checker of this.#checkers) checker.closed?.();
+  }
+}

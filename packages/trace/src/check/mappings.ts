@@ -1,0 +1,78 @@
+/**
+ * The mappings of each VM, against the plain interval model: where the client's workload ends, before a VM goes, and at
+ * the end.
+ *
+ * @module
+ */
+
+import { hex, type MappingView, span } from "@vmbind/drm";
+import type { OpenDevice } from "../device.ts";
+import type { TraceMark } from "../format.ts";
+import type { PlainFile } from "../model/counts.ts";
+import type { Interval } from "../model/intervals.ts";
+import type { CheckedCall, Checker, Report } from "./checker.ts";
+
+/** Reports `mappings`, once a VM, where model and plain model part. */
+export class MappingChecker implements Checker {
+  readonly #device: OpenDevice;
+  readonly #plain: ReadonlyMap<number, PlainFile>;
+  readonly #report: Report;
+
+  /**
+   * @param device - the model
+   * @param plain - the plain model of each open file; empty for none
+   * @param report - takes what differs
+   */
+  constructor(device: OpenDevice, plain: ReadonlyMap<number, PlainFile>, report: Report) {
+    this.#device = device;
+    this.#plain = plain;
+    this.#report = report;
+  }
+
+  /** See {@link Checker.beforeCall}. */
+  beforeCall({ action }: CheckedCall): void {
+    if (action.kind === "vm-destroy") this.#compare();
+  }
+
+  /** See {@link Checker.mark}. */
+  mark({ mark }: TraceMark): void {
+    if (mark === "workload-end") this.#compare();
+  }
+
+  /** See {@link Checker.end}. */
+  end(): void {
+    this.#compare();
+  }
+
+  #compare(): void {
+    for (const [index, file] of this.#plain) {
+      const model = new Map(this.#device.files[index]?.vms());
+      for (const [id, plain] of file.vms) {
+        const name = index === 0 ? `VM ${id}` : `file ${index} VM ${id}`;
+        this.#compareVm(name, plain.intervals, [...(model.get(id)?.mappings() ?? [])]);
+      }
+    }
+  }
+
+  #compareVm(name: string, expected: readonly Interval[], got: readonly MappingView[]): void {
+    const count = Math.max(got.length, expected.length);
+    for (let i = 0; i < count; i++) {
+      const e = expected[i];
+      const g = got[i];
+      // Repeated mappings keep their offset in each driver's own way.
+      const same =
+        e &&
+        g &&
+        e.addr === g.addr &&
+        e.end === g.addr + g.range &&
+        (g.kind !== "bo" || g.offset === e.offset);
+      if (same) continue;
+      this.#report(
+        "mappings",
+        `${name}: ${expected.length} mappings, number ${i} ${e ? `${e.kind} ${span(e.addr, e.end - e.addr)} + ${hex(e.offset)}` : "none"}`,
+        `${got.length} mappings, number ${i} ${g ? `${g.kind} ${span(g.addr, g.range)} + ${hex(g.offset)}` : "none"}`,
+      );
+      return;
+    }
+  }
+}

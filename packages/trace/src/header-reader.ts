@@ -1,0 +1,171 @@
+/**
+ * The facts of a header, read one by one with their rules. A lens asks for what its device needs; an answer is never
+ * undefined unless the fact may be left out, and what breaks a rule names the field.
+ *
+ * @module
+ */
+
+import type { Fragmentation } from "@vmbind/mmu";
+import type { TraceHeader } from "./format.ts";
+import { InputError } from "./input-error.ts";
+
+const KINDS_OF_MEMORY: readonly Fragmentation[] = ["contiguous", "huge", "scattered"];
+
+/** Reads the members of a header, or of an object in it. */
+export class HeaderReader {
+  readonly #path: string;
+  readonly #values: Readonly<Record<string, unknown>>;
+  readonly #prefix: string;
+
+  /**
+   * @param path - of the trace, for errors
+   * @param values - the header, or an object in it
+   * @param prefix - what errors put in front of a member's name; `header.` unless given
+   */
+  constructor(path: string, values: TraceHeader | Readonly<Record<string, unknown>>, prefix = "header.") {
+    this.#path = path;
+    this.#values = values;
+    this.#prefix = prefix;
+  }
+
+  /**
+   * @param name - of a member
+   * @param rule - that it breaks
+   * @throws {@link InputError} always
+   */
+  fail(name: string, rule: string): never {
+    throw new InputError(this.#path, 1, `${this.#prefix}${name}: ${rule}`);
+  }
+
+  /**
+   * @param name - of a member
+   * @returns whether the header has it
+   */
+  has(name: string): boolean {
+    return this.#values[name] !== undefined;
+  }
+
+  /**
+   * @param name - of a member
+   * @returns the text
+   * @throws {@link InputError} for anything else
+   */
+  text(name: string): string {
+    const value = this.#values[name];
+    return typeof value === "string" ? value : this.#wrong(name, "string");
+  }
+
+  /**
+   * @param name - of a member
+   * @returns the truth value
+   * @throws {@link InputError} for anything else
+   */
+  flag(name: string): boolean {
+    const value = this.#values[name];
+    return typeof value === "boolean" ? value : this.#wrong(name, "boolean");
+  }
+
+  /**
+   * @param name - of a member that a file writes as hex, `"0x4000"`
+   * @returns its value; above 2^53 the nearest number
+   * @throws {@link InputError} for anything but lower-case hex of up to 64 bits
+   */
+  hex(name: string): number {
+    const text = this.text(name);
+    return /^0x[0-9a-f]{1,16}$/.test(text)
+      ? Number(text)
+      : this.fail(name, "Expected lower-case hex with 0x");
+  }
+
+  /**
+   * @param name - of a member
+   * @param min - least value
+   * @param max - greatest value; none unless given
+   * @returns the integer
+   * @throws {@link InputError} for anything else
+   */
+  integer(name: string, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
+    const value = this.#values[name];
+    if (typeof value !== "number") return this.#wrong(name, "number");
+    if (!Number.isInteger(value)) return this.fail(name, `Invalid integer: Received ${value}`);
+    if (value < min) return this.fail(name, `Invalid value: Expected >=${min} but received ${value}`);
+    if (value > max) return this.fail(name, `Invalid value: Expected <=${max} but received ${value}`);
+    return value;
+  }
+
+  /**
+   * @param name - of a member
+   * @param values - that it may have
+   * @returns the one that it has
+   * @throws {@link InputError} for any other
+   */
+  oneOf<T extends string | number>(name: string, values: readonly T[]): T {
+    const value = this.#values[name];
+    const found = values.find((allowed) => allowed === value);
+    const shown = values.map((allowed) => JSON.stringify(allowed)).join(" | ");
+    return found ?? this.#wrong(name, values.length === 1 ? shown : `(${shown})`);
+  }
+
+  /**
+   * How objects' memory is spread. Not in recordings: traces that `vmbind fuzz` writes may say it.
+   *
+   * @param name - of a member
+   * @returns undefined where it is left out
+   * @throws {@link InputError} for a kind that there is not
+   */
+  fragmentation(name: string): Fragmentation | undefined {
+    return this.has(name) ? this.oneOf(name, KINDS_OF_MEMORY) : undefined;
+  }
+
+  /**
+   * The defects that a device is to have, as a list of their names. Not in recordings: traces that `vmbind fuzz` writes may
+   * say them.
+   *
+   * @param none - the driver's quirks, all off
+   * @returns the quirks with the named ones on, undefined where the header names no list
+   * @throws {@link InputError} for a name that is no quirk
+   */
+  quirks<Q extends object>(none: Q): Q | undefined {
+    if (!this.has("quirks")) return undefined;
+    const names = new HeaderReader(this.#path, { ...this.#array("quirks") }, `${this.#prefix}quirks.`);
+    const known = Object.keys(none);
+    const on = this.#array("quirks").map((_, i) => [names.oneOf(String(i), known), true] as const);
+    return { ...none, ...Object.fromEntries(on) };
+  }
+
+  /**
+   * @param name - of a member that is a list of objects
+   * @returns a reader for each
+   * @throws {@link InputError} for anything else
+   */
+  list(name: string): HeaderReader[] {
+    return this.#array(name).map((item, i) => {
+      const prefix = `${this.#prefix}${name}.${i}`;
+      if (typeof item !== "object" || item === null || Array.isArray(item)) {
+        throw new InputError(this.#path, 1, `${prefix}: ${wrongType("Object", item)}`);
+      }
+      return new HeaderReader(this.#path, { ...item }, `${prefix}.`);
+    });
+  }
+
+  #array(name: string): readonly unknown[] {
+    const value = this.#values[name];
+    return Array.isArray(value) ? value : this.#wrong(name, "Array");
+  }
+
+  #wrong(name: string, expected: string): never {
+    const value = this.#values[name];
+    if (value === undefined) this.fail(name, `Invalid key: Expected "${name}" but received undefined`);
+    this.fail(name, wrongType(expected, value));
+  }
+}
+
+function wrongType(expected: string, value: unknown): string {
+  const shown =
+    typeof value === "object" && value !== null
+      ? Array.isArray(value)
+        ? "Array"
+        : "Object"
+      : JSON.stringify(value);
+  return `Invalid type: Expected ${expected} but received ${shown}`;
+}

@@ -1,0 +1,156 @@
+/**
+ * What a recorded xe ioctl means: the lens through which `@vmbind/trace` reads, replays and tells traces of Mesa's anv and of the
+ * kernel tests of igt.
+ *
+ * @packageDocumentation
+ */
+
+import { counted, DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, hex, size, span } from "@vmbind/drm";
+import type { Action, BindOp, CallReader, Decoder, HeaderReader, Lens } from "@vmbind/trace";
+import { checkDeviceInvariants } from "./check-invariants.ts";
+import { COST_SCHEMA } from "./cost-sheet.ts";
+import { XeDevice } from "./device.ts";
+import type { XeFile } from "./file.ts";
+import { PLATFORMS } from "./platforms.ts";
+import { NO_QUIRKS } from "./quirks.ts";
+import {
+  EXEC_QUEUE_CREATE,
+  GEM_CREATE,
+  IOCTL_EXEC_QUEUE_CREATE,
+  IOCTL_GEM_CREATE,
+  IOCTL_VM_BIND,
+  IOCTL_VM_CREATE,
+  IOCTL_VM_DESTROY,
+  VM_BIND,
+  VM_BIND_FLAG_NULL,
+  VM_BIND_FLAG_READONLY,
+  VM_BIND_OP,
+  VM_BIND_OP_MAP,
+  VM_BIND_OP_MAP_USERPTR,
+  VM_BIND_OP_PREFETCH,
+  VM_BIND_OP_UNMAP,
+  VM_BIND_OP_UNMAP_ALL,
+  VM_CREATE,
+  VM_CREATE_FLAG_SCRATCH_PAGE,
+  VM_DESTROY,
+  type VmBindOp,
+} from "./uapi.ts";
+
+/** One operation of a recorded VM_BIND. The offset of a `map-userptr` is a user address. */
+export interface XeTraceOp extends BindOp {
+  /** Which operation it is. */
+  readonly what: "map" | "map-null" | "map-userptr" | "unmap" | "unmap-all" | "prefetch" | "unknown";
+  /** Index into the page-attribute table, as sent. */
+  readonly patIndex: number;
+}
+
+class XeDecoder implements Decoder<XeTraceOp> {
+  decode(call: CallReader): Action<XeTraceOp> {
+    switch (call.request) {
+      case IOCTL_VM_CREATE: {
+        const { vmId, flags } = call.returned(VM_CREATE);
+        const scratch = flags & VM_CREATE_FLAG_SCRATCH_PAGE ? ", scratch page" : "";
+        return { kind: "vm-create", vm: vmId, text: `VM ${vmId}${scratch}` };
+      }
+      case IOCTL_VM_DESTROY: {
+        const { vmId } = call.sent(VM_DESTROY);
+        return { kind: "vm-destroy", vm: vmId, text: `VM ${vmId}` };
+      }
+      case IOCTL_GEM_CREATE: {
+        const bo = call.returned(GEM_CREATE);
+        const owner = bo.vmId ? `, only for VM ${bo.vmId}` : "";
+        const text = `BO ${bo.handle}, ${size(bo.size)}, placement ${hex(bo.placement)}${owner}`;
+        return { kind: "bo-create", handle: bo.handle, size: bo.size, text };
+      }
+      case DRM_IOCTL_GEM_CLOSE: {
+        const { handle } = call.sent(GEM_CLOSE);
+        return { kind: "bo-close", handle, text: `BO ${handle}` };
+      }
+      case IOCTL_VM_BIND: {
+        const { vmId, execQueueId, numBinds, bind } = call.sent(VM_BIND);
+        const binds = numBinds === 1 ? [bind] : call.elements("vector_of_binds", VM_BIND_OP);
+        const queue = execQueueId === 0 ? "default queue" : `queue ${execQueueId}`;
+        const text = `VM ${vmId}, ${queue}, ${counted(binds.length, "op")}`;
+        return { kind: "bind", vm: vmId, ops: binds.map(decodeOp), text };
+      }
+      default:
+        return { kind: "other", text: "" };
+    }
+  }
+}
+
+function decodeOp({ op, flags, addr, range, obj, objOffset, patIndex }: VmBindOp): XeTraceOp {
+  const where = { addr, range, handle: obj, offset: objOffset, flags, patIndex };
+  switch (op) {
+    case VM_BIND_OP_MAP:
+      return flags & VM_BIND_FLAG_NULL
+        ? { ...where, what: "map-null", heading: "NULL", effect: "map" }
+        : { ...where, what: "map", heading: "MAP", effect: "map" };
+    case VM_BIND_OP_MAP_USERPTR:
+      return { ...where, what: "map-userptr", heading: "MAP_USERPTR", effect: "map" };
+    case VM_BIND_OP_UNMAP:
+      return { ...where, what: "unmap", heading: "UNMAP", effect: "unmap" };
+    case VM_BIND_OP_UNMAP_ALL:
+      return { ...where, what: "unmap-all", heading: "UNMAP_ALL", effect: "unmap-object" };
+    case VM_BIND_OP_PREFETCH:
+      return { ...where, what: "prefetch", heading: "PREFETCH", effect: "none" };
+    default:
+      return { ...where, what: "unknown", heading: `op ${op}`, effect: "none" };
+  }
+}
+
+function describe(op: XeTraceOp): string {
+  const readOnly = op.flags & VM_BIND_FLAG_READONLY ? " READONLY" : "";
+  const where = `${op.heading}${readOnly} ${span(op.addr, op.range)}`;
+  switch (op.what) {
+    case "unmap-all":
+      return `UNMAP_ALL of BO ${op.handle}`;
+    case "map":
+      return `${where} -> BO ${op.handle} + ${hex(op.offset)}, pat ${op.patIndex}`;
+    case "map-userptr":
+      return `${where} -> user ${hex(op.offset)}`;
+    default:
+      return where;
+  }
+}
+
+function deviceOf(header: HeaderReader): XeDevice {
+  const pciId = header.hex("pci_id");
+  const vaBits = header.integer("va_bits", 32, 57);
+  header.integer("min_alignment", 4096);
+  const regions = header.list("mem_regions").map((region) => {
+    region.integer("instance", 0);
+    return { class: region.oneOf("class", ["sysmem", "vram"]), size: region.hex("size") };
+  });
+  const boFragmentation = header.fragmentation("bo_fragmentation");
+  const quirks = header.quirks(NO_QUIRKS);
+  const platform = [...PLATFORMS.values()].find(({ deviceId }) => deviceId === pciId);
+  if (!platform) return header.fail("pci_id", `no platform ${hex(pciId)}`);
+  const vram = regions.filter((region) => region.class === "vram");
+  const vramBytes = vram.reduce((sum, region) => sum + region.size, 0);
+  return new XeDevice({
+    platform: { ...platform, vaBits, vramBytes },
+    ...(boFragmentation && { boFragmentation }),
+    ...(quirks && { quirks }),
+    // Syncobjs are made by ioctls that recordings leave out.
+    adoptSyncobjs: true,
+  });
+}
+
+/** Xe's traces. */
+export const lens: Lens<XeTraceOp, XeFile, XeDevice> = {
+  name: "xe",
+  headings: ["MAP", "NULL", "UNMAP", "UNMAP_ALL"],
+  costSchema: COST_SCHEMA,
+  closeUnmaps: false,
+  describe,
+  details: ({ patIndex }) => ({ pat_index: patIndex }),
+  decoder: () => new XeDecoder(),
+  device: deviceOf,
+  checkInvariants: checkDeviceInvariants,
+  /** Queues of hardware engines are left out of recordings, yet they take ids: the id of the next bind queue tells how many. */
+  beforeCall(file, call) {
+    if (call.request !== IOCTL_EXEC_QUEUE_CREATE || call.ret !== 0) return;
+    file.reserveExecQueues(call.returned(EXEC_QUEUE_CREATE).execQueueId);
+  },
+};
