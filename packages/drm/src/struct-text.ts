@@ -43,7 +43,7 @@ export function structText(
   bytes: Uint8Array,
   options: TextOptions = {},
 ): string {
-  return printStruct(layout, bytes, 0, options, NO_INSERTS);
+  return printWhole(layout, bytes, options, NO_INSERTS);
 }
 
 /**
@@ -83,7 +83,7 @@ function printHolder(
     if (array.union !== null) unions.set(array.union.member, array.union.as);
     if (data !== null) targets.set(array.pointer.offset, printArray(found, data, fetch, prefix, options));
   }
-  return printStruct(layout, bytes, 0, options, { unions, targets });
+  return printWhole(layout, bytes, options, { unions, targets });
 }
 
 function printArray(
@@ -105,21 +105,32 @@ function printArray(
   return `[${parts.join(", ")}]`;
 }
 
-function printStruct(
+/** A whole struct, and the bytes behind it. */
+function printWhole(
+  layout: StructLayout<object>,
+  bytes: Uint8Array,
+  options: TextOptions,
+  inserts: Inserts,
+): string {
+  const parts = printMembers(layout, bytes, 0, options, inserts);
+  const behind = bytes.subarray(layout.size);
+  if (behind.length > 0) parts.push(`${behind.length} more bytes=${hexBytes(behind)}`);
+  return `{${parts.join(", ")}}`;
+}
+
+function printMembers(
   layout: StructLayout<object>,
   bytes: Uint8Array,
   base: number,
   options: TextOptions,
   inserts: Inserts,
-): string {
+): string[] {
   const parts: string[] = [];
   for (const [member, field] of layout.members) {
     const text = printMember(member, field, bytes, base, options, inserts);
     if (text !== null) parts.push(`${headerName(member)}=${text}`);
   }
-  const behind = base === 0 ? bytes.subarray(layout.size) : bytes.subarray(0, 0);
-  if (behind.length > 0) parts.push(`${behind.length} more bytes=${hexBytes(behind)}`);
-  return `{${parts.join(", ")}}`;
+  return parts;
 }
 
 /** A member's text, or null for one that is left out. */
@@ -138,7 +149,8 @@ function printMember(
   if (options.zeros === false && target === undefined && own.every((byte) => byte === 0)) return null;
   const { shape } = field;
   if (shape.kind === "struct") {
-    return printStruct(inserts.unions.get(member) ?? shape.layout, bytes, at, options, inserts);
+    const inner = printMembers(inserts.unions.get(member) ?? shape.layout, bytes, at, options, inserts);
+    return `{${inner.join(", ")}}`;
   }
   if (shape.kind === "array") {
     const elements = shape.elements.map((element) => printNumber(element, bytes, base));

@@ -243,7 +243,7 @@ function collect(
     const field = prefix + array.field;
     const data = array.access === "out" ? null : fetch(addr, count * stride, field);
     found.push({ array, field, addr, count, stride, data });
-    if (array.arrays.length === 0 || data === null) continue;
+    if (array.arrays.length === 0 || data === null || stride === 0) continue;
     for (let i = 0; i < count && i * stride < data.length; i++) {
       collect(array.arrays, data.subarray(i * stride, (i + 1) * stride), `${field}[${i}].`, fetch, found);
     }

@@ -121,5 +121,12 @@ export const MAX_SYNCS = 1024;
 
 /** `DRM_XE_ENGINE_CLASS_VM_BIND`. */
 export const ENGINE_CLASS_VM_BIND = 5;
-/** Names of the classes of an `EngineClassInstance`; those of hardware engines are numbers here. */
-export const ENGINE_CLASS_NAMES: ValueNames = valueNames({ ENGINE_CLASS_VM_BIND });
+/** Names of the classes of an `EngineClassInstance`. */
+export const ENGINE_CLASS_NAMES: ValueNames = valueNames({
+  ENGINE_CLASS_RENDER: 0,
+  ENGINE_CLASS_COPY: 1,
+  ENGINE_CLASS_VIDEO_DECODE: 2,
+  ENGINE_CLASS_VIDEO_ENHANCE: 3,
+  ENGINE_CLASS_COMPUTE: 4,
+  ENGINE_CLASS_VM_BIND,
+});
