@@ -6,11 +6,26 @@
  * @module
  */
 
+import { EXAMPLE_STRATEGY, SPARSE_STRATEGIES } from "@vmbind/lab/strategies";
 import type { CommandSpec, OptionSpec } from "./command.ts";
+import { DRIVER_NAMES } from "./drivers/table.ts";
 
 const JSON_OPTION: OptionSpec = { type: "boolean", help: "print JSON in place of text" };
 const UNUSABLE = "wrong usage, or an input that cannot be read";
-const TRACE_HELP = "A TRACE is a file, or the name of a bundled trace such as panthor-sparse-buffer-100e6.";
+const EXAMPLE_TRACE = `${EXAMPLE_STRATEGY.traces.prefix}-buffer-100e6`;
+const TRACE_HELP = `A TRACE is a file, or the name of a bundled trace such as ${EXAMPLE_TRACE}.`;
+
+/** `a, b or c`. */
+function choice(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+}
+
+/** GPUs of the strategies that run on several. */
+function deviceChoices(): string {
+  return SPARSE_STRATEGIES.filter(({ devices }) => devices.length > 1)
+    .map(({ name, devices }) => `${choice(devices)} for ${name} (default ${devices[0]})`)
+    .join("; ");
+}
 
 /** All commands in the order of help. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -94,14 +109,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     min: 1,
     max: 1,
     options: {
-      strategy: { type: "string", value: "NAME", help: "how sparse is said, e.g. panthor-sparse; needed" },
+      strategy: {
+        type: "string",
+        value: "NAME",
+        help: `how sparse is said, e.g. ${EXAMPLE_STRATEGY.name}; needed`,
+      },
       seed: { type: "string", value: "N", help: "seed of the random draws (default 1)" },
       size: {
         type: "string",
         value: "BYTES",
         help: "bytes of the resource, for workloads that leave it open",
       },
-      device: { type: "string", value: "NAME", help: "GPU: bmg, lnl or dg2 for xe-null (default bmg)" },
+      device: { type: "string", value: "NAME", help: `GPU: ${deviceChoices()}` },
       json: { type: "boolean", help: "print one JSON object per ioctl, with all its bytes" },
     },
     details: [
@@ -193,7 +212,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     min: 0,
     max: 0,
     options: {
-      driver: { type: "string", value: "NAME", help: "panthor, asahi or xe; needed" },
+      driver: { type: "string", value: "NAME", help: `${choice(DRIVER_NAMES)}; needed` },
       seed: { type: "string", value: "N", help: "seed of every draw (default 1)" },
       runs: { type: "string", value: "N", help: "ioctls to issue (default 100000)" },
       check: { type: "boolean", help: "check every invariant after every ioctl, not now and then" },
@@ -232,7 +251,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
     },
     details: [
-      "AREA is gpuvm, mmu, panthor, asahi, xe, replay or baseline; without it all run. Every run checks its result, so a fast " +
+      `AREA is ${choice(["gpuvm", "mmu", ...DRIVER_NAMES, "replay", "baseline"])}; without it all run. Every run checks its result, so a fast ` +
         "wrong answer cannot win. Workloads that share no state run in processes of their own. Times are CPU time of the process (wall time for runs below a millisecond); `peer` is " +
         "the kernel's C or Rust code, compiled for user space, on another machine of this kind.",
     ],

@@ -6,8 +6,10 @@
 
 import type { CommandSpec, OptionSpec } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
+import { DRIVER_NAMES } from "./drivers/table.ts";
 
 const WIDTH = 100;
+const IN_WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
 /** @returns the help of the program */
 export function programHelp(): string {
@@ -16,7 +18,7 @@ export function programHelp(): string {
   return (
     "Usage: vmbind COMMAND [OPTION]... [OPERAND]...\n\n" +
     wrap(
-      "An executable model of how three Linux GPU drivers (panthor, asahi, xe) let user space manage a GPU's virtual " +
+      `An executable model of how ${IN_WORDS[DRIVER_NAMES.length]} Linux GPU drivers (${DRIVER_NAMES.join(", ")}) let user space manage a GPU's virtual ` +
         "address space, and a laboratory that counts what a sparse workload costs in each.",
     ) +
     `\nCommands:\n${commands}\n` +

@@ -13,17 +13,18 @@ import {
 import { DrmError, EPERM } from "@vmbind/drm";
 import type { CallBuffer } from "@vmbind/trace";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { DRIVER_NAMES } from "../src/drivers/table.ts";
 import type { FuzzFinding } from "../src/fuzz/examiner.ts";
 import { type FuzzResult, fuzz } from "../src/fuzz/fuzz.ts";
 import { headerFor } from "../src/fuzz/session.ts";
-import { fuzzable, targetFor } from "../src/fuzz/targets.ts";
+import { targetFor } from "../src/fuzz/targets.ts";
 import { traceOf } from "../src/fuzz/trace-file.ts";
 import { tempFile, vmbind } from "./run.ts";
 
 afterEach(() => void vi.restoreAllMocks());
 
 describe("a bounded run finds nothing", () => {
-  it.each(fuzzable())(
+  it.each(DRIVER_NAMES)(
     "%s",
     async (name) => {
       const target = await targetFor(name);
@@ -42,7 +43,7 @@ describe("a bounded run finds nothing", () => {
 });
 
 describe("devices with quirks", () => {
-  it.each(fuzzable())(
+  it.each(DRIVER_NAMES)(
     "%s: nothing is found that the quirks do not explain",
     async (name) => {
       const target = await targetFor(name);

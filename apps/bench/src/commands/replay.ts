@@ -17,10 +17,10 @@ import {
   type TraceCounts,
 } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
+import { benchDriver } from "../drivers/table.ts";
 import { forEachInput } from "../files/inputs.ts";
 import { openTrace } from "../files/trace-files.ts";
 import { checkersOf } from "../fuzz/examiner.ts";
-import { fuzzDriver } from "../fuzz/targets.ts";
 import { heading, type Io } from "../io.ts";
 import { Progress } from "../text/progress.ts";
 import { type Cell, renderTable } from "../text/table.ts";
@@ -34,7 +34,7 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
     const trace = await openTrace(operand);
     const after: ReplayObserver["after"] = (record) =>
       progress.show(() => `${trace.name}: line ${record.line}`);
-    const watched = options["check"] === true ? await fuzzDriver(trace.header.driver) : null;
+    const watched = options["check"] === true ? await benchDriver(trace.header.driver)?.fuzz() : undefined;
     const checkers = watched && ((subject: ReplaySubject) => checkersOf(watched, subject, { every: 1 }));
     const lens = await lensOf(trace);
     const result = await replay(trace, lens, { after }, checkers ? { checkers } : {});

@@ -8,7 +8,7 @@ import { DrmError } from "@vmbind/drm";
 import type { Mismatch, VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import { InputError } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
-import { vectorChecks } from "../drivers/conformance.ts";
+import { BENCH_DRIVERS } from "../drivers/table.ts";
 import { forEachInput } from "../files/inputs.ts";
 import { openVectors } from "../files/vector-file.ts";
 import type { Io } from "../io.ts";
@@ -123,4 +123,11 @@ function show(value: unknown): string {
       ? value
       : JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `0x${v.toString(16)}` : v));
   return text === undefined ? "nothing" : text.length > 400 ? `${text.slice(0, 397)}...` : text;
+}
+
+/** Every check by the format name that vector files carry. */
+async function vectorChecks(): Promise<ReadonlyMap<string, VectorCheck>> {
+  const core = import("@vmbind/gpuvm-core/conformance").then(({ vectorChecks: checks }) => checks);
+  const tables = await Promise.all([core, ...BENCH_DRIVERS.map(({ conformance }) => conformance())]);
+  return new Map(tables.flatMap((checks) => Object.entries(checks)));
 }

@@ -60,6 +60,10 @@ export interface Scenario<S> {
   repeat?: number;
 }
 
+/** The scenarios of an area. */
+// biome-ignore lint/suspicious/noExplicitAny: each scenario has a state of its own that nobody else looks into
+export type Scenarios = readonly Scenario<any>[];
+
 /** A step's figures. */
 export interface MicroResult {
   /** Area, e.g. `gpuvm`. */

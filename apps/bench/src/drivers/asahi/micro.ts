@@ -27,7 +27,7 @@ import {
 import { UserMemory } from "@vmbind/drm";
 import { PhysicalMemory, ScatterList, UAT_PROT, uatLeafHi, uatLeafLo } from "@vmbind/mmu";
 import { compare, type Scenario, type Step } from "../../micro/harness.ts";
-import { ASAHI_PEERS } from "../../micro/peers.ts";
+import { ASAHI_PEERS } from "./peers.ts";
 
 const VA = 0x2000000000;
 const GIB = 2 ** 30;

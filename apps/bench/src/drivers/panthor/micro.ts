@@ -26,7 +26,7 @@ import {
   type VmBindOpRepeat,
 } from "@vmbind/panthor";
 import { compare, type Scenario, type Step } from "../../micro/harness.ts";
-import { PANTHOR_PEERS } from "../../micro/peers.ts";
+import { PANTHOR_PEERS } from "./peers.ts";
 
 const VA = 0x40000000;
 const PAGES = 24415;

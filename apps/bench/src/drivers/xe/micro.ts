@@ -26,7 +26,7 @@ import {
   type XeFile,
 } from "@vmbind/xe";
 import { compare, type Scenario, type Step } from "../../micro/harness.ts";
-import { XE_PEERS } from "../../micro/peers.ts";
+import { XE_PEERS } from "./peers.ts";
 
 const VA = 0x4000000000;
 const GIB = 2 ** 30;

@@ -21,7 +21,7 @@ import {
   Walk,
 } from "@vmbind/mmu";
 import { BLOCK_BYTES, IoPgtableBatch, PAGE_BYTES, panthorCounters } from "@vmbind/panthor";
-import { compare, type Scenario, type Step } from "./harness.ts";
+import { compare, type Scenario, type Step } from "../../micro/harness.ts";
 import { MMU_PEERS } from "./peers.ts";
 
 const VA = 0x200000000;
@@ -46,7 +46,7 @@ interface State {
 }
 
 /** The scenarios of the area. */
-export function mmuScenarios(): Scenario<State>[] {
+export function ioPgtableScenarios(): Scenario<State>[] {
   return [
     { repeat: 11, prepare: state, steps: [mapPages(), unmapPages(), dropTables()] },
     { repeat: 11, prepare: state, steps: [mapSamePage()] },

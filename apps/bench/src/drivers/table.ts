@@ -1,0 +1,58 @@
+/**
+ * What the command knows of each driver beside what the laboratory knows: one line each, imported when it is used. The
+ * order is that of help texts.
+ *
+ * @module
+ */
+
+import type { VectorCheck } from "@vmbind/gpuvm-core/conformance";
+import type { FuzzDriver } from "../fuzz/fuzz-driver.ts";
+import type { Scenarios } from "../micro/harness.ts";
+
+/** One driver. */
+export interface BenchDriver {
+  /** Name, as in the header of traces. */
+  name: string;
+  /** Checks of its conformance vectors by format name. */
+  conformance(): Promise<Readonly<Record<string, VectorCheck>>>;
+  /** What the fuzzer must know. */
+  fuzz(): Promise<FuzzDriver>;
+  /** Workloads of `vmbind micro`. */
+  micro(): Promise<Scenarios>;
+  /** Workloads of the area `mmu`: its page-table code beside the kernel's. */
+  microTables?(): Promise<Scenarios>;
+}
+
+/** The drivers. */
+export const BENCH_DRIVERS: readonly BenchDriver[] = [
+  {
+    name: "panthor",
+    conformance: async () => (await import("@vmbind/panthor/conformance")).vectorChecks,
+    fuzz: async () => (await import("./panthor/fuzz.ts")).panthor,
+    micro: async () => (await import("./panthor/micro.ts")).panthorScenarios(),
+    microTables: async () => (await import("./panthor/micro-tables.ts")).ioPgtableScenarios(),
+  },
+  {
+    name: "asahi",
+    conformance: async () => (await import("@vmbind/asahi/conformance")).vectorChecks,
+    fuzz: async () => (await import("./asahi/fuzz.ts")).asahi,
+    micro: async () => (await import("./asahi/micro.ts")).asahiScenarios(),
+  },
+  {
+    name: "xe",
+    conformance: async () => (await import("@vmbind/xe/conformance")).vectorChecks,
+    fuzz: async () => (await import("./xe/fuzz.ts")).xe,
+    micro: async () => (await import("./xe/micro.ts")).xeScenarios(),
+  },
+];
+
+/** Names of the drivers. */
+export const DRIVER_NAMES: readonly string[] = BENCH_DRIVERS.map(({ name }) => name);
+
+/**
+ * @param name - of a driver
+ * @returns what the command knows of it, undefined for another name
+ */
+export function benchDriver(name: string): BenchDriver | undefined {
+  return BENCH_DRIVERS.find((driver) => driver.name === name);
+}
