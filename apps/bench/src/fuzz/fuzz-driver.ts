@@ -10,8 +10,13 @@ import type { Call, ModelFile } from "@vmbind/trace";
 import type { Draw } from "./draw.ts";
 import type { IoctlSpec } from "./spec.ts";
 
-/** One driver, as the fuzzer sees it. */
-export interface FuzzDriver {
+/**
+ * One driver, as the fuzzer sees it. All functions are methods, so that a table holds drivers as `FuzzDriver`; each is given
+ * only files of its own devices.
+ *
+ * @typeParam File - its open files
+ */
+export interface FuzzDriver<File extends ModelFile = ModelFile> {
   /** As in the header of traces. */
   readonly name: string;
   /** Facts of the devices to run on, as headers of traces give them. */
@@ -24,7 +29,7 @@ export interface FuzzDriver {
    * @param draw - decides
    * @param file - open file that it will be issued on, as it is
    */
-  valid(draw: Draw, file: ModelFile): Call;
+  valid(draw: Draw, file: File): Call;
   /**
    * Bound what a call may cost: shorten huge ranges that would be accepted, at the same alignment.
    *
@@ -47,13 +52,13 @@ export interface FuzzDriver {
    * @param from - its file on the device that refused it
    * @param to - the same file on the twin, which was not given the call
    */
-  carryOver?(call: Call, from: ModelFile, to: ModelFile): void;
+  carryOver?(call: Call, from: File, to: File): void;
   /**
    * Errnos that the defects of a device add to those of the specification.
    *
    * @param file - an open file of the device
    */
-  defectErrnos?(file: ModelFile): readonly number[];
+  defectErrnos?(file: File): readonly number[];
   /**
    * Whether only the refused call itself does again what it did: a defect let it stop inside an operation, or nothing tells
    * where it stopped. The twin is then given all of it.
@@ -62,7 +67,7 @@ export interface FuzzDriver {
    * @param from - its file on the device that refused it
    * @param to - the same file on the twin, which was not given the call
    */
-  mustRepeat?(call: Call, from: ModelFile, to: ModelFile): boolean;
+  mustRepeat?(call: Call, from: File, to: File): boolean;
 }
 
 /** Most objects and VMs of a file before calls that remove some become likely. */

@@ -34,7 +34,7 @@ import {
   VM_START,
 } from "@vmbind/asahi";
 import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/drm";
-import type { Call, ModelFile } from "@vmbind/trace";
+import type { Call } from "@vmbind/trace";
 import { copyOf } from "../../fuzz/call.ts";
 import type { Draw } from "../../fuzz/draw.ts";
 import {
@@ -78,7 +78,7 @@ function call(request: number, arg: Uint8Array, buffers: Call["buffers"] = []): 
   return { file: 0, request, arg, buffers };
 }
 
-function valid(draw: Draw, file: ModelFile): Call {
+function valid(draw: Draw, file: AsahiFile): Call {
   const ids = new Ids(draw, file);
   const how = draw.below(100);
   if (ids.vms.length === 0 || (how < 2 && ids.vms.length < VMS_MAX)) {
@@ -101,7 +101,7 @@ function valid(draw: Draw, file: ModelFile): Call {
     ]);
   }
   if (how < 22) return bindObject(draw, ids);
-  return vmBind(draw, ids, (file as AsahiFile).device.options.quirks);
+  return vmBind(draw, ids, file.device.options.quirks);
 }
 
 function gemCreate(draw: Draw, ids: Ids): Call {
@@ -175,7 +175,7 @@ const M1 = {
 const USED_BYTES = VM_BIND.fields.stride.offset + 4;
 
 /** Asahi for the fuzzer. */
-export const asahi: FuzzDriver = {
+export const asahi: FuzzDriver<AsahiFile> = {
   name: "asahi",
   devices: [
     { ...M1, bo_fragmentation: "contiguous" },
@@ -206,6 +206,6 @@ export const asahi: FuzzDriver = {
     if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff) || arg.length < USED_BYTES) return false;
     const numBinds = VM_BIND.fields.numBinds.read(viewOf(arg), 0);
     const stride = VM_BIND.fields.stride.read(viewOf(arg), 0);
-    return (from as AsahiFile).device.options.quirks.packedOps && stride * numBinds >= 2 ** 32;
+    return from.device.options.quirks.packedOps && stride * numBinds >= 2 ** 32;
   },
 };

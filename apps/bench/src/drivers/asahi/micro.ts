@@ -246,7 +246,8 @@ function binds(): Binds {
   const device = new AsahiDevice();
   const file = device.open();
   const id = file.vmCreate({ kernelStart: 0x7000000000, kernelEnd: 0x7fffff8000, vmId: 0, pad: 0 });
-  const vm = file.vm(id) as AsahiVm;
+  const vm = file.vm(id);
+  if (vm === undefined) throw new Error(`no VM ${id}`);
   const object = (pages: ScatterList): number =>
     file.addBo(new AsahiBo({ gems: device.gems, memory: device.memory, size: GIB, vm, pages }));
   const handles = {

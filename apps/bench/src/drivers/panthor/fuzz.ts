@@ -40,7 +40,7 @@ import {
   VM_GET_STATE,
   type VmBindOpRepeat,
 } from "@vmbind/panthor";
-import type { Call, CallBuffer, ModelFile } from "@vmbind/trace";
+import type { Call, CallBuffer } from "@vmbind/trace";
 import { copyOf } from "../../fuzz/call.ts";
 import type { Draw } from "../../fuzz/draw.ts";
 import {
@@ -74,7 +74,7 @@ function call(request: number, arg: Uint8Array, buffers: CallBuffer[] = []): Cal
   return { file: 0, request, arg, buffers };
 }
 
-function valid(draw: Draw, file: ModelFile): Call {
+function valid(draw: Draw, file: PanthorFile): Call {
   const ids = new Ids(draw, file);
   const how = draw.below(100);
   if (ids.vms.length === 0 || (how < 2 && ids.vms.length < VMS_MAX)) {
@@ -97,7 +97,7 @@ function valid(draw: Draw, file: ModelFile): Call {
       { field: "pointer", addr: QUERY_ADDR, bytes: new Uint8Array(size) },
     ]);
   }
-  return vmBind(draw, ids, (file as PanthorFile).device.repeats);
+  return vmBind(draw, ids, file.device.repeats);
 }
 
 function boCreate(draw: Draw, ids: Ids): Call {
@@ -192,7 +192,7 @@ const HARMLESS = [
 ];
 
 /** Panthor for the fuzzer. */
-export const panthor: FuzzDriver = {
+export const panthor: FuzzDriver<PanthorFile> = {
   name: "panthor",
   devices: [
     { ...MALI, driver_version: "1.9" },
@@ -235,7 +235,7 @@ export const panthor: FuzzDriver = {
     return done;
   },
   defectErrnos(file) {
-    const { options, repeats } = (file as PanthorFile).device;
+    const { options, repeats } = file.device;
     return repeats && options.quirks.repeatZero ? [EIO] : [];
   },
   mustRepeat({ request }, from, to) {
@@ -243,8 +243,8 @@ export const panthor: FuzzDriver = {
     // The count of operations done is not copied out.
     if (nr === decodeIoctl(IOCTL_VM_BIND).nr && (dir & DIR_READ) === 0) return true;
     // A page-table call failed, so that a MAP stopped between its steps. Without quirks that is found as a warning.
-    for (const [id, { unusable }] of (from as PanthorFile).vms()) {
-      if (unusable && (to as PanthorFile).vm(id)?.unusable === false) return true;
+    for (const [id, { unusable }] of from.vms()) {
+      if (unusable && to.vm(id)?.unusable === false) return true;
     }
     return false;
   },

@@ -146,7 +146,8 @@ function prepare(strategy: Strategy): State {
   const device = new PanthorDevice({ paBits: 48, ...strategy.options });
   const file = device.open();
   const id = file.createVm(USER_RANGE);
-  const vm = file.vm(id) as PanthorVm;
+  const vm = file.vm(id);
+  if (vm === undefined) throw new Error(`no VM ${id}`);
   const handle = strategy.dummyBytes > 0 ? file.createBo(strategy.dummyBytes, { exclusiveVm: vm }) : 0;
   const layout = device.repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP;
   const call = (ops: Partial<VmBindOpRepeat>[]): Call => {

@@ -5,7 +5,7 @@
  */
 
 import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/drm";
-import type { Call, CallBuffer, ModelFile } from "@vmbind/trace";
+import type { Call, CallBuffer } from "@vmbind/trace";
 import {
   DEFAULT_QUIRKS,
   DEVICE_QUERY,
@@ -82,8 +82,7 @@ function call(request: number, arg: Uint8Array, buffers: CallBuffer[] = []): Cal
   return { file: 0, request, arg, buffers };
 }
 
-function valid(draw: Draw, modelFile: ModelFile): Call {
-  const file = modelFile as XeFile;
+function valid(draw: Draw, file: XeFile): Call {
   const ids = new Ids(draw, file);
   const how = draw.below(100);
   if (ids.vms.length === 0 || (how < 2 && ids.vms.length < VMS_MAX)) {
@@ -211,7 +210,7 @@ function boundOp(bytes: Uint8Array, at: number): void {
 }
 
 /** Xe for the fuzzer. */
-export const xe: FuzzDriver = {
+export const xe: FuzzDriver<XeFile> = {
   name: "xe",
   devices: [
     device("Intel Arc B580 (BMG G21, Xe2)", "0xe20b", 4096, 12, "contiguous"),
@@ -240,8 +239,8 @@ export const xe: FuzzDriver = {
   // pieces of a later cut are bound again.
   carryOver({ request }, from, to) {
     if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff)) return;
-    for (const [id, { gpuvm, vmas }] of (to as XeFile).vms()) {
-      const refusing = (from as XeFile).vm(id);
+    for (const [id, { gpuvm, vmas }] of to.vms()) {
+      const refusing = from.vm(id);
       if (refusing === undefined) continue;
       for (const va of gpuvm.mappings()) {
         const source = refusing.gpuvm.findFirst(gpuvm.addr(va), PAGE);
