@@ -45,7 +45,7 @@ export class XeFile implements DrmFile<XeBo, XeVm> {
   readonly queues: HandleTable<ExecQueue> = new HandleTable();
   /** Its syncobjs. */
   readonly syncobjs: Syncobjs;
-  /** The process's memory that MAP_USERPTR pinned. */
+  /** The memory of processes that MAP_USERPTR pinned. */
   readonly userPages: UserPages;
   /** Why the last ioctl failed, or null when it succeeded. */
   lastError: DrmError | null = null;
@@ -72,7 +72,7 @@ export class XeFile implements DrmFile<XeBo, XeVm> {
       },
     });
     this.syncobjs = new Syncobjs(device.options.adoptSyncobjs);
-    this.userPages = new UserPages(device.memory, device.systemBytes);
+    this.userPages = new UserPages(device.memory, device.systemBytes, this);
   }
 
   /** See `DrmFile.ioctl`. */

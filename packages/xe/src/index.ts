@@ -19,6 +19,6 @@ export { type TlbInvalidation, tlbRange } from "./tlb-range.ts";
 export * from "./uapi.ts";
 export * from "./uapi-query.ts";
 export { ANV_BLOCK_BYTES, type AnvOptions, AnvUmd } from "./umd.ts";
-export { UserPages, type UserRange } from "./user-pages.ts";
+export { type UserPage, UserPages, type UserRange } from "./user-pages.ts";
 export { type XeMappingView, XeVm } from "./vm.ts";
 export * from "./vma.ts";

@@ -1,9 +1,9 @@
 /**
- * Memory of a process as MAP_USERPTR sees it: pages that the kernel pins, wherever they are.
+ * Memory of processes as MAP_USERPTR sees it: pages that the kernel pins, wherever they are.
  *
- * Each page of the process gets a physical page when it is first mapped and keeps it until the file is closed, so two
- * mappings of one user address show the same bytes. What those bytes are is a matter of physical memory: the `user`
- * memory that an ioctl is given is another one.
+ * Each page of a process gets a physical page when it is first mapped and keeps it until the file is closed, so two
+ * mappings of one user address show the same bytes. What those bytes are is a matter of physical memory: a backing store
+ * (`PhysicalMemoryOptions.backing`) that knows by {@link UserPages.ownerOf} whose page it is asked for can give the process's.
  *
  * @module
  */
@@ -15,28 +15,47 @@ const PAGE = 4096;
 /** End of a process's addresses on x86-64 (`TASK_SIZE_MAX` with four levels). */
 const USER_END = 2 ** 47 - PAGE;
 
+/** Whose page it is. */
+export interface UserPage {
+  /** `UserSpace.process` of the ioctl that pinned it; the open file where it said none. */
+  readonly process: object;
+  /** User address in bytes. */
+  readonly addr: number;
+}
+
 /** The pages behind a mapping. */
 export interface UserRange {
+  /** Whose they are, see {@link UserPage.process}. */
+  readonly process: object;
   /** User address of the first byte. */
   readonly base: number;
   /** The pages, one a segment. */
   readonly pages: ScatterList;
 }
 
-/** The pages of one process. */
+/** The pages of one process, both ways. */
+interface Pinned {
+  readonly pageAt: Map<number, number>;
+  readonly addrAt: Map<number, number>;
+}
+
+/** The pages that an open file has pinned: of its process, and of others that use the file. */
 export class UserPages {
   readonly #memory: PhysicalMemory;
   readonly #limit: number;
-  readonly #pageAt = new Map<number, number>();
+  readonly #file: object;
+  readonly #pinned: Map<object, Pinned> = new Map();
   readonly #owned: ScatterList[] = [];
 
   /**
    * @param memory - where pages come from
    * @param limit - bytes of that memory
+   * @param file - stands for its process where an ioctl does not say whose memory it is given
    */
-  constructor(memory: PhysicalMemory, limit: number) {
+  constructor(memory: PhysicalMemory, limit: number, file: object) {
     this.#memory = memory;
     this.#limit = limit;
+    this.#file = file;
   }
 
   /**
@@ -44,27 +63,41 @@ export class UserPages {
    *
    * @param base - user address, a multiple of 4096
    * @param bytes - length, a multiple of 4096
+   * @param process - whose they are; the file's unless given
    * @throws `DrmError` ENOMEM, EFAULT for a range that does not end below 2^47 - 4096, where processes do
    */
-  pin(base: number, bytes: number): UserRange {
+  pin(base: number, bytes: number, process: object = this.#file): UserRange {
     const missing: number[] = [];
     if (bytes > this.#limit) fail(ENOMEM, `userptr: no memory for ${bytes} bytes`);
     // Beyond it nothing can be pinned, and a cut of the mapping would carry its offset over 2^64.
     if (base + bytes > USER_END) {
       fail(EFAULT, `userptr: 0x${base.toString(16)}+0x${bytes.toString(16)} is not process memory`);
     }
-    for (let at = base; at < base + bytes; at += PAGE) if (!this.#pageAt.has(at)) missing.push(at);
+    const { pageAt, addrAt } = this.#pinned.get(process) ?? nothingPinned();
+    for (let at = base; at < base + bytes; at += PAGE) if (!pageAt.has(at)) missing.push(at);
     if (missing.length > 0) {
       const fresh = this.#alloc(missing.length * PAGE);
+      this.#pinned.set(process, { pageAt, addrAt });
       missing.forEach((at, i) => {
-        this.#pageAt.set(at, fresh.pa[i] as number);
+        pageAt.set(at, fresh.pa[i] as number);
+        addrAt.set(fresh.pa[i] as number, at);
       });
     }
-    const pa = Float64Array.from(
-      { length: bytes / PAGE },
-      (_, i) => this.#pageAt.get(base + i * PAGE) as number,
-    );
-    return { base, pages: new ScatterList(pa, new Float64Array(pa.length).fill(PAGE)) };
+    const pa = Float64Array.from({ length: bytes / PAGE }, (_, i) => pageAt.get(base + i * PAGE) as number);
+    return { process, base, pages: new ScatterList(pa, new Float64Array(pa.length).fill(PAGE)) };
+  }
+
+  /**
+   * @param pa - any physical address
+   * @returns whose page it is in, undefined for one that this file has not pinned
+   */
+  ownerOf(pa: number): UserPage | undefined {
+    const page = Math.floor(pa / PAGE) * PAGE;
+    for (const [process, { addrAt }] of this.#pinned) {
+      const addr = addrAt.get(page);
+      if (addr !== undefined) return { process, addr: addr + (pa - page) };
+    }
+    return undefined;
   }
 
   /** Bytes of all pages that were ever pinned. */
@@ -75,7 +108,7 @@ export class UserPages {
   /** Give all pages back. */
   release(): void {
     for (const list of this.#owned.splice(0)) this.#memory.frames.free(list);
-    this.#pageAt.clear();
+    this.#pinned.clear();
   }
 
   #alloc(bytes: number): ScatterList {
@@ -88,4 +121,8 @@ export class UserPages {
       throw error;
     }
   }
+}
+
+function nothingPinned(): Pinned {
+  return { pageAt: new Map(), addrAt: new Map() };
 }

@@ -339,6 +339,27 @@ describe("VM_BIND", () => {
     expect(device.counters.backingBytes).toBe(0);
   });
 
+  it("says of a pinned page whose it is, and keeps the pages of two processes apart", () => {
+    const { file, vm } = fixture("bmg");
+    const pin = (addr: number, objOffset: number, process?: object): void => {
+      const op = { op: xe.VM_BIND_OP_MAP_USERPTR, addr, range: 0x2000, objOffset, patIndex: 1 };
+      expect(bind(file, [op], {}, new UserMemory(process))).toBe(0);
+    };
+    const child = { pid: 2 };
+    const base = 0x7f00_0000_0000;
+    pin(GIB, base);
+    pin(2 * GIB, base, child);
+    pin(3 * GIB, base + 0x1000, child);
+    const ownerAt = (va: number) => file.userPages.ownerOf(vm.addressSpace.walk(va).pa);
+    expect(ownerAt(GIB + 0x1008)).toEqual({ process: file, addr: base + 0x1008 });
+    expect(ownerAt(GIB)?.process).toBe(file);
+    expect(ownerAt(2 * GIB + 0x1000)).toEqual({ process: child, addr: base + 0x1000 });
+    vm.addressSpace.store32(3 * GIB, 6);
+    expect([2 * GIB + 0x1000, GIB + 0x1000].map((va) => vm.addressSpace.load32(va))).toEqual([6, 0]);
+    expect(file.userPages.ownerOf(0)).toBeUndefined();
+    expect(file.userPages.bytes).toBe(0x5000);
+  });
+
   // Found by fuzzing: a cut carried such a mapping's offset over 2^64, and building its page table never ended.
   it("refuses to pin what is no memory of a process", () => {
     const { file, vm, device } = fixture("bmg");
