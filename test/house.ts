@@ -39,5 +39,5 @@ export const PACKAGES: readonly string[] = readdirSync(new URL("packages/", ROOT
   exists(`packages/${name}/package.json`),
 );
 
-/** Of these, the drivers: they have a device. */
-export const DRIVERS: readonly string[] = PACKAGES.filter((name) => exists(`packages/${name}/src/device.ts`));
+/** Of these, the drivers: they have a uAPI. */
+export const DRIVERS: readonly string[] = PACKAGES.filter((name) => exists(`packages/${name}/src/uapi.ts`));

@@ -1,7 +1,7 @@
 /** Handlers write to the caller by `UserSpace.write` alone, and remember no view: its views may be copies. */
 import { GET_PARAMS, IOCTL_GET_PARAMS, PARAMS_GLOBAL } from "@vmbind/asahi";
 import { UserMemory, type UserSpace } from "@vmbind/drm";
-import { driverOf } from "@vmbind/lab";
+import { lensOf } from "@vmbind/lab";
 import { DEV_QUERY, DEV_QUERY_ARG, IOCTL_DEV_QUERY } from "@vmbind/panthor";
 import type { ModelFile } from "@vmbind/trace";
 import { DEVICE_QUERY, DEVICE_QUERY_CONFIG, DEVICE_QUERY_MEM_REGIONS, IOCTL_DEVICE_QUERY } from "@vmbind/xe";
@@ -80,7 +80,7 @@ describe("a process whose memory handlers see as copies", () => {
   const names = bundledTraces().filter((name) => /many-small|image-array-mips/.test(name));
   it.each(names)("gets the same answers: %s", async (name) => {
     const trace = await openTrace(name);
-    const driver = await driverOf(trace);
+    const driver = await lensOf(trace);
     const [here, there] = [driver.machine(trace), driver.machine(trace)];
     let calls = 0;
     const both = (call: Call): unknown[] => {

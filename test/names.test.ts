@@ -1,0 +1,48 @@
+/**
+ * A driver or a strategy is one place: outside its package, its folders in `lab` and `bench`, and the tables, no code spells
+ * the name of a driver, of a user-mode driver or of a strategy. Comments may: they say where a fact is from.
+ */
+import { expect, test } from "vitest";
+import { DRIVERS, filesIn, PACKAGES, read } from "./house.ts";
+
+/** Drivers, and what Mesa calls the drivers above them; strategies begin with their driver's name. */
+const NAMES = [
+  /panthor|asahi|panvk|honeykrisp/i,
+  /(?<![a-z0-9])(xe|hk|anv)(?![a-z])/i,
+  /(?<![A-Za-z])(Xe|Hk|Anv)(?=[A-Z])/,
+];
+
+/** Where they are spelled: the tables. */
+const TABLES = [
+  "packages/lab/src/drivers.ts",
+  "packages/lab/src/strategy/table.ts",
+  "apps/bench/src/drivers/table.ts",
+];
+
+/** Files that still spell one. To be emptied. */
+const PENDING: readonly string[] = ["apps/bench/src/report/fields.ts"];
+
+/** The code of a file: comments are gone, strings stay. */
+function codeOf(path: string): string {
+  return read(path).replace(
+    /("(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,
+    (_, text = "") => text,
+  );
+}
+
+test("no code outside a driver's places spells its name", () => {
+  const places = [
+    ...DRIVERS.flatMap((driver) => [
+      `packages/lab/src/drivers/${driver}/`,
+      `apps/bench/src/drivers/${driver}/`,
+    ]),
+  ];
+  const folders = PACKAGES.filter((name) => !DRIVERS.includes(name) && name !== "driver-laws").map(
+    (name) => `packages/${name}/src`,
+  );
+  const offenders = [...folders, "apps/bench/src"]
+    .flatMap(filesIn)
+    .filter((path) => !TABLES.includes(path) && !places.some((place) => path.startsWith(place)))
+    .filter((path) => NAMES.some((name) => name.test(codeOf(path))));
+  expect(offenders).toEqual(PENDING);
+});

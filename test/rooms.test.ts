@@ -1,0 +1,89 @@
+/**
+ * Each driver package has the rooms of ARCHITECTURE.md's table under the same names; what else a driver has is listed
+ * here. `index.ts` only re-exports, and only `trace.ts` knows of recorded traces.
+ */
+import { describe, expect, test } from "vitest";
+import { DRIVERS, filesIn, read } from "./house.ts";
+
+/** Files that the table names: first column, in backticks. */
+const ROOMS = read("ARCHITECTURE.md")
+  .split("Each driver package has the same rooms")[1]
+  ?.split("\n## ")[0]
+  ?.split("\n")
+  .filter((line) => line.startsWith("| `"))
+  .flatMap((line) => [...(line.split("|")[1] ?? "").matchAll(/`([\w-]+\.ts)`/g)].map(([, file]) => file));
+
+/** What only one driver has. */
+const OWN: Readonly<Record<string, readonly string[]>> = {
+  panthor: [
+    "as-lock.ts",
+    "bind-op.ts",
+    "bind-queue.ts",
+    "bo-ioctls.ts",
+    "dev-query.ts",
+    "entry-runs.ts",
+    "io-pgtable-batch.ts",
+    "io-pgtable.ts",
+    "page-sizes.ts",
+    "prepare.ts",
+    "table-tree.ts",
+    "va-ranges.ts",
+    "vm-ioctls.ts",
+  ],
+  asahi: ["context-slots.ts", "firmware.ts", "protection.ts", "tlbi.ts", "uapi-submit.ts"],
+  xe: [
+    "bo-ioctls.ts",
+    "device-query.ts",
+    "exec-queue-ioctls.ts",
+    "platforms.ts",
+    "pt-job.ts",
+    "pt-stage-bind.ts",
+    "pt-tables.ts",
+    "pt-unbind.ts",
+    "pt-updates.ts",
+    "tlb-range.ts",
+    "uapi-query.ts",
+    "user-pages.ts",
+    "vm-bind-args.ts",
+    "vm-ioctls.ts",
+    "vma-journal.ts",
+    "vma-ops.ts",
+    "vma.ts",
+  ],
+};
+
+test("the table names rooms", () => {
+  expect(ROOMS).toContain("vm-bind.ts");
+});
+
+describe.each(DRIVERS)("%s", (driver) => {
+  const folder = `packages/${driver}/src`;
+  const files = filesIn(folder).map((path) => path.slice(folder.length + 1));
+  const loose = files.filter((file) => !file.includes("/"));
+
+  test("has every room, and no file that neither the table nor the list above knows", () => {
+    const wanted = [...(ROOMS ?? []), ...(OWN[driver] ?? [])];
+    expect(loose).toEqual(wanted.sort());
+  });
+
+  test("has no folder but that of its conformance checks", () => {
+    const folders = new Set(files.filter((file) => file.includes("/")).map((file) => file.split("/")[0]));
+    expect([...folders]).toEqual(["conformance"]);
+  });
+
+  test("only re-exports in index.ts", () => {
+    const code = read(`${folder}/index.ts`).replace(/\/\*[\s\S]*?\*\//g, "");
+    const statements = code.split(";").map((statement) => statement.trim());
+    for (const statement of statements) expect(statement).toMatch(/^(export [\s\S]* from "[^"]+")?$/);
+  });
+
+  test("knows of recorded traces in trace.ts only, and there by type", () => {
+    for (const file of files) {
+      const imports = [
+        ...read(`${folder}/${file}`).matchAll(/^(import|export)( type)?[^;]*"@vmbind\/trace";/gm),
+      ];
+      const found = imports.map(([, , type]) => [file, type ?? " value"]);
+      expect(found).toEqual(found.map(() => ["trace.ts", " type"]));
+    }
+  });
+});
