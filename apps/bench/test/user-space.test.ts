@@ -3,7 +3,7 @@ import { GET_PARAMS, IOCTL_GET_PARAMS, PARAMS_GLOBAL } from "@vmbind/asahi";
 import { UserMemory, type UserSpace } from "@vmbind/drm";
 import { lensOf } from "@vmbind/lab";
 import { DEV_QUERY, DEV_QUERY_ARG, IOCTL_DEV_QUERY } from "@vmbind/panthor";
-import type { ModelFile } from "@vmbind/trace";
+import { deviceFor, type ModelFile } from "@vmbind/trace";
 import { DEVICE_QUERY, DEVICE_QUERY_CONFIG, DEVICE_QUERY_MEM_REGIONS, IOCTL_DEVICE_QUERY } from "@vmbind/xe";
 import { describe, expect, it } from "vitest";
 import { bundledTraces, openTrace } from "../src/files/trace-files.ts";
@@ -80,18 +80,18 @@ describe("a process whose memory handlers see as copies", () => {
   const names = bundledTraces().filter((name) => /many-small|image-array-mips/.test(name));
   it.each(names)("gets the same answers: %s", async (name) => {
     const trace = await openTrace(name);
-    const driver = await lensOf(trace);
-    const [here, there] = [driver.machine(trace), driver.machine(trace)];
+    const lens = await lensOf(trace);
+    const [here, there] = [deviceFor(lens, trace), deviceFor(lens, trace)];
     let calls = 0;
     const both = (call: Call): unknown[] => {
-      const expected = issue(here.file, call, false);
-      expect(issue(there.file, call, true)).toEqual(expected);
+      const expected = issue(here.file(0), call, false);
+      expect(issue(there.file(0), call, true)).toEqual(expected);
       calls++;
       return expected;
     };
     for await (const record of trace.records) {
       if (record.kind !== "ioctl") continue;
-      for (const machine of [here, there]) machine.before?.(record, machine.file);
+      for (const device of [here, there]) device.beforeCall(record);
       both({ request: record.request, arg: record.argIn, arrays: record.arrays });
     }
     const written = (QUERIES[trace.header.driver] ?? []).map((query) => both(query)[2]);
@@ -100,7 +100,7 @@ describe("a process whose memory handlers see as copies", () => {
       [...file.vms()].flatMap(([id, vm]) =>
         [...vm.mappings()].map(({ gem: _, ...view }) => ({ id, ...view })),
       );
-    expect(mapped(there.file)).toEqual(mapped(here.file));
+    expect(mapped(there.file(0))).toEqual(mapped(here.file(0)));
     expect([calls > 10, there.counters]).toEqual([true, here.counters]);
   });
 });
