@@ -4,6 +4,7 @@
  */
 
 import {
+  arraysOfCall,
   type RunCall,
   requiredBytes,
   runWorkload,
@@ -107,7 +108,7 @@ async function lowered(
       created++;
       normaliser.expectResource(bytes);
     }
-    const arrays = session.arrays({ ...call, arg: argIn });
+    const arrays = arraysOfCall(session.ioctls, { ...call, arg: argIn });
     calls.push(normaliser.normal({ ioctl: call.name, argIn, argOut: call.arg, arrays }));
   };
   const run = await startRun(strategy, { observer, ...(device && { device }) });

@@ -10,6 +10,7 @@
  */
 
 import { readU64, type StructLayout } from "./struct.ts";
+import type { UserBuffer } from "./umd.ts";
 
 /** Names of a struct's members that are numbers; those of a struct inside it behind a dot, e.g. `ops.count`. */
 export type NumberMember<T> = {
@@ -170,6 +171,8 @@ export interface FoundArray {
   readonly array: UserArray<object>;
   /** Name in traces, e.g. `ops[3].syncs`. */
   readonly field: string;
+  /** Numbers of the elements that it was found in, from the outermost: 3 for `ops[3].syncs`, none for `ops`. */
+  readonly within: readonly number[];
   /** User address in bytes, NaN for one that a double cannot hold. */
   readonly addr: number;
   /** Elements, at most what the driver looks at. */
@@ -207,6 +210,14 @@ export function fromRecorded(arrays: readonly NamedBytes[]): FetchArray {
 }
 
 /**
+ * @param buffers - what a user-mode driver's call points to
+ * @returns what finds arrays by their addresses
+ */
+export function fromBuffers(buffers: readonly UserBuffer[]): FetchArray {
+  return (wanted, length) => buffers.find(({ addr }) => addr === wanted)?.bytes.slice(0, length) ?? null;
+}
+
+/**
  * The arrays that a struct points to, and what their elements point to.
  *
  * @param arrays - what is known of them: those of a row of the ioctl table
@@ -220,7 +231,7 @@ export function arraysOf(
   fetch: FetchArray,
 ): FoundArray[] {
   const found: FoundArray[] = [];
-  collect(arrays, arg, "", fetch, found);
+  collect(arrays, arg, "", [], fetch, found);
   return found;
 }
 
@@ -228,6 +239,7 @@ function collect(
   arrays: readonly UserArray<object>[],
   bytes: Uint8Array,
   prefix: string,
+  within: readonly number[],
   fetch: FetchArray,
   found: FoundArray[],
 ): void {
@@ -242,10 +254,11 @@ function collect(
     const stride = array.stride === null ? elementBytes(array) : readSlot(view, array.stride);
     const field = prefix + array.field;
     const data = array.access === "out" ? null : fetch(addr, count * stride, field);
-    found.push({ array, field, addr, count, stride, data });
+    found.push({ array, field, within, addr, count, stride, data });
     if (array.arrays.length === 0 || data === null || stride === 0) continue;
     for (let i = 0; i < count && i * stride < data.length; i++) {
-      collect(array.arrays, data.subarray(i * stride, (i + 1) * stride), `${field}[${i}].`, fetch, found);
+      const element = data.subarray(i * stride, (i + 1) * stride);
+      collect(array.arrays, element, `${field}[${i}].`, [...within, i], fetch, found);
     }
   }
 }

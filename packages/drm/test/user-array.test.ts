@@ -115,6 +115,7 @@ describe("the arrays of a call", () => {
       ["ops[1].syncs[0].fence", 0x77, 1, 1, undefined],
     ]);
     expect(found[1]?.array.element).toBe(SYNC);
+    expect(found.map(({ within }) => within)).toEqual([[], [0], [1], [1, 0]]);
   });
 
   it("are none where a count is 0 or a union holds something else", () => {

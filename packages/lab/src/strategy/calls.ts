@@ -4,9 +4,9 @@
  * @module
  */
 
-import { type DrmFile, type IoctlCall, issue } from "@vmbind/drm";
-import type { TraceArray } from "@vmbind/trace";
+import { arraysOf, type DrmFile, fromBuffers, type IoctlCall, issue } from "@vmbind/drm";
 import { RefusedError } from "./refused.ts";
+import type { ReadArray, SparseSession } from "./strategy.ts";
 
 /**
  * Issue a call that a working user-mode driver expects to succeed.
@@ -21,23 +21,15 @@ export function mustIssue(file: DrmFile, call: IoctlCall): void {
 }
 
 /**
- * The array at a user address of a call.
+ * The arrays that a call points to.
  *
+ * @param ioctls - the driver's ioctls
  * @param call - the call
- * @param field - its name in traces
- * @param addr - the pointer
- * @param count - elements
- * @param stride - bytes from one to the next
- * @returns the array, or nothing where it is empty
+ * @returns those that the driver reads, named as in traces
  */
-export function arrayAt(
-  call: IoctlCall,
-  field: string,
-  addr: number,
-  count: number,
-  stride: number,
-): TraceArray[] {
-  const buffer = call.buffers.find((b) => b.addr === addr);
-  if (count === 0 || !buffer) return [];
-  return [{ field, addr, count, stride, data: buffer.bytes.slice(0, count * stride) }];
+export function arraysOfCall(ioctls: SparseSession["ioctls"], call: IoctlCall): ReadArray[] {
+  const { arrays = [] } = ioctls.row(call.request) ?? {};
+  return arraysOf(arrays, call.arg, fromBuffers(call.buffers)).flatMap((found) =>
+    found.data === null ? [] : [{ ...found, data: found.data }],
+  );
 }

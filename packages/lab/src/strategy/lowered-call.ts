@@ -15,6 +15,7 @@ import {
   type TraceHeader,
   type TraceIoctl,
 } from "@vmbind/trace";
+import { arraysOfCall } from "./calls.ts";
 import type { RunCall, RunObserver } from "./run.ts";
 import type { CallSync, MemoryObject, SparseSession } from "./strategy.ts";
 
@@ -107,7 +108,7 @@ export function decodeCalls(
   const decoder = new TraceDecoder(lens, header);
   return (run) => {
     const { call, argIn, seq, phase, step } = run;
-    const arrays = session.arrays({ ...call, arg: argIn });
+    const arrays = arraysOfCall(session.ioctls, { ...call, arg: argIn });
     const record: TraceIoctl = {
       kind: "ioctl",
       line: 0,
@@ -137,7 +138,7 @@ export function decodeCalls(
     if (action.kind === "bind") {
       lowered.mode = session.mode({ ...call, arg: argIn });
       lowered.ops = ops.map((op) => loweredOp(op, run, session, lens));
-      lowered.syncs = session.syncs({ ...call, arg: argIn });
+      lowered.syncs = session.syncs(arrays);
     }
     sink({ call: lowered, ops });
   };

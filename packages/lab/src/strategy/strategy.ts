@@ -4,10 +4,19 @@
  * @module
  */
 
-import type { CostSchema, CostSheet, GemObject, IoctlCall, SparseUmd, UapiCounters } from "@vmbind/drm";
+import type {
+  CostSchema,
+  CostSheet,
+  FoundArray,
+  GemObject,
+  IoctlCall,
+  IoctlTable,
+  SparseUmd,
+  UapiCounters,
+} from "@vmbind/drm";
 import type { GpuvmCounters } from "@vmbind/gpuvm-core";
 import type { MmuCounters, PhysicalMemory } from "@vmbind/mmu";
-import type { ModelFile, ModelVm, Trace, TraceArray } from "@vmbind/trace";
+import type { ModelFile, ModelVm, Trace } from "@vmbind/trace";
 import type { DummyExperiment, PostedRepeat } from "../result.ts";
 import type { VaHeap } from "./va-heap.ts";
 
@@ -62,6 +71,12 @@ export interface Shrinker {
   submit(): void;
 }
 
+/** An array that a call points to, and that the driver reads. */
+export interface ReadArray extends FoundArray {
+  /** `count * stride` bytes. */
+  readonly data: Uint8Array;
+}
+
 /** A fresh device with an open file and a VM, set up as the user-mode driver does it. */
 export interface SparseSession {
   /** The open file that the ioctls go to. */
@@ -82,6 +97,8 @@ export interface SparseSession {
   readonly heap: VaHeap;
   /** Bytes from where shaders write a resource to where they read it; 0 unless the driver keeps a read-only mirror. */
   readonly mirrorOffset: number;
+  /** What is known of the driver's ioctls. */
+  readonly ioctls: Pick<IoctlTable<never>, "row">;
   /** What the driver's own GEM handles are: `zero page`, `scratch page`, `dummy`. */
   readonly roles: ReadonlyMap<number, string>;
   /** The driver's shrinker; null where an object's pages stay until it goes. */
@@ -130,15 +147,10 @@ export interface SparseSession {
   /** vkDeviceWaitIdle, as far as it shows in VM_BIND. */
   waitIdle(): IoctlCall[];
   /**
-   * @param call - one of this session's calls
-   * @returns the arrays that its argument points to, named as in traces
-   */
-  arrays(call: IoctlCall): TraceArray[];
-  /**
-   * @param call - one of this session's calls
+   * @param arrays - what one of this session's calls points to
    * @returns what it waits for and signals
    */
-  syncs(call: IoctlCall): CallSync[];
+  syncs(arrays: readonly ReadArray[]): CallSync[];
   /**
    * @param call - a VM_BIND of this session
    * @returns how it is run: `sync` or `async`, or which queue it waits in

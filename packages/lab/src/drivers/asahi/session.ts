@@ -10,20 +10,17 @@ import {
   type AsahiVm,
   BIND_READ,
   BIND_WRITE,
-  GEM_BIND_OP,
   GEM_CREATE,
   GEM_VM_PRIVATE,
   GEM_WRITEBACK,
   IOCTL_GEM_CREATE,
-  IOCTL_VM_BIND,
+  IOCTLS,
   openHk,
   PAGE_BYTES,
-  VM_BIND,
   vmBindCall,
 } from "@vmbind/asahi";
 import type { CostSchema, IoctlCall, SparseUmd } from "@vmbind/drm";
-import { type TraceArray, viewOf } from "@vmbind/trace";
-import { arrayAt } from "../../strategy/calls.ts";
+import { viewOf } from "@vmbind/trace";
 import type {
   CallSync,
   Issue,
@@ -46,6 +43,7 @@ class AsahiSession implements SparseSession {
   readonly umd: SparseUmd;
   readonly heap: VaHeap;
   readonly mirrorOffset: number;
+  readonly ioctls: typeof IOCTLS = IOCTLS;
   readonly roles: ReadonlyMap<number, string>;
   readonly facts: Readonly<Record<string, unknown>> = {};
   readonly shrinker = null;
@@ -117,12 +115,6 @@ class AsahiSession implements SparseSession {
 
   waitIdle(): IoctlCall[] {
     return [];
-  }
-
-  arrays(call: IoctlCall): TraceArray[] {
-    if (call.request !== IOCTL_VM_BIND) return [];
-    const { userptr, numBinds, stride } = VM_BIND.read(viewOf(call.arg));
-    return arrayAt(call, "userptr", userptr, numBinds, stride || GEM_BIND_OP.size);
   }
 
   syncs(): CallSync[] {

@@ -11,6 +11,7 @@ import {
   IOCTL_BO_CREATE,
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
+  IOCTLS,
   MAP_NOEXEC,
   OP_MAP,
   OP_UNMAP,
@@ -30,14 +31,15 @@ import {
   VM_CREATE,
   type VmBindOp,
 } from "@vmbind/panthor";
-import { type TraceArray, viewOf } from "@vmbind/trace";
-import { arrayAt, mustIssue } from "../../strategy/calls.ts";
+import { viewOf } from "@vmbind/trace";
+import { mustIssue } from "../../strategy/calls.ts";
 import type {
   CallSync,
   Issue,
   MemoryObject,
   Neighbour,
   Placement,
+  ReadArray,
   SessionCounters,
   Shrinker,
   SparseSession,
@@ -61,6 +63,7 @@ class PanthorSession implements SparseSession {
   readonly umd: PanvkUmd;
   readonly heap: VaHeap = new VaHeap(HEAP_START, USER_VA_BYTES);
   readonly mirrorOffset = 0;
+  readonly ioctls: typeof IOCTLS = IOCTLS;
   readonly roles: Map<number, string> = new Map();
   readonly facts: Readonly<Record<string, unknown>>;
   readonly shrinker: Shrinker;
@@ -145,24 +148,14 @@ class PanthorSession implements SparseSession {
     return this.umd.bind(0, 0, []);
   }
 
-  arrays(call: IoctlCall): TraceArray[] {
-    if (call.request !== IOCTL_VM_BIND) return [];
-    const { ops } = VM_BIND.read(viewOf(call.arg));
-    const found = arrayAt(call, "ops", ops.array, ops.count, ops.stride);
-    const syncs = this.#ops(call).map(({ syncs: { array, count, stride } }, i) =>
-      arrayAt(call, `ops[${i}].syncs`, array, count, stride),
-    );
-    return [...found, ...syncs.flat()];
-  }
-
-  syncs(call: IoctlCall): CallSync[] {
-    return this.arrays(call)
-      .filter(({ field }) => field !== "ops")
-      .flatMap(({ field, count, stride, data }) =>
+  syncs(arrays: readonly ReadArray[]): CallSync[] {
+    return arrays
+      .filter(({ array }) => array.element === SYNC_OP)
+      .flatMap(({ within, count, stride, data }) =>
         Array.from({ length: count }, (_, i): CallSync => {
           const { flags, handle, timelineValue } = SYNC_OP.read(viewOf(data), i * stride);
           return {
-            op: Number(/\d+/.exec(field)?.[0]),
+            op: within[0] ?? -1,
             does: flags & SIGNAL ? "signal" : "wait",
             type: (flags & 0xff) === 1 ? "timeline" : "binary",
             handle,
@@ -174,12 +167,6 @@ class PanthorSession implements SparseSession {
 
   mode(call: IoctlCall): string {
     return VM_BIND.read(viewOf(call.arg)).flags & VM_BIND_ASYNC ? "async" : "sync";
-  }
-
-  #ops(call: IoctlCall): VmBindOp[] {
-    const { count, stride } = VM_BIND.read(viewOf(call.arg)).ops;
-    const view = viewOf(call.buffers.find(({ addr }) => addr === OPS_ADDR)?.bytes ?? new Uint8Array());
-    return Array.from({ length: count }, (_, i) => VM_BIND_OP.read(view, i * stride));
   }
 
   /** A synchronous VM_BIND of one operation. */

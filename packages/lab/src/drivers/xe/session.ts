@@ -11,7 +11,7 @@ import {
   type SparseUmd,
   type UserBuffer,
 } from "@vmbind/drm";
-import { type TraceArray, viewOf } from "@vmbind/trace";
+import { viewOf } from "@vmbind/trace";
 import {
   ANV_BLOCK_BYTES,
   AnvUmd,
@@ -26,6 +26,7 @@ import {
   IOCTL_GEM_CREATE,
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
+  IOCTLS,
   PLACEMENT_SYSTEM,
   PLACEMENT_VRAM,
   SYNC,
@@ -36,7 +37,6 @@ import {
   VM_BIND_OP,
   VM_BIND_OP_MAP,
   VM_BIND_OP_UNMAP_ALL,
-  VM_BIND_VECTOR,
   VM_CREATE,
   VM_CREATE_FLAG_SCRATCH_PAGE,
   type VmBindOp,
@@ -44,13 +44,14 @@ import {
   type XeFile,
   type XeVm,
 } from "@vmbind/xe";
-import { arrayAt, mustIssue } from "../../strategy/calls.ts";
+import { mustIssue } from "../../strategy/calls.ts";
 import type {
   CallSync,
   Issue,
   MemoryObject,
   Neighbour,
   Placement,
+  ReadArray,
   SessionCounters,
   SparseSession,
   Where,
@@ -73,6 +74,7 @@ class XeSession implements SparseSession {
   readonly umd: SparseUmd;
   readonly heap: VaHeap = new VaHeap(HEAP_START, HEAP_END);
   readonly mirrorOffset = 0;
+  readonly ioctls: typeof IOCTLS = IOCTLS;
   readonly roles: ReadonlyMap<number, string> = new Map();
   readonly facts: Readonly<Record<string, unknown>> = {};
   readonly shrinker = null;
@@ -155,19 +157,8 @@ class XeSession implements SparseSession {
     return [];
   }
 
-  arrays(call: IoctlCall): TraceArray[] {
-    if (call.request !== IOCTL_VM_BIND) return [];
-    const view = viewOf(call.arg);
-    const { numBinds, numSyncs, syncs } = VM_BIND.read(view);
-    const { vectorOfBinds } = VM_BIND_VECTOR.read(view, VM_BIND.fields.bind.offset);
-    return [
-      ...(numBinds > 1 ? arrayAt(call, "vector_of_binds", vectorOfBinds, numBinds, VM_BIND_OP.size) : []),
-      ...arrayAt(call, "syncs", syncs, numSyncs, SYNC.size),
-    ];
-  }
-
-  syncs(call: IoctlCall): CallSync[] {
-    const found = this.arrays(call).find(({ field }) => field === "syncs");
+  syncs(arrays: readonly ReadArray[]): CallSync[] {
+    const found = arrays.find(({ array }) => array.element === SYNC);
     if (!found) return [];
     return Array.from({ length: found.count }, (_, i): CallSync => {
       const { type, flags, addr, timelineValue } = SYNC.read(viewOf(found.data), i * SYNC.size);
