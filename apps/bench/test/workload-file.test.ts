@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { parseWorkload } from "@vmbind/lab";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { keeps } from "./json-schema.ts";
+import { keeps } from "../../../test/json-schema.ts";
 import { tempFile, vmbind } from "./run.ts";
 
 const SCHEMA = JSON.parse(

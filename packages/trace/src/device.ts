@@ -19,7 +19,8 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
   readonly memory: PhysicalMemory;
   readonly #hooks: Pick<Lens<BindOp, File>, "checkInvariants" | "beforeCall" | "vmCreated">;
   readonly #device: ModelDevice<File>;
-  readonly #files: File[] = [];
+  /** By number; null where a file was closed. */
+  readonly #files: (File | null)[] = [];
 
   /**
    * @param device - a fresh device
@@ -35,9 +36,14 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
     this.#hooks = lens;
   }
 
-  /** Open files so far, by number. */
+  /** Open files in the order of their numbers. */
   get files(): readonly File[] {
-    return this.#files;
+    return this.#files.filter((file) => file !== null);
+  }
+
+  /** Open files with their numbers, ascending. */
+  *entries(): Generator<[number, File]> {
+    for (const [index, file] of this.#files.entries()) if (file !== null) yield [index, file];
   }
 
   /**
@@ -45,11 +51,22 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
    * @returns the file
    */
   file(index: number): File {
-    for (;;) {
-      const file = this.#files[index];
-      if (file !== undefined) return file;
-      this.#files.push(this.#device.open());
-    }
+    while (this.#files.length < index) this.#files.push(this.#device.open());
+    const known = this.#files[index];
+    if (known) return known;
+    const file = this.#device.open();
+    this.#files[index] = file;
+    return file;
+  }
+
+  /**
+   * Close one file; used again, its number is that of a fresh one.
+   *
+   * @param index - number of an open file; nothing happens for one that is not open
+   */
+  closeFile(index: number): void {
+    this.#files[index]?.close();
+    if (index < this.#files.length) this.#files[index] = null;
   }
 
   /**
@@ -87,12 +104,12 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
    * @throws Error that names the invariant and the place
    */
   checkInvariants(): void {
-    this.#hooks.checkInvariants(this.#device, this.#files);
+    this.#hooks.checkInvariants(this.#device, this.files);
   }
 
   /** Close all files, as the end of the process does; the device lives on, and the next file has number 0 again. */
   close(): void {
-    for (const file of this.#files) file.close();
+    for (const file of this.files) file.close();
     this.#files.length = 0;
   }
 }

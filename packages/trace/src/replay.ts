@@ -149,8 +149,9 @@ export async function replay<Op extends BindOp>(
     ...more,
     new ResultChecker(report),
     new ArgumentChecker(report),
-    counter,
+    // Before the counter, which forgets what goes.
     new MappingChecker(device, counter.files, report),
+    counter,
     stores,
     new LeakChecker(device, report),
   ]);
@@ -188,8 +189,8 @@ export async function replay<Op extends BindOp>(
   };
 }
 
-function mappingRows({ files }: OpenDevice): MappingRow[] {
-  return files.flatMap((file, index) =>
+function mappingRows(device: OpenDevice): MappingRow[] {
+  return [...device.entries()].flatMap(([index, file]) =>
     [...file.vms()].flatMap(([id, vm]) =>
       Array.from(vm.mappings(), ({ addr, range, kind, bo, offset }) => ({
         ...(index === 0 ? {} : { file: index }),

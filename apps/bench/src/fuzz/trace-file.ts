@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Call, TraceHeader } from "@vmbind/trace";
+import { type Call, type NewRecord, type TraceHeader, traceLine } from "@vmbind/trace";
 import { Examiner } from "./examiner.ts";
 import { freshDevice, type SessionFinding, type Target } from "./session.ts";
 import { specByNumber } from "./spec.ts";
@@ -20,38 +20,21 @@ import { specByNumber } from "./spec.ts";
 export function traceOf(target: Target, header: TraceHeader, found: SessionFinding): string {
   const examiner = new Examiner(target.fuzz, () => freshDevice(target, header), { every: 1 });
   const { kind, text } = found.finding;
-  const lines: unknown[] = [{ ...header, workload_doc: `${kind}: ${text}` }];
-  found.calls.forEach((call, seq) => {
+  const records = found.calls.map((call, seq) => {
     const { ret, argOut } = examiner.issue(call);
-    lines.push(record(target, call, seq, ret, argOut));
+    return traceLine(record(target, call, seq, ret, argOut));
   });
-  return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+  return traceLine({ ...header, workload_doc: `${kind}: ${text}` }) + records.join("");
 }
 
-function record({ fuzz }: Target, call: Call, seq: number, ret: number, argOut: Uint8Array): unknown {
-  const spec = specByNumber(fuzz.specs, call.request);
-  return {
-    seq,
-    ioctl: spec?.name ?? "UNKNOWN",
-    request: `0x${call.request.toString(16)}`,
-    ...(call.file === 0 ? {} : { file: call.file }),
-    arg_in: hex(call.arg),
-    ptrs: call.buffers.map(({ field, addr, bytes }) => {
-      const elementBytes = spec?.arrays.find((a) => a.field === field)?.elementBytes ?? 1;
-      const whole = bytes.length % elementBytes === 0;
-      return {
-        field,
-        addr: `0x${addr.toString(16)}`,
-        count: whole ? bytes.length / elementBytes : bytes.length,
-        stride: whole ? elementBytes : 1,
-        data: hex(bytes),
-      };
-    }),
-    ret,
-    arg_out: hex(argOut),
-  };
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
+function record({ fuzz }: Target, call: Call, seq: number, ret: number, argOut: Uint8Array): NewRecord {
+  const { file, request, arg, buffers } = call;
+  const spec = specByNumber(fuzz.specs, request);
+  const arrays = buffers.map(({ field, addr, bytes: data }) => {
+    const elementBytes = spec?.arrays.find((a) => a.field === field)?.elementBytes ?? 1;
+    const stride = data.length % elementBytes === 0 ? elementBytes : 1;
+    return { field, addr, count: data.length / stride, stride, data };
+  });
+  const ioctl = spec?.name ?? "UNKNOWN";
+  return { kind: "ioctl", seq, file, ioctl, request, argIn: arg, argOut, arrays, ret };
 }

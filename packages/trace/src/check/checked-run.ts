@@ -6,7 +6,7 @@
 
 import { UserMemory } from "@vmbind/drm";
 import type { OpenDevice } from "../device.ts";
-import type { TraceIoctl, TraceMark } from "../format.ts";
+import { fileClosedBy, type TraceIoctl, type TraceMark } from "../format.ts";
 import type { Action } from "../lens.ts";
 import type { Call, CheckedCall, Checker } from "./checker.ts";
 
@@ -73,12 +73,14 @@ export class CheckedRun {
   }
 
   /**
-   * Pass a mark of the client.
+   * Pass a mark of the client; `file-close N` closes the file behind it.
    *
    * @param mark - the mark
    */
   mark(mark: TraceMark): void {
     for (const checker of this.#checkers) checker.mark?.(mark);
+    const closed = fileClosedBy(mark.mark);
+    if (closed !== null) this.#device.closeFile(closed);
   }
 
   /** Behind the last record. */

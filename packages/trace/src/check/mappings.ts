@@ -1,13 +1,13 @@
 /**
- * The mappings of each VM, against the plain interval model: where the client's workload ends, before a VM goes, and at
- * the end.
+ * The mappings of each VM, against the plain interval model: where the client's workload ends, before a VM or a file goes,
+ * and at the end.
  *
  * @module
  */
 
 import { hex, type MappingView, span } from "@vmbind/drm";
 import type { OpenDevice } from "../device.ts";
-import type { TraceMark } from "../format.ts";
+import { fileClosedBy, type TraceMark } from "../format.ts";
 import type { PlainFile } from "../model/counts.ts";
 import type { Interval } from "../model/intervals.ts";
 import type { CheckedCall, Checker, Report } from "./checker.ts";
@@ -36,7 +36,7 @@ export class MappingChecker implements Checker {
 
   /** See {@link Checker.mark}. */
   mark({ mark }: TraceMark): void {
-    if (mark === "workload-end") this.#compare();
+    if (mark === "workload-end" || fileClosedBy(mark) !== null) this.#compare();
   }
 
   /** See {@link Checker.end}. */
@@ -45,8 +45,9 @@ export class MappingChecker implements Checker {
   }
 
   #compare(): void {
+    const open = new Map(this.#device.entries());
     for (const [index, file] of this.#plain) {
-      const model = new Map(this.#device.files[index]?.vms());
+      const model = new Map(open.get(index)?.vms());
       for (const [id, plain] of file.vms) {
         const name = index === 0 ? `VM ${id}` : `file ${index} VM ${id}`;
         this.#compareVm(name, plain.intervals, [...(model.get(id)?.mappings() ?? [])]);

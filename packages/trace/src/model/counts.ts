@@ -8,7 +8,7 @@
  */
 
 import type { CheckedCall, Checker } from "../check/checker.ts";
-import type { TraceIoctl, TraceMark } from "../format.ts";
+import { fileClosedBy, type TraceIoctl, type TraceMark } from "../format.ts";
 import type { Action, BindOp, Lens } from "../lens.ts";
 import { PHASES, type Phase, phaseAfter } from "../phase.ts";
 import { type Hits, type Interval, IntervalMap, noHits } from "./intervals.ts";
@@ -149,6 +149,8 @@ export class TraceCounter implements Checker {
       this.#counts.intervals.mappingsAtWorkloadEnd = this.#total();
       this.leftAtWorkloadEnd = this.#vms().flatMap((vm) => [...vm.intervals]);
     }
+    const closed = fileClosedBy(mark);
+    if (closed !== null) this.#files.delete(closed);
     if (mark === "exec") this.#counts.execs++;
     this.#counts.stores += exec?.stores.length ?? 0;
   }

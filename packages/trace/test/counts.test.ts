@@ -1,17 +1,17 @@
 import { readFileSync } from "node:fs";
-import { DRIVERS, lensOf } from "@vmbind/lab";
 import { TraceCounter, type TraceCounts, TraceDecoder } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
-import { bundledTraces, openTrace } from "../src/files/trace-files.ts";
+import { lensOf, names, open } from "./files.ts";
 
 /** The tables of the recordings' READMEs, by trace. */
-const readme = JSON.parse(
-  readFileSync(new URL("fixtures/readme-counts.json", import.meta.url), "utf8"),
-) as Record<string, Partial<TraceCounts>>;
+const readme = JSON.parse(readFileSync(new URL("readme-counts.json", import.meta.url), "utf8")) as Record<
+  string,
+  Partial<TraceCounts>
+>;
 
 async function count(name: string): Promise<TraceCounts> {
-  const trace = await openTrace(name);
-  const lens = await lensOf(trace);
+  const trace = await open(name);
+  const lens = lensOf(name);
   const decoder = new TraceDecoder(lens, trace.header);
   const counter = new TraceCounter(lens);
   for await (const record of trace.records) {
@@ -22,11 +22,10 @@ async function count(name: string): Promise<TraceCounts> {
 }
 
 it("every bundled trace is in the READMEs and the other way round", () => {
-  expect(bundledTraces()).toEqual(Object.keys(readme).sort());
+  expect(names).toEqual(Object.keys(readme).sort());
 });
 
 describe("counts from the bytes are those of the READMEs", () => {
-  const names = Object.keys(readme).filter((name) => (name.split("-")[0] as string) in DRIVERS);
   it.each(names)("%s", async (name) => {
     const { meanOpsPerSparseBind, ...expected } = readme[name] as Partial<TraceCounts>;
     const counts = await count(name);

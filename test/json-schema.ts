@@ -1,4 +1,4 @@
-/** As much of JSON Schema as `schema/workload.schema.json` uses; a keyword that is not known here is an error. */
+/** As much of JSON Schema as the schemas of this repository use; a keyword that is not known here is an error. */
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -51,6 +51,8 @@ function check(value: unknown, keyword: string, rule: unknown, schema: Schema, r
       );
     case "anyOf":
       return (rule as Schema[]).some((of) => keeps(value, of, root));
+    case "not":
+      return !keeps(value, rule as Schema, root);
     case "oneOf":
       return (rule as Schema[]).filter((of) => keeps(value, of, root)).length === 1;
     case "$ref":
