@@ -35,6 +35,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "bo-ioctls.ts",
     "device-query.ts",
     "exec-queue-ioctls.ts",
+    "page-sizes.ts",
     "platforms.ts",
     "pt-job.ts",
     "pt-stage-bind.ts",

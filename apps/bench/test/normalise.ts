@@ -3,7 +3,7 @@
  * become roles. Every other field of every struct stays.
  */
 import * as asahi from "@vmbind/asahi";
-import type { StructLayout } from "@vmbind/drm";
+import { type StructLayout, viewOf } from "@vmbind/drm";
 import * as panthor from "@vmbind/panthor";
 import type { TraceArray } from "@vmbind/trace";
 import * as xe from "@vmbind/xe";
@@ -154,10 +154,6 @@ export class Normaliser {
   #add(name: string, start: number, bytes: number): void {
     this.#places.unshift({ name, start, end: start + bytes });
   }
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function elements<T>(arrays: readonly TraceArray[], field: string, layout: StructLayout<T>): T[] {

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { EINVAL, ENOENT, ENOMEM, fail, type UserSpace } from "@vmbind/drm";
+import { EINVAL, ENOENT, ENOMEM, fail, hex, type UserSpace } from "@vmbind/drm";
 import type { AsahiBo } from "./bo.ts";
 import type { AsahiFile } from "./file.ts";
 import {
@@ -205,8 +205,4 @@ function failAligned(op: GemBindOp, index: number): never {
  */
 function opName(index: number): string {
   return `binds[${index}]`;
-}
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`;
 }

@@ -96,6 +96,14 @@ export interface StructLayout<T> {
   encode(value: Partial<T>): Uint8Array;
 }
 
+/**
+ * @param bytes - memory
+ * @returns a view of exactly these bytes
+ */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 /** The object type that a layout reads. */
 export type StructOf<L> = L extends StructLayout<infer T> ? T : never;
 

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { hex } from "@vmbind/drm";
 import type { GpuvmCounters } from "./counters.ts";
 import type { Gpuvm } from "./gpuvm.ts";
 import type { VmBo } from "./vm-bo.ts";
@@ -165,8 +166,4 @@ export function checkGpuvmCounters(counters: GpuvmCounters, vms: Iterable<Gpuvm>
 
 function place(vm: Gpuvm, va: number): string {
   return `${vm.name}: mapping ${hex(vm.addr(va))}..${hex(vm.end(va))}`;
-}
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`;
 }

@@ -10,7 +10,7 @@ import { checkRefs } from "./conformance/refs.ts";
 import { checkRepeatHazards, checkSteps } from "./conformance/steps.ts";
 
 export type { Mismatch, VectorCheck, VectorHeader } from "./conformance/check.ts";
-export { hex, mismatch } from "./conformance/check.ts";
+export { mismatch, u64Of } from "./conformance/check.ts";
 
 /** Checks by the `format` of a vector file's header. */
 export const vectorChecks: Readonly<Record<string, VectorCheck>> = {

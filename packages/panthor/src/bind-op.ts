@@ -12,7 +12,7 @@ import type { PanthorBo } from "./bo.ts";
 import { OP_MAP } from "./uapi.ts";
 
 /** A decoded and, once prepared, provisioned operation. */
-export class BindOp {
+export class PanthorBindOp {
   /** `OP_MAP`, `OP_UNMAP`, `OP_SYNC_ONLY` or a value that no driver knows. */
   type: number = OP_MAP;
   /** `flags` as given, type included. */

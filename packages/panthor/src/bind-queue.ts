@@ -6,7 +6,7 @@
  */
 
 import { Fence } from "@vmbind/drm";
-import { BindOp } from "./bind-op.ts";
+import { PanthorBindOp } from "./bind-op.ts";
 import { cleanUp } from "./prepare.ts";
 import type { PanthorVm } from "./vm.ts";
 
@@ -15,14 +15,14 @@ const NO_FENCES: readonly Fence[] = [];
 /** One operation on its way through the queue. */
 export class BindJob {
   /** Prepared; what it holds is given back after it has run. */
-  readonly op: BindOp;
+  readonly op: PanthorBindOp;
   /** What must happen first. */
   waits: readonly Fence[] = NO_FENCES;
   /** Signalled when the job has run, with its error. */
   readonly done: Fence = new Fence();
 
   /** @param op - prepared */
-  constructor(op: BindOp) {
+  constructor(op: PanthorBindOp) {
     this.op = op;
   }
 }
@@ -32,7 +32,7 @@ export class BindQueue {
   readonly #vm: PanthorVm;
   readonly #jobs: BindJob[] = [];
   /** Records of operations that have run. */
-  readonly #spareOps: BindOp[] = [];
+  readonly #spareOps: PanthorBindOp[] = [];
   #running = false;
   /** Fence of the job that was queued last, null before the first. */
   last: Fence | null = null;
@@ -53,8 +53,8 @@ export class BindQueue {
   }
 
   /** @returns a record for an operation that is to be queued; the queue takes it back when the job has run */
-  takeOp(): BindOp {
-    return this.#spareOps.pop() ?? new BindOp();
+  takeOp(): PanthorBindOp {
+    return this.#spareOps.pop() ?? new PanthorBindOp();
   }
 
   /** Append a job. It runs at the next {@link BindQueue.pump} that finds it ready. */

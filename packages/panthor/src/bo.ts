@@ -8,7 +8,7 @@
 import { type DmaBuf, ENOMEM, fail, GemObject, type Resv } from "@vmbind/drm";
 import { type Fragmentation, OutOfFrames, ScatterList } from "@vmbind/mmu";
 import type { PanthorDevice } from "./device.ts";
-import { BLOCK_BYTES, PAGE_BYTES } from "./page-sizes.ts";
+import { BLOCK_2M, PAGE_BYTES } from "./page-sizes.ts";
 import type { PanthorVm } from "./vm.ts";
 
 /** Longest DMA segment: what 32 bits hold, in whole pages. */
@@ -118,8 +118,8 @@ export class PanthorBo extends GemObject {
     if (i < 0) return false;
     const start = pages.pa[i] as number;
     const pa = start + offset - (pages.offset[i] as number);
-    const frame = Math.floor(pa / BLOCK_BYTES) * BLOCK_BYTES;
-    return frame >= start && frame + BLOCK_BYTES <= start + (pages.bytes[i] as number);
+    const frame = Math.floor(pa / BLOCK_2M) * BLOCK_2M;
+    return frame >= start && frame + BLOCK_2M <= start + (pages.bytes[i] as number);
   }
 
   /** Which of the shrinker's lists the object is on. */

@@ -31,7 +31,7 @@ import {
 import { PanthorBo } from "./bo.ts";
 import type { PanthorDevice } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
-import { BLOCK_BYTES, PAGE_BYTES } from "./page-sizes.ts";
+import { BLOCK_2M, PAGE_BYTES } from "./page-sizes.ts";
 import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
 import { MAP_NOEXEC, MAP_READONLY, MAP_UNCACHED } from "./uapi.ts";
 import type { PanthorMappingView, PanthorVm } from "./vm.ts";
@@ -81,7 +81,7 @@ function expectedRange(
   if (!(gem instanceof PanthorBo) || vm.gpuvm.gems.get(gem.id) !== gem || gem.pages === null) {
     throw new Error(`leaf-owner: ${where} shows an object that is gone or has no pages`);
   }
-  if (kind === "sparse" && (gem !== vm.dummy || offset !== addr % BLOCK_BYTES)) {
+  if (kind === "sparse" && (gem !== vm.dummy || offset !== addr % BLOCK_2M)) {
     throw new Error(
       `sparse-phase: ${where} does not show the dummy at its own phase, but 0x${offset.toString(16)}`,
     );
@@ -98,8 +98,8 @@ function expectedRange(
       let at = offset + (va - addr);
       let left = Number.POSITIVE_INFINITY;
       if (kind === "sparse") {
-        at = va % BLOCK_BYTES;
-        left = BLOCK_BYTES - at;
+        at = va % BLOCK_2M;
+        left = BLOCK_2M - at;
       } else if (kind === "repeat") {
         const inWindow =
           shown === null
@@ -131,8 +131,8 @@ function pagesOfWindow(pages: ScatterList, offset: number, repeatRange: number):
  */
 function withoutHoles(vm: PanthorVm, range: ExpectedRange, repeatRange: number): ExpectedRange[] {
   const { start, end, leaf } = range;
-  const chunk = (va: number): number => Math.floor(va / BLOCK_BYTES) * BLOCK_BYTES;
-  const afterFirst = chunk(start) + BLOCK_BYTES;
+  const chunk = (va: number): number => Math.floor(va / BLOCK_2M) * BLOCK_2M;
+  const afterFirst = chunk(start) + BLOCK_2M;
   const beforeLast = Math.min(chunk(end - 1), end - repeatRange);
   const parts: ExpectedRange[] = [];
   let from = start;

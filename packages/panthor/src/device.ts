@@ -21,7 +21,7 @@ import { PanthorBo } from "./bo.ts";
 import { COST_SCHEMA, type PanthorCounter, type PanthorCounters, panthorCounters } from "./cost-sheet.ts";
 import { PanthorFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
-import { BLOCK_BYTES } from "./page-sizes.ts";
+import { BLOCK_2M } from "./page-sizes.ts";
 import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
 import { BO_NO_MMAP, MAP_NOEXEC, MAP_READONLY, MAP_SPARSE, MAP_UNCACHED } from "./uapi.ts";
 import type { PanthorVm } from "./vm.ts";
@@ -166,7 +166,7 @@ export class PanthorDevice {
 
   #makeDummy(): PanthorBo {
     const { dummyFragmentation, dummyPages } = this.options;
-    return new PanthorBo(this, BLOCK_BYTES, {
+    return new PanthorBo(this, BLOCK_2M, {
       flags: BO_NO_MMAP,
       fragmentation: dummyFragmentation,
       ...(dummyPages && { pages: dummyPages }),

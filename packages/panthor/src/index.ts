@@ -18,7 +18,7 @@ export * from "./io-pgtable.ts";
 export * from "./io-pgtable-batch.ts";
 export * from "./ioctls.ts";
 export {
-  BLOCK_BYTES,
+  BLOCK_2M,
   PAGE_BYTES,
   PAGE_SIZE_BITMAP,
   type PageSizeChoice,

@@ -27,7 +27,7 @@ import * as sizes from "./page-sizes.ts";
 import { TableTree } from "./table-tree.ts";
 
 // Constants of the hot paths are the module's own: an imported one is read from memory and checked at every use.
-const { BLOCK_BYTES, PAGE_BYTES } = sizes;
+const { BLOCK_2M, PAGE_BYTES } = sizes;
 const ENTRIES = 512;
 const TYPE_MASK = 3;
 const TYPE_BLOCK = 1;
@@ -82,13 +82,13 @@ export class IoPgtable extends TableTree {
    */
   mapPages(va: number, pa: number, pgsize: number, count: number, prot: number): number {
     this.mapped = 0;
-    if (pgsize !== PAGE_BYTES && pgsize !== BLOCK_BYTES) {
+    if (pgsize !== PAGE_BYTES && pgsize !== BLOCK_2M) {
       this.counters.kernelWarnings++;
       return -EINVAL;
     }
     if ((prot & (IOMMU_READ | IOMMU_WRITE)) === 0 && va < this.inputEnd && pa < this.outputEnd)
       return -EINVAL;
-    return pgsize === BLOCK_BYTES
+    return pgsize === BLOCK_2M
       ? this.mapBlocks(va, pa, count, lpaeLeafLo(2, prot), lpaeLeafHi(prot))
       : this.mapLeaves(va, pa, count, lpaeLeafLo(3, prot), lpaeLeafHi(prot));
   }
@@ -102,11 +102,11 @@ export class IoPgtable extends TableTree {
    * @returns bytes unmapped
    */
   unmapPages(va: number, pgsize: number, count: number): number {
-    if ((pgsize !== PAGE_BYTES && pgsize !== BLOCK_BYTES) || count === 0 || va >= this.inputEnd) {
+    if ((pgsize !== PAGE_BYTES && pgsize !== BLOCK_2M) || count === 0 || va >= this.inputEnd) {
       this.counters.kernelWarnings++;
       return 0;
     }
-    return pgsize === BLOCK_BYTES ? this.unmapBlocks(va, count) : this.unmapLeaves(va, count);
+    return pgsize === BLOCK_2M ? this.unmapBlocks(va, count) : this.unmapLeaves(va, count);
   }
 
   /**
@@ -173,7 +173,7 @@ export class IoPgtable extends TableTree {
       words[at + 1] = entryHi;
       this.counters.pteWrites++;
       this.clean(1, 8);
-      this.mapped = BLOCK_BYTES;
+      this.mapped = BLOCK_2M;
       return 0;
     }
     const end = first + n;
@@ -183,9 +183,9 @@ export class IoPgtable extends TableTree {
       this.clean(2 * (behind - i), 16 * (behind - i));
       i = behind;
     }
-    if (n > 0) writeAscending(this.tables, l2, first, n, entryLo, entryHi, BLOCK_BYTES);
+    if (n > 0) writeAscending(this.tables, l2, first, n, entryLo, entryHi, BLOCK_2M);
     this.clean(1, n * 8);
-    this.mapped = n * BLOCK_BYTES;
+    this.mapped = n * BLOCK_2M;
     return 0;
   }
 
@@ -248,7 +248,7 @@ export class IoPgtable extends TableTree {
       i += run;
     }
     if (i > first) this.clean(1, (i - first) * 8);
-    return (i - first) * BLOCK_BYTES;
+    return (i - first) * BLOCK_2M;
   }
 
   /**
@@ -260,7 +260,7 @@ export class IoPgtable extends TableTree {
     const l2 = this.level2(va, false);
     if (l2 < 0) return 0;
     let at = wordOf(l2, (va >>> 21) & 511);
-    let mask = BLOCK_BYTES - 1;
+    let mask = BLOCK_2M - 1;
     if (((words[at] as number) & TYPE_MASK) === TYPE_TABLE) {
       const l3 = this.tableOf(words[at] as number, words[at + 1] as number);
       at = wordOf(l3, (va >>> 12) & 511);

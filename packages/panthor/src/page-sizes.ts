@@ -8,7 +8,7 @@
 /** Bytes of a page, a leaf of level 3 (`SZ_4K`). */
 export const PAGE_BYTES = 0x1000;
 /** Bytes of a block, a leaf of level 2 (`SZ_2M`). */
-export const BLOCK_BYTES = 0x200000;
+export const BLOCK_2M = 0x200000;
 /** Page sizes of the table, one bit each: 4 KiB and 2 MiB (`page_size_bitmap` of `panthor_drm.h`, Linux 7.3). */
 export const PAGE_SIZE_BITMAP = 0x201000;
 
@@ -31,9 +31,9 @@ export interface PageSizeChoice {
  * @internal
  */
 export function pick(or: number, bytes: number): number {
-  const toBlock = -or & (BLOCK_BYTES - 1);
+  const toBlock = -or & (BLOCK_2M - 1);
   if (toBlock !== 0) return Math.min(toBlock, bytes) >>> 12;
-  if (bytes < BLOCK_BYTES) return bytes >>> 12;
+  if (bytes < BLOCK_2M) return bytes >>> 12;
   const toGib = -or & (GIB - 1) || GIB;
   return -(Math.min(toGib, bytes) >>> 21);
 }
@@ -46,7 +46,7 @@ export function pick(or: number, bytes: number): number {
  */
 export function pickPageSize(addr: number, bytes: number): PageSizeChoice {
   const n = pick(addr & (GIB - 1), bytes);
-  return n < 0 ? { pageBytes: BLOCK_BYTES, count: -n } : { pageBytes: PAGE_BYTES, count: n };
+  return n < 0 ? { pageBytes: BLOCK_2M, count: -n } : { pageBytes: PAGE_BYTES, count: n };
 }
 
 /** How many aligned units of 1 / `perByte` bytes a range touches; an empty one at an unaligned address touches one. */
@@ -83,7 +83,7 @@ export function tablesForMap(va: number, size: number): number {
  */
 export function tablesForUnmap(va: number, size: number): number {
   const end = va + size;
-  const head = (va & (BLOCK_BYTES - 1)) !== 0 ? 1 : 0;
-  const cutsTail = (end & (BLOCK_BYTES - 1)) !== 0;
-  return head + (cutsTail && Math.ceil(end / BLOCK_BYTES) !== Math.ceil(va / BLOCK_BYTES) ? 1 : 0);
+  const head = (va & (BLOCK_2M - 1)) !== 0 ? 1 : 0;
+  const cutsTail = (end & (BLOCK_2M - 1)) !== 0;
+  return head + (cutsTail && Math.ceil(end / BLOCK_2M) !== Math.ceil(va / BLOCK_2M) ? 1 : 0);
 }

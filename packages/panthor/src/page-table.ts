@@ -33,7 +33,7 @@ import {
 } from "@vmbind/mmu";
 import type { PanthorCounters } from "./cost-sheet.ts";
 import { IoPgtableBatch } from "./io-pgtable-batch.ts";
-import { BLOCK_BYTES, PAGE_BYTES, pick } from "./page-sizes.ts";
+import { BLOCK_2M, PAGE_BYTES, pick } from "./page-sizes.ts";
 import type { PanthorQuirks } from "./quirks.ts";
 import { MAP_NOEXEC, MAP_READONLY, MAP_UNCACHED } from "./uapi.ts";
 
@@ -176,10 +176,10 @@ export class PageTable {
 
   #mapSparse(flags: number, va: number, size: number, dummy: ScatterList): number {
     const end = va + size;
-    const wholeBlock = dummy.count === 1 && ((dummy.pa[0] as number) & (BLOCK_BYTES - 1)) === 0;
+    const wholeBlock = dummy.count === 1 && ((dummy.pa[0] as number) & (BLOCK_2M - 1)) === 0;
     for (let at = va; at < end; ) {
-      const phase = at & (BLOCK_BYTES - 1);
-      if (phase === 0 && end - at >= BLOCK_BYTES) {
+      const phase = at & (BLOCK_2M - 1);
+      if (phase === 0 && end - at >= BLOCK_2M) {
         const done = wholeBlock
           ? this.#mapSameBlocks(flags, at, end, dummy.pa[0] as number)
           : this.#mapDummyChunk(flags, at, dummy);
@@ -189,7 +189,7 @@ export class PageTable {
         }
       }
       const left = end - at;
-      const toBlock = BLOCK_BYTES - phase;
+      const toBlock = BLOCK_2M - phase;
       const bytes = Math.min(left, toBlock);
       const ret = this.#mapPages(flags, at, bytes, dummy, phase);
       if (ret !== 0) {
@@ -203,12 +203,12 @@ export class PageTable {
 
   /** One block over and over, one call each. Bytes mapped; 0 leaves the chunk to the general way. */
   #mapSameBlocks(flags: number, va: number, end: number, pa: number): number {
-    const calls = Math.floor((end - va) / BLOCK_BYTES);
-    if (calls === 0 || ((va | pa) & (BLOCK_BYTES - 1)) !== 0 || pa >= this.#outputEnd) return 0;
+    const calls = Math.floor((end - va) / BLOCK_2M);
+    if (calls === 0 || ((va | pa) & (BLOCK_2M - 1)) !== 0 || pa >= this.#outputEnd) return 0;
     const n = this.io.mapSameBlock(va, pa, calls, this.#blockLo[flags] as number, this.#hi[flags] as number);
     if (n <= 0) return 0;
     this.#counters.ioMapCalls += n;
-    return n * BLOCK_BYTES;
+    return n * BLOCK_2M;
   }
 
   /** A whole chunk of a fragmented dummy as one table. Bytes mapped; 0 leaves the chunk to the general way. */
@@ -216,20 +216,20 @@ export class PageTable {
     const image = this.#chunkImage(flags, dummy);
     if (image === null || !this.io.mapChunk(va, image.entries, image.calls)) return 0;
     this.#counters.ioMapCalls += image.calls;
-    return BLOCK_BYTES;
+    return BLOCK_2M;
   }
 
   #chunkImage(flags: number, dummy: ScatterList): ChunkImage | null {
     if (this.#image?.list === dummy && this.#image.prot === flags) return this.#image;
-    if (dummy.totalBytes < BLOCK_BYTES) return null;
+    if (dummy.totalBytes < BLOCK_2M) return null;
     const lo = this.#pageLo[flags] as number;
     const hi = this.#hi[flags] as number;
     const entries = new Int32Array(1024);
     let calls = 0;
     let va = 0;
-    for (let segment = 0; va < BLOCK_BYTES; segment++) {
+    for (let segment = 0; va < BLOCK_2M; segment++) {
       let pa = dummy.pa[segment] as number;
-      let bytes = Math.min(dummy.bytes[segment] as number, BLOCK_BYTES - va);
+      let bytes = Math.min(dummy.bytes[segment] as number, BLOCK_2M - va);
       if (pa + bytes > this.#outputEnd) return null;
       while (bytes > 0) {
         const n = pick((va | pa) & (GIB - 1), bytes);
@@ -259,7 +259,7 @@ export class PageTable {
   ): number {
     if (window === PAGE_BYTES) return this.#mapRepeatedPage(flags, va, size, list, offset);
     let done = 0;
-    const inOnePiece = window === BLOCK_BYTES && list.count === 1 && offset + BLOCK_BYTES <= list.totalBytes;
+    const inOnePiece = window === BLOCK_2M && list.count === 1 && offset + BLOCK_2M <= list.totalBytes;
     const end = this.#quirks.repeatWholeWindows ? Math.floor(size / window) * window : size;
     while (done < end) {
       const from = (phase + done) % window;
@@ -317,7 +317,7 @@ export class PageTable {
     for (let done = 0; done < size; ) {
       const at = va + done;
       const n = pick(at & (GIB - 1), size - done);
-      const asked = n < 0 ? -n * BLOCK_BYTES : n * PAGE_BYTES;
+      const asked = n < 0 ? -n * BLOCK_2M : n * PAGE_BYTES;
       this.#counters.ioUnmapCalls++;
       let unmapped = n < 0 ? io.unmapBlocks(at, -n) : io.unmapLeaves(at, n);
       if (unmapped !== asked) {

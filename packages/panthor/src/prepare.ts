@@ -7,7 +7,7 @@
 
 import { type AllocFault, EINVAL, EIO, ENOMEM, fail } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE, type VmBo } from "@vmbind/gpuvm-core";
-import type { BindOp } from "./bind-op.ts";
+import type { PanthorBindOp } from "./bind-op.ts";
 import type { PanthorBo } from "./bo.ts";
 import type { PanthorDevice, PanthorDeviceOptions } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
@@ -23,7 +23,7 @@ const MAPPINGS_PER_UNMAP = 2;
  *
  * @throws `DrmError` EINVAL, ENOMEM; EIO only with the quirk `repeatZero`
  */
-export function prepare(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
+export function prepare(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): void {
   const { va, size } = op;
   if (op.unaligned) unaligned(op);
   if (va >= vm.userRange || size > vm.userRange - va) outOfRange(vm, op);
@@ -33,20 +33,20 @@ export function prepare(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
   else fail(EINVAL, `vm_bind_op.flags: type 0x${op.type.toString(16)} is unknown`);
 }
 
-function unaligned(op: BindOp): never {
+function unaligned(op: PanthorBindOp): never {
   const field = op.va % PAGE_BYTES === 0 ? (op.size % PAGE_BYTES === 0 ? "boOffset" : "size") : "va";
   const name = field === "boOffset" ? "bo_offset" : field;
   return fail(EINVAL, `vm_bind_op.${name}: 0x${op[field].toString(16)} is not a multiple of 4096`);
 }
 
-function outOfRange(vm: PanthorVm, op: BindOp): never {
+function outOfRange(vm: PanthorVm, op: PanthorBindOp): never {
   const range = `[0x${op.va.toString(16)}, +0x${op.size.toString(16)})`;
   return fail(EINVAL, `vm_bind_op.va: ${range} leaves the user VA range 0x${vm.userRange.toString(16)}`);
 }
 
 // Reasons are made in functions of their own: the path that every operation takes stays short enough to be inlined.
 
-function prepareMap(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
+function prepareMap(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): void {
   const { device } = file;
   const { options } = device;
   const bo = op.kind === GPUVA_SPARSE ? vm.dummy : (file.bo(op.boHandle) ?? unknownHandle(op));
@@ -68,26 +68,26 @@ function prepareMap(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
   if (bo.exclusiveVm === null) vm.gpuvm.extobjAdd(op.vmBo as VmBo);
 }
 
-function unknownHandle(op: BindOp): never {
+function unknownHandle(op: PanthorBindOp): never {
   return fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} is not a handle of this file`);
 }
 
-function unknownFlags(device: PanthorDevice, op: BindOp): never {
+function unknownFlags(device: PanthorDevice, op: PanthorBindOp): never {
   const unknown = op.flags & ~OP_TYPE_MASK & ~device.mapFlags;
   const { driverVersion } = device.options;
   return fail(EINVAL, `vm_bind_op.flags: 0x${unknown.toString(16)} is unknown to driver ${driverVersion}`);
 }
 
-function foreignObject(op: BindOp): never {
+function foreignObject(op: PanthorBindOp): never {
   return fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} is exclusive to another VM`);
 }
 
-function outOfBounds(op: BindOp, field: string, bytes: number, boSize: number): never {
+function outOfBounds(op: PanthorBindOp, field: string, bytes: number, boSize: number): never {
   const range = `bo_offset 0x${op.boOffset.toString(16)} + 0x${bytes.toString(16)}`;
   return fail(EINVAL, `vm_bind_op.${field}: ${range} exceeds the object's 0x${boSize.toString(16)}`);
 }
 
-function checkSparse(op: BindOp): void {
+function checkSparse(op: PanthorBindOp): void {
   if ((op.flags & MAP_NOEXEC) === 0) fail(EINVAL, "vm_bind_op.flags: MAP_SPARSE without MAP_NOEXEC");
   if (op.boHandle !== 0) fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} with MAP_SPARSE`);
   if (op.boOffset !== 0) {
@@ -95,7 +95,7 @@ function checkSparse(op: BindOp): void {
   }
 }
 
-function makeVmBo(device: PanthorDevice, vm: PanthorVm, op: BindOp, bo: PanthorBo): void {
+function makeVmBo(device: PanthorDevice, vm: PanthorVm, op: PanthorBindOp, bo: PanthorBo): void {
   if (device.options.allocFault?.("vm_bo")) {
     cleanUp(vm, op);
     fail(ENOMEM, "vm_bind_op: no vm_bo (injected)");
@@ -104,7 +104,7 @@ function makeVmBo(device: PanthorDevice, vm: PanthorVm, op: BindOp, bo: PanthorB
 }
 
 /** The ways in which reserving page tables fails. */
-function allocateTables(device: PanthorDevice, vm: PanthorVm, op: BindOp, tables: number): void {
+function allocateTables(device: PanthorDevice, vm: PanthorVm, op: PanthorBindOp, tables: number): void {
   // Nothing to allocate is a failed allocation for a MAP: a size of 0 at a multiple of 512 GiB.
   if (tables === 0) {
     cleanUp(vm, op);
@@ -121,7 +121,7 @@ function allocateMappings(allocFault: AllocFault, count: number): void {
 }
 
 /** The object's size against the range, or against the repeated window. */
-function checkRepeat({ repeat, quirks }: PanthorDeviceOptions, op: BindOp, boSize: number): void {
+function checkRepeat({ repeat, quirks }: PanthorDeviceOptions, op: PanthorBindOp, boSize: number): void {
   const repeats = op.kind === GPUVA_REPEAT;
   const { pad, repeatRange } = op;
   if (repeat === "v5" && pad !== 0) {
@@ -154,7 +154,7 @@ function checkRepeat({ repeat, quirks }: PanthorDeviceOptions, op: BindOp, boSiz
   }
 }
 
-function prepareUnmap(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
+function prepareUnmap(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): void {
   checkNoObject(op, "UNMAP");
   const { device } = file;
   const { allocFault } = device.options;
@@ -165,14 +165,14 @@ function prepareUnmap(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
   device.counters.tablesReserved += tables;
 }
 
-function checkSyncOnly(op: BindOp): void {
+function checkSyncOnly(op: PanthorBindOp): void {
   checkNoObject(op, "SYNC_ONLY");
   if (op.va !== 0) fail(EINVAL, `vm_bind_op.va: 0x${op.va.toString(16)} with SYNC_ONLY`);
   if (op.size !== 0) fail(EINVAL, `vm_bind_op.size: 0x${op.size.toString(16)} with SYNC_ONLY`);
   if (op.syncsCount === 0) fail(EINVAL, "vm_bind_op.syncs.count: 0 with SYNC_ONLY");
 }
 
-function checkNoObject(op: BindOp, type: string): void {
+function checkNoObject(op: PanthorBindOp, type: string): void {
   if ((op.flags & ~OP_TYPE_MASK) !== 0) {
     fail(EINVAL, `vm_bind_op.flags: 0x${(op.flags & ~OP_TYPE_MASK).toString(16)} with ${type}`);
   }
@@ -186,7 +186,7 @@ function checkNoObject(op: BindOp, type: string): void {
  * @param vm - its VM
  * @param op - prepared, executed or not
  */
-export function cleanUp(vm: PanthorVm, op: BindOp): void {
+export function cleanUp(vm: PanthorVm, op: PanthorBindOp): void {
   vm.counters.tablesReturned += op.tables;
   op.tables = 0;
   const { bo, vmBo } = op;

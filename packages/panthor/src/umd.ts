@@ -18,7 +18,7 @@
  */
 
 import type { IoctlCall, SparseBind, SparseUmd, StructLayout } from "@vmbind/drm";
-import { BLOCK_BYTES, PAGE_BYTES } from "./page-sizes.ts";
+import { BLOCK_2M, PAGE_BYTES } from "./page-sizes.ts";
 import {
   BO_CREATE,
   BO_NO_MMAP,
@@ -71,7 +71,7 @@ type Op = Pick<VmBindOpRepeat, "flags" | "boHandle" | "boOffset" | "va" | "size"
 
 /** How panvk (Mesa 26.2) aligns the address of a sparse resource: to the largest page that is not bigger, in bytes. */
 export function panvkSparseAlignment(size: number): number {
-  return size >= BLOCK_BYTES ? BLOCK_BYTES : PAGE_BYTES;
+  return size >= BLOCK_2M ? BLOCK_2M : PAGE_BYTES;
 }
 
 /** Sparse resources as panvk handles them. */
@@ -102,7 +102,7 @@ export class PanvkUmd implements SparseUmd {
   /** Make the object behind unbound ranges; panvk does it with the first sparse resource. Nothing for `sparse`. */
   setup(): IoctlCall[] {
     if (this.#strategy === "sparse") return [];
-    const size = this.#strategy === "per-page" ? PAGE_BYTES : BLOCK_BYTES;
+    const size = this.#strategy === "per-page" ? PAGE_BYTES : BLOCK_2M;
     const arg = BO_CREATE.encode({ size, flags: BO_NO_MMAP, exclusiveVmId: this.#vmId });
     return [{ name: "PANTHOR_BO_CREATE", request: IOCTL_BO_CREATE, arg, buffers: [] }];
   }
@@ -160,7 +160,7 @@ export class PanvkUmd implements SparseUmd {
           { ...op, flags: op.flags | MAP_REPEAT, boRepeatRange: this.#repeatWindow ?? largestWindow(size) },
         ];
       case "blackhole":
-        return cut(op, BLOCK_BYTES);
+        return cut(op, BLOCK_2M);
       case "per-page":
         return cut(op, PAGE_BYTES);
     }
@@ -238,7 +238,7 @@ function merge(before: Op | undefined, op: Op): boolean {
 
 function largestWindow(size: number): number {
   let window = PAGE_BYTES;
-  while (window < BLOCK_BYTES && size % (2 * window) === 0) window *= 2;
+  while (window < BLOCK_2M && size % (2 * window) === 0) window *= 2;
   return window;
 }
 

@@ -20,7 +20,7 @@ import {
   type UserSpace,
 } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE } from "@vmbind/gpuvm-core";
-import type { BindOp } from "./bind-op.ts";
+import type { PanthorBindOp } from "./bind-op.ts";
 import { BindJob } from "./bind-queue.ts";
 import type { PanthorFile } from "./file.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
@@ -152,7 +152,7 @@ function bindSync(file: PanthorFile, vm: PanthorVm, ops: UserArray, count: numbe
  * @param op - decoded
  * @throws `DrmError` for what `prepare` refuses, and for what executing fails with
  */
-export function runOp(file: PanthorFile, vm: PanthorVm, op: BindOp): void {
+export function runOp(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): void {
   prepare(file, vm, op);
   const ret = vm.execute(op);
   cleanUp(vm, op);
@@ -164,7 +164,7 @@ function exactIfAligned(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * 4294967296 + view.getUint32(at, true);
 }
 
-function decode(file: PanthorFile, ops: UserArray, index: number, op: BindOp): void {
+function decode(file: PanthorFile, ops: UserArray, index: number, op: PanthorBindOp): void {
   const { view } = ops;
   const at = index * ops.stride;
   const flags = view.getUint32(at + AT_FLAGS, true);
@@ -239,7 +239,7 @@ function bindAsync(file: PanthorFile, vm: PanthorVm, ops: UserArray, count: numb
   queue.pump();
 }
 
-function readSyncs(file: PanthorFile, op: BindOp, user: UserSpace): Syncs {
+function readSyncs(file: PanthorFile, op: PanthorBindOp, user: UserSpace): Syncs {
   const array = { stride: op.syncsStride, count: op.syncsCount, array: op.syncsArray };
   const { view, stride } = userArray(file, "vm_bind_op.syncs", array, SYNC_OP.size, SYNC_OP.size, user);
   const waits: SyncOp[] = [];

@@ -29,12 +29,12 @@ import {
 } from "@vmbind/gpuvm-core";
 import { AddressSpace, type ScatterList } from "@vmbind/mmu";
 import { AsLock } from "./as-lock.ts";
-import { BindOp } from "./bind-op.ts";
+import { PanthorBindOp } from "./bind-op.ts";
 import { BindQueue } from "./bind-queue.ts";
 import type { PanthorBo } from "./bo.ts";
 import type { PanthorCounters } from "./cost-sheet.ts";
 import type { PanthorDevice } from "./device.ts";
-import { BLOCK_BYTES, tablesForMap } from "./page-sizes.ts";
+import { BLOCK_2M, tablesForMap } from "./page-sizes.ts";
 import { PageTable } from "./page-table.ts";
 import { OP_MAP, OP_SYNC_ONLY, OP_UNMAP } from "./uapi.ts";
 
@@ -65,12 +65,12 @@ export class PanthorVm {
     gemRange: 0.5,
   };
   /** The operation that is being executed. */
-  #op: BindOp;
+  #op: PanthorBindOp;
 
   /** Cost sheet of the device. */
   readonly counters: PanthorCounters;
   /** Reused by synchronous calls. @internal */
-  readonly syncOp: BindOp = new BindOp();
+  readonly syncOp: PanthorBindOp = new PanthorBindOp();
   /** Mappings and the rules of split and merge. */
   readonly gpuvm: Gpuvm;
   /** The page table. */
@@ -167,7 +167,7 @@ export class PanthorVm {
    * @returns 0 or a negative errno
    * @internal
    */
-  execute(op: BindOp): number {
+  execute(op: PanthorBindOp): number {
     if (op.type === OP_SYNC_ONLY) return 0;
     this.#op = op;
     const { io } = this.pageTable;
@@ -179,7 +179,7 @@ export class PanthorVm {
     return ret;
   }
 
-  #executeMap(op: BindOp): number {
+  #executeMap(op: PanthorBindOp): number {
     // Nobody would ever unmap what a job still maps into a VM that is destroyed; the mapping would hold the VM for good.
     if (this.unusable || this.destroyed) return -EINVAL;
     const request = this.#request;
@@ -199,7 +199,7 @@ export class PanthorVm {
   }
 
   /** Throw the reason for what {@link PanthorVm.execute} returned. @internal */
-  explain(op: BindOp, ret: number): never {
+  explain(op: PanthorBindOp, ret: number): never {
     const errno = -ret;
     const range = `[0x${op.va.toString(16)}, +0x${op.size.toString(16)})`;
     if (errno === EINVAL && op.type === OP_MAP && this.unusable)
@@ -216,7 +216,7 @@ export class PanthorVm {
     const op = this.#op;
     const bo = op.bo as PanthorBo;
     const { flags } = step;
-    if ((flags & GPUVA_SPARSE) !== 0) step.offset = step.addr & (BLOCK_BYTES - 1);
+    if ((flags & GPUVA_SPARSE) !== 0) step.offset = step.addr & (BLOCK_2M - 1);
     const ret = this.pageTable.mapStep(step, flags >>> GPUVA_USERBITS_SHIFT, bo.pages as ScatterList);
     if (ret !== 0) return ret;
     const va = this.gpuvm.map(step);
@@ -241,7 +241,7 @@ export class PanthorVm {
     const { gpuvm } = this;
     const { va } = step.unmap;
     const flags = gpuvm.flags(va);
-    if ((flags & GPUVA_SPARSE) !== 0 && step.hasNext) step.next.offset = step.next.addr & (BLOCK_BYTES - 1);
+    if ((flags & GPUVA_SPARSE) !== 0 && step.hasNext) step.next.offset = step.next.addr & (BLOCK_2M - 1);
     if ((flags & VMA_EVICTED) === 0) {
       const ret = this.#recut(step, va, flags);
       if (ret !== 0) return ret;
@@ -263,8 +263,8 @@ export class PanthorVm {
     const cutEnd = step.hasNext ? next.addr : gpuvm.end(va);
     let start = cutStart;
     let end = cutEnd;
-    const chunkStart = Math.floor(cutStart / BLOCK_BYTES) * BLOCK_BYTES;
-    const chunkEnd = Math.ceil(cutEnd / BLOCK_BYTES) * BLOCK_BYTES;
+    const chunkStart = Math.floor(cutStart / BLOCK_2M) * BLOCK_2M;
+    const chunkEnd = Math.ceil(cutEnd / BLOCK_2M) * BLOCK_2M;
     if (
       step.hasPrev &&
       chunkStart < cutStart &&
@@ -403,7 +403,7 @@ export class PanthorVm {
    */
   destroy(): void {
     this.destroyed = true;
-    const op = new BindOp();
+    const op = new PanthorBindOp();
     op.type = OP_UNMAP;
     op.va = 0;
     op.size = this.gpuvm.range;

@@ -4,17 +4,9 @@
  * @module
  */
 
-import type { StructLayout } from "@vmbind/drm";
+import { type StructLayout, viewOf } from "@vmbind/drm";
 import type { TraceArray, TraceIoctl } from "./format.ts";
 import type { CallReader } from "./lens.ts";
-
-/**
- * @param bytes - memory
- * @returns a view of exactly these bytes
- */
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
 
 /**
  * The elements of an array that an ioctl points to, as far as the recording holds them.

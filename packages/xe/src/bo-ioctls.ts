@@ -8,12 +8,11 @@ import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP, fail, type UserSpace } from "@vmbin
 import { PLACEMENT_VRAM, XeBo } from "./bo.ts";
 import { mustBeZero } from "./device-query.ts";
 import type { XeFile } from "./file.ts";
+import { BLOCK_64K, PAGE_BYTES } from "./page-sizes.ts";
 import { regionMask } from "./platforms.ts";
 import * as uapi from "./uapi.ts";
 import { XE2_GRAPHICS } from "./vm-bind-args.ts";
 
-const PAGE = 4096;
-const BLOCK = 0x1_0000;
 /** Fake offset of the PCI barrier page. */
 const PCI_BARRIER_OFFSET = 0x5000_0000_0000 / 16;
 
@@ -47,7 +46,7 @@ export function gemCreate(file: XeFile, create: uapi.GemCreate, user: UserSpace)
   if ((flags & ~GEM_FLAGS) !== 0) fail(EINVAL, `gem_create.flags: 0x${flags.toString(16)} has unknown bits`);
   if (create.handle !== 0) fail(EINVAL, "gem_create.handle: must be 0");
   if (size === 0) fail(EINVAL, "gem_create.size: must not be 0");
-  if (size % PAGE !== 0) fail(EINVAL, "gem_create.size: must be a multiple of 4096");
+  if (size % PAGE_BYTES !== 0) fail(EINVAL, "gem_create.size: must be a multiple of 4096");
   if ((flags & uapi.GEM_CREATE_FLAG_NO_COMPRESSION) !== 0 && platform.graphics < XE2_GRAPHICS) {
     fail(EOPNOTSUPP, `gem_create.flags: NO_COMPRESSION does not exist on ${platform.title}`);
   }
@@ -63,7 +62,7 @@ export function gemCreate(file: XeFile, create: uapi.GemCreate, user: UserSpace)
   }
   const vm = create.vmId === 0 ? null : file.vm(create.vmId);
   if (vm === undefined) fail(ENOENT, `gem_create.vm_id: no VM ${create.vmId}`);
-  if (vram && platform.vram64kOnly && size % BLOCK !== 0) {
+  if (vram && platform.vram64kOnly && size % BLOCK_64K !== 0) {
     fail(EINVAL, `gem_create.size: must be a multiple of 65536 for VRAM on ${platform.title}`);
   }
   if (create.extensions !== 0) {

@@ -33,6 +33,7 @@ import {
 import { XeBo } from "./bo.ts";
 import type { XeDevice } from "./device.ts";
 import type { XeFile } from "./file.ts";
+import { BLOCK_64K } from "./page-sizes.ts";
 import { TABLE_ENTRIES } from "./pt-tables.ts";
 import type { XeVm } from "./vm.ts";
 import {
@@ -45,7 +46,6 @@ import {
   VMA_ZEROED,
 } from "./vma.ts";
 
-const BLOCK = 0x1_0000;
 const MIB2 = 0x20_0000;
 const GIB = 0x4000_0000;
 /** First graphics version with compact tables. */
@@ -158,7 +158,7 @@ function expectedRange(vm: XeVm, va: number): ExpectedRange | null {
       if (inside(first, bytes) && memory.isLeaf(first, bytes)) return bytes;
     }
     const first = Math.floor(at / MIB2) * MIB2;
-    return compactTables && inside(first, MIB2) && memory.isBlocks(first, MIB2) ? BLOCK : 4096;
+    return compactTables && inside(first, MIB2) && memory.isBlocks(first, MIB2) ? BLOCK_64K : 4096;
   };
   return {
     start,
@@ -168,8 +168,9 @@ function expectedRange(vm: XeVm, va: number): ExpectedRange | null {
       out.lo = 0;
       out.hi = 0;
       if (cleared) return true;
-      const block = Math.floor(at / BLOCK) * BLOCK;
-      const hint = geometry.entryBytes === 4096 && inside(block, BLOCK) && memory.isBlocks(block, BLOCK);
+      const block = Math.floor(at / BLOCK_64K) * BLOCK_64K;
+      const hint =
+        geometry.entryBytes === 4096 && inside(block, BLOCK_64K) && memory.isBlocks(block, BLOCK_64K);
       const pa = memory.addressAt(at);
       out.lo = addressLo(pa) | ppgttLeafLo(geometry.level, pat, bits | (hint ? PPGTT_PS64 : 0));
       out.hi = addressHi(pa) | ppgttLeafHi(pat);
@@ -205,7 +206,7 @@ class Memory {
 
   /** Blocks of 64 KiB, each of them an aligned run. */
   isBlocks(va: number, bytes: number): boolean {
-    for (let at = va; at < va + bytes; at += BLOCK) if (!this.isLeaf(at, BLOCK)) return false;
+    for (let at = va; at < va + bytes; at += BLOCK_64K) if (!this.isLeaf(at, BLOCK_64K)) return false;
     return true;
   }
 }

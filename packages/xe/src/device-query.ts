@@ -6,12 +6,10 @@
 
 import { DrmError, EFAULT, EINVAL, ENOSPC, EOPNOTSUPP, fail, type UserSpace } from "@vmbind/drm";
 import type { XeFile } from "./file.ts";
+import { BLOCK_64K, PAGE_BYTES } from "./page-sizes.ts";
 import type { Platform } from "./platforms.ts";
 import * as uapi from "./uapi-query.ts";
 import { XE2_GRAPHICS } from "./vm-bind-args.ts";
-
-const PAGE = 4096;
-const BLOCK = 0x1_0000;
 
 /**
  * The rule for reserved members.
@@ -68,7 +66,7 @@ function queryConfig(platform: Platform): Uint8Array {
   const info: number[] = [];
   info[uapi.QUERY_CONFIG_REV_AND_DEVICE_ID] = platform.deviceId;
   info[uapi.QUERY_CONFIG_FLAGS] = flags;
-  info[uapi.QUERY_CONFIG_MIN_ALIGNMENT] = platform.vram64kOnly ? BLOCK : PAGE;
+  info[uapi.QUERY_CONFIG_MIN_ALIGNMENT] = platform.vram64kOnly ? BLOCK_64K : PAGE_BYTES;
   info[uapi.QUERY_CONFIG_VA_BITS] = platform.vaBits;
   // What an unprivileged process may ask for: normal.
   info[uapi.QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY] = 1;
@@ -81,7 +79,7 @@ function queryMemRegions(file: XeFile): Uint8Array {
     {
       memClass: uapi.MEM_REGION_CLASS_SYSMEM,
       instance: 0,
-      minPageSize: PAGE,
+      minPageSize: PAGE_BYTES,
       totalSize: systemBytes,
     },
   ];
@@ -89,7 +87,7 @@ function queryMemRegions(file: XeFile): Uint8Array {
     regions.push({
       memClass: uapi.MEM_REGION_CLASS_VRAM,
       instance: 1,
-      minPageSize: platform.vram64kOnly ? BLOCK : PAGE,
+      minPageSize: platform.vram64kOnly ? BLOCK_64K : PAGE_BYTES,
       totalSize: platform.vramBytes,
       cpuVisibleSize: platform.vramBytes,
     });

@@ -6,10 +6,10 @@
  */
 
 import type { XeCounters } from "./cost-sheet.ts";
+import { PAGE_BYTES } from "./page-sizes.ts";
 import type { Platform } from "./platforms.ts";
 import type { XeVm } from "./vm.ts";
 
-const PAGE = 4096;
 const BIG = 0x20_0000;
 const BIG_MIN = 0x100_0000;
 
@@ -44,7 +44,7 @@ export function noRange(): TlbInvalidation {
 
 /** {@link tlbRange} into a record that there is. */
 export function setTlbRange(range: TlbInvalidation, start: number, end: number): void {
-  let length = powerOfTwo(Math.max(PAGE, end - start));
+  let length = powerOfTwo(Math.max(PAGE_BYTES, end - start));
   const sentEnd = Math.ceil(end / length) * length;
   let sentStart = Math.floor(start / length) * length;
   while (sentStart + length < sentEnd) {
@@ -63,8 +63,8 @@ export function setTlbRange(range: TlbInvalidation, start: number, end: number):
 
 /** A number of bytes, a multiple of 4096, rounded up to a power of two. */
 function powerOfTwo(bytes: number): number {
-  const pages = bytes / PAGE;
-  if (pages <= 2 ** 31) return PAGE * ((1 << (32 - Math.clz32(pages - 1))) >>> 0);
+  const pages = bytes / PAGE_BYTES;
+  if (pages <= 2 ** 31) return PAGE_BYTES * ((1 << (32 - Math.clz32(pages - 1))) >>> 0);
   let power = 2 ** 43;
   while (power < bytes) power *= 2;
   return power;

@@ -10,10 +10,10 @@
 
 import { EFAULT, ENOMEM, fail } from "@vmbind/drm";
 import { OutOfFrames, type PhysicalMemory, ScatterList } from "@vmbind/mmu";
+import { PAGE_BYTES } from "./page-sizes.ts";
 
-const PAGE = 4096;
 /** End of a process's addresses on x86-64 (`TASK_SIZE_MAX` with four levels). */
-const USER_END = 2 ** 47 - PAGE;
+const USER_END = 2 ** 47 - PAGE_BYTES;
 
 /** Whose page it is. */
 export interface UserPage {
@@ -74,17 +74,20 @@ export class UserPages {
       fail(EFAULT, `userptr: 0x${base.toString(16)}+0x${bytes.toString(16)} is not process memory`);
     }
     const { pageAt, addrAt } = this.#pinned.get(process) ?? nothingPinned();
-    for (let at = base; at < base + bytes; at += PAGE) if (!pageAt.has(at)) missing.push(at);
+    for (let at = base; at < base + bytes; at += PAGE_BYTES) if (!pageAt.has(at)) missing.push(at);
     if (missing.length > 0) {
-      const fresh = this.#alloc(missing.length * PAGE);
+      const fresh = this.#alloc(missing.length * PAGE_BYTES);
       this.#pinned.set(process, { pageAt, addrAt });
       missing.forEach((at, i) => {
         pageAt.set(at, fresh.pa[i] as number);
         addrAt.set(fresh.pa[i] as number, at);
       });
     }
-    const pa = Float64Array.from({ length: bytes / PAGE }, (_, i) => pageAt.get(base + i * PAGE) as number);
-    return { process, base, pages: new ScatterList(pa, new Float64Array(pa.length).fill(PAGE)) };
+    const pa = Float64Array.from(
+      { length: bytes / PAGE_BYTES },
+      (_, i) => pageAt.get(base + i * PAGE_BYTES) as number,
+    );
+    return { process, base, pages: new ScatterList(pa, new Float64Array(pa.length).fill(PAGE_BYTES)) };
   }
 
   /**
@@ -92,7 +95,7 @@ export class UserPages {
    * @returns whose page it is in, undefined for one that this file has not pinned
    */
   ownerOf(pa: number): UserPage | undefined {
-    const page = Math.floor(pa / PAGE) * PAGE;
+    const page = Math.floor(pa / PAGE_BYTES) * PAGE_BYTES;
     for (const [process, { addrAt }] of this.#pinned) {
       const addr = addrAt.get(page);
       if (addr !== undefined) return { process, addr: addr + (pa - page) };

@@ -11,6 +11,7 @@
 
 import { EINVAL, ENOEXEC, EOPNOTSUPP, fail, readU64 } from "@vmbind/drm";
 import type { XeBo } from "./bo.ts";
+import { BLOCK_64K, PAGE_BYTES } from "./page-sizes.ts";
 import type { PatEntry, Platform } from "./platforms.ts";
 import { regionMask } from "./platforms.ts";
 import {
@@ -30,8 +31,6 @@ import {
 } from "./uapi.ts";
 import type { UserRange } from "./user-pages.ts";
 
-const PAGE = 4096;
-const BLOCK = 0x1_0000;
 const ALL_FLAGS = 0xff;
 /** `prefetch_mem_region_instance` that means "where madvise says". */
 const CONSULT_MEM_ADVISE_PREF_LOC = 0xffff_ffff;
@@ -63,7 +62,7 @@ function isMultiple(value: number, of: number): boolean {
 }
 
 /** One decoded `drm_xe_vm_bind_op` (`xe_drm.h`, Linux 7.3); reused. */
-export class BindOp {
+export class XeBindOp {
   #index = 0;
   #count = 1;
   /** GEM handle. */
@@ -124,7 +123,7 @@ export class BindOp {
  * @param faultMode - the VM is in fault mode
  * @throws `DrmError` EINVAL, EOPNOTSUPP
  */
-export function checkOp(op: BindOp, platform: Platform, faultMode: boolean): void {
+export function checkOp(op: XeBindOp, platform: Platform, faultMode: boolean): void {
   if ((op.flags & VM_BIND_FLAG_CPU_ADDR_MIRROR) !== 0 && !(faultMode && platform.usm)) {
     fail(EINVAL, `${op.name}.flags: CPU_ADDR_MIRROR needs a fault-mode VM`);
   }
@@ -147,7 +146,7 @@ export function checkOp(op: BindOp, platform: Platform, faultMode: boolean): voi
   }
 }
 
-function combinationProblem(op: BindOp, platform: Platform, pat: PatEntry): string | null {
+function combinationProblem(op: XeBindOp, platform: Platform, pat: PatEntry): string | null {
   const kind = op.op;
   const { flags, obj } = op;
   const isNull = (flags & VM_BIND_FLAG_NULL) !== 0;
@@ -206,10 +205,11 @@ function coherentOnXe3p(index: number, platform: Platform, pat: PatEntry): boole
   return index === PAT_XE3P_COHERENT || pat.coherency === "two-way";
 }
 
-function alignmentProblem(op: BindOp): string | null {
-  if (!isMultiple(op.objOffset, PAGE)) return `obj_offset: ${hex(op.objOffset)} is not a multiple of 4096`;
-  if (!isMultiple(op.addr, PAGE)) return `addr: ${hex(op.addr)} is not a multiple of 4096`;
-  if (!isMultiple(op.range, PAGE)) return `range: ${hex(op.range)} is not a multiple of 4096`;
+function alignmentProblem(op: XeBindOp): string | null {
+  if (!isMultiple(op.objOffset, PAGE_BYTES))
+    return `obj_offset: ${u64Text(op.objOffset)} is not a multiple of 4096`;
+  if (!isMultiple(op.addr, PAGE_BYTES)) return `addr: ${u64Text(op.addr)} is not a multiple of 4096`;
+  if (!isMultiple(op.range, PAGE_BYTES)) return `range: ${u64Text(op.range)} is not a multiple of 4096`;
   if (op.range === 0 && op.op !== VM_BIND_OP_UNMAP_ALL) return "range: must not be 0";
   return null;
 }
@@ -221,11 +221,11 @@ function alignmentProblem(op: BindOp): string | null {
  * @param vmSize - bytes
  * @throws `DrmError` EINVAL
  */
-export function checkRange(op: BindOp, vmSize: number): void {
+export function checkRange(op: XeBindOp, vmSize: number): void {
   if (op.range > vmSize || op.addr > vmSize - op.range) {
     fail(
       EINVAL,
-      `${op.name}.addr: [${hex(op.addr)}, +${hex(op.range)}) reaches beyond the VM's end, ${hex(vmSize)}`,
+      `${op.name}.addr: [${u64Text(op.addr)}, +${u64Text(op.range)}) reaches beyond the VM's end, ${u64Text(vmSize)}`,
     );
   }
 }
@@ -238,7 +238,7 @@ export function checkRange(op: BindOp, vmSize: number): void {
  * @param platform - the device
  * @throws `DrmError` EINVAL, ENOEXEC
  */
-export function checkBo(op: BindOp, bo: XeBo, platform: Platform): void {
+export function checkBo(op: XeBindOp, bo: XeBo, platform: Platform): void {
   const pat = platform.pat[op.patIndex] as PatEntry;
   if ((bo.flags & GEM_CREATE_FLAG_NO_COMPRESSION) !== 0 && pat.compressed) {
     fail(EINVAL, `${op.name}.pat_index: a compressing entry for an object made with NO_COMPRESSION`);
@@ -246,12 +246,16 @@ export function checkBo(op: BindOp, bo: XeBo, platform: Platform): void {
   if (op.range > bo.size || op.objOffset > bo.size - op.range) {
     fail(
       EINVAL,
-      `${op.name}.obj_offset: [${hex(op.objOffset)}, +${hex(op.range)}) reaches beyond the object's ${hex(bo.size)} bytes`,
+      `${op.name}.obj_offset: [${u64Text(op.objOffset)}, +${u64Text(op.range)}) reaches beyond the object's ${u64Text(bo.size)} bytes`,
     );
   }
   if (
     bo.internal64k &&
-    !(isMultiple(op.objOffset, BLOCK) && isMultiple(op.addr, BLOCK) && isMultiple(op.range, BLOCK))
+    !(
+      isMultiple(op.objOffset, BLOCK_64K) &&
+      isMultiple(op.addr, BLOCK_64K) &&
+      isMultiple(op.range, BLOCK_64K)
+    )
   ) {
     fail(
       EINVAL,
@@ -276,6 +280,6 @@ export function checkBo(op: BindOp, bo: XeBo, platform: Platform): void {
   }
 }
 
-function hex(value: number): string {
+function u64Text(value: number): string {
   return Number.isNaN(value) ? "a value above 2^53 that is not page-aligned" : `0x${value.toString(16)}`;
 }

@@ -35,7 +35,7 @@ import {
   VM_BIND_OP_MAP_USERPTR,
 } from "./uapi.ts";
 import type { XeVm } from "./vm.ts";
-import { BindOp, checkBo, checkOp, checkRange } from "./vm-bind-args.ts";
+import { checkBo, checkOp, checkRange, XeBindOp } from "./vm-bind-args.ts";
 
 /** Largest array that the kernel allocates. */
 const MAX_ALLOC = 0x7fff_ffff;
@@ -52,7 +52,7 @@ const RESERVED = VM_BIND.fields.reserved.offset;
 
 /** Runs VM_BIND calls of a device; its operation records are reused. */
 export class VmBindRunner {
-  readonly #ops: BindOp[] = [];
+  readonly #ops: XeBindOp[] = [];
 
   /**
    * Run one call.
@@ -94,18 +94,18 @@ export class VmBindRunner {
     }
     counters.bindOps += count;
     const ops = this.#ops;
-    while (ops.length < count) ops.push(new BindOp());
+    while (ops.length < count) ops.push(new XeBindOp());
     for (let i = 0; i < count; i++) {
-      const op = ops[i] as BindOp;
+      const op = ops[i] as XeBindOp;
       op.read(view, at + i * VM_BIND_OP.size, i, count);
       checkOp(op, platform, vm.faultMode);
     }
 
     const queueId = arg.getUint32(EXEC_QUEUE_ID, true);
     if (queueId !== 0) checkQueue(file, vm, queueId);
-    for (let i = 0; i < count; i++) checkRange(ops[i] as BindOp, vm.size);
+    for (let i = 0; i < count; i++) checkRange(ops[i] as XeBindOp, vm.size);
     for (let i = 0; i < count; i++) {
-      const op = ops[i] as BindOp;
+      const op = ops[i] as XeBindOp;
       if (op.obj === 0) continue;
       const bo = file.bo(op.obj);
       if (bo === undefined) fail(ENOENT, `${op.name}.obj: no object with handle ${op.obj}`);
@@ -117,7 +117,7 @@ export class VmBindRunner {
     }
     const syncs = numSyncs === 0 ? null : readSyncs(file, vm, user, readU64(arg, SYNCS), numSyncs, count);
     for (let i = 0; i < count; i++) {
-      const op = ops[i] as BindOp;
+      const op = ops[i] as XeBindOp;
       if (op.op === VM_BIND_OP_MAP_USERPTR) {
         op.userRange = file.userPages.pin(op.objOffset, op.range, user.process);
       }

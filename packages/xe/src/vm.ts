@@ -14,7 +14,7 @@ import type { Platform } from "./platforms.ts";
 import type { XeQuirks } from "./quirks.ts";
 import { noRange, type TlbInvalidation } from "./tlb-range.ts";
 import { VM_CREATE_FLAG_FAULT_MODE, VM_CREATE_FLAG_LR_MODE, VM_CREATE_FLAG_SCRATCH_PAGE } from "./uapi.ts";
-import type { BindOp } from "./vm-bind-args.ts";
+import type { XeBindOp } from "./vm-bind-args.ts";
 import { VMA_PRESENT, VMA_SPARSE, VMA_SYSTEM_ALLOCATOR, XeVmas } from "./vma.ts";
 import { VmaOps } from "./vma-ops.ts";
 
@@ -143,12 +143,12 @@ export class XeVm {
    * @throws `DrmError` ENOMEM, ENOBUFS, EBUSY, EINVAL; everything is as before then, but for {@link VMA_PTE_FLAGS}
    * @internal
    */
-  execute(binds: readonly BindOp[], count: number): void {
+  execute(binds: readonly XeBindOp[], count: number): void {
     const { ops } = this;
     ops.begin();
     this.lastInvalidation = null;
     try {
-      for (let i = 0; i < count; i++) ops.parse(binds[i] as BindOp);
+      for (let i = 0; i < count; i++) ops.parse(binds[i] as XeBindOp);
       if (ops.steps > 0) this.#device.job.run(this, ops, count > 1);
     } catch (error) {
       if (error instanceof DrmError) ops.undo();

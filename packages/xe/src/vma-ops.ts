@@ -48,7 +48,7 @@ import {
 } from "./uapi.ts";
 import type { UserRange } from "./user-pages.ts";
 import type { XeVm } from "./vm.ts";
-import type { BindOp } from "./vm-bind-args.ts";
+import type { XeBindOp } from "./vm-bind-args.ts";
 import {
   leafFlag,
   maxLeafBytes,
@@ -147,7 +147,7 @@ export class VmaOps implements StepHandlers {
    *
    * @throws `DrmError` EBUSY, ENOMEM; {@link VmaOps.undo} is to follow
    */
-  parse(op: BindOp): void {
+  parse(op: XeBindOp): void {
     if (op.op === VM_BIND_OP_MAP || op.op === VM_BIND_OP_MAP_USERPTR) this.#parseMap(op);
     else if (op.op === VM_BIND_OP_UNMAP) this.#check(this.#gpuvm.smUnmap(op.addr, op.range, this), op);
     else if (op.op === VM_BIND_OP_PREFETCH) this.#parsePrefetch(op);
@@ -160,7 +160,7 @@ export class VmaOps implements StepHandlers {
     this.#push(WORK_BIND, va);
   }
 
-  #parseMap(op: BindOp): void {
+  #parseMap(op: XeBindOp): void {
     if (op.bo?.dontNeed) fail(EBUSY, `${op.name}.obj: madvise gave the object's contents up`);
     const { flags } = op;
     this.#mapPat = op.patIndex;
@@ -185,14 +185,14 @@ export class VmaOps implements StepHandlers {
     this.#check(this.#gpuvm.smMap(request, this), op);
   }
 
-  #parsePrefetch(op: BindOp): void {
+  #parsePrefetch(op: XeBindOp): void {
     for (const va of this.#gpuvm.mappingsIn(op.addr, op.range)) {
       this.steps++;
       if (((this.#vmas.flags[va] as number) & VMA_SYSTEM_ALLOCATOR) === 0) this.#push(WORK_BIND, va);
     }
   }
 
-  #parseUnmapAll(op: BindOp): void {
+  #parseUnmapAll(op: XeBindOp): void {
     const vmBo = op.bo === null ? null : this.#gpuvm.vmBoFind(op.bo);
     if (vmBo === null) return;
     const { birth, flags } = this.#vmas;
@@ -206,7 +206,7 @@ export class VmaOps implements StepHandlers {
     vmBo.put();
   }
 
-  #check(ret: number, op: BindOp): void {
+  #check(ret: number, op: XeBindOp): void {
     if (ret !== 0)
       fail(
         -ret,

@@ -30,7 +30,7 @@ export interface FuzzFinding {
 }
 
 /** How one ioctl went. */
-export interface Outcome {
+export interface Issued {
   /** 0 or a negative errno; 0 after an exception. */
   ret: number;
   /** The argument struct afterwards. */
@@ -104,7 +104,7 @@ export class Examiner {
    *
    * @param call - not changed
    */
-  issue(call: Call): Outcome {
+  issue(call: Call): Issued {
     this.#finding = null;
     const { ret, arg } = this.#run.issue(copyOf(call));
     return { ret, argOut: arg.slice(), finding: this.#finding };

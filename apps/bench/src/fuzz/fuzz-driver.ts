@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { GemObject } from "@vmbind/drm";
+import { type GemObject, viewOf } from "@vmbind/drm";
 import type { Call, ModelFile } from "@vmbind/trace";
 import type { Draw } from "./draw.ts";
 import type { IoctlSpec } from "./spec.ts";
@@ -162,9 +162,4 @@ export function boundObject(call: Call, request: number, at: number): void {
   if ((call.request & 0xff) === (request & 0xff) && arg.length >= at + 8) {
     shorten(viewOf(arg), at, OBJECT_BYTES_MAX, MEMORY_BYTES);
   }
-}
-
-/** A view of exactly these bytes. */
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readSlot, type Slot } from "@vmbind/drm";
+import { readSlot, type Slot, viewOf } from "@vmbind/drm";
 import type { Call, CallBuffer } from "@vmbind/trace";
 import type { Draw } from "./draw.ts";
 import type { ArraySpec, IoctlSpec } from "./spec.ts";
@@ -31,10 +31,6 @@ export function mutate(draw: Draw, call: Call, spec: IoctlSpec): void {
     else if (how < 19) scramble(draw, call);
     else mutateRequest(draw, call);
   }
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function mutateFields(draw: Draw, bytes: Uint8Array, slots: readonly Slot[], base = 0): void {

@@ -24,7 +24,7 @@ const REPEATS = 1000;
 const BYTES_MAX = 64;
 
 /** A VM with four objects, and how its driver applies steps. */
-export interface Machine {
+export interface BareVm {
   vm: Gpuvm;
   objects: GemObject[];
   handlers: StepHandlers;
@@ -39,7 +39,7 @@ export interface Machine {
  *
  * @param largest - leave out sizes above this
  */
-export function gpuvmScenarios(largest: number): (Scenario<Machine> | Scenario<Machine[]>)[] {
+export function gpuvmScenarios(largest: number): (Scenario<BareVm> | Scenario<BareVm[]>)[] {
   const sizes = [1e3, 1e5, 1e6].filter((n) => n <= largest);
   return [
     ...sizes.map(insertAndFind),
@@ -55,17 +55,17 @@ export function gpuvmScenarios(largest: number): (Scenario<Machine> | Scenario<M
   ];
 }
 
-function machine(linked: boolean, capacity: number): Machine {
+function bareVm(linked: boolean, capacity: number): BareVm {
   const gems = new GemObjects();
   const objects = Array.from({ length: 4 }, () => new GemObject(gems, 2 ** 40));
   const vm = new Gpuvm({ range: WINDOW, gems, capacity });
-  const state: Machine = { vm, objects, handlers: {}, steps: 0, found: 0 };
+  const state: BareVm = { vm, objects, handlers: {}, steps: 0, found: 0 };
   state.handlers = linked ? linkedHandlers(state) : unlinkedHandlers(state);
   return state;
 }
 
 /** Tree only. */
-function unlinkedHandlers(state: Machine): StepHandlers {
+function unlinkedHandlers(state: BareVm): StepHandlers {
   const { vm } = state;
   return {
     map(op) {
@@ -89,7 +89,7 @@ function unlinkedHandlers(state: Machine): StepHandlers {
 }
 
 /** Tree and vm_bos, as every driver does it. */
-function linkedHandlers(state: Machine): StepHandlers {
+function linkedHandlers(state: BareVm): StepHandlers {
   const { vm } = state;
   return {
     map(op) {
@@ -124,11 +124,11 @@ function linkedHandlers(state: Machine): StepHandlers {
 }
 
 /** Several VMs where one is too short to time. */
-function insertAndFind(n: number): Scenario<Machine[]> {
+function insertAndFind(n: number): Scenario<BareVm[]> {
   const copies = Math.max(1, 1e5 / n);
   const order = insertionOrder(n);
   const queries = addresses(n);
-  const insert: Step<Machine[]> = {
+  const insert: Step<BareVm[]> = {
     id: `a-${n}`,
     what: `insert ${n} mappings in random order`,
     unit: "op",
@@ -150,21 +150,21 @@ function insertAndFind(n: number): Scenario<Machine[]> {
       ),
     peer: peer(`a-${n}`),
   };
-  const find: Step<Machine[]> = {
+  const find: Step<BareVm[]> = {
     id: `b-${n}`,
     what: `find the mapping at 1,000,000 random addresses among ${n}`,
     unit: "op",
     units: FINDS,
     run([state]) {
-      const { vm } = state as Machine;
+      const { vm } = state as BareVm;
       let sum = 0;
       for (let i = 0; i < FINDS; i++) sum += vm.addr(vm.findFirst(queries[i] as number, 1));
-      (state as Machine).found = sum;
+      (state as BareVm).found = sum;
     },
     check: ([state]) => compare("sum of found addresses", state?.found ?? 0, GPUVM_PEERS[`b-${n}`]?.sum),
     peer: peer(`b-${n}`),
   };
-  return { prepare: () => Array.from({ length: copies }, () => machine(false, n)), steps: [insert, find] };
+  return { prepare: () => Array.from({ length: copies }, () => bareVm(false, n)), steps: [insert, find] };
 }
 
 /**
@@ -176,11 +176,11 @@ export function insertionOrder(n: number): Uint32Array {
 }
 
 /** The bytes that a mapping takes when nobody told the VM how many will come. */
-function memory(n: number): Scenario<Machine> {
+function memory(n: number): Scenario<BareVm> {
   const order = insertionOrder(n);
   let bytes = 0;
   return {
-    prepare: () => machine(false, 64),
+    prepare: () => bareVm(false, 64),
     steps: [
       {
         id: `memory-${n}`,
@@ -218,11 +218,11 @@ export function addresses(n: number): Float64Array {
   });
 }
 
-function replace(n: number, linked: boolean): Scenario<Machine> {
+function replace(n: number, linked: boolean): Scenario<BareVm> {
   return churn("c", "map over a full VM", n, linked, REQUESTS, () => false);
 }
 
-function unmapAndMap(n: number, linked: boolean): Scenario<Machine> {
+function unmapAndMap(n: number, linked: boolean): Scenario<BareVm> {
   return churn("d", "unmap and map by turns", n, linked, 2 * REQUESTS, (i) => i % 2 === 0);
 }
 
@@ -233,11 +233,11 @@ function churn(
   linked: boolean,
   count: number,
   isUnmap: (i: number) => boolean,
-): Scenario<Machine> {
+): Scenario<BareVm> {
   const drawn = draw(n, count);
   const kind = linked ? "linked" : "unlinked";
   const id = `${letter}-${kind}-${n}`;
-  const step: Step<Machine> = {
+  const step: Step<BareVm> = {
     id,
     what: `${what} of ${n}, ${kind}`,
     unit: "op",
@@ -264,7 +264,7 @@ function churn(
   };
   return {
     prepare() {
-      const state = machine(linked, n);
+      const state = bareVm(linked, n);
       const gem = state.objects[0] as GemObject;
       for (let i = 0; i < n; i++) {
         state.vm.smMap({ addr: i * UNIT, range: UNIT, gem, offset: i * UNIT }, state.handlers);
@@ -302,7 +302,7 @@ function draw(n: number, count: number): Drawn {
   return drawn;
 }
 
-function checkChurn(state: Machine, count: number, expected: GpuvmPeer | undefined): string | null {
+function checkChurn(state: BareVm, count: number, expected: GpuvmPeer | undefined): string | null {
   const { vm, objects, steps } = state;
   const ids = new Map(objects.map((object, i) => [object, BigInt(i)]));
   let sum = 0n;
@@ -319,10 +319,10 @@ function checkChurn(state: Machine, count: number, expected: GpuvmPeer | undefin
 }
 
 /** The same VM again and again: a fresh one would mostly time the first touch of its memory, which the peer leaves out. */
-function pageByPage(): Scenario<Machine> {
+function pageByPage(): Scenario<BareVm> {
   return {
     repeat: 25,
-    prepare: () => machine(true, PAGES_100E6),
+    prepare: () => bareVm(true, PAGES_100E6),
     steps: [
       {
         id: "f-pages-map",
@@ -352,10 +352,10 @@ function pageByPage(): Scenario<Machine> {
   };
 }
 
-function repeated(): Scenario<Machine> {
+function repeated(): Scenario<BareVm> {
   return {
     repeat: 25,
-    prepare: () => machine(true, 16),
+    prepare: () => bareVm(true, 16),
     steps: [
       {
         id: "f-repeat-map",

@@ -8,7 +8,7 @@
 
 import { EINVAL, fail, UserMemory } from "@vmbind/drm";
 import { GPUVA_REPEAT } from "@vmbind/gpuvm-core";
-import { hex, type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
+import { type Mismatch, mismatch, u64Of } from "@vmbind/gpuvm-core/conformance";
 import { directories, leaves, ScatterList } from "@vmbind/mmu";
 import { AsahiBo } from "../bo.ts";
 import { AsahiDevice } from "../device.ts";
@@ -78,12 +78,12 @@ export function checkPgtable(testCase: Record<string, unknown>): Mismatch | null
     oas: config.oas,
     quirks: DRIVER_QUIRKS,
     dummyPage: false,
-    memory: { tableBase: hex(config.table_base), tableStride: hex(config.table_stride) },
+    memory: { tableBase: u64Of(config.table_base), tableStride: u64Of(config.table_stride) },
   });
   const file = device.open();
   const vmId = file.vmCreate({
-    kernelStart: hex(config.kernel_start),
-    kernelEnd: hex(config.kernel_end),
+    kernelStart: u64Of(config.kernel_start),
+    kernelEnd: u64Of(config.kernel_end),
     vmId: 0,
     pad: 0,
   });
@@ -115,7 +115,7 @@ function shaped(testCase: Record<string, unknown>): PgtableCase {
   const vector = testCase as unknown as PgtableCase;
   vector.ops.forEach(({ addr, range, offset = "0x0", ret, repeat }, i) => {
     for (const value of [addr, range, offset, repeat?.addr_step ?? "0x0", repeat?.offset_step ?? "0x0"])
-      hex(value);
+      u64Of(value);
     if (!Number.isInteger(ret)) fail(EINVAL, `ops[${i}].ret: expected an integer`);
   });
   return vector;
@@ -131,7 +131,7 @@ function addBos(
   const { gems, memory } = device;
   const bos = new Map<number, AsahiBo>();
   for (const { id, chunks } of vectors) {
-    const pages = ScatterList.of(chunks.map(([pa, bytes]) => ({ pa: hex(pa), bytes: hex(bytes) })));
+    const pages = ScatterList.of(chunks.map(([pa, bytes]) => ({ pa: u64Of(pa), bytes: u64Of(bytes) })));
     bos.set(id, new AsahiBo({ gems, memory, size: pages.totalBytes, vm, pages }));
   }
   // Handles come lowest first, so holes are filled for a moment.
@@ -234,9 +234,9 @@ function checkLeaves(device: AsahiDevice, vm: AsahiVm, ptes: PgtableCase["ptes"]
     const run = Array.isArray(pte)
       ? { va: pte[0], desc: pte[2], level: pte[1], count: 1, stride_va: "0x0", stride_pa: "0x0" }
       : pte;
-    const stride = hex(run.stride_va);
+    const stride = u64Of(run.stride_va);
     const strideEntry = BigInt(run.stride_pa);
-    let va = hex(run.va);
+    let va = u64Of(run.va);
     let entry = BigInt(run.desc);
     for (let k = 0; k < run.count; k++, va += stride, entry += strideEntry) {
       const { value } = listed.next();
@@ -271,7 +271,7 @@ function checkMappings(vm: AsahiVm, bos: Map<number, AsahiBo>, vector: PgtableCa
 function checkTranslations(vm: AsahiVm, translate: PgtableCase["translate"]): Mismatch | null {
   const space = vm.addressSpace;
   const got = translate.map(([va]) => {
-    const walk = space.walk(hex(va));
+    const walk = space.walk(u64Of(va));
     return [va, walk.kind === "page" ? toHex(walk.pa) : null];
   });
   return mismatch("translate", translate, got);

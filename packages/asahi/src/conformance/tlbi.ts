@@ -5,7 +5,7 @@
  */
 
 import { EINVAL, fail } from "@vmbind/drm";
-import { hex, type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
+import { type Mismatch, mismatch, u64Of } from "@vmbind/gpuvm-core/conformance";
 import { encodeTlbi } from "../tlbi.ts";
 
 /**
@@ -17,7 +17,7 @@ export function checkTlbi(testCase: Record<string, unknown>): Mismatch | null {
   if (typeof asid !== "number") return fail(EINVAL, "asid: expected a number");
   if (!Array.isArray(insns)) return fail(EINVAL, "insns: expected a list");
   const got: [string, string][] = [];
-  encodeTlbi(asid, hex(testCase["va"]), hex(testCase["len"]), true, (form, high, low) => {
+  encodeTlbi(asid, u64Of(testCase["va"]), u64Of(testCase["len"]), true, (form, high, low) => {
     const half = (word: number): string => (word >>> 0).toString(16).padStart(8, "0");
     got.push([form, `0x${half(high)}${half(low)}`]);
   });

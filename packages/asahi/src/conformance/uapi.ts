@@ -5,7 +5,7 @@
  */
 
 import { DrmError, EINVAL, fail, type StructLayout, UserMemory } from "@vmbind/drm";
-import { hex, type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
+import { type Mismatch, mismatch, u64Of } from "@vmbind/gpuvm-core/conformance";
 import * as uapi from "../uapi.ts";
 import * as submit from "../uapi-submit.ts";
 import { BindOpReader } from "../vm-bind.ts";
@@ -54,7 +54,7 @@ function checkStruct(testCase: Record<string, unknown>): Mismatch | null {
     if (encoded !== null) return encoded;
   }
   if (testCase["request"] === undefined) return null;
-  return mismatch("request", hex(testCase["request"]), known[1]);
+  return mismatch("request", u64Of(testCase["request"]), known[1]);
 }
 
 function checkArray(testCase: Record<string, unknown>): Mismatch | null {
@@ -97,7 +97,7 @@ function camelCase(name: string): string {
 
 /** Hex strings to numbers, at any depth. */
 function numbers(value: unknown): unknown {
-  if (typeof value === "string") return hex(value);
+  if (typeof value === "string") return u64Of(value);
   if (Array.isArray(value)) return value.map(numbers);
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, numbers(member)]));

@@ -44,7 +44,7 @@ export type VectorCheck = (testCase: Record<string, unknown>, header: VectorHead
  * @returns the number, NaN when it is not exactly representable
  * @throws `DrmError` EINVAL for anything else
  */
-export function hex(value: unknown, field = "u64"): number {
+export function u64Of(value: unknown, field = "u64"): number {
   if (typeof value !== "string" || !/^0x[0-9a-f]{1,16}$/.test(value)) {
     return fail(EINVAL, `vector: ${field}: expected a u64 in hex, got ${JSON.stringify(value)}`);
   }

@@ -5,7 +5,7 @@
  */
 
 import { EINVAL, fail } from "@vmbind/drm";
-import { hex, mismatch, type VectorCheck } from "./check.ts";
+import { mismatch, u64Of, type VectorCheck } from "./check.ts";
 import { type Json, VectorVm } from "./model.ts";
 
 /** See the module comment. */
@@ -23,8 +23,8 @@ export const checkLookup: VectorCheck = (testCase) => {
 /** The vectors mark each insert with an offset of its own, 4096 times its index. */
 function query(model: VectorVm, op: Json, mark: number): Json {
   const { vm } = model;
-  const addr = hex(op["va"], "va");
-  const range = hex(op["range"], "range");
+  const addr = u64Of(op["va"], "va");
+  const range = u64Of(op["range"], "range");
   const found = (va: number): Json => ({ result: va === 0 ? null : model.located(va) });
   switch (op["op"]) {
     case "insert":

@@ -19,7 +19,7 @@ import {
   type StepHandlers,
   type UnmapStep,
 } from "../steps.ts";
-import { hex } from "./check.ts";
+import { u64Of } from "./check.ts";
 
 /** A JSON object. */
 export type Json = Record<string, unknown>;
@@ -90,10 +90,10 @@ export class VectorVm implements StepHandlers {
     this.#ids.set(this.#resv, -1);
     this.#private = new Set(options.privateGems ?? []);
     this.vm = new Gpuvm({
-      start: hex(config["start"], "start"),
-      range: hex(config["range"], "range"),
-      kernelStart: hex(config["kernel_start"], "kernel_start"),
-      kernelRange: hex(config["kernel_range"], "kernel_range"),
+      start: u64Of(config["start"], "start"),
+      range: u64Of(config["range"], "range"),
+      kernelStart: u64Of(config["kernel_start"], "kernel_start"),
+      kernelRange: u64Of(config["kernel_range"], "kernel_range"),
       gems: this.#gems,
       resv: this.#resv,
       repeat: options.repeat,
@@ -131,7 +131,7 @@ export class VectorVm implements StepHandlers {
     try {
       if (op["op"] === "map") ret = this.vm.smMap(this.#request(op), this);
       else if (op["op"] === "unmap")
-        ret = this.vm.smUnmap(hex(op["va"], "va"), hex(op["range"], "range"), this);
+        ret = this.vm.smUnmap(u64Of(op["va"], "va"), u64Of(op["range"], "range"), this);
       else if (op["op"] === "madvise") ret = this.#madvise(this.#request(op));
       else ret = fail(EINVAL, `vector: unknown operation ${JSON.stringify(op["op"])}`);
     } catch (error) {
@@ -145,12 +145,12 @@ export class VectorVm implements StepHandlers {
     const flags = op["flags"];
     if (!Array.isArray(flags)) return fail(EINVAL, "vector: flags is not a list");
     return {
-      addr: hex(op["va"], "va"),
-      range: hex(op["range"], "range"),
+      addr: u64Of(op["va"], "va"),
+      range: u64Of(op["range"], "range"),
       gem: typeof op["gem"] === "number" ? this.object(op["gem"]) : null,
-      offset: hex(op["offset"], "offset"),
+      offset: u64Of(op["offset"], "offset"),
       flags: flags.reduce<number>((bits, name) => bits | flagBit(name), 0),
-      gemRange: op["gem_range"] === undefined ? 0 : hex(op["gem_range"], "gem_range"),
+      gemRange: op["gem_range"] === undefined ? 0 : u64Of(op["gem_range"], "gem_range"),
     };
   }
 

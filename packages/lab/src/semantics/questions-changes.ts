@@ -7,7 +7,7 @@
 
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { MARK, PAGE_BYTES, PROBE_BYTES, Probe, SPOT } from "./probe.ts";
-import { type Outcome, pages, type Question, word } from "./questions.ts";
+import { pages, type Question, type Verdict, word } from "./questions.ts";
 
 /** Questions about change. */
 export const CHANGE_QUESTIONS: readonly Question[] = [
@@ -49,7 +49,7 @@ export const CHANGE_QUESTIONS: readonly Question[] = [
   },
 ];
 
-async function memoryClosed(strategy: SparseStrategy): Promise<Outcome> {
+async function memoryClosed(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const offset = 8 * probe.blockBytes;
   const memory = probe.bindBlock(offset);
@@ -69,7 +69,7 @@ function withSoftFault(value: number | null, faults: number): string {
   return value !== null && faults > 0 ? `${word(value)}, a soft fault` : word(value);
 }
 
-async function dummyClosed(strategy: SparseStrategy): Promise<Outcome> {
+async function dummyClosed(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const { roles } = probe.run.session;
   if (roles.size === 0) return { answer: "there is no handle", ok: true, detail: { samples: 0, faults: 0 } };
@@ -86,7 +86,7 @@ async function dummyClosed(strategy: SparseStrategy): Promise<Outcome> {
 }
 
 /** A shrinker takes the object away; a submit brings it back before the job runs. */
-async function evicted(strategy: SparseStrategy): Promise<Outcome> {
+async function evicted(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const behind = probe.objectAt(SPOT);
   if (behind === null) {
@@ -110,7 +110,7 @@ async function evicted(strategy: SparseStrategy): Promise<Outcome> {
   };
 }
 
-async function cut(strategy: SparseStrategy): Promise<Outcome> {
+async function cut(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const { samples, changed } = aroundHole(probe, (offset) => {
     probe.bindBlock(offset);
@@ -123,7 +123,7 @@ async function cut(strategy: SparseStrategy): Promise<Outcome> {
   };
 }
 
-async function partialUnmap(strategy: SparseStrategy): Promise<Outcome> {
+async function partialUnmap(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const { samples, changed } = aroundHole(probe, (offset) => probe.unmapBlock(offset));
   const offset = holeIn(probe);
@@ -172,7 +172,7 @@ function aroundHole(probe: Probe, make: (offset: number) => number): { samples: 
   return { samples: offsets.length - (end - start) / PAGE_BYTES, changed };
 }
 
-async function unbound(strategy: SparseStrategy): Promise<Outcome> {
+async function unbound(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const offset = 8 * probe.blockBytes;
   probe.bindBlock(offset);
@@ -187,7 +187,7 @@ async function unbound(strategy: SparseStrategy): Promise<Outcome> {
   };
 }
 
-async function newResource(strategy: SparseStrategy): Promise<Outcome> {
+async function newResource(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const offsets = probe.offsets();
   for (const offset of offsets) probe.write(offset, MARK);
@@ -201,7 +201,7 @@ async function newResource(strategy: SparseStrategy): Promise<Outcome> {
   };
 }
 
-async function destroyed(strategy: SparseStrategy): Promise<Outcome> {
+async function destroyed(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   probe.write(SPOT, MARK);
   probe.destroy();

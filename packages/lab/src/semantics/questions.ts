@@ -13,7 +13,7 @@ import type { SparseStrategy, Where } from "../strategy/strategy.ts";
 import { MARK, PAGE_BYTES, PROBE_BYTES, Probe, SPOT, THREAD_BYTES } from "./probe.ts";
 
 /** What a question's function finds. */
-export type Outcome = Pick<SemanticsAnswer, "answer" | "ok" | "detail">;
+export type Verdict = Pick<SemanticsAnswer, "answer" | "ok" | "detail">;
 
 /** One row of the matrix. */
 export interface Question {
@@ -22,7 +22,7 @@ export interface Question {
   /** In words. */
   question: string;
   /** Find the answer on a fresh device. */
-  ask(strategy: SparseStrategy): Promise<Outcome>;
+  ask(strategy: SparseStrategy): Promise<Verdict>;
 }
 
 /** Questions about unbound addresses. */
@@ -83,7 +83,7 @@ export function pages(count: number, of: number): string {
   return count === of ? "yes, every page" : `yes, ${count} of ${of} pages`;
 }
 
-async function readFaults(strategy: SparseStrategy): Promise<Outcome> {
+async function readFaults(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const offsets = probe.offsets();
   for (const offset of offsets) probe.read(offset);
@@ -92,7 +92,7 @@ async function readFaults(strategy: SparseStrategy): Promise<Outcome> {
   return { answer: pages(faults, samples), ok: faults === 0, detail: { samples, faults } };
 }
 
-async function writeFaults(strategy: SparseStrategy): Promise<Outcome> {
+async function writeFaults(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const offsets = probe.offsets();
   for (const offset of offsets) probe.write(offset, MARK);
@@ -101,14 +101,14 @@ async function writeFaults(strategy: SparseStrategy): Promise<Outcome> {
   return { answer: pages(faults, samples), ok: faults === 0, detail: { samples, faults } };
 }
 
-async function executes(strategy: SparseStrategy): Promise<Outcome> {
+async function executes(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const fetched = probe.fetch(SPOT);
   const { faults } = probe;
   return { answer: fetched && faults === 0 ? "yes" : "no", ok: null, detail: { offset: SPOT, faults } };
 }
 
-async function valueBefore(strategy: SparseStrategy): Promise<Outcome> {
+async function valueBefore(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const offsets = probe.offsets(SPOT % PAGE_BYTES);
   const values = new Set(offsets.map((offset) => probe.read(offset)));
@@ -125,7 +125,7 @@ async function valueBefore(strategy: SparseStrategy): Promise<Outcome> {
   };
 }
 
-async function valueAfter(strategy: SparseStrategy): Promise<Outcome> {
+async function valueAfter(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const before = probe.read(SPOT);
   probe.write(SPOT, MARK);
@@ -138,7 +138,7 @@ async function valueAfter(strategy: SparseStrategy): Promise<Outcome> {
 }
 
 /** Strict: every unbound page reads 0, whatever was written there. */
-async function strict(strategy: SparseStrategy): Promise<Outcome> {
+async function strict(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const offsets = probe.offsets(SPOT % PAGE_BYTES);
   for (const offset of offsets) probe.write(offset, MARK);
@@ -152,7 +152,7 @@ async function strict(strategy: SparseStrategy): Promise<Outcome> {
   };
 }
 
-async function aliasesSame(strategy: SparseStrategy): Promise<Outcome> {
+async function aliasesSame(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy, THREAD_BYTES);
   const offsets = probe.offsets(SPOT % PAGE_BYTES).filter((offset) => offset !== SPOT);
   probe.write(SPOT, MARK);
@@ -174,7 +174,7 @@ async function aliasesSame(strategy: SparseStrategy): Promise<Outcome> {
   };
 }
 
-async function aliasesOther(strategy: SparseStrategy): Promise<Outcome> {
+async function aliasesOther(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const other = probe.create("other", PROBE_BYTES);
   const offsets = probe.offsets(SPOT % PAGE_BYTES);
@@ -196,7 +196,7 @@ async function aliasesOther(strategy: SparseStrategy): Promise<Outcome> {
 }
 
 /** Both sides have a resource at the same address; what one stores, does the other load? */
-async function visible(strategy: SparseStrategy, where: Where): Promise<Outcome> {
+async function visible(strategy: SparseStrategy, where: Where): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const { session } = probe.run;
   const { va, bytes } = probe.resource;
@@ -219,7 +219,7 @@ async function visible(strategy: SparseStrategy, where: Where): Promise<Outcome>
 }
 
 /** A block is bound in the middle and everything is written, first outside of it, then inside. */
-async function reachesBound(strategy: SparseStrategy): Promise<Outcome> {
+async function reachesBound(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const start = 8 * probe.blockBytes;
   probe.bindBlock(start);
@@ -244,7 +244,7 @@ async function reachesBound(strategy: SparseStrategy): Promise<Outcome> {
 }
 
 /** Eight bytes, four on each side of the start of a bound block. */
-async function border(strategy: SparseStrategy): Promise<Outcome> {
+async function border(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const start = 8 * probe.blockBytes;
   probe.bindBlock(start);
@@ -261,7 +261,7 @@ async function border(strategy: SparseStrategy): Promise<Outcome> {
   };
 }
 
-async function behind(strategy: SparseStrategy): Promise<Outcome> {
+async function behind(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const { bytes, va } = probe.resource;
   const after = probe.read(bytes);

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { hex } from "@vmbind/drm";
 import * as v from "valibot";
 import { ORDERS, type ParametricOptions } from "./parametric.ts";
 import { requiredBytes, type SparseElement, type Step, WorkloadError } from "./workload.ts";
@@ -169,8 +170,6 @@ export function checkSteps(steps: readonly Step[], blockBytes: number): void {
 function refuse(place: string, rule: string): never {
   throw new WorkloadError(`${place}: ${rule}`);
 }
-
-const hex = (value: number): string => `0x${value.toString(16)}`;
 
 /** What exists at a step. */
 class Names {

@@ -8,13 +8,13 @@
 
 import { DrmError, EINVAL, fail, type IoctlCall, issue, type StructLayout } from "@vmbind/drm";
 import { GPUVA_SPARSE } from "@vmbind/gpuvm-core";
-import { hex, type Mismatch, mismatch, type VectorCheck } from "@vmbind/gpuvm-core/conformance";
+import { type Mismatch, mismatch, u64Of, type VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import { directories, type LeafEntry, leaves, lpae4k, ScatterList } from "@vmbind/mmu";
 import type { PanthorBo } from "../bo.ts";
 import type { PanthorCounters } from "../cost-sheet.ts";
 import { PanthorDevice } from "../device.ts";
 import type { PanthorFile } from "../file.ts";
-import { BLOCK_BYTES } from "../page-sizes.ts";
+import { BLOCK_2M } from "../page-sizes.ts";
 import { LINUX_QUIRKS, REPEAT_PATCH_QUIRKS } from "../quirks.ts";
 import {
   IOCTL_VM_BIND,
@@ -56,7 +56,7 @@ export const checkPageTable: VectorCheck = (testCase) => {
 
 function segments(json: Json): ScatterList {
   const chunks = list(json, "chunks").map((chunk) => (Array.isArray(chunk) ? chunk : []));
-  return ScatterList.of(chunks.map(([pa, bytes]) => ({ pa: hex(pa), bytes: hex(bytes) })));
+  return ScatterList.of(chunks.map(([pa, bytes]) => ({ pa: u64Of(pa), bytes: u64Of(bytes) })));
 }
 
 /** One case being run. */
@@ -85,7 +85,7 @@ class Run {
       ...(testCase["dummy"] ? { dummyPages: segments(object(testCase, "dummy")) } : {}),
     });
     this.#file = this.#device.open();
-    this.#vmId = this.#file.createVm(hex(config["user_va_range"]));
+    this.#vmId = this.#file.createVm(u64Of(config["user_va_range"]));
     this.#vm = this.#file.vm(this.#vmId) as PanthorVm;
     this.#vm.as.onLock = (lockaddr) => this.#locks.push(lockaddr);
     this.#layout = (repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP) as StructLayout<VmBindOpRepeat>;
@@ -101,7 +101,7 @@ class Run {
         ? this.#vm
         : exclusive === "none"
           ? null
-          : this.#file.vm(this.#file.createVm(BLOCK_BYTES));
+          : this.#file.vm(this.#file.createVm(BLOCK_2M));
     const handle = this.#file.createBo(pages.totalBytes, {
       pages,
       exclusiveVm: owner ?? null,
@@ -152,7 +152,7 @@ class Run {
       case "map":
         return this.#bind([this.#fields(op, OP_MAP)]);
       case "repeat":
-        return this.#bind([{ ...this.#fields(op, OP_MAP + MAP_REPEAT), boRepeatRange: hex(op["repeat"]) }]);
+        return this.#bind([{ ...this.#fields(op, OP_MAP + MAP_REPEAT), boRepeatRange: u64Of(op["repeat"]) }]);
       case "sparse":
         return this.#device.repeats ? this.#sparseBesideRepeat(op) : this.#bind([this.#fields(op, OP_MAP)]);
       case "unmap":
@@ -176,11 +176,11 @@ class Run {
   #fields(op: Json, flags: number): Partial<VmBindOpRepeat> {
     const given = op["flags"] ?? 0;
     return {
-      flags: (typeof given === "string" ? hex(given) : (given as number)) + flags,
+      flags: (typeof given === "string" ? u64Of(given) : (given as number)) + flags,
       boHandle: this.#handle(op["bo"] as number | undefined),
-      boOffset: op["offset"] === undefined ? 0 : hex(op["offset"]),
-      va: hex(op["va"]),
-      size: hex(op["size"]),
+      boOffset: op["offset"] === undefined ? 0 : u64Of(op["offset"]),
+      va: u64Of(op["va"]),
+      size: u64Of(op["size"]),
     };
   }
 
@@ -191,7 +191,7 @@ class Run {
 
   #loop(op: Json): Partial<VmBindOpRepeat>[] {
     const [va, step, offset, offsetStep] = ["va", "step", "offset", "offset_step"].map((name) =>
-      hex(op[name]),
+      u64Of(op[name]),
     ) as [number, number, number, number];
     const boHandle = this.#handle(integer(op, "bo"));
     return Array.from({ length: integer(op, "count") }, (_, i) => ({
@@ -207,8 +207,8 @@ class Run {
     const boHandle = this.#handle(integer(op, "bo"));
     const boSize = (this.#file.bo(boHandle) as PanthorBo).size;
     const ops: Partial<VmBindOpRepeat>[] = [];
-    const end = hex(op["va"]) + hex(op["size"]);
-    for (let va = hex(op["va"]); va < end; ) {
+    const end = u64Of(op["va"]) + u64Of(op["size"]);
+    for (let va = u64Of(op["va"]); va < end; ) {
       const boOffset = va % boSize;
       const size = Math.min(boSize - boOffset, end - va);
       ops.push({ flags: integer(op, "flags"), boHandle, boOffset, va, size });
@@ -223,8 +223,8 @@ class Run {
     Object.assign(op, { type: OP_MAP, kind: GPUVA_SPARSE, boHandle: 0, boOffset: 0, repeatRange: 0, pad: 0 });
     Object.assign(op, {
       flags: integer(json, "flags") | MAP_SPARSE,
-      va: hex(json["va"]),
-      size: hex(json["size"]),
+      va: u64Of(json["va"]),
+      size: u64Of(json["size"]),
     });
     return { ret: errnoOf(() => runOp(this.#file, this.#vm, op)) };
   }
@@ -283,11 +283,11 @@ class Run {
   #ioStep(op: Json, at: string, before: PanthorCounters): Mismatch | null {
     const { io } = this.#vm.pageTable;
     io.reserved = Number.POSITIVE_INFINITY;
-    const [va, pgsize] = [hex(op["va"]), hex(op["pgsize"])];
+    const [va, pgsize] = [u64Of(op["va"]), u64Of(op["pgsize"])];
     const pgcount = integer(op, "pgcount");
     const got: Json = {};
     if (op["op"] === "io_map") {
-      got["ret"] = io.mapPages(va, hex(op["pa"]), pgsize, pgcount, integer(op, "prot"));
+      got["ret"] = io.mapPages(va, u64Of(op["pa"]), pgsize, pgcount, integer(op, "prot"));
       got["mapped"] = `0x${io.mapped.toString(16)}`;
     } else {
       got["unmapped"] = `0x${io.unmapPages(va, pgsize, pgcount).toString(16)}`;
@@ -346,7 +346,7 @@ class Run {
 
   #compareTranslations(expected: readonly [string, string | null][]): Mismatch | null {
     for (const [i, [va, pa]] of expected.entries()) {
-      const walk = this.#vm.addressSpace.walk(hex(va));
+      const walk = this.#vm.addressSpace.walk(u64Of(va));
       const got = walk.kind === "page" ? `0x${walk.pa.toString(16)}` : null;
       if (got !== pa) return { field: `translate[${i}]`, expected: pa, got };
     }
@@ -371,7 +371,7 @@ function comparePtes(expected: readonly unknown[], found: readonly LeafEntry[]):
     const run = Array.isArray(item)
       ? { va: item[0], level: item[1], desc: item[2], count: 1, stride_va: "0x0", stride_pa: "0x0" }
       : (item as Json);
-    const [va, strideVa] = [hex(run["va"]), hex(run["stride_va"])];
+    const [va, strideVa] = [u64Of(run["va"]), u64Of(run["stride_va"])];
     const [desc, stridePa] = [BigInt(run["desc"] as string), BigInt(run["stride_pa"] as string)];
     for (let k = 0; k < integer(run, "count"); k++) {
       const leaf = found[at++];

@@ -5,7 +5,7 @@
  */
 
 import { EINVAL, fail } from "@vmbind/drm";
-import { hex, type Mismatch, mismatch, type VectorCheck } from "@vmbind/gpuvm-core/conformance";
+import { type Mismatch, mismatch, u64Of, type VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import { lockRegion } from "../as-lock.ts";
 import { PanthorDevice } from "../device.ts";
 import { pickPageSize, tablesForMap, tablesForUnmap } from "../page-sizes.ts";
@@ -22,39 +22,39 @@ export const checkUnit: VectorCheck = (testCase) => {
 
 const UNITS: Readonly<Record<string, (c: Case) => Mismatch | null>> = {
   lockaddr(c) {
-    const region = lockRegion(hex(c["va"]), hex(c["size"]));
+    const region = lockRegion(u64Of(c["va"]), u64Of(c["size"]));
     return first([
-      mismatch("value", hex(c["value"]), region.value),
-      mismatch("start", hex(c["start"]), region.start),
-      mismatch("locked", hex(c["locked"]), region.bytes),
+      mismatch("value", u64Of(c["value"]), region.value),
+      mismatch("start", u64Of(c["start"]), region.start),
+      mismatch("locked", u64Of(c["locked"]), region.bytes),
     ]);
   },
   pick(c) {
-    const choice = pickPageSize(hex(c["addr"]), hex(c["len"]));
+    const choice = pickPageSize(u64Of(c["addr"]), u64Of(c["len"]));
     return first([
-      mismatch("pgsize", hex(c["pgsize"]), choice.pageBytes),
+      mismatch("pgsize", u64Of(c["pgsize"]), choice.pageBytes),
       mismatch("pgcount", c["pgcount"], choice.count),
     ]);
   },
-  rsvd_map: (c) => mismatch("tables", c["tables"], tablesForMap(hex(c["va"]), hex(c["size"]))),
-  rsvd_unmap: (c) => mismatch("tables", c["tables"], tablesForUnmap(hex(c["va"]), hex(c["size"]))),
+  rsvd_map: (c) => mismatch("tables", c["tables"], tablesForMap(u64Of(c["va"]), u64Of(c["size"]))),
+  rsvd_unmap: (c) => mismatch("tables", c["tables"], tablesForUnmap(u64Of(c["va"]), u64Of(c["size"]))),
   vm_create(c) {
     const vaBits = integer(c, "va_bits");
-    const file = new PanthorDevice({ vaBits, taskSize: hex(c["task_size"]) }).open();
+    const file = new PanthorDevice({ vaBits, taskSize: u64Of(c["task_size"]) }).open();
     const arg = VM_CREATE.encode({ flags: integer(c, "flags"), userVaRange: wrapped(c["user_va_range"]) });
     const ret = file.ioctl(IOCTL_VM_CREATE, arg);
     if (ret !== c["ret"] || ret !== 0) return mismatch("ret", c["ret"], ret);
     const { userVaRange } = VM_CREATE.read(new DataView(arg.buffer));
     return first([
-      mismatch("out_user_va_range", hex(c["out_user_va_range"]), userVaRange),
-      mismatch("kernel_range", hex(c["kernel_range"]), 2 ** vaBits - userVaRange),
+      mismatch("out_user_va_range", u64Of(c["out_user_va_range"]), userVaRange),
+      mismatch("kernel_range", u64Of(c["kernel_range"]), 2 ** vaBits - userVaRange),
     ]);
   },
 };
 
 /** A u64 that may be printed as a negative number. */
 function wrapped(value: unknown): number {
-  return typeof value === "string" && value.startsWith("-") ? 2 ** 64 - hex(value.slice(1)) : hex(value);
+  return typeof value === "string" && value.startsWith("-") ? 2 ** 64 - u64Of(value.slice(1)) : u64Of(value);
 }
 
 /** The first mismatch of a list. */

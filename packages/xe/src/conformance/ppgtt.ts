@@ -5,7 +5,7 @@
  */
 
 import { DrmError, EINVAL, fail } from "@vmbind/drm";
-import { hex, type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
+import { type Mismatch, mismatch, u64Of } from "@vmbind/gpuvm-core/conformance";
 import { Walk } from "@vmbind/mmu";
 import type { XeQuirks } from "../quirks.ts";
 import type { TlbInvalidation } from "../tlb-range.ts";
@@ -104,7 +104,7 @@ function checkOp(bench: Bench, op: PpgttOp, field: string): Mismatch | null {
   const flushes = vm.tlbFlushSeqno;
   vm.lastInvalidation = null;
   let ret = 0;
-  if (op.op === "fault") ret = faultAt(vm, hex(op.addr));
+  if (op.op === "fault") ret = faultAt(vm, u64Of(op.addr));
   else ret = issueBind(file, (op.binds ?? [op]).map(rawBind));
 
   const { counters } = device;
@@ -221,7 +221,7 @@ function checkRuns(field: string, runs: readonly RunOrEntry[], got: readonly Dum
     const count = "count" in run ? run.count : 1;
     const strideVa = "count" in run ? Number(signed(run.stride_va)) : 0;
     const stridePa = "count" in run ? signed(run.stride_pa) : 0n;
-    let va = hex(run.va);
+    let va = u64Of(run.va);
     let entry = BigInt(run.entry);
     for (let k = 0; k < count; k++, va += strideVa, entry += stridePa) {
       const e = got[next];

@@ -5,7 +5,7 @@
  */
 
 import { EINVAL, fail, UserMemory } from "@vmbind/drm";
-import { hex } from "@vmbind/gpuvm-core/conformance";
+import { u64Of } from "@vmbind/gpuvm-core/conformance";
 import { ScatterList } from "@vmbind/mmu";
 import { PLACEMENT_SYSTEM, PLACEMENT_VRAM } from "../bo.ts";
 import { XeDevice } from "../device.ts";
@@ -140,12 +140,12 @@ function pagesOf(bo: VectorBo): ScatterList {
   const segments: { pa: number; bytes: number }[] = [];
   for (const chunk of bo.chunks) {
     if (Array.isArray(chunk)) {
-      segments.push({ pa: hex(chunk[0]), bytes: hex(chunk[1]) });
+      segments.push({ pa: u64Of(chunk[0]), bytes: u64Of(chunk[1]) });
       continue;
     }
-    const stride = chunk.stride.startsWith("-") ? -hex(chunk.stride.slice(1)) : hex(chunk.stride);
+    const stride = chunk.stride.startsWith("-") ? -u64Of(chunk.stride.slice(1)) : u64Of(chunk.stride);
     for (let i = 0; i < chunk.count; i++) {
-      segments.push({ pa: hex(chunk.dma) + i * stride, bytes: hex(chunk.size) });
+      segments.push({ pa: u64Of(chunk.dma) + i * stride, bytes: u64Of(chunk.size) });
     }
   }
   return ScatterList.of(segments);

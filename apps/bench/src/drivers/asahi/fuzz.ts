@@ -33,7 +33,7 @@ import {
   VM_END,
   VM_START,
 } from "@vmbind/asahi";
-import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/drm";
+import { DRM_IOCTL_GEM_CLOSE, viewOf } from "@vmbind/drm";
 import type { Call } from "@vmbind/trace";
 import { copyOf } from "../../fuzz/call.ts";
 import type { Draw } from "../../fuzz/draw.ts";
@@ -47,7 +47,6 @@ import {
   pieceOf,
   shorten,
   VMS_MAX,
-  viewOf,
 } from "../../fuzz/fuzz-driver.ts";
 import { specsOf } from "../../fuzz/spec.ts";
 

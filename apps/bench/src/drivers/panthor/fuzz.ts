@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DIR_READ, DRM_IOCTL_GEM_CLOSE, decodeIoctl, EIO } from "@vmbind/drm";
+import { DIR_READ, DRM_IOCTL_GEM_CLOSE, decodeIoctl, EIO, viewOf } from "@vmbind/drm";
 import {
   BO_CREATE,
   BO_MMAP_OFFSET,
@@ -54,14 +54,13 @@ import {
   SYNCS_ADDR,
   shorten,
   VMS_MAX,
-  viewOf,
 } from "../../fuzz/fuzz-driver.ts";
 import { specsOf } from "../../fuzz/spec.ts";
 
 const PAGE = 4096;
-const BLOCK = 0x20_0000;
+const BLOCK_2M = 0x20_0000;
 /** Borders of 2 MiB, 1 GiB and 512 GiB tables, the ends of user VA, and panvk's heap. */
-const ANCHORS = [0, BLOCK, 0x4000_0000, 2 ** 39, 2 ** 40, 2 ** 46, 2 ** 47 - 8 * BLOCK, 0xffe0_0000];
+const ANCHORS = [0, BLOCK_2M, 0x4000_0000, 2 ** 39, 2 ** 40, 2 ** 46, 2 ** 47 - 8 * BLOCK_2M, 0xffe0_0000];
 /** Longest range of one operation that is let through: 16 blocks. */
 const RANGE_MAX = 2 ** 25;
 const QUERY_ADDR = 0x6000_0000;
@@ -103,7 +102,7 @@ function valid(draw: Draw, file: PanthorFile): Call {
 function boCreate(draw: Draw, ids: Ids): Call {
   const size = draw.chance(50)
     ? PAGE * draw.length(8)
-    : BLOCK * draw.length(1) + PAGE * draw.pick([0, 0, 1, 5]);
+    : BLOCK_2M * draw.length(1) + PAGE * draw.pick([0, 0, 1, 5]);
   const exclusiveVmId = draw.chance(50) ? ids.vm() : 0;
   return call(
     IOCTL_BO_CREATE,
@@ -152,7 +151,7 @@ function bindOp(draw: Draw, ids: Ids, repeats: boolean): Partial<VmBindOpRepeat>
   const how = draw.below(20);
   if (how === 0) return { flags: OP_SYNC_ONLY };
   const va = near(draw, ANCHORS, PAGE);
-  const size = draw.chance(30) ? BLOCK * draw.length(2) : PAGE * draw.length(9);
+  const size = draw.chance(30) ? BLOCK_2M * draw.length(2) : PAGE * draw.length(9);
   if (how < 7) return { flags: OP_UNMAP, va, size };
   const flags = MAP_NOEXEC | (draw.chance(20) ? MAP_READONLY : 0) | (draw.chance(20) ? MAP_UNCACHED : 0);
   if (how < 12 && !repeats) return { flags: flags | MAP_SPARSE, va, size };

@@ -20,7 +20,7 @@ import {
   PhysicalMemory,
   Walk,
 } from "@vmbind/mmu";
-import { BLOCK_BYTES, IoPgtableBatch, PAGE_BYTES, panthorCounters } from "@vmbind/panthor";
+import { BLOCK_2M, IoPgtableBatch, PAGE_BYTES, panthorCounters } from "@vmbind/panthor";
 import { compare, type Scenario, type Step } from "../../micro/harness.ts";
 import { MMU_PEERS } from "./peers.ts";
 
@@ -32,7 +32,7 @@ const PAGE_LO = lpaeLeafLo(3, PROT);
 const PAGE_HI = lpaeLeafHi(PROT);
 const ENTRIES = 512;
 const PAGES = GIB / PAGE_BYTES;
-const BLOCKS = GIB / BLOCK_BYTES;
+const BLOCKS = GIB / BLOCK_2M;
 const BLOCK_GIBS = 100;
 const LOOKUPS = 1_000_000;
 
@@ -59,7 +59,7 @@ export function ioPgtableScenarios(): Scenario<State>[] {
       steps: [lookUp("T4", "4 KiB pages"), walk("T4-walk", "4 KiB pages")],
     },
     {
-      prepare: () => mapped(BLOCK_BYTES),
+      prepare: () => mapped(BLOCK_2M),
       steps: [lookUp("T2", "2 MiB blocks"), walk("T2-walk", "2 MiB blocks")],
     },
   ];
@@ -85,14 +85,14 @@ function row(
 
 /** Take the leaf tables of the first GiB away. */
 function clear(s: State): void {
-  if (s.leafTables) s.pt.unmapPages(VA, BLOCK_BYTES, BLOCKS);
+  if (s.leafTables) s.pt.unmapPages(VA, BLOCK_2M, BLOCKS);
   s.leafTables = false;
   s.sum = 0;
 }
 
 function fill(s: State): void {
   s.sum = 0;
-  for (let at = 0; at < GIB; at += BLOCK_BYTES) {
+  for (let at = 0; at < GIB; at += BLOCK_2M) {
     s.sum += s.pt.mapPages(VA + at, PA + at, PAGE_BYTES, ENTRIES, PROT);
   }
   s.leafTables = true;
@@ -125,7 +125,7 @@ function unmapPages(): Step<State> {
   return row("U4C", "unmap it, 512 pages to a call", "PTE", PAGES, {
     run(s) {
       s.sum = 0;
-      for (let at = 0; at < GIB; at += BLOCK_BYTES) s.sum += s.pt.unmapPages(VA + at, PAGE_BYTES, ENTRIES);
+      for (let at = 0; at < GIB; at += BLOCK_2M) s.sum += s.pt.unmapPages(VA + at, PAGE_BYTES, ENTRIES);
     },
     check: checkUnmap(GIB),
   });
@@ -138,7 +138,7 @@ function dropTables(): Step<State> {
       fill(s);
     },
     run(s) {
-      s.sum = s.pt.unmapPages(VA, BLOCK_BYTES, BLOCKS);
+      s.sum = s.pt.unmapPages(VA, BLOCK_2M, BLOCKS);
       s.leafTables = false;
     },
     check: checkUnmap(GIB),
@@ -149,7 +149,7 @@ function mapSamePage(): Step<State> {
   return row("M4S", "map 1 GiB, always the same page, 512 to a run", "PTE", PAGES, {
     before: clear,
     run(s) {
-      for (let at = 0; at < GIB; at += BLOCK_BYTES) {
+      for (let at = 0; at < GIB; at += BLOCK_2M) {
         s.sum += ENTRIES - s.pt.mapSamePage(VA + at, PA, ENTRIES, PAGE_LO, PAGE_HI);
       }
       s.leafTables = true;
@@ -184,7 +184,7 @@ function mapBlocks(): Step<State> {
     before: clear,
     run(s) {
       for (let at = 0; at < BLOCK_GIBS * GIB; at += GIB) {
-        s.sum += s.pt.mapPages(VA + at, PA + at, BLOCK_BYTES, BLOCKS, PROT);
+        s.sum += s.pt.mapPages(VA + at, PA + at, BLOCK_2M, BLOCKS, PROT);
       }
     },
     check: (s) => checkMap(s, (at) => PA + at, BLOCK_GIBS * GIB),
@@ -195,8 +195,7 @@ function unmapBlocks(): Step<State> {
   return row("U2C", "unmap it, 512 blocks to a call", "block", BLOCK_GIBS * BLOCKS, {
     run(s) {
       s.sum = 0;
-      for (let at = 0; at < BLOCK_GIBS * GIB; at += GIB)
-        s.sum += s.pt.unmapPages(VA + at, BLOCK_BYTES, BLOCKS);
+      for (let at = 0; at < BLOCK_GIBS * GIB; at += GIB) s.sum += s.pt.unmapPages(VA + at, BLOCK_2M, BLOCKS);
     },
     check: checkUnmap(BLOCK_GIBS * GIB),
   });
@@ -206,11 +205,11 @@ function mapBlockByBlock(): Step<State> {
   return row("M2R", "map 100 GiB, always the same block, one to a call", "block", BLOCK_GIBS * BLOCKS, {
     before: clear,
     run(s) {
-      for (let at = 0; at < BLOCK_GIBS * GIB; at += BLOCK_BYTES) {
-        s.sum += s.pt.mapPages(VA + at, PA, BLOCK_BYTES, 1, PROT);
+      for (let at = 0; at < BLOCK_GIBS * GIB; at += BLOCK_2M) {
+        s.sum += s.pt.mapPages(VA + at, PA, BLOCK_2M, 1, PROT);
       }
     },
-    check: (s) => checkMap(s, (at) => PA + (at % BLOCK_BYTES), BLOCK_GIBS * GIB),
+    check: (s) => checkMap(s, (at) => PA + (at % BLOCK_2M), BLOCK_GIBS * GIB),
   });
 }
 
@@ -218,8 +217,7 @@ function unmapBlockByBlock(): Step<State> {
   return row("U2R", "unmap it, one block to a call", "block", BLOCK_GIBS * BLOCKS, {
     run(s) {
       s.sum = 0;
-      for (let at = 0; at < BLOCK_GIBS * GIB; at += BLOCK_BYTES)
-        s.sum += s.pt.unmapPages(VA + at, BLOCK_BYTES, 1);
+      for (let at = 0; at < BLOCK_GIBS * GIB; at += BLOCK_2M) s.sum += s.pt.unmapPages(VA + at, BLOCK_2M, 1);
     },
     check: checkUnmap(BLOCK_GIBS * GIB),
   });

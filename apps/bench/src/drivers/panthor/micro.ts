@@ -8,7 +8,7 @@
 
 import { UserMemory } from "@vmbind/drm";
 import {
-  BLOCK_BYTES,
+  BLOCK_2M,
   IOCTL_VM_BIND,
   MAP_NOEXEC,
   MAP_REPEAT,
@@ -62,7 +62,7 @@ interface Strategy {
   ops(handle: number): Partial<VmBindOpRepeat>[];
 }
 
-const REPEAT = { options: { repeat: "v5" }, dummyBytes: BLOCK_BYTES, mappings: 1 } as const;
+const REPEAT = { options: { repeat: "v5" }, dummyBytes: BLOCK_2M, mappings: 1 } as const;
 const SPARSE = { dummyBytes: 0, bytes: SIZE, mappings: 1 } as const;
 
 const STRATEGIES: readonly Strategy[] = [
@@ -81,13 +81,13 @@ const STRATEGIES: readonly Strategy[] = [
     id: "blackhole",
     what: "48 MAPs of a 2 MiB object",
     options: {},
-    dummyBytes: BLOCK_BYTES,
+    dummyBytes: BLOCK_2M,
     bytes: SIZE,
     mappings: 48,
     repeat: 200,
     ops: (boHandle) =>
       Array.from({ length: 48 }, (_, i) =>
-        map({ boHandle, va: VA + i * BLOCK_BYTES, size: Math.min(BLOCK_BYTES, SIZE - i * BLOCK_BYTES) }),
+        map({ boHandle, va: VA + i * BLOCK_2M, size: Math.min(BLOCK_2M, SIZE - i * BLOCK_2M) }),
       ),
   },
   {
@@ -102,11 +102,9 @@ const STRATEGIES: readonly Strategy[] = [
     ...REPEAT,
     id: "repeat-2m",
     what: "1 MAP_REPEAT, window 2 MiB, 48 x 2 MiB",
-    bytes: 48 * BLOCK_BYTES,
+    bytes: 48 * BLOCK_2M,
     repeat: 500,
-    ops: (boHandle) => [
-      map({ flags: MAP_REPEAT, boHandle, boRepeatRange: BLOCK_BYTES, size: 48 * BLOCK_BYTES }),
-    ],
+    ops: (boHandle) => [map({ flags: MAP_REPEAT, boHandle, boRepeatRange: BLOCK_2M, size: 48 * BLOCK_2M })],
   },
   {
     ...SPARSE,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE } from "@vmbind/drm";
+import { DRM_IOCTL_GEM_CLOSE, viewOf } from "@vmbind/drm";
 import type { Call, CallBuffer } from "@vmbind/trace";
 import {
   DEFAULT_QUIRKS,
@@ -58,12 +58,11 @@ import {
   SYNCS_ADDR,
   shorten,
   VMS_MAX,
-  viewOf,
 } from "../../fuzz/fuzz-driver.ts";
 import { specsOf } from "../../fuzz/spec.ts";
 
 const PAGE = 4096;
-const BLOCK = 0x1_0000;
+const BLOCK_64K = 0x1_0000;
 const MIB2 = 0x20_0000;
 const GIB = 0x4000_0000;
 /** Borders of every level, the end of 48 bits, and anv's heap. */
@@ -104,7 +103,7 @@ function valid(draw: Draw, file: XeFile): Call {
 
 function gemCreate(draw: Draw, ids: Ids, file: XeFile): Call {
   const placement = file.device.platform.vramBytes === 0 ? 1 : draw.pick([1, 1, 2, 3]);
-  const unit = placement === 1 ? PAGE : BLOCK;
+  const unit = placement === 1 ? PAGE : BLOCK_64K;
   const size = draw.chance(50)
     ? unit * draw.length(8)
     : MIB2 * draw.length(1) + unit * draw.pick([0, 0, 1, 3]);
@@ -172,7 +171,7 @@ function vmBind(draw: Draw, ids: Ids, file: XeFile): Call {
 function bindOp(draw: Draw, ids: Ids, file: XeFile): Partial<VmBindOp> {
   const how = draw.below(20);
   const { platform } = file.device;
-  const unit = platform.vram64kOnly && draw.chance(80) ? BLOCK : PAGE;
+  const unit = platform.vram64kOnly && draw.chance(80) ? BLOCK_64K : PAGE;
   const addr = near(draw, ANCHORS, unit);
   const range = draw.chance(30)
     ? MIB2 * draw.length(draw.chance(5) ? 12 : 4)

@@ -19,8 +19,7 @@ import {
   PAGE_BYTES,
   vmBindCall,
 } from "@vmbind/asahi";
-import type { CostSchema, IoctlCall, SparseUmd } from "@vmbind/drm";
-import { viewOf } from "@vmbind/trace";
+import { type CostSchema, type IoctlCall, type SparseUmd, viewOf } from "@vmbind/drm";
 import type {
   CallSync,
   Issue,

@@ -5,7 +5,7 @@
  */
 
 import type { SparseStrategy } from "../../strategy/strategy.ts";
-import { BLOCK, fewestLeaves, PANVK } from "./panvk.ts";
+import { BLOCK_2M, fewestLeaves, PANVK } from "./panvk.ts";
 
 /** The row. */
 export const panthorBlackhole: SparseStrategy = {
@@ -14,7 +14,7 @@ export const panthorBlackhole: SparseStrategy = {
   says: "a 2 MiB object mapped over and over",
   look: { light: "#e0a000", dark: "#f2c14e", marker: "triangle" },
   traces: { prefix: "panthor-blackhole" },
-  workOf: (bytes) => ({ operations: Math.floor(bytes / BLOCK) + 2, leafEntries: fewestLeaves(bytes) }),
+  workOf: (bytes) => ({ operations: Math.floor(bytes / BLOCK_2M) + 2, leafEntries: fewestLeaves(bytes) }),
   bindsArrays: false,
   open: async () => (await import("./session.ts")).openPanvk("blackhole"),
 };

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE, HandleTable, type StructLayout } from "@vmbind/drm";
+import { DRM_IOCTL_GEM_CLOSE, HandleTable, type StructLayout, viewOf } from "@vmbind/drm";
 import {
   BO_CREATE,
   BO_NO_MMAP,
@@ -34,7 +34,6 @@ import {
   type TraceHeader,
   type TraceIoctl,
   type TraceRecord,
-  viewOf,
 } from "@vmbind/trace";
 
 /** How a sparse range is said in another strategy. */
@@ -61,7 +60,7 @@ export interface Lowering {
 }
 
 const PAGE = 0x1000;
-const BLOCK = 0x200000;
+const BLOCK_2M = 0x200000;
 /** What panvk puts into one ioctl. */
 const OPS_PER_IOCTL = 16;
 const OPS_ADDR = 0x700000000000;
@@ -81,13 +80,13 @@ export const PER_PAGE: Lowering = {
  * 100e6 bytes, 2 MiB for a GiB.
  */
 export const REPEAT: Lowering = {
-  dummyBytes: BLOCK,
+  dummyBytes: BLOCK_2M,
   layout: VM_BIND_OP_REPEAT,
   header: { driver_version: "1.8", repeat_proposal: true },
   pieceBytes: (range) => range,
   operation(sparse, dummy) {
     let window = PAGE;
-    while (window < BLOCK && sparse.size % (2 * window) === 0) window *= 2;
+    while (window < BLOCK_2M && sparse.size % (2 * window) === 0) window *= 2;
     return {
       ...sparse,
       flags: (sparse.flags | MAP_REPEAT) >>> 0,

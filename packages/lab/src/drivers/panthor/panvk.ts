@@ -9,7 +9,7 @@ import type { SparseStrategy } from "../../strategy/strategy.ts";
 /** Bytes of a page. */
 export const PAGE: number = 2 ** 12;
 /** Bytes of a leaf one level up, and of the objects that panvk maps over and over. */
-export const BLOCK: number = 2 ** 21;
+export const BLOCK_2M: number = 2 ** 21;
 
 /** Columns of the table that are the same in each row. */
 export const PANVK: Pick<
@@ -32,5 +32,5 @@ export const PANVK: Pick<
  * @param bytes - of the range
  */
 export function fewestLeaves(bytes: number): number {
-  return Math.floor(bytes / BLOCK) + Math.min(Math.ceil(bytes / PAGE), (2 * BLOCK) / PAGE);
+  return Math.floor(bytes / BLOCK_2M) + Math.min(Math.ceil(bytes / PAGE), (2 * BLOCK_2M) / PAGE);
 }

@@ -5,7 +5,7 @@
  */
 
 import type { SparseStrategy } from "../../strategy/strategy.ts";
-import { BLOCK, PAGE, PANVK } from "./panvk.ts";
+import { BLOCK_2M, PAGE, PANVK } from "./panvk.ts";
 
 /** The row. */
 export const panthorRepeat: SparseStrategy = {
@@ -23,7 +23,10 @@ export const panthorRepeat: SparseStrategy = {
   workOf(bytes) {
     const pages = Math.ceil(bytes / PAGE);
     // The window must divide the range: 2 MiB where that does, else down to a page.
-    return { operations: 1, leafEntries: (pages * PAGE) % BLOCK === 0 ? pages / (BLOCK / PAGE) : pages };
+    return {
+      operations: 1,
+      leafEntries: (pages * PAGE) % BLOCK_2M === 0 ? pages / (BLOCK_2M / PAGE) : pages,
+    };
   },
   bindsArrays: false,
   experiments: { postedRepeat: async () => (await import("./posted-repeat.ts")).cutAsPosted() },

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type CostSchema, DRM_IOCTL_GEM_CLOSE, type GemObject, type IoctlCall } from "@vmbind/drm";
+import { type CostSchema, DRM_IOCTL_GEM_CLOSE, type GemObject, type IoctlCall, viewOf } from "@vmbind/drm";
 import {
   BO_CREATE,
   GEM_CLOSE,
@@ -31,7 +31,6 @@ import {
   VM_CREATE,
   type VmBindOp,
 } from "@vmbind/panthor";
-import { viewOf } from "@vmbind/trace";
 import { mustIssue } from "../../strategy/calls.ts";
 import type {
   CallSync,

@@ -10,8 +10,8 @@ import {
   type IoctlCall,
   type SparseUmd,
   type UserBuffer,
+  viewOf,
 } from "@vmbind/drm";
-import { viewOf } from "@vmbind/trace";
 import {
   ANV_BLOCK_BYTES,
   AnvUmd,
