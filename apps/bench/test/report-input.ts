@@ -1,13 +1,29 @@
-import { measure, parametric, runLab, SPARSE_STRATEGIES } from "@vmbind/lab";
+import {
+  compare,
+  LocalEngine,
+  measure,
+  type ParametricOptions,
+  parametric,
+  SPARSE_STRATEGIES,
+  type WorkloadRef,
+} from "@vmbind/lab";
 import type { ReportInput, SweepRow } from "../src/report/input.ts";
+
+function fromFile(name: string, knobs: ParametricOptions): WorkloadRef {
+  return {
+    file: "test.json",
+    content: { format: "vmbind-workload", version: 1, name, parametric: knobs },
+  };
+}
 
 /** A real input of small workloads: every number in it was measured. */
 export async function smallInput(): Promise<ReportInput> {
-  const workloads = [
-    parametric("unbound", 1, { size: 5e6, bound: 0 }),
-    parametric("<b>random & bound</b>", 1, { size: 2 ** 23, bound: 0.5, order: "random" }),
-  ];
-  const lab = await runLab({ workloads });
+  const { lab } = await compare(new LocalEngine(async () => null), {
+    workloads: [
+      fromFile("unbound", { size: 5e6, bound: 0 }),
+      fromFile("<b>random & bound</b>", { size: 2 ** 23, bound: 0.5, order: "random" }),
+    ],
+  });
   const rows: SweepRow[] = [];
   for (const strategy of SPARSE_STRATEGIES) {
     for (const size of [2 ** 20, 2 ** 22, 2 ** 24]) {

@@ -5,10 +5,14 @@
  * @mergeModuleWith <project>
  */
 
+export * from "./compare/comparison.ts";
+export * from "./compare/plan.ts";
 export * from "./drivers.ts";
+export * from "./engine/engine.ts";
+export * from "./engine/jobs.ts";
+export * from "./engine/outcome.ts";
 export * from "./experiments/experiments.ts";
 export * from "./findings.ts";
-export * from "./lab.ts";
 export * from "./measure/accounting.ts";
 export * from "./measure/cost.ts";
 export * from "./measure/generated.ts";
@@ -31,13 +35,17 @@ export * from "./strategy/strategy.ts";
 export * from "./strategy/table.ts";
 export * from "./strategy/va-heap.ts";
 export * from "./sweep/growth.ts";
+export * from "./sweep/merge.ts";
 export * from "./sweep/point.ts";
 export * from "./sweep/points.ts";
 export * from "./sweep/result.ts";
+export * from "./sweep/run.ts";
 export * from "./workload/buffer-stream.ts";
 export * from "./workload/builtin.ts";
+export * from "./workload/lab-workloads.ts";
 export * from "./workload/many-small.ts";
 export * from "./workload/parametric.ts";
 export * from "./workload/schema.ts";
 export * from "./workload/workload.ts";
+export * from "./workload/workload-ref.ts";
 export * from "./workload/xorshift.ts";

@@ -5,22 +5,32 @@
  */
 
 import { open, writeFile } from "node:fs/promises";
-import { RefusedError, SMALL_GRID } from "@vmbind/lab";
+import {
+  type ComparePlan,
+  type Comparison,
+  jobCount,
+  knobsOf,
+  measurePoints,
+  type PointRow,
+  planOf,
+  RefusedError,
+  runComparison,
+  SMALL_GRID,
+  type SweepKnobs,
+} from "@vmbind/lab";
 import { InputError } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
-import { type Comparison, jobCount, runComparison } from "../compare/comparison.ts";
 import { comparisonCsv } from "../compare/csv.ts";
 import { renderDetails } from "../compare/details.ts";
 import { commands, versions } from "../compare/facts.ts";
 import { outputFormat } from "../compare/options.ts";
-import { type ComparePlan, planComparison } from "../compare/plan.ts";
+import { planComparison } from "../compare/plan.ts";
 import { QUESTION, renderComparison, type Style } from "../compare/text.ts";
 import { EXIT } from "../errors.ts";
 import { heading, type Io } from "../io.ts";
 import { Bar } from "../jobs/bar.ts";
 import { JobPool, workerCount } from "../jobs/pool.ts";
 import type { ReportInput, SweepResult } from "../report/input.ts";
-import { forReport, knobsOf, measurePoints, planOf } from "../sweep/run.ts";
 
 /** Most operations or leaf entries of a point of the report's curves: they are to take a second. */
 const REPORT_WORK_MAX = 2 ** 16;
@@ -78,14 +88,21 @@ async function measureAll(
   const pool = new JobPool(workerCount(jobs, total));
   const bar = new Bar(io, total);
   try {
-    const comparison = runComparison(plan, pool, bar);
-    const rows = measurePoints(points, pool, bar);
+    const comparison = runComparison(plan, pool, (name) => bar.step(name));
+    const rows = measurePoints(points, pool, (name) => bar.step(name));
     const [found, swept] = await Promise.all([comparison, rows]);
     return withSweep ? { ...found, sweeps: forReport(knobs, swept) } : found;
   } finally {
     bar.close();
     await pool.close();
   }
+}
+
+/** The curves of a report. */
+function forReport(knobs: SweepKnobs, rows: readonly PointRow[]): SweepResult {
+  const { boundFraction, sizeBytes, tileBytes } = knobs;
+  const curves = rows.flatMap(({ axis, ...row }) => (axis === "offset" ? [] : [{ ...row, axis }]));
+  return { boundFraction, sizeBytes, tileBytes, rows: curves };
 }
 
 async function writeReport(path: string, { lab, sweeps, recorded, ...facts }: Output): Promise<void> {

@@ -5,7 +5,17 @@
  * @module
  */
 
-import { FULL_GRID, RefusedError, type Sweep, WORK_MAX } from "@vmbind/lab";
+import {
+  FULL_GRID,
+  knobsOf,
+  measurePoints,
+  planOf,
+  pointsOfShard,
+  RefusedError,
+  type Sweep,
+  sweepResult,
+  WORK_MAX,
+} from "@vmbind/lab";
 import type { CommandInput } from "../command.ts";
 import { chosenStrategies, outputFormat, wholeNumber } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
@@ -13,8 +23,7 @@ import { heading, type Io } from "../io.ts";
 import { Bar } from "../jobs/bar.ts";
 import { JobPool, workerCount } from "../jobs/pool.ts";
 import { renderSweep, sweepCsv } from "../sweep/render.ts";
-import { knobsOf, measurePoints, planOf, pointsOfShard, sweepResult } from "../sweep/run.ts";
-import { mergeShards, parseShard } from "../sweep/shard.ts";
+import { mergeFiles, parseShard } from "../sweep/shard.ts";
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
@@ -38,7 +47,7 @@ function merge(options: CommandInput["options"], operands: readonly string[]): P
   const senseless = ["shard", "strategy", "work-max", "jobs"].find((name) => options[name] !== undefined);
   if (senseless) throw new UsageError(`--${senseless} has no meaning with --merge`);
   if (operands.length === 0) throw new UsageError("--merge: FILE... is missing");
-  return mergeShards(operands);
+  return mergeFiles(operands);
 }
 
 async function measureSweep(
@@ -59,7 +68,7 @@ async function measureSweep(
   const pool = new JobPool(workerCount(jobs, points.length));
   const bar = new Bar(io, points.length);
   try {
-    return sweepResult(knobs, plan, shard, await measurePoints(points, pool, bar));
+    return sweepResult(knobs, plan, shard, await measurePoints(points, pool, (name) => bar.step(name)));
   } finally {
     bar.close();
     await pool.close();

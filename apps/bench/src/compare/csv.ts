@@ -4,8 +4,8 @@
  * @module
  */
 
+import type { Comparison } from "@vmbind/lab";
 import { type Cell, renderTable } from "../text/table.ts";
-import type { Comparison } from "./comparison.ts";
 
 /**
  * @param comparison - what was found

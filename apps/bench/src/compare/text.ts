@@ -6,8 +6,10 @@
 
 import { size as sizeInWords } from "@vmbind/drm";
 import {
+  type Comparison,
   type CostResult,
   CREATE_METRICS,
+  type GeneratedWorkload,
   METRICS,
   SHOWN_FIGURES,
   SPARSE_STRATEGIES,
@@ -17,8 +19,6 @@ import {
 } from "@vmbind/lab";
 import { formatNumber } from "@vmbind/trace";
 import { renderTable, type Table, type TableFormat } from "../text/table.ts";
-import type { Comparison } from "./comparison.ts";
-import type { GeneratedWorkload } from "./plan.ts";
 
 /** The question that all of this answers. */
 export const QUESTION: string =

@@ -7,11 +7,11 @@
 import { open } from "node:fs/promises";
 import {
   BUILTIN_WORKLOADS,
-  checkSteps,
-  parametric,
+  inFile,
   parseWorkload,
   type Workload,
-  WorkloadError,
+  type WorkloadFile,
+  workloadOfFile,
 } from "@vmbind/lab";
 import { InputError } from "@vmbind/trace";
 import { UsageError } from "../errors.ts";
@@ -35,12 +35,20 @@ export interface WorkloadChoice {
 export async function findWorkload(operand: string, choice: WorkloadChoice = {}): Promise<Workload> {
   const { seed = 1, size } = choice;
   const builtin = BUILTIN_WORKLOADS.get(operand);
-  if (!builtin && !/[./]/.test(operand)) {
+  if (!builtin && !isWorkloadFile(operand)) {
     const names = [...BUILTIN_WORKLOADS.keys()].join(", ");
     throw new UsageError(`no workload ${JSON.stringify(operand)}; there are ${names}, and JSON files`);
   }
   if (size !== undefined && !builtin?.sized) throw new UsageError(`--size: ${operand} has sizes of its own`);
-  return builtin ? builtin.make(seed, size) : loadWorkload(operand, seed);
+  return builtin ? builtin.make(seed, size) : workloadOfFile(operand, await readWorkload(operand), seed);
+}
+
+/**
+ * @param operand - what a user typed
+ * @returns whether it is a path and no name
+ */
+export function isWorkloadFile(operand: string): boolean {
+  return /[./]/.test(operand);
 }
 
 /** Largest file that is read, bytes. */
@@ -50,33 +58,11 @@ const FILE_BYTES_MAX = 2 ** 26;
  * Read a workload file.
  *
  * @param path - of a JSON file as `schema/workload.schema.json` describes it
- * @param seed - of the draws, where it has knobs in place of steps
- * @throws {@link InputError} naming the file, the place and the rule; also from the workload's `steps()`, where the rule
- *   depends on the driver's block
+ * @throws {@link InputError} naming the file, the place and the rule
  */
-async function loadWorkload(path: string, seed: number): Promise<Workload> {
+export async function readWorkload(path: string): Promise<WorkloadFile> {
   const value = await readJson(path);
-  const file = inFile(path, () => parseWorkload(value));
-  const { name, steps, parametric: knobs } = file;
-  if (!steps) return parametric(name, seed, knobs);
-  return {
-    name,
-    description: file.description ?? `${steps.length} steps from ${path}`,
-    seed: 0,
-    steps(blockBytes) {
-      inFile(path, () => checkSteps(steps, blockBytes));
-      return steps;
-    },
-  };
-}
-
-function inFile<T>(path: string, run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof WorkloadError) throw new InputError(path, 0, error.message);
-    throw error;
-  }
+  return inFile(path, () => parseWorkload(value));
 }
 
 async function readJson(path: string): Promise<unknown> {

@@ -25,16 +25,13 @@ export class Bar {
   }
 
   /**
-   * Await a job and count it.
+   * Count a job that has ended.
    *
-   * @param job - the running job
-   * @param name - what it was, shown when it has ended
+   * @param name - what it was
    */
-  async watch<T>(job: Promise<T>, name: string): Promise<T> {
-    const value = await job;
+  step(name: string): void {
     this.#done++;
     this.#progress.show(() => `${drawBar(this.#done, this.#total)} ${this.#done}/${this.#total} ${name}`);
-    return value;
   }
 
   /** Take the bar away. */

@@ -5,19 +5,26 @@
  */
 
 import { availableParallelism } from "node:os";
+import {
+  type Engine,
+  type JobKind,
+  type JobOutcome,
+  type JobResult,
+  type JobTask,
+  LocalEngine,
+  unwrap,
+} from "@vmbind/lab";
 import { Tinypool } from "tinypool";
 import { UsageError } from "../errors.ts";
-import type { JobKind, JobResult, JobTask } from "./jobs.ts";
-import { type Outcome, unwrap } from "./outcome.ts";
-import runJob from "./worker.ts";
+import { bundledTrace } from "../files/trace-files.ts";
 
 /** Most threads: beyond this the machine is no laboratory any more. */
 const WORKERS_MAX = 256;
 
 /** Runs jobs; {@link JobPool.close} it. */
-export class JobPool {
+export class JobPool implements Engine {
   readonly #threads: Tinypool | null;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #here = new LocalEngine(bundledTrace);
 
   /** @param workers - how many jobs run at a time; with 1 they run in this thread */
   constructor(workers: number) {
@@ -37,11 +44,8 @@ export class JobPool {
    * @throws what the job throws
    */
   async run<K extends JobKind>(kind: K, task: JobTask<K>): Promise<JobResult<K>> {
-    const message = { kind, task };
-    if (this.#threads) return unwrap((await this.#threads.run(message)) as Outcome<JobResult<K>>);
-    const turn = this.#last.then(() => runJob(message));
-    this.#last = turn.catch(() => undefined);
-    return unwrap(await turn);
+    if (!this.#threads) return this.#here.run(kind, task);
+    return unwrap((await this.#threads.run({ kind, task })) as JobOutcome<JobResult<K>>);
   }
 
   /** Stop the threads, whatever they are doing. */

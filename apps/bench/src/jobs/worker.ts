@@ -1,29 +1,17 @@
 /**
- * What a worker thread runs.
+ * What a worker thread runs: jobs of the laboratory, with the traces that come with the program.
  *
  * @module
  */
 
-import { JOBS, type JobKind, type JobResult, type JobTask } from "./jobs.ts";
-import { type Outcome, outcomeOf } from "./outcome.ts";
-
-/** A job with its kind. */
-export interface JobMessage<K extends JobKind = JobKind> {
-  /** Which job. */
-  kind: K;
-  /** What it is told. */
-  task: JobTask<K>;
-}
+import { doJob, type JobKind, type JobMessage, type JobOutcome, type JobResult } from "@vmbind/lab";
+import { bundledTrace } from "../files/trace-files.ts";
 
 /**
  * Run one job.
  *
  * @param message - which, and on what
  */
-export default function runJob<K extends JobKind>({
-  kind,
-  task,
-}: JobMessage<K>): Promise<Outcome<JobResult<K>>> {
-  const job = JOBS[kind] as (task: JobTask<K>) => Promise<JobResult<K>>;
-  return outcomeOf(() => job(task));
+export default function runJob<K extends JobKind>(message: JobMessage<K>): Promise<JobOutcome<JobResult<K>>> {
+  return doJob(message, bundledTrace);
 }

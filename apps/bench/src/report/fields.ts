@@ -119,10 +119,7 @@ const COST: Record<keyof CostFigures, FieldMethod> = {
   tablesLive: counter("tablesLive"),
   tablesPeak: counter("tablesPeak"),
   tableBytesLive: bytes("table memory left", "tablesLive times the driver's page-table page."),
-  tableBytesPeak: bytes(
-    "table memory, peak",
-    "tablesPeak times the driver's page-table page: 4 KiB, or 16 KiB for asahi.",
-  ),
+  tableBytesPeak: bytes("table memory, peak", "tablesPeak times the driver's page-table page."),
   tlbInvalidations: counter("tlbInvalidations"),
   tlbInvalidatedBytes: counter("tlbInvalidatedBytes"),
   backingBytes: counter("backingBytes"),
@@ -156,7 +153,7 @@ const ACCOUNTING: Record<keyof AccountingFigures | Numeric<AccountingResult>, Fi
   ),
   tableBytes: bytes(
     "page tables",
-    "Bytes of page tables: charged to nobody in panthor and asahi, to the VM in xe.",
+    "Bytes of page tables, whether the driver charges them to the VM or to nobody.",
   ),
   sparseVaBytes: bytes("sparse VA", "Bytes of VA that mappings without memory of the application cover."),
   extobjs: count("external objects", "Objects on the VM's list of external objects."),
@@ -296,11 +293,11 @@ export const FIELD_GROUPS: readonly FieldGroup[] = [
       writeSideBefore: {
         title: "before, write side",
         unit: "word",
-        how: "The word loaded before through the address that hk's shaders write through.",
+        how: "The word loaded before through the address that shaders write through, where they read through another.",
       },
       writeSideAliases: count(
         "aliases, write side",
-        "Aliases seen through the address that hk's shaders write through.",
+        "Aliases seen through the address that shaders write through, where they read through another.",
       ),
       sharedBytes: bytes(
         "shared",

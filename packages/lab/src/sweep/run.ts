@@ -1,28 +1,53 @@
 /**
- * Running a sweep or a shard of it on a pool, and putting shards together.
+ * Running a sweep or a part of it on an engine.
  *
  * @module
  */
 
+import type { Engine } from "../engine/engine.ts";
+import type { SparseStrategy } from "../strategy/strategy.ts";
+import { SPARSE_STRATEGIES, sparseStrategy } from "../strategy/table.ts";
+import { growthOf } from "./growth.ts";
 import {
   FRACTION_BYTES,
-  growthOf,
+  FULL_GRID,
   OFFSET_BYTES,
-  type PointRow,
   planSweep,
-  type Shard,
-  type SparseStrategy,
-  type Sweep,
   type SweepGrid,
-  type SweepKnobs,
   type SweepPlan,
   type SweepPoint,
-  sparseStrategy,
   TILE_BYTES,
-} from "@vmbind/lab";
-import type { Bar } from "../jobs/bar.ts";
-import type { JobPool } from "../jobs/pool.ts";
-import type { SweepResult } from "../report/input.ts";
+  WORK_MAX,
+} from "./points.ts";
+import type { PointRow, Shard, Sweep, SweepKnobs } from "./result.ts";
+
+/** What somebody wants swept; everything unless told. */
+export interface SweepRequest {
+  /** Which strategies. */
+  strategies?: readonly SparseStrategy[];
+  /** Values by axis. */
+  grid?: SweepGrid;
+  /** Most operations or leaf entries of a point. */
+  workMax?: number;
+}
+
+/**
+ * Measure how costs grow.
+ *
+ * @param engine - does the work
+ * @param request - what is wanted
+ * @param onDone - told of each point that has been measured
+ * @throws RefusedError when a driver model refuses an ioctl
+ */
+export async function sweep(
+  engine: Engine,
+  { strategies = SPARSE_STRATEGIES, grid = FULL_GRID, workMax = WORK_MAX }: SweepRequest = {},
+  onDone?: (name: string) => void,
+): Promise<Sweep> {
+  const knobs = knobsOf(strategies, workMax);
+  const plan = planOf(knobs, grid);
+  return sweepResult(knobs, plan, null, await measurePoints(plan.points, engine, onDone));
+}
 
 /**
  * @param strategies - in the order of the table
@@ -57,22 +82,30 @@ export function pointsOfShard(points: readonly SweepPoint[], shard: Shard | null
 }
 
 /**
- * Measure points on a pool, the longest first.
+ * Measure points, the longest first.
  *
  * @param points - what to measure
- * @param pool - where
- * @param bar - counts them
+ * @param engine - does the work
+ * @param onDone - told of each point that has been measured
  * @returns rows in the order of the points
  */
-export function measurePoints(points: readonly SweepPoint[], pool: JobPool, bar: Bar): Promise<PointRow[]> {
+export function measurePoints(
+  points: readonly SweepPoint[],
+  engine: Engine,
+  onDone: (name: string) => void = () => {},
+): Promise<PointRow[]> {
+  const measured = async (point: SweepPoint): Promise<PointRow> => {
+    const row = await engine.run("point", point);
+    onDone(`${point.strategy} ${point.axis}`);
+    return row;
+  };
   const rows: Promise<PointRow>[] = [];
   const work = points.map(({ strategy, axis, x }, i) => {
     const { operations, leafEntries } = sparseStrategy(strategy).workOf(axis === "size" ? x : FRACTION_BYTES);
     return { i, work: 16 * operations + leafEntries };
   });
   for (const { i } of work.sort((a, b) => b.work - a.work || a.i - b.i)) {
-    const point = points[i] as SweepPoint;
-    rows[i] = bar.watch(pool.run("point", point), `${point.strategy} ${point.axis}`);
+    rows[i] = measured(points[i] as SweepPoint);
   }
   return Promise.all(rows);
 }
@@ -93,15 +126,4 @@ export function sweepResult(
 ): Sweep {
   const growth = shard === null ? growthOf(rows) : [];
   return { format: "vmbind-sweep", version: 1, knobs, shard, rows, leftOut: plan.leftOut, growth };
-}
-
-/**
- * @param knobs - what was asked for
- * @param rows - a whole sweep
- * @returns the curves of a report
- */
-export function forReport(knobs: SweepKnobs, rows: readonly PointRow[]): SweepResult {
-  const { boundFraction, sizeBytes, tileBytes } = knobs;
-  const curves = rows.flatMap(({ axis, ...row }) => (axis === "offset" ? [] : [{ ...row, axis }]));
-  return { boundFraction, sizeBytes, tileBytes, rows: curves };
 }

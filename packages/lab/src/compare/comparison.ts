@@ -4,22 +4,18 @@
  * @module
  */
 
-import {
-  type CostResult,
-  findings,
-  type LabResult,
-  RefusedError,
-  type SparseStrategy,
-  type TraceRow,
-  WorkloadError,
-} from "@vmbind/lab";
 import { InputError } from "@vmbind/trace";
-import type { Bar } from "../jobs/bar.ts";
-import type { JobPool } from "../jobs/pool.ts";
-import type { ComparePlan, GeneratedWorkload } from "./plan.ts";
+import type { Engine } from "../engine/engine.ts";
+import { findings } from "../findings.ts";
+import type { TraceRow } from "../recorded/recorded.ts";
+import type { CostResult, LabResult } from "../result.ts";
+import { RefusedError } from "../strategy/refused.ts";
+import type { SparseStrategy } from "../strategy/strategy.ts";
+import { WorkloadError } from "../workload/workload.ts";
+import { type ComparePlan, type CompareRequest, type GeneratedWorkload, planComparison } from "./plan.ts";
 
 /** A generated workload that a strategy cannot run. */
-interface LeftOutCell {
+export interface LeftOutCell {
   /** Name of the workload. */
   workload: string;
   /** Name of the strategy. */
@@ -51,25 +47,50 @@ export function jobCount({ strategies, recorded, generated, details }: ComparePl
   return strategies.length * (recorded.length + generated.length + (details ? 2 : 0)) + (details ? 1 : 0);
 }
 
+/** Told of each job that has ended: what it was. */
+export type OnDone = (name: string) => void;
+
+/**
+ * Compare strategies: recorded workloads, generated ones, semantics, accounting, experiments, and what they come to.
+ *
+ * @param engine - does the work
+ * @param request - what is wanted; everything unless told
+ * @param onDone - told of each job that has ended
+ * @throws RangeError for a workload that there is not
+ * @throws RefusedError when a driver model refuses an ioctl of the details
+ */
+export function compare(engine: Engine, request: CompareRequest = {}, onDone?: OnDone): Promise<Comparison> {
+  return runComparison(planComparison(request), engine, onDone);
+}
+
 /**
  * Run a comparison.
  *
  * @param plan - what to run
- * @param pool - where
- * @param bar - counts the jobs
+ * @param engine - does the work
+ * @param onDone - told of each job that has ended
  * @throws RefusedError when a driver model refuses an ioctl of the details
  * @throws InputError for a workload file that no strategy can run
  */
-export async function runComparison(plan: ComparePlan, pool: JobPool, bar: Bar): Promise<Comparison> {
+export async function runComparison(
+  plan: ComparePlan,
+  engine: Engine,
+  onDone: OnDone = () => {},
+): Promise<Comparison> {
   const { strategies } = plan;
+  const watch = async <T>(job: Promise<T>, name: string): Promise<T> => {
+    const value = await job;
+    onDone(name);
+    return value;
+  };
   // The first strategy has the most operations and the last recorded workload is the largest: begin with the longest.
   const recorded = grid(plan.recorded, strategies, (workload, { name }) =>
-    bar.watch(pool.run("recorded", { workload, strategy: name }), `${workload} recorded, ${name}`),
+    watch(engine.run("recorded", { workload, strategy: name }), `${workload} recorded, ${name}`),
   );
   const cells = grid(plan.generated, strategies, (workload, { name }) =>
-    bar.watch(runCell(workload, name, plan.details, pool), `${workload.name} generated, ${name}`),
+    watch(runCell(workload, name, plan.details, engine), `${workload.name} generated, ${name}`),
   );
-  const details = plan.details ? runDetails(strategies, pool, bar) : NO_DETAILS;
+  const details = plan.details ? runDetails(strategies, engine, watch) : NO_DETAILS;
   const [rows, generated, found] = await Promise.all([recorded, cells, details]);
   const leftOut = generated.filter((cell) => "leftOut" in cell);
   const costs = generated.flatMap((cell) => ("cost" in cell ? [cell.cost] : []));
@@ -103,10 +124,10 @@ async function runCell(
   workload: GeneratedWorkload,
   strategy: string,
   views: boolean,
-  pool: JobPool,
+  engine: Engine,
 ): Promise<Cell> {
   try {
-    return { cost: await pool.run("cost", { workload: workload.ref, strategy, views }) };
+    return { cost: await engine.run("cost", { workload: workload.ref, strategy, views }) };
   } catch (error) {
     const refused = error instanceof RefusedError;
     if (!refused && !(error instanceof InputError) && !(error instanceof WorkloadError)) throw error;
@@ -122,16 +143,16 @@ const NO_DETAILS: Omit<LabResult, "costs" | "findings"> = {
 
 async function runDetails(
   strategies: readonly SparseStrategy[],
-  pool: JobPool,
-  bar: Bar,
+  engine: Engine,
+  watch: <T>(job: Promise<T>, name: string) => Promise<T>,
 ): Promise<Omit<LabResult, "costs" | "findings">> {
   const names = strategies.map(({ name }) => name);
-  const experiments = bar.watch(pool.run("experiments", { strategies: names }), "experiments");
+  const experiments = watch(engine.run("experiments", { strategies: names }), "experiments");
   const accounting = names.map((strategy) =>
-    bar.watch(pool.run("accounting", { strategy }), `accounting, ${strategy}`),
+    watch(engine.run("accounting", { strategy }), `accounting, ${strategy}`),
   );
   const semantics = names.map((strategy) =>
-    bar.watch(pool.run("semantics", { strategy }), `semantics, ${strategy}`),
+    watch(engine.run("semantics", { strategy }), `semantics, ${strategy}`),
   );
   // All at once: when one fails, none of the others may fail unseen.
   const found = await Promise.all([Promise.all(semantics), Promise.all(accounting), experiments]);

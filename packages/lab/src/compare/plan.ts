@@ -1,0 +1,79 @@
+/**
+ * What a comparison runs: which recorded workloads, which generated ones, under which strategies.
+ *
+ * A name may stand for both: the recording of Mesa's ioctls, and the Vulkan-level workload that is lowered anew.
+ *
+ * @module
+ */
+
+import { WORKLOADS } from "../recorded/library.ts";
+import type { SparseStrategy } from "../strategy/strategy.ts";
+import { SPARSE_STRATEGIES } from "../strategy/table.ts";
+import { BUILTIN_WORKLOADS } from "../workload/builtin.ts";
+import { LAB_WORKLOADS } from "../workload/lab-workloads.ts";
+import { resolveWorkload, type WorkloadRef } from "../workload/workload-ref.ts";
+
+/** A Vulkan-level workload to run. */
+export interface GeneratedWorkload {
+  /** Its name. */
+  name: string;
+  /** In one sentence. */
+  description: string;
+  /** How an engine finds it. */
+  ref: WorkloadRef;
+}
+
+/** What to run. */
+export interface ComparePlan {
+  /** In the order of the table. */
+  strategies: readonly SparseStrategy[];
+  /** Names of recorded workloads. */
+  recorded: readonly string[];
+  /** Vulkan-level workloads. */
+  generated: readonly GeneratedWorkload[];
+  /** Also the semantics matrix, the accounting, the experiments and the findings. */
+  details: boolean;
+}
+
+/** What somebody wants compared; everything unless told. */
+export interface CompareRequest {
+  /** Which strategies; the plan has them in the order of the table. */
+  strategies?: readonly SparseStrategy[];
+  /** Which workloads: names from {@link workloadNames}, or others. */
+  workloads?: readonly (string | WorkloadRef)[];
+  /** See {@link ComparePlan.details}; true unless told. */
+  details?: boolean;
+}
+
+/** @returns names of the recorded and generated workloads, those that run unless told first */
+export function workloadNames(): string[] {
+  const generated = [...LAB_WORKLOADS.map(({ name }) => name), ...BUILTIN_WORKLOADS.keys()];
+  return [...new Set([...WORKLOADS, ...generated])];
+}
+
+/**
+ * @param request - what is wanted
+ * @throws RangeError for a name that is not among {@link workloadNames}
+ */
+export function planComparison(request: CompareRequest = {}): ComparePlan {
+  const { strategies = SPARSE_STRATEGIES, workloads, details = true } = request;
+  const unknown = workloads?.find((w) => typeof w === "string" && !workloadNames().includes(w));
+  if (unknown !== undefined) {
+    throw new RangeError(`no workload ${JSON.stringify(unknown)}; there are ${workloadNames().join(", ")}`);
+  }
+  const refs = workloads?.flatMap((w) => (typeof w === "string" ? refsOf(w) : [w]));
+  return {
+    strategies: SPARSE_STRATEGIES.filter((strategy) => strategies.includes(strategy)),
+    recorded: WORKLOADS.filter((name) => workloads === undefined || workloads.includes(name)),
+    generated: (refs ?? LAB_WORKLOADS.map(({ name }) => ({ lab: name }))).map((ref) => {
+      const { name, description } = resolveWorkload(ref);
+      return { name, description, ref };
+    }),
+    details,
+  };
+}
+
+function refsOf(name: string): WorkloadRef[] {
+  if (LAB_WORKLOADS.some((workload) => workload.name === name)) return [{ lab: name }];
+  return BUILTIN_WORKLOADS.has(name) ? [{ builtin: name }] : [];
+}

@@ -1,0 +1,112 @@
+/**
+ * Putting the parts of a sweep together: what each measured becomes the sweep as one machine would have made it.
+ *
+ * @module
+ */
+
+import { InputError } from "@vmbind/trace";
+import * as v from "valibot";
+import type { CostFigures } from "../result.ts";
+import { SPARSE_STRATEGIES } from "../strategy/table.ts";
+import { FULL_GRID, type SweepPlan } from "./points.ts";
+import type { PointRow, Shard, Sweep, SweepKnobs } from "./result.ts";
+import { knobsOf, planOf, pointsOfShard, sweepResult } from "./run.ts";
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(1));
+const shardSchema = v.object({
+  format: v.literal("vmbind-sweep", 'expected "vmbind-sweep"'),
+  version: v.literal(1, "expected 1"),
+  knobs: v.object({
+    strategies: v.pipe(v.array(v.picklist(SPARSE_STRATEGIES.map(({ name }) => name))), v.minLength(1)),
+    workMax: count,
+  }),
+  shard: v.object({ index: count, of: count }),
+  rows: v.array(
+    v.object({
+      strategy: v.string(),
+      axis: v.string(),
+      x: v.number(),
+      figures: v.record(v.string(), v.pipe(v.number(), v.finite())),
+    }),
+  ),
+});
+
+interface ShardFile {
+  path: string;
+  knobs: Pick<SweepKnobs, "strategies" | "workMax">;
+  shard: Shard;
+  rows: { strategy: string; axis: string; x: number; figures: Record<string, number> }[];
+}
+
+/** Part of a sweep, as JSON has it. */
+export interface ShardSource {
+  /** Where it is from, for errors. */
+  path: string;
+  /** What JSON.parse gave. */
+  value: unknown;
+}
+
+/**
+ * Put shards together.
+ *
+ * @param sources - a {@link Sweep} each, of one shard, in any order; at least one
+ * @returns what the whole sweep would have been
+ * @throws {@link InputError} for a value that is no shard, or does not belong to the others
+ */
+export function mergeShards(sources: readonly ShardSource[]): Sweep {
+  const files = sources.map(readShard);
+  const first = files[0] as ShardFile;
+  const strategies = SPARSE_STRATEGIES.filter(({ name }) => first.knobs.strategies.includes(name));
+  const knobs = knobsOf(strategies, first.knobs.workMax);
+  const plan = planOf(knobs, FULL_GRID);
+  const byIndex = new Map<number, ShardFile>();
+  for (const file of files) {
+    checkBelongs(file, first, plan);
+    const twice = byIndex.get(file.shard.index);
+    if (twice)
+      throw new InputError(file.path, 0, `shard.index: ${twice.path} is shard ${file.shard.index}, too`);
+    byIndex.set(file.shard.index, file);
+  }
+  const rows = plan.points.map((_, i): PointRow => {
+    const index = (i % first.shard.of) + 1;
+    const file = byIndex.get(index);
+    if (!file) throw new InputError(first.path, 0, `shard ${index} of ${first.shard.of} is missing`);
+    return file.rows[Math.floor(i / first.shard.of)] as unknown as PointRow;
+  });
+  return sweepResult(knobs, plan, null, rows);
+}
+
+function readShard({ path, value }: ShardSource): ShardFile {
+  const parsed = v.safeParse(shardSchema, value);
+  if (parsed.success) return { path, ...parsed.output };
+  const issue = parsed.issues[0];
+  const place = v.getDotPath(issue) ?? "the file";
+  throw new InputError(path, 0, `${place}: ${issue.message}`);
+}
+
+/** Same question as the first file, and just the points that its share of the plan has. */
+function checkBelongs(file: ShardFile, first: ShardFile, plan: SweepPlan): void {
+  const refuse = (rule: string): never => {
+    throw new InputError(file.path, 0, rule);
+  };
+  if (JSON.stringify(file.knobs) !== JSON.stringify(first.knobs)) {
+    refuse(`knobs: not those of ${first.path}`);
+  }
+  if (file.shard.of !== first.shard.of) {
+    refuse(`shard.of: ${file.shard.of}, but ${first.path} is one of ${first.shard.of}`);
+  }
+  if (file.shard.index > file.shard.of) refuse(`shard.index: ${file.shard.index} of ${file.shard.of}`);
+  const points = pointsOfShard(plan.points, file.shard);
+  if (file.rows.length !== points.length) {
+    refuse(`rows: expected ${points.length}, got ${file.rows.length}`);
+  }
+  const names = Object.keys(first.rows[0]?.figures ?? {}) as (keyof CostFigures)[];
+  for (const [i, { strategy, axis, x }] of points.entries()) {
+    const row = file.rows[i] as ShardFile["rows"][number];
+    if (row.strategy !== strategy || row.axis !== axis || row.x !== x) {
+      refuse(`rows[${i}]: expected ${strategy} ${axis} ${x}, got ${row.strategy} ${row.axis} ${row.x}`);
+    }
+    const wrong = names.find((name) => row.figures[name] === undefined);
+    if (wrong !== undefined) refuse(`rows[${i}].figures.${wrong}: is missing`);
+  }
+}
