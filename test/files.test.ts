@@ -8,7 +8,6 @@ const LINES_MAX = 400;
 const LONGER: Readonly<Record<string, number>> = {
   "packages/gpuvm-core/src/va-tree.ts": 465,
   "packages/lab/src/result.ts": 415,
-  "packages/panthor/src/vm.ts": 420,
   "apps/bench/src/report/fields.ts": 445,
 };
 

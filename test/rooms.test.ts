@@ -48,7 +48,6 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "vm-bind-args.ts",
     "vm-ioctls.ts",
     "vma-journal.ts",
-    "vma-ops.ts",
     "vma.ts",
   ],
 };

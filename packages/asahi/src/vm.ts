@@ -1,46 +1,23 @@
 /**
- * One address space: the mappings (GPUVM), the page tables, and the steps between them.
+ * One address space: the mappings (GPUVM), the page tables, and the steps between them (`vm-steps.ts`).
  *
  * SINGLE_PAGE is GPUVM's REPEAT with a window of one 16 KiB page, so a repeated mapping of any length is one mapping,
- * and a cut can never fall inside its window. The driver ignores all merge hints: what is replaced is cleared and
- * invalidated first and written afterwards. A step never frees a table. All of it after the driver (module `asahi` out of
- * tree, branches of 2025) on GPUVM of Linux 7.3.
+ * and a cut can never fall inside its window. All of it after the driver (module `asahi` out of tree, branches of 2025) on
+ * GPUVM of Linux 7.3.
  *
  * @module
  */
 
 import { EINVAL, ENOMEM, fail, type GemHandles, GemObject, type MappingView } from "@vmbind/drm";
-import {
-  GPUVA_REPEAT,
-  GPUVA_USERBITS_SHIFT,
-  Gpuvm,
-  type MapRequest,
-  type MapStep,
-  type RemapStep,
-  type StepHandlers,
-  type UnmapStep,
-  type VmBo,
-} from "@vmbind/gpuvm-core";
+import { GPUVA_REPEAT, Gpuvm, type MapRequest, type UnmapStep, type VmBo } from "@vmbind/gpuvm-core";
 import { AddressSpace } from "@vmbind/mmu";
 import { AsahiBo } from "./bo.ts";
 import type { AsahiDevice } from "./device.ts";
 import { UatPageTable } from "./page-table.ts";
 import { leafHi, leafLo } from "./protection.ts";
 import { decodeTlbi, encodeTlbi, type TlbiReach, type TlbiSink } from "./tlbi.ts";
-import {
-  BIND_READ,
-  BIND_SINGLE_PAGE,
-  BIND_WRITE,
-  DUMMY_PAGE_VA,
-  KERNEL_RANGE_ALIGN,
-  PAGE_BYTES,
-  VM_END,
-  VM_START,
-} from "./uapi.ts";
-
-const ACCESS_FLAGS = BIND_READ | BIND_WRITE;
-/** Where a mapping keeps its access flags: READ (bit 1) in the lowest bit that GPUVM leaves to drivers. */
-const ACCESS_SHIFT = GPUVA_USERBITS_SHIFT - 1;
+import { BIND_SINGLE_PAGE, DUMMY_PAGE_VA, KERNEL_RANGE_ALIGN, PAGE_BYTES, VM_END, VM_START } from "./uapi.ts";
+import { ACCESS_FLAGS, ACCESS_SHIFT, VmSteps } from "./vm-steps.ts";
 
 /** One VM of an open file. */
 export class AsahiVm {
@@ -60,11 +37,9 @@ export class AsahiVm {
   #asid = 0;
   #space: AddressSpace | null = null;
   #dummyPage: AsahiBo | null = null;
-  /** The vm_bo that the running bind links its mapping to. */
-  #vmBo: VmBo | null = null;
   readonly #request: MapRequest = { addr: 0.5, range: 0.5, gem: null, offset: 0.5, flags: 0, gemRange: 0 };
   readonly #reach: TlbiReach = { asid: 0, va: 0.5, bytes: 0.5 };
-  readonly #handlers: StepHandlers;
+  readonly #steps: VmSteps;
   readonly #handles: GemHandles<AsahiBo>;
   readonly #issueTlbi: TlbiSink;
 
@@ -99,11 +74,7 @@ export class AsahiVm {
       onFree: () => this.#release(),
     });
     resv.put();
-    this.#handlers = {
-      map: (op) => this.#map(op),
-      remap: (op) => this.#remap(op),
-      unmap: (op) => this.#unmap(op),
-    };
+    this.#steps = new VmSteps(this.gpuvm, this.pageTable, (va, bytes) => this.#invalidate(va, bytes));
     this.#issueTlbi = (form, high, low) => {
       const reach = this.#reach;
       decodeTlbi(form, high, low, reach);
@@ -174,8 +145,8 @@ export class AsahiVm {
     request.flags = ((flags & ACCESS_FLAGS) << ACCESS_SHIFT) | (single ? GPUVA_REPEAT : 0);
     request.gemRange = single ? PAGE_BYTES : 0;
     const vmBo = this.#obtain(bo);
-    this.#vmBo = vmBo;
-    const ret = gpuvm.smMap(request, this.#handlers);
+    this.#steps.vmBo = vmBo;
+    const ret = gpuvm.smMap(request, this.#steps);
     vmBo.putDeferred();
     gpuvm.deferredCleanup();
     if (ret !== 0) fail(-ret, "gpuvm: the request was refused");
@@ -190,7 +161,7 @@ export class AsahiVm {
    */
   unbind(addr: number, range: number): void {
     this.#reserveMappings(2);
-    const ret = this.gpuvm.smUnmap(addr, range, this.#handlers);
+    const ret = this.gpuvm.smUnmap(addr, range, this.#steps);
     this.gpuvm.deferredCleanup();
     if (ret !== 0) fail(-ret, "gpuvm: the request was refused");
   }
@@ -203,7 +174,7 @@ export class AsahiVm {
   unbindObject(bo: AsahiBo): void {
     const vmBo = this.gpuvm.vmBoFind(bo);
     if (vmBo === null) return;
-    for (const op of this.gpuvm.boUnmapOps(vmBo)) this.#unmap(op as UnmapStep);
+    for (const op of this.gpuvm.boUnmapOps(vmBo)) this.#steps.unmap(op as UnmapStep);
     vmBo.putDeferred();
     this.gpuvm.deferredCleanup();
   }
@@ -211,8 +182,8 @@ export class AsahiVm {
   /** VM_DESTROY: unbind everything left and right of the kernel range, and drop the file's reference. */
   destroy(): void {
     const { gpuvm, kernelStart, kernelEnd } = this;
-    if (kernelStart > VM_START) gpuvm.smUnmap(VM_START, kernelStart - VM_START, this.#handlers);
-    if (kernelEnd < VM_END) gpuvm.smUnmap(kernelEnd, VM_END - kernelEnd, this.#handlers);
+    if (kernelStart > VM_START) gpuvm.smUnmap(VM_START, kernelStart - VM_START, this.#steps);
+    if (kernelEnd < VM_END) gpuvm.smUnmap(kernelEnd, VM_END - kernelEnd, this.#steps);
     gpuvm.deferredCleanup();
     gpuvm.put();
     if (gpuvm.refs > 0) this.device.keptVms.add(this);
@@ -237,54 +208,7 @@ export class AsahiVm {
     }
   }
 
-  // -- steps ---------------------------------------------------------------------------------------------------------
-
-  #map(op: MapStep): number {
-    const va = this.gpuvm.map(op);
-    if (va < 0) return va;
-    this.gpuvm.link(va, this.#vmBo as VmBo);
-    this.#writeLeaves(op);
-    return 0;
-  }
-
-  /** The pieces that stay keep their entries: only the hole between them is cleared. */
-  #remap(op: RemapStep): number {
-    const { gpuvm } = this;
-    const old = op.unmap.va;
-    const start = op.hasPrev ? op.prev.addr + op.prev.range : gpuvm.addr(old);
-    const end = op.hasNext ? op.next.addr : gpuvm.end(old);
-    this.#clearLeaves(start, end - start);
-    const vmBo = gpuvm.vmBo(old) as VmBo;
-    gpuvm.remap(op);
-    if (op.prevVa !== 0) gpuvm.link(op.prevVa, vmBo);
-    if (op.nextVa !== 0) gpuvm.link(op.nextVa, vmBo);
-    gpuvm.unlinkDefer(old);
-    gpuvm.free(old);
-    return 0;
-  }
-
-  #unmap(op: UnmapStep): number {
-    const { gpuvm } = this;
-    const { va } = op;
-    this.#clearLeaves(gpuvm.addr(va), gpuvm.rangeOf(va));
-    gpuvm.unmap(op);
-    gpuvm.unlinkDefer(va);
-    gpuvm.free(va);
-    return 0;
-  }
-
-  #writeLeaves(op: MapStep): void {
-    const pages = (op.gem as AsahiBo).pages();
-    const access = (op.flags >> ACCESS_SHIFT) & ACCESS_FLAGS;
-    const lo = leafLo(access);
-    const hi = leafHi(access);
-    const { pageTable } = this;
-    if ((op.flags & GPUVA_REPEAT) === 0) pageTable.mapList(op.addr, op.range, pages, op.offset, lo, hi);
-    else pageTable.map(op.addr, op.range, pages.addressAt(op.offset), lo, hi, true);
-  }
-
-  #clearLeaves(va: number, bytes: number): void {
-    this.pageTable.unmap(va, bytes);
+  #invalidate(va: number, bytes: number): void {
     this.invalidateObserver?.(va, bytes);
     if (this.#asid === 0 || bytes === 0) return;
     const { counters } = this.device;

@@ -1,16 +1,6 @@
 /**
- * One GPU address space: the VA manager, the page table that follows its steps, and the AS lock around each operation
- * (`panthor_mmu.c`, Linux 7.3).
- *
- * A cut needs care, because a 2 MiB block cannot be split in the page table. So the range that is unmapped grows to
- * whole chunks where a block may be, and what survives of those chunks is mapped again with pages:
- *
- * ```text
- * before  [======== block ========][======== block ========]
- * cut                  |--- unmapped or mapped anew ---|
- * unmap   |------------------------------------------------|
- * after   [pages......]                                [...]   + what the request itself maps
- * ```
+ * One GPU address space: the VA manager, the page table that follows its steps (`vm-steps.ts`), and the AS lock around each
+ * operation (`panthor_mmu.c`, Linux 7.3).
  *
  * @module
  */
@@ -22,9 +12,6 @@ import {
   GPUVA_USERBITS_SHIFT,
   Gpuvm,
   type MapRequest,
-  type MapStep,
-  type RemapStep,
-  type UnmapStep,
   type VmBo,
 } from "@vmbind/gpuvm-core";
 import { AddressSpace, type ScatterList } from "@vmbind/mmu";
@@ -34,13 +21,13 @@ import { BindQueue } from "./bind-queue.ts";
 import type { PanthorBo } from "./bo.ts";
 import type { PanthorCounters } from "./cost-sheet.ts";
 import type { PanthorDevice } from "./device.ts";
-import { BLOCK_2M, tablesForMap } from "./page-sizes.ts";
+import { tablesForMap } from "./page-sizes.ts";
 import { PageTable } from "./page-table.ts";
 import { OP_MAP, OP_SYNC_ONLY, OP_UNMAP } from "./uapi.ts";
+import { VMA_EVICTED, VmSteps } from "./vm-steps.ts";
 
 /** Driver bits of a gpuva's flags: the operation's READONLY, NOEXEC, UNCACHED, SPARSE, then "evicted". */
 const MAP_FLAGS_MASK = 0xf;
-const VMA_EVICTED = 1 << (GPUVA_USERBITS_SHIFT + 4);
 
 /** One mapping of a Panthor VM. */
 export interface PanthorMappingView extends MappingView {
@@ -64,8 +51,7 @@ export class PanthorVm {
     flags: 0,
     gemRange: 0.5,
   };
-  /** The operation that is being executed. */
-  #op: PanthorBindOp;
+  readonly #steps: VmSteps;
 
   /** Cost sheet of the device. */
   readonly counters: PanthorCounters;
@@ -108,7 +94,6 @@ export class PanthorVm {
     this.#device = device;
     this.#handles = handles;
     this.counters = counters;
-    this.#op = this.syncOp;
     this.userRange = userRange;
     this.dummy = dummy;
     dummy.get();
@@ -125,6 +110,7 @@ export class PanthorVm {
       onFree: () => this.#free(),
     });
     this.as = new AsLock(counters, asid, device.tlb, options.activeAs);
+    this.#steps = new VmSteps(this.gpuvm, this.pageTable, this.as, options.quirks, this.syncOp);
     this.queue = new BindQueue(this);
     this.addressSpace = new AddressSpace(memory, device.format, this.pageTable.io.rootAddress, {
       asid,
@@ -169,11 +155,11 @@ export class PanthorVm {
    */
   execute(op: PanthorBindOp): number {
     if (op.type === OP_SYNC_ONLY) return 0;
-    this.#op = op;
+    this.#steps.op = op;
     const { io } = this.pageTable;
     const allowed = io.allow(op.tables);
     this.as.lock(op.va, op.size);
-    const ret = op.type === OP_MAP ? this.#executeMap(op) : this.gpuvm.smUnmap(op.va, op.size, this);
+    const ret = op.type === OP_MAP ? this.#executeMap(op) : this.gpuvm.smUnmap(op.va, op.size, this.#steps);
     this.as.unlock();
     op.tables -= allowed - io.reserved;
     return ret;
@@ -190,7 +176,7 @@ export class PanthorVm {
     request.offset = op.boOffset;
     request.flags = op.kind | ((op.flags & flagsMask) << GPUVA_USERBITS_SHIFT);
     request.gemRange = op.kind === GPUVA_REPEAT ? op.repeatRange : 0;
-    return this.gpuvm.smMap(request, this);
+    return this.gpuvm.smMap(request, this.#steps);
   }
 
   /** An asynchronous job failed: nothing more will be mapped. @internal */
@@ -209,113 +195,6 @@ export class PanthorVm {
     if (errno === ENOMEM)
       return fail(errno, `vm_bind_op: a page-table call for ${range} mapped nothing or ran out of tables`);
     return fail(errno, `vm_bind_op: the page table refused ${range}`);
-  }
-
-  /** Step handler; see `StepHandlers`. @internal */
-  map(step: MapStep): number {
-    const op = this.#op;
-    const bo = op.bo as PanthorBo;
-    const { flags } = step;
-    if ((flags & GPUVA_SPARSE) !== 0) step.offset = step.addr & (BLOCK_2M - 1);
-    const ret = this.pageTable.mapStep(step, flags >>> GPUVA_USERBITS_SHIFT, bo.pages as ScatterList);
-    if (ret !== 0) return ret;
-    const va = this.gpuvm.map(step);
-    // The kernel's helper ignores a failing insert (only an empty mapping at address 0 can fail); nothing is linked then.
-    if (va > 0) this.gpuvm.link(va, op.vmBo as VmBo);
-    return 0;
-  }
-
-  /** Step handler. @internal */
-  unmap(step: UnmapStep): number {
-    const { gpuvm } = this;
-    const { va } = step;
-    if ((gpuvm.flags(va) & VMA_EVICTED) === 0) this.pageTable.unmap(gpuvm.addr(va), gpuvm.rangeOf(va));
-    gpuvm.unmap(step);
-    gpuvm.unlinkDefer(va);
-    gpuvm.free(va);
-    return 0;
-  }
-
-  /** Step handler. @internal */
-  remap(step: RemapStep): number {
-    const { gpuvm } = this;
-    const { va } = step.unmap;
-    const flags = gpuvm.flags(va);
-    if ((flags & GPUVA_SPARSE) !== 0 && step.hasNext) step.next.offset = step.next.addr & (BLOCK_2M - 1);
-    if ((flags & VMA_EVICTED) === 0) {
-      const ret = this.#recut(step, va, flags);
-      if (ret !== 0) return ret;
-    }
-    const vmBo = gpuvm.vmBo(va) as VmBo;
-    gpuvm.remap(step);
-    if (step.prevVa !== 0) gpuvm.link(step.prevVa, vmBo);
-    if (step.nextVa !== 0) gpuvm.link(step.nextVa, vmBo);
-    gpuvm.unlinkDefer(va);
-    gpuvm.free(va);
-    return 0;
-  }
-
-  /** Unmap the cut, widened to whole chunks where blocks may be, and map again what survives of those. */
-  #recut(step: RemapStep, va: number, flags: number): number {
-    const { gpuvm, pageTable } = this;
-    const { prev, next } = step;
-    const cutStart = step.hasPrev ? prev.addr + prev.range : gpuvm.addr(va);
-    const cutEnd = step.hasNext ? next.addr : gpuvm.end(va);
-    let start = cutStart;
-    let end = cutEnd;
-    const chunkStart = Math.floor(cutStart / BLOCK_2M) * BLOCK_2M;
-    const chunkEnd = Math.ceil(cutEnd / BLOCK_2M) * BLOCK_2M;
-    if (
-      step.hasPrev &&
-      chunkStart < cutStart &&
-      prev.addr <= chunkStart &&
-      this.#mayBeBlock(va, flags, cutStart)
-    ) {
-      start = chunkStart;
-    }
-    if (
-      step.hasNext &&
-      chunkEnd > cutEnd &&
-      next.addr + next.range >= chunkEnd &&
-      this.#mayBeBlock(va, flags, cutEnd - 1)
-    ) {
-      end = chunkEnd;
-    }
-    this.as.lock(start, end - start);
-    pageTable.unmap(start, end - start);
-    if (start < cutStart) {
-      const ret = this.#mapPiece(prev, start, cutStart - start);
-      if (ret !== 0) return ret;
-    }
-    return end > cutEnd ? this.#mapPiece(next, cutEnd, end - cutEnd) : 0;
-  }
-
-  /** Whether a cut at an address of a mapping may go through a block. */
-  #mayBeBlock(va: number, flags: number, address: number): boolean {
-    const { options } = this.#device;
-    if ((flags & GPUVA_SPARSE) !== 0) return true;
-    const { gpuvm } = this;
-    const distance = address - gpuvm.addr(va);
-    const window = gpuvm.gemRange(va);
-    const offset = gpuvm.offset(va) + (window === 0 ? distance : (distance + gpuvm.phase(va)) % window);
-    if ((gpuvm.gem(va) as PanthorBo).isHugeFolio(offset)) return true;
-    return !options.quirks.smallFolioBlocks && this.pageTable.io.isBlock(address);
-  }
-
-  /** Map [at, at + size) of a surviving piece again. */
-  #mapPiece(piece: MapStep, at: number, size: number): number {
-    const distance = at - piece.addr;
-    const repeats = (piece.flags & GPUVA_REPEAT) !== 0;
-    return this.pageTable.map(
-      piece.flags,
-      piece.flags >>> GPUVA_USERBITS_SHIFT,
-      at,
-      size,
-      (piece.gem as PanthorBo).pages as ScatterList,
-      repeats ? piece.offset : piece.offset + distance,
-      piece.gemRange,
-      repeats ? (piece.phase + distance) % piece.gemRange : 0,
-    );
   }
 
   // -- eviction -----------------------------------------------------------------------------------------------------

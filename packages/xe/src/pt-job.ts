@@ -17,8 +17,8 @@ import { PtUpdates } from "./pt-updates.ts";
 import type { XeQuirks } from "./quirks.ts";
 import { flushBeforeBatch, invalidate, setTlbRange } from "./tlb-range.ts";
 import type { XeVm } from "./vm.ts";
+import { type VmSteps, WORK_BIND, WORK_CLEAR, WORK_UNBIND } from "./vm-steps.ts";
 import { VMA_FORGOTTEN, VMA_PRESENT, VMA_READ_ONLY, VMA_STAGED, VMA_ZEROED } from "./vma.ts";
-import { type VmaOps, WORK_BIND, WORK_CLEAR, WORK_UNBIND } from "./vma-ops.ts";
 
 /** Runs page-table jobs of a device. */
 export class PtJob {
@@ -75,7 +75,7 @@ export class PtJob {
    * @param isArray - the ioctl had more than one operation
    * @throws `DrmError` ENOMEM, ENOBUFS, EINVAL; nothing was changed then
    */
-  run(vm: XeVm, ops: VmaOps, isArray: boolean): void {
+  run(vm: XeVm, ops: VmSteps, isArray: boolean): void {
     const updates = this.#updates;
     updates.reset();
     this.#flushBefore = false;
@@ -159,7 +159,7 @@ export class PtJob {
     return bo !== null && (bo.placement & (bo.placement - 1)) === 0;
   }
 
-  #commitStates(vm: XeVm, ops: VmaOps): void {
+  #commitStates(vm: XeVm, ops: VmSteps): void {
     const { state } = vm.vmas;
     for (let i = 0; i < ops.workCount; i++) {
       const va = ops.workVa(i);

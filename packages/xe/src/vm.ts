@@ -15,8 +15,8 @@ import type { XeQuirks } from "./quirks.ts";
 import { noRange, type TlbInvalidation } from "./tlb-range.ts";
 import { VM_CREATE_FLAG_FAULT_MODE, VM_CREATE_FLAG_LR_MODE, VM_CREATE_FLAG_SCRATCH_PAGE } from "./uapi.ts";
 import type { XeBindOp } from "./vm-bind-args.ts";
+import { VmSteps } from "./vm-steps.ts";
 import { VMA_PRESENT, VMA_SPARSE, VMA_SYSTEM_ALLOCATOR, XeVmas } from "./vma.ts";
-import { VmaOps } from "./vma-ops.ts";
 
 /** One mapping of an Xe VM. */
 export interface XeMappingView extends MappingView {
@@ -53,7 +53,7 @@ export class XeVm {
   /** The driver's data of the mappings. */
   readonly vmas: XeVmas = new XeVmas();
   /** Changes of the running ioctl. @internal */
-  readonly ops: VmaOps;
+  readonly ops: VmSteps;
   /** Grows when the next batch of each queue must flush the TLB. */
   tlbFlushSeqno = 0;
   /** The TLB invalidation that the last VM_BIND sent, null when it sent none. The next one writes to the same record. */
@@ -94,7 +94,7 @@ export class XeVm {
       memory.tables.address(this.pageTable.root),
       device.tlb === null ? { asid } : { asid, tlb: device.tlb },
     );
-    this.ops = new VmaOps(this, this.vmas, device.options, counters, platform.atomicEnableBit);
+    this.ops = new VmSteps(this, this.vmas, device.options, counters, platform.atomicEnableBit);
   }
 
   /** All mappings, ascending. */

@@ -74,7 +74,7 @@ export const WORK_BIND = 1;
 export const WORK_CLEAR = 2;
 
 /** The changes of one ioctl. One per VM, reused. */
-export class VmaOps implements StepHandlers {
+export class VmSteps implements StepHandlers {
   readonly #vm: XeVm;
   readonly #gpuvm: Gpuvm;
   readonly #vmas: XeVmas;
@@ -145,7 +145,7 @@ export class VmaOps implements StepHandlers {
   /**
    * Parse one operation into the tree.
    *
-   * @throws `DrmError` EBUSY, ENOMEM; {@link VmaOps.undo} is to follow
+   * @throws `DrmError` EBUSY, ENOMEM; {@link VmSteps.undo} is to follow
    */
   parse(op: XeBindOp): void {
     if (op.op === VM_BIND_OP_MAP || op.op === VM_BIND_OP_MAP_USERPTR) this.#parseMap(op);
