@@ -6,12 +6,12 @@ import { type MappingTuple, regionsOf, type TraceStory, tellStory } from "@vmbin
 import { JSDOM } from "jsdom";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chromiumPath, startBrowser } from "../../../test/chromium.ts";
 import { renderExplore } from "../src/explore/explore.ts";
 import { EXPLORE_GROUPS } from "../src/explore/fields.ts";
 import { mappingsAfter } from "../src/explore/pictures.ts";
 import { openTrace } from "../src/files/trace-files.ts";
 import { fieldAt } from "../src/report/fields.ts";
-import { chromiumPath, startBrowser } from "./chromium.ts";
 import { tempFile, vmbind } from "./run.ts";
 
 const TRACE = "panthor-blackhole-image-window";

@@ -1,9 +1,9 @@
 import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chromiumPath, startBrowser } from "../../../test/chromium.ts";
 import type { ReportInput } from "../src/report/input.ts";
 import { renderReport } from "../src/report/report.ts";
-import { chromiumPath, startBrowser } from "./chromium.ts";
 import { smallInput } from "./report-input.ts";
 import { tempFile } from "./run.ts";
 
