@@ -15,6 +15,7 @@ import {
   IoctlTable,
   ioctl,
   notModelled,
+  type UserArray,
   userArray,
 } from "@vmbind/drm";
 import type { AsahiFile } from "./file.ts";
@@ -23,6 +24,14 @@ import { QUEUE_CREATE, QUEUE_DESTROY, SUBMIT } from "./uapi-submit.ts";
 
 /** The first Linux with the header; the driver is out of tree. */
 const since = "Linux 6.16";
+
+/** The records of a VM_BIND. */
+export const VM_BIND_OPS: UserArray<uapi.VmBind, uapi.GemBindOp> = userArray(uapi.VM_BIND, "userptr", {
+  field: "userptr",
+  count: "numBinds",
+  stride: "stride",
+  element: uapi.GEM_BIND_OP,
+});
 
 /** The ioctls. */
 export const IOCTLS: IoctlTable<AsahiFile> = new IoctlTable<AsahiFile>([
@@ -72,14 +81,7 @@ export const IOCTLS: IoctlTable<AsahiFile> = new IoctlTable<AsahiFile>([
     name: "ASAHI_VM_BIND",
     request: uapi.IOCTL_VM_BIND,
     layout: uapi.VM_BIND,
-    arrays: [
-      userArray(uapi.VM_BIND, "userptr", {
-        field: "userptr",
-        count: "numBinds",
-        stride: "stride",
-        element: uapi.GEM_BIND_OP,
-      }),
-    ],
+    arrays: [VM_BIND_OPS],
     errnos: [EINVAL, EFAULT, ENOENT, ENOMEM],
     since,
     support: { without: "signals (EINTR)" },

@@ -19,13 +19,13 @@ import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
 import { AsahiDevice } from "./device.ts";
 import type { AsahiFile } from "./file.ts";
+import { VM_BIND_OPS } from "./ioctls.ts";
 import { NO_QUIRKS } from "./quirks.ts";
 import {
   BIND_READ,
   BIND_SINGLE_PAGE,
   BIND_UNBIND,
   BIND_WRITE,
-  GEM_BIND_OP,
   GEM_CREATE,
   type GemBindOp,
   IOCTL_GEM_CREATE,
@@ -67,7 +67,7 @@ class AsahiDecoder implements Decoder<AsahiTraceOp> {
       }
       case IOCTL_VM_BIND: {
         const { vmId } = call.sent(VM_BIND);
-        const ops = call.elements("userptr", GEM_BIND_OP).map(decodeOp);
+        const ops = call.elements(VM_BIND_OPS).map(decodeOp);
         return { kind: "bind", vm: vmId, ops, text: `VM ${vmId}, ${counted(ops.length, "op")}` };
       }
       default:

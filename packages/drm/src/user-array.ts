@@ -34,8 +34,8 @@ export interface Slot {
 /** Whether the driver reads the memory, or writes it. */
 export type UserAccess = "in" | "out";
 
-/** An array, as the struct that points to it has it. */
-export interface UserArray<T> {
+/** An array of `E`, as the struct `T` that points to it has it. */
+export interface UserArray<T, E extends object = object> {
   /** The struct that holds the pointer. */
   readonly holder: StructLayout<T>;
   /** Name in traces. */
@@ -47,9 +47,9 @@ export interface UserArray<T> {
   /** Bytes from one element to the next, or null where they lie side by side. */
   readonly stride: Slot | null;
   /** What an element is; null for bytes. */
-  readonly element: StructLayout<object> | null;
+  readonly element: StructLayout<E> | null;
   /** What an element is where the stride leaves room for it: a later header's. */
-  readonly grown: StructLayout<object> | null;
+  readonly grown: StructLayout<E> | null;
   /** Whether the driver reads or writes it. */
   readonly access: UserAccess;
   /** Most elements that the driver looks at. */
@@ -100,7 +100,7 @@ export function userArray<T extends object, E extends object = never>(
   holder: StructLayout<T>,
   pointer: NumberMember<T>,
   options: UserArrayOptions<T, E>,
-): UserArray<T> {
+): UserArray<T, E> {
   return describe(holder, slotOf(holder, pointer), null, options);
 }
 
@@ -120,7 +120,7 @@ export function unionArray<T extends object, U extends object, E extends object 
   as: StructLayout<U>,
   pointer: NumberMember<U>,
   options: UserArrayOptions<T, E>,
-): UserArray<T> {
+): UserArray<T, E> {
   const { offset, size } = slotOf(as, pointer);
   return describe(holder, { offset: holder.fields[member].offset + offset, size }, { member, as }, options);
 }
@@ -130,7 +130,7 @@ function describe<T extends object, E extends object>(
   pointer: Slot,
   union: UserArray<T>["union"],
   options: UserArrayOptions<T, E>,
-): UserArray<T> {
+): UserArray<T, E> {
   const { count = [], stride, when } = options;
   const counts: readonly string[] = typeof count === "string" ? [count] : count;
   return {

@@ -21,6 +21,7 @@ import {
   IoctlTable,
   ioctl,
   notModelled,
+  type UserArray,
   userArray,
 } from "@vmbind/drm";
 import { boCreate, boMmapOffset, gemClose } from "./bo-ioctls.ts";
@@ -39,7 +40,8 @@ const SYNCS = userArray(uapi.VM_BIND_OP, "syncs.array", {
   element: uapi.SYNC_OP,
 });
 
-const OPS = userArray(uapi.VM_BIND, "ops.array", {
+/** The operations of a VM_BIND. */
+export const VM_BIND_OPS: UserArray<uapi.VmBind, uapi.VmBindOp> = userArray(uapi.VM_BIND, "ops.array", {
   field: "ops",
   count: "ops.count",
   stride: "ops.stride",
@@ -94,7 +96,7 @@ export const IOCTLS: IoctlTable<PanthorFile> = new IoctlTable<PanthorFile>([
     name: "PANTHOR_VM_BIND",
     request: uapi.IOCTL_VM_BIND,
     layout: uapi.VM_BIND,
-    arrays: [OPS],
+    arrays: [VM_BIND_OPS],
     errnos: [EINVAL, EFAULT, ENOMEM, E2BIG, ENOENT],
     since: "1.0",
     support: "full",

@@ -10,6 +10,7 @@ import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
 import { DRIVER_VERSIONS, PanthorDevice } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
+import { VM_BIND_OPS } from "./ioctls.ts";
 import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
 import {
   BO_CREATE,
@@ -28,7 +29,6 @@ import {
   OP_UNMAP,
   VM_BIND,
   VM_BIND_ASYNC,
-  VM_BIND_OP,
   VM_BIND_OP_REPEAT,
   VM_CREATE,
   VM_DESTROY,
@@ -89,8 +89,10 @@ class PanthorDecoder implements Decoder<PanthorTraceOp> {
       case IOCTL_VM_BIND: {
         const { vmId, flags } = call.sent(VM_BIND);
         const ops = this.#repeats
-          ? call.elements("ops", VM_BIND_OP_REPEAT).map((op) => this.#op(op, op.boRepeatRange))
-          : call.elements("ops", VM_BIND_OP).map((op) => this.#op(op, 0));
+          ? call
+              .elements({ ...VM_BIND_OPS, element: VM_BIND_OP_REPEAT })
+              .map((op) => this.#op(op, op.boRepeatRange))
+          : call.elements(VM_BIND_OPS).map((op) => this.#op(op, 0));
         const mode = flags & VM_BIND_ASYNC ? "async" : "sync";
         return { kind: "bind", vm: vmId, ops, text: `VM ${vmId}, ${mode}, ${counted(ops.length, "op")}` };
       }

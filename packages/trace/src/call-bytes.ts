@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type StructLayout, viewOf } from "@vmbind/drm";
+import { type StructLayout, type UserArray, viewOf } from "@vmbind/drm";
 import type { TraceArray, TraceIoctl } from "./format.ts";
 import type { CallReader } from "./lens.ts";
 
@@ -60,7 +60,7 @@ export class CallBytes implements CallReader {
   }
 
   /** See {@link CallReader.elements}. */
-  elements<T>(field: string, layout: StructLayout<T>): T[] {
-    return elements(this.#call, field, layout);
+  elements<E extends object>({ field, element }: Pick<UserArray<object, E>, "field" | "element">): E[] {
+    return element === null ? [] : elements(this.#call, field, element);
   }
 }

@@ -16,6 +16,7 @@ import type {
   GemObject,
   StructLayout,
   UapiCounters,
+  UserArray,
 } from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
 import type { AddressSpace, MmuCounters, PhysicalMemory } from "@vmbind/mmu";
@@ -67,11 +68,10 @@ export interface CallReader {
    */
   returned<T>(layout: StructLayout<T>): T;
   /**
-   * @param field - name of an array, as the recording has it
-   * @param layout - of an element
+   * @param array - an array of the ioctl's row; for elements of a later header with their layout in place of the row's
    * @returns its elements as far as they are recorded; one that is shorter than the layout reads zero behind its end
    */
-  elements<T>(field: string, layout: StructLayout<T>): T[];
+  elements<E extends object>(array: Pick<UserArray<object, E>, "field" | "element">): E[];
 }
 
 /** Decodes the ioctls of one open file in order; it remembers what it needs of earlier ones. */

@@ -24,6 +24,7 @@ import {
   notModelled,
   type StructLayout,
   struct,
+  type UserArray,
   u64,
   unionArray,
   userArray,
@@ -42,12 +43,19 @@ const since = "Linux 6.8";
 /** What a user fence is: the value that is written when the work is done. */
 const USER_FENCE: StructLayout<{ value: number }> = struct("u64", 8, { value: u64(0) });
 
-const OPS = unionArray(uapi.VM_BIND, "bind", uapi.VM_BIND_VECTOR, "vectorOfBinds", {
-  field: "vector_of_binds",
-  count: "numBinds",
-  when: { member: "numBinds", above: 1 },
-  element: uapi.VM_BIND_OP,
-});
+/** The operations of a VM_BIND that has more than one. */
+export const VM_BIND_OPS: UserArray<uapi.VmBind, uapi.VmBindOp> = unionArray(
+  uapi.VM_BIND,
+  "bind",
+  uapi.VM_BIND_VECTOR,
+  "vectorOfBinds",
+  {
+    field: "vector_of_binds",
+    count: "numBinds",
+    when: { member: "numBinds", above: 1 },
+    element: uapi.VM_BIND_OP,
+  },
+);
 
 const SYNCS = userArray(uapi.VM_BIND, "syncs", {
   field: "syncs",
@@ -123,7 +131,7 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
       name: "XE_VM_BIND",
       request: uapi.IOCTL_VM_BIND,
       layout: uapi.VM_BIND,
-      arrays: [OPS, SYNCS],
+      arrays: [VM_BIND_OPS, SYNCS],
       errnos: [EINVAL, ENOBUFS, EFAULT, ENOENT, EBUSY, ENOMEM, EOPNOTSUPP, ENOEXEC],
       since,
       support: { without: "signals (EINTR), pages behind CPU_ADDR_MIRROR, moving memory in PREFETCH" },

@@ -11,6 +11,7 @@ import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
 import { XeDevice } from "./device.ts";
 import type { XeFile } from "./file.ts";
+import { VM_BIND_OPS } from "./ioctls.ts";
 import { PLATFORMS } from "./platforms.ts";
 import { NO_QUIRKS } from "./quirks.ts";
 import {
@@ -24,7 +25,6 @@ import {
   VM_BIND,
   VM_BIND_FLAG_NULL,
   VM_BIND_FLAG_READONLY,
-  VM_BIND_OP,
   VM_BIND_OP_MAP,
   VM_BIND_OP_MAP_USERPTR,
   VM_BIND_OP_PREFETCH,
@@ -68,7 +68,7 @@ class XeDecoder implements Decoder<XeTraceOp> {
       }
       case IOCTL_VM_BIND: {
         const { vmId, execQueueId, numBinds, bind } = call.sent(VM_BIND);
-        const binds = numBinds === 1 ? [bind] : call.elements("vector_of_binds", VM_BIND_OP);
+        const binds = numBinds === 1 ? [bind] : call.elements(VM_BIND_OPS);
         const queue = execQueueId === 0 ? "default queue" : `queue ${execQueueId}`;
         const text = `VM ${vmId}, ${queue}, ${counted(binds.length, "op")}`;
         return { kind: "bind", vm: vmId, ops: binds.map(decodeOp), text };
