@@ -7,22 +7,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { MessageChannel } from "node:worker_threads";
-import { compare, LocalEngine, PortEngine, serveEngine, type TraceLibrary } from "@vmbind/lab";
-import { gunzip, readTrace } from "@vmbind/trace";
+import { compare, LocalEngine, PortEngine, serveEngine } from "@vmbind/lab";
 import type { Browser } from "playwright-core";
 import { build, type Plugin } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chromiumPath, startBrowser } from "../../../test/chromium.ts";
+import { library, TRACES } from "./traces.ts";
 
 const WORKLOAD = "buffer-100e6";
 const PAGE = fileURLToPath(new URL("browser/", import.meta.url));
-const TRACES = new URL("../../../apps/bench/traces/", import.meta.url);
 const ORIGIN = "http://lab.test";
-
-const library: TraceLibrary = async (name) => {
-  const file = new URL(`${name}.jsonl.gz`, TRACES);
-  return existsSync(file) ? readTrace(name, () => gunzip(new Uint8Array(readFileSync(file)))) : null;
-};
 
 /** A browser has no Node modules: what a bundler would replace by nothing is an error here. */
 const noNode: Plugin = {

@@ -18,9 +18,9 @@ import {
 import type { TraceIoctl } from "@vmbind/trace";
 import * as xe from "@vmbind/xe";
 import { describe, expect, it } from "vitest";
-import { bundledTraces, openTrace } from "../src/files/trace-files.ts";
-import { findWorkload } from "../src/files/workload-file.ts";
+
 import { type Normal, Normaliser } from "./normalise.ts";
+import { builtin, names, open } from "./traces.ts";
 
 const STRATEGY_OF: Readonly<Record<string, [strategy: string, device?: string]>> = {
   "panthor-sparse": ["panthor-sparse"],
@@ -31,7 +31,7 @@ const STRATEGY_OF: Readonly<Record<string, [strategy: string, device?: string]>>
   "xe-dg2": ["xe-null", "dg2"],
 };
 
-const compared = bundledTraces().flatMap((trace) => {
+const compared = names.flatMap((trace) => {
   const match = /^(.*)-(buffer-100e6|buffer-stream|many-small)$/.exec(trace);
   const [strategy, device] = STRATEGY_OF[match?.[1] as string] ?? [];
   return match && strategy ? [{ trace, workload: match[2] as string, strategy, device }] : [];
@@ -51,7 +51,7 @@ function sizesOf(workload: Workload, strategy: SparseStrategy): number[] {
 }
 
 async function recorded(name: string, driver: string, sizes: readonly number[]): Promise<Sequence> {
-  const { records } = await openTrace(name);
+  const { records } = await open(name);
   const own = new Map<number, string>();
   const calls: Normal[] = [];
   let timeline = 0;
@@ -128,8 +128,8 @@ describe("the lowering equals the recording", () => {
     { timeout: 60_000 },
     async ({ trace, workload: name, strategy: how, device }) => {
       const strategy = sparseStrategy(how);
-      const { header } = await openTrace(trace);
-      const workload = await findWorkload(name, { seed: header["seed"] as number });
+      const { header } = await open(trace);
+      const workload = builtin(name, header["seed"] as number);
       const expected = await recorded(trace, strategy.driver, sizesOf(workload, strategy));
       const got = await lowered(workload, strategy, device);
       // One at a time: the first difference is what matters, and a diff of all is unreadable.
@@ -143,8 +143,7 @@ describe("the lowering equals the recording", () => {
 
 it("another seed gives another stream, the same one each time", async () => {
   const strategy = sparseStrategy("panthor-sparse");
-  const ops = async (seed: number) =>
-    (await runWorkload(await findWorkload("buffer-stream", { seed }), strategy)).total;
+  const ops = async (seed: number) => (await runWorkload(builtin("buffer-stream", seed), strategy)).total;
   const [first, again, other] = [await ops(2), await ops(2), await ops(3)];
   expect(again).toEqual(first);
   expect(other).not.toEqual(first);

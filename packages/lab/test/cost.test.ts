@@ -15,8 +15,7 @@ import {
 } from "@vmbind/lab";
 import type { Phase } from "@vmbind/trace";
 import { beforeAll, describe, expect, it } from "vitest";
-import { openTrace } from "../src/files/trace-files.ts";
-import { findWorkload } from "../src/files/workload-file.ts";
+import { builtin, open } from "./traces.ts";
 
 const MIB = 2 ** 20;
 
@@ -24,7 +23,7 @@ const results = new Map<string, CostResult>();
 
 async function costOf(workload: string, strategy: string): Promise<CostResult> {
   const key = `${workload} ${strategy}`;
-  const found = results.get(key) ?? (await measure(await findWorkload(workload), sparseStrategy(strategy)));
+  const found = results.get(key) ?? (await measure(builtin(workload), sparseStrategy(strategy)));
   results.set(key, found);
   return found;
 }
@@ -146,7 +145,7 @@ describe("against replaying the recordings", () => {
   for (const workload of ["buffer-100e6", "buffer-stream"]) {
     it.each(traces)(`%s-${workload}`, async (trace, strategy) => {
       const { phases } = await costOf(workload, strategy);
-      const { costByPhase } = await replayTrace(await openTrace(`${trace}-${workload}`));
+      const { costByPhase } = await replayTrace(await open(`${trace}-${workload}`));
       for (const phase of PHASES) {
         const figures = phases[phase];
         const recorded = costByPhase[phase];

@@ -1,0 +1,103 @@
+import {
+  type CostFigures,
+  measure,
+  openStrategyTrace,
+  replayTrace,
+  SPARSE_STRATEGIES,
+  sparseStrategy,
+} from "@vmbind/lab";
+import type { ReplayResult, Trace } from "@vmbind/trace";
+import { describe, expect, it } from "vitest";
+import { builtin, library } from "./traces.ts";
+
+async function run(strategy: string, workload: string): Promise<ReplayResult> {
+  return replayTrace((await openStrategyTrace(sparseStrategy(strategy), workload, library)) as Trace);
+}
+
+describe("100e6 bytes: the operations of each strategy", () => {
+  it.each([
+    ["panthor-per-page", 24415, 1526, 16],
+    ["panthor-blackhole", 48, 3, 16],
+    ["panthor-repeat", 1, 1, 1],
+    ["panthor-sparse", 1, 1, 1],
+  ])("%s: %i in %i ioctls", async (strategy, ops, ioctls, most) => {
+    const { counts, differences } = await run(strategy, "buffer-100e6");
+    expect(differences).toEqual([]);
+    expect(counts.byPhase.create).toEqual({ bindIoctls: ioctls, bindOps: ops });
+    expect(counts.maxOpsPerIoctl).toBe(most);
+  });
+});
+
+describe("derived strategies", () => {
+  it.each(["panthor-per-page", "panthor-repeat"])(
+    "%s covers the same addresses with the same memory",
+    async (strategy) => {
+      for (const workload of ["image-3d", "buffer-100e6"]) {
+        const sparse = await run("panthor-sparse", workload);
+        const derived = await run(strategy, workload);
+        expect(derived.differences).toEqual([]);
+        const sum = ({ vaBytesByKind }: ReplayResult["counts"]): number =>
+          Object.values(vaBytesByKind).reduce((a, b) => a + b, 0);
+        expect(sum(derived.counts)).toBe(sum(sparse.counts));
+        expect(derived.counts.syncOps).toBe(sparse.counts.syncOps);
+        expect(derived.counts.boCreates).toBe(sparse.counts.boCreates + 1);
+        expect(derived.counts.boCloses).toBe(sparse.counts.boCloses + 1);
+        expect(derived.mappedAtEnd).toEqual([]);
+      }
+    },
+  );
+
+  it("per page fill their ioctls as panvk does, the fence last", async () => {
+    const perPage = sparseStrategy("panthor-per-page");
+    const trace = (await openStrategyTrace(perPage, "image-3d", library)) as Trace;
+    let fences = 0;
+    let calls = 0;
+    for await (const record of trace.records) {
+      if (record.kind === "mark") {
+        if (record.mark.startsWith("bind-sparse")) calls++;
+        continue;
+      }
+      const syncs = record.arrays.filter((a) => a.field.endsWith("syncs"));
+      const ops = record.arrays.find((a) => a.field === "ops");
+      if (syncs.length === 0) continue;
+      fences++;
+      expect(syncs.map((s) => s.field)).toEqual([`ops[${(ops?.count ?? 0) - 1}].syncs`]);
+    }
+    // One more for waiting until the device is idle.
+    expect(fences).toBe(calls + 1);
+  });
+
+  it("repeat writes a leaf for each page unless 2 MiB divide the range", async () => {
+    expect((await run("panthor-repeat", "buffer-100e6")).costByPhase.create?.["pteWrites"]).toBe(24415);
+    expect((await run("panthor-repeat", "buffer-stream")).costByPhase.create?.["pteWrites"]).toBe(512);
+  });
+});
+
+describe("a recorded workload and the generated one of its name", () => {
+  it.each(SPARSE_STRATEGIES)("cost the same for 100e6 bytes: $name", async (strategy) => {
+    const { costByPhase, counts } = await run(strategy.name, "buffer-100e6");
+    const { phases } = await measure(builtin("buffer-100e6"), strategy, { views: false });
+    for (const phase of ["create", "destroy"] as const) {
+      const sheet = costByPhase[phase] as Record<string, number>;
+      const figures = phases[phase] as CostFigures;
+      const same: (keyof CostFigures)[] = [
+        "ioctls",
+        "bindIoctls",
+        "bindOps",
+        "payloadBytes",
+        "mapSteps",
+        "remapSteps",
+        "unmapSteps",
+        "tablesReserved",
+      ];
+      // Where Mesa's own objects share page tables with the resource, as those of hk and anv do, tables are there already.
+      if (strategy.driver === "panthor") {
+        same.push("pteWrites", "pteClears", "tableWrites", "tablesAllocated", "tablesReturned");
+        same.push("tlbInvalidations", "tlbInvalidatedBytes");
+      }
+      for (const name of same)
+        expect(`${phase} ${name} ${figures[name]}`).toBe(`${phase} ${name} ${sheet[name]}`);
+    }
+    expect(counts.byPhase.create?.bindOps).toBe(phases.create?.bindOps);
+  });
+});
