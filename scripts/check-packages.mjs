@@ -45,7 +45,8 @@ async function command(what, file, args, cwd) {
 const packages = readdirSync(join(root, "packages")).map((folder) => {
   const dir = join(root, "packages", folder);
   const json = readJson(join(dir, "package.json"));
-  const needs = Object.keys(json.dependencies ?? {});
+  // A peer that may be missing is needed all the same by whoever imports the types of the entry that uses it.
+  const needs = Object.keys({ ...json.dependencies, ...json.peerDependencies });
   return { folder, dir, json, name: json.name, needs, tarball: "" };
 });
 const byName = new Map(packages.map((p) => [p.name, p]));
@@ -264,7 +265,12 @@ try {
       ...packages.flatMap((pkg) =>
         ["npm", "pnpm"].map((manager) => () => {
           const readme = example(join(pkg.dir, "README.md"));
-          return consume(temporary, manager, closure(pkg), [pkg], [readme]);
+          // An example may use more than its package needs.
+          const shown = [...readme.code.matchAll(/ from "(@vmbind\/[\w-]+)/g)].map(
+            ([, name]) => byName.get(name) ?? pkg,
+          );
+          const installed = new Set([pkg, ...shown].flatMap((needed) => closure(needed)));
+          return consume(temporary, manager, [...installed], [pkg], [readme]);
         }),
       ),
       () => consume(temporary, "npm", packages, packages, otherExamples()),

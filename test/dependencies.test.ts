@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Packages of others; every other package has none. */
-const OUTSIDE: Readonly<Record<string, readonly string[]>> = { trace: ["valibot"], lab: ["valibot"] };
+const OUTSIDE: Readonly<Record<string, readonly string[]>> = { lab: ["valibot"] };
 
 /** Dependencies that are on their way out. To be emptied. */
 const PENDING: Readonly<Record<string, readonly string[]>> = { trace: ["gpuvm-core"] };
