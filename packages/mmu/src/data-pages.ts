@@ -13,11 +13,15 @@ const PAGE_BYTES = 4096;
  */
 export interface PhysicalBacking {
   /**
+   * Load.
+   *
    * @param pa - address of the first byte
    * @param out - filled with the bytes there; memory that was never written, or discarded since, reads as zero
    */
   read(pa: number, out: Uint8Array): void;
   /**
+   * Store.
+   *
    * @param pa - address of the first byte
    * @param bytes - what to keep there; not to be held on to
    */
