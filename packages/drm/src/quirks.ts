@@ -52,8 +52,14 @@ export function quirksOf<Name extends string>(
   return quirks as Quirks<Name>;
 }
 
+/** Options of a device, as far as all drivers have them. */
+export interface QuirkOptions {
+  /** Which quirks it has. */
+  readonly quirks: object;
+}
+
 /** What may be given for the options of a device: any of them, and any of the quirks. */
-export type DeviceChoices<Options extends { readonly quirks: object }> = Partial<Omit<Options, "quirks">> & {
+export type DeviceChoices<Options extends QuirkOptions> = Partial<Omit<Options, "quirks">> & {
   /** Quirks that differ from the driver's default. */
   readonly quirks?: Partial<Options["quirks"]>;
 };
