@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const OUTSIDE: Readonly<Record<string, readonly string[]>> = { lab: ["valibot"] };
 
 /** Dependencies that are on their way out. To be emptied. */
-const PENDING: Readonly<Record<string, readonly string[]>> = { trace: ["gpuvm-core"] };
+const PENDING: Readonly<Record<string, readonly string[]>> = {};
 
 interface PackageJson {
   dependencies?: Record<string, string>;

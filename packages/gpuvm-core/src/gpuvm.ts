@@ -38,8 +38,9 @@ export interface GpuvmOptions extends VmObjectsOptions {
 export class Gpuvm extends VmObjects {
   /** Rule set for REPEAT. */
   readonly repeat: RepeatMode;
-  /** Sees every step, for tools that explain. */
+  /** Sees every step, null while nobody looks on; {@link Gpuvm.observe} sets it. @internal */
   observer: StepObserver | null = null;
+  #observers: readonly StepObserver[] = [];
   /** Reused by every request. @internal */
   readonly mapOp: MapStep = mapStep();
   /** Reused by every request. @internal */
@@ -51,6 +52,29 @@ export class Gpuvm extends VmObjects {
   constructor(options: GpuvmOptions) {
     super(options);
     this.repeat = options.repeat ?? "phase";
+  }
+
+  /**
+   * Look on, for tools that explain; any number may.
+   *
+   * @param observer - sees every step before the driver does
+   * @returns ends it
+   */
+  observe(observer: StepObserver): () => void {
+    this.#setObservers([...this.#observers, observer]);
+    return () => this.#setObservers(this.#observers.filter((other) => other !== observer));
+  }
+
+  #setObservers(observers: readonly StepObserver[]): void {
+    this.#observers = observers;
+    const [first, second] = observers;
+    if (first === undefined) this.observer = null;
+    else if (second === undefined) this.observer = first;
+    else {
+      this.observer = (op) => {
+        for (const observer of observers) observer(op);
+      };
+    }
   }
 
   /**

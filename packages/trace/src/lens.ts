@@ -18,7 +18,6 @@ import type {
   UapiCounters,
   UserArray,
 } from "@vmbind/drm";
-import type { Gpuvm } from "@vmbind/gpuvm-core";
 import type { AddressSpace, MmuCounters, PhysicalMemory } from "@vmbind/mmu";
 import type { TraceHeader } from "./format.ts";
 import type { HeaderReader } from "./header-reader.ts";
@@ -83,10 +82,79 @@ export interface Decoder<Op extends BindOp = BindOp> {
   decode(call: CallReader): Action<Op>;
 }
 
+/** A mapping that a step makes or leaves. */
+export interface StepMapping {
+  /** First VA in bytes. */
+  readonly addr: number;
+  /** Bytes. */
+  readonly range: number;
+  /** Object, or null. */
+  readonly gem: GemObject | null;
+  /** Byte offset into the object. */
+  readonly offset: number;
+}
+
+/** One step of split and merge, as far as a story needs it. A VA manager may use the object again: copy what is to be kept. */
+export type StepView =
+  | ({ readonly kind: "map" } & StepMapping)
+  | {
+      readonly kind: "remap";
+      /** The mapping that is cut. */
+      readonly unmap: { readonly va: number };
+      /** Whether a piece stays in front. */
+      readonly hasPrev: boolean;
+      /** The piece in front, if one stays. */
+      readonly prev: StepMapping;
+      /** Whether a piece stays behind. */
+      readonly hasNext: boolean;
+      /** The piece behind, if one stays. */
+      readonly next: StepMapping;
+    }
+  | {
+      readonly kind: "unmap";
+      /** Handle of the mapping. */
+      readonly va: number;
+      /** The same bytes come back, so that page tables may stay. */
+      readonly keep: boolean;
+    }
+  | {
+      readonly kind: "prefetch";
+      /** Handle of the mapping. */
+      readonly va: number;
+    };
+
+/** A VA manager, as far as a story needs it. Mappings have handles. */
+export interface VaManager {
+  /** References. */
+  readonly refs: number;
+  /**
+   * @param va - handle of a mapping
+   * @returns its first address
+   */
+  addr(va: number): number;
+  /**
+   * @param va - handle of a mapping
+   * @returns the address behind its last byte
+   */
+  end(va: number): number;
+  /**
+   * @param va - handle of a mapping
+   * @returns its bytes
+   */
+  rangeOf(va: number): number;
+  /**
+   * Look on.
+   *
+   * @param see - sees every step before the driver does
+   * @returns ends it
+   */
+  observe(see: (step: StepView) => void): () => void;
+}
+
 /** What all driver models' VMs have in common. */
 export interface ModelVm extends DrmVm {
-  /** Its VA manager. */
-  readonly gpuvm: Gpuvm;
+  /** Its VA manager; absent where the driver has none that takes steps. */
+  readonly gpuvm?: VaManager;
   /** What the GPU sees. */
   readonly addressSpace: AddressSpace;
 }

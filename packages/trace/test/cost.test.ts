@@ -1,12 +1,17 @@
-import { UAPI_COSTS } from "@vmbind/drm";
-import { GPUVM_COSTS } from "@vmbind/gpuvm-core";
+import { type CostSchema, UAPI_COSTS } from "@vmbind/drm";
 import { PhaseCosts } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
+
+const schema: CostSchema = {
+  ...UAPI_COSTS,
+  mapSteps: { kind: "sum", unit: "count", title: "map steps", how: "" },
+  gpuvasLive: { kind: "level", unit: "count", title: "mappings", how: "" },
+};
 
 describe("the costs of phases", () => {
   it("add sums up, take levels as they are, and leave out what no ioctl caused", () => {
     const counters = { ioctls: 3, mapSteps: 10, gpuvasLive: 4 };
-    const costs = new PhaseCosts<"bind" | "wait-idle">({ ...UAPI_COSTS, ...GPUVM_COSTS }, counters);
+    const costs = new PhaseCosts<"bind" | "wait-idle">(schema, counters);
     Object.assign(counters, { ioctls: 4, mapSteps: 12, gpuvasLive: 6 });
     costs.close("bind");
     // A look at the GPU's memory, say.

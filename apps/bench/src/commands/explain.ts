@@ -13,13 +13,13 @@ import {
   describeRun,
   LeafSnapshot,
   type Lens,
-  type ModelVm,
   type OpenDevice,
   type ReplayObserver,
   rangesOf,
   replay,
   result,
   StepRecorder,
+  type StepText,
   snapshot,
   type TraceIoctl,
   type TraceLanding,
@@ -94,10 +94,10 @@ class Explainer implements ReplayObserver {
     if (action?.kind !== "bind" || !this.#selected(record.seq)) return;
     const vm = device.vm(record.file, action.vm);
     if (!vm) return;
-    const recorder = new StepRecorder(vm.gpuvm, action.ops, (gem) => this.#name(gem));
-    vm.gpuvm.observer = (step) => recorder.see(step);
+    const recorder = vm.gpuvm && new StepRecorder(vm.gpuvm, action.ops, (gem) => this.#name(gem));
+    const end = vm.gpuvm?.observe((step) => recorder?.see(step)) ?? (() => {});
     const leaves = new LeafSnapshot(vm.addressSpace, rangesOf(vm, action.ops));
-    this.#before = { vm, recorder, leaves, counters: snapshot(device.counters) };
+    this.#before = { end, steps: recorder?.steps ?? [], leaves, counters: snapshot(device.counters) };
   }
 
   after(record: TraceRecord, device: OpenDevice, action: Action | null, ret: number): void {
@@ -116,7 +116,7 @@ class Explainer implements ReplayObserver {
 
   #bind(ops: readonly BindOp[], device: OpenDevice): void {
     const before = this.#before;
-    const steps = before?.recorder.steps ?? [];
+    const steps = before?.steps ?? [];
     const count = this.#allOps ? ops.length : Math.min(ops.length, SHOWN);
     for (let i = 0; i < count; i++) {
       this.#io.out(`    ${this.#lens.describe(ops[i] as BindOp)}\n`);
@@ -125,7 +125,7 @@ class Explainer implements ReplayObserver {
     }
     if (count < ops.length) this.#io.out(`    ... ${counted(ops.length - count, "more op")}\n`);
     if (!before) return;
-    before.vm.gpuvm.observer = null;
+    before.end();
     this.#io.out(`    steps   ${tally(steps.map((s) => s.kind))}\n`);
     const runs = before.leaves.changes();
     const shown = this.#allOps ? runs : runs.slice(0, SHOWN);
@@ -150,8 +150,9 @@ class Explainer implements ReplayObserver {
 }
 
 interface Before {
-  vm: ModelVm;
-  recorder: StepRecorder;
+  /** Ends looking on. */
+  end: () => void;
+  steps: readonly StepText[];
   leaves: LeafSnapshot;
   counters: Record<string, number>;
 }

@@ -27,7 +27,7 @@ export function stateOf(files: readonly ModelFile[]): string[] {
     }
     for (const [id, vm] of file.vms()) {
       const unusable = "unusable" in vm && vm.unusable === true ? ", unusable" : "";
-      lines.push(`file ${f} VM ${id}: ${vm.gpuvm.refs} references${unusable}`);
+      lines.push(`file ${f} VM ${id}: ${vm.gpuvm?.refs ?? 0} references${unusable}`);
       for (const { gem: _, ...mapping } of vm.mappings()) {
         lines.push(`file ${f} VM ${id}: ${JSON.stringify(mapping)}`);
       }

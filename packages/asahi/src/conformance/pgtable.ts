@@ -149,7 +149,7 @@ function addBos(
 function recordSteps(vm: AsahiVm, invalidations: boolean): unknown[] {
   const { gpuvm } = vm;
   const steps: unknown[] = [];
-  gpuvm.observer = (op) => {
+  gpuvm.observe((op) => {
     if (op.kind === "map") {
       const single = (op.flags & GPUVA_REPEAT) !== 0;
       steps.push(["map", toHex(op.addr), toHex(op.range), toHex(op.offset), single]);
@@ -167,7 +167,7 @@ function recordSteps(vm: AsahiVm, invalidations: boolean): unknown[] {
         toHex(end - start),
       ]);
     }
-  };
+  });
   if (invalidations) {
     vm.invalidateObserver = (va, bytes) => {
       steps.push(["tlbi", toHex(va), toHex(bytes)]);

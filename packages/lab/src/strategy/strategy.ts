@@ -7,6 +7,7 @@
 import type {
   CostSchema,
   CostSheet,
+  DrmFile,
   FoundArray,
   GemObject,
   IoctlCall,
@@ -14,9 +15,9 @@ import type {
   SparseUmd,
   UapiCounters,
 } from "@vmbind/drm";
-import type { GpuvmCounters } from "@vmbind/gpuvm-core";
+import type { Gpuvm, GpuvmCounters } from "@vmbind/gpuvm-core";
 import type { MmuCounters, PhysicalMemory } from "@vmbind/mmu";
-import type { ModelFile, ModelVm, Trace } from "@vmbind/trace";
+import type { ModelVm, Trace } from "@vmbind/trace";
 import type { DummyExperiment, PostedRepeat } from "../result.ts";
 import type { VaHeap } from "./va-heap.ts";
 
@@ -49,12 +50,21 @@ export type SessionCounters = CostSheet & UapiCounters & GpuvmCounters & MmuCoun
 /** Where a second VM lives: in the session's open file, or in another one of the same device. */
 export type Where = "vm" | "file";
 
+/** A VM of a driver that has GPUVM. */
+export interface SessionVm extends ModelVm {
+  /** Its VA manager. */
+  readonly gpuvm: Gpuvm;
+}
+
+/** An open file of such a driver. */
+export type SessionFile = DrmFile<GemObject, SessionVm>;
+
 /** A second VM on the device of a session, set up by the same user-mode driver: what one writes, can the other see it? */
 export interface Neighbour {
   /** Its open file. */
-  file: ModelFile;
+  file: SessionFile;
   /** The VM. */
-  vm: ModelVm;
+  vm: SessionVm;
   /** Lowers its sparse resources. */
   umd: SparseUmd;
 }
@@ -80,11 +90,11 @@ export interface ReadArray extends FoundArray {
 /** A fresh device with an open file and a VM, set up as the user-mode driver does it. */
 export interface SparseSession {
   /** The open file that the ioctls go to. */
-  readonly file: ModelFile;
+  readonly file: SessionFile;
   /** VM id. */
   readonly vmId: number;
   /** The VM: its mappings, its GPUVM, and what the GPU sees. */
-  readonly vm: ModelVm;
+  readonly vm: SessionVm;
   /** The cost sheet of the device. */
   readonly counters: Readonly<SessionCounters>;
   /** What the counters are. */

@@ -5,24 +5,23 @@
  */
 
 import { type GemObject, hex, span } from "@vmbind/drm";
-import type { Gpuvm, GpuvmOp, MapStep } from "@vmbind/gpuvm-core";
-import type { BindOp } from "../lens.ts";
+import type { BindOp, StepMapping, StepView, VaManager } from "../lens.ts";
 
 /** One step, kept in words because the step objects are reused. */
 export interface StepText {
   /** Kind of step. */
-  kind: GpuvmOp["kind"];
+  kind: StepView["kind"];
   /** Index of the operation that causes it. */
   op: number;
   /** In words. */
   text: string;
 }
 
-/** Collects the steps of one VM_BIND from {@link Gpuvm.observer}. */
+/** Collects the steps of one VM_BIND from {@link VaManager.observe}. */
 export class StepRecorder {
   /** What was seen. */
   readonly steps: StepText[] = [];
-  readonly #vm: Gpuvm;
+  readonly #vm: VaManager;
   readonly #ops: readonly BindOp[];
   readonly #name: (gem: GemObject | null) => string;
   #op = 0;
@@ -32,7 +31,7 @@ export class StepRecorder {
    * @param ops - the operations of the call
    * @param name - names an object
    */
-  constructor(vm: Gpuvm, ops: readonly BindOp[], name: (gem: GemObject | null) => string) {
+  constructor(vm: VaManager, ops: readonly BindOp[], name: (gem: GemObject | null) => string) {
     this.#vm = vm;
     this.#ops = ops;
     this.#name = name;
@@ -43,7 +42,7 @@ export class StepRecorder {
    *
    * @param step - the step
    */
-  see(step: GpuvmOp): void {
+  see(step: StepView): void {
     const [addr, end] = this.#reach(step);
     this.#op = this.#opOf(step.kind === "map", addr, end);
     this.steps.push({ kind: step.kind, op: this.#op, text: this.#text(step) });
@@ -62,13 +61,13 @@ export class StepRecorder {
     return Math.min(this.#op, this.#ops.length - 1);
   }
 
-  #reach(step: GpuvmOp): [number, number] {
+  #reach(step: StepView): [number, number] {
     if (step.kind === "map") return [step.addr, step.addr + step.range];
     const va = step.kind === "remap" ? step.unmap.va : step.va;
     return [this.#vm.addr(va), this.#vm.end(va)];
   }
 
-  #text(step: GpuvmOp): string {
+  #text(step: StepView): string {
     if (step.kind === "map") return `map ${this.#mapping(step)}`;
     if (step.kind === "remap") {
       const kept = [
@@ -80,7 +79,7 @@ export class StepRecorder {
     return `${step.kind} ${this.#old(step.va)}${step.kind === "unmap" && step.keep ? " (keep)" : ""}`;
   }
 
-  #mapping({ addr, range, gem, offset }: MapStep): string {
+  #mapping({ addr, range, gem, offset }: StepMapping): string {
     return `${span(addr, range)}${gem ? ` -> ${this.#name(gem)} + ${hex(offset)}` : ""}`;
   }
 

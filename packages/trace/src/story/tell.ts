@@ -69,6 +69,7 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
   #phase: Phase = "run";
   #counters: Record<string, number> = {};
   #recorder: StepRecorder | null = null;
+  #endObserving: () => void = () => {};
   #leaves: LeafSnapshot | null = null;
 
   constructor(lens: Lens<Op>, lines: number) {
@@ -87,9 +88,11 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
     this.#leaves = null;
     const vm = action?.kind === "bind" ? device.vm(record.file, action.vm) : undefined;
     if (action?.kind !== "bind" || !vm) return;
-    const recorder = new StepRecorder(vm.gpuvm, action.ops, (gem) => this.#name(gem));
-    vm.gpuvm.observer = (step) => recorder.see(step);
-    this.#recorder = recorder;
+    if (vm.gpuvm) {
+      const recorder = new StepRecorder(vm.gpuvm, action.ops, (gem) => this.#name(gem));
+      this.#endObserving = vm.gpuvm.observe((step) => recorder.see(step));
+      this.#recorder = recorder;
+    }
     this.#leaves = new LeafSnapshot(vm.addressSpace, rangesOf(vm, action.ops));
   }
 
@@ -99,10 +102,8 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
       const gem = device.file(record.file).bo(action.handle);
       if (gem) this.#names.set(gem, `BO ${action.handle}`);
     }
-    if (action.kind === "bind") {
-      const vm = device.vm(record.file, action.vm);
-      if (vm) vm.gpuvm.observer = null;
-    }
+    this.#endObserving();
+    this.#endObserving = () => {};
     const cost = costBetween(this.#lens.costSchema, this.#counters, device.counters);
     const runs = this.#leaves?.changes() ?? [];
     const of = (name: string): number => cost[name] ?? 0;
