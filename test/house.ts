@@ -22,9 +22,11 @@ export function exists(path: string): boolean {
 
 /**
  * @param folder - from the root of the repository
- * @returns every file in it and below, as paths from the root, sorted; what is built or installed is left out
+ * @returns every file in it and below, as paths from the root, sorted; what is built or installed is left out;
+ *   none where there is no such folder
  */
 export function filesIn(folder: string): string[] {
+  if (!exists(folder)) return [];
   return readdirSync(new URL(`${folder}/`, ROOT), { withFileTypes: true })
     .filter(({ name }) => name !== "node_modules" && name !== "dist")
     .flatMap((entry) => {
