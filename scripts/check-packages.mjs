@@ -42,13 +42,16 @@ async function command(what, file, args, cwd) {
   }
 }
 
-const packages = readdirSync(join(root, "packages")).map((folder) => {
-  const dir = join(root, "packages", folder);
-  const json = readJson(join(dir, "package.json"));
-  // A peer that may be missing is needed all the same by whoever imports the types of the entry that uses it.
-  const needs = Object.keys({ ...json.dependencies, ...json.peerDependencies });
-  return { folder, dir, json, name: json.name, needs, tarball: "" };
-});
+const packages = readdirSync(join(root, "packages"))
+  .map((folder) => {
+    const dir = join(root, "packages", folder);
+    const json = readJson(join(dir, "package.json"));
+    // A peer that may be missing is needed all the same by whoever imports the types of the entry that uses it.
+    const needs = Object.keys({ ...json.dependencies, ...json.peerDependencies });
+    return { folder, dir, json, name: json.name, needs, tarball: "" };
+  })
+  // Private ones are tests, not for users.
+  .filter(({ json }) => !json.private);
 const byName = new Map(packages.map((p) => [p.name, p]));
 
 /** A package and all that it needs, each once. */

@@ -255,6 +255,14 @@ describe("GEM_BIND_OBJECT", () => {
     expect(device.gems.size).toBe(0);
   });
 
+  test("an object of one file means nothing in another", () => {
+    expect(call({})).toEqual([0, 1]);
+    const other = device.open();
+    const arg = GEM_BIND_OBJECT.encode({ ...unbind, objectHandle: 1 });
+    expect(other.ioctl(IOCTL_GEM_BIND_OBJECT, arg)).toBe(-ENOENT);
+    expect(device.firmware.objects).toHaveLength(1);
+  });
+
   test("a gap is filled before the end", () => {
     for (let i = 0; i < 3; i++) call({});
     call({ ...unbind, objectHandle: 2 });

@@ -11,8 +11,8 @@ import {
   GEM_VM_PRIVATE,
   PAGE_BYTES,
 } from "../src/index.ts";
-import { KERNEL } from "./process.ts";
 
+const KERNEL = { kernelStart: 0x77_ffff_8000, kernelEnd: 0x7f_ffff_8000, vmId: 0, pad: 0 };
 const ADDR = 0x20_0000_0000;
 
 function bindPage(file: AsahiFile, handle: number): void {

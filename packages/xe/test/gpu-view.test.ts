@@ -1,6 +1,7 @@
 import { EINVAL } from "@vmbind/drm";
 import { describe, expect, it } from "vitest";
-import { DEFAULT_QUIRKS, VM_CREATE_FLAG_SCRATCH_PAGE } from "../src/index.ts";
+import { dumpTables } from "../src/conformance/table-dump.ts";
+import { checkDeviceInvariants, DEFAULT_QUIRKS, NO_QUIRKS } from "../src/index.ts";
 import {
   bind,
   type Fixture,
@@ -11,11 +12,13 @@ import {
   map,
   mustBind,
   nul,
+  prefetch,
   systemBo,
   unmap,
   vramBo,
 } from "./support.ts";
 
+const PAGE = 4 * KIB;
 const TILE = 64 * KIB;
 
 /** Zero is read, a store is dropped, nothing faults. */
@@ -78,34 +81,6 @@ describe("a null range as the GPU sees it", () => {
     mustBind(f.file, nul(GIB, GIB, 1));
     expect(f.vm.addressSpace.load32(GIB)).toBe(0);
     expect(f.vm.addressSpace.walk(GIB).writable).toBe(false);
-  });
-
-  it("gives the same zeros without any mapping in a scratch VM", () => {
-    const f = fixture("bmg", {}, VM_CREATE_FLAG_SCRATCH_PAGE);
-    for (const va of [0, 3 * GIB + 4, 2 ** 47, 2 ** 48 - 8]) expectStrictNull(f, va);
-    const bo = vramBo(f, TILE);
-    mustBind(f.file, map(GIB, TILE, bo));
-    f.vm.addressSpace.store(GIB, Uint8Array.of(7));
-    expect(f.vm.addressSpace.load(GIB, 1)).toEqual(Uint8Array.of(7));
-    mustBind(f.file, unmap(GIB, TILE));
-    expectStrictNull(f, GIB);
-  });
-
-  it("shows an object's bytes wherever it is bound, and keeps it alive until its last mapping goes", () => {
-    const f = fixture("dg2");
-    const bo = vramBo(f, 4 * MIB);
-    mustBind(f.file, map(GIB, 4 * MIB, bo), map(3 * GIB, 2 * MIB, bo, 2 * MIB));
-    f.vm.addressSpace.store(GIB + 2 * MIB + 5, Uint8Array.of(9));
-    expect(f.vm.addressSpace.load(3 * GIB + 5, 1)).toEqual(Uint8Array.of(9));
-    const { counters, gems } = f.device;
-    const object = f.file.bo(bo);
-    f.file.ioctl(0x40086409, Uint8Array.of(bo, 0, 0, 0, 0, 0, 0, 0));
-    expect([f.file.bo(bo), object?.refs]).toEqual([undefined, 3]);
-    mustBind(f.file, unmap(GIB, 4 * MIB));
-    expect(f.vm.addressSpace.load(3 * GIB + 5, 1)).toEqual(Uint8Array.of(9));
-    expect(counters.backingBytes).toBe(4 * MIB);
-    mustBind(f.file, unmap(3 * GIB, 2 * MIB));
-    expect([counters.backingBytes, gems.size]).toEqual([0, 1]);
   });
 });
 
@@ -176,5 +151,20 @@ describe("named defects", () => {
     expect(f.device.counters.kernelWarnings).toBe(1);
     expect([...f.vm.mappings()]).toEqual(before);
     expect(f.vm.addressSpace.walk(GIB + 3 * MIB).kind).toBe("page");
+  });
+});
+
+describe("an array that maps and prefetches one range", () => {
+  it.each([true, false])("countedTwice %s: the emptied table stays, or goes", (countedTwice) => {
+    const f = fixture("dg2", { quirks: { ...NO_QUIRKS, countedTwice } });
+    const addr = 8 * GIB;
+    // The first page makes the tables; the second is staged twice into one that exists.
+    expect(bind(f.file, [nul(addr, PAGE)])).toBe(0);
+    expect(bind(f.file, [nul(addr + PAGE, PAGE), prefetch(addr + PAGE, PAGE)])).toBe(0);
+    checkDeviceInvariants(f.device, [f.file]);
+    expect(bind(f.file, [unmap(addr, 2 * PAGE)])).toBe(0);
+    checkDeviceInvariants(f.device, [f.file]);
+    expect(f.vm.addressSpace.walk(addr).kind).toBe("fault");
+    expect(dumpTables(f.vm).tables.length).toBe(countedTwice ? 4 : 1);
   });
 });

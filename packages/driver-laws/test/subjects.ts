@@ -1,0 +1,44 @@
+/** All drivers and the variants of them that differ in what a law can see. A driver that enters here is tested that day. */
+
+import {
+  NO_QUIRKS,
+  VM_CREATE_FLAG_FAULT_MODE,
+  VM_CREATE_FLAG_LR_MODE,
+  VM_CREATE_FLAG_SCRATCH_PAGE,
+} from "@vmbind/xe";
+import { asahiSubject } from "./asahi.ts";
+import { panthorSubject } from "./panthor.ts";
+import type { Subject } from "./subject.ts";
+import { xeSubject } from "./xe.ts";
+
+const SCRATCH = VM_CREATE_FLAG_SCRATCH_PAGE;
+const LONG_RUNNING = VM_CREATE_FLAG_LR_MODE;
+const FAULT_MODE = LONG_RUNNING | VM_CREATE_FLAG_FAULT_MODE;
+
+const viewOnly = (subject: Subject): Subject => ({ ...subject, viewOnly: true });
+
+export const SUBJECTS: readonly Subject[] = [
+  panthorSubject("1.9"),
+  viewOnly(
+    panthorSubject("1.9, scattered pages", { boFragmentation: "scattered", dummyFragmentation: "scattered" }),
+  ),
+  panthorSubject("1.8, one run", { driverVersion: "1.8", boFragmentation: "contiguous" }),
+  panthorSubject("with REPEAT", { repeat: "v5" }),
+  viewOnly(panthorSubject("with REPEAT, scattered pages", { repeat: "v5", boFragmentation: "scattered" })),
+  asahiSubject("one run", { boFragmentation: "contiguous" }),
+  viewOnly(asahiSubject("scattered pages", { boFragmentation: "scattered" })),
+  xeSubject("bmg", { platform: "bmg" }),
+  xeSubject("dg2 with scratch, scattered pages", {
+    platform: "dg2",
+    flags: SCRATCH,
+    boFragmentation: "scattered",
+  }),
+  xeSubject("lnl, huge pages", { platform: "lnl", boFragmentation: "huge" }),
+  viewOnly(xeSubject("tgl without a TLB", { platform: "tgl", tlb: null })),
+  viewOnly(xeSubject("pvc, long-running with scratch", { platform: "pvc", flags: SCRATCH | LONG_RUNNING })),
+  xeSubject("bmg in fault mode", { platform: "bmg", flags: FAULT_MODE }),
+  viewOnly(xeSubject("bmg in fault mode with scratch", { platform: "bmg", flags: FAULT_MODE | SCRATCH })),
+  viewOnly(
+    xeSubject("dg2 with lost remnants", { platform: "dg2", quirks: { ...NO_QUIRKS, lostRemnant: true } }),
+  ),
+];
