@@ -4,15 +4,46 @@
  * @module
  */
 
-import { type DmaBuf, ENOMEM, EOPNOTSUPP, fail, GemObject } from "@vmbind/drm";
-import { type Fragmentation, OutOfFrames, type ScatterList } from "@vmbind/mmu";
-import type { XeDevice } from "./device.ts";
-import type { XeVm } from "./vm.ts";
+import { type DmaBuf, ENOMEM, EOPNOTSUPP, fail, GemObject, type GemObjects } from "@vmbind/drm";
+import type { Gpuvm } from "@vmbind/gpuvm-core";
+import {
+  type Fragmentation,
+  type FrameAllocator,
+  OutOfFrames,
+  type PhysicalMemory,
+  type ScatterList,
+} from "@vmbind/mmu";
+import type { XeDeviceOptions } from "./options.ts";
+import type { Platform } from "./platforms.ts";
 
 /** Placement bit of system memory: region instance 0 of `drm_xe_mem_region` (`xe_drm.h`). */
 export const PLACEMENT_SYSTEM = 1;
 /** Placement bit of VRAM: region instance 1 of `drm_xe_mem_region` (`xe_drm.h`). */
 export const PLACEMENT_VRAM = 2;
+
+/** What an object needs of its device; see `XeDevice`. */
+export interface XeBoDevice {
+  /** What it is. */
+  readonly platform: Platform;
+  /** What was chosen. */
+  readonly options: Readonly<XeDeviceOptions>;
+  /** System memory. */
+  readonly memory: PhysicalMemory;
+  /** Bytes of system memory for objects. */
+  readonly systemBytes: number;
+  /** VRAM. */
+  readonly vramFrames: FrameAllocator;
+  /** Bytes of VRAM. */
+  readonly vramBytes: number;
+  /** All objects. */
+  readonly gems: GemObjects;
+}
+
+/** What an object needs of the VM that alone may map it; see `XeVm`. */
+export interface XeBoOwner {
+  /** Its VA manager, whose reservation the object shares. */
+  readonly gpuvm: Gpuvm;
+}
 
 /** How a BO is made. */
 export interface XeBoOptions {
@@ -23,7 +54,7 @@ export interface XeBoOptions {
   /** `GEM_CREATE_FLAG_*`, 0 unless given. */
   flags?: number;
   /** The VM that alone may map it, null for any. */
-  vm?: XeVm | null;
+  vm?: XeBoOwner | null;
   /** How its memory is spread; VRAM is never scattered. */
   fragmentation?: Fragmentation;
   /** Its DMA segments, fixed, instead of memory from the device. */
@@ -34,10 +65,10 @@ export interface XeBoOptions {
 
 /** A buffer object. */
 export class XeBo extends GemObject {
-  readonly #device: XeDevice;
+  readonly #device: XeBoDevice;
   readonly #fragmentation: Fragmentation | undefined;
   readonly #fixed: ScatterList | null;
-  readonly #vm: XeVm | null;
+  readonly #vm: XeBoOwner | null;
   readonly #dmaBuf: DmaBuf | null;
   #pages: ScatterList | null = null;
 
@@ -59,7 +90,7 @@ export class XeBo extends GemObject {
    * @param size - bytes, a multiple of 4096
    * @param options - see {@link XeBoOptions}
    */
-  constructor(device: XeDevice, size: number, options: XeBoOptions) {
+  constructor(device: XeBoDevice, size: number, options: XeBoOptions) {
     super(device.gems, size, options.vm?.gpuvm.resv);
     this.#device = device;
     this.#fragmentation = options.fragmentation;
@@ -84,7 +115,7 @@ export class XeBo extends GemObject {
   }
 
   /** The VM that alone may map it, null for any. */
-  get vm(): XeVm | null {
+  get vm(): XeBoOwner | null {
     return this.#vm;
   }
 

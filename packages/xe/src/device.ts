@@ -4,53 +4,20 @@
  * @module
  */
 
-import { type AllocFault, type CostSchema, type DeviceChoices, GemObjects } from "@vmbind/drm";
-import {
-  type Fragmentation,
-  FrameAllocator,
-  PhysicalMemory,
-  type PhysicalMemoryOptions,
-  Tlb,
-  type TlbOptions,
-} from "@vmbind/mmu";
+import { type CostSchema, type DeviceChoices, GemObjects } from "@vmbind/drm";
+import { FrameAllocator, PhysicalMemory, Tlb } from "@vmbind/mmu";
 import { COST_SCHEMA, type XeCounter, type XeCounters, xeCounters } from "./cost-sheet.ts";
 import { XeFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
-import { DEFAULT_PLATFORM, PLATFORMS, type Platform } from "./platforms.ts";
+import { DEFAULTS, type XeDeviceOptions } from "./options.ts";
+import { PLATFORMS, type Platform } from "./platforms.ts";
 import { PtJob } from "./pt-job.ts";
 import { XeTables } from "./pt-tables.ts";
-import { DEFAULT_QUIRKS, type XeQuirks } from "./quirks.ts";
+import { DEFAULT_QUIRKS } from "./quirks.ts";
 import { VmBindRunner } from "./vm-bind.ts";
 
 /** Physical address of VRAM: far from system memory, aligned so that the largest leaf does not notice. */
 const VRAM_BASE = 2 ** 45;
-
-/** Everything that can be chosen about a device. */
-export interface XeDeviceOptions {
-  /** What it is: a name from {@link PLATFORMS} or a row of one's own. Default {@link DEFAULT_PLATFORM}, Battlemage. */
-  platform: string | Platform;
-  /** How the memory of BOs is spread. Default `contiguous`. */
-  boFragmentation: Fragmentation;
-  /** Physical memory. Default that of `@vmbind/mmu`. */
-  memory: PhysicalMemoryOptions;
-  /** The TLB, or null for none. Default 64 entries. */
-  tlb: TlbOptions | null;
-  /** Defects to reproduce. Default {@link DEFAULT_QUIRKS}. */
-  quirks: XeQuirks;
-  /** Take unknown syncobj handles for syncobjs made elsewhere, as replaying a recorded trace needs. Default false. */
-  adoptSyncobjs: boolean;
-  /** Makes allocations fail. Default: none does. */
-  allocFault?: AllocFault | undefined;
-}
-
-const DEFAULTS: XeDeviceOptions = {
-  platform: DEFAULT_PLATFORM,
-  boFragmentation: "contiguous",
-  memory: {},
-  tlb: {},
-  quirks: DEFAULT_QUIRKS,
-  adoptSyncobjs: false,
-};
 
 /** A GPU. */
 export class XeDevice {

@@ -20,10 +20,9 @@ import {
   type UserSpace,
 } from "@vmbind/drm";
 import { ScatterList } from "@vmbind/mmu";
-import { PLACEMENT_SYSTEM, XeBo, type XeBoOptions } from "./bo.ts";
-import type { XeDevice } from "./device.ts";
+import { PLACEMENT_SYSTEM, XeBo, type XeBoDevice, type XeBoOptions } from "./bo.ts";
 import { UserPages } from "./user-pages.ts";
-import type { XeVm } from "./vm.ts";
+import type { XeVm, XeVmDevice } from "./vm.ts";
 
 /** An exec queue, as far as VM_BIND needs it. */
 export interface ExecQueue {
@@ -33,10 +32,18 @@ export interface ExecQueue {
   readonly binds: boolean;
 }
 
+/** What a file and its ioctls need of the device; see `XeDevice`. */
+export interface XeFileDevice extends XeBoDevice, XeVmDevice {
+  /** Runs VM_BIND. @internal */
+  readonly binder: { run(file: XeFile, arg: DataView, user: UserSpace): void };
+  /** A TLB tag for a new VM. @internal */
+  nextAsid(): number;
+}
+
 /** An open file. */
 export class XeFile implements DrmFile<XeBo, XeVm> {
   /** The device. */
-  readonly device: XeDevice;
+  readonly device: XeFileDevice;
   /** Objects by handle. @internal */
   readonly handles: GemHandles<XeBo>;
   /** VMs by id. @internal */
@@ -53,10 +60,10 @@ export class XeFile implements DrmFile<XeBo, XeVm> {
   readonly #ioctls: IoctlTable<XeFile>;
 
   /**
-   * @param device - the device; use {@link XeDevice.open}
+   * @param device - the device; use `XeDevice.open`
    * @param ioctls - what it answers to
    */
-  constructor(device: XeDevice, ioctls: IoctlTable<XeFile>) {
+  constructor(device: XeFileDevice, ioctls: IoctlTable<XeFile>) {
     this.device = device;
     this.#ioctls = ioctls;
     this.handles = new GemHandles({

@@ -5,12 +5,20 @@
  * @mergeModuleWith <project>
  */
 
-export { PLACEMENT_SYSTEM, PLACEMENT_VRAM, XeBo, type XeBoOptions } from "./bo.ts";
+export {
+  PLACEMENT_SYSTEM,
+  PLACEMENT_VRAM,
+  XeBo,
+  type XeBoDevice,
+  type XeBoOptions,
+  type XeBoOwner,
+} from "./bo.ts";
 export { checkDeviceInvariants, checkInvariants } from "./check-invariants.ts";
 export * from "./cost-sheet.ts";
-export { XeDevice, type XeDeviceOptions } from "./device.ts";
-export { type ExecQueue, XeFile } from "./file.ts";
+export { XeDevice } from "./device.ts";
+export { type ExecQueue, XeFile, type XeFileDevice } from "./file.ts";
 export * from "./ioctls.ts";
+export type { XeDeviceOptions } from "./options.ts";
 export { PageTable } from "./page-table.ts";
 export * from "./platforms.ts";
 export { XeTables } from "./pt-tables.ts";
@@ -20,5 +28,5 @@ export * from "./uapi.ts";
 export * from "./uapi-query.ts";
 export { ANV_BLOCK_BYTES, type AnvOptions, AnvUmd } from "./umd.ts";
 export { type UserPage, UserPages, type UserRange } from "./user-pages.ts";
-export { type XeMappingView, XeVm } from "./vm.ts";
+export { type XeMappingView, XeVm, type XeVmDevice } from "./vm.ts";
 export * from "./vma.ts";

@@ -7,18 +7,42 @@
  */
 
 import { type AllocFault, ENOBUFS, ENOMEM, fail } from "@vmbind/drm";
+import type { Gpuvm } from "@vmbind/gpuvm-core";
+import type { AddressSpace } from "@vmbind/mmu";
 import type { XeBo } from "./bo.ts";
 import type { XeCounters } from "./cost-sheet.ts";
+import type { PageTable } from "./page-table.ts";
 import type { Platform } from "./platforms.ts";
 import { type BindSource, BindStager } from "./pt-stage-bind.ts";
 import type { XeTables } from "./pt-tables.ts";
 import { UnbindStager } from "./pt-unbind.ts";
 import { PtUpdates } from "./pt-updates.ts";
 import type { XeQuirks } from "./quirks.ts";
-import { flushBeforeBatch, invalidate, setTlbRange } from "./tlb-range.ts";
-import type { XeVm } from "./vm.ts";
+import { flushBeforeBatch, invalidate, setTlbRange, type TlbInvalidation } from "./tlb-range.ts";
 import { type VmSteps, WORK_BIND, WORK_CLEAR, WORK_UNBIND } from "./vm-steps.ts";
-import { VMA_FORGOTTEN, VMA_PRESENT, VMA_READ_ONLY, VMA_STAGED, VMA_ZEROED } from "./vma.ts";
+import { VMA_FORGOTTEN, VMA_PRESENT, VMA_READ_ONLY, VMA_STAGED, VMA_ZEROED, type XeVmas } from "./vma.ts";
+
+/** What a job needs of its VM; see `XeVm`. */
+export interface JobVm {
+  /** Mappings. */
+  readonly gpuvm: Gpuvm;
+  /** The driver's data of the mappings. */
+  readonly vmas: XeVmas;
+  /** The tables to write. */
+  readonly pageTable: PageTable;
+  /** Whose translations the TLB forgets. */
+  readonly addressSpace: AddressSpace;
+  /** What is not mapped reads as zero. */
+  readonly scratch: boolean;
+  /** Preempted instead of fenced. */
+  readonly longRunning: boolean;
+  /** Grows when the next batch must flush the TLB. */
+  tlbFlushSeqno: number;
+  /** The invalidation that the job sent, null for none. */
+  lastInvalidation: TlbInvalidation | null;
+  /** The record for it. */
+  readonly invalidation: TlbInvalidation;
+}
 
 /** Runs page-table jobs of a device. */
 export class PtJob {
@@ -75,7 +99,7 @@ export class PtJob {
    * @param isArray - the ioctl had more than one operation
    * @throws `DrmError` ENOMEM, ENOBUFS, EINVAL; nothing was changed then
    */
-  run(vm: XeVm, ops: VmSteps, isArray: boolean): void {
+  run(vm: JobVm, ops: VmSteps, isArray: boolean): void {
     const updates = this.#updates;
     updates.reset();
     this.#flushBefore = false;
@@ -103,7 +127,7 @@ export class PtJob {
     this.#invalidateTlb(vm);
   }
 
-  #stageBind(vm: XeVm, va: number, clear: boolean): void {
+  #stageBind(vm: JobVm, va: number, clear: boolean): void {
     const { gpuvm, vmas } = vm;
     const updates = this.#updates;
     const first = updates.count;
@@ -137,7 +161,7 @@ export class PtJob {
     }
   }
 
-  #stageUnbind(vm: XeVm, va: number): void {
+  #stageUnbind(vm: JobVm, va: number): void {
     if (stateOf(vm, va) === 0) return;
     const updates = this.#updates;
     const first = updates.count;
@@ -150,7 +174,7 @@ export class PtJob {
   }
 
   /** Whether leaves that show memory have the atomics-enable bit; madvise is not modelled. */
-  #atomics(vm: XeVm, bo: XeBo | null): boolean {
+  #atomics(vm: JobVm, bo: XeBo | null): boolean {
     const platform = this.#platform;
     if (!platform.atomicEnableBit) return false;
     if (bo?.vram) return true;
@@ -159,7 +183,7 @@ export class PtJob {
     return bo !== null && (bo.placement & (bo.placement - 1)) === 0;
   }
 
-  #commitStates(vm: XeVm, ops: VmSteps): void {
+  #commitStates(vm: JobVm, ops: VmSteps): void {
     const { state } = vm.vmas;
     for (let i = 0; i < ops.workCount; i++) {
       const va = ops.workVa(i);
@@ -170,18 +194,18 @@ export class PtJob {
     }
   }
 
-  #invalidateTlb(vm: XeVm): void {
+  #invalidateTlb(vm: JobVm): void {
     const updates = this.#updates;
     if (updates.needsInvalidation) {
       setTlbRange(vm.invalidation, updates.start, updates.end);
       vm.lastInvalidation = vm.invalidation;
-      invalidate(vm, this.#platform, this.#counters, vm.invalidation);
+      invalidate(vm.addressSpace, this.#platform, this.#counters, vm.invalidation);
     } else if (this.#flushBefore) {
-      flushBeforeBatch(vm);
+      flushBeforeBatch(vm.addressSpace);
     }
   }
 }
 
-function stateOf(vm: XeVm, va: number): number {
+function stateOf(vm: JobVm, va: number): number {
   return vm.vmas.state[va] as number;
 }

@@ -5,10 +5,10 @@
  * @module
  */
 
+import type { AddressSpace } from "@vmbind/mmu";
 import type { XeCounters } from "./cost-sheet.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
 import type { Platform } from "./platforms.ts";
-import type { XeVm } from "./vm.ts";
 
 const BIG = 0x20_0000;
 const BIG_MIN = 0x100_0000;
@@ -71,8 +71,13 @@ function powerOfTwo(bytes: number): number {
 }
 
 /** Send a request: count it, and make the modelled TLB forget. */
-export function invalidate(vm: XeVm, platform: Platform, counters: XeCounters, range: TlbInvalidation): void {
-  const { tlb, asid } = vm.addressSpace;
+export function invalidate(
+  space: AddressSpace,
+  platform: Platform,
+  counters: XeCounters,
+  range: TlbInvalidation,
+): void {
+  const { tlb, asid } = space;
   if (tlb === null) {
     counters.tlbInvalidations++;
     if (platform.rangedInvalidation) counters.tlbInvalidatedBytes += range.sentBytes;
@@ -87,8 +92,7 @@ export function invalidate(vm: XeVm, platform: Platform, counters: XeCounters, r
  * Entries changed which no invalidation request covers, because every batch that could use them flushes the TLB first.
  * The model has no batches, so it forgets at once; that is no request, and not counted as one.
  */
-export function flushBeforeBatch(vm: XeVm): void {
-  const { tlb, asid } = vm.addressSpace;
+export function flushBeforeBatch({ tlb, asid }: AddressSpace): void {
   if (tlb === null) return;
   const { tlbInvalidations } = tlb.counters;
   tlb.invalidateAll(asid);

@@ -33,7 +33,7 @@ import {
   type UnmapStep,
 } from "@vmbind/gpuvm-core";
 import type { XeCounters } from "./cost-sheet.ts";
-import type { XeDeviceOptions } from "./device.ts";
+import type { XeDeviceOptions } from "./options.ts";
 import {
   VM_BIND_FLAG_CPU_ADDR_MIRROR,
   VM_BIND_FLAG_DUMPABLE,
@@ -47,7 +47,6 @@ import {
   VM_BIND_OP_UNMAP,
 } from "./uapi.ts";
 import type { UserRange } from "./user-pages.ts";
-import type { XeVm } from "./vm.ts";
 import type { XeBindOp } from "./vm-bind-args.ts";
 import {
   leafFlag,
@@ -73,9 +72,19 @@ export const WORK_BIND = 1;
 /** Work: fill a mapping's range with zero leaves, so that access faults. */
 export const WORK_CLEAR = 2;
 
+/** What the changes need to know of their VM; see `XeVm`. */
+export interface SteppingVm {
+  /** Mappings and the rules of split and merge. */
+  readonly gpuvm: Gpuvm;
+  /** Page tables are filled by recoverable faults. */
+  readonly faultMode: boolean;
+  /** What is not mapped reads as zero. */
+  readonly scratch: boolean;
+}
+
 /** The changes of one ioctl. One per VM, reused. */
 export class VmSteps implements StepHandlers {
-  readonly #vm: XeVm;
+  readonly #vm: SteppingVm;
   readonly #gpuvm: Gpuvm;
   readonly #vmas: XeVmas;
   readonly #counters: XeCounters;
@@ -104,7 +113,7 @@ export class VmSteps implements StepHandlers {
    * @param atomicEnableBit - the platform's leaves have one
    */
   constructor(
-    vm: XeVm,
+    vm: SteppingVm,
     vmas: XeVmas,
     options: Readonly<XeDeviceOptions>,
     counters: XeCounters,

@@ -4,13 +4,16 @@
  * @module
  */
 
-import { DrmError, EINVAL, fail, type GemHandles, type MappingView } from "@vmbind/drm";
+import { DrmError, EINVAL, fail, type GemHandles, type GemObjects, type MappingView } from "@vmbind/drm";
 import { Gpuvm } from "@vmbind/gpuvm-core";
-import { AddressSpace, ppgtt } from "@vmbind/mmu";
+import { AddressSpace, type PhysicalMemory, ppgtt, type Tlb } from "@vmbind/mmu";
 import type { XeBo } from "./bo.ts";
-import type { XeDevice } from "./device.ts";
+import type { XeCounters } from "./cost-sheet.ts";
+import type { XeDeviceOptions } from "./options.ts";
 import { PageTable } from "./page-table.ts";
 import type { Platform } from "./platforms.ts";
+import type { PtJob } from "./pt-job.ts";
+import type { XeTables } from "./pt-tables.ts";
 import type { XeQuirks } from "./quirks.ts";
 import { noRange, type TlbInvalidation } from "./tlb-range.ts";
 import { VM_CREATE_FLAG_FAULT_MODE, VM_CREATE_FLAG_LR_MODE, VM_CREATE_FLAG_SCRATCH_PAGE } from "./uapi.ts";
@@ -26,9 +29,29 @@ export interface XeMappingView extends MappingView {
   present: boolean;
 }
 
+/** What a VM needs of its device; see `XeDevice`. */
+export interface XeVmDevice {
+  /** What it is. */
+  readonly platform: Platform;
+  /** What was chosen. */
+  readonly options: Readonly<XeDeviceOptions>;
+  /** The cost sheet. */
+  readonly counters: XeCounters;
+  /** Physical memory. */
+  readonly memory: PhysicalMemory;
+  /** All objects. */
+  readonly gems: GemObjects;
+  /** The TLB, or null. */
+  readonly tlb: Tlb | null;
+  /** Page tables. @internal */
+  readonly tables: XeTables;
+  /** Runs page-table work. @internal */
+  readonly job: PtJob;
+}
+
 /** A VM. */
 export class XeVm {
-  readonly #device: XeDevice;
+  readonly #device: XeVmDevice;
   readonly #handles: GemHandles<XeBo>;
   /** What the device is. */
   readonly platform: Platform;
@@ -68,7 +91,7 @@ export class XeVm {
    * @param handles - of its file
    * @throws `DrmError` ENOMEM
    */
-  constructor(device: XeDevice, flags: number, asid: number, handles: GemHandles<XeBo>) {
+  constructor(device: XeVmDevice, flags: number, asid: number, handles: GemHandles<XeBo>) {
     const { platform, counters, memory } = device;
     this.#device = device;
     this.#handles = handles;

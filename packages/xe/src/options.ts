@@ -1,0 +1,38 @@
+/**
+ * What can be chosen about an Xe device, and what is so unless chosen.
+ *
+ * @module
+ */
+
+import type { AllocFault } from "@vmbind/drm";
+import type { Fragmentation, PhysicalMemoryOptions, TlbOptions } from "@vmbind/mmu";
+import { DEFAULT_PLATFORM, type PLATFORMS, type Platform } from "./platforms.ts";
+import { DEFAULT_QUIRKS, type XeQuirks } from "./quirks.ts";
+
+/** Everything that can be chosen about a device. */
+export interface XeDeviceOptions {
+  /** What it is: a name from {@link PLATFORMS} or a row of one's own. Default {@link DEFAULT_PLATFORM}, Battlemage. */
+  platform: string | Platform;
+  /** How the memory of BOs is spread. Default `contiguous`. */
+  boFragmentation: Fragmentation;
+  /** Physical memory. Default that of `@vmbind/mmu`. */
+  memory: PhysicalMemoryOptions;
+  /** The TLB, or null for none. Default 64 entries. */
+  tlb: TlbOptions | null;
+  /** Defects to reproduce. Default {@link DEFAULT_QUIRKS}. */
+  quirks: XeQuirks;
+  /** Take unknown syncobj handles for syncobjs made elsewhere, as replaying a recorded trace needs. Default false. */
+  adoptSyncobjs: boolean;
+  /** Makes allocations fail. Default: none does. */
+  allocFault?: AllocFault | undefined;
+}
+
+/** What a device has where nothing was chosen. @internal */
+export const DEFAULTS: XeDeviceOptions = {
+  platform: DEFAULT_PLATFORM,
+  boFragmentation: "contiguous",
+  memory: {},
+  tlb: {},
+  quirks: DEFAULT_QUIRKS,
+  adoptSyncobjs: false,
+};
