@@ -6,9 +6,15 @@
  */
 
 import { type AllocFault, ENOMEM, fail, GemObject, type GemObjects, type Resv } from "@vmbind/drm";
+import type { Gpuvm } from "@vmbind/gpuvm-core";
 import { type Fragmentation, OutOfFrames, type PhysicalMemory, ScatterList } from "@vmbind/mmu";
 import { PAGE_BYTES } from "./uapi.ts";
-import type { AsahiVm } from "./vm.ts";
+
+/** What an object needs of the VM that it is private to; see `AsahiVm`. */
+export interface AsahiBoOwner {
+  /** Its VA manager, whose reservation the object shares. */
+  readonly gpuvm: Gpuvm;
+}
 
 /** What an object is made with. */
 export interface AsahiBoOptions {
@@ -21,7 +27,7 @@ export interface AsahiBoOptions {
   /** Flags of `drm_asahi_gem_create` (`asahi_drm.h`). */
   flags?: number;
   /** The VM of a private object. */
-  vm?: AsahiVm | null;
+  vm?: AsahiBoOwner | null;
   /** Reservation to share; that of `vm` for a private object. */
   resv?: Resv;
   /** Kind of memory; the allocator's own unless given. */
@@ -39,7 +45,7 @@ export class AsahiBo extends GemObject {
   /** Flags of `drm_asahi_gem_create` (`asahi_drm.h`). */
   readonly flags: number;
   /** The VM that a VM_PRIVATE object belongs to, else null. */
-  readonly vm: AsahiVm | null;
+  readonly vm: AsahiBoOwner | null;
   readonly #memory: PhysicalMemory;
   readonly #fragmentation: Fragmentation | undefined;
   readonly #allocFault: AllocFault | undefined;

@@ -28,7 +28,7 @@ import { AsahiBo } from "./bo.ts";
 import type { AsahiDevice } from "./device.ts";
 import type { AsahiFile } from "./file.ts";
 import { BIND_READ, BIND_WRITE, DUMMY_PAGE_VA, PAGE_BYTES, VM_END, VM_START } from "./uapi.ts";
-import type { AsahiVm } from "./vm.ts";
+import type { AsahiVm, AsahiVmDevice } from "./vm.ts";
 
 /** Protection by READ and WRITE of the bind flags. */
 const PROT_OF = new Map([
@@ -81,7 +81,7 @@ export function checkInvariants(vm: AsahiVm, seen: Set<number> = new Set()): voi
 
 /** Leaves that show an object, or one page of it repeated. */
 function objectRange(
-  device: AsahiDevice,
+  device: AsahiVmDevice,
   gem: GemObject | null,
   start: number,
   end: number,

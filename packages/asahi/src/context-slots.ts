@@ -10,17 +10,24 @@
 
 import type { Tlb } from "@vmbind/mmu";
 import type { AsahiCounters } from "./cost-sheet.ts";
-import type { AsahiVm } from "./vm.ts";
 
 const SLOTS = 64;
+
+/** Who runs in a slot; see `AsahiVm`. */
+export interface SlotOwner {
+  /** The slot, 0 for none. */
+  readonly asid: number;
+  /** The slot went to another one. @internal */
+  slotLost(): void;
+}
 
 /** The slots of a device. */
 export class ContextSlots {
   readonly #counters: AsahiCounters;
   readonly #tlb: Tlb;
-  readonly #owners: (AsahiVm | null)[] = new Array(SLOTS).fill(null);
+  readonly #owners: (SlotOwner | null)[] = new Array(SLOTS).fill(null);
   /** VMs with a slot, the one that ran longest ago first. */
-  readonly #order: Set<AsahiVm> = new Set();
+  readonly #order: Set<SlotOwner> = new Set();
 
   /**
    * @param counters - where steals are counted
@@ -37,7 +44,7 @@ export class ContextSlots {
    * @param vm - the VM that is about to run
    * @returns 1..63
    */
-  take(vm: AsahiVm): number {
+  take(vm: SlotOwner): number {
     const slot = vm.asid || this.#freeSlot();
     this.#owners[slot] = vm;
     this.#order.delete(vm);
@@ -48,7 +55,7 @@ export class ContextSlots {
   #freeSlot(): number {
     const slot = this.#owners.indexOf(null, 1);
     if (slot > 0) return slot;
-    const oldest = this.#order.values().next().value as AsahiVm;
+    const oldest = this.#order.values().next().value as SlotOwner;
     const { asid } = oldest;
     this.release(oldest);
     this.#counters.contextSteals++;
@@ -60,7 +67,7 @@ export class ContextSlots {
    *
    * @param vm - any VM
    */
-  release(vm: AsahiVm): void {
+  release(vm: SlotOwner): void {
     const { asid } = vm;
     if (asid === 0) return;
     this.#owners[asid] = null;

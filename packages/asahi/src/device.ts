@@ -8,22 +8,15 @@
  * @module
  */
 
-import { type AllocFault, type CostSchema, type DeviceChoices, GemObjects } from "@vmbind/drm";
-import {
-  type Fragmentation,
-  type PageTableFormat,
-  PhysicalMemory,
-  type PhysicalMemoryOptions,
-  Tlb,
-  type TlbOptions,
-  uat,
-} from "@vmbind/mmu";
+import { type CostSchema, type DeviceChoices, GemObjects } from "@vmbind/drm";
+import { type PageTableFormat, PhysicalMemory, Tlb, uat } from "@vmbind/mmu";
 import { ContextSlots } from "./context-slots.ts";
 import { type AsahiCounter, type AsahiCounters, asahiCounters, COST_SCHEMA } from "./cost-sheet.ts";
 import { AsahiFile } from "./file.ts";
 import { FirmwareSpace } from "./firmware.ts";
 import { IOCTLS } from "./ioctls.ts";
-import { type AsahiQuirks, NO_QUIRKS } from "./quirks.ts";
+import { type AsahiDeviceOptions, DEFAULTS } from "./options.ts";
+import { NO_QUIRKS } from "./quirks.ts";
 import {
   FEATURE_SOFT_FAULTS,
   PAGE_BYTES,
@@ -33,45 +26,6 @@ import {
   VM_START,
 } from "./uapi.ts";
 import type { AsahiVm } from "./vm.ts";
-
-/** Everything that can be chosen about a device. */
-export interface AsahiDeviceOptions {
-  /**
-   * Shader loads from unmapped VAs read 0 and stores are dropped, and GET_PARAMS says so (SOFT_FAULTS of `asahi_drm.h`).
-   * Default false.
-   */
-  softFaults: boolean;
-  /** Width of physical addresses in bits, 32..48, which the driver knows for each SoC. Default 40 (M1). */
-  oas: number;
-  /** Map the driver's dummy page into every VM. Default true. */
-  dummyPage: boolean;
-  /** Fields of GET_PARAMS (`drm_asahi_params_global`) that differ from those of an M1. */
-  params: Partial<ParamsGlobal>;
-  /** How the memory of BOs is spread. Default `contiguous`. */
-  boFragmentation: Fragmentation;
-  /** Physical memory; base pages and page tables are 16 KiB. Default that of `@vmbind/mmu`. */
-  memory: PhysicalMemoryOptions;
-  /** The TLB. Default 64 entries. */
-  tlb: TlbOptions;
-  /** Defects to reproduce. Default: none. */
-  quirks: AsahiQuirks;
-  /** Take unknown syncobj handles for syncobjs made elsewhere, as replaying a recorded trace needs. Default false. */
-  adoptSyncobjs: boolean;
-  /** Makes allocations fail. Default: none does. */
-  allocFault?: AllocFault | undefined;
-}
-
-const DEFAULTS: AsahiDeviceOptions = {
-  softFaults: false,
-  oas: 40,
-  dummyPage: true,
-  params: {},
-  boFragmentation: "contiguous",
-  memory: {},
-  tlb: {},
-  quirks: NO_QUIRKS,
-  adoptSyncobjs: false,
-};
 
 /** An asahi device. */
 export class AsahiDevice {
@@ -117,7 +71,7 @@ export class AsahiDevice {
     this.contexts = new ContextSlots(this.counters, this.tlb);
     this.format = uat(oas);
     this.params = m1Params(softFaults, params);
-    this.firmware = new FirmwareSpace(this);
+    this.firmware = new FirmwareSpace(this.memory, this.options);
   }
 
   /** Open the device node. */

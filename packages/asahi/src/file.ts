@@ -26,8 +26,7 @@ import {
   type UserSpace,
 } from "@vmbind/drm";
 import { AsahiBo } from "./bo.ts";
-import type { AsahiDevice } from "./device.ts";
-import type { FirmwareObject } from "./firmware.ts";
+import type { FirmwareObject, FirmwareSpace } from "./firmware.ts";
 import {
   BIND_OBJECT_OP_BIND,
   BIND_OBJECT_OP_UNBIND,
@@ -41,6 +40,7 @@ import {
   type GetParams,
   PAGE_BYTES,
   PARAMS_GLOBAL,
+  type ParamsGlobal,
   VM_END,
   VM_KERNEL_MIN_SIZE,
   VM_START,
@@ -48,16 +48,26 @@ import {
   type VmCreate,
   type VmDestroy,
 } from "./uapi.ts";
-import { AsahiVm } from "./vm.ts";
+import { AsahiVm, type AsahiVmDevice } from "./vm.ts";
 import { runBindOp, vmBind } from "./vm-bind.ts";
 
 /** Larger objects than any file system holds are refused by shmem. */
 const OBJECT_BYTES_MAX = 2 ** 63;
 
+/** What a file and its ioctls need of the device; see `AsahiDevice`. */
+export interface AsahiFileDevice extends AsahiVmDevice {
+  /** What GET_PARAMS returns. */
+  readonly params: Readonly<ParamsGlobal>;
+  /** The GPU has crashed. */
+  readonly crashed: boolean;
+  /** Where GEM_BIND_OBJECT maps. */
+  readonly firmware: FirmwareSpace;
+}
+
 /** An open file of an asahi device. */
 export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
   /** The device. */
-  readonly device: AsahiDevice;
+  readonly device: AsahiFileDevice;
   /** Why the last ioctl failed, null when it succeeded. */
   lastError: DrmError | null = null;
   readonly #vms: HandleTable<AsahiVm> = new HandleTable();
@@ -69,10 +79,10 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
   readonly #ioctls: IoctlTable<AsahiFile>;
 
   /**
-   * @param device - the device; use {@link AsahiDevice.open}
+   * @param device - the device; use `AsahiDevice.open`
    * @param ioctls - what it answers to
    */
-  constructor(device: AsahiDevice, ioctls: IoctlTable<AsahiFile>) {
+  constructor(device: AsahiFileDevice, ioctls: IoctlTable<AsahiFile>) {
     this.device = device;
     this.#ioctls = ioctls;
     this.syncobjs = new Syncobjs(device.options.adoptSyncobjs);

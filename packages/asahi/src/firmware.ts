@@ -9,9 +9,9 @@
  */
 
 import { ENOMEM, fail } from "@vmbind/drm";
+import type { PhysicalMemory } from "@vmbind/mmu";
 import type { AsahiBo } from "./bo.ts";
-import type { AsahiDevice } from "./device.ts";
-import { UatPageTable } from "./page-table.ts";
+import { UatPageTable, type UatPageTableOptions } from "./page-table.ts";
 import { FIRMWARE_LEAF_HI, FIRMWARE_LEAF_LO } from "./protection.ts";
 
 /** First VA of the part of the upper half that the driver manages. */
@@ -33,13 +33,18 @@ export interface FirmwareObject {
 
 /** Objects bound for the firmware, in ascending order of VA. */
 export class FirmwareSpace {
-  readonly #device: AsahiDevice;
+  readonly #memory: PhysicalMemory;
+  readonly #options: UatPageTableOptions;
   readonly #objects: FirmwareObject[] = [];
   #pageTable: UatPageTable | null = null;
 
-  /** @param device - the device */
-  constructor(device: AsahiDevice) {
-    this.#device = device;
+  /**
+   * @param memory - where its tables are
+   * @param options - of its tables
+   */
+  constructor(memory: PhysicalMemory, options: UatPageTableOptions) {
+    this.#memory = memory;
+    this.#options = options;
   }
 
   /** The tables, null until something was bound: their root belongs to the boot loader. */
@@ -61,7 +66,6 @@ export class FirmwareSpace {
    * @throws DrmError ENOMEM
    */
   bind(bo: AsahiBo, offset: number, range: number): FirmwareObject {
-    const { memory, options } = this.#device;
     const pages = bo.pages();
     let va = FIRMWARE_START;
     let index = 0;
@@ -71,7 +75,7 @@ export class FirmwareSpace {
       index++;
     }
     if (va + range > FIRMWARE_END) fail(ENOMEM, `firmware: no room for 0x${range.toString(16)} bytes`);
-    this.#pageTable ??= new UatPageTable(memory, options);
+    this.#pageTable ??= new UatPageTable(this.#memory, this.#options);
     this.#pageTable.allocate(va, range);
     this.#pageTable.mapList(va, range, pages, offset, FIRMWARE_LEAF_LO, FIRMWARE_LEAF_HI);
     const object = { bo: bo.get() as AsahiBo, va, range, offset };

@@ -5,14 +5,15 @@
  * @mergeModuleWith <project>
  */
 
-export { AsahiBo, type AsahiBoOptions } from "./bo.ts";
+export { AsahiBo, type AsahiBoOptions, type AsahiBoOwner } from "./bo.ts";
 export { checkDeviceInvariants, checkInvariants } from "./check-invariants.ts";
-export { ContextSlots } from "./context-slots.ts";
+export { ContextSlots, type SlotOwner } from "./context-slots.ts";
 export * from "./cost-sheet.ts";
-export { AsahiDevice, type AsahiDeviceOptions } from "./device.ts";
-export { AsahiFile } from "./file.ts";
+export { AsahiDevice } from "./device.ts";
+export { AsahiFile, type AsahiFileDevice } from "./file.ts";
 export { FIRMWARE_END, FIRMWARE_START, type FirmwareObject, FirmwareSpace } from "./firmware.ts";
 export * from "./ioctls.ts";
+export type { AsahiDeviceOptions } from "./options.ts";
 export { type TableCount, UatPageTable, type UatPageTableOptions } from "./page-table.ts";
 export * from "./quirks.ts";
 export { decodeTlbi, encodeTlbi, type TlbiForm, type TlbiReach, type TlbiSink } from "./tlbi.ts";
@@ -27,4 +28,4 @@ export {
   openHk,
   vmBindCall,
 } from "./umd.ts";
-export { AsahiVm } from "./vm.ts";
+export { AsahiVm, type AsahiVmDevice } from "./vm.ts";

@@ -10,7 +10,6 @@
 
 import { EINVAL, ENOENT, ENOMEM, fail, hex, type UserSpace } from "@vmbind/drm";
 import type { AsahiBo } from "./bo.ts";
-import type { AsahiFile } from "./file.ts";
 import {
   BIND_READ,
   BIND_SINGLE_PAGE,
@@ -24,13 +23,23 @@ import {
   VM_START,
   type VmBind,
 } from "./uapi.ts";
-import type { AsahiVm } from "./vm.ts";
+import type { AsahiVm, AsahiVmDevice } from "./vm.ts";
 
 const TWO_64 = 2 ** 64;
 const RECORD_BYTES = GEM_BIND_OP.size;
 const NO_OPS: DataView = new DataView(new ArrayBuffer(0));
 const BIND_FLAGS = BIND_READ | BIND_WRITE | BIND_SINGLE_PAGE;
 const ACCESS_FLAGS = BIND_READ | BIND_WRITE;
+
+/** What VM_BIND needs of the open file; see `AsahiFile`. */
+export interface BindFile {
+  /** The device. */
+  readonly device: AsahiVmDevice;
+  /** A VM by its id, or undefined. */
+  vm(id: number): AsahiVm | undefined;
+  /** An object by its handle, or undefined. */
+  bo(handle: number): AsahiBo | undefined;
+}
 
 /**
  * Run a VM_BIND.
@@ -40,7 +49,7 @@ const ACCESS_FLAGS = BIND_READ | BIND_WRITE;
  * @param user - memory with the op array
  * @throws DrmError for the first op that fails; those before it stay applied
  */
-export function vmBind(file: AsahiFile, args: VmBind, user: UserSpace): void {
+export function vmBind(file: BindFile, args: VmBind, user: UserSpace): void {
   const { counters } = file.device;
   counters.bindIoctls++;
   const reader = new BindOpReader(args, user, file.device.options.quirks.packedOps, () => {
@@ -114,7 +123,7 @@ export class BindOpReader {
  * @param index - its number, for messages
  * @throws DrmError EINVAL, ENOENT, or ENOMEM
  */
-export function runBindOp(file: AsahiFile, vmId: number, op: GemBindOp, index = 0): void {
+export function runBindOp(file: BindFile, vmId: number, op: GemBindOp, index = 0): void {
   const { addr, range } = op;
   if ((op.flags & BIND_UNBIND) !== 0) {
     checkUnbind(file, op, index);
@@ -129,7 +138,7 @@ export function runBindOp(file: AsahiFile, vmId: number, op: GemBindOp, index = 
   vm.bind(bo, addr, range, op.offset, op.flags);
 }
 
-function checkBind(file: AsahiFile, op: GemBindOp, index: number): AsahiBo {
+function checkBind(file: BindFile, op: GemBindOp, index: number): AsahiBo {
   const { flags, offset, range, addr } = op;
   if (!aligned(addr, range, offset)) failAligned(op, index);
   checkEmpty(file, range, index);
@@ -150,7 +159,7 @@ function checkBind(file: AsahiFile, op: GemBindOp, index: number): AsahiBo {
   return bo;
 }
 
-function checkUnbind(file: AsahiFile, op: GemBindOp, index: number): void {
+function checkUnbind(file: BindFile, op: GemBindOp, index: number): void {
   const { flags, offset, range, addr, handle } = op;
   if (offset !== 0) fail(EINVAL, `${opName(index)}.offset: ${hex(offset)} is not 0 with UNBIND`);
   if (flags !== BIND_UNBIND) fail(EINVAL, `${opName(index)}.flags: ${hex(flags)} is not UNBIND alone`);
@@ -161,7 +170,7 @@ function checkUnbind(file: AsahiFile, op: GemBindOp, index: number): void {
   checkWindow(addr, range, index);
 }
 
-function checkVm(file: AsahiFile, vmId: number, addr: number, range: number, index: number): AsahiVm {
+function checkVm(file: BindFile, vmId: number, addr: number, range: number, index: number): AsahiVm {
   const vm = file.vm(vmId);
   if (vm === undefined) fail(ENOENT, `vm_bind.vm_id: ${vmId} is not a VM of this file`);
   if (range !== 0 && addr < vm.kernelEnd && vm.kernelStart < addr + range) {
@@ -171,7 +180,7 @@ function checkVm(file: AsahiFile, vmId: number, addr: number, range: number, ind
   return vm;
 }
 
-function checkEmpty(file: AsahiFile, range: number, index: number): void {
+function checkEmpty(file: BindFile, range: number, index: number): void {
   if (range === 0 && !file.device.options.quirks.emptyRanges) fail(EINVAL, `${opName(index)}.range: 0`);
 }
 

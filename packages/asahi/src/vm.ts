@@ -8,21 +8,51 @@
  * @module
  */
 
-import { EINVAL, ENOMEM, fail, type GemHandles, GemObject, type MappingView } from "@vmbind/drm";
+import {
+  EINVAL,
+  ENOMEM,
+  fail,
+  type GemHandles,
+  GemObject,
+  type GemObjects,
+  type MappingView,
+} from "@vmbind/drm";
 import { GPUVA_REPEAT, Gpuvm, type MapRequest, type UnmapStep, type VmBo } from "@vmbind/gpuvm-core";
-import { AddressSpace } from "@vmbind/mmu";
+import { AddressSpace, type PageTableFormat, type PhysicalMemory, type Tlb } from "@vmbind/mmu";
 import { AsahiBo } from "./bo.ts";
-import type { AsahiDevice } from "./device.ts";
+import type { ContextSlots } from "./context-slots.ts";
+import type { AsahiCounters } from "./cost-sheet.ts";
+import type { AsahiDeviceOptions } from "./options.ts";
 import { UatPageTable } from "./page-table.ts";
 import { leafHi, leafLo } from "./protection.ts";
 import { decodeTlbi, encodeTlbi, type TlbiReach, type TlbiSink } from "./tlbi.ts";
 import { BIND_SINGLE_PAGE, DUMMY_PAGE_VA, KERNEL_RANGE_ALIGN, PAGE_BYTES, VM_END, VM_START } from "./uapi.ts";
 import { ACCESS_FLAGS, ACCESS_SHIFT, VmSteps } from "./vm-steps.ts";
 
+/** What a VM needs of its device; see `AsahiDevice`. */
+export interface AsahiVmDevice {
+  /** What was chosen. */
+  readonly options: Readonly<AsahiDeviceOptions>;
+  /** The cost sheet. */
+  readonly counters: AsahiCounters;
+  /** Physical memory. */
+  readonly memory: PhysicalMemory;
+  /** The format of its page tables. */
+  readonly format: PageTableFormat;
+  /** The GPU's TLB. */
+  readonly tlb: Tlb;
+  /** Who runs in which context slot. */
+  readonly contexts: ContextSlots;
+  /** All objects. */
+  readonly gems: GemObjects;
+  /** Destroyed VMs that a mapping without length keeps, see quirk `emptyRanges`. @internal */
+  readonly keptVms: Set<AsahiVm>;
+}
+
 /** One VM of an open file. */
 export class AsahiVm {
   /** The device. */
-  readonly device: AsahiDevice;
+  readonly device: AsahiVmDevice;
   /** The mappings. The dummy page is not one of them. */
   readonly gpuvm: Gpuvm;
   /** The tables. */
@@ -52,7 +82,7 @@ export class AsahiVm {
    * @param handles - of its file
    * @throws DrmError ENOMEM; nothing is left behind
    */
-  constructor(device: AsahiDevice, kernelStart: number, kernelEnd: number, handles: GemHandles<AsahiBo>) {
+  constructor(device: AsahiVmDevice, kernelStart: number, kernelEnd: number, handles: GemHandles<AsahiBo>) {
     this.device = device;
     this.#handles = handles;
     this.kernelStart = Math.ceil(kernelStart / KERNEL_RANGE_ALIGN) * KERNEL_RANGE_ALIGN;
