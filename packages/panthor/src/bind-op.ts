@@ -7,8 +7,9 @@
  * @module
  */
 
-import type { VmBo } from "@vmbind/gpuvm-core";
+import type { Gpuvm, VmBo } from "@vmbind/gpuvm-core";
 import type { PanthorBo } from "./bo.ts";
+import type { PanthorCounters } from "./cost-sheet.ts";
 import { OP_MAP } from "./uapi.ts";
 
 /** A decoded and, once prepared, provisioned operation. */
@@ -46,4 +47,32 @@ export class PanthorBindOp {
   vmBo: VmBo | null = null;
   /** Page tables set aside and not used yet. */
   tables = 0;
+}
+
+/** What an operation gives back to its VM; see `PanthorVm`. */
+export interface BindOpVm {
+  /** Holds the pair with the object. */
+  readonly gpuvm: Gpuvm;
+  /** Where returned tables are counted. */
+  readonly counters: PanthorCounters;
+}
+
+/**
+ * Give back what an operation did not use up.
+ *
+ * @param vm - its VM
+ * @param op - prepared, executed or not
+ * @internal
+ */
+export function cleanUp(vm: BindOpVm, op: PanthorBindOp): void {
+  vm.counters.tablesReturned += op.tables;
+  op.tables = 0;
+  const { bo, vmBo } = op;
+  op.vmBo = null;
+  op.bo = null;
+  if (vmBo !== null) vmBo.putDeferred();
+  vm.gpuvm.deferredCleanup();
+  if (bo === null) return;
+  bo.pins--;
+  bo.put();
 }

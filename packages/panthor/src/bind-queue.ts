@@ -6,9 +6,7 @@
  */
 
 import { Fence } from "@vmbind/drm";
-import { PanthorBindOp } from "./bind-op.ts";
-import { cleanUp } from "./prepare.ts";
-import type { PanthorVm } from "./vm.ts";
+import { type BindOpVm, cleanUp, PanthorBindOp } from "./bind-op.ts";
 
 const NO_FENCES: readonly Fence[] = [];
 
@@ -27,9 +25,17 @@ export class BindJob {
   }
 }
 
+/** What the queue needs of its VM; see `PanthorVm`. */
+export interface QueueVm extends BindOpVm {
+  /** Execute a prepared operation: 0 or a negative errno. @internal */
+  execute(op: PanthorBindOp): number;
+  /** A job failed: nothing more will be mapped. @internal */
+  declareUnusable(): void;
+}
+
 /** Jobs of one VM. */
 export class BindQueue {
-  readonly #vm: PanthorVm;
+  readonly #vm: QueueVm;
   readonly #jobs: BindJob[] = [];
   /** Records of operations that have run. */
   readonly #spareOps: PanthorBindOp[] = [];
@@ -38,7 +44,7 @@ export class BindQueue {
   last: Fence | null = null;
 
   /** @param vm - whose jobs these are */
-  constructor(vm: PanthorVm) {
+  constructor(vm: QueueVm) {
     this.#vm = vm;
   }
 

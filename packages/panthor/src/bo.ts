@@ -5,21 +5,37 @@
  * @module
  */
 
-import { type DmaBuf, ENOMEM, fail, GemObject, type Resv } from "@vmbind/drm";
-import { type Fragmentation, OutOfFrames, ScatterList } from "@vmbind/mmu";
-import type { PanthorDevice } from "./device.ts";
+import { type DmaBuf, ENOMEM, fail, GemObject, type GemObjects, type Resv } from "@vmbind/drm";
+import type { Gpuvm } from "@vmbind/gpuvm-core";
+import { type Fragmentation, OutOfFrames, type PhysicalMemory, ScatterList } from "@vmbind/mmu";
+import type { PanthorDeviceOptions } from "./options.ts";
 import { BLOCK_2M, PAGE_BYTES } from "./page-sizes.ts";
-import type { PanthorVm } from "./vm.ts";
 
 /** Longest DMA segment: what 32 bits hold, in whole pages. */
 const MAX_SEGMENT_BYTES = 0xfffff000;
+
+/** What an object needs of its device; see `PanthorDevice`. */
+export interface PanthorBoDevice {
+  /** What was chosen. */
+  readonly options: Readonly<PanthorDeviceOptions>;
+  /** Where its pages are. */
+  readonly memory: PhysicalMemory;
+  /** All objects. */
+  readonly gems: GemObjects;
+}
+
+/** What an object needs of the VM that alone may map it; see `PanthorVm`. */
+export interface PanthorBoOwner {
+  /** Its VA manager, whose reservation the object shares. */
+  readonly gpuvm: Gpuvm;
+}
 
 /** How a BO is made; what is left out takes the device's defaults. */
 export interface PanthorBoOptions {
   /** `BO_NO_MMAP`, `BO_WB_MMAP` (`panthor_drm.h`). */
   flags?: number;
   /** The VM that alone may map it, null for any. */
-  exclusiveVm?: PanthorVm | null;
+  exclusiveVm?: PanthorBoOwner | null;
   /** How its memory is spread. */
   fragmentation?: Fragmentation;
   /** Its DMA segments, fixed, instead of memory from the device. */
@@ -35,7 +51,7 @@ export type ReclaimState = "unmapped" | "mapped-by-one-vm" | "mapped-by-several-
 
 /** A buffer object. */
 export class PanthorBo extends GemObject {
-  readonly #device: PanthorDevice;
+  readonly #device: PanthorBoDevice;
   readonly #fragmentation: Fragmentation;
   readonly #fixed: ScatterList | null;
   readonly #dmaBuf: DmaBuf | null;
@@ -46,7 +62,7 @@ export class PanthorBo extends GemObject {
   /** `BO_` flags of `panthor_drm.h`. */
   readonly flags: number;
   /** The VM that alone may map it, or null. */
-  readonly exclusiveVm: PanthorVm | null;
+  readonly exclusiveVm: PanthorBoOwner | null;
   /** Operations that hold its pages in place right now. A mapping alone does not. */
   pins = 0;
   /** DMA segments, null while no memory is behind the object. */
@@ -57,7 +73,7 @@ export class PanthorBo extends GemObject {
    * @param size - bytes, a multiple of 4096
    * @param options - see {@link PanthorBoOptions}
    */
-  constructor(device: PanthorDevice, size: number, options: PanthorBoOptions = {}) {
+  constructor(device: PanthorBoDevice, size: number, options: PanthorBoOptions = {}) {
     super(device.gems, size, reservationOf(options));
     this.#device = device;
     this.flags = options.flags ?? 0;

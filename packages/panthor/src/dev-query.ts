@@ -5,8 +5,7 @@
  */
 
 import { EINVAL, EOPNOTSUPP, fail, type UserSpace } from "@vmbind/drm";
-import type { PanthorDevice } from "./device.ts";
-import type { PanthorFile } from "./file.ts";
+import type { PanthorFile, PanthorFileDevice } from "./file.ts";
 import { PAGE_SIZE_BITMAP } from "./page-sizes.ts";
 import * as uapi from "./uapi.ts";
 
@@ -34,7 +33,7 @@ export function devQuery(file: PanthorFile, arg: uapi.DevQuery, user: UserSpace)
   return {};
 }
 
-function deviceInfo(device: PanthorDevice, type: number): { info: Uint8Array; minSize: number } {
+function deviceInfo(device: PanthorFileDevice, type: number): { info: Uint8Array; minSize: number } {
   const { vaBits, paBits, gpuId, coherent } = device.options;
   if (type === uapi.DEV_QUERY.gpuInfo) {
     const info = uapi.GPU_INFO.encode({

@@ -25,15 +25,36 @@ import {
   type UserSpace,
 } from "@vmbind/drm";
 import { ScatterList } from "@vmbind/mmu";
-import { dmaSegments, PanthorBo, type PanthorBoOptions } from "./bo.ts";
-import type { PanthorDevice } from "./device.ts";
+import { dmaSegments, PanthorBo, type PanthorBoDevice, type PanthorBoOptions } from "./bo.ts";
+import type { DriverVersion } from "./options.ts";
 import * as uapi from "./uapi.ts";
-import { PanthorVm } from "./vm.ts";
+import { PanthorVm, type PanthorVmDevice } from "./vm.ts";
+
+/** What a file and its ioctls need of the device; see `PanthorDevice`. */
+export interface PanthorFileDevice extends PanthorBoDevice, PanthorVmDevice {
+  /** Whether MAP_SPARSE exists. */
+  readonly sparse: boolean;
+  /** Whether MAP_REPEAT exists and bind operations have 56 bytes. */
+  readonly repeats: boolean;
+  /** `MAP_` flags that exist. */
+  readonly mapFlags: number;
+  /**
+   * @param version - a driver version
+   * @returns true when this device's driver is that one or later
+   */
+  since(version: DriverVersion): boolean;
+  /** The dummy object of a file that is being opened, referenced. @internal */
+  dummyForFile(): PanthorBo;
+  /** A VM was made. @internal */
+  register(vm: PanthorVm): void;
+  /** A TLB tag for a new VM. @internal */
+  nextAsid(): number;
+}
 
 /** An open file. */
 export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
   /** The device. */
-  readonly device: PanthorDevice;
+  readonly device: PanthorFileDevice;
   /** The object behind every sparse range of this file: 2 MiB, without a handle (driver 1.9, Linux 7.3). */
   readonly dummy: PanthorBo;
   /** Its syncobjs. */
@@ -45,10 +66,10 @@ export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
   readonly #bos: GemHandles<PanthorBo>;
 
   /**
-   * @param device - the device; use {@link PanthorDevice.open}
+   * @param device - the device; use `PanthorDevice.open`
    * @param ioctls - what it answers to
    */
-  constructor(device: PanthorDevice, ioctls: IoctlTable<PanthorFile>) {
+  constructor(device: PanthorFileDevice, ioctls: IoctlTable<PanthorFile>) {
     this.device = device;
     this.#ioctls = ioctls;
     this.dummy = device.dummyForFile();

@@ -9,14 +9,26 @@ export { Fence, Syncobj } from "@vmbind/drm";
 export * from "./as-lock.ts";
 export * from "./bind-op.ts";
 export * from "./bind-queue.ts";
-export { PanthorBo, type PanthorBoOptions, type ReclaimState } from "./bo.ts";
+export {
+  PanthorBo,
+  type PanthorBoDevice,
+  type PanthorBoOptions,
+  type PanthorBoOwner,
+  type ReclaimState,
+} from "./bo.ts";
 export * from "./check-invariants.ts";
 export * from "./cost-sheet.ts";
 export * from "./device.ts";
-export { PanthorFile } from "./file.ts";
+export { PanthorFile, type PanthorFileDevice } from "./file.ts";
 export * from "./io-pgtable.ts";
 export * from "./io-pgtable-batch.ts";
 export * from "./ioctls.ts";
+export {
+  DRIVER_VERSIONS,
+  type DriverVersion,
+  type PanthorDeviceOptions,
+  type RepeatVersion,
+} from "./options.ts";
 export {
   BLOCK_2M,
   PAGE_BYTES,
@@ -32,4 +44,4 @@ export { TableTree } from "./table-tree.ts";
 export * from "./uapi.ts";
 export * from "./umd.ts";
 export * from "./va-ranges.ts";
-export { type PanthorMappingView, PanthorVm } from "./vm.ts";
+export { type PanthorMappingView, PanthorVm, type PanthorVmDevice } from "./vm.ts";

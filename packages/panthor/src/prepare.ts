@@ -7,10 +7,10 @@
 
 import { type AllocFault, EINVAL, EIO, ENOMEM, fail } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE, type VmBo } from "@vmbind/gpuvm-core";
-import type { PanthorBindOp } from "./bind-op.ts";
+import { cleanUp, type PanthorBindOp } from "./bind-op.ts";
 import type { PanthorBo } from "./bo.ts";
-import type { PanthorDevice, PanthorDeviceOptions } from "./device.ts";
-import type { PanthorFile } from "./file.ts";
+import type { PanthorFile, PanthorFileDevice } from "./file.ts";
+import type { PanthorDeviceOptions } from "./options.ts";
 import { PAGE_BYTES, tablesForMap, tablesForUnmap } from "./page-sizes.ts";
 import { MAP_NOEXEC, OP_MAP, OP_SYNC_ONLY, OP_TYPE_MASK, OP_UNMAP } from "./uapi.ts";
 import type { PanthorVm } from "./vm.ts";
@@ -72,7 +72,7 @@ function unknownHandle(op: PanthorBindOp): never {
   return fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} is not a handle of this file`);
 }
 
-function unknownFlags(device: PanthorDevice, op: PanthorBindOp): never {
+function unknownFlags(device: PanthorFileDevice, op: PanthorBindOp): never {
   const unknown = op.flags & ~OP_TYPE_MASK & ~device.mapFlags;
   const { driverVersion } = device.options;
   return fail(EINVAL, `vm_bind_op.flags: 0x${unknown.toString(16)} is unknown to driver ${driverVersion}`);
@@ -95,7 +95,7 @@ function checkSparse(op: PanthorBindOp): void {
   }
 }
 
-function makeVmBo(device: PanthorDevice, vm: PanthorVm, op: PanthorBindOp, bo: PanthorBo): void {
+function makeVmBo(device: PanthorFileDevice, vm: PanthorVm, op: PanthorBindOp, bo: PanthorBo): void {
   if (device.options.allocFault?.("vm_bo")) {
     cleanUp(vm, op);
     fail(ENOMEM, "vm_bind_op: no vm_bo (injected)");
@@ -104,7 +104,7 @@ function makeVmBo(device: PanthorDevice, vm: PanthorVm, op: PanthorBindOp, bo: P
 }
 
 /** The ways in which reserving page tables fails. */
-function allocateTables(device: PanthorDevice, vm: PanthorVm, op: PanthorBindOp, tables: number): void {
+function allocateTables(device: PanthorFileDevice, vm: PanthorVm, op: PanthorBindOp, tables: number): void {
   // Nothing to allocate is a failed allocation for a MAP: a size of 0 at a multiple of 512 GiB.
   if (tables === 0) {
     cleanUp(vm, op);
@@ -178,23 +178,4 @@ function checkNoObject(op: PanthorBindOp, type: string): void {
   }
   if (op.boHandle !== 0) fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} with ${type}`);
   if (op.boOffset !== 0) fail(EINVAL, `vm_bind_op.bo_offset: 0x${op.boOffset.toString(16)} with ${type}`);
-}
-
-/**
- * Give back what an operation did not use up.
- *
- * @param vm - its VM
- * @param op - prepared, executed or not
- */
-export function cleanUp(vm: PanthorVm, op: PanthorBindOp): void {
-  vm.counters.tablesReturned += op.tables;
-  op.tables = 0;
-  const { bo, vmBo } = op;
-  op.vmBo = null;
-  op.bo = null;
-  if (vmBo !== null) vmBo.putDeferred();
-  vm.gpuvm.deferredCleanup();
-  if (bo === null) return;
-  bo.pins--;
-  bo.put();
 }

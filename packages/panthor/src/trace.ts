@@ -8,9 +8,10 @@ import { counted, DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, hex, size, span } from "@vmbin
 import type { Action, BindOp, CallReader, Decoder, HeaderReader, Lens, TraceHeader } from "@vmbind/trace";
 import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
-import { DRIVER_VERSIONS, PanthorDevice } from "./device.ts";
+import { PanthorDevice } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
 import { VM_BIND_OPS } from "./ioctls.ts";
+import { DRIVER_VERSIONS } from "./options.ts";
 import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
 import {
   BO_CREATE,

@@ -20,11 +20,11 @@ import {
   type UserSpace,
 } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE } from "@vmbind/gpuvm-core";
-import type { PanthorBindOp } from "./bind-op.ts";
+import { cleanUp, type PanthorBindOp } from "./bind-op.ts";
 import { BindJob } from "./bind-queue.ts";
 import type { PanthorFile } from "./file.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
-import { cleanUp, prepare } from "./prepare.ts";
+import { prepare } from "./prepare.ts";
 import {
   MAP_SPARSE,
   OBJ_ARRAY,

@@ -5,7 +5,15 @@
  * @module
  */
 
-import { EINVAL, ENOMEM, ERANGE, fail, type GemHandles, type MappingView } from "@vmbind/drm";
+import {
+  EINVAL,
+  ENOMEM,
+  ERANGE,
+  fail,
+  type GemHandles,
+  type GemObjects,
+  type MappingView,
+} from "@vmbind/drm";
 import {
   GPUVA_REPEAT,
   GPUVA_SPARSE,
@@ -14,13 +22,19 @@ import {
   type MapRequest,
   type VmBo,
 } from "@vmbind/gpuvm-core";
-import { AddressSpace, type ScatterList } from "@vmbind/mmu";
+import {
+  AddressSpace,
+  type PageTableFormat,
+  type PhysicalMemory,
+  type ScatterList,
+  type Tlb,
+} from "@vmbind/mmu";
 import { AsLock } from "./as-lock.ts";
 import { PanthorBindOp } from "./bind-op.ts";
 import { BindQueue } from "./bind-queue.ts";
 import type { PanthorBo } from "./bo.ts";
 import type { PanthorCounters } from "./cost-sheet.ts";
-import type { PanthorDevice } from "./device.ts";
+import type { PanthorDeviceOptions } from "./options.ts";
 import { tablesForMap } from "./page-sizes.ts";
 import { PageTable } from "./page-table.ts";
 import { OP_MAP, OP_SYNC_ONLY, OP_UNMAP } from "./uapi.ts";
@@ -39,9 +53,25 @@ export interface PanthorMappingView extends MappingView {
   phase: number;
 }
 
+/** What a VM needs of its device; see `PanthorDevice`. */
+export interface PanthorVmDevice {
+  /** What was chosen. */
+  readonly options: Readonly<PanthorDeviceOptions>;
+  /** The cost sheet. */
+  readonly counters: PanthorCounters;
+  /** Page tables and the pages of objects. */
+  readonly memory: PhysicalMemory;
+  /** How the GPU reads the tables. */
+  readonly format: PageTableFormat;
+  /** The GPU's TLB. */
+  readonly tlb: Tlb;
+  /** All objects. */
+  readonly gems: GemObjects;
+}
+
 /** A VM. */
 export class PanthorVm {
-  readonly #device: PanthorDevice;
+  readonly #device: PanthorVmDevice;
   readonly #handles: GemHandles<PanthorBo>;
   readonly #request: Required<MapRequest> = {
     addr: 0.5,
@@ -84,7 +114,7 @@ export class PanthorVm {
    * @param handles - of its file
    */
   constructor(
-    device: PanthorDevice,
+    device: PanthorVmDevice,
     userRange: number,
     dummy: PanthorBo,
     asid: number,

@@ -1,0 +1,94 @@
+/**
+ * What can be chosen about a panthor device, and what is so unless chosen. Versions and what they brought are those of
+ * `panthor_drv.c`, Linux 7.3.
+ *
+ * @module
+ */
+
+import type { AllocFault } from "@vmbind/drm";
+import type { Fragmentation, PhysicalMemoryOptions, ScatterList, TlbOptions } from "@vmbind/mmu";
+import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
+
+/**
+ * Driver versions that the model knows, oldest first. WB_MMAP and `selected_coherency` came with 1.7, the MMU_INFO query
+ * and MAP_SPARSE with 1.9.
+ */
+export const DRIVER_VERSIONS = [
+  "1.0",
+  "1.1",
+  "1.2",
+  "1.3",
+  "1.4",
+  "1.5",
+  "1.6",
+  "1.7",
+  "1.8",
+  "1.9",
+] as const;
+
+/** A driver version. */
+export type DriverVersion = (typeof DRIVER_VERSIONS)[number];
+
+/**
+ * Whether the REPEAT proposal is in the driver, and which posting of it (v2 of July 2025 to v5 of March 2026). It takes
+ * MAP_SPARSE's flag bit. Up to v4 the window is a u32 and a pad, in v5 a u64 of which 32 bits may be used; legal values
+ * have the same bytes.
+ */
+export type RepeatVersion = "off" | "v2" | "v3" | "v4" | "v5";
+
+/** Everything that can be chosen about a device. */
+export interface PanthorDeviceOptions {
+  /** Default `1.9`, Linux 7.3. WB_MMAP needs 1.7, MAP_SPARSE and the MMU_INFO query need 1.9. */
+  driverVersion: DriverVersion;
+  /** Width of GPU addresses in bits, 22..48 (`mmu_features` of `panthor_drm.h`); VM_CREATE refuses up to 28. Default 48. */
+  vaBits: number;
+  /**
+   * Width of physical addresses in bits (`mmu_features`); VM_CREATE refuses all but 32, 36, 40, 42, 44, 48 and 52, the
+   * output sizes of `io-pgtable-arm.c`. Default 40.
+   */
+  paBits: number;
+  /** Whether the GPU snoops the CPU's caches; if not, page-table writes are cleaned to memory. Default true. */
+  coherent: boolean;
+  /** Bytes of a process's address space, for VM_CREATE with range 0. Default 2^48. */
+  taskSize: number;
+  /** How the memory of BOs is spread. Default `huge`. */
+  boFragmentation: Fragmentation;
+  /** How the 2 MiB of the dummy object are spread. Default `huge`: one page. */
+  dummyFragmentation: Fragmentation;
+  /** Fixed DMA segments of every dummy object, instead of memory from the device. */
+  dummyPages?: ScatterList | undefined;
+  /** Physical memory. Default that of `@vmbind/mmu`. */
+  memory: PhysicalMemoryOptions;
+  /** The TLB. Default 64 entries. */
+  tlb: TlbOptions;
+  /** Whether VMs own an AS slot from the start; without one no AS commands are issued (`panthor_mmu.c`). Default true. */
+  activeAs: boolean;
+  /** The REPEAT proposal. Default `off`. */
+  repeat: RepeatVersion;
+  /** Defects to reproduce. Default: none. */
+  quirks: PanthorQuirks;
+  /** Take unknown syncobj handles for syncobjs made elsewhere, as replaying a recorded trace needs. Default false. */
+  adoptSyncobjs: boolean;
+  /** GPU id register, default 0xa8670005 (Mali-G610). */
+  gpuId: number;
+  /** Makes allocations fail. Default: none does. */
+  allocFault?: AllocFault | undefined;
+}
+
+/** What a device has where nothing was chosen. @internal */
+export const DEFAULTS: PanthorDeviceOptions = {
+  driverVersion: "1.9",
+  vaBits: 48,
+  paBits: 40,
+  coherent: true,
+  taskSize: 2 ** 48,
+  boFragmentation: "huge",
+  dummyFragmentation: "huge",
+  memory: {},
+  tlb: {},
+  activeAs: true,
+  repeat: "off",
+  quirks: NO_QUIRKS,
+  adoptSyncobjs: false,
+  gpuId: 0xa8670005,
+};
