@@ -6,7 +6,6 @@
  */
 
 import type { Fragmentation } from "@vmbind/mmu";
-import type { TraceHeader } from "./format.ts";
 import { InputError } from "./input-error.ts";
 
 const KINDS_OF_MEMORY: readonly Fragmentation[] = ["contiguous", "huge", "scattered"];
@@ -22,7 +21,7 @@ export class HeaderReader {
    * @param values - the header, or an object in it
    * @param prefix - what errors put in front of a member's name; `header.` unless given
    */
-  constructor(path: string, values: TraceHeader | Readonly<Record<string, unknown>>, prefix = "header.") {
+  constructor(path: string, values: Readonly<Record<string, unknown>>, prefix = "header.") {
     this.#path = path;
     this.#values = values;
     this.#prefix = prefix;

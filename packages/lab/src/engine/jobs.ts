@@ -13,9 +13,9 @@ import { replayRecorded, type TraceRow } from "../recorded/recorded.ts";
 import type { AccountingResult, CostResult, LabExperiments, SemanticsAnswer } from "../result.ts";
 import { askAll } from "../semantics/semantics.ts";
 import { sparseStrategy } from "../strategy/table.ts";
+import type { PointRow } from "../sweep/point.ts";
 import { measurePoint } from "../sweep/point.ts";
 import type { SweepPoint } from "../sweep/points.ts";
-import type { PointRow } from "../sweep/result.ts";
 import { resolveWorkload, type WorkloadRef } from "../workload/workload-ref.ts";
 
 /** What can be done, by kind; strategies go by name. */

@@ -10,8 +10,8 @@
 import { size as sizeInWords } from "@vmbind/drm";
 import { formatNumber } from "@vmbind/trace";
 import type { CostFigures } from "../result.ts";
+import type { PointRow } from "./point.ts";
 import { type Axis, valueInWords } from "./points.ts";
-import type { PointRow } from "./result.ts";
 
 /** A stretch on which a figure is `base + slope * x`. */
 interface GrowthStretch {

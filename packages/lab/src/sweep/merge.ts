@@ -8,8 +8,9 @@ import { InputError } from "@vmbind/trace";
 import * as v from "valibot";
 import type { CostFigures } from "../result.ts";
 import { SPARSE_STRATEGIES } from "../strategy/table.ts";
+import type { PointRow } from "./point.ts";
 import { FULL_GRID, type SweepPlan } from "./points.ts";
-import type { PointRow, Shard, Sweep, SweepKnobs } from "./result.ts";
+import type { Shard, Sweep, SweepKnobs } from "./result.ts";
 import { knobsOf, planOf, pointsOfShard, sweepResult } from "./run.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));

@@ -5,12 +5,18 @@
  */
 
 import { measure } from "../measure/cost.ts";
+import type { CostFigures } from "../result.ts";
 import { sparseStrategy } from "../strategy/table.ts";
 import { parametric } from "../workload/parametric.ts";
 import { resourceBytes, type SweepPoint, TILE_BYTES } from "./points.ts";
-import type { PointRow } from "./result.ts";
 
 const SEED = 1;
+
+/** One point, measured. */
+export interface PointRow extends SweepPoint {
+  /** Cost of the whole workload: create, bind, wait, destroy. */
+  figures: CostFigures;
+}
 
 /**
  * Create a resource, bind what the point says, destroy it, and count.

@@ -5,15 +5,9 @@
  * @module
  */
 
-import type { CostFigures } from "../result.ts";
 import type { Growth } from "./growth.ts";
-import type { LeftOutPoint, SweepPoint } from "./points.ts";
-
-/** One point, measured. */
-export interface PointRow extends SweepPoint {
-  /** Cost of the whole workload: create, bind, wait, destroy. */
-  figures: CostFigures;
-}
+import type { PointRow } from "./point.ts";
+import type { LeftOutPoint } from "./points.ts";
 
 /** What was asked for. */
 export interface SweepKnobs {

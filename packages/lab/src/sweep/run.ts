@@ -8,6 +8,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { SPARSE_STRATEGIES, sparseStrategy } from "../strategy/table.ts";
 import { growthOf } from "./growth.ts";
+import type { PointRow } from "./point.ts";
 import {
   FRACTION_BYTES,
   FULL_GRID,
@@ -19,7 +20,7 @@ import {
   TILE_BYTES,
   WORK_MAX,
 } from "./points.ts";
-import type { PointRow, Shard, Sweep, SweepKnobs } from "./result.ts";
+import type { Shard, Sweep, SweepKnobs } from "./result.ts";
 
 /** What somebody wants swept; everything unless told. */
 export interface SweepRequest {
