@@ -1,7 +1,7 @@
 /** Asahi as a subject. */
 
 import * as asahi from "@vmbind/asahi";
-import { DrmError, EINVAL, ENOENT, type GemObject, issue } from "@vmbind/drm";
+import { DrmError, type DrmFile, EINVAL, ENOENT, type GemObject, issue } from "@vmbind/drm";
 import type {
   Access,
   Bound,
@@ -45,6 +45,7 @@ const FACTS: Facts = {
   objectPages: [1, 5, 40],
   objectKinds: [{ name: "shmem", grain: PAGE }],
   privateObjects: true,
+  privateExport: EINVAL,
   accesses: ["rw", "r", "w"],
   unbound: "fault",
   sparse: null,
@@ -136,6 +137,10 @@ class File implements TestFile {
       this.#reason = error.reason;
       return -error.errno;
     }
+  }
+
+  get node(): DrmFile {
+    return this.#file;
   }
 
   createVm(): number {

@@ -14,11 +14,12 @@ import { GPU_VIEW } from "./gpu-view.ts";
 import { ISOLATION } from "./isolation.ts";
 import { panthorSubject } from "./panthor.ts";
 import { REFUSALS } from "./refusals.ts";
+import { SHARING } from "./sharing.ts";
 import type { Bound, Op, Subject, TestDevice, TestFile } from "./subject.ts";
 import { SUBJECTS } from "./subjects.ts";
 import { xeSubject } from "./xe.ts";
 
-const LAWS = [...GPU_VIEW, ...ISOLATION, ...REFUSALS, ...FAULTS];
+const LAWS = [...GPU_VIEW, ...ISOLATION, ...SHARING, ...REFUSALS, ...FAULTS];
 
 // A counterexample is enough here; nobody reads it.
 fc.configureGlobal({ endOnFailure: true });
@@ -96,7 +97,7 @@ describe("a real driver's defect breaks", () => {
     ],
     [
       "private objects for everybody",
-      "an object that belongs to one VM",
+      "an object that belongs to one VM is refused",
       asahiSubject("", { quirks: { ...ASAHI_RIGHT, foreignPrivateObjects: true } }),
     ],
     [
@@ -169,6 +170,8 @@ describe.each(first)("something broken in $name is noticed:", (subject) => {
       },
     };
     expect(complaint("handles and ids of one file", shared)).toMatch(/./);
+    expect(complaint("a syncobj of one file", shared)).toMatch(/./);
+    expect(complaint("an offset for mmap", shared)).toMatch(/./);
   });
 
   test("a refused call that did something first", () => {

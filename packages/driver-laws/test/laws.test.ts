@@ -5,9 +5,10 @@ import { FAULTS } from "./faults.ts";
 import { GPU_VIEW } from "./gpu-view.ts";
 import { ISOLATION } from "./isolation.ts";
 import { REFUSALS } from "./refusals.ts";
+import { SHARING } from "./sharing.ts";
 import { SUBJECTS } from "./subjects.ts";
 
-const LAWS = [...GPU_VIEW, ...ISOLATION, ...REFUSALS, ...FAULTS];
+const LAWS = [...GPU_VIEW, ...ISOLATION, ...SHARING, ...REFUSALS, ...FAULTS];
 
 for (const subject of SUBJECTS) {
   describe(subject.name, () => {

@@ -1,6 +1,14 @@
 /** Panthor as a subject. */
 
-import { DRM_IOCTL_GEM_CLOSE, DrmError, EINVAL, ENOENT, type GemObject, UserMemory } from "@vmbind/drm";
+import {
+  DRM_IOCTL_GEM_CLOSE,
+  DrmError,
+  type DrmFile,
+  EINVAL,
+  ENOENT,
+  type GemObject,
+  UserMemory,
+} from "@vmbind/drm";
 import type { Fragmentation } from "@vmbind/mmu";
 import * as panthor from "@vmbind/panthor";
 import type {
@@ -38,6 +46,7 @@ function facts({ driverVersion, repeat }: Options): Facts {
     objectPages: [5 * 512, 5 * 512, 7],
     objectKinds: ["huge", "scattered", "contiguous"].map((name) => ({ name, grain: PAGE })),
     privateObjects: true,
+    privateExport: EINVAL,
     accesses: ["rw", "r"],
     unbound: "fault",
     sparse: repeats || driverVersion === "1.8" ? null : { stores: "kept", period: MIB2 },
@@ -125,6 +134,10 @@ class File implements TestFile {
     device.files.add(this.#file);
     this.#gate = this.#file.createSyncobj();
     this.#line = this.#file.createSyncobj();
+  }
+
+  get node(): DrmFile {
+    return this.#file;
   }
 
   createVm(): number {

@@ -6,7 +6,7 @@
  * the page tables, and a list of mappings.
  */
 
-import type { AllocFault, AllocPoint, GemObject, MappingView } from "@vmbind/drm";
+import type { AllocFault, AllocPoint, DrmFile, GemObject, MappingView } from "@vmbind/drm";
 import type { AddressSpace, PageTableFormat, PhysicalMemory, Tlb } from "@vmbind/mmu";
 
 /** What the GPU may do with a mapping. */
@@ -62,6 +62,8 @@ export interface Facts {
   objectKinds: readonly ObjectKind[];
   /** Objects can belong to one VM. */
   privateObjects: boolean;
+  /** Errno of exporting such an object. */
+  privateExport: number;
   accesses: readonly Access[];
   /** What the GPU finds where nothing is bound. */
   unbound: "fault" | "null";
@@ -152,6 +154,8 @@ export interface Bound {
 
 /** An open file. What makes something returns its id, or a negative errno. */
 export interface TestFile {
+  /** The file itself, as every driver offers it. */
+  readonly node: DrmFile;
   createVm(): number;
   destroyVm(vm: number): number;
   createObject(bytes: number, options?: { vm?: number; kind?: string }): number;

@@ -4,10 +4,12 @@ import {
   type AllocPoint,
   DRM_IOCTL_GEM_CLOSE,
   DrmError,
+  type DrmFile,
   EINVAL,
   ENOBUFS,
   ENOENT,
   ENOMEM,
+  EPERM,
   type GemObject,
   UserMemory,
 } from "@vmbind/drm";
@@ -56,6 +58,7 @@ function facts({ platform: name, flags = 0, quirks }: Options): Facts {
     objectPages: [1024, 1024, 1024],
     objectKinds: kinds,
     privateObjects: true,
+    privateExport: EPERM,
     accesses: ["rw", "r"],
     unbound: flags & xe.VM_CREATE_FLAG_SCRATCH_PAGE ? "null" : "fault",
     sparse: { stores: "dropped" },
@@ -139,6 +142,10 @@ class File implements TestFile {
     this.#device = device;
     this.#file = device.device.open();
     device.files.add(this.#file);
+  }
+
+  get node(): DrmFile {
+    return this.#file;
   }
 
   createVm(): number {
