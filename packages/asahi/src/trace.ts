@@ -39,7 +39,10 @@ import {
 } from "./uapi.ts";
 
 /** One operation of a recorded VM_BIND. */
-export type AsahiTraceOp = BindOp & { readonly what: "bind" | "unbind" };
+export interface AsahiTraceOp extends BindOp {
+  /** Which operation it is. */
+  readonly what: "bind" | "unbind";
+}
 
 /** hk maps device memory and sparse resources a second time, read-only, this far up. */
 const MIRROR_OFFSET = 2 ** 36;

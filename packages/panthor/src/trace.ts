@@ -36,26 +36,38 @@ import {
   type VmBindOp,
 } from "./uapi.ts";
 
+/** A MAP of an object or of the dummy, or an UNMAP. */
+export interface PanthorRangeOp extends BindOp {
+  /** Which operation it is; `map-blackhole` maps the object that panvk puts where nothing is bound. */
+  readonly what: "map-memory" | "map-blackhole" | "map-sparse" | "unmap";
+}
+
+/** A MAP of the REPEAT proposal. */
+export interface PanthorRepeatOp extends BindOp {
+  /** Which operation it is. */
+  readonly what: "map-repeat";
+  /** Bytes of the object that repeat. */
+  readonly windowBytes: number;
+}
+
+/** An operation that only waits and signals. */
+export interface PanthorSyncOp extends BindOp {
+  /** Which operation it is. */
+  readonly what: "sync-only";
+  /** Elements of its sync array. */
+  readonly syncs: number;
+}
+
+/** An operation of no known type. */
+export interface PanthorUnknownOp extends BindOp {
+  /** Which operation it is. */
+  readonly what: "unknown";
+  /** Its type bits, in place. */
+  readonly type: number;
+}
+
 /** One operation of a recorded VM_BIND. */
-export type PanthorTraceOp = BindOp &
-  (
-    | { readonly what: "map-memory" | "map-blackhole" | "map-sparse" | "unmap" }
-    | {
-        readonly what: "map-repeat";
-        /** Bytes of the object that repeat. */
-        readonly windowBytes: number;
-      }
-    | {
-        readonly what: "sync-only";
-        /** Elements of its sync array. */
-        readonly syncs: number;
-      }
-    | {
-        readonly what: "unknown";
-        /** Its type bits, in place. */
-        readonly type: number;
-      }
-  );
+export type PanthorTraceOp = PanthorRangeOp | PanthorRepeatOp | PanthorSyncOp | PanthorUnknownOp;
 
 /** Bytes of the object that panvk maps over and over where the kernel has no MAP_SPARSE. */
 const BLACKHOLE_BYTES = 0x200000;

@@ -6,6 +6,7 @@
 
 /** A file cannot be read or breaks a rule of its format. */
 export class InputError extends Error {
+  /** Tells it from other errors. */
   override readonly name = "InputError";
   /** Path as the user gave it. */
   readonly file: string;

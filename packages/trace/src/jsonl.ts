@@ -24,6 +24,7 @@ export interface JsonLine {
 
 /** Thrown by a source of bytes that cannot go on; readers add the name and the line. */
 export class UnreadableError extends Error {
+  /** Tells it from other errors. */
   override readonly name = "UnreadableError";
   /** The text as a whole cannot be read, wherever the reader is. */
   readonly whole: boolean;

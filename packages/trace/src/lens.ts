@@ -41,14 +41,52 @@ export interface BindOp {
   readonly flags: number;
 }
 
+/** What every {@link Action} says. */
+export interface ActionText<Kind extends string> {
+  /** Tells the actions apart. */
+  readonly kind: Kind;
+  /** What the ioctl says, in words. */
+  readonly text: string;
+}
+
+/** An ioctl that makes or destroys a VM. */
+export interface VmAction extends ActionText<"vm-create" | "vm-destroy"> {
+  /** VM id. */
+  readonly vm: number;
+}
+
+/** An ioctl that makes an object. */
+export interface BoCreateAction extends ActionText<"bo-create"> {
+  /** GEM handle. */
+  readonly handle: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** An ioctl that closes a handle. */
+export interface BoCloseAction extends ActionText<"bo-close"> {
+  /** GEM handle. */
+  readonly handle: number;
+}
+
+/** A VM_BIND. */
+export interface BindAction<Op extends BindOp = BindOp> extends ActionText<"bind"> {
+  /** VM id. */
+  readonly vm: number;
+  /** Its operations in order. */
+  readonly ops: readonly Op[];
+}
+
+/** An ioctl that changes no mapping. */
+export type OtherAction = ActionText<"other">;
+
 /** What a recorded ioctl means. Ids and handles are those of the file that issued it. */
 export type Action<Op extends BindOp = BindOp> =
-  | { readonly kind: "vm-create"; readonly vm: number; readonly text: string }
-  | { readonly kind: "vm-destroy"; readonly vm: number; readonly text: string }
-  | { readonly kind: "bo-create"; readonly handle: number; readonly size: number; readonly text: string }
-  | { readonly kind: "bo-close"; readonly handle: number; readonly text: string }
-  | { readonly kind: "bind"; readonly vm: number; readonly ops: readonly Op[]; readonly text: string }
-  | { readonly kind: "other"; readonly text: string };
+  | VmAction
+  | BoCreateAction
+  | BoCloseAction
+  | BindAction<Op>
+  | OtherAction;
 
 /** One recorded ioctl, read through a driver's layouts. */
 export interface CallReader {
@@ -94,34 +132,50 @@ export interface StepMapping {
   readonly offset: number;
 }
 
+/** A mapping is made: the operation's own. */
+export interface MapStepView extends StepMapping {
+  /** Tells the steps apart. */
+  readonly kind: "map";
+}
+
+/** A mapping is cut. */
+export interface RemapStepView {
+  /** Tells the steps apart. */
+  readonly kind: "remap";
+  /** The mapping that goes. */
+  readonly unmap: VaStep;
+  /** Whether a piece stays in front. */
+  readonly hasPrev: boolean;
+  /** The piece in front, if one stays. */
+  readonly prev: StepMapping;
+  /** Whether a piece stays behind. */
+  readonly hasNext: boolean;
+  /** The piece behind, if one stays. */
+  readonly next: StepMapping;
+}
+
+/** What happens to one mapping. */
+export interface VaStep {
+  /** Handle of the mapping. */
+  readonly va: number;
+}
+
+/** A mapping goes. */
+export interface UnmapStepView extends VaStep {
+  /** Tells the steps apart. */
+  readonly kind: "unmap";
+  /** The same bytes come back, so that page tables may stay. */
+  readonly keep: boolean;
+}
+
+/** A mapping is prefetched. */
+export interface PrefetchStepView extends VaStep {
+  /** Tells the steps apart. */
+  readonly kind: "prefetch";
+}
+
 /** One step of split and merge, as far as a story needs it. A VA manager may use the object again: copy what is to be kept. */
-export type StepView =
-  | ({ readonly kind: "map" } & StepMapping)
-  | {
-      readonly kind: "remap";
-      /** The mapping that is cut. */
-      readonly unmap: { readonly va: number };
-      /** Whether a piece stays in front. */
-      readonly hasPrev: boolean;
-      /** The piece in front, if one stays. */
-      readonly prev: StepMapping;
-      /** Whether a piece stays behind. */
-      readonly hasNext: boolean;
-      /** The piece behind, if one stays. */
-      readonly next: StepMapping;
-    }
-  | {
-      readonly kind: "unmap";
-      /** Handle of the mapping. */
-      readonly va: number;
-      /** The same bytes come back, so that page tables may stay. */
-      readonly keep: boolean;
-    }
-  | {
-      readonly kind: "prefetch";
-      /** Handle of the mapping. */
-      readonly va: number;
-    };
+export type StepView = MapStepView | RemapStepView | UnmapStepView | PrefetchStepView;
 
 /** A VA manager, as far as a story needs it. Mappings have handles. */
 export interface VaManager {

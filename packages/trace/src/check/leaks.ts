@@ -11,11 +11,19 @@ import type { Checker, Report } from "./checker.ts";
 /** What a device without open files has none of. */
 const LEVELS = ["gpuvasLive", "vmBosLive", "backingBytes"] as const;
 
+/** Something that a device still has. */
+export interface Leak {
+  /** Name of the counter that says so. */
+  readonly counter: string;
+  /** Its value. */
+  readonly left: number;
+}
+
 /**
  * @param device - a device whose files are closed
  * @returns what is left, in words; empty when nothing is
  */
-export function leaksOf(device: Pick<OpenDevice, "counters">): { counter: string; left: number }[] {
+export function leaksOf(device: Pick<OpenDevice, "counters">): Leak[] {
   const left = snapshot(device.counters);
   return LEVELS.flatMap((counter) => (left[counter] ? [{ counter, left: left[counter] }] : []));
 }

@@ -14,7 +14,7 @@ import { PHASES, type Phase, phaseAfter } from "../phase.ts";
 import { type Hits, type Interval, IntervalMap, noHits } from "./intervals.ts";
 
 /** VM_BIND calls and operations. */
-interface BindCounts {
+export interface BindCounts {
   /** VM_BIND ioctls. */
   bindIoctls: number;
   /** Operations in them. */
@@ -22,7 +22,7 @@ interface BindCounts {
 }
 
 /** Counts over a stretch of a trace. */
-interface StretchCounts extends BindCounts {
+export interface StretchCounts extends BindCounts {
   /** Operations by kind. */
   opsByKind: Record<string, number>;
   /** Bytes of VA that the operations name, by kind. */
@@ -34,7 +34,7 @@ interface StretchCounts extends BindCounts {
 }
 
 /** What the plain interval model finds. */
-interface IntervalCounts {
+export interface IntervalCounts {
   /** Most mappings of all VMs together, looked at after each operation. */
   peakMappings: number;
   /** Most mappings of all VMs together, looked at after each ioctl. */
