@@ -53,14 +53,23 @@ const packages = readdirSync(join(root, "packages"))
   // Private ones are tests, not for users.
   .filter(({ json }) => !json.private);
 const byName = new Map(packages.map((p) => [p.name, p]));
+/** What others wrote, as it is installed here; `test/dependencies.test.ts` says who may need it. */
+const outsiders = new Map(
+  packages.flatMap((pkg) =>
+    pkg.needs
+      .filter((name) => !byName.has(name))
+      .map((name) => [
+        name,
+        { folder: name, dir: join(pkg.dir, "node_modules", name), name, needs: [], tarball: "" },
+      ]),
+  ),
+);
 
 /** A package and all that it needs, each once. */
 function closure(pkg, seen = new Set()) {
   seen.add(pkg);
   for (const name of pkg.needs) {
-    const needed = byName.get(name);
-    if (needed) closure(needed, seen);
-    else findings.push(`${pkg.name}: depends on ${name}, which is none of the packages`);
+    closure(byName.get(name) ?? outsiders.get(name), seen);
   }
   return [...seen];
 }
@@ -89,6 +98,13 @@ async function pack(pkg, into) {
       findings.push(`${pkg.name}: ${path} is left from a file that is gone; remove dist and build again`);
     }
   }
+}
+
+/** As it is installed: there is no network to fetch it from. */
+async function packOutsider(pkg, into) {
+  const args = ["pack", pkg.dir, "--json", "--ignore-scripts", "--pack-destination", into];
+  const out = await command(`npm pack ${pkg.name}`, "npm", args, into);
+  if (out !== null) pkg.tarball = join(into, JSON.parse(out)[0].filename);
 }
 
 async function lint(pkg) {
@@ -259,7 +275,10 @@ async function inParallel(tasks) {
 
 const temporary = await mkdtemp(join(tmpdir(), "vmbind-packages-"));
 try {
-  await inParallel(packages.map((pkg) => () => pack(pkg, temporary)));
+  await inParallel([
+    ...packages.map((pkg) => () => pack(pkg, temporary)),
+    ...[...outsiders.values()].map((pkg) => () => packOutsider(pkg, temporary)),
+  ]);
   const packed = packages.filter((pkg) => pkg.tarball !== "");
   if (packed.length === packages.length) {
     packages.forEach(checkTexts);
@@ -276,7 +295,7 @@ try {
           return consume(temporary, manager, [...installed], [pkg], [readme]);
         }),
       ),
-      () => consume(temporary, "npm", packages, packages, otherExamples()),
+      () => consume(temporary, "npm", [...packages, ...outsiders.values()], packages, otherExamples()),
     ]);
     console.log('package              files     bytes   gzipped  (JavaScript behind ".", not minified)');
     for (const pkg of packages) {
