@@ -14,8 +14,7 @@ export const names: readonly string[] = readdirSync(folder)
   .map((name) => name.slice(0, -".jsonl.gz".length))
   .sort();
 
-/** Their lenses by the beginning of the name. */
-export const lenses: Readonly<Record<string, Lens>> = { asahi, panthor, xe };
+const lenses: Readonly<Record<string, Lens>> = { asahi, panthor, xe };
 
 /** The lens of a recording. */
 export function lensOf(name: string): Lens {

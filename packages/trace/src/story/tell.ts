@@ -111,7 +111,7 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
       seq: record.seq,
       ioctl: record.ioctl,
       what: action.kind,
-      text: action.text,
+      text: record.file === 0 ? action.text : [`file ${record.file}`, action.text].filter(Boolean).join(", "),
       phase: this.#phase,
       marks: this.#marks,
       ret,
@@ -128,7 +128,8 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
       tlbInvalidations: of("tlbInvalidations"),
       gpuvasLive: of("gpuvasLive"),
       tablesLive: of("tablesLive"),
-      ...this.#changes(device, action),
+      // The pictures are of the first open file: ids of others would stand for its own.
+      ...(record.file === 0 ? this.#changes(device, action) : { added: [], removed: [] }),
     });
     this.#marks = [];
   }
