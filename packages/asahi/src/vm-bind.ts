@@ -127,7 +127,9 @@ export function runBindOp(file: BindFile, vmId: number, op: GemBindOp, index = 0
   const { addr, range } = op;
   if ((op.flags & BIND_UNBIND) !== 0) {
     checkUnbind(file, op, index);
-    checkVm(file, vmId, addr, range, index).unbind(addr, range);
+    const vm = checkVm(file, vmId, addr, range, index);
+    vm.gpuvm.op = index;
+    vm.unbind(addr, range);
     return;
   }
   const bo = checkBind(file, op, index);
@@ -135,6 +137,7 @@ export function runBindOp(file: BindFile, vmId: number, op: GemBindOp, index = 0
   if (bo.vm !== null && bo.vm !== vm && !file.device.options.quirks.foreignPrivateObjects) {
     fail(EINVAL, `${opName(index)}.handle: ${op.handle} is VM_PRIVATE and belongs to another VM`);
   }
+  vm.gpuvm.op = index;
   vm.bind(bo, addr, range, op.offset, op.flags);
 }
 

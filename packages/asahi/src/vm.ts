@@ -179,7 +179,7 @@ export class AsahiVm {
     const ret = gpuvm.smMap(request, this.#steps);
     vmBo.putDeferred();
     gpuvm.deferredCleanup();
-    if (ret !== 0) fail(-ret, "gpuvm: the request was refused");
+    if (ret !== 0) fail(-ret, gpuvm.refusal);
   }
 
   /**
@@ -193,7 +193,7 @@ export class AsahiVm {
     this.#reserveMappings(2);
     const ret = this.gpuvm.smUnmap(addr, range, this.#steps);
     this.gpuvm.deferredCleanup();
-    if (ret !== 0) fail(-ret, "gpuvm: the request was refused");
+    if (ret !== 0) fail(-ret, this.gpuvm.refusal);
   }
 
   /**

@@ -38,9 +38,19 @@ export interface GpuvmOptions extends VmObjectsOptions {
 export class Gpuvm extends VmObjects {
   /** Rule set for REPEAT. */
   readonly repeat: RepeatMode;
-  /** Sees every step, null while nobody looks on; {@link Gpuvm.observe} sets it. @internal */
-  observer: StepObserver | null = null;
-  #observers: readonly StepObserver[] = [];
+  /**
+   * Index of the operation that runs, in its VM_BIND: the driver says it, those who look on are told. 0 where a driver runs
+   * one operation only.
+   */
+  op = 0;
+  /**
+   * Why the core refused a request with -EINVAL, field and rule: of the last one that it refused. What a step handler
+   * returned is the driver's to explain.
+   */
+  refusal = "";
+  /** Whether anybody looks on; asked once a step. @internal */
+  observed = false;
+  readonly #observers: StepObserver[] = [];
   /** Reused by every request. @internal */
   readonly mapOp: MapStep = mapStep();
   /** Reused by every request. @internal */
@@ -55,26 +65,24 @@ export class Gpuvm extends VmObjects {
   }
 
   /**
-   * Look on, for tools that explain; any number may.
+   * Look on: see each step of split and merge before the driver does.
    *
-   * @param observer - sees every step before the driver does
+   * @param observer - told the step, and the index of its operation
    * @returns ends it
    */
   observe(observer: StepObserver): () => void {
-    this.#setObservers([...this.#observers, observer]);
-    return () => this.#setObservers(this.#observers.filter((other) => other !== observer));
+    this.#observers.push(observer);
+    this.observed = true;
+    return () => {
+      const i = this.#observers.indexOf(observer);
+      if (i >= 0) this.#observers.splice(i, 1);
+      this.observed = this.#observers.length > 0;
+    };
   }
 
-  #setObservers(observers: readonly StepObserver[]): void {
-    this.#observers = observers;
-    const [first, second] = observers;
-    if (first === undefined) this.observer = null;
-    else if (second === undefined) this.observer = first;
-    else {
-      this.observer = (op) => {
-        for (const observer of observers) observer(op);
-      };
-    }
+  /** Show a step to those who look on. @internal */
+  show(step: GpuvmOp): void {
+    for (const observer of this.#observers) observer(step, this.op);
   }
 
   /**

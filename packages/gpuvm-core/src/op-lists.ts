@@ -6,9 +6,8 @@
  */
 
 import { EINVAL, fail } from "@vmbind/drm";
-import type { Gpuvm } from "./gpuvm.ts";
 import { repeatProblem } from "./repeat.ts";
-import { fillFromRequest, fillRemap, smMap, smUnmap } from "./split-merge.ts";
+import { fillFromRequest, fillRemap, type SplitVm, smMap, smUnmap } from "./split-merge.ts";
 import {
   type GpuvmOp,
   type MapRequest,
@@ -19,16 +18,16 @@ import {
 } from "./steps.ts";
 import type { VmBo } from "./vm-bo.ts";
 
-/** See {@link Gpuvm.smMapOps}. */
-export function smMapOps(vm: Gpuvm, request: MapRequest): GpuvmOp[] {
+/** See `Gpuvm.smMapOps`. */
+export function smMapOps(vm: SplitVm, request: MapRequest): GpuvmOp[] {
   checkRequest(vm, request);
   const ops: GpuvmOp[] = [];
   smMap(vm, request, collectInto(ops));
   return ops;
 }
 
-/** See {@link Gpuvm.smUnmapOps}. */
-export function smUnmapOps(vm: Gpuvm, addr: number, range: number): GpuvmOp[] {
+/** See `Gpuvm.smUnmapOps`. */
+export function smUnmapOps(vm: SplitVm, addr: number, range: number): GpuvmOp[] {
   checkRange(vm, addr, range);
   const ops: GpuvmOp[] = [];
   smUnmap(vm, addr, range, collectInto(ops));
@@ -36,17 +35,17 @@ export function smUnmapOps(vm: Gpuvm, addr: number, range: number): GpuvmOp[] {
 }
 
 /**
- * See {@link Gpuvm.madviseOps}. A mapping that is cut on one side only leaves a hole up to the request's far edge that is
+ * See `Gpuvm.madviseOps`. A mapping that is cut on one side only leaves a hole up to the request's far edge that is
  * less than the request, hence a map step of its own.
  */
-export function madviseOps(vm: Gpuvm, request: MapRequest): GpuvmOp[] {
+export function madviseOps(vm: SplitVm, request: MapRequest): GpuvmOp[] {
   checkRequest(vm, request);
   const s = request.addr;
   const t = s + request.range;
   const ops: GpuvmOp[] = [];
   const push = (op: GpuvmOp): void => {
     ops.push(op);
-    vm.observer?.(op);
+    if (vm.observed) vm.show(op);
   };
   for (const va of vm.mappingsIn(s, request.range)) {
     if (vm.gemId(va) !== 0) continue;
@@ -75,26 +74,22 @@ function fillHole(op: MapStep, start: number, end: number): void {
   fillFromRequest(op, { addr: start, range: end - start, gem: null, offset: 0 });
 }
 
-/** See {@link Gpuvm.prefetchOps}. */
-export function prefetchOps(vm: Gpuvm, addr: number, range: number): GpuvmOp[] {
+/** See `Gpuvm.prefetchOps`. */
+export function prefetchOps(vm: SplitVm, addr: number, range: number): GpuvmOp[] {
   return vm.mappingsIn(addr, range).map((va) => ({ kind: "prefetch", va }));
 }
 
-/** See {@link Gpuvm.boUnmapOps}. */
+/** See `Gpuvm.boUnmapOps`. */
 export function boUnmapOps(vmBo: VmBo): GpuvmOp[] {
   return Array.from(vmBo.vas(), (va) => ({ kind: "unmap", va, keep: false }));
 }
 
-function checkRange(vm: Gpuvm, addr: number, range: number): void {
-  if (!vm.rangeValid(addr, range)) {
-    fail(
-      EINVAL,
-      `va: [0x${addr.toString(16)}, +0x${range.toString(16)}) is outside the VM or meets the kernel's range`,
-    );
-  }
+function checkRange(vm: SplitVm, addr: number, range: number): void {
+  const problem = vm.rangeProblem(addr, range);
+  if (problem !== null) fail(EINVAL, problem);
 }
 
-function checkRequest(vm: Gpuvm, request: MapRequest): void {
+function checkRequest(vm: SplitVm, request: MapRequest): void {
   checkRange(vm, request.addr, request.range);
   const problem = repeatProblem(request, vm.repeat);
   if (problem !== null) fail(EINVAL, problem);

@@ -26,17 +26,45 @@
  */
 
 import { EINVAL } from "@vmbind/drm";
-import type { Gpuvm } from "./gpuvm.ts";
-import { repeatProblem } from "./repeat.ts";
-import { GPUVA_REPEAT, type MapRequest, type MapStep, type RemapStep, type StepHandlers } from "./steps.ts";
+import { type RepeatMode, repeatProblem } from "./repeat.ts";
+import {
+  GPUVA_REPEAT,
+  type GpuvmOp,
+  type MapRequest,
+  type MapStep,
+  type RemapStep,
+  type StepHandlers,
+  type UnmapStep,
+} from "./steps.ts";
+import type { VmObjects } from "./vm-objects.ts";
 
 const U64 = 2 ** 64;
 
-/** See {@link Gpuvm.smMap}. */
-export function smMap(vm: Gpuvm, request: MapRequest, handlers: StepHandlers): number {
-  if (!handlers.map || !handlers.remap || !handlers.unmap) return -EINVAL;
+/** What split and merge works on: a VM with its step objects, which every request uses again. */
+export interface SplitVm extends VmObjects {
+  /** Rule set for REPEAT. */
+  readonly repeat: RepeatMode;
+  /** The map step. */
+  readonly mapOp: MapStep;
+  /** The unmap step. */
+  readonly unmapOp: UnmapStep;
+  /** The remap step. */
+  readonly remapOp: RemapStep;
+  /** Why the last request was refused. */
+  refusal: string;
+  /** Whether anybody looks on. */
+  readonly observed: boolean;
+  /** Show a step to those who look on. */
+  show(step: GpuvmOp): void;
+}
+
+/** See `Gpuvm.smMap`. */
+export function smMap(vm: SplitVm, request: MapRequest, handlers: StepHandlers): number {
+  if (!handlers.map || !handlers.remap || !handlers.unmap) return refuse(vm, "handlers: map, remap, unmap");
   const { addr, range } = request;
-  if (!vm.rangeValid(addr, range) || repeatProblem(request, vm.repeat) !== null) return -EINVAL;
+  if (!vm.rangeValid(addr, range)) return refuse(vm, vm.rangeProblem(addr, range));
+  const problem = repeatProblem(request, vm.repeat);
+  if (problem !== null) return refuse(vm, problem);
 
   const ret = walkRange(vm, addr, addr + range, request, handlers);
   if (ret !== 0) return ret;
@@ -44,15 +72,20 @@ export function smMap(vm: Gpuvm, request: MapRequest, handlers: StepHandlers): n
   const op = vm.mapOp;
   fillFromRequest(op, request);
   vm.counters.mapSteps++;
-  vm.observer?.(op);
+  if (vm.observed) vm.show(op);
   return handlers.map(op);
 }
 
-/** See {@link Gpuvm.smUnmap}. */
-export function smUnmap(vm: Gpuvm, addr: number, range: number, handlers: StepHandlers): number {
-  if (!handlers.remap || !handlers.unmap) return -EINVAL;
-  if (!vm.rangeValid(addr, range)) return -EINVAL;
+/** See `Gpuvm.smUnmap`. */
+export function smUnmap(vm: SplitVm, addr: number, range: number, handlers: StepHandlers): number {
+  if (!handlers.remap || !handlers.unmap) return refuse(vm, "handlers: remap, unmap");
+  if (!vm.rangeValid(addr, range)) return refuse(vm, vm.rangeProblem(addr, range));
   return walkRange(vm, addr, addr + range, null, handlers);
+}
+
+function refuse(vm: SplitVm, problem: string | null): number {
+  vm.refusal = problem ?? "";
+  return -EINVAL;
 }
 
 /** Copy a request into its map step. @internal */
@@ -67,7 +100,7 @@ export function fillFromRequest(op: MapStep, request: MapRequest): void {
 }
 
 function walkRange(
-  vm: Gpuvm,
+  vm: SplitVm,
   s: number,
   t: number,
   request: MapRequest | null,
@@ -90,14 +123,14 @@ function walkRange(
       const op = vm.remapOp;
       fillRemap(vm, op, va, s, t, keep);
       counters.remapSteps++;
-      vm.observer?.(op);
+      if (vm.observed) vm.show(op);
       ret = handlers.remap?.(op);
     } else {
       const op = vm.unmapOp;
       op.va = va;
       op.keep = keep;
       counters.unmapSteps++;
-      vm.observer?.(op);
+      if (vm.observed) vm.show(op);
       ret = handlers.unmap?.(op);
     }
     if (ret) return ret;
@@ -111,7 +144,7 @@ function walkRange(
 }
 
 /** Fill a remap step: what of mapping `va` sticks out of `[s, t)`. @internal */
-export function fillRemap(vm: Gpuvm, op: RemapStep, va: number, s: number, t: number, keep: boolean): void {
+export function fillRemap(vm: SplitVm, op: RemapStep, va: number, s: number, t: number, keep: boolean): void {
   const { pool } = vm;
   const a = pool.addr(va);
   const e = pool.end(va);
@@ -154,7 +187,7 @@ function wrap(sum: number): number {
 }
 
 /** The keep hint: mapping and request show the same bytes of the same object where they overlap. */
-function showsTheSame(vm: Gpuvm, va: number, request: MapRequest): boolean {
+function showsTheSame(vm: SplitVm, va: number, request: MapRequest): boolean {
   const { gem } = request;
   if (gem === null || vm.gemId(va) !== gem.id) return false;
   const { pool } = vm;

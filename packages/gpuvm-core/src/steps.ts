@@ -106,8 +106,13 @@ export interface StepHandlers {
   unmap?(op: UnmapStep): number;
 }
 
-/** Looks on: sees each step before the driver does. */
-export type StepObserver = (op: GpuvmOp) => void;
+/**
+ * Looks on: sees each step before the driver does.
+ *
+ * @param step - reused: copy what is to be kept
+ * @param op - index of the operation of the VM_BIND that causes it
+ */
+export type StepObserver = (step: GpuvmOp, op: number) => void;
 
 /** @internal A step whose number fields are doubles from the start, so that storing one never changes its shape. */
 export function mapStep(): MapStep {

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { GemObject } from "@vmbind/drm";
+import { type GemObject, hex, span } from "@vmbind/drm";
 import { GpuvaPool } from "./gpuva-pool.ts";
 import { VaTree } from "./va-tree.ts";
 
@@ -100,6 +100,24 @@ export class VaSpace {
       end <= this.#end &&
       !(this.kernelNode !== 0 && addr < this.#kernelEnd && this.#kernelStart < end)
     );
+  }
+
+  /**
+   * Why a range is not valid.
+   *
+   * @param addr - bytes
+   * @param range - bytes
+   * @returns null where {@link VaSpace.rangeValid} says true, else the range and what it leaves or meets
+   */
+  rangeProblem(addr: number, range: number): string | null {
+    if (this.rangeValid(addr, range)) return null;
+    const end = addr + range;
+    const asked = `va: ${hex(addr)} + ${hex(range)}`;
+    if (!(end < U64)) return `${asked} reaches 2^64`;
+    if (addr < this.start || end > this.#end)
+      return `${asked} is not inside the VM's ${span(this.start, this.range)}`;
+    const kernel = span(this.#kernelStart, this.#kernelEnd - this.#kernelStart);
+    return `${asked} meets the kernel's range ${kernel}`;
   }
 
   /**

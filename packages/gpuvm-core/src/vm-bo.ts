@@ -6,12 +6,24 @@
  */
 
 import type { GemObject, GemVmBo } from "@vmbind/drm";
-import type { VmObjects } from "./vm-objects.ts";
+import type { GpuvaPool } from "./gpuva-pool.ts";
 
-/** A VM/BO pair (`drm_gpuvm_bo`). Made by {@link VmObjects.vmBoCreate}. */
+/** What a pair needs of its VM. */
+export interface VmBoOwner {
+  /** See `VmObjectsOptions.immediateMode`. */
+  readonly immediateMode: boolean;
+  /** Data of the mappings. @internal */
+  readonly pool: GpuvaPool;
+  /** The last reference to a pair is gone. @internal */
+  vmBoDestroy(vmBo: VmBo): void;
+  /** The last reference to a pair is gone, in immediate mode. @internal */
+  vmBoDefer(vmBo: VmBo): void;
+}
+
+/** A VM/BO pair (`drm_gpuvm_bo`). Made by `VmObjects.vmBoCreate`. */
 export class VmBo implements GemVmBo {
   /** The VM, counted. */
-  readonly vm: VmObjects;
+  readonly vm: VmBoOwner;
   /** The object, counted. */
   readonly gem: GemObject;
   /** References: one per linked mapping, and what drivers hold. At 0 a deferred put has made it a zombie. */
@@ -30,7 +42,7 @@ export class VmBo implements GemVmBo {
   vaCount = 0;
 
   /** @internal */
-  constructor(vm: VmObjects, gem: GemObject, slot: number) {
+  constructor(vm: VmBoOwner, gem: GemObject, slot: number) {
     this.vm = vm;
     this.gem = gem;
     this.slot = slot;
@@ -54,7 +66,7 @@ export class VmBo implements GemVmBo {
   }
 
   /**
-   * Drop a reference; the last one leaves a zombie for {@link VmObjects.deferredCleanup}.
+   * Drop a reference; the last one leaves a zombie for `VmObjects.deferredCleanup`.
    *
    * @throws Error outside immediate mode, where the kernel warns
    */

@@ -14,6 +14,8 @@ import { OP_MAP } from "./uapi.ts";
 
 /** A decoded and, once prepared, provisioned operation. */
 export class PanthorBindOp {
+  /** Index in the array of its VM_BIND. */
+  index = 0;
   /** `OP_MAP`, `OP_UNMAP`, `OP_SYNC_ONLY` or a value that no driver knows. */
   type: number = OP_MAP;
   /** `flags` as given, type included. */

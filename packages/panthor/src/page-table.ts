@@ -17,7 +17,7 @@
  * @module
  */
 
-import { ENOMEM } from "@vmbind/drm";
+import { EEXIST, ENOMEM, ERANGE, hex } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE, type MapStep } from "@vmbind/gpuvm-core";
 import {
   addressHi,
@@ -61,6 +61,8 @@ export class PageTable {
   readonly io: IoPgtableBatch;
   /** A page-table call failed: the VM must not be used any more. */
   broken = false;
+  /** Why the last map that failed did: the place in the table, and what was met there. */
+  refusal = "";
 
   /**
    * @param memory - where tables live
@@ -160,7 +162,10 @@ export class PageTable {
         pa += mapped;
         bytes -= mapped;
         if (ret === 0 && mapped === 0) ret = -ENOMEM;
-        if (ret !== 0) return this.#giveUp(ret, start, va - start);
+        if (ret !== 0) {
+          this.refusal = mapProblem(ret, va, pa, n);
+          return this.#giveUp(ret, start, va - start);
+        }
       }
     }
     return 0;
@@ -296,6 +301,7 @@ export class PageTable {
       const n = this.io.mapSamePage(at, pa, calls, this.#pageLo[flags] as number, this.#hi[flags] as number);
       if (n < 0) {
         this.#counters.ioMapCalls++;
+        this.refusal = mapProblem(n, at, pa, 1);
         this.#giveUp(n, at, 0);
         this.#rollBackRepeat(va, at - va, PAGE_BYTES);
         return n;
@@ -343,4 +349,12 @@ function protOf(flags: number): number {
     (flags & MAP_NOEXEC ? IOMMU_NOEXEC : 0) |
     (flags & MAP_UNCACHED ? 0 : IOMMU_CACHE)
   );
+}
+
+/** What a call for `n` pages, or `-n` blocks, met. */
+function mapProblem(ret: number, va: number, pa: number, n: number): string {
+  const at = `page table: at ${hex(va)}`;
+  if (ret === -ERANGE) return `${at}, physical ${hex(pa)} lies beyond the output address size`;
+  if (ret === -EEXIST) return `${at}, an entry for ${n < 0 ? "2 MiB" : "4 KiB"} is in use`;
+  return n === 0 ? `${at}, a call for less than a page mapped nothing` : `${at}, no table is left`;
 }

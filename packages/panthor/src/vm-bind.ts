@@ -156,7 +156,7 @@ export function runOp(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): void
   prepare(file, vm, op);
   const ret = vm.execute(op);
   cleanUp(vm, op);
-  if (ret !== 0) vm.explain(op, ret);
+  if (ret !== 0) fail(-ret, vm.refusal);
 }
 
 /** A u64 that is exact when it is a multiple of 4096; otherwise it may be rounded, which nothing but a message sees. */
@@ -168,6 +168,7 @@ function decode(file: PanthorFile, ops: UserArray, index: number, op: PanthorBin
   const { view } = ops;
   const at = index * ops.stride;
   const flags = view.getUint32(at + AT_FLAGS, true);
+  op.index = index;
   op.flags = flags;
   op.type = (flags & OP_TYPE_MASK) >>> 0;
   op.boHandle = view.getUint32(at + AT_BO_HANDLE, true);

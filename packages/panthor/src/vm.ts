@@ -5,15 +5,7 @@
  * @module
  */
 
-import {
-  EINVAL,
-  ENOMEM,
-  ERANGE,
-  fail,
-  type GemHandles,
-  type GemObjects,
-  type MappingView,
-} from "@vmbind/drm";
+import { EINVAL, ENOMEM, fail, type GemHandles, type GemObjects, type MappingView } from "@vmbind/drm";
 import {
   GPUVA_REPEAT,
   GPUVA_SPARSE,
@@ -103,6 +95,8 @@ export class PanthorVm {
   readonly dummy: PanthorBo;
   /** Set by VM_DESTROY. */
   destroyed = false;
+  /** Why the last operation that was executed failed. */
+  refusal = "";
   /** An asynchronous job failed. */
   #failed = false;
 
@@ -186,18 +180,33 @@ export class PanthorVm {
   execute(op: PanthorBindOp): number {
     if (op.type === OP_SYNC_ONLY) return 0;
     this.#steps.op = op;
+    this.gpuvm.op = op.index;
     const { io } = this.pageTable;
     const allowed = io.allow(op.tables);
     this.as.lock(op.va, op.size);
-    const ret = op.type === OP_MAP ? this.#executeMap(op) : this.gpuvm.smUnmap(op.va, op.size, this.#steps);
+    const ret = op.type === OP_MAP ? this.#executeMap(op) : this.#executeUnmap(op);
     this.as.unlock();
     op.tables -= allowed - io.reserved;
     return ret;
   }
 
+  #executeUnmap(op: PanthorBindOp): number {
+    const ret = this.gpuvm.smUnmap(op.va, op.size, this.#steps);
+    if (ret !== 0) this.#refused();
+    return ret;
+  }
+
+  /** A request stopped: a step handler does that where the page table fails, which breaks it; else it was the core. */
+  #refused(): void {
+    this.refusal = this.pageTable.broken ? this.pageTable.refusal : this.gpuvm.refusal;
+  }
+
   #executeMap(op: PanthorBindOp): number {
     // Nobody would ever unmap what a job still maps into a VM that is destroyed; the mapping would hold the VM for good.
-    if (this.unusable || this.destroyed) return -EINVAL;
+    if (this.unusable || this.destroyed) {
+      this.refusal = `vm_id: the VM is ${this.destroyed ? "destroyed" : "unusable"}`;
+      return -EINVAL;
+    }
     const request = this.#request;
     const flagsMask = op.kind === GPUVA_REPEAT ? 7 : MAP_FLAGS_MASK;
     request.addr = op.va;
@@ -206,25 +215,14 @@ export class PanthorVm {
     request.offset = op.boOffset;
     request.flags = op.kind | ((op.flags & flagsMask) << GPUVA_USERBITS_SHIFT);
     request.gemRange = op.kind === GPUVA_REPEAT ? op.repeatRange : 0;
-    return this.gpuvm.smMap(request, this.#steps);
+    const ret = this.gpuvm.smMap(request, this.#steps);
+    if (ret !== 0) this.#refused();
+    return ret;
   }
 
   /** An asynchronous job failed: nothing more will be mapped. @internal */
   declareUnusable(): void {
     this.#failed = true;
-  }
-
-  /** Throw the reason for what {@link PanthorVm.execute} returned. @internal */
-  explain(op: PanthorBindOp, ret: number): never {
-    const errno = -ret;
-    const range = `[0x${op.va.toString(16)}, +0x${op.size.toString(16)})`;
-    if (errno === EINVAL && op.type === OP_MAP && this.unusable)
-      return fail(errno, "vm_id: the VM is unusable");
-    if (errno === ERANGE)
-      return fail(errno, `bo_handle: an address of ${range} lies beyond the output address size`);
-    if (errno === ENOMEM)
-      return fail(errno, `vm_bind_op: a page-table call for ${range} mapped nothing or ran out of tables`);
-    return fail(errno, `vm_bind_op: the page table refused ${range}`);
   }
 
   // -- eviction -----------------------------------------------------------------------------------------------------

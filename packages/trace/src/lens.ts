@@ -188,21 +188,16 @@ export interface VaManager {
   addr(va: number): number;
   /**
    * @param va - handle of a mapping
-   * @returns the address behind its last byte
-   */
-  end(va: number): number;
-  /**
-   * @param va - handle of a mapping
    * @returns its bytes
    */
   rangeOf(va: number): number;
   /**
    * Look on.
    *
-   * @param see - sees every step before the driver does
+   * @param see - sees every step before the driver does, with the index of the operation that causes it
    * @returns ends it
    */
-  observe(see: (step: StepView) => void): () => void;
+  observe(see: (step: StepView, op: number) => void): () => void;
 }
 
 /** What all driver models' VMs have in common. */

@@ -22,7 +22,7 @@
  * @module
  */
 
-import { EBUSY, ENOMEM, fail } from "@vmbind/drm";
+import { EBUSY, ENOMEM, fail, hex } from "@vmbind/drm";
 import {
   GPUVA_SPARSE,
   type Gpuvm,
@@ -100,6 +100,8 @@ export class VmSteps implements StepHandlers {
   #mapFlags = 0;
   #mapPat = 0;
   #mapUser: UserRange | null = null;
+  /** Why a step handler stopped. */
+  #refusal = "";
   #mapWork = WORK_BIND;
 
   /** Operations that the VA manager produced for this ioctl. */
@@ -215,26 +217,29 @@ export class VmSteps implements StepHandlers {
     vmBo.put();
   }
 
-  #check(ret: number, op: XeBindOp): void {
-    if (ret !== 0)
-      fail(
-        -ret,
-        `${op.name}: no memory for the mappings of [0x${op.addr.toString(16)}, +0x${op.range.toString(16)})`,
-      );
+  #check(ret: number, { name }: XeBindOp): void {
+    if (ret === 0) return;
+    // The step handlers stop for want of memory only; the rest is the core's.
+    fail(-ret, `${name}: ${ret === -ENOMEM ? this.#refusal : this.#gpuvm.refusal}`);
+  }
+
+  #noMemory(what: string, addr: number): number {
+    this.#refusal = `no memory for the ${what} at ${hex(addr)} (injected)`;
+    return -ENOMEM;
   }
 
   // -- step handlers ------------------------------------------------------------------------------------------------
 
   /** Step handler; see {@link StepHandlers}. @internal */
   map(step: MapStep): number {
-    if (this.#options.allocFault?.("gpuva")) return -ENOMEM;
+    if (this.#options.allocFault?.("gpuva")) return this.#noMemory("gpuva", step.addr);
     const gpuvm = this.#gpuvm;
     const { gem } = step;
     let vmBo = null;
     if (gem !== null) {
       vmBo = gpuvm.vmBoFind(gem);
       if (vmBo === null) {
-        if (this.#options.allocFault?.("vm_bo")) return -ENOMEM;
+        if (this.#options.allocFault?.("vm_bo")) return this.#noMemory("vm_bo", step.addr);
         vmBo = gpuvm.vmBoObtain(gem);
       }
     }
@@ -270,8 +275,8 @@ export class VmSteps implements StepHandlers {
   /** Step handler. @internal */
   remap(step: RemapStep): number {
     const { allocFault } = this.#options;
-    if (step.hasPrev && allocFault?.("gpuva")) return -ENOMEM;
-    if (step.hasNext && allocFault?.("gpuva")) return -ENOMEM;
+    if (step.hasPrev && allocFault?.("gpuva")) return this.#noMemory("piece in front", step.prev.addr);
+    if (step.hasNext && allocFault?.("gpuva")) return this.#noMemory("piece behind", step.next.addr);
     this.steps++;
     const vmas = this.#vmas;
     const old = step.unmap.va;

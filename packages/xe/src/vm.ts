@@ -171,7 +171,10 @@ export class XeVm {
     ops.begin();
     this.lastInvalidation = null;
     try {
-      for (let i = 0; i < count; i++) ops.parse(binds[i] as XeBindOp);
+      for (let i = 0; i < count; i++) {
+        this.gpuvm.op = i;
+        ops.parse(binds[i] as XeBindOp);
+      }
       if (ops.steps > 0) this.#device.job.run(this, ops, count > 1);
     } catch (error) {
       if (error instanceof DrmError) ops.undo();

@@ -94,8 +94,8 @@ class Explainer implements ReplayObserver {
     if (action?.kind !== "bind" || !this.#selected(record.seq)) return;
     const vm = device.vm(record.file, action.vm);
     if (!vm) return;
-    const recorder = vm.gpuvm && new StepRecorder(vm.gpuvm, action.ops, (gem) => this.#name(gem));
-    const end = vm.gpuvm?.observe((step) => recorder?.see(step)) ?? (() => {});
+    const recorder = vm.gpuvm && new StepRecorder(vm.gpuvm, (gem) => this.#name(gem));
+    const end = vm.gpuvm?.observe((step, op) => recorder?.see(step, op)) ?? (() => {});
     const leaves = new LeafSnapshot(vm.addressSpace, rangesOf(vm, action.ops));
     this.#before = { end, steps: recorder?.steps ?? [], leaves, counters: snapshot(device.counters) };
   }

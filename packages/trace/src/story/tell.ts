@@ -89,8 +89,8 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
     const vm = action?.kind === "bind" ? device.vm(record.file, action.vm) : undefined;
     if (action?.kind !== "bind" || !vm) return;
     if (vm.gpuvm) {
-      const recorder = new StepRecorder(vm.gpuvm, action.ops, (gem) => this.#name(gem));
-      this.#endObserving = vm.gpuvm.observe((step) => recorder.see(step));
+      const recorder = new StepRecorder(vm.gpuvm, (gem) => this.#name(gem));
+      this.#endObserving = vm.gpuvm.observe((step, op) => recorder.see(step, op));
       this.#recorder = recorder;
     }
     this.#leaves = new LeafSnapshot(vm.addressSpace, rangesOf(vm, action.ops));
