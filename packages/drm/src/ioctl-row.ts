@@ -28,10 +28,21 @@ export type IoctlHandler<F> = (file: F, arg: DataView, user: UserSpace) => void;
  * How much of an ioctl the model has: all of it, all but what is said in words, or nothing, and then the errno that it
  * answers with and why.
  */
-export type IoctlSupport =
-  | "full"
-  | { readonly without: string }
-  | { readonly errno: number; readonly note: string };
+export type IoctlSupport = "full" | SupportedWithout | NotSupported;
+
+/** Most of an ioctl is modelled. */
+export interface SupportedWithout {
+  /** What is missing, in words. */
+  readonly without: string;
+}
+
+/** Nothing of an ioctl is modelled. */
+export interface NotSupported {
+  /** Positive errno that it is answered with. */
+  readonly errno: number;
+  /** What it is for. */
+  readonly note: string;
+}
 
 /** One ioctl. */
 export interface IoctlRow<F> {
@@ -61,7 +72,7 @@ export interface IoctlOptions<T extends object>
   /** What the struct points to; nothing unless given. */
   arrays?: readonly UserArray<T>[];
   /** All of it is modelled, or all but what this says. */
-  support: "full" | { without: string };
+  support: "full" | SupportedWithout;
 }
 
 /** A handler that works on the decoded struct: it returns the members to write back, or nothing. */

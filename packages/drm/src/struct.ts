@@ -20,15 +20,37 @@
 import type { ValueNames } from "./value-names.ts";
 
 /** How a member is made up: what a printer or a generator of bytes has to know. */
-export type FieldShape =
-  /** A number; with names for its values where the header gives them. */
-  | { readonly kind: "number"; readonly names: ValueNames | null }
-  /** Raw bytes. */
-  | { readonly kind: "bytes" }
-  /** A struct inside the struct. */
-  | { readonly kind: "struct"; readonly layout: StructLayout<object> }
-  /** Elements without gaps. */
-  | { readonly kind: "array"; readonly elements: readonly Field<unknown>[] };
+export type FieldShape = NumberShape | BytesShape | StructShape | ArrayShape;
+
+/** A number; with names for its values where the header gives them. */
+export interface NumberShape {
+  /** Discriminates the shapes. */
+  readonly kind: "number";
+  /** Names of its values, or null. */
+  readonly names: ValueNames | null;
+}
+
+/** Raw bytes. */
+export interface BytesShape {
+  /** Discriminates the shapes. */
+  readonly kind: "bytes";
+}
+
+/** A struct inside the struct. */
+export interface StructShape {
+  /** Discriminates the shapes. */
+  readonly kind: "struct";
+  /** The inner struct. */
+  readonly layout: StructLayout<object>;
+}
+
+/** Elements without gaps. */
+export interface ArrayShape {
+  /** Discriminates the shapes. */
+  readonly kind: "array";
+  /** Its elements, at offsets from the start of the struct. */
+  readonly elements: readonly Field<unknown>[];
+}
 
 /** One member of a struct. */
 export interface Field<T> {

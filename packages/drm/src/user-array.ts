@@ -34,6 +34,38 @@ export interface Slot {
 /** Whether the driver reads the memory, or writes it. */
 export type UserAccess = "in" | "out";
 
+/** What a number must be. */
+export type Condition = Exactly | MoreThan;
+
+/** A number must have one value. */
+export interface Exactly {
+  /** The value. */
+  readonly is: number;
+}
+
+/** A number must be larger than another. */
+export interface MoreThan {
+  /** The other. */
+  readonly above: number;
+}
+
+/** What a member of a struct must be. */
+export type MemberCondition<T> = Condition & MemberOf<T>;
+
+/** A member of a struct. */
+export interface MemberOf<T> {
+  /** Its name; one of a struct inside it behind a dot. */
+  readonly member: NumberMember<T>;
+}
+
+/** What a union holds. */
+export interface UnionMember {
+  /** The member of the layout that stands for the union. */
+  readonly member: string;
+  /** What it is. */
+  readonly as: StructLayout<object>;
+}
+
 /** An array of `E`, as the struct `T` that points to it has it. */
 export interface UserArray<T, E extends object = object> {
   /** The struct that holds the pointer. */
@@ -57,9 +89,9 @@ export interface UserArray<T, E extends object = object> {
   /** The pointer may be 0, and then nothing is read or written. */
   readonly optional: boolean;
   /** The pointer is one only where this number is `is`, or above `above`. */
-  readonly when: (Slot & { readonly is: number }) | (Slot & { readonly above: number }) | null;
+  readonly when: (Slot & Condition) | null;
   /** The member of a union that holds the pointer, and what it is while it does; null outside unions. */
-  readonly union: { readonly member: string; readonly as: StructLayout<object> } | null;
+  readonly union: UnionMember | null;
   /** What an element points to. */
   readonly arrays: readonly UserArray<object>[];
 }
@@ -83,7 +115,7 @@ export interface UserArrayOptions<T, E extends object> {
   /** The pointer may be 0, and then nothing is read or written. */
   optional?: boolean;
   /** The pointer is one only where a member has this value, or a larger one than this. */
-  when?: { member: NumberMember<T>; is: number } | { member: NumberMember<T>; above: number };
+  when?: MemberCondition<T>;
   /** What an element points to. */
   arrays?: readonly UserArray<E>[];
 }

@@ -35,6 +35,14 @@ export interface ValueNames {
 /** Constants under their names, as `{ OP_MAP, OP_UNMAP }` gives them. */
 export type Constants = Readonly<Record<string, number>>;
 
+/** Some bits of a number that hold one of several values. */
+export interface BitField {
+  /** The bits. */
+  readonly mask: number;
+  /** The values, in place. */
+  readonly values: Constants;
+}
+
 /**
  * A member that holds one of several values.
  *
@@ -52,7 +60,7 @@ export function valueNames(constants: Constants): ValueNames {
  * @param field - bits that hold one of several values
  * @returns their names
  */
-export function flagNames(flags: Constants, field?: { mask: number; values: Constants }): ValueNames {
+export function flagNames(flags: Constants, field?: BitField): ValueNames {
   const bits = Object.entries(flags).map(([name, bit]) => [bit >>> 0, name] as const);
   return { mask: (field?.mask ?? 0) >>> 0, ...named(field?.values ?? {}), bits };
 }
