@@ -27,7 +27,7 @@ export interface CommandInput {
 }
 
 /** The code of a command; the result is its exit status. */
-export type Run = (input: CommandInput, io: Io) => Promise<number>;
+type Run = (input: CommandInput, io: Io) => Promise<number>;
 
 /** One command. */
 export interface CommandSpec {

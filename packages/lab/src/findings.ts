@@ -9,12 +9,13 @@
 import { formatNumber } from "@vmbind/trace";
 import type { AccountingResult, CostFigures, LabFinding, LabResult, SemanticsAnswer } from "./result.ts";
 
-type Data = Omit<LabResult, "findings">;
+/** What findings are computed from. */
+export type FindingsData = Omit<LabResult, "findings">;
 /** A piece of a sentence; numbers are kept as the finding's values. */
 type Part = string | number | readonly (string | number)[];
 
 /** @returns the sentences that the data has an answer for */
-export function findings(data: Data): LabFinding[] {
+export function findings(data: FindingsData): LabFinding[] {
   return [
     ...costFindings(data),
     ...viewFindings(data),
@@ -56,7 +57,7 @@ function list(names: readonly string[]): string {
 
 const THREAD = "buffer-100e6";
 
-function costFindings({ costs }: Data): LabFinding[] {
+function costFindings({ costs }: FindingsData): LabFinding[] {
   const rows = costs.filter((c) => c.workload === THREAD);
   if (rows.length === 0) return [];
   const create = (name: keyof CostFigures) => byStrategy(rows, (c) => c.phases.create?.[name] ?? 0);
@@ -104,7 +105,7 @@ function costFindings({ costs }: Data): LabFinding[] {
 
 // -- what the GPU sees ------------------------------------------------------------------------------------------------
 
-function viewFindings({ costs }: Data): LabFinding[] {
+function viewFindings({ costs }: FindingsData): LabFinding[] {
   const found: LabFinding[] = [];
   const views = (workload: string, moment: "created" | "used") =>
     costs
@@ -149,7 +150,7 @@ function viewFindings({ costs }: Data): LabFinding[] {
 
 // -- experiments ------------------------------------------------------------------------------------------------------
 
-function experimentFindings({ experiments: { dummies, arrays, postedRepeat } }: Data): LabFinding[] {
+function experimentFindings({ experiments: { dummies, arrays, postedRepeat } }: FindingsData): LabFinding[] {
   const found: LabFinding[] = [];
   const [huge, scattered] = dummies;
   if (huge && scattered) {
@@ -213,7 +214,7 @@ function experimentFindings({ experiments: { dummies, arrays, postedRepeat } }: 
 
 // -- semantics --------------------------------------------------------------------------------------------------------
 
-function semanticsFindings({ semantics }: Data): LabFinding[] {
+function semanticsFindings({ semantics }: FindingsData): LabFinding[] {
   const answers = (id: string) => semantics.filter((a) => a.id === id);
   const names = (rows: readonly SemanticsAnswer[]) => list(rows.map((a) => a.strategy));
   const found: LabFinding[] = [];
@@ -295,7 +296,7 @@ function semanticsFindings({ semantics }: Data): LabFinding[] {
 
 // -- accounting -------------------------------------------------------------------------------------------------------
 
-function accountingFindings({ accounting }: Data): LabFinding[] {
+function accountingFindings({ accounting }: FindingsData): LabFinding[] {
   if (accounting.length === 0) return [];
   const sparse = (name: keyof AccountingResult["sparse"]) => byStrategy(accounting, (a) => a.sparse[name]);
   const found = [

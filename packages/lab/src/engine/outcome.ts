@@ -9,16 +9,28 @@ import { InputError } from "@vmbind/trace";
 import { RefusedError } from "../strategy/refused.ts";
 import { WorkloadError } from "../workload/workload.ts";
 
-/** An error, and whether its class is one that callers know. */
-interface Failure {
+/** An error as data. */
+export interface JobFailure {
+  /** Its class, as far as callers know it. */
   name: "InputError" | "RefusedError" | "WorkloadError" | "Error";
+  /** What it says, without file and line; of an error that nobody expects also its stack. */
   message: string;
+  /** The file that is wrong; empty for all but InputError. */
   file: string;
+  /** Its line, 0 for the whole. */
   line: number;
 }
 
 /** What came of a job. */
-export type JobOutcome<T> = { value: T } | { failure: Failure };
+export type JobOutcome<T> =
+  | {
+      /** What the job gave. */
+      value: T;
+    }
+  | {
+      /** How it failed. */
+      failure: JobFailure;
+    };
 
 /**
  * Run a job.
@@ -34,7 +46,7 @@ export async function outcomeOf<T>(job: () => Promise<T>): Promise<JobOutcome<T>
   }
 }
 
-function asData(error: unknown): Failure {
+function asData(error: unknown): JobFailure {
   const failure = { file: "", line: 0 };
   if (error instanceof InputError) {
     const { name, file, line, rule } = error;

@@ -33,7 +33,11 @@ export interface Metric {
   name: string;
   /** Name for people. */
   title: string;
-  /** @param result - of a replay */
+  /**
+   * The figure.
+   *
+   * @param result - of a replay
+   */
   of(result: ReplayResult): number;
 }
 

@@ -53,8 +53,22 @@ export interface LoweredOp {
   [detail: string]: unknown;
 }
 
+/** An array that an argument points to. */
+export interface LoweredArray {
+  /** Name of the member that points to it. */
+  field: string;
+  /** Where it is in user space, hex. */
+  addr: string;
+  /** Elements. */
+  count: number;
+  /** Bytes from one to the next. */
+  stride: number;
+  /** All bytes, hex. */
+  data: string;
+}
+
 /** One ioctl. */
-interface LoweredCall {
+export interface LoweredCall {
   /** Counts from 0. */
   seq: number;
   /** What the application was doing. */
@@ -76,7 +90,7 @@ interface LoweredCall {
   /** Argument struct as sent, hex bytes. */
   arg_in: string;
   /** What its pointers point to, as in traces. */
-  ptrs: { field: string; addr: string; count: number; stride: number; data: string }[];
+  ptrs: LoweredArray[];
   /** 0: a refused ioctl ends the run. */
   ret: number;
   /** Argument struct as it came back, hex bytes. */
@@ -144,7 +158,7 @@ export function decodeCalls(
   };
 }
 
-function pointer({ field, addr, count, stride, data }: TraceArray): LoweredCall["ptrs"][number] {
+function pointer({ field, addr, count, stride, data }: TraceArray): LoweredArray {
   return { field, addr: hex(addr), count, stride, data: hexOf(data) };
 }
 

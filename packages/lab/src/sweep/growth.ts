@@ -14,7 +14,7 @@ import type { PointRow } from "./point.ts";
 import { type Axis, valueInWords } from "./points.ts";
 
 /** A stretch on which a figure is `base + slope * x`. */
-interface GrowthStretch {
+export interface GrowthStretch {
   /** First `x`. */
   from: number;
   /** Last `x`. */
@@ -26,7 +26,7 @@ interface GrowthStretch {
 }
 
 /** A power law between two points. */
-interface GrowthExponent {
+export interface GrowthExponent {
   /** Lower `x`. */
   from: number;
   /** Upper `x`. */
@@ -51,8 +51,11 @@ export interface Growth {
   exponents: GrowthExponent[];
 }
 
-interface Point {
+/** A point of a curve. */
+export interface CurvePoint {
+  /** Value of the knob. */
   x: number;
+  /** The figure there. */
   y: number;
 }
 
@@ -88,7 +91,7 @@ export function growthOf(rows: readonly PointRow[]): Growth[] {
  * @param axis - what `x` is
  */
 export function lawOf(
-  points: readonly Point[],
+  points: readonly CurvePoint[],
   axis: Axis,
 ): Pick<Growth, "words" | "stretches" | "exponents"> {
   // Where the start moves there is nothing to grow, only a range of values.
@@ -98,12 +101,12 @@ export function lawOf(
   return { words, stretches, exponents: axis === "offset" ? [] : exponentsOf(points) };
 }
 
-function isConstant(points: readonly Point[]): boolean {
+function isConstant(points: readonly CurvePoint[]): boolean {
   return points.every(({ y }) => y === points[0]?.y);
 }
 
 /** Longest stretches first to last; what a single interval does between two of them is a jump. */
-function stretchesOf(points: readonly Point[]): GrowthStretch[] {
+function stretchesOf(points: readonly CurvePoint[]): GrowthStretch[] {
   const stretches: GrowthStretch[] = [];
   for (let start = 0; start < points.length; ) {
     let end = start;
@@ -117,7 +120,7 @@ function stretchesOf(points: readonly Point[]): GrowthStretch[] {
   return joined(stretches);
 }
 
-function continues(points: readonly Point[], start: number, end: number): boolean {
+function continues(points: readonly CurvePoint[], start: number, end: number): boolean {
   const next = slope(points, end);
   if (next < 0) return false;
   if (end === start) return true;
@@ -125,15 +128,15 @@ function continues(points: readonly Point[], start: number, end: number): boolea
   return Math.abs(next - first) <= TOLERANCE * Math.max(next, first);
 }
 
-function slope(points: readonly Point[], i: number): number {
-  const a = points[i] as Point;
-  const b = points[i + 1] as Point;
+function slope(points: readonly CurvePoint[], i: number): number {
+  const a = points[i] as CurvePoint;
+  const b = points[i + 1] as CurvePoint;
   return (b.y - a.y) / (b.x - a.x);
 }
 
-function stretch(points: readonly Point[], start: number, end: number): GrowthStretch {
-  const a = points[start] as Point;
-  const b = points[end] as Point;
+function stretch(points: readonly CurvePoint[], start: number, end: number): GrowthStretch {
+  const a = points[start] as CurvePoint;
+  const b = points[end] as CurvePoint;
   const rise = end === start ? 0 : (b.y - a.y) / (b.x - a.x);
   return { from: a.x, to: b.x, base: a.y - rise * a.x, slope: rise };
 }
@@ -191,19 +194,19 @@ function perUnit(rise: number, unit: number): string {
   return `${formatNumber(shown)} per ${unit === 1 ? "byte" : sizeInWords(unit)}`;
 }
 
-function describeRange(points: readonly Point[], axis: Axis): string {
+function describeRange(points: readonly CurvePoint[], axis: Axis): string {
   const values = points.map(({ y }) => y);
   const least = formatNumber(Math.min(...values));
   const most = formatNumber(Math.max(...values));
   if (axis === "offset") return `${least} to ${most}`;
-  const at = points.find(({ y }) => y === Math.max(...values)) as Point;
-  const [first, last] = [points[0] as Point, points.at(-1) as Point];
+  const at = points.find(({ y }) => y === Math.max(...values)) as CurvePoint;
+  const [first, last] = [points[0] as CurvePoint, points.at(-1) as CurvePoint];
   const peak = at.y === last.y || at === first ? "" : `, at most ${most} at ${valueInWords(axis, at.x)}`;
   return `from ${formatNumber(first.y)} to ${formatNumber(last.y)}${peak}, not by one rule`;
 }
 
 /** Between points about a decade apart. */
-function exponentsOf(points: readonly Point[]): GrowthExponent[] {
+function exponentsOf(points: readonly CurvePoint[]): GrowthExponent[] {
   const exponents: GrowthExponent[] = [];
   let from = points.find(({ x }) => x > 0);
   for (const [i, to] of points.entries()) {

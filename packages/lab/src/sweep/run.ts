@@ -51,6 +51,8 @@ export async function sweep(
 }
 
 /**
+ * What a sweep was asked for, as data.
+ *
  * @param strategies - in the order of the table
  * @param workMax - most operations or leaf entries of a point
  */
@@ -66,6 +68,8 @@ export function knobsOf(strategies: readonly SparseStrategy[], workMax: number):
 }
 
 /**
+ * Lay out a sweep.
+ *
  * @param knobs - what was asked for
  * @param grid - values by axis
  */

@@ -16,6 +16,8 @@ export interface BuiltinWorkload {
   /** Whether its size may be chosen. */
   sized: boolean;
   /**
+   * Make it.
+   *
    * @param seed - of the draws
    * @param size - bytes of each resource; undefined for the usual ones
    */

@@ -13,14 +13,24 @@ import { type Workload, WorkloadError } from "./workload.ts";
 
 /** Where a workload comes from. */
 export type WorkloadRef =
-  /** One of {@link LAB_WORKLOADS}. */
-  | { lab: string }
-  /** One of {@link BUILTIN_WORKLOADS}, as it is unless told. */
-  | { builtin: string }
-  /** One buffer of so many bytes, nothing bound. */
-  | { bytes: number }
-  /** A file of the user's, by its path, checked by {@link parseWorkload}. */
-  | { file: string; content: WorkloadFile };
+  | {
+      /** Name of one of {@link LAB_WORKLOADS}. */
+      lab: string;
+    }
+  | {
+      /** Name of one of {@link BUILTIN_WORKLOADS}, as it is unless told. */
+      builtin: string;
+    }
+  | {
+      /** Size of one buffer, nothing bound. */
+      bytes: number;
+    }
+  | {
+      /** Path of a user's file, for errors. */
+      file: string;
+      /** What it says, checked by {@link parseWorkload}. */
+      content: WorkloadFile;
+    };
 
 const SEED = 1;
 

@@ -28,7 +28,7 @@ export interface AllocateStep {
 }
 
 /** Where a bound range's memory is. */
-interface MemoryRange {
+export interface MemoryRange {
   /** Name of the memory object. */
   object: string;
   /** Byte offset into it. */
@@ -56,7 +56,7 @@ export interface BindStep {
 }
 
 /** vkDeviceWaitIdle. */
-interface WaitIdleStep {
+export interface WaitIdleStep {
   /** Discriminates the steps. */
   step: "wait-idle";
 }
@@ -112,6 +112,7 @@ export type Step =
 
 /** A rule that a workload breaks. */
 export class WorkloadError extends Error {
+  /** Tells it from other errors where classes are lost. */
   override readonly name = "WorkloadError";
 }
 
