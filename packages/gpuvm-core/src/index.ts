@@ -25,5 +25,5 @@ export {
   type UnmapStep,
 } from "./steps.ts";
 export { VaSpace, type VaSpaceOptions } from "./va-space.ts";
-export { VmBo, vmBosOf } from "./vm-bo.ts";
+export { VmBo, type VmBoOwner, vmBosOf } from "./vm-bo.ts";
 export { VmObjects, type VmObjectsOptions } from "./vm-objects.ts";
