@@ -32,7 +32,7 @@ export function renderDetails(lab: LabResult, style: Style): string {
   ].join("\n");
 }
 
-/** A matrix in Markdown; on a terminal six answers do not fit side by side. */
+/** A matrix in Markdown; on a terminal so many answers do not fit side by side. */
 function semanticsTable(answers: readonly SemanticsAnswer[], format: Style["format"]): Table {
   const strategies = [...new Set(answers.map(({ strategy }) => strategy))];
   const questions = [...new Set(answers.map(({ question }) => question))];

@@ -1,5 +1,5 @@
 /**
- * Grouped bars: one number for six strategies, in groups.
+ * Grouped bars: one number for each strategy, in groups.
  *
  * Numbers from 1 to 24,415 need a logarithmic scale, which has no zero for bars to begin at: bars begin at one half, so
  * that a 1 can be seen, and a 0 has no bar. Each bar carries its number, and the axis says what kind it is.

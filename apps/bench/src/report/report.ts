@@ -24,6 +24,7 @@ import {
   findingText,
   methodsTables,
   objectsTable,
+  scrolling,
   semanticsDetails,
   semanticsMatrix,
   strategiesTable,
@@ -68,7 +69,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
   const report = new Report(input, await startDrawing());
   return renderPage({
     title: "How should user space say that a range is sparse?",
-    lead: "Six answers in three Linux GPU drivers, run on executable models and counted.",
+    lead: "Answers in Linux GPU drivers, run on executable models and counted.",
     body: report.body(),
     data: withoutLongRuns(input),
     scripts: [pageScript],
@@ -285,7 +286,7 @@ shown in binary units with three digits; the JSON has all of them. Lists of leaf
     const { commands, versions } = this.#input;
     return html`<section id="reproduce"><h2>To get these numbers again</h2>
 <pre tabindex="0"><code>${commands.map(({ command, gives }) => `# ${gives}\n${command}\n`).join("\n")}</code></pre>
-<table class="words"><caption>What took part.</caption><thead><tr><th scope="col">name</th><th scope="col">version</th></tr></thead><tbody>${Object.entries(versions).map(([name, version]) => html`<tr><th scope="row">${name}</th><td>${version}</td></tr>`)}</tbody></table></section>`;
+${scrolling(html`<table class="words"><caption>What took part.</caption><thead><tr><th scope="col">name</th><th scope="col">version</th></tr></thead><tbody>${Object.entries(versions).map(([name, version]) => html`<tr><th scope="row">${name}</th><td>${version}</td></tr>`)}</tbody></table>`)}</section>`;
   }
 
   #describe(workload: string): string {

@@ -54,7 +54,8 @@ function breakable(name: string): Html {
   return html`${name.split("-").map((part, i) => (i === 0 ? part : html`-<wbr>${part}`))}`;
 }
 
-function scrolling(table: Html, className = "scroll"): Html {
+/** A table that scrolls sideways where the page is too narrow for it. */
+export function scrolling(table: Html, className = "scroll"): Html {
   return html`<div class="${className}" tabindex="0" role="region" aria-label="table, scrolls sideways">${table}</div>`;
 }
 
@@ -279,7 +280,7 @@ export function methodsTables(groups: readonly FieldGroup[]): Html {
 
 /** The strategies in words. */
 export function strategiesTable(rows: readonly { name: string; driver: string; says: string }[]): Html {
-  return scrolling(html`<table class="words"><caption>The six answers. Colours, markers and order are the same throughout.</caption>
+  return scrolling(html`<table class="words"><caption>The answers. Colours, markers and order are the same throughout.</caption>
 <thead><tr><th scope="col">strategy</th><th scope="col">driver</th><th scope="col">what user space says</th></tr></thead>
 <tbody>${rows.map(
     (

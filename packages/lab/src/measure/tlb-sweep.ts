@@ -9,7 +9,7 @@ import { AddressSpace, Tlb, Walk } from "@vmbind/mmu";
 import { xorshift32 } from "../random.ts";
 import type { SweepFigures } from "../result.ts";
 
-/** The smallest page of the three drivers: no leaf is skipped. */
+/** The smallest page of all drivers: no leaf is skipped. */
 const STRIDE_BYTES = 4096;
 const TLB_ENTRIES = 64;
 const TLB_WAYS = 4;

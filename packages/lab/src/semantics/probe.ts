@@ -15,7 +15,7 @@ import type { MemoryObject, SparseStrategy } from "../strategy/strategy.ts";
 export const THREAD_BYTES: number = 100_000_000;
 /** Three windows of 2 MiB: the best case of every strategy that repeats something. */
 export const PROBE_BYTES: number = 3 * 2 ** 21;
-/** The smallest page of the three drivers. */
+/** The smallest page of all drivers. */
 export const PAGE_BYTES = 4096;
 /** The word that is stored: no byte of it is 0 or like another. */
 export const MARK: number = 0x5ec1a7e5;
