@@ -2,17 +2,18 @@
 
 import * as asahi from "@vmbind/asahi";
 import { DrmError, type DrmFile, EINVAL, ENOENT, type GemObject, issue } from "@vmbind/drm";
-import type {
-  Access,
-  Bound,
-  Facts,
-  Op,
-  OpenOptions,
-  OwnCall,
-  Subject,
-  TestDevice,
-  TestFile,
-  TestVm,
+import {
+  type Access,
+  type Bound,
+  choicesOf,
+  type Facts,
+  type Op,
+  type OpenOptions,
+  type OwnCall,
+  type Subject,
+  type TestDevice,
+  type TestFile,
+  type TestVm,
 } from "./subject.ts";
 
 const PAGE = asahi.PAGE_BYTES;
@@ -66,22 +67,17 @@ const FACTS: Facts = {
 
 /** @param variant - its name, behind that of the driver */
 export function asahiSubject(variant: string, options: Partial<asahi.AsahiDeviceOptions> = {}): Subject {
-  return { name: `asahi ${variant}`, facts: FACTS, device: (wanted) => new Device(options, wanted) };
+  return { name: `asahi ${variant}`, facts: FACTS, device: (wanted = {}) => new Device(options, wanted) };
 }
 
 class Device implements TestDevice {
   readonly device: asahi.AsahiDevice;
   readonly files: Set<asahi.AsahiFile> = new Set();
 
-  constructor(
-    options: Partial<asahi.AsahiDeviceOptions>,
-    { memoryBytes, tlbEntries, allocFault }: OpenOptions = {},
-  ) {
+  constructor(options: Partial<asahi.AsahiDeviceOptions>, wanted: OpenOptions) {
     this.device = new asahi.AsahiDevice({
       ...options,
-      ...(memoryBytes && { memory: { frames: { limit: 2 ** 32 + memoryBytes } } }),
-      ...(tlbEntries && { tlb: { entries: tlbEntries } }),
-      ...(allocFault && { allocFault }),
+      ...choicesOf(wanted),
     });
   }
 

@@ -11,17 +11,18 @@ import {
 } from "@vmbind/drm";
 import type { Fragmentation } from "@vmbind/mmu";
 import * as panthor from "@vmbind/panthor";
-import type {
-  Access,
-  Bound,
-  Facts,
-  Op,
-  OpenOptions,
-  OwnCall,
-  Subject,
-  TestDevice,
-  TestFile,
-  TestVm,
+import {
+  type Access,
+  type Bound,
+  choicesOf,
+  type Facts,
+  type Op,
+  type OpenOptions,
+  type OwnCall,
+  type Subject,
+  type TestDevice,
+  type TestFile,
+  type TestVm,
 } from "./subject.ts";
 
 const PAGE = 4096;
@@ -71,7 +72,7 @@ export function panthorSubject(variant: string, options: Options = {}): Subject 
   return {
     name: `panthor ${variant}`,
     facts: facts(options),
-    device: (wanted) => new Device(options, wanted),
+    device: (wanted = {}) => new Device(options, wanted),
   };
 }
 
@@ -79,12 +80,10 @@ class Device implements TestDevice {
   readonly device: panthor.PanthorDevice;
   readonly files: Set<panthor.PanthorFile> = new Set();
 
-  constructor(options: Options, { memoryBytes, tlbEntries, allocFault }: OpenOptions = {}) {
+  constructor(options: Options, wanted: OpenOptions) {
     this.device = new panthor.PanthorDevice({
       ...options,
-      ...(memoryBytes && { memory: { frames: { limit: 2 ** 32 + memoryBytes } } }),
-      ...(tlbEntries && { tlb: { entries: tlbEntries } }),
-      ...(allocFault && { allocFault }),
+      ...choicesOf(wanted),
     });
   }
 

@@ -109,6 +109,15 @@ export interface OpenOptions {
   allocFault?: AllocFault;
 }
 
+/** The same as options of a device, which all drivers spell alike. */
+export function choicesOf({ memoryBytes, tlbEntries, allocFault }: OpenOptions) {
+  return {
+    ...(memoryBytes && { memory: { frames: { limit: 2 ** 32 + memoryBytes } } }),
+    ...(tlbEntries && { tlb: { entries: tlbEntries } }),
+    ...(allocFault && { allocFault }),
+  };
+}
+
 /** A driver, or a variant of one. */
 export interface Subject {
   name: string;

@@ -15,17 +15,18 @@ import {
 } from "@vmbind/drm";
 import type { Fragmentation } from "@vmbind/mmu";
 import * as xe from "@vmbind/xe";
-import type {
-  Bound,
-  Facts,
-  ObjectKind,
-  Op,
-  OpenOptions,
-  OwnCall,
-  Subject,
-  TestDevice,
-  TestFile,
-  TestVm,
+import {
+  type Bound,
+  choicesOf,
+  type Facts,
+  type ObjectKind,
+  type Op,
+  type OpenOptions,
+  type OwnCall,
+  type Subject,
+  type TestDevice,
+  type TestFile,
+  type TestVm,
 } from "./subject.ts";
 
 const PAGE = 4096;
@@ -83,7 +84,7 @@ export function xeSubject(variant: string, options: Options): Subject {
   return {
     name: `xe ${variant}`,
     facts: facts(options),
-    device: (wanted) => new Device(options, wanted),
+    device: (wanted = {}) => new Device(options, wanted),
     // An array that does not fit is told apart from the rest: ENOBUFS asks for smaller arrays.
     faultErrno: (point: AllocPoint, ops: number) => (point === "op-array" && ops > 1 ? ENOBUFS : ENOMEM),
   };
@@ -94,15 +95,14 @@ class Device implements TestDevice {
   readonly files: Set<xe.XeFile> = new Set();
   readonly flags: number;
 
-  constructor(options: Options, { memoryBytes, tlbEntries, allocFault }: OpenOptions = {}) {
+  constructor(options: Options, wanted: OpenOptions) {
     const { platform, flags = 0, ...rest } = options;
     this.flags = flags;
     this.device = new xe.XeDevice(platform, {
       quirks: xe.NO_QUIRKS,
       ...rest,
-      ...(memoryBytes && { memory: { frames: { limit: 2 ** 32 + memoryBytes } } }),
-      ...(tlbEntries && rest.tlb !== null && { tlb: { entries: tlbEntries } }),
-      ...(allocFault && { allocFault }),
+      ...choicesOf(wanted),
+      ...(rest.tlb === null && { tlb: null }),
     });
   }
 
