@@ -1,4 +1,5 @@
-import { permutation, xorshift32 } from "@vmbind/lab";
+import { permutation } from "@vmbind/lab";
+import { xorshift32 } from "@vmbind/mmu";
 import { describe, expect, it } from "vitest";
 import { compare, type MicroResult, measure, median } from "../src/micro/harness.ts";
 import type { Machine } from "../src/micro/machine.ts";

@@ -5,9 +5,9 @@
 
 import fc from "fast-check";
 import { expect } from "vitest";
+import { Random } from "../../../test/random.ts";
 import { expectNothingLeft, type Law, must, mustBind, SEED } from "./law.ts";
 import { Process } from "./process.ts";
-import { Random } from "./random.ts";
 import type { Facts, Op, Subject, TestFile } from "./subject.ts";
 
 const STEPS = 240;

@@ -4,7 +4,7 @@
  */
 
 import { EBUSY, EINVAL, ENOBUFS, ENOENT, ENOMEM } from "@vmbind/drm";
-import type { Random } from "./random.ts";
+import type { Random } from "../../../test/random.ts";
 import type { Facts, Op, TestDevice, TestFile, TestVm } from "./subject.ts";
 
 const OBJECTS_MAX = 8;

@@ -10,9 +10,9 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
+import { Random } from "../../../test/random.ts";
 import { expectNothingLeft, SEED } from "./law.ts";
 import { Process } from "./process.ts";
-import { Random } from "./random.ts";
 import type { TestDevice } from "./subject.ts";
 import { SUBJECTS } from "./subjects.ts";
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Random } from "../../../test/random.ts";
 import { GemObject, GemObjects, Gpuvm } from "../src/index.ts";
 
 const UNIT = 0x10000;
@@ -19,17 +20,14 @@ function footprint(addr: (i: number) => number): number[] {
 
 describe("memory of many mappings, none of them announced", () => {
   it("is at most 64 bytes each when they come in random order", () => {
-    // xorshift32 over slots of the window; a slot that is taken is refused, so draw again.
+    // Over slots of the window; a slot that is taken is refused, so draw again.
+    const { word } = new Random(0x12345678);
     const seen = new Set<number>();
-    let x = 0x12345678;
     const draw = (): number => {
-      do {
-        x ^= x << 13;
-        x ^= x >>> 17;
-        x ^= x << 5;
-      } while (seen.has(x >>> 2));
-      seen.add(x >>> 2);
-      return (x >>> 2) * UNIT;
+      let slot = word() >>> 2;
+      while (seen.has(slot)) slot = word() >>> 2;
+      seen.add(slot);
+      return slot * UNIT;
     };
     expect(Math.max(...footprint(draw))).toBeLessThanOrEqual(64);
   });

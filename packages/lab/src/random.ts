@@ -1,24 +1,8 @@
 /**
- * The generators that the peers' workloads are drawn from.
+ * What the peers' workloads draw from besides `xorshift32`: its wider sister, and permutations.
  *
  * @module
  */
-
-/**
- * xorshift32 (13, 17, 5); the output is the new state.
- *
- * @param seed - not 0
- * @returns draws unsigned 32-bit numbers
- */
-export function xorshift32(seed: number): () => number {
-  let x = seed | 0;
-  return () => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return x >>> 0;
-  };
-}
 
 /**
  * xorshift64 (13, 7, 17); the output is the new state.

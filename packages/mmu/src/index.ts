@@ -84,3 +84,4 @@ export type { WalkKind } from "./walk.ts";
 export { Walk } from "./walk.ts";
 export type { EntryArray } from "./writers.ts";
 export { clearEntries, fillEntries, writeAscending, writeDirectory, writeRepeated } from "./writers.ts";
+export { xorshift32 } from "./xorshift.ts";

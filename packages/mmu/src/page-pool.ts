@@ -3,6 +3,8 @@
  * demand. A pool grows by whole groups and never shrinks. The shuffle has a fixed seed.
  */
 
+import { xorshift32 } from "./xorshift.ts";
+
 const SHUFFLE_SEED = 0x2545f491;
 
 /** Free pages of one size. */
@@ -11,7 +13,7 @@ export class PagePool {
   readonly #groupPages: number;
   readonly #takeGroups: (count: number, bytes: number) => number[];
   readonly #pages: number[] = [];
-  #random = SHUFFLE_SEED;
+  readonly #random = xorshift32(SHUFFLE_SEED);
 
   /**
    * @param pageBytes - size of a page
@@ -57,19 +59,9 @@ export class PagePool {
     const first = this.#pages.length;
     for (let i = 0; i < this.#groupPages; i++) {
       // Fisher-Yates, inside out: each new page changes places with a random one of its group.
-      const other = first + (this.#nextRandom() % (i + 1));
+      const other = first + (this.#random() % (i + 1));
       this.#pages.push(this.#pages[other] ?? 0);
       this.#pages[other] = group + i * this.#pageBytes;
     }
-  }
-
-  /** xorshift32 */
-  #nextRandom(): number {
-    let x = this.#random;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.#random = x;
-    return x >>> 0;
   }
 }

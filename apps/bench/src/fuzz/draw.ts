@@ -5,7 +5,7 @@
  * @module
  */
 
-import { xorshift32 } from "@vmbind/lab";
+import { xorshift32 } from "@vmbind/mmu";
 
 /** Values around the edges of pages, blocks, words and address spaces, as pairs of 32-bit halves. */
 const EDGES: readonly (readonly [lo: number, hi: number])[] = [

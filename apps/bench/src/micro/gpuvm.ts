@@ -6,7 +6,8 @@
 
 import { GemObject, GemObjects } from "@vmbind/drm";
 import { GPUVA_REPEAT, Gpuvm, type MapRequest, type StepHandlers } from "@vmbind/gpuvm-core";
-import { permutation, xorshift32 } from "@vmbind/lab";
+import { permutation } from "@vmbind/lab";
+import { xorshift32 } from "@vmbind/mmu";
 import { compare, type Scenario, type Step } from "./harness.ts";
 import { GPUVM_100E6_PEERS, GPUVM_PEERS, type GpuvmPeer } from "./peers.ts";
 

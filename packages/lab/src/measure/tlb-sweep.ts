@@ -5,8 +5,7 @@
  * @module
  */
 
-import { AddressSpace, Tlb, Walk } from "@vmbind/mmu";
-import { xorshift32 } from "../random.ts";
+import { AddressSpace, Tlb, Walk, xorshift32 } from "@vmbind/mmu";
 import type { SweepFigures } from "../result.ts";
 
 /** The smallest page of all drivers: no leaf is skipped. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { xorshift32 } from "../random.ts";
+import { xorshift32 } from "@vmbind/mmu";
 
 /**
  * The client's stream of draws.
