@@ -12,7 +12,8 @@ import type { Browser } from "playwright-core";
 import { build, type Plugin } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chromiumPath, startBrowser } from "../../../test/chromium.ts";
-import { library, TRACES } from "./traces.ts";
+import { RECORDINGS } from "../../../test/recordings.ts";
+import { library } from "./traces.ts";
 
 const WORKLOAD = "buffer-100e6";
 const PAGE = fileURLToPath(new URL("browser/", import.meta.url));
@@ -90,8 +91,11 @@ describe("compare", () => {
     await page.route(`${ORIGIN}/**`, (route) => {
       const { pathname } = new URL(route.request().url());
       const trace = /^\/traces\/([\w-]+\.jsonl\.gz)$/.exec(pathname)?.[1];
-      if (trace !== undefined && existsSync(new URL(trace, TRACES))) {
-        return route.fulfill({ body: readFileSync(new URL(trace, TRACES)), contentType: "application/gzip" });
+      if (trace !== undefined && existsSync(new URL(trace, RECORDINGS))) {
+        return route.fulfill({
+          body: readFileSync(new URL(trace, RECORDINGS)),
+          contentType: "application/gzip",
+        });
       }
       const text = files.get(pathname === "/" ? "/index.html" : pathname);
       if (text === undefined) return route.fulfill({ status: 404 });

@@ -15,7 +15,8 @@ import {
 } from "@vmbind/lab";
 import type { Phase } from "@vmbind/trace";
 import { beforeAll, describe, expect, it } from "vitest";
-import { builtin, open } from "./traces.ts";
+import { open } from "../../../test/recordings.ts";
+import { builtin } from "./traces.ts";
 
 const MIB = 2 ** 20;
 

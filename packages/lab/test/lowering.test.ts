@@ -3,6 +3,7 @@
  * Method: every ioctl between the marks `workload` and `workload-end` of each recording, in order, field by field.
  */
 
+import { viewOf } from "@vmbind/drm";
 import {
   arraysOfCall,
   type RunCall,
@@ -15,12 +16,13 @@ import {
   startRun,
   type Workload,
 } from "@vmbind/lab";
+import * as panthor from "@vmbind/panthor";
 import type { TraceIoctl } from "@vmbind/trace";
 import * as xe from "@vmbind/xe";
 import { describe, expect, it } from "vitest";
-
+import { between, names, open, recordedText, recordsOf, sentText } from "../../../test/recordings.ts";
 import { type Normal, Normaliser } from "./normalise.ts";
-import { builtin, names, open } from "./traces.ts";
+import { builtin } from "./traces.ts";
 
 const STRATEGY_OF: Readonly<Record<string, [strategy: string, device?: string]>> = {
   "panthor-sparse": ["panthor-sparse"],
@@ -139,6 +141,32 @@ describe("the lowering equals the recording", () => {
       if (strategy.driver !== "xe") expect(got.addresses).toEqual(expected.addresses);
     },
   );
+});
+
+describe("panvk's queue binds of buffer-stream, to the byte", () => {
+  it.each([
+    { strategy: "sparse", poolHandle: 6, calls: 125 },
+    { strategy: "blackhole", poolHandle: 7, calls: 136 },
+  ] as const)("$strategy", async ({ strategy, poolHandle, calls }) => {
+    const records = await recordsOf(`panthor-${strategy}-buffer-stream`);
+    const umd = new panthor.PanvkUmd({ strategy, dummyHandle: 6, fence: 2 });
+    const [destroy] = between(records, "destroy", "free-pool");
+    const { va } = panthor.VM_BIND_OP.read(viewOf(destroy?.arrays[0]?.data as Uint8Array));
+    const steps = builtin("buffer-stream").steps(0x1000);
+    const sent = steps.flatMap((step) => {
+      if (step.step !== "bind") return [];
+      const binds = step.binds.map(({ offset, size, memory }) => ({
+        resourceOffset: offset,
+        size,
+        memory: memory && { handle: poolHandle, offset: memory.offset },
+      }));
+      return umd.bind(va, 2 ** 30, binds);
+    });
+    expect(sent).toHaveLength(calls);
+    expect(sent.map(({ arg, buffers }) => sentText(arg, buffers))).toEqual(
+      between(records, "stream", "wait-idle").map(recordedText),
+    );
+  });
 });
 
 it("another seed gives another stream, the same one each time", async () => {

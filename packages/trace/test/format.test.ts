@@ -1,16 +1,20 @@
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { gunzip, InputError, readTrace, type TraceRecord, writeTrace } from "@vmbind/trace";
+import { gunzip, InputError, readTrace, type Trace, type TraceRecord, writeTrace } from "@vmbind/trace";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { keeps } from "../../../test/json-schema.ts";
-import { names, open, openText, textOf } from "./files.ts";
+import { names, open, textOf } from "../../../test/recordings.ts";
 
 const schema = JSON.parse(
   readFileSync(new URL("../schema/drm-ioctl-trace.schema.json", import.meta.url), "utf8"),
 ) as Record<string, unknown> & { $defs: Record<string, Record<string, unknown>> };
 
 type Json = Record<string, unknown>;
+
+function openText(text: string): Promise<Trace> {
+  return readTrace("text.jsonl", () => gunzip(new TextEncoder().encode(text)));
+}
 
 function keepsPart(part: string, value: unknown): boolean {
   return keeps(value, schema.$defs[part] as Json, schema);

@@ -1,16 +1,10 @@
 /** What a replay notices, on a recording that is bent, and on one with two open files. */
 import { type Checker, replay, type Trace, type TraceIoctl, type TraceRecord } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
-import { lensOf, open } from "./files.ts";
+import { open, recordsOf } from "../../../test/recordings.ts";
+import { lens } from "../../panthor/src/trace.ts";
 
 const NAME = "panthor-sparse-buffer-100e6";
-const lens = lensOf(NAME);
-
-async function recordsOf(name: string): Promise<TraceRecord[]> {
-  const records: TraceRecord[] = [];
-  for await (const record of (await open(name)).records) records.push(record);
-  return records;
-}
 
 /** The recording with other records. */
 async function traceOf(records: readonly TraceRecord[]): Promise<Trace> {

@@ -1,0 +1,153 @@
+/**
+ * What real user-mode drivers sent, to every driver: each recording is replayed with every checker on. The model gets
+ * only what was sent; it must answer as recorded, map what a plain list of intervals has, store where stores landed,
+ * keep its invariants, count what is in the bytes, and have nothing left when the files are closed.
+ */
+
+import { lens as asahi } from "@vmbind/asahi/trace";
+import type { CostSheet, GemObject } from "@vmbind/drm";
+import { lens as panthor } from "@vmbind/panthor/trace";
+import {
+  type CheckedCall,
+  type Checker,
+  InvariantChecker,
+  type Lens,
+  type ReplaySubject,
+  replay,
+  TraceCounter,
+  type TraceCounts,
+  TraceDecoder,
+} from "@vmbind/trace";
+import { lens as xe } from "@vmbind/xe/trace";
+import { describe, expect, test } from "vitest";
+import { names, open, README_COUNTS } from "../../../test/recordings.ts";
+
+/** A recording's name begins with its driver's. */
+const LENSES: Readonly<Record<string, Lens>> = { asahi, panthor, xe };
+
+function lensOf(name: string): Lens {
+  const lens = LENSES[name.split("-")[0] as string];
+  if (lens === undefined) throw new Error(`${name}: no lens for it`);
+  return lens;
+}
+
+/** Invariants are looked at behind each call; of a long recording, which maps thousands, around one call in so many. */
+const LONG_BYTES = 2 ** 16;
+const EVERY = 64;
+
+/** Kinds of mappings that name no object, where the driver puts one of its own or none. */
+const WITHOUT_OBJECT = ["null", "sparse"];
+
+test("every recording is in the tables that came with them, and the other way round", () => {
+  expect(names).toEqual(Object.keys(README_COUNTS).sort());
+});
+
+describe.each(names)("%s", (name) => {
+  test("counted from its bytes alone, has what its table says", async () => {
+    const { header, records } = await open(name);
+    const decoder = new TraceDecoder(lensOf(name), header);
+    const counter = new TraceCounter(lensOf(name));
+    for await (const record of records) {
+      if (record.kind === "mark") counter.mark(record);
+      else counter.ioctl(record, decoder.decode(record));
+    }
+    expectTable(name, counter.result());
+  });
+
+  test("is replayed without a difference", async () => {
+    const every = (README_COUNTS[name]?.payloadBytes ?? 0) < LONG_BYTES ? 1 : EVERY;
+    let seen: ModelCounter | null = null;
+    const checkers = (subject: ReplaySubject): Checker[] => {
+      seen = new ModelCounter(subject);
+      return [new InvariantChecker(subject.device, subject.report, every), seen];
+    };
+    const { counts, cost, ...result } = await replay(await open(name), lensOf(name), {}, { checkers });
+    expect(result.differences).toEqual([]);
+    expect(result.differenceCount).toBe(0);
+    expectTable(name, counts);
+    expect(result.storesChecked).toBe(counts.stores + (counts.stores > 0 ? counts.execs : 0));
+    // What the model counts, against what is in the bytes and what the plain intervals have.
+    const { intervals } = counts;
+    expect(cost).toMatchObject({
+      ioctls: counts.ioctls,
+      bindIoctls: counts.bindIoctls,
+      bindOps: counts.bindOps,
+      payloadBytes: counts.payloadBytes,
+      gpuvasPeak: intervals.peakMappings,
+    });
+    expect(seen).toMatchObject({
+      refused: cost["ioctlErrors"],
+      peakMappings: intervals.peakMappingsAfterIoctl,
+      peakWithoutObject: intervals.peakWithoutObject,
+      removed: intervals.mappingsRemoved,
+      cut: intervals.mappingsCut,
+    });
+  });
+});
+
+function expectTable(name: string, counts: TraceCounts): void {
+  const { meanOpsPerSparseBind, ...expected } = README_COUNTS[name] ?? {};
+  expect(counts).toMatchObject(expected);
+  if (expected.byPhase) expect(counts.byPhase).toEqual(expected.byPhase);
+  // The tables give one decimal.
+  if (meanOpsPerSparseBind) {
+    expect(Math.abs((counts.meanOpsPerSparseBind ?? 0) - meanOpsPerSparseBind)).toBeLessThan(0.0501);
+  }
+}
+
+/**
+ * Counts in the model what the plain intervals count. With all files closed, no object of theirs may be left, and no
+ * page table.
+ */
+class ModelCounter implements Checker {
+  refused = 0;
+  peakMappings = 0;
+  peakWithoutObject = 0;
+  removed = 0;
+  cut = 0;
+  readonly #subject: ReplaySubject;
+  readonly #objects = new Set<GemObject>();
+  #before = { removed: 0, cut: 0 };
+
+  constructor(subject: ReplaySubject) {
+    this.#subject = subject;
+  }
+
+  beforeCall(): void {
+    this.#before = this.#steps();
+  }
+
+  afterCall({ file, action, ret, recorded }: CheckedCall): void {
+    const { device, report } = this.#subject;
+    if (recorded && recorded.ret < 0) this.refused++;
+    if (action.kind === "bo-create" && ret === 0) {
+      const object = device.file(file).bo(action.handle);
+      if (object) this.#objects.add(object);
+      else report("object", `handle ${action.handle}`, "none");
+    }
+    if (action.kind !== "bind") return;
+    // What goes with its object, wherever it is, hits no interval.
+    if (action.ops.every(({ effect }) => effect !== "unmap-object")) {
+      const { removed, cut } = this.#steps();
+      this.removed += removed - this.#before.removed;
+      this.cut += cut - this.#before.cut;
+    }
+    const mappings = device.files.flatMap((open) => [...open.vms()].flatMap(([, vm]) => [...vm.mappings()]));
+    const withoutObject = mappings.filter(({ kind }) => WITHOUT_OBJECT.includes(kind)).length;
+    this.peakMappings = Math.max(this.peakMappings, mappings.length);
+    this.peakWithoutObject = Math.max(this.peakWithoutObject, withoutObject);
+  }
+
+  closed(): void {
+    const { device, report } = this.#subject;
+    const left = [...this.#objects].filter(({ refs }) => refs > 0).length;
+    if (left > 0) report("leak", "no object after the files are closed", String(left));
+    const tables = device.memory.tables.live;
+    if (tables > 0) report("leak", "no page table after the files are closed", String(tables));
+  }
+
+  #steps(): { removed: number; cut: number } {
+    const { unmapSteps = 0, remapSteps = 0 }: CostSheet = this.#subject.device.counters;
+    return { removed: unmapSteps, cut: remapSteps };
+  }
+}
