@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chromiumPath, startBrowser } from "../../../test/chromium.ts";
 import { renderExplore } from "../src/explore/explore.ts";
 import { EXPLORE_GROUPS } from "../src/explore/fields.ts";
-import { mappingsAfter } from "../src/explore/pictures.ts";
+import { mappingsAfter } from "../src/explore/space.ts";
 import { openTrace } from "../src/files/trace-files.ts";
 import { fieldAt } from "../src/report/fields.ts";
 import { tempFile, vmbind } from "./run.ts";

@@ -8,13 +8,11 @@ import type { CostSchema } from "@vmbind/drm";
 import { GPUVM_COSTS } from "@vmbind/gpuvm-core";
 import { MMU_COSTS } from "@vmbind/mmu";
 import { type Moment, result, type TraceStory } from "@vmbind/trace";
-import { pageScript } from "../report/client.ts";
 import { PageData } from "../report/figure-data.ts";
 import { type Html, html } from "../report/html.ts";
 import { renderPage } from "../report/page.ts";
 import { startDrawing } from "../report/plot.ts";
 import { methodsTables } from "../report/tables.ts";
-import { exploreScript } from "./client.ts";
 import { EXPLORE_GROUPS } from "./fields.ts";
 import { drawSpace, drawTimeline } from "./pictures.ts";
 
@@ -61,7 +59,7 @@ ${drawSpace(drawing, story, first)}</section>
     lead: `${story.workload} by ${story.umd}, driver ${story.driver}, device ${story.device}: ${moments.length} ioctls.`,
     body,
     data: { ...story, moments: moments.map(withoutWords) },
-    scripts: [pageScript, exploreScript],
+    script: "explore",
   });
 }
 

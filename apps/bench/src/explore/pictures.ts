@@ -7,13 +7,13 @@
 
 import type { PlotOptions } from "@observablehq/plot";
 import { hex } from "@vmbind/drm";
-import type { MappingTuple, Moment, Region, TraceStory } from "@vmbind/trace";
-import { formatUnit, type PageData } from "../report/figure-data.ts";
+import type { Moment, TraceStory } from "@vmbind/trace";
+import { formatBytes } from "../report/bytes.ts";
+import type { PageData } from "../report/figure-data.ts";
 import { Html, html } from "../report/html.ts";
 import { type Drawing, draw, hover } from "../report/plot.ts";
+import { type Bar, type Box, barsAfter, kindColour, UNITS } from "./space.ts";
 
-/** Width of all pictures before they are stretched. */
-const UNITS = 1000;
 /** Rows of the time line. */
 const ROWS: readonly { title: string; kinds: readonly Moment["what"][] }[] = [
   { title: "VM_BIND", kinds: ["bind"] },
@@ -21,14 +21,6 @@ const ROWS: readonly { title: string; kinds: readonly Moment["what"][] }[] = [
   { title: "VMs made and destroyed", kinds: ["vm-create", "vm-destroy"] },
   { title: "all else", kinds: ["other"] },
 ];
-
-/**
- * @param index - of a kind of mappings
- * @returns its colour
- */
-function kindColour(index: number): string {
-  return `var(--s${[4, 3, 2, 5, 1, 6][index % 6]})`;
-}
 
 /**
  * @param drawing - where
@@ -83,80 +75,47 @@ ${ROWS.map(({ title, kinds }) => {
 }
 
 /**
- * @param story - what happened
- * @param seq - an ioctl
- * @returns the mappings behind it
- */
-export function mappingsAfter({ moments }: TraceStory, seq: number): MappingTuple[] {
-  const mapped = new Map<string, MappingTuple>();
-  for (const { added, removed } of moments.slice(0, seq + 1)) {
-    for (const [vm, addr] of removed) mapped.delete(`${vm} ${addr}`);
-    for (const mapping of added) mapped.set(`${mapping[0]} ${mapping[1]}`, mapping);
-  }
-  return [...mapped.values()];
-}
-
-/**
  * @param drawing - where
  * @param story - what happened
  * @param seq - the moment
  * @returns a bar for every region, with its mappings
  */
 export function drawSpace(drawing: Drawing, story: TraceStory, seq: number): Html {
-  const mapped = mappingsAfter(story, seq);
-  const fresh = new Set(story.moments[seq]?.added.map(([vm, addr]) => `${vm} ${addr}`));
   return html`<div class="vamap">
-${story.regions.map(
+${barsAfter(story, seq).map(
   (
-    region,
-  ) => html`<p>VM ${region.vm}, <span class="mono">${hex(region.addr)}</span>, ${formatUnit(region.range, "bytes")}</p>${drawRegion(drawing, story, region, mapped, fresh)}
+    bar,
+  ) => html`<p>VM ${bar.region.vm}, <span class="mono">${hex(bar.region.addr)}</span>, ${formatBytes(bar.region.range)}</p>${drawBar(drawing, bar)}
 `,
 )}
 <ul class="legend">${story.kinds.map((kind, i) => html`<li><span class="swatch" style="background:${kindColour(i)}"></span>${kind}</li>`)}<li><span class="swatch under"></span>came with this ioctl</li></ul></div>`;
 }
 
-function drawRegion(
-  drawing: Drawing,
-  { kinds }: TraceStory,
-  region: Region,
-  mapped: readonly MappingTuple[],
-  fresh: ReadonlySet<string>,
-): Html {
+function drawBar(drawing: Drawing, { label, boxes }: Bar): Html {
   const { Plot } = drawing;
-  const inside = mapped.filter(
-    ([vm, addr]) => vm === region.vm && addr >= region.addr && addr < region.addr + region.range,
-  );
-  const box = {
-    x1: ([, addr]: MappingTuple) => addr - region.addr,
-    x2: ([, addr, range]: MappingTuple) => addr - region.addr + range,
-  };
-  return stretched(drawing, "region", `VM ${region.vm} at ${hex(region.addr)}: ${inside.length} mappings`, {
+  const along = { x1: "x", x2: (b: Box) => b.x + b.width };
+  return stretched(drawing, "region", label, {
     width: UNITS,
     height: 22,
     margin: 0,
-    x: { domain: [0, region.range], range: [0, UNITS], axis: null },
+    x: { domain: [0, UNITS], range: [0, UNITS], axis: null },
     y: { domain: [0, 22], range: [0, 22], axis: null },
     marks: [
-      Plot.rect(inside, {
-        ...box,
+      Plot.rect(boxes, {
+        ...along,
         y1: 0,
         y2: 16,
-        fill: (m: MappingTuple) => kindColour(m[3]),
-        // A gap between neighbours, unless it would eat them.
-        stroke: ([, , range]: MappingTuple) => ((range / region.range) * UNITS > 4 ? "var(--paper)" : "none"),
+        fill: (b: Box) => b.fill,
+        stroke: (b: Box) => b.stroke,
         strokeWidth: 0.6,
-        title: (m: MappingTuple) => hover(mappingText(m, kinds)),
+        title: (b: Box) => hover(b.text),
       }),
       Plot.rect(
-        inside.filter(([vm, addr]) => fresh.has(`${vm} ${addr}`)),
-        { ...box, y1: 18, y2: 22, fill: "var(--ink)" },
+        boxes.filter((b) => b.fresh),
+        { ...along, y1: 18, y2: 22, fill: "var(--ink)" },
       ),
     ],
   });
-}
-
-function mappingText([, addr, range, kind, bo, offset]: MappingTuple, kinds: readonly string[]): string {
-  return `${kinds[kind]} ${hex(addr)}, ${formatUnit(range, "bytes")}${bo ? `, BO ${bo} + ${hex(offset)}` : ""}`;
 }
 
 function stretched(drawing: Drawing, className: string, label: string, options: PlotOptions): Html {

@@ -5,7 +5,9 @@
  * @module
  */
 
+import { hex } from "@vmbind/drm";
 import { formatNumber } from "@vmbind/trace";
+import { formatBytes } from "./bytes.ts";
 import { FIELD_GROUPS, type FieldGroup, fieldAt, type Unit } from "./fields.ts";
 import { type Html, html } from "./html.ts";
 
@@ -75,20 +77,7 @@ export function formatFigure({ path, value }: Figure): string {
  */
 export function formatUnit(value: number, unit: Unit): string {
   if (unit === "bytes") return formatBytes(value);
-  if (unit === "address" || unit === "word") return `0x${value.toString(16)}`;
+  if (unit === "address" || unit === "word") return hex(value);
   if (unit === "fraction") return `${Number((value * 100).toPrecision(3))} %`;
   return formatNumber(value).replace("-", "−");
-}
-
-function formatBytes(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-  let value = Math.abs(bytes);
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  const digits =
-    value >= 100 || Number.isInteger(value) ? Math.round(value).toString() : value.toPrecision(3);
-  return `${bytes < 0 ? "−" : ""}${digits} ${units[unit]}`;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readFile } from "node:fs/promises";
 import { Html, html, scriptJson } from "./html.ts";
 import { STYLE } from "./style.ts";
 
@@ -17,15 +18,16 @@ export interface Page {
   body: Html;
   /** What the numbers on the page are taken from. */
   data: unknown;
-  /** Run in order when the page has JavaScript; they must use nothing from outside themselves. */
-  scripts: readonly (() => void)[];
+  /** Which of the bundled scripts it runs when it has JavaScript. */
+  script: "report" | "explore";
 }
 
 /**
  * @param page - its parts
  * @returns the file
+ * @throws when the page's script was not bundled
  */
-export function renderPage({ title, lead, body, data, scripts }: Page): string {
+export async function renderPage({ title, lead, body, data, script }: Page): Promise<string> {
   return `${
     html`<!doctype html>
 <html lang="en">
@@ -48,12 +50,14 @@ ${body}
 </main>
 <footer>Counted by vmbind’s models, not timed: the same input gives the same page.</footer>
 <script type="application/json" id="data">${scriptJson(data)}</script>
-<script>${scripts.map((script) => new Html(scriptText(script)))}</script>
+<script>${await bundledScript(script)}</script>
 </body>
 </html>`.text
   }\n`;
 }
 
-function scriptText(script: () => void): string {
-  return `(${script.toString()})();\n`.replaceAll("</script", "<\\/script");
+/** Bundled by the build from src/pages; the path is the same from src and from dist. */
+async function bundledScript(name: Page["script"]): Promise<Html> {
+  const text = await readFile(new URL(`../../dist/pages/${name}.js`, import.meta.url), "utf8");
+  return new Html(text.replaceAll("</script", "<\\/script"));
 }

@@ -7,7 +7,6 @@
 import { type CostFigures, type GpuView, SPARSE_STRATEGIES } from "@vmbind/lab";
 import { PHASES } from "@vmbind/trace";
 import { type Bar, drawBars } from "./bars.ts";
-import { pageScript } from "./client.ts";
 import { FIELD_GROUPS, fieldAt } from "./fields.ts";
 import { PageData } from "./figure-data.ts";
 import { drawGrowth, type GrowthPoint } from "./growth.ts";
@@ -72,7 +71,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
     lead: "Answers in Linux GPU drivers, run on executable models and counted.",
     body: report.body(),
     data: withoutLongRuns(input),
-    scripts: [pageScript],
+    script: "report",
   });
 }
 

@@ -1,14 +1,11 @@
-/// <reference lib="dom" />
 /**
- * What the report's page does when it has JavaScript. Without it everything is there, in other places.
- *
- * The function is put into the page as text, so it uses nothing from outside itself.
+ * What every page does when it has JavaScript. Without it everything is there, in other places.
  *
  * @module
  */
 
 /** Theme button, choice of variants, and what a number means under the pointer. */
-export function pageScript(): void {
+export function startPage(): void {
   const root = document.documentElement;
   root.classList.add("js");
 

@@ -1,0 +1,9 @@
+/**
+ * The script of the report.
+ *
+ * @module
+ */
+
+import { startPage } from "./every-page.ts";
+
+startPage();
