@@ -2,7 +2,6 @@
  * What the DRM core gives every GPU driver.
  *
  * @packageDocumentation
- * @mergeModuleWith <project>
  */
 
 export * from "./alloc-fault.ts";

@@ -20,7 +20,7 @@ export class Syncobj {
   #points = 0;
   #forgetAt = POINTS_MIN;
 
-  /** The payload: a {@link FenceChain} is the newest point of a timeline; null until something was submitted. */
+  /** The payload: a `FenceChain` is the newest point of a timeline; null until something was submitted. */
   get fence(): Fence | null {
     return this.#fence;
   }

@@ -15,7 +15,7 @@ const REGIONS_MAX = 14;
  * Join mappings to regions across small gaps.
  *
  * @param mappings - all that there ever are, in any order
- * @returns regions by VM and address, at most {@link REGIONS_MAX} where VMs allow it
+ * @returns regions by VM and address, at most 14 where VMs allow it
  */
 export function regionsOf(mappings: readonly MappingTuple[]): Region[] {
   const sorted = [...mappings].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
