@@ -39,6 +39,10 @@ import { INDEX_MASK, type XeTables } from "./pt-tables.ts";
 import { ENTRY_BYTES, type PtUpdates } from "./pt-updates.ts";
 import { VMA_PTE_4K, VMA_PTE_64K, VMA_PTE_COMPACT } from "./vma.ts";
 
+// Copies: an imported constant is a cell that is loaded and checked at every use, which the loops below feel.
+const PAGE: number = PAGE_BYTES;
+const BLOCK: number = BLOCK_64K;
+
 const TWO_32 = 4294967296;
 const COMPACT_ENTRIES = 32;
 /** First graphics version that knows compact tables. */
@@ -191,8 +195,8 @@ export class BindStager {
     let at = this.#inSegment;
     for (let done = 0; done < bytes; ) {
       const left = (pages.bytes[segment] as number) - at;
-      if (left < BLOCK_64K || (((pages.pa[segment] as number) + at) & (BLOCK_64K - 1)) !== 0) return false;
-      const run = Math.min(Math.floor(left / BLOCK_64K) * BLOCK_64K, bytes - done);
+      if (left < BLOCK || (((pages.pa[segment] as number) + at) & (BLOCK - 1)) !== 0) return false;
+      const run = Math.min(Math.floor(left / BLOCK) * BLOCK, bytes - done);
       done += run;
       at += run;
       if (at === pages.bytes[segment]) {
@@ -294,7 +298,7 @@ export class BindStager {
       const pa = (pages.pa[segment] as number) + at;
       words[w] = pa | lo;
       words[w + 1] = (pa / TWO_32) | hi;
-      at += BLOCK_64K;
+      at += BLOCK;
       if (at >= (pages.bytes[segment] as number)) {
         segment++;
         at = 0;
@@ -308,7 +312,7 @@ export class BindStager {
 
   /** Stage `[start, end)` of a normal level-0 table. */
   #table(slot: number, start: number, end: number, fresh: boolean): void {
-    const index = (start / PAGE_BYTES) & INDEX_MASK;
+    const index = (start / PAGE) & INDEX_MASK;
     if (!fresh) this.#updates.open(slot, index);
     if (this.#anyLeaf) this.#nullPages(slot, index, start, end, fresh);
     else this.#pages(slot, index, start, end, fresh, this.#source.pages as ScatterList);
@@ -318,14 +322,14 @@ export class BindStager {
   #nullPages(slot: number, index: number, start: number, end: number, fresh: boolean): void {
     const lo = this.#leafLo[0] as number;
     if (this.#source.clear) {
-      this.#repeat(slot, 0, index, (end - start) / PAGE_BYTES, 0, fresh);
+      this.#repeat(slot, 0, index, (end - start) / PAGE, 0, fresh);
       return;
     }
-    const firstBlock = Math.min(Math.ceil(start / BLOCK_64K) * BLOCK_64K, end);
-    const endBlock = Math.max(Math.floor(end / BLOCK_64K) * BLOCK_64K, firstBlock);
-    const head = (firstBlock - start) / PAGE_BYTES;
-    const blocks = (endBlock - firstBlock) / PAGE_BYTES;
-    const tail = (end - endBlock) / PAGE_BYTES;
+    const firstBlock = Math.min(Math.ceil(start / BLOCK) * BLOCK, end);
+    const endBlock = Math.max(Math.floor(end / BLOCK) * BLOCK, firstBlock);
+    const head = (firstBlock - start) / PAGE;
+    const blocks = (endBlock - firstBlock) / PAGE;
+    const tail = (end - endBlock) / PAGE;
     if (head > 0) this.#repeat(slot, 0, index, head, lo, fresh);
     if (blocks > 0) {
       this.#repeat(slot, 0, index + head, blocks, lo | PPGTT_PS64, fresh);
@@ -348,12 +352,12 @@ export class BindStager {
     for (let va = start; va < end; ) {
       if (at === 0 && !needs64k) {
         // Scattered memory: one page a segment.
-        while (va < end && segmentBytes[segment] === PAGE_BYTES) {
+        while (va < end && segmentBytes[segment] === PAGE) {
           const pa = segmentPa[segment++] as number;
           words[w] = pa | lo;
           words[w + 1] = (pa / TWO_32) | hi;
           w += 2;
-          va += PAGE_BYTES;
+          va += PAGE;
         }
         if (va === end) break;
       }
@@ -364,11 +368,11 @@ export class BindStager {
       // Blocks need VA and memory aligned alike, and lie wholly in this segment and in this table's part of the mapping.
       let firstBlock = runEnd;
       let endBlock = runEnd;
-      if (run >= BLOCK_64K) {
-        const block = Math.ceil(va / BLOCK_64K) * BLOCK_64K;
-        if (((pa + (block - va)) & (BLOCK_64K - 1)) === 0 && block + BLOCK_64K <= runEnd) {
+      if (run >= BLOCK) {
+        const block = Math.ceil(va / BLOCK) * BLOCK;
+        if (((pa + (block - va)) & (BLOCK - 1)) === 0 && block + BLOCK <= runEnd) {
           firstBlock = block;
-          endBlock = Math.floor(runEnd / BLOCK_64K) * BLOCK_64K;
+          endBlock = Math.floor(runEnd / BLOCK) * BLOCK;
           this.#flags |= VMA_PTE_64K;
         }
       }
@@ -379,7 +383,7 @@ export class BindStager {
           `vm_bind: VRAM at ${hexAddress(va)}+${hexAddress(run)} must be mapped in aligned 64 KiB blocks on this platform`,
         );
       }
-      for (; va < runEnd; va += PAGE_BYTES, pa += PAGE_BYTES, w += 2) {
+      for (; va < runEnd; va += PAGE, pa += PAGE, w += 2) {
         words[w] = pa | lo | (va >= firstBlock && va < endBlock ? PPGTT_PS64 : 0);
         words[w + 1] = (pa / TWO_32) | hi;
       }
@@ -391,6 +395,6 @@ export class BindStager {
     }
     this.#segment = segment;
     this.#inSegment = at;
-    this.#wrote(slot, 0, (end - start) / PAGE_BYTES, fresh);
+    this.#wrote(slot, 0, (end - start) / PAGE, fresh);
   }
 }
