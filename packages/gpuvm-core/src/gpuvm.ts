@@ -12,7 +12,7 @@ import type { GemObject } from "@vmbind/drm";
 import { EEXIST, EINVAL, ExecLock, type ExecLockOptions } from "@vmbind/drm";
 import { boUnmapOps, madviseOps, prefetchOps, smMapOps, smUnmapOps } from "./op-lists.ts";
 import type { RepeatMode } from "./repeat.ts";
-import { smMap, smUnmap } from "./split-merge.ts";
+import { smMadvise, smMap, smUnmap } from "./split-merge.ts";
 import {
   type GpuvmOp,
   type MapRequest,
@@ -25,6 +25,7 @@ import {
   type UnmapStep,
   unmapStep,
 } from "./steps.ts";
+import { needExactEnd } from "./u64-sum.ts";
 import type { VmBo } from "./vm-bo.ts";
 import { VmObjects, type VmObjectsOptions } from "./vm-objects.ts";
 
@@ -97,9 +98,9 @@ export class Gpuvm extends VmObjects {
    * @throws RangeError when `addr + range` is not exactly representable
    */
   insert(addr: number, range: number, gem: GemObject | null, offset: number, flags = 0): number {
-    const end = addr + range;
     if (!this.rangeValid(addr, range)) return -EINVAL;
-    if (end - addr !== range) throw new RangeError(`insert: ${addr} + ${range} is not exactly representable`);
+    needExactEnd("insert", addr, range);
+    const end = addr + range;
     return this.#insertNew(this.fill(addr, end, gem, offset, flags, 0, 0), addr, end);
   }
 
@@ -137,6 +138,7 @@ export class Gpuvm extends VmObjects {
    * Compute what it takes to map, and hand each step to the driver (`drm_gpuvm_sm_map`). See `split-merge.ts`.
    *
    * @returns 0, -EINVAL for a missing handler, a range that is not valid or a bad repeat, or what a handler returned
+   * @throws RangeError when `addr + range` is not exactly representable
    */
   smMap(request: MapRequest, handlers: StepHandlers): number {
     return smMap(this, request, handlers);
@@ -149,6 +151,7 @@ export class Gpuvm extends VmObjects {
    * @param range - bytes
    * @param handlers - remap and unmap are needed
    * @returns 0, -EINVAL for a missing handler or a range that is not valid, or what a handler returned
+   * @throws RangeError when `addr + range` is not exactly representable
    */
   smUnmap(addr: number, range: number, handlers: StepHandlers): number {
     return smUnmap(this, addr, range, handlers);
@@ -173,8 +176,25 @@ export class Gpuvm extends VmObjects {
   }
 
   /**
-   * Cut the mappings without an object at the edges of a request, and map what was cut out
-   * (`drm_gpuvm_madvise_ops_create`).
+   * Cut the mappings without an object at the edges of a request, and map what was cut out, so that attributes can be
+   * given to exactly the request; mappings of objects are left alone. Hands each step to the driver. Those that lie in
+   * the request afterwards, cut or not, are {@link Gpuvm.mappingsIn} it.
+   *
+   * A piece has the flags and the offset of what it was cut from; the map step that fills the hole behind a remap step
+   * has none of these (`gem` null, `offset` 0 where the request says so): the driver knows from the remap step what was
+   * there.
+   *
+   * @param request - range; `gem` null and `offset` 0 in every caller of the kernel's
+   * @param handlers - remap, at most twice, each followed by map; unmap is never called
+   * @returns 0, -EINVAL for a missing handler, a range that is not valid or a bad repeat, or what a handler returned
+   * @throws RangeError when `addr + range` is not exactly representable
+   */
+  smMadvise(request: MapRequest, handlers: StepHandlers): number {
+    return smMadvise(this, request, handlers);
+  }
+
+  /**
+   * The steps of {@link Gpuvm.smMadvise} as a list (`drm_gpuvm_madvise_ops_create`).
    *
    * @throws {@link DrmError} EINVAL
    */

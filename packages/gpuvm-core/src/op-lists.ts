@@ -7,15 +7,8 @@
 
 import { EINVAL, fail } from "@vmbind/drm";
 import { repeatProblem } from "./repeat.ts";
-import { fillFromRequest, fillRemap, type SplitVm, smMap, smUnmap } from "./split-merge.ts";
-import {
-  type GpuvmOp,
-  type MapRequest,
-  type MapStep,
-  mapStep,
-  remapStep,
-  type StepHandlers,
-} from "./steps.ts";
+import { type SplitVm, smMadvise, smMap, smUnmap } from "./split-merge.ts";
+import type { GpuvmOp, MapRequest, StepHandlers } from "./steps.ts";
 import type { VmBo } from "./vm-bo.ts";
 
 /** See `Gpuvm.smMapOps`. */
@@ -34,44 +27,12 @@ export function smUnmapOps(vm: SplitVm, addr: number, range: number): GpuvmOp[] 
   return ops;
 }
 
-/**
- * See `Gpuvm.madviseOps`. A mapping that is cut on one side only leaves a hole up to the request's far edge that is
- * less than the request, hence a map step of its own.
- */
+/** See `Gpuvm.madviseOps`. */
 export function madviseOps(vm: SplitVm, request: MapRequest): GpuvmOp[] {
   checkRequest(vm, request);
-  const s = request.addr;
-  const t = s + request.range;
   const ops: GpuvmOp[] = [];
-  const push = (op: GpuvmOp): void => {
-    ops.push(op);
-    if (vm.observed) vm.show(op);
-  };
-  for (const va of vm.mappingsIn(s, request.range)) {
-    if (vm.gemId(va) !== 0) continue;
-    const a = vm.addr(va);
-    const e = vm.end(va);
-    if (a >= s && e <= t) {
-      if (e === t) return ops;
-      continue;
-    }
-    const op = remapStep();
-    fillRemap(vm, op, va, s, t, false);
-    vm.counters.remapSteps++;
-    push(op);
-    const hole = mapStep();
-    if (a < s && e < t) fillHole(hole, s, e);
-    else if (a > s && e > t) fillHole(hole, a, t);
-    else fillFromRequest(hole, request);
-    vm.counters.mapSteps++;
-    push(hole);
-    if (e >= t) return ops;
-  }
+  smMadvise(vm, request, collectInto(ops));
   return ops;
-}
-
-function fillHole(op: MapStep, start: number, end: number): void {
-  fillFromRequest(op, { addr: start, range: end - start, gem: null, offset: 0 });
 }
 
 /** See `Gpuvm.prefetchOps`. */

@@ -20,6 +20,11 @@
  * step for the request itself, always. `merge` is only the `keep` hint: two mappings are never joined. smUnmap is the
  * same walk (rows U1..U4) without keep, without the map step and without the stop.
  *
+ * The madvise variant makes edges for attributes where there are none: only mappings without an object count, and only
+ * those that stick out of the request are cut; what was cut out comes back as a map step of its own right away. So rows
+ * M1, M2, M7 and M8 give nothing, the others a remap step, then a map step for the part inside, and there is no last map
+ * step. A mapping of an object can show its attributes by other means, and is never cut.
+ *
  * Rows and order of the steps: `drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3.
  *
  * @module
@@ -36,6 +41,7 @@ import {
   type StepHandlers,
   type UnmapStep,
 } from "./steps.ts";
+import { needExactEnd } from "./u64-sum.ts";
 import type { VmObjects } from "./vm-objects.ts";
 
 const U64 = 2 ** 64;
@@ -65,6 +71,7 @@ export function smMap(vm: SplitVm, request: MapRequest, handlers: StepHandlers):
   if (!vm.rangeValid(addr, range)) return refuse(vm, vm.rangeProblem(addr, range));
   const problem = repeatProblem(request, vm.repeat);
   if (problem !== null) return refuse(vm, problem);
+  needExactEnd("sm_map", addr, range);
 
   const ret = walkRange(vm, addr, addr + range, request, handlers);
   if (ret !== 0) return ret;
@@ -80,6 +87,7 @@ export function smMap(vm: SplitVm, request: MapRequest, handlers: StepHandlers):
 export function smUnmap(vm: SplitVm, addr: number, range: number, handlers: StepHandlers): number {
   if (!handlers.remap || !handlers.unmap) return refuse(vm, "handlers: remap, unmap");
   if (!vm.rangeValid(addr, range)) return refuse(vm, vm.rangeProblem(addr, range));
+  needExactEnd("sm_unmap", addr, range);
   return walkRange(vm, addr, addr + range, null, handlers);
 }
 
@@ -88,8 +96,62 @@ function refuse(vm: SplitVm, problem: string | null): number {
   return -EINVAL;
 }
 
-/** Copy a request into its map step. @internal */
-export function fillFromRequest(op: MapStep, request: MapRequest): void {
+/** See `Gpuvm.smMadvise`. */
+export function smMadvise(vm: SplitVm, request: MapRequest, handlers: StepHandlers): number {
+  if (!handlers.map || !handlers.remap) return refuse(vm, "handlers: map, remap");
+  const { addr: s, range } = request;
+  if (!vm.rangeValid(s, range)) return refuse(vm, vm.rangeProblem(s, range));
+  const problem = repeatProblem(request, vm.repeat);
+  if (problem !== null) return refuse(vm, problem);
+  needExactEnd("madvise", s, range);
+  const t = s + range;
+  if (!vm.seekFirst(s, range)) return 0;
+  const { pool, tree } = vm;
+  tree.startWalk();
+  for (let va = tree.walk(t); va !== 0; va = tree.walk(t)) {
+    const a = pool.addr(va);
+    const e = pool.end(va);
+    // As in walkRange: a zero-length mapping may begin below the range and not reach it.
+    if (vm.gemId(va) !== 0 || (a < s && e <= s)) continue;
+    if (a < s || e > t) {
+      const ret = cutOut(vm, va, request, t, handlers);
+      if (ret !== 0) return ret;
+    }
+    if (e >= t) return 0;
+  }
+  return 0;
+}
+
+/** Cut a mapping without an object at the edges of `[s, t)`, and map the part inside by itself. */
+function cutOut(vm: SplitVm, va: number, request: MapRequest, t: number, handlers: StepHandlers): number {
+  const s = request.addr;
+  const a = vm.pool.addr(va);
+  const e = vm.pool.end(va);
+  const remap = vm.remapOp;
+  fillRemap(vm, remap, va, s, t, false);
+  vm.counters.remapSteps++;
+  if (vm.observed) vm.show(remap);
+  const ret = handlers.remap?.(remap);
+  if (ret) return ret;
+
+  const hole = vm.mapOp;
+  fillFromRequest(hole, request);
+  // Cut on one side only, and the other side lies inside: less than the request, which is then no answer.
+  if (a > s || e < t) {
+    fillFromRequest(hole, {
+      addr: Math.max(a, s),
+      range: Math.min(e, t) - Math.max(a, s),
+      gem: null,
+      offset: 0,
+    });
+  }
+  vm.counters.mapSteps++;
+  if (vm.observed) vm.show(hole);
+  return handlers.map?.(hole) ?? 0;
+}
+
+/** Copy a request into its map step. */
+function fillFromRequest(op: MapStep, request: MapRequest): void {
   op.addr = request.addr;
   op.range = request.range;
   op.gem = request.gem;
@@ -143,8 +205,8 @@ function walkRange(
   return 0;
 }
 
-/** Fill a remap step: what of mapping `va` sticks out of `[s, t)`. @internal */
-export function fillRemap(vm: SplitVm, op: RemapStep, va: number, s: number, t: number, keep: boolean): void {
+/** Fill a remap step: what of mapping `va` sticks out of `[s, t)`. */
+function fillRemap(vm: SplitVm, op: RemapStep, va: number, s: number, t: number, keep: boolean): void {
   const { pool } = vm;
   const a = pool.addr(va);
   const e = pool.end(va);

@@ -10,6 +10,7 @@
 
 import { type GemObject, hex, span } from "@vmbind/drm";
 import { GpuvaPool } from "./gpuva-pool.ts";
+import { compareSum } from "./u64-sum.ts";
 import { VaTree } from "./va-tree.ts";
 
 const U64 = 2 ** 64;
@@ -93,12 +94,11 @@ export class VaSpace {
    * @returns true when `[addr, addr + range)` does not reach 2^64, lies in the window, and leaves the kernel's range alone
    */
   rangeValid(addr: number, range: number): boolean {
-    const end = addr + range;
     return (
-      end < U64 &&
+      compareSum(addr, range, U64) < 0 &&
       addr >= this.start &&
-      end <= this.#end &&
-      !(this.kernelNode !== 0 && addr < this.#kernelEnd && this.#kernelStart < end)
+      compareSum(addr, range, this.#end) <= 0 &&
+      !(this.kernelNode !== 0 && addr < this.#kernelEnd && compareSum(addr, range, this.#kernelStart) > 0)
     );
   }
 
@@ -111,10 +111,9 @@ export class VaSpace {
    */
   rangeProblem(addr: number, range: number): string | null {
     if (this.rangeValid(addr, range)) return null;
-    const end = addr + range;
     const asked = `va: ${hex(addr)} + ${hex(range)}`;
-    if (!(end < U64)) return `${asked} reaches 2^64`;
-    if (addr < this.start || end > this.#end)
+    if (compareSum(addr, range, U64) >= 0) return `${asked} reaches 2^64`;
+    if (addr < this.start || compareSum(addr, range, this.#end) > 0)
       return `${asked} is not inside the VM's ${span(this.start, this.range)}`;
     const kernel = span(this.#kernelStart, this.#kernelEnd - this.#kernelStart);
     return `${asked} meets the kernel's range ${kernel}`;
@@ -124,11 +123,12 @@ export class VaSpace {
    * Lowest mapping that meets a range (`drm_gpuva_find_first`). The kernel node can be returned.
    *
    * @param addr - bytes
-   * @param range - bytes; with 0 only a mapping that holds both `addr - 1` and `addr` is found
+   * @param range - bytes; with 0 only a mapping that holds both `addr - 1` and `addr` is found. The last byte wraps as
+   *   the kernel's does: a range that passes 2^64 meets only a mapping that holds both `addr` and the wrapped last byte
    * @returns its handle, 0 = none
    */
   findFirst(addr: number, range: number): number {
-    if (range !== 0 && this.#wrapped === 0 && this.tree.fitsCaches) {
+    if (range !== 0 && addr + range < U64 && this.#wrapped === 0 && this.tree.fitsCaches) {
       const va = this.tree.floor(addr);
       if (va !== 0 && this.pool.end(va) > addr) return va;
     }
@@ -173,12 +173,12 @@ export class VaSpace {
       tree.stepBack();
       const start = pool.addr(va);
       const end = pool.end(va);
-      if (end > addr && (range !== 0 || start < addr)) return true;
+      if (end > addr && (range === 0 ? start < addr : reaches(addr, range, start))) return true;
       if (end !== start) break;
     }
     tree.leaf = leaf;
     tree.pos = pos;
-    return tree.keyAt() < addr + range;
+    return reaches(addr, range, tree.keyAt());
   }
 
   /** Handles of all mappings in ascending order, the kernel node left out. */
@@ -193,17 +193,21 @@ export class VaSpace {
   }
 
   /**
-   * Handles of the mappings that meet a range, ascending, the kernel node included.
+   * Handles of the mappings that meet a range, ascending, the kernel node included (`drm_gpuvm_for_each_va_range`).
    *
    * @param addr - bytes
-   * @param range - bytes
+   * @param range - bytes; one that ends at 2^64 has the wrapped end 0, and no mapping begins below that
    */
   mappingsIn(addr: number, range: number): number[] {
     const out: number[] = [];
-    if (!this.seekFirst(addr, range)) return out;
-    this.tree.startWalk();
-    for (let va = this.tree.walk(addr + range); va !== 0; va = this.tree.walk(addr + range)) out.push(va);
-    return out;
+    if (compareSum(addr, range, U64) === 0 || !this.seekFirst(addr, range)) return out;
+    const { tree, pool } = this;
+    tree.startWalk();
+    for (;;) {
+      const va = tree.walk(Number.POSITIVE_INFINITY);
+      if (va === 0 || !reaches(addr, range, pool.addr(va))) return out;
+      out.push(va);
+    }
   }
 
   /** First address of a mapping, in bytes. */
@@ -307,4 +311,11 @@ export class VaSpace {
   free(va: number): void {
     this.pool.free(va);
   }
+}
+
+/** Whether the end of a range, wrapped at 2^64, lies above an address. */
+function reaches(addr: number, range: number, start: number): boolean {
+  if (addr + range < U64 || compareSum(addr, range, U64) <= 0) return compareSum(addr, range, start) > 0;
+  // The wrapped end is the smaller one less what the larger one lacks of 2^64, which is exact.
+  return compareSum(start, U64 - Math.max(addr, range), Math.min(addr, range)) < 0;
 }

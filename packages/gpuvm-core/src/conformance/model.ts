@@ -154,18 +154,19 @@ export class VectorVm implements StepHandlers {
     };
   }
 
+  /** What fills a hole has the flags of what was cut there, as xe does it. */
   #madvise(request: MapRequest): number {
     let inherited = 0;
-    for (const op of this.vm.madviseOps(request)) {
-      if (op.kind === "remap") {
+    return this.vm.smMadvise(request, {
+      remap: (op) => {
         inherited = this.vm.flags(op.unmap.va);
-        this.remap(op);
-      } else if (op.kind === "map") {
+        return this.remap(op);
+      },
+      map: (op) => {
         op.flags = inherited;
-        this.map(op);
-      }
-    }
-    return 0;
+        return this.map(op);
+      },
+    });
   }
 
   /** A map step: note it, apply it, connect it. */
