@@ -15,7 +15,8 @@ import type { Segment } from "./scatter-list.ts";
 import { ScatterList } from "./scatter-list.ts";
 
 /**
- * - `contiguous`: one run, aligned as a buddy allocator would (to 64 KiB, 2 MiB or 1 GiB when it is at least so long);
+ * - `contiguous`: one run, aligned as a buddy allocator would (to 64 KiB, 2 MiB or 1 GiB when it is at least so long); where
+ *   no run is left that long, the largest blocks that there are;
  * - `huge`: 2 MiB pages, no two following ones adjacent, and one shorter run for the rest;
  * - `scattered`: base pages, no two following ones adjacent.
  */
@@ -54,7 +55,7 @@ export class FrameAllocator {
   readonly #fragmentation: Fragmentation;
   readonly #counters: MmuCounters;
   readonly #discard: (segment: Segment) => void;
-  readonly #free: Range[];
+  #free: Range[];
   readonly #lent = new Map<ScatterList, Fragmentation>();
   readonly #hugePages: PagePool;
   readonly #basePages: PagePool;
@@ -100,7 +101,7 @@ export class FrameAllocator {
 
   /**
    * Memory of at least `bytes`, rounded up to base pages; it reads as zero.
-   * @throws OutOfFrames when there is not so much left in one piece, or in pages.
+   * @throws OutOfFrames when there is not so much left, or not in groups of pages of that kind.
    * @throws Error unless `bytes` is above 0.
    */
   alloc(bytes: number, fragmentation: Fragmentation = this.#fragmentation): ScatterList {
@@ -132,6 +133,7 @@ export class FrameAllocator {
     }
     this.#lent.delete(list);
     this.#counters.backingBytes -= list.totalBytes;
+    const ranges: Range[] = [];
     // Backwards, because pools are last in, first out: the same request then gets the same pages in the same order.
     for (let i = list.count - 1; i >= 0; i--) {
       const pa = list.pa[i] as number;
@@ -139,30 +141,61 @@ export class FrameAllocator {
       this.#discard({ pa, bytes });
       if (fragmentation === "scattered") this.#basePages.give(pa);
       else if (fragmentation === "huge" && bytes === HUGE_BYTES) this.#hugePages.give(pa);
-      else this.#give(pa, pa + bytes);
+      else ranges.push({ start: pa, end: pa + bytes });
     }
+    // One by one, each costs a move of the ranges behind it.
+    if (ranges.length > 16) this.#giveMany(ranges);
+    else for (const { start, end } of ranges) this.#give(start, end);
   }
 
   #contiguous(size: number): ScatterList {
     const align = BUDDY_ALIGNMENTS.find((alignment) => size >= alignment) ?? this.pageBytes;
-    return ScatterList.of([{ pa: this.#take(size, align), bytes: size }]);
+    return ScatterList.of(this.#run(size, align));
   }
 
   #huge(size: number): ScatterList {
     const rest = size % HUGE_BYTES;
     const pages = this.#hugePages.take((size - rest) / HUGE_BYTES);
     if (rest === 0) return pagesToList(pages, HUGE_BYTES);
-    const pa = new Float64Array(pages.length + 1);
-    pa.set(pages);
     try {
-      pa[pages.length] = this.#take(rest, HUGE_BYTES);
+      const segments = Array.from(pages, (pa) => ({ pa, bytes: HUGE_BYTES }));
+      return ScatterList.of([...segments, ...this.#run(rest, HUGE_BYTES)]);
     } catch (error) {
       for (const page of pages.reverse()) this.#hugePages.give(page);
       throw error;
     }
-    const bytes = new Float64Array(pa.length).fill(HUGE_BYTES);
-    bytes[pages.length] = rest;
-    return new ScatterList(pa, bytes);
+  }
+
+  /** One run where there is one, else several. */
+  #run(bytes: number, align: number): Segment[] {
+    const pa = this.#firstFit(bytes, align);
+    return pa < 0 ? this.#blocks(bytes) : [{ pa, bytes }];
+  }
+
+  /**
+   * What a buddy allocator gives when memory is fragmented: blocks of a power of two, aligned to their size, the largest
+   * that are free and wanted first, the lowest of a size first. All of them or none.
+   */
+  #blocks(bytes: number): Segment[] {
+    const segments: Segment[] = [];
+    let left = bytes;
+    let free = this.#free;
+    for (let block = 2 ** Math.floor(Math.log2(bytes)); left >= this.pageBytes; block /= 2) {
+      if (block < this.pageBytes) throw new OutOfFrames(`FrameAllocator: no ${hexAddress(bytes)} free bytes`);
+      const rest: Range[] = [];
+      for (const range of free) {
+        const pa = Math.ceil(range.start / block) * block;
+        const count = Math.min(Math.floor((range.end - pa) / block), Math.floor(left / block));
+        if (count > 0) {
+          segments.push({ pa, bytes: count * block });
+          left -= count * block;
+          rest.push(...without(range, pa, pa + count * block));
+        } else rest.push(range);
+      }
+      free = rest;
+    }
+    this.#free = free;
+    return segments;
   }
 
   /** `count` ranges of `bytes` each, or none at all. */
@@ -181,27 +214,45 @@ export class FrameAllocator {
     return groups;
   }
 
-  /** First fit. */
   #take(bytes: number, align: number): number {
+    const pa = this.#firstFit(bytes, align);
+    if (pa < 0) throw new OutOfFrames(`FrameAllocator: no ${hexAddress(bytes)} free bytes in one piece`);
+    return pa;
+  }
+
+  /** Takes the lowest piece that is large enough; -1 when there is none. */
+  #firstFit(bytes: number, align: number): number {
     for (let i = 0; i < this.#free.length; i++) {
       const range = this.#free[i] as Range;
       const start = Math.ceil(range.start / align) * align;
       const end = start + bytes;
       if (end > range.end) continue;
-      const rest = [
-        { start: range.start, end: start },
-        { start: end, end: range.end },
-      ].filter((piece) => piece.start < piece.end);
-      this.#free.splice(i, 1, ...rest);
+      this.#free.splice(i, 1, ...without(range, start, end));
       return start;
     }
-    throw new OutOfFrames(`FrameAllocator: no ${hexAddress(bytes)} free bytes in one piece`);
+    return -1;
+  }
+
+  #giveMany(ranges: readonly Range[]): void {
+    const free: Range[] = [];
+    for (const range of this.#free.concat(ranges).sort((a, b) => a.start - b.start)) {
+      const last = free.at(-1);
+      if (last?.end === range.start) last.end = range.end;
+      else free.push(range);
+    }
+    this.#free = free;
   }
 
   #give(start: number, end: number): void {
     const free = this.#free;
     let i = 0;
-    while (i < free.length && (free[i] as Range).end < start) i++;
+    for (let n = free.length; n > 0; ) {
+      const half = n >>> 1;
+      if ((free[i + half] as Range).end < start) {
+        i += half + 1;
+        n -= half + 1;
+      } else n = half;
+    }
     const next = free[i];
     if (next === undefined || next.start > end) {
       free.splice(i, 0, { start, end });
@@ -215,6 +266,14 @@ export class FrameAllocator {
       free.splice(i + 1, 1);
     }
   }
+}
+
+/** What is left of a range without a part of it. */
+function without(range: Range, start: number, end: number): Range[] {
+  return [
+    { start: range.start, end: start },
+    { start: end, end: range.end },
+  ].filter((piece) => piece.start < piece.end);
 }
 
 function pagesToList(pages: Float64Array, pageBytes: number): ScatterList {

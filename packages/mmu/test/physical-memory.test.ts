@@ -189,6 +189,85 @@ describe("frame allocation", () => {
     expect((list.pa[0] as number) % align).toBe(0);
   });
 
+  test("half of a memory in which no run is left comes as the largest blocks that there are", () => {
+    const GIB = 1024 * MIB;
+    const { frames: allocator } = frames({ limit: 8 * GIB });
+    const pieces = Array.from({ length: 2048 }, () => allocator.alloc(2 * MIB, "contiguous"));
+    for (let i = 0; i < 2048; i += 2) allocator.free(pieces[i] as ScatterList);
+    const list = allocator.alloc(2 * GIB, "contiguous");
+    expect([list.totalBytes, list.count]).toEqual([2 * GIB, 1024]);
+    expect(list.bytes.every((bytes) => bytes === 2 * MIB)).toBe(true);
+    expect(() => allocator.alloc(4096, "contiguous")).toThrow(OutOfFrames);
+  });
+
+  test("several blocks are the largest aligned ones first, the lowest of a size first", () => {
+    const { frames: allocator } = frames({ base: 0, limit: 16 * MIB });
+    const [first, , third] = [MIB, MIB, 13 * MIB, MIB].map((bytes) => allocator.alloc(bytes));
+    allocator.free(first as ScatterList);
+    allocator.free(third as ScatterList);
+    // Free: [0, 1) and [2, 15) MiB.
+    const list = allocator.alloc(14 * MIB);
+    const segments = Array.from(list.pa, (pa, i) => [pa / MIB, (list.bytes[i] as number) / MIB]);
+    expect(segments).toEqual([
+      [4, 8],
+      [2, 2],
+      [12, 2],
+      [0, 1],
+      [14, 1],
+    ]);
+  });
+
+  test("contiguous memory is found as long as there is any, the same in every run, and all of it comes back", () => {
+    const step = fc.record({ pages: fc.integer({ min: 1, max: 300 }), free: fc.nat(12) });
+    fc.assert(
+      fc.property(
+        fc.array(step, { minLength: 1, maxLength: 60 }),
+        fc.constantFrom(4096, 16384),
+        (steps, pageBytes) => {
+          const limit = 1024 * pageBytes;
+          const run = () => {
+            const { frames: allocator } = frames({ base: 0, limit, pageBytes });
+            // The naive model: one flag a page.
+            const taken = new Uint8Array(1024);
+            const live: ScatterList[] = [];
+            const mark = (list: ScatterList, value: number) => {
+              list.pa.forEach((pa, i) => {
+                const first = pa / pageBytes;
+                const range = taken.subarray(first, first + (list.bytes[i] as number) / pageBytes);
+                expect(range.every((flag) => flag !== value)).toBe(true);
+                range.fill(value);
+              });
+            };
+            const trace: unknown[] = [];
+            for (const { pages, free } of steps) {
+              const victim = live[free];
+              if (victim !== undefined) {
+                allocator.free(victim);
+                mark(victim, 0);
+                live.splice(free, 1);
+              }
+              const left = taken.filter((flag) => flag === 0).length;
+              if (pages > left) {
+                expect(() => allocator.alloc(pages * pageBytes)).toThrow(OutOfFrames);
+                continue;
+              }
+              const list = allocator.alloc(pages * pageBytes);
+              expect(list.totalBytes).toBe(pages * pageBytes);
+              mark(list, 1);
+              live.push(list);
+              trace.push([...list.pa], [...list.bytes]);
+            }
+            for (const list of live) allocator.free(list);
+            expect(allocator.alloc(limit).count).toBe(1);
+            return trace;
+          };
+          expect(run()).toEqual(run());
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
   test("huge pages are 2 MiB, aligned, not adjacent, and end in one shorter run", () => {
     const list = frames().frames.alloc(100e6, "huge");
     expect(list.count).toBe(48);
