@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type DmaBuf, ENOMEM, EOPNOTSUPP, fail, GemObject, type GemObjects } from "@vmbind/drm";
+import { type DmaBuf, EINVAL, ENOMEM, EOPNOTSUPP, fail, GemObject, type GemObjects } from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
 import {
   type Fragmentation,
@@ -71,6 +71,7 @@ export class XeBo extends GemObject {
   readonly #vm: XeBoOwner | null;
   readonly #dmaBuf: DmaBuf | null;
   #pages: ScatterList | null = null;
+  #purged = false;
 
   /** Regions where it may live, one bit each. */
   readonly placement: number;
@@ -80,7 +81,7 @@ export class XeBo extends GemObject {
   readonly flags: number;
   /** VRAM is among the placements and the platform maps it in 64 KiB pages only. */
   readonly internal64k: boolean;
-  /** madvise said that the contents may go: a new MAP fails with EBUSY. */
+  /** madvise said that the contents may go: a new MAP, and a PREFETCH, fail with EBUSY. It stays set once they went. */
   dontNeed = false;
   /** The key of its protected content is no longer valid: CHECK_PXP fails with ENOEXEC. */
   pxpInvalid = false;
@@ -109,6 +110,26 @@ export class XeBo extends GemObject {
     return (this.placement & PLACEMENT_VRAM) !== 0;
   }
 
+  /**
+   * The contents went, for good: a new MAP, and a PREFETCH, fail with EINVAL, and what is mapped shows null pages
+   * (`XE_MADV_PURGEABLE_PURGED`, Linux 7.3-rc7).
+   */
+  get purged(): boolean {
+    return this.#purged;
+  }
+
+  /**
+   * The contents go: the memory is given back, the object has no pages from now on. Its leaves are the caller's.
+   *
+   * @throws Error for an object that is not {@link XeBo.dontNeed}
+   * @internal
+   */
+  dropContents(): void {
+    if (!this.dontNeed) throw new Error("bo: only an object that madvise gave up can be purged");
+    this.#purged = true;
+    this.#freePages();
+  }
+
   /** It came as a dma-buf. */
   get imported(): boolean {
     return this.cpuCaching === 0;
@@ -127,9 +148,10 @@ export class XeBo extends GemObject {
   /**
    * DMA segments; allocates the memory when there is none yet.
    *
-   * @throws `DrmError` ENOMEM
+   * @throws `DrmError` ENOMEM; EINVAL for an object whose contents went
    */
   populate(): ScatterList {
+    if (this.#purged) fail(EINVAL, "bo: the object is purged, nothing is behind it any more");
     this.#pages ??= this.#fixed ?? this.#allocate();
     return this.#pages;
   }
@@ -168,11 +190,15 @@ export class XeBo extends GemObject {
     return this.#fixed === null;
   }
 
-  protected override release(): void {
+  #freePages(): void {
     if (this.#pages !== null && this.#fixed === null) {
       (this.vram ? this.#device.vramFrames : this.#device.memory.frames).free(this.#pages);
     }
     this.#pages = null;
+  }
+
+  protected override release(): void {
+    this.#freePages();
     this.#dmaBuf?.detach();
     this.#vm?.gpuvm.resvObject.put();
   }

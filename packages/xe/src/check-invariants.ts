@@ -142,7 +142,7 @@ function expectedRange(vm: XeVm, va: number): ExpectedRange | null {
   const flags = vmas.flags[va] as number;
   const bo = gpuvm.gem(va);
   const user = vmas.user.get(va);
-  if (bo !== null && !(bo instanceof XeBo && bo.pages !== null)) {
+  if (bo !== null && !(bo instanceof XeBo && (bo.pages !== null || bo.purged))) {
     throw new Error(`leaf-owner: ${place(vm, va)} shows an object without pages`);
   }
   const pages = bo?.pages ?? user?.pages ?? null;

@@ -139,9 +139,10 @@ export class PtJob {
     source.start = vmas.start[va] as number;
     source.end = vmas.end[va] as number;
     const user = vmas.user.size === 0 ? undefined : vmas.user.get(va);
-    source.pages = bo !== null ? bo.populate() : (user?.pages ?? null);
+    // Nothing is behind a purged object, as behind a null mapping: its leaves are null.
+    source.pages = bo === null ? (user?.pages ?? null) : bo.purged ? null : bo.populate();
     source.offset = gpuvm.offset(va) - (user?.base ?? 0);
-    source.vram = bo?.vram ?? false;
+    source.vram = source.pages !== null && bo !== null && bo.vram;
     source.needs64k = source.vram && this.#platform.vram64kOnly;
     source.readOnly = (flags & VMA_READ_ONLY) !== 0;
     source.atomics = source.pages !== null && this.#atomics(vm, bo);

@@ -22,7 +22,7 @@
  * @module
  */
 
-import { EBUSY, ENOMEM, fail, hex } from "@vmbind/drm";
+import { EBUSY, EINVAL, ENOMEM, fail, hex } from "@vmbind/drm";
 import {
   GPUVA_SPARSE,
   type Gpuvm,
@@ -172,6 +172,7 @@ export class VmSteps implements StepHandlers {
   }
 
   #parseMap(op: XeBindOp): void {
+    if (op.bo?.purged) fail(EINVAL, `${op.name}.obj: the object is purged: its contents are gone`);
     if (op.bo?.dontNeed) fail(EBUSY, `${op.name}.obj: madvise gave the object's contents up`);
     const { flags } = op;
     this.#mapPat = op.patIndex;
