@@ -3,8 +3,8 @@
  * say the same, and that the driver's own records agree. The page table of a VM is a function of its mappings: each
  * aligned 1 GiB or 2 MiB that can be one leaf is one, so every leaf is derived again, with its size.
  *
- * They hold between ioctls. Of a VM in which quirk `rootKill` or quirk `faultScratch` may have left
- * entries behind, the tables are only counted. Besides the names of `checkGpuvm`, `checkGemRefs`, `checkTables` and
+ * They hold between ioctls. Of a VM in which quirk `faultScratch` may have left entries behind, the tables are only
+ * counted. Besides the names of `checkGpuvm`, `checkGemRefs`, `checkTables` and
  * `checkTlb`, an error may begin with `vma-record`, `leaf-owner`, `num-live`, `child-map`, `table-record`, `table-empty`
  * or `backing-bytes`.
  *
@@ -74,7 +74,7 @@ export function checkInvariants(vm: XeVm, queues = 0, seen: Set<number> = new Se
   }
   const { emptyLo, emptyHi, scratchTables } = pageTable;
   for (const slot of scratchTables) seen.add(slot);
-  if (vm.quirks.rootKill || forgetsZeroes(vm)) {
+  if (forgetsZeroes(vm)) {
     countTables(vm, pageTable.root, seen);
   } else {
     const tree = { root: addressSpace.root, ranges, emptyLo, emptyHi };

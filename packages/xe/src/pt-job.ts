@@ -88,7 +88,7 @@ export class PtJob {
     this.#allocFault = allocFault;
     this.#updates = new PtUpdates(tables);
     this.#binder = new BindStager(tables, this.#updates, platform.graphics, counters);
-    this.#unbinder = new UnbindStager(tables, this.#updates, quirks.rootKill);
+    this.#unbinder = new UnbindStager(tables, this.#updates);
   }
 
   /**

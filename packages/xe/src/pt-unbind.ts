@@ -16,7 +16,6 @@ import { ENTRY_BYTES, type PtUpdates } from "./pt-updates.ts";
 export class UnbindStager {
   readonly #tables: XeTables;
   readonly #updates: PtUpdates;
-  readonly #rootKill: boolean;
   /** The range, widened by the tables killed so far. */
   #start = 0;
   #end = 0;
@@ -24,12 +23,10 @@ export class UnbindStager {
   /**
    * @param tables - the device's tables
    * @param updates - where updates are collected
-   * @param rootKill - see quirk `rootKill`
    */
-  constructor(tables: XeTables, updates: PtUpdates, rootKill: boolean) {
+  constructor(tables: XeTables, updates: PtUpdates) {
     this.#tables = tables;
     this.#updates = updates;
-    this.#rootKill = rootKill;
   }
 
   /**
@@ -43,9 +40,8 @@ export class UnbindStager {
     this.#start = start;
     this.#end = end;
     const { root, rootLevel } = pageTable;
-    if (this.#rootKill && this.#kill(root, rootLevel, start, end)) return;
     this.#below(root, rootLevel, start, end);
-    // The root is never killed.
+    // The root is never killed: its entries that the range covers are cleared, even when they are all it holds.
     this.#clear(root, rootLevel, this.#from(start, rootLevel), this.#to(end, rootLevel));
   }
 

@@ -9,18 +9,13 @@
 import { type Quirks, type QuirkTable, quirksOf } from "@vmbind/drm";
 
 /** Names of the driver's quirks, see {@link QUIRKS}. */
-export type XeQuirk = "rootKill" | "faultScratch" | "lostRemnant" | "countedTwice";
+export type XeQuirk = "faultScratch" | "lostRemnant" | "countedTwice";
 
 /** Which quirks a device has. */
 export type XeQuirks = Quirks<XeQuirk>;
 
 /** The driver's quirks: what differs, what the model does without it, where it was found. */
 export const QUIRKS: QuirkTable<XeQuirk> = {
-  rootKill: {
-    text: "An unbind of whole root entries that are everything the root holds writes nothing: the page tables keep translating although the mapping is gone.",
-    off: "The root entries are cleared.",
-    origin: "Linux 7.3.4",
-  },
   faultScratch: {
     text: "In a fault-mode VM with scratch, a MAP without IMMEDIATE writes zero leaves and then forgets that it did: a remnant of a split does not know of its zero leaves, so they outlive it, and the first fault counts the entries twice.",
     off: "Zero leaves are remembered, inherited and removed.",

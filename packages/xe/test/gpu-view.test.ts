@@ -1,7 +1,7 @@
 import { EINVAL } from "@vmbind/drm";
 import { describe, expect, it } from "vitest";
 import { dumpTables } from "../src/conformance/table-dump.ts";
-import { checkDeviceInvariants, DEFAULT_QUIRKS, NO_QUIRKS } from "../src/index.ts";
+import { checkDeviceInvariants, DEFAULT_QUIRKS, LINUX_QUIRKS, NO_QUIRKS } from "../src/index.ts";
 import {
   bind,
   type Fixture,
@@ -131,15 +131,24 @@ describe("named defects", () => {
     expect(two.vm.addressSpace.walk(0x3ff0_0000).kind).toBe("null");
   });
 
-  it("rootKill: the page tables outlive the mapping; by default they do not", () => {
-    for (const rootKill of [true, false]) {
-      const f = fixture("dg2", { quirks: { ...DEFAULT_QUIRKS, rootKill } });
-      mustBind(f.file, nul(2 ** 40, 2 ** 40));
-      mustBind(f.file, unmap(2 ** 40, 2 ** 40));
-      expect(f.vm.gpuvm.count).toBe(0);
-      expect(f.vm.addressSpace.walk(2 ** 40).kind).toBe(rootKill ? "null" : "fault");
-    }
-  });
+  it.each([
+    ["dg2", 2 ** 40],
+    ["pvc", 2 ** 48],
+  ])(
+    "no quirk of %s leaves root entries that an unbind covers, each cleared and counted once",
+    (platform, entry) => {
+      const f = fixture(platform, { quirks: LINUX_QUIRKS });
+      mustBind(f.file, nul(entry, 2 * entry));
+      const { ptQwords } = f.device.counters;
+      mustBind(f.file, unmap(entry, 2 * entry));
+      expect(f.device.counters.ptQwords - ptQwords).toBe(
+        (2 * entry) / (platform === "dg2" ? 2 ** 39 : 2 ** 48),
+      );
+      expect(f.vm.addressSpace.walk(entry).kind).toBe("fault");
+      expect(f.vm.addressSpace.walk(3 * entry - 4096).kind).toBe("fault");
+      expect(dumpTables(f.vm).tables).toHaveLength(1);
+    },
+  );
 
   it("64K-only VRAM: a cut off the 64 KiB grid undoes the whole ioctl and warns", () => {
     const f = fixture("dg2");

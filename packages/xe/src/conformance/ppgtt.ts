@@ -91,9 +91,8 @@ export function checkPpgtt(testCase: Record<string, unknown>): Mismatch | null {
   return checkFinal(bench, c);
 }
 
-/** Cases of these two families show what the driver does wrong. */
+/** Cases of this family show what the driver does wrong. */
 function quirksOf(id: string): Partial<XeQuirks> {
-  if (id.startsWith("quirk-root-kill")) return { rootKill: true };
   if (id.startsWith("quirk-fault-scratch")) return { faultScratch: true };
   return {};
 }
