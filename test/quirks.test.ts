@@ -1,6 +1,6 @@
-/** Each driver's README lists its quirks in the words of the table in its `quirks.ts`. */
+/** Each driver's README lists its quirks in the words of the table in its `quirks.ts`, and no device has one by itself. */
 import { expect, test } from "vitest";
-import type { Quirk } from "../packages/drm/src/index.ts";
+import { QUIRK_PROFILES, type Quirk, quirksOf } from "../packages/drm/src/index.ts";
 import { DRIVERS, read } from "./house.ts";
 
 test.each(DRIVERS)("%s: the README has one row for each quirk", async (driver) => {
@@ -11,6 +11,30 @@ test.each(DRIVERS)("%s: the README has one row for each quirk", async (driver) =
   for (const [name, { origin, text, off }] of Object.entries(QUIRKS)) {
     expect(rows).toContain(`| \`${name}\` | ${origin} | ${text} | ${off} |`);
   }
+});
+
+test.each(DRIVERS)("%s: the README says what each profile turns on", async (driver) => {
+  const { QUIRKS } = await import(`../packages/${driver}/src/quirks.ts`);
+  for (const profile of QUIRK_PROFILES) {
+    const names = Object.entries(quirksOf(QUIRKS, profile)).flatMap(([name, on]) =>
+      on ? [`\`${name}\``] : [],
+    );
+    expect(names).not.toEqual([]);
+    expect(read(`packages/${driver}/README.md`)).toContain(`Profile \`${profile}\`: ${names.join(", ")}.`);
+  }
+});
+
+test.each(DRIVERS)("%s: a device has no quirk unless told, a profile's by its name", async (driver) => {
+  const index = await import(`../packages/${driver}/src/index.ts`);
+  const Device = index[Object.keys(index).find((name) => /^[A-Z][a-z]+Device$/.test(name)) as string];
+  expect(new Device().options.quirks).toEqual(index.NO_QUIRKS);
+  for (const profile of QUIRK_PROFILES) {
+    expect(new Device({ quirks: profile }).options.quirks).toEqual(quirksOf(index.QUIRKS, profile));
+  }
+  expect(() => new Device({ quirks: "linux-1.0" })).toThrow(
+    /^quirks: no profile "linux-1\.0"; there are linux-7\.3$/,
+  );
+  expect(() => new Device({ quirks: { noSuch: true } })).toThrow(/^quirks\.noSuch: there are \w+/);
 });
 
 test.each(DRIVERS)(

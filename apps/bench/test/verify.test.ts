@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { VerifyResult } from "../src/commands/verify.ts";
@@ -27,6 +28,14 @@ describe("verify", () => {
     const { status, out } = await vmbind("verify", path, path);
     expect(status).toBe(0);
     expect(out).toBe(`${path}: 40 passed, 0 failed\n`.repeat(2));
+  });
+
+  it("names the profile of quirks that a driver's model had", async () => {
+    const path = fileURLToPath(new URL("../../../packages/asahi/test/vectors/tlbi.jsonl", import.meta.url));
+    const { out } = await vmbind("verify", path);
+    expect(out).toMatch(/ passed, 0 failed \(quirks of linux-7\.3\)\n$/);
+    const { out: json } = await vmbind("verify", "--json", path);
+    expect(JSON.parse(json)).toMatchObject({ format: "asahi-tlbi", quirks: "linux-7.3", failed: 0 });
   });
 
   it("fails a vector whose result was changed, and names the case and the field", async () => {

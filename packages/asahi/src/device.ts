@@ -8,7 +8,7 @@
  * @module
  */
 
-import { type CostSchema, type DeviceChoices, GemObjects } from "@vmbind/drm";
+import { type CostSchema, type DeviceChoices, GemObjects, quirksOf } from "@vmbind/drm";
 import { type PageTableFormat, PhysicalMemory, Tlb, uat } from "@vmbind/mmu";
 import { ContextSlots } from "./context-slots.ts";
 import { type AsahiCounter, type AsahiCounters, asahiCounters, COST_SCHEMA } from "./cost-sheet.ts";
@@ -16,7 +16,7 @@ import { AsahiFile } from "./file.ts";
 import { FirmwareSpace } from "./firmware.ts";
 import { IOCTLS } from "./ioctls.ts";
 import { type AsahiDeviceOptions, DEFAULTS } from "./options.ts";
-import { NO_QUIRKS } from "./quirks.ts";
+import { QUIRKS } from "./quirks.ts";
 import {
   FEATURE_SOFT_FAULTS,
   PAGE_BYTES,
@@ -57,9 +57,10 @@ export class AsahiDevice {
   /**
    * @param options - what differs from the defaults
    * @throws Error for an `oas`, tables, frames or a TLB that cannot be
+   * @throws RangeError for quirks that there are not
    */
   constructor(options: DeviceChoices<AsahiDeviceOptions> = {}) {
-    this.options = { ...DEFAULTS, ...options, quirks: { ...NO_QUIRKS, ...options.quirks } };
+    this.options = { ...DEFAULTS, ...options, quirks: quirksOf(QUIRKS, options.quirks) };
     const { memory, tlb, oas, softFaults, params } = this.options;
     this.memory = new PhysicalMemory({
       tableBytes: PAGE_BYTES,

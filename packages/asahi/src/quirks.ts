@@ -19,6 +19,7 @@ export const QUIRKS: QuirkTable<AsahiQuirk> = {
     text: "The op array is read as if its records were packed: after a record the read position advances by min(32, stride), so that with a stride above 32 the second and later ops come from the wrong place; and the byte count of the array is a 32-bit product, which wraps.",
     off: "Record i stands at `stride * i`, as the uAPI text promises.",
     origin: "the driver branches of 2025",
+    profiles: ["linux-7.3"],
   },
   emptyRanges: {
     text: "A range of 0 is not refused: a plain bind makes a mapping without length, and bind and unbind alike cut in two a mapping that strictly contains the address. VM_DESTROY does not meet one at an end of the window or of the kernel range, and it keeps the VM for ever.",
@@ -29,6 +30,7 @@ export const QUIRKS: QuirkTable<AsahiQuirk> = {
     text: "In the TLB invalidation of a range above 32 GiB every instruction names the same first page, so that translations behind the first 32 GiB stay.",
     off: "The start advances.",
     origin: "the driver branches of 2025",
+    profiles: ["linux-7.3"],
   },
   foreignPrivateObjects: {
     text: "A VM_PRIVATE object can be bound into another VM than its own.",
@@ -40,5 +42,5 @@ export const QUIRKS: QuirkTable<AsahiQuirk> = {
 /** Every quirk off: the model does the right thing. */
 export const NO_QUIRKS: Readonly<AsahiQuirks> = quirksOf(QUIRKS);
 
-/** What the examined driver branches do, from which the vectors were taken. */
+/** What the examined driver branches do. */
 export const DRIVER_QUIRKS: Readonly<AsahiQuirks> = quirksOf(QUIRKS, () => true);

@@ -20,7 +20,7 @@ import { COST_SCHEMA } from "./cost-sheet.ts";
 import { AsahiDevice } from "./device.ts";
 import type { AsahiFile } from "./file.ts";
 import { VM_BIND_OPS } from "./ioctls.ts";
-import { NO_QUIRKS } from "./quirks.ts";
+import { QUIRKS } from "./quirks.ts";
 import {
   BIND_READ,
   BIND_SINGLE_PAGE,
@@ -121,11 +121,11 @@ function deviceOf(header: HeaderReader): AsahiDevice {
   const vmKernelMinSize = header.hex("vm_kernel_min_size");
   const softFaults = header.flag("soft_faults");
   const boFragmentation = header.fragmentation("bo_fragmentation");
-  const quirks = header.quirks(NO_QUIRKS);
+  const quirks = header.quirks(QUIRKS);
   return new AsahiDevice({
     ...(boFragmentation && { boFragmentation }),
     softFaults,
-    ...(quirks && { quirks }),
+    quirks,
     params: { chipId, vmStart, vmEnd, vmKernelMinSize },
   });
 }
@@ -135,6 +135,7 @@ export const lens: Lens<AsahiTraceOp, AsahiFile, AsahiDevice> = {
   name: "asahi",
   headings: ["BIND R|W", "BIND R", "BIND SINGLE_PAGE R|W", "BIND SINGLE_PAGE R", "UNBIND"],
   costSchema: COST_SCHEMA,
+  quirks: QUIRKS,
   closeUnmaps: true,
   describe,
   findings,

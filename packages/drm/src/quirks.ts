@@ -2,21 +2,37 @@
  * Quirks as data: where a real driver is wrong, each under a name. A driver's table is the one place that says what
  * differs and how that is known; its presets and the list in its README come from the table.
  *
- * A model is right by default. A quirk makes it as wrong as the driver (or as a posted patch) is.
+ * A model is right by default: every quirk is off. A quirk makes it as wrong as the driver (or as a posted patch) is. A
+ * {@link QuirkProfile} turns on those that ordinary use of the real driver shows, so that what a real driver answered can
+ * be held against the model.
  *
  * @example
  * ```ts
- * import { type QuirkTable, quirksOf } from "@vmbind/drm";
+ * import { type QuirkTable, quirksOf, quirksText } from "@vmbind/drm";
  *
- * const QUIRKS: QuirkTable<"emptyRanges"> = {
- *   emptyRanges: { text: "A range of 0 is not refused.", off: "EINVAL.", origin: "Linux 7.3" },
+ * const QUIRKS: QuirkTable<"emptyRanges" | "lateCopy"> = {
+ *   emptyRanges: { text: "A range of 0 is not refused.", off: "EINVAL.", origin: "Linux 7.3-rc7" },
+ *   lateCopy: { text: "Arrays are copied in late.", off: "First.", origin: "Linux 7.3-rc7", profiles: ["linux-7.3"] },
  * };
- * console.log(quirksOf(QUIRKS), quirksOf(QUIRKS, ({ origin }) => origin === "Linux 7.3"));
- * // { emptyRanges: false } { emptyRanges: true }
+ * console.log(quirksOf(QUIRKS), quirksOf(QUIRKS, "linux-7.3"));
+ * // { emptyRanges: false, lateCopy: false } { emptyRanges: false, lateCopy: true }
+ * console.log(quirksText(QUIRKS, quirksOf(QUIRKS, "linux-7.3"))); // quirks of linux-7.3 (lateCopy)
  * ```
  *
  * @module
  */
+
+/**
+ * Names of the choices of quirks that all drivers know. `linux-7.3`: all quirks of a driver that ordinary recordings and
+ * conformance vectors show. Of a driver that Linux 7.3 has not (asahi) it is the same of the driver that was examined.
+ */
+export const QUIRK_PROFILES = ["linux-7.3"] as const;
+
+/** A named choice of quirks, see {@link QUIRK_PROFILES}. */
+export type QuirkProfile = (typeof QUIRK_PROFILES)[number];
+
+/** The profile under which recordings are replayed and conformance vectors are run, unless they say otherwise. */
+export const RECORDED_PROFILE: QuirkProfile = "linux-7.3";
 
 /** One deviation from the right behaviour. */
 export interface Quirk {
@@ -26,30 +42,67 @@ export interface Quirk {
   readonly off: string;
   /** The code that does it, with its version. */
   readonly origin: string;
-  /** True where a device has the quirk unless told otherwise. */
-  readonly byDefault?: boolean;
+  /** The profiles that it belongs to; none where ordinary use does not show it. */
+  readonly profiles?: readonly QuirkProfile[];
 }
 
 /** The quirks of one driver by name. */
-export type QuirkTable<Name extends string> = Readonly<Record<Name, Quirk>>;
+export type QuirkTable<Name extends string = string> = Readonly<Record<Name, Quirk>>;
 
 /** Which quirks a device has. */
-export type Quirks<Name extends string> = Record<Name, boolean>;
+export type Quirks<Name extends string = string> = Record<Name, boolean>;
+
+/** What may be given for the quirks of a device: a profile's name, or those that are on. */
+export type QuirkChoice<Chosen extends object> = QuirkProfile | Partial<Chosen>;
 
 /**
  * A choice of quirks.
  *
  * @param table - a driver's quirks
- * @param chosen - whether a quirk is on; none is unless told
+ * @param choice - a profile's name, those that are on by name, or a condition; none is on unless told
  * @returns every name of the table, in its order
+ * @throws RangeError for a profile or a quirk that there is not
  */
 export function quirksOf<Name extends string>(
   table: QuirkTable<Name>,
-  chosen: (quirk: Quirk) => boolean = () => false,
+  choice: QuirkProfile | Partial<Quirks<Name>> | ((quirk: Quirk, name: string) => boolean) = {},
 ): Readonly<Quirks<Name>> {
   const quirks: Partial<Quirks<Name>> = {};
-  for (const name in table) quirks[name] = chosen(table[name]);
+  if (typeof choice === "object") {
+    const known = Object.keys(table);
+    const unknown = Object.keys(choice).find((name) => !known.includes(name));
+    if (unknown !== undefined) throw new RangeError(`quirks.${unknown}: there are ${known.join(", ")}`);
+    for (const name in table) quirks[name] = choice[name] === true;
+    return quirks as Quirks<Name>;
+  }
+  if (typeof choice === "string" && !QUIRK_PROFILES.includes(choice)) {
+    throw new RangeError(
+      `quirks: no profile ${JSON.stringify(choice)}; there are ${QUIRK_PROFILES.join(", ")}`,
+    );
+  }
+  for (const name in table) {
+    const quirk = table[name];
+    quirks[name] =
+      typeof choice === "string" ? quirk.profiles?.includes(choice) === true : choice(quirk, name);
+  }
   return quirks as Quirks<Name>;
+}
+
+/**
+ * Name a choice of quirks, for the caption of figures that were made under it.
+ *
+ * @param table - a driver's quirks
+ * @param quirks - those of a device
+ * @returns `no quirks`, `quirks of linux-7.3 (a, b)` or `quirks a, b`
+ */
+export function quirksText(table: QuirkTable, quirks: Readonly<Quirks>): string {
+  const names = Object.keys(table).filter((name) => quirks[name] === true);
+  if (names.length === 0) return "no quirks";
+  const profile = QUIRK_PROFILES.find((known) => {
+    const named = quirksOf(table, known);
+    return Object.keys(table).every((name) => named[name] === (quirks[name] === true));
+  });
+  return profile === undefined ? `quirks ${names.join(", ")}` : `quirks of ${profile} (${names.join(", ")})`;
 }
 
 /** Options of a device, as far as all drivers have them. */
@@ -58,8 +111,8 @@ export interface QuirkOptions {
   readonly quirks: object;
 }
 
-/** What may be given for the options of a device: any of them, and any of the quirks. */
+/** What may be given for the options of a device: any of them, and its quirks as a profile's name or one by one. */
 export type DeviceChoices<Options extends QuirkOptions> = Partial<Omit<Options, "quirks">> & {
-  /** Quirks that differ from the driver's default. */
-  readonly quirks?: Partial<Options["quirks"]>;
+  /** A profile's name, or the quirks that are on. Default: none. */
+  readonly quirks?: QuirkChoice<Options["quirks"]>;
 };

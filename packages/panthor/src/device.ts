@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type CostSchema, type DeviceChoices, EBUSY, fail, GemObjects } from "@vmbind/drm";
+import { type CostSchema, type DeviceChoices, EBUSY, fail, GemObjects, quirksOf } from "@vmbind/drm";
 import { vmBosOf } from "@vmbind/gpuvm-core";
 import { lpae4k, type PageTableFormat, PhysicalMemory, Tlb } from "@vmbind/mmu";
 import { PanthorBo } from "./bo.ts";
@@ -14,7 +14,7 @@ import { PanthorFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
 import { DEFAULTS, DRIVER_VERSIONS, type DriverVersion, type PanthorDeviceOptions } from "./options.ts";
 import { BLOCK_2M } from "./page-sizes.ts";
-import { NO_QUIRKS } from "./quirks.ts";
+import { QUIRKS } from "./quirks.ts";
 import { BO_NO_MMAP, MAP_NOEXEC, MAP_READONLY, MAP_SPARSE, MAP_UNCACHED } from "./uapi.ts";
 import type { PanthorVm } from "./vm.ts";
 
@@ -47,11 +47,11 @@ export class PanthorDevice {
 
   /**
    * @param options - what differs from the defaults
-   * @throws RangeError for a driver version or address width that does not exist
+   * @throws RangeError for a driver version, an address width or quirks that do not exist
    * @throws Error for `memory.frames` that describe no memory
    */
   constructor(options: DeviceChoices<PanthorDeviceOptions> = {}) {
-    this.options = { ...DEFAULTS, ...options, quirks: { ...NO_QUIRKS, ...options.quirks } };
+    this.options = { ...DEFAULTS, ...options, quirks: quirksOf(QUIRKS, options.quirks) };
     const { driverVersion, vaBits, repeat, memory, tlb } = this.options;
     if (!DRIVER_VERSIONS.includes(driverVersion))
       throw new RangeError(`driverVersion: no version ${driverVersion}`);

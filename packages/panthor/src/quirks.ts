@@ -38,6 +38,7 @@ export const QUIRKS: QuirkTable<PanthorQuirk> = {
     text: "After a short unmap, the search for the next mapped page probes from the start of the whole range.",
     off: "It probes from where the unmap stopped.",
     origin: LINUX,
+    profiles: ["linux-7.3"],
   },
   deviceWideDummy: {
     text: "There is one dummy object for the whole device: what a process stores to a sparse range, every other process can load from its own sparse ranges.",

@@ -12,7 +12,7 @@ import { PanthorDevice } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
 import { VM_BIND_OPS } from "./ioctls.ts";
 import { DRIVER_VERSIONS } from "./options.ts";
-import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
+import { type PanthorQuirks, QUIRKS } from "./quirks.ts";
 import {
   BO_CREATE,
   BO_NO_MMAP,
@@ -189,7 +189,7 @@ function deviceOf(header: HeaderReader): PanthorDevice {
   const repeats = header.has("repeat_proposal") && header.flag("repeat_proposal");
   const boFragmentation = header.fragmentation("bo_fragmentation");
   const dummyFragmentation = header.fragmentation("dummy_fragmentation");
-  const quirks = header.quirks(NO_QUIRKS);
+  const quirks = header.quirks(QUIRKS);
   return new PanthorDevice({
     driverVersion,
     gpuId,
@@ -198,7 +198,7 @@ function deviceOf(header: HeaderReader): PanthorDevice {
     repeat: repeats ? "v5" : "off",
     ...(boFragmentation && { boFragmentation }),
     ...(dummyFragmentation && { dummyFragmentation }),
-    ...(quirks && { quirks }),
+    quirks,
     // Syncobjs are made by ioctls that recordings leave out.
     adoptSyncobjs: true,
   });
@@ -209,6 +209,7 @@ export const lens: Lens<PanthorTraceOp, PanthorFile, PanthorDevice> = {
   name: "panthor",
   headings: ["MAP memory", "MAP blackhole", "MAP SPARSE", "UNMAP", "SYNC_ONLY"],
   costSchema: COST_SCHEMA,
+  quirks: QUIRKS,
   closeUnmaps: false,
   describe,
   decoder: (header) => new PanthorDecoder(header),

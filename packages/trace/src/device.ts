@@ -5,11 +5,18 @@
  * @module
  */
 
+import { quirksText } from "@vmbind/drm";
 import type { PhysicalMemory } from "@vmbind/mmu";
 import { CallBytes } from "./call-bytes.ts";
 import type { Trace, TraceIoctl } from "./format.ts";
 import { HeaderReader } from "./header-reader.ts";
 import type { Action, BindOp, Lens, ModelCounters, ModelDevice, ModelFile, ModelVm } from "./lens.ts";
+
+/** What is asked of a device's lens. */
+type Hooks<File extends ModelFile> = Pick<
+  Lens<BindOp, File>,
+  "quirks" | "checkInvariants" | "beforeCall" | "vmCreated"
+>;
 
 /** A device with its open files. */
 export class OpenDevice<File extends ModelFile = ModelFile> {
@@ -17,7 +24,9 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
   readonly counters: ModelCounters;
   /** Physical memory. */
   readonly memory: PhysicalMemory;
-  readonly #hooks: Pick<Lens<BindOp, File>, "checkInvariants" | "beforeCall" | "vmCreated">;
+  /** Which quirks it has, in words: what a caption of its figures says. */
+  readonly quirks: string;
+  readonly #hooks: Hooks<File>;
   readonly #device: ModelDevice<File>;
   /** By number; null where a file was closed. */
   readonly #files: (File | null)[] = [];
@@ -26,12 +35,10 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
    * @param device - a fresh device
    * @param lens - that made it
    */
-  constructor(
-    device: ModelDevice<File>,
-    lens: Pick<Lens<BindOp, File>, "checkInvariants" | "beforeCall" | "vmCreated">,
-  ) {
+  constructor(device: ModelDevice<File>, lens: Hooks<File>) {
     this.counters = device.counters;
     this.memory = device.memory;
+    this.quirks = quirksText(lens.quirks, device.options.quirks);
     this.#device = device;
     this.#hooks = lens;
   }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { QUIRK_PROFILES, type Quirks, type QuirkTable, quirksOf, RECORDED_PROFILE } from "@vmbind/drm";
 import type { Fragmentation } from "@vmbind/mmu";
 import { InputError } from "./input-error.ts";
 
@@ -117,19 +118,22 @@ export class HeaderReader {
   }
 
   /**
-   * The defects that a device is to have, as a list of their names. Not in recordings: traces that `vmbind fuzz` writes may
-   * say them.
+   * The defects that a device is to have, as a list of their names or as the name of a profile. Not in recordings, which are
+   * held against the profile of what real drivers show; traces that `vmbind fuzz` writes may say them.
    *
-   * @param none - the driver's quirks, all off
-   * @returns the quirks with the named ones on, undefined where the header names no list
-   * @throws {@link InputError} for a name that is no quirk
+   * @param table - the driver's quirks
+   * @returns the quirks with the named ones on, those of {@link RECORDED_PROFILE} where the header names none
+   * @throws {@link InputError} for a name that is no quirk, and for a profile that there is not
    */
-  quirks<Q extends object>(none: Q): Q | undefined {
-    if (!this.has("quirks")) return undefined;
+  quirks<Name extends string>(table: QuirkTable<Name>): Readonly<Quirks<Name>> {
+    if (!this.has("quirks")) return quirksOf(table, RECORDED_PROFILE);
+    if (typeof this.#values["quirks"] === "string") {
+      return quirksOf(table, this.oneOf("quirks", QUIRK_PROFILES));
+    }
     const names = new HeaderReader(this.#path, { ...this.#array("quirks") }, `${this.#prefix}quirks.`);
-    const known = Object.keys(none);
-    const on = this.#array("quirks").map((_, i) => [names.oneOf(String(i), known), true] as const);
-    return { ...none, ...Object.fromEntries(on) };
+    const known = Object.keys(table);
+    const on = new Set(this.#array("quirks").map((_, i) => names.oneOf(String(i), known)));
+    return quirksOf(table, (_, name) => on.has(name));
   }
 
   /**

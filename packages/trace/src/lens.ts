@@ -14,6 +14,8 @@ import type {
   DrmFile,
   DrmVm,
   GemObject,
+  Quirks,
+  QuirkTable,
   StructLayout,
   UapiCounters,
   UserArray,
@@ -215,6 +217,8 @@ export type ModelFile = DrmFile<GemObject, ModelVm>;
 export interface ModelDevice<File extends ModelFile = ModelFile> {
   /** The cost sheet of the device. */
   readonly counters: ModelCounters;
+  /** What was chosen, as far as all drivers have it. */
+  readonly options: Readonly<{ /** Which quirks it has. */ quirks: Readonly<Quirks> }>;
   /** Physical memory. */
   readonly memory: PhysicalMemory;
   /** Open the device node. */
@@ -253,6 +257,8 @@ export interface Lens<
   readonly headings: readonly string[];
   /** What its devices count. */
   readonly costSchema: CostSchema;
+  /** The quirks that its devices may have. */
+  readonly quirks: QuirkTable;
   /** Whether closing a GEM handle removes the object's mappings from the file's VMs. */
   readonly closeUnmaps: boolean;
   /**

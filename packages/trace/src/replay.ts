@@ -54,6 +54,8 @@ export interface ReplayResult {
   device: string;
   /** Workload. */
   workload: string;
+  /** Which quirks the model had, in words: unless the header says otherwise those of the profile `linux-7.3`. */
+  quirks: string;
   /** Counts from the bytes. */
   counts: TraceCounts;
   /** Cost of each phase in which an ioctl was issued. */
@@ -178,6 +180,7 @@ export async function replay<Op extends BindOp>(
     umd,
     device: deviceName,
     workload,
+    quirks: device.quirks,
     counts: counter.result(),
     ...cost,
     tablePageBytes: device.memory.tables.pageBytes,

@@ -23,6 +23,32 @@ async function bent(ioctl: string, change: (call: TraceIoctl) => Partial<TraceIo
   return traceOf(records);
 }
 
+describe("the quirks of the model", () => {
+  const quirksOf = async (quirks?: unknown): Promise<string> => {
+    const trace = await open(NAME);
+    const header = { ...trace.header, ...(quirks === undefined ? {} : { quirks }) };
+    return (await replay({ ...trace, header }, lens)).quirks;
+  };
+
+  it("are those of the profile of recordings where the header names none", async () => {
+    expect(await quirksOf()).toBe("quirks of linux-7.3 (recoveryScanFromStart)");
+    expect(await quirksOf("linux-7.3")).toBe(await quirksOf());
+  });
+
+  it("are those that the header lists", async () => {
+    expect(await quirksOf([])).toBe("no quirks");
+    expect(await quirksOf(["deviceWideDummy"])).toBe("quirks deviceWideDummy");
+  });
+
+  it("are refused where there are none of the name", async () => {
+    await expect(quirksOf("linux-7.4")).rejects.toThrow(
+      'header.quirks: Invalid type: Expected "linux-7.3" but received "linux-7.4"',
+    );
+    await expect(quirksOf(["none"])).rejects.toThrow(/header\.quirks\.0: .* but received "none"/);
+    await expect(quirksOf(7)).rejects.toThrow(/header\.quirks: .*Array.*7/);
+  });
+});
+
 describe("what differs is noticed", () => {
   it("in the result", async () => {
     const { differences } = await replay(await bent("PANTHOR_BO_CREATE", () => ({ ret: -12 })), lens);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type CostSchema, type DeviceChoices, GemObjects } from "@vmbind/drm";
+import { type CostSchema, type DeviceChoices, GemObjects, quirksOf } from "@vmbind/drm";
 import { FrameAllocator, PhysicalMemory, Tlb } from "@vmbind/mmu";
 import { COST_SCHEMA, type XeCounter, type XeCounters, xeCounters } from "./cost-sheet.ts";
 import { XeFile } from "./file.ts";
@@ -13,7 +13,7 @@ import { DEFAULTS, type XeDeviceOptions } from "./options.ts";
 import { PLATFORMS, type Platform } from "./platforms.ts";
 import { PtJob } from "./pt-job.ts";
 import { XeTables } from "./pt-tables.ts";
-import { DEFAULT_QUIRKS } from "./quirks.ts";
+import { QUIRKS } from "./quirks.ts";
 import { VmBindRunner } from "./vm-bind.ts";
 
 /** Physical address of VRAM: far from system memory, aligned so that the largest leaf does not notice. */
@@ -53,6 +53,7 @@ export class XeDevice {
    * @param options - what differs from the defaults; a platform is short for `{ platform }`
    * @param more - further options behind a platform
    * @throws Error for a name that is not in the table
+   * @throws RangeError for quirks that there are not
    */
   constructor(
     options: DeviceChoices<XeDeviceOptions> | Platform | string = {},
@@ -60,7 +61,7 @@ export class XeDevice {
   ) {
     const isPlatform = typeof options === "string" || "rootLevel" in options;
     const chosen = isPlatform ? { ...more, platform: options } : options;
-    this.options = { ...DEFAULTS, ...chosen, quirks: { ...DEFAULT_QUIRKS, ...chosen.quirks } };
+    this.options = { ...DEFAULTS, ...chosen, quirks: quirksOf(QUIRKS, chosen.quirks) };
     const { platform, memory: memoryOptions, tlb, quirks, allocFault } = this.options;
     this.platform = typeof platform === "string" ? platformNamed(platform) : platform;
     const { counters } = this;

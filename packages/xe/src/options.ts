@@ -7,7 +7,7 @@
 import type { AllocFault } from "@vmbind/drm";
 import type { Fragmentation, PhysicalMemoryOptions, TlbOptions } from "@vmbind/mmu";
 import { DEFAULT_PLATFORM, type PLATFORMS, type Platform } from "./platforms.ts";
-import { DEFAULT_QUIRKS, type XeQuirks } from "./quirks.ts";
+import { NO_QUIRKS, type XeQuirks } from "./quirks.ts";
 
 /** Everything that can be chosen about a device. */
 export interface XeDeviceOptions {
@@ -19,7 +19,7 @@ export interface XeDeviceOptions {
   memory: PhysicalMemoryOptions;
   /** The TLB, or null for none. Default 64 entries. */
   tlb: TlbOptions | null;
-  /** Defects to reproduce. Default {@link DEFAULT_QUIRKS}. */
+  /** Defects to reproduce. Default: none. */
   quirks: XeQuirks;
   /** Take unknown syncobj handles for syncobjs made elsewhere, as replaying a recorded trace needs. Default false. */
   adoptSyncobjs: boolean;
@@ -33,6 +33,6 @@ export const DEFAULTS: XeDeviceOptions = {
   boFragmentation: "contiguous",
   memory: {},
   tlb: {},
-  quirks: DEFAULT_QUIRKS,
+  quirks: NO_QUIRKS,
   adoptSyncobjs: false,
 };

@@ -1,7 +1,6 @@
 /**
  * Defects of the real driver (Linux 7.3.4), each under a name. The model is right by default; a quirk makes it as wrong
- * as the kernel is. Two entries work the other way round: `lostRemnant` and `countedTwice` are on by default, since what
- * an array of operations does depends on them in ordinary use.
+ * as the kernel is. Those that ordinary recordings and vectors show belong to the profile `linux-7.3`.
  *
  * @module
  */
@@ -25,21 +24,18 @@ export const QUIRKS: QuirkTable<XeQuirk> = {
     text: "A mapping made and split at a 1 GiB boundary by one array leaves a remnant that nobody binds: a mapping without page table entries.",
     off: "Such a remnant is bound.",
     origin: "Linux 7.3.4",
-    byDefault: true,
+    profiles: ["linux-7.3"],
   },
   countedTwice: {
     text: "An array that maps a range and prefetches it stages the mapping twice before it counts as present, and both times its entries are added to num_live: the tables are never taken for empty, and stay when everything in them is unbound.",
     off: "The entries are counted once.",
     origin: "Linux 7.3.4",
-    byDefault: true,
+    profiles: ["linux-7.3"],
   },
 };
 
 /** Every quirk off: the model does the right thing. */
 export const NO_QUIRKS: Readonly<XeQuirks> = quirksOf(QUIRKS);
-
-/** What a device does unless told otherwise. */
-export const DEFAULT_QUIRKS: Readonly<XeQuirks> = quirksOf(QUIRKS, ({ byDefault }) => byDefault === true);
 
 /** What Linux 7.3.4 does. */
 export const LINUX_QUIRKS: Readonly<XeQuirks> = quirksOf(QUIRKS, () => true);

@@ -13,7 +13,7 @@ import { XeDevice } from "./device.ts";
 import type { XeFile } from "./file.ts";
 import { VM_BIND_OPS } from "./ioctls.ts";
 import { PLATFORMS } from "./platforms.ts";
-import { NO_QUIRKS } from "./quirks.ts";
+import { QUIRKS } from "./quirks.ts";
 import {
   EXEC_QUEUE_CREATE,
   GEM_CREATE,
@@ -123,7 +123,7 @@ function deviceOf(header: HeaderReader): XeDevice {
     return { class: region.oneOf("class", ["sysmem", "vram"]), size: region.hex("size") };
   });
   const boFragmentation = header.fragmentation("bo_fragmentation");
-  const quirks = header.quirks(NO_QUIRKS);
+  const quirks = header.quirks(QUIRKS);
   const platform = [...PLATFORMS.values()].find(({ deviceId }) => deviceId === pciId);
   if (!platform) return header.fail("pci_id", `no platform ${hex(pciId)}`);
   const vram = regions.filter((region) => region.class === "vram");
@@ -131,7 +131,7 @@ function deviceOf(header: HeaderReader): XeDevice {
   return new XeDevice({
     platform: { ...platform, vaBits, vramBytes },
     ...(boFragmentation && { boFragmentation }),
-    ...(quirks && { quirks }),
+    quirks,
     // Syncobjs are made by ioctls that recordings leave out.
     adoptSyncobjs: true,
   });
@@ -142,6 +142,7 @@ export const lens: Lens<XeTraceOp, XeFile, XeDevice> = {
   name: "xe",
   headings: ["MAP", "NULL", "UNMAP", "UNMAP_ALL"],
   costSchema: COST_SCHEMA,
+  quirks: QUIRKS,
   closeUnmaps: false,
   describe,
   details: ({ patIndex }) => ({ pat_index: patIndex }),

@@ -1,7 +1,7 @@
 import { EINVAL } from "@vmbind/drm";
 import { describe, expect, it } from "vitest";
 import { dumpTables } from "../src/conformance/table-dump.ts";
-import { checkDeviceInvariants, DEFAULT_QUIRKS, LINUX_QUIRKS, NO_QUIRKS } from "../src/index.ts";
+import { checkDeviceInvariants, LINUX_QUIRKS } from "../src/index.ts";
 import {
   bind,
   type Fixture,
@@ -106,8 +106,7 @@ describe("a fault-mode VM", () => {
   });
 
   it("with scratch and the real driver's defect: the hole of a removed remnant goes on faulting", () => {
-    const quirks = { ...DEFAULT_QUIRKS, faultScratch: true };
-    const f = fixture("bmg", { quirks }, 7);
+    const f = fixture("bmg", { quirks: { faultScratch: true } }, 7);
     mustBind(f.file, nul(4 * GIB, 3 * GIB));
     mustBind(f.file, unmap(5 * GIB, GIB));
     mustBind(f.file, unmap(4 * GIB, GIB));
@@ -120,7 +119,7 @@ describe("named defects", () => {
 
   it("lostRemnant: an array loses the far side of a cut at 1 GiB; switched off, it does not", () => {
     for (const lostRemnant of [true, false]) {
-      const f = fixture("dg2", { quirks: { ...DEFAULT_QUIRKS, lostRemnant } });
+      const f = fixture("dg2", { quirks: { lostRemnant } });
       const bo = systemBo(f, TILE);
       mustBind(f.file, ...array, map(0x4000_0000, TILE, bo));
       expect(f.vm.addressSpace.walk(0x3ff0_0000).kind).toBe(lostRemnant ? "fault" : "null");
@@ -165,7 +164,7 @@ describe("named defects", () => {
 
 describe("an array that maps and prefetches one range", () => {
   it.each([true, false])("countedTwice %s: the emptied table stays, or goes", (countedTwice) => {
-    const f = fixture("dg2", { quirks: { ...NO_QUIRKS, countedTwice } });
+    const f = fixture("dg2", { quirks: { countedTwice } });
     const addr = 8 * GIB;
     // The first page makes the tables; the second is staged twice into one that exists.
     expect(bind(f.file, [nul(addr, PAGE)])).toBe(0);

@@ -73,9 +73,9 @@ function describe(result: ReplayResult, schema: CostSchema, io: Io): string {
   return `${sections.map((s) => (s.endsWith("\n") ? s : `${s}\n`)).join("")}\n`;
 }
 
-function verdict({ counts, differenceCount, differences, storesChecked }: ReplayResult): string {
+function verdict({ counts, differenceCount, differences, quirks, storesChecked }: ReplayResult): string {
   const stores = storesChecked > 0 ? `, ${counted(storesChecked, "GPU address")} checked` : "";
-  const line = `${counted(counts.ioctls, "ioctl")} replayed${stores}, ${differenceCount === 0 ? "no difference" : counted(differenceCount, "difference")}\n`;
+  const line = `${counted(counts.ioctls, "ioctl")} replayed${stores}, ${differenceCount === 0 ? "no difference" : counted(differenceCount, "difference")} (${quirks})\n`;
   const shown = differences.map(
     ({ seq, line, what, expected, got, reason }) =>
       `  seq ${seq} (line ${line}) ${what}: expected ${expected}, got ${got}${reason === null ? "" : ` (${reason})`}\n`,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DrmError } from "@vmbind/drm";
+import { DrmError, type QuirkProfile, RECORDED_PROFILE } from "@vmbind/drm";
 import type { Mismatch, VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import { InputError } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
@@ -20,6 +20,8 @@ export interface VerifyResult {
   file: string;
   /** Format that the header names. */
   format: string;
+  /** The profile of quirks that the model had, where the format is a driver's. A case may ask for further quirks. */
+  quirks?: QuirkProfile;
   /** Cases that passed. */
   passed: number;
   /** Cases that failed. */
@@ -59,20 +61,22 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
  */
 export async function verifyFile(
   file: string,
-  checks: ReadonlyMap<string, VectorCheck>,
+  checks: ReadonlyMap<string, FormatCheck>,
   onCase: (done: number) => void = () => {},
 ): Promise<VerifyResult> {
   const { header, cases } = await openVectors(file);
-  const check = checks.get(header.format);
-  if (!check) {
-    const known = [...checks.keys()].sort().join(", ");
+  const known = checks.get(header.format);
+  if (!known) {
+    const formats = [...checks.keys()].sort().join(", ");
     throw new InputError(
       file,
       1,
-      `header.format: no check for ${JSON.stringify(header.format)}; there are ${known}`,
+      `header.format: no check for ${JSON.stringify(header.format)}; there are ${formats}`,
     );
   }
-  const result: VerifyResult = { file, format: header.format, passed: 0, failed: 0, firstMismatch: null };
+  const { check, ...profile } = known;
+  const tally = { passed: 0, failed: 0, firstMismatch: null };
+  const result: VerifyResult = { file, format: header.format, ...profile, ...tally };
   for await (const { line, value } of cases) {
     const mismatch = runCase(check, value, header, file, line);
     if (mismatch === null) {
@@ -107,8 +111,9 @@ function runCase(
   }
 }
 
-function describe({ file, passed, failed, firstMismatch }: VerifyResult): string {
-  const line = `${file}: ${passed} passed, ${failed} failed\n`;
+function describe({ file, quirks, passed, failed, firstMismatch }: VerifyResult): string {
+  const profile = quirks === undefined ? "" : ` (quirks of ${quirks})`;
+  const line = `${file}: ${passed} passed, ${failed} failed${profile}\n`;
   if (!firstMismatch) return line;
   const { id, field, expected, got } = firstMismatch;
   return (
@@ -125,9 +130,22 @@ function show(value: unknown): string {
   return text === undefined ? "nothing" : text.length > 400 ? `${text.slice(0, 397)}...` : text;
 }
 
+/** The check of a format. */
+export interface FormatCheck {
+  /** Checks a case. */
+  check: VectorCheck;
+  /** The profile of quirks that the model has under it; absent where no driver takes part. */
+  quirks?: QuirkProfile;
+}
+
 /** Every check by the format name that vector files carry. */
-async function vectorChecks(): Promise<ReadonlyMap<string, VectorCheck>> {
-  const core = import("@vmbind/gpuvm-core/conformance").then(({ vectorChecks: checks }) => checks);
-  const tables = await Promise.all([core, ...BENCH_DRIVERS.map(({ conformance }) => conformance())]);
-  return new Map(tables.flatMap((checks) => Object.entries(checks)));
+async function vectorChecks(): Promise<ReadonlyMap<string, FormatCheck>> {
+  const { vectorChecks: core } = await import("@vmbind/gpuvm-core/conformance");
+  const drivers = await Promise.all(BENCH_DRIVERS.map(({ conformance }) => conformance()));
+  return new Map([
+    ...Object.entries(core).map(([format, check]) => [format, { check }] as const),
+    ...drivers
+      .flatMap((checks) => Object.entries(checks))
+      .map(([format, check]) => [format, { check, quirks: RECORDED_PROFILE }] as const),
+  ]);
 }

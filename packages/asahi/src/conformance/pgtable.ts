@@ -6,14 +6,13 @@
  * @module
  */
 
-import { EINVAL, fail, UserMemory } from "@vmbind/drm";
+import { EINVAL, fail, RECORDED_PROFILE, UserMemory } from "@vmbind/drm";
 import { GPUVA_REPEAT } from "@vmbind/gpuvm-core";
 import { type Mismatch, mismatch, u64Of } from "@vmbind/gpuvm-core/conformance";
 import { directories, leaves, ScatterList } from "@vmbind/mmu";
 import { AsahiBo } from "../bo.ts";
 import { AsahiDevice } from "../device.ts";
 import type { AsahiFile } from "../file.ts";
-import { DRIVER_QUIRKS } from "../quirks.ts";
 import {
   BIND_READ,
   BIND_SINGLE_PAGE,
@@ -76,7 +75,7 @@ export function checkPgtable(testCase: Record<string, unknown>): Mismatch | null
   const { config } = vector;
   const device = new AsahiDevice({
     oas: config.oas,
-    quirks: DRIVER_QUIRKS,
+    quirks: RECORDED_PROFILE,
     dummyPage: false,
     memory: { tableBase: u64Of(config.table_base), tableStride: u64Of(config.table_stride) },
   });

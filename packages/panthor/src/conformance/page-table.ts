@@ -6,7 +6,15 @@
  * @module
  */
 
-import { DrmError, EINVAL, fail, type IoctlCall, issue, type StructLayout } from "@vmbind/drm";
+import {
+  DrmError,
+  EINVAL,
+  fail,
+  type IoctlCall,
+  issue,
+  RECORDED_PROFILE,
+  type StructLayout,
+} from "@vmbind/drm";
 import { GPUVA_SPARSE } from "@vmbind/gpuvm-core";
 import { type Mismatch, mismatch, u64Of, type VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import { directories, type LeafEntry, leaves, lpae4k, ScatterList } from "@vmbind/mmu";
@@ -15,7 +23,7 @@ import type { PanthorCounters } from "../cost-sheet.ts";
 import { PanthorDevice } from "../device.ts";
 import type { PanthorFile } from "../file.ts";
 import { BLOCK_2M } from "../page-sizes.ts";
-import { LINUX_QUIRKS, REPEAT_PATCH_QUIRKS } from "../quirks.ts";
+import { REPEAT_PATCH_QUIRKS } from "../quirks.ts";
 import {
   IOCTL_VM_BIND,
   MAP_REPEAT,
@@ -81,7 +89,7 @@ class Run {
       coherent: this.#coherent,
       activeAs: config["active"] === 1,
       repeat: repeats ? "v4" : "off",
-      quirks: repeats ? REPEAT_PATCH_QUIRKS : LINUX_QUIRKS,
+      quirks: repeats ? REPEAT_PATCH_QUIRKS : RECORDED_PROFILE,
       ...(testCase["dummy"] ? { dummyPages: segments(object(testCase, "dummy")) } : {}),
     });
     this.#file = this.#device.open();

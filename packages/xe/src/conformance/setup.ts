@@ -4,14 +4,14 @@
  * @module
  */
 
-import { EINVAL, fail, UserMemory } from "@vmbind/drm";
+import { EINVAL, fail, quirksOf, RECORDED_PROFILE, UserMemory } from "@vmbind/drm";
 import { u64Of } from "@vmbind/gpuvm-core/conformance";
 import { ScatterList } from "@vmbind/mmu";
 import { PLACEMENT_SYSTEM, PLACEMENT_VRAM } from "../bo.ts";
 import { XeDevice } from "../device.ts";
 import type { XeFile } from "../file.ts";
 import { PLATFORMS, type Platform } from "../platforms.ts";
-import { DEFAULT_QUIRKS, type XeQuirks } from "../quirks.ts";
+import { QUIRKS, type XeQuirks } from "../quirks.ts";
 import * as uapi from "../uapi.ts";
 import type { XeVm } from "../vm.ts";
 
@@ -83,11 +83,11 @@ const TABLE_BASE = 2 ** 46;
  *
  * @param config - of the case
  * @param bos - of the case; their ids are the handles
- * @param quirks - what differs from the default
+ * @param quirks - those that are on beside the profile's of recorded behaviour
  */
 export function makeBench(config: VectorConfig, bos: readonly VectorBo[], quirks: Partial<XeQuirks>): Bench {
   const device = new XeDevice(platformOf(config), {
-    quirks: { ...DEFAULT_QUIRKS, ...quirks },
+    quirks: { ...quirksOf(QUIRKS, RECORDED_PROFILE), ...quirks },
     memory: { tableBase: TABLE_BASE },
     tlb: null,
     adoptSyncobjs: true,

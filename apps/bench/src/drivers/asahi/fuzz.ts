@@ -168,6 +168,7 @@ const M1 = {
   vm_end: "0x7fffff8000",
   vm_kernel_min_size: "0x20000000",
   soft_faults: false,
+  quirks: [],
 };
 
 /** Bytes of VM_BIND up to the stride: an argument may be shorter than the struct. */

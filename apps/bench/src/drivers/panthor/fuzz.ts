@@ -178,6 +178,7 @@ const MALI = {
   va_bits: 48,
   pa_bits: 40,
   page_size_bitmap: "0x201000",
+  quirks: [],
 };
 
 /** Quirks with which no VM becomes unusable. */

@@ -4,10 +4,9 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE, viewOf } from "@vmbind/drm";
+import { DRM_IOCTL_GEM_CLOSE, quirksOf, RECORDED_PROFILE, viewOf } from "@vmbind/drm";
 import type { Call, CallBuffer } from "@vmbind/trace";
 import {
-  DEFAULT_QUIRKS,
   DEVICE_QUERY,
   ENGINE_CLASS_INSTANCE,
   ENGINE_CLASS_VM_BIND,
@@ -26,6 +25,7 @@ import {
   IOCTL_VM_DESTROY,
   IOCTLS,
   LINUX_QUIRKS,
+  QUIRKS,
   SYNC,
   SYNC_TYPE_USER_FENCE,
   VM_BIND,
@@ -250,9 +250,9 @@ export const xe: FuzzDriver<XeFile> = {
   },
 };
 
-/** Names of the quirks that a device does not have by itself. */
+/** Names of the quirks that the profile of recordings, which the first devices have, leaves out. */
 function switched(): string[] {
-  return Object.entries(DEFAULT_QUIRKS).flatMap(([name, on]) => (on ? [] : [name]));
+  return Object.entries(quirksOf(QUIRKS, RECORDED_PROFILE)).flatMap(([name, on]) => (on ? [] : [name]));
 }
 
 function device(

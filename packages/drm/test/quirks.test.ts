@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { type QuirkTable, quirksOf, quirksText } from "../src/index.ts";
+
+const TABLE: QuirkTable<"seen" | "rare" | "also"> = {
+  seen: { text: "A.", off: "B.", origin: "here", profiles: ["linux-7.3"] },
+  rare: { text: "A.", off: "B.", origin: "there" },
+  also: { text: "A.", off: "B.", origin: "there", profiles: ["linux-7.3"] },
+};
+
+describe("a choice of quirks", () => {
+  it("is none unless told", () => {
+    expect(quirksOf(TABLE)).toEqual({ seen: false, rare: false, also: false });
+  });
+
+  it("is a profile, single names, or a condition", () => {
+    expect(quirksOf(TABLE, "linux-7.3")).toEqual({ seen: true, rare: false, also: true });
+    expect(quirksOf(TABLE, { rare: true, also: false })).toEqual({ seen: false, rare: true, also: false });
+    expect(quirksOf(TABLE, ({ origin }, name) => origin === "there" && name !== "also")).toEqual(
+      quirksOf(TABLE, { rare: true }),
+    );
+  });
+
+  it("refuses names that there are not", () => {
+    expect(() => quirksOf(TABLE, "linux-7.2" as "linux-7.3")).toThrow(
+      new RangeError('quirks: no profile "linux-7.2"; there are linux-7.3'),
+    );
+    expect(() => quirksOf(TABLE, { rara: true } as object)).toThrow(
+      new RangeError("quirks.rara: there are seen, rare, also"),
+    );
+  });
+
+  it("has words for a caption: the profile where it is exactly one", () => {
+    expect(quirksText(TABLE, quirksOf(TABLE))).toBe("no quirks");
+    expect(quirksText(TABLE, quirksOf(TABLE, "linux-7.3"))).toBe("quirks of linux-7.3 (seen, also)");
+    expect(quirksText(TABLE, quirksOf(TABLE, { seen: true }))).toBe("quirks seen");
+    expect(
+      quirksText(
+        TABLE,
+        quirksOf(TABLE, () => true),
+      ),
+    ).toBe("quirks seen, rare, also");
+  });
+});
