@@ -50,7 +50,7 @@ function facts({ driverVersion, repeat }: Options): Facts {
     privateExport: EINVAL,
     accesses: ["rw", "r"],
     unbound: "fault",
-    sparse: repeats || driverVersion === "1.8" ? null : { stores: "kept", period: MIB2 },
+    sparse: repeats || driverVersion === "1.7" ? null : { stores: "kept", period: MIB2 },
     repeatWindows: repeats ? [1, 3, 16, 512, 1024] : [],
     unbindsObjects: false,
     ownOps: [],

@@ -22,7 +22,7 @@ export const SUBJECTS: readonly Subject[] = [
   viewOnly(
     panthorSubject("1.9, scattered pages", { boFragmentation: "scattered", dummyFragmentation: "scattered" }),
   ),
-  viewOnly(panthorSubject("1.8, one run", { driverVersion: "1.8", boFragmentation: "contiguous" })),
+  viewOnly(panthorSubject("1.7, one run", { driverVersion: "1.7", boFragmentation: "contiguous" })),
   panthorSubject("with REPEAT", { repeat: "v5" }),
   viewOnly(panthorSubject("with REPEAT, scattered pages", { repeat: "v5", boFragmentation: "scattered" })),
   asahiSubject("one run", { boFragmentation: "contiguous" }),

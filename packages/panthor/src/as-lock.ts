@@ -1,6 +1,6 @@
 /**
  * The AS commands of one operation: LOCK a region of the address space, change the tables, flush, UNLOCK
- * (`panthor_mmu.c`, Linux 7.3).
+ * (`panthor_mmu.c`, Linux 7.3-rc7).
  *
  * The hardware locks naturally aligned power-of-two blocks of at least 32 KiB. UNLOCK also drops what the TLB holds of
  * the locked block, which is all the TLB maintenance that Panthor does (the io-pgtable callbacks are empty). A request

@@ -1,5 +1,5 @@
 /**
- * One bind operation on its way: the fields of `drm_panthor_vm_bind_op` (`panthor_drm.h`, Linux 7.3), and what
+ * One bind operation on its way: the fields of `drm_panthor_vm_bind_op` (`panthor_drm.h`, Linux 7.3-rc7), and what
  * preparation set aside for it.
  *
  * Synchronous calls reuse one record per VM; asynchronous jobs keep theirs until they have run.
@@ -49,6 +49,11 @@ export class PanthorBindOp {
   vmBo: VmBo | null = null;
   /** Page tables set aside and not used yet. */
   tables = 0;
+
+  /** What messages call it: `ops[5]`. */
+  get name(): string {
+    return `ops[${this.index}]`;
+  }
 }
 
 /** What an operation gives back to its VM; see `PanthorVm`. */

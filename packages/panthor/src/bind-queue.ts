@@ -1,6 +1,6 @@
 /**
  * The in-order queue of a VM's asynchronous operations: a job runs when it is the first one and its waits are met
- * (`panthor_mmu.c`, Linux 7.3).
+ * (`panthor_mmu.c`, Linux 7.3-rc7).
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The ioctls that make, find and drop objects, with their checks in the order of `panthor_drv.c` (Linux 7.3).
+ * The ioctls that make, find and drop objects, with their checks in the order of `panthor_drv.c` (Linux 7.3-rc7).
  *
  * @module
  */

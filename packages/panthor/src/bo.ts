@@ -1,6 +1,6 @@
 /**
  * Panthor's GEM object: pages that appear with the first GPU map, and that the shrinker may take away again
- * (`panthor_gem.c`, Linux 7.3).
+ * (`panthor_gem.c`, Linux 7.3-rc7).
  *
  * @module
  */
@@ -203,7 +203,7 @@ function reservationOf(options: PanthorBoOptions): Resv | undefined {
 
 /**
  * The DMA segments of a list: the same bytes, no segment longer than the 32-bit lengths of the kernel's scatter lists
- * (Linux 7.3) allow.
+ * (Linux 7.3-rc7) allow.
  *
  * @param list - any list
  */

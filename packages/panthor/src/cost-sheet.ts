@@ -1,6 +1,6 @@
 /**
  * What a Panthor device counts: one plain object for all layers. AS commands are those of `panthor_mmu.c`, map calls and
- * cache cleans those of `io-pgtable-arm.c` (Linux 7.3).
+ * cache cleans those of `io-pgtable-arm.c` (Linux 7.3-rc7).
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a device says about itself: DEV_QUERY (`panthor_drv.c`, Linux 7.3).
+ * What a device says about itself: DEV_QUERY (`panthor_drv.c`, Linux 7.3-rc7).
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * A Mali CSF GPU with the panthor driver: memory, cost sheet, and the knobs that make it one version or another. Versions
- * and what they brought are those of `panthor_drv.c`, Linux 7.3.
+ * and what they brought are those of `panthor_drv.c`, Linux 7.3-rc7.
  *
  * @module
  */
@@ -60,7 +60,7 @@ export class PanthorDevice {
     this.format = lpae4k(vaBits);
     this.tlb = new Tlb({ ...tlb, counters: this.counters });
     this.repeats = repeat !== "off";
-    this.sparse = this.since("1.9") && !this.repeats;
+    this.sparse = this.since("1.8") && !this.repeats;
     this.mapFlags = MAP_READONLY | MAP_NOEXEC | MAP_UNCACHED | (this.sparse || this.repeats ? MAP_SPARSE : 0);
     this.dummy = this.options.quirks.deviceWideDummy ? this.#makeDummy() : null;
   }
@@ -93,7 +93,7 @@ export class PanthorDevice {
   }
 
   /**
-   * What the shrinker does with one object (`panthor_gem.c`, Linux 7.3): unmap it everywhere, then swap its pages out.
+   * What the shrinker does with one object (`panthor_gem.c`, Linux 7.3-rc7): unmap it everywhere, then swap its pages out.
    *
    * @param bo - an object; nothing happens when it has no pages
    * @throws `DrmError` EBUSY while an operation pins it
@@ -108,7 +108,7 @@ export class PanthorDevice {
   }
 
   /**
-   * Bring one object back in every VM that maps it, as Linux 7.3 does before the next job.
+   * Bring one object back in every VM that maps it, as Linux 7.3-rc7 does before the next job.
    *
    * @param bo - an object
    * @throws `DrmError` ENOMEM, and what mapping can fail with

@@ -1,5 +1,5 @@
 /**
- * An open file of the device node: its handles, its VMs and its dummy object (`panthor_drv.c`, Linux 7.3). What its ioctls do is in
+ * An open file of the device node: its handles, its VMs and its dummy object (`panthor_drv.c`, Linux 7.3-rc7). What its ioctls do is in
  * `ioctls.ts`.
  *
  * @module
@@ -55,7 +55,7 @@ export interface PanthorFileDevice extends PanthorBoDevice, PanthorVmDevice {
 export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
   /** The device. */
   readonly device: PanthorFileDevice;
-  /** The object behind every sparse range of this file: 2 MiB, without a handle (driver 1.9, Linux 7.3). */
+  /** The object behind every sparse range of this file: 2 MiB, without a handle (driver 1.9, Linux 7.3-rc7). */
   readonly dummy: PanthorBo;
   /** Its syncobjs. */
   readonly syncobjs: Syncobjs;

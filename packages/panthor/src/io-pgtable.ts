@@ -1,6 +1,6 @@
 /**
  * io-pgtable as Panthor configures it: ARM_64_LPAE_S1, 4 KiB granule, leaves of 4 KiB and 2 MiB (`io-pgtable-arm.c`,
- * Linux 7.3).
+ * Linux 7.3-rc7).
  *
  * One call maps or unmaps leaves of one size inside one table. Maps never overwrite: an entry that holds a leaf is
  * EEXIST. A 4 KiB unmap inside a 2 MiB block is refused, blocks are not split here. A 2 MiB unmap over a level-3 table

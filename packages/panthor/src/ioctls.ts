@@ -1,5 +1,5 @@
 /**
- * What is known of each ioctl of `panthor_drm.h` (Linux 7.3, driver version 1.9), and what runs it. `since` is the driver version.
+ * What is known of each ioctl of `panthor_drm.h` (Linux 7.3-rc7, driver version 1.9), and what runs it. `since` is the driver version.
  *
  * @module
  */

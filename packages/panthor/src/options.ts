@@ -10,8 +10,9 @@ import type { Fragmentation, PhysicalMemoryOptions, ScatterList, TlbOptions } fr
 import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
 
 /**
- * Driver versions that the model knows, oldest first. WB_MMAP and `selected_coherency` came with 1.7, the MMU_INFO query
- * and MAP_SPARSE with 1.9.
+ * Driver versions that the model knows, oldest first. The timestamp query came with 1.1, group priorities with 1.2,
+ * BO_SET_LABEL with 1.4, WB_MMAP, `selected_coherency`, BO_SYNC and BO_QUERY_INFO with 1.7, flags of the timestamp query with
+ * 1.8. 1.8 is what Linux 7.2.13 says, which has MAP_SPARSE; 1.9 is Linux 7.3-rc7, which adds the MMU_INFO query.
  */
 export const DRIVER_VERSIONS = [
   "1.0",
@@ -38,7 +39,7 @@ export type RepeatVersion = "off" | "v2" | "v3" | "v4" | "v5";
 
 /** Everything that can be chosen about a device. */
 export interface PanthorDeviceOptions {
-  /** Default `1.9`, Linux 7.3. WB_MMAP needs 1.7, MAP_SPARSE and the MMU_INFO query need 1.9. */
+  /** Default `1.9`, Linux 7.3-rc7. WB_MMAP needs 1.7, MAP_SPARSE 1.8 (Linux 7.2.13), the MMU_INFO query 1.9. */
   driverVersion: DriverVersion;
   /** Width of GPU addresses in bits, 22..48 (`mmu_features` of `panthor_drm.h`); VM_CREATE refuses up to 28. Default 48. */
   vaBits: number;

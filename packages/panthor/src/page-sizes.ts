@@ -1,6 +1,6 @@
 /**
  * The two leaf sizes of Panthor's page tables, and what follows from them: which one a stretch of addresses takes, and
- * how many tables to set aside before an operation runs (`panthor_mmu.c`, Linux 7.3).
+ * how many tables to set aside before an operation runs (`panthor_mmu.c`, Linux 7.3-rc7).
  *
  * @module
  */
@@ -9,7 +9,7 @@
 export const PAGE_BYTES = 0x1000;
 /** Bytes of a block, a leaf of level 2 (`SZ_2M`). */
 export const BLOCK_2M = 0x200000;
-/** Page sizes of the table, one bit each: 4 KiB and 2 MiB (`page_size_bitmap` of `panthor_drm.h`, Linux 7.3). */
+/** Page sizes of the table, one bit each: 4 KiB and 2 MiB (`page_size_bitmap` of `panthor_drm.h`, Linux 7.3-rc7). */
 export const PAGE_SIZE_BITMAP = 0x201000;
 
 const GIB = 0x40000000;
@@ -39,7 +39,7 @@ export function pick(or: number, bytes: number): number {
 }
 
 /**
- * Choose the leaf size (`get_pgsize` of `panthor_mmu.c`, Linux 7.3).
+ * Choose the leaf size (`get_pgsize` of `panthor_mmu.c`, Linux 7.3-rc7).
  *
  * @param addr - address in bytes, or-ed with the physical address when mapping
  * @param bytes - what is left, a multiple of 4096
@@ -60,7 +60,7 @@ const PER_GIB: number = 2 ** -30;
 const PER_BLOCK: number = 2 ** -21;
 
 /**
- * Tables set aside for a MAP (`panthor_vm_prepare_map_op_ctx` of `panthor_mmu.c`, Linux 7.3): the most it could need,
+ * Tables set aside for a MAP (`panthor_vm_prepare_map_op_ctx` of `panthor_mmu.c`, Linux 7.3-rc7): the most it could need,
  * whatever exists already and whether or not blocks are used.
  *
  * @param va - first address in bytes
@@ -74,7 +74,7 @@ export function tablesForMap(va: number, size: number): number {
 }
 
 /**
- * Tables set aside for an UNMAP (`panthor_vm_prepare_unmap_op_ctx` of `panthor_mmu.c`, Linux 7.3): one for each end that
+ * Tables set aside for an UNMAP (`panthor_vm_prepare_unmap_op_ctx` of `panthor_mmu.c`, Linux 7.3-rc7): one for each end that
  * may cut a block.
  *
  * @param va - first address in bytes

@@ -1,6 +1,6 @@
 /**
  * What happens to an operation before it is executed: every check in the kernel's order, then everything that execution
- * may need is set aside, because execution must not allocate (`panthor_mmu.c`, Linux 7.3).
+ * may need is set aside, because execution must not allocate (`panthor_mmu.c`, Linux 7.3-rc7).
  *
  * @module
  */
@@ -30,18 +30,18 @@ export function prepare(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): vo
   if (op.type === OP_MAP) prepareMap(file, vm, op);
   else if (op.type === OP_UNMAP) prepareUnmap(file, vm, op);
   else if (op.type === OP_SYNC_ONLY) checkSyncOnly(op);
-  else fail(EINVAL, `vm_bind_op.flags: type 0x${op.type.toString(16)} is unknown`);
+  else fail(EINVAL, `${op.name}.flags: type 0x${op.type.toString(16)} is unknown`);
 }
 
 function unaligned(op: PanthorBindOp): never {
   const field = op.va % PAGE_BYTES === 0 ? (op.size % PAGE_BYTES === 0 ? "boOffset" : "size") : "va";
   const name = field === "boOffset" ? "bo_offset" : field;
-  return fail(EINVAL, `vm_bind_op.${name}: 0x${op[field].toString(16)} is not a multiple of 4096`);
+  return fail(EINVAL, `${op.name}.${name}: 0x${op[field].toString(16)} is not a multiple of 4096`);
 }
 
 function outOfRange(vm: PanthorVm, op: PanthorBindOp): never {
   const range = `[0x${op.va.toString(16)}, +0x${op.size.toString(16)})`;
-  return fail(EINVAL, `vm_bind_op.va: ${range} leaves the user VA range 0x${vm.userRange.toString(16)}`);
+  return fail(EINVAL, `${op.name}.va: ${range} leaves the user VA range 0x${vm.userRange.toString(16)}`);
 }
 
 // Reasons are made in functions of their own: the path that every operation takes stays short enough to be inlined.
@@ -55,7 +55,7 @@ function prepareMap(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): void {
   else if (device.repeats) checkRepeat(options, op, bo.size);
   else if (op.size > bo.size || op.boOffset > bo.size - op.size) outOfBounds(op, "size", op.size, bo.size);
   if (bo.exclusiveVm !== null && bo.exclusiveVm !== vm) foreignObject(op);
-  if (options.allocFault !== undefined) allocateMappings(options.allocFault, MAPPINGS_PER_MAP);
+  if (options.allocFault !== undefined) allocateMappings(options.allocFault, op, MAPPINGS_PER_MAP);
   bo.pin();
   bo.get();
   op.bo = bo;
@@ -69,36 +69,36 @@ function prepareMap(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): void {
 }
 
 function unknownHandle(op: PanthorBindOp): never {
-  return fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} is not a handle of this file`);
+  return fail(EINVAL, `${op.name}.bo_handle: ${op.boHandle} is not a handle of this file`);
 }
 
 function unknownFlags(device: PanthorFileDevice, op: PanthorBindOp): never {
   const unknown = op.flags & ~OP_TYPE_MASK & ~device.mapFlags;
   const { driverVersion } = device.options;
-  return fail(EINVAL, `vm_bind_op.flags: 0x${unknown.toString(16)} is unknown to driver ${driverVersion}`);
+  return fail(EINVAL, `${op.name}.flags: 0x${unknown.toString(16)} is unknown to driver ${driverVersion}`);
 }
 
 function foreignObject(op: PanthorBindOp): never {
-  return fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} is exclusive to another VM`);
+  return fail(EINVAL, `${op.name}.bo_handle: ${op.boHandle} is exclusive to another VM`);
 }
 
 function outOfBounds(op: PanthorBindOp, field: string, bytes: number, boSize: number): never {
   const range = `bo_offset 0x${op.boOffset.toString(16)} + 0x${bytes.toString(16)}`;
-  return fail(EINVAL, `vm_bind_op.${field}: ${range} exceeds the object's 0x${boSize.toString(16)}`);
+  return fail(EINVAL, `${op.name}.${field}: ${range} exceeds the object's 0x${boSize.toString(16)}`);
 }
 
 function checkSparse(op: PanthorBindOp): void {
-  if ((op.flags & MAP_NOEXEC) === 0) fail(EINVAL, "vm_bind_op.flags: MAP_SPARSE without MAP_NOEXEC");
-  if (op.boHandle !== 0) fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} with MAP_SPARSE`);
+  if ((op.flags & MAP_NOEXEC) === 0) fail(EINVAL, `${op.name}.flags: MAP_SPARSE without MAP_NOEXEC`);
+  if (op.boHandle !== 0) fail(EINVAL, `${op.name}.bo_handle: ${op.boHandle} with MAP_SPARSE`);
   if (op.boOffset !== 0) {
-    fail(EINVAL, `vm_bind_op.bo_offset: 0x${op.boOffset.toString(16)} with MAP_SPARSE`);
+    fail(EINVAL, `${op.name}.bo_offset: 0x${op.boOffset.toString(16)} with MAP_SPARSE`);
   }
 }
 
 function makeVmBo(device: PanthorFileDevice, vm: PanthorVm, op: PanthorBindOp, bo: PanthorBo): void {
   if (device.options.allocFault?.("vm_bo")) {
     cleanUp(vm, op);
-    fail(ENOMEM, "vm_bind_op: no vm_bo (injected)");
+    fail(ENOMEM, `${op.name}: no vm_bo (injected)`);
   }
   op.vmBo = vm.gpuvm.vmBoObtainPrealloc(vm.gpuvm.vmBoCreate(bo));
 }
@@ -108,16 +108,16 @@ function allocateTables(device: PanthorFileDevice, vm: PanthorVm, op: PanthorBin
   // Nothing to allocate is a failed allocation for a MAP: a size of 0 at a multiple of 512 GiB.
   if (tables === 0) {
     cleanUp(vm, op);
-    fail(ENOMEM, "vm_bind_op.size: 0 at a multiple of 512 GiB reserves no page table");
+    fail(ENOMEM, `${op.name}.size: 0 at a multiple of 512 GiB reserves no page table`);
   }
   if (device.options.allocFault?.("page-table")) {
     cleanUp(vm, op);
-    fail(ENOMEM, "vm_bind_op: no page tables (injected)");
+    fail(ENOMEM, `${op.name}: no page tables (injected)`);
   }
 }
 
-function allocateMappings(allocFault: AllocFault, count: number): void {
-  for (let i = 0; i < count; i++) if (allocFault("gpuva")) fail(ENOMEM, "vm_bind_op: no gpuva (injected)");
+function allocateMappings(allocFault: AllocFault, op: PanthorBindOp, count: number): void {
+  for (let i = 0; i < count; i++) if (allocFault("gpuva")) fail(ENOMEM, `${op.name}: no gpuva (injected)`);
 }
 
 /** The object's size against the range, or against the repeated window. */
@@ -127,19 +127,19 @@ function checkRepeat({ repeat, quirks }: PanthorDeviceOptions, op: PanthorBindOp
   if (repeat === "v5" && pad !== 0) {
     fail(
       EINVAL,
-      `vm_bind_op.bo_repeat_range: upper half 0x${pad.toString(16)}, the range does not fit 32 bits`,
+      `${op.name}.bo_repeat_range: upper half 0x${pad.toString(16)}, the range does not fit 32 bits`,
     );
   }
   if (!quirks.repeatIgnoredFields) {
-    if (pad !== 0) fail(EINVAL, `vm_bind_op.pad: 0x${pad.toString(16)} is not 0`);
-    if (!repeats && repeatRange !== 0) fail(EINVAL, "vm_bind_op.bo_repeat_range: not 0 without MAP_REPEAT");
+    if (pad !== 0) fail(EINVAL, `${op.name}.pad: 0x${pad.toString(16)} is not 0`);
+    if (!repeats && repeatRange !== 0) fail(EINVAL, `${op.name}.bo_repeat_range: not 0 without MAP_REPEAT`);
   }
   if (repeats && repeatRange === 0) {
-    if (quirks.repeatZero) fail(EIO, "vm_bind_op.bo_repeat_range: 0 divides by zero in the kernel");
-    fail(EINVAL, "vm_bind_op.bo_repeat_range: 0 with MAP_REPEAT");
+    if (quirks.repeatZero) fail(EIO, `${op.name}.bo_repeat_range: 0 divides by zero in the kernel`);
+    fail(EINVAL, `${op.name}.bo_repeat_range: 0 with MAP_REPEAT`);
   }
   if (repeats && repeatRange % PAGE_BYTES !== 0 && !quirks.repeatUnaligned) {
-    fail(EINVAL, `vm_bind_op.bo_repeat_range: 0x${repeatRange.toString(16)} is not a multiple of 4096`);
+    fail(EINVAL, `${op.name}.bo_repeat_range: 0x${repeatRange.toString(16)} is not a multiple of 4096`);
   }
   const bytes = repeats ? repeatRange : op.size;
   if (bytes > boSize || op.boOffset > boSize - bytes) {
@@ -149,7 +149,7 @@ function checkRepeat({ repeat, quirks }: PanthorDeviceOptions, op: PanthorBindOp
     const size = `0x${op.size.toString(16)}`;
     fail(
       EINVAL,
-      `vm_bind_op.size: ${size} is not a multiple of bo_repeat_range 0x${repeatRange.toString(16)}`,
+      `${op.name}.size: ${size} is not a multiple of bo_repeat_range 0x${repeatRange.toString(16)}`,
     );
   }
 }
@@ -158,7 +158,7 @@ function prepareUnmap(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): void
   checkNoObject(op, "UNMAP");
   const { device } = file;
   const { allocFault } = device.options;
-  if (allocFault !== undefined) allocateMappings(allocFault, MAPPINGS_PER_UNMAP);
+  if (allocFault !== undefined) allocateMappings(allocFault, op, MAPPINGS_PER_UNMAP);
   const tables = tablesForUnmap(op.va, op.size);
   if (tables > 0 && allocFault !== undefined) allocateTables(device, vm, op, tables);
   op.tables = tables;
@@ -167,15 +167,15 @@ function prepareUnmap(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): void
 
 function checkSyncOnly(op: PanthorBindOp): void {
   checkNoObject(op, "SYNC_ONLY");
-  if (op.va !== 0) fail(EINVAL, `vm_bind_op.va: 0x${op.va.toString(16)} with SYNC_ONLY`);
-  if (op.size !== 0) fail(EINVAL, `vm_bind_op.size: 0x${op.size.toString(16)} with SYNC_ONLY`);
-  if (op.syncsCount === 0) fail(EINVAL, "vm_bind_op.syncs.count: 0 with SYNC_ONLY");
+  if (op.va !== 0) fail(EINVAL, `${op.name}.va: 0x${op.va.toString(16)} with SYNC_ONLY`);
+  if (op.size !== 0) fail(EINVAL, `${op.name}.size: 0x${op.size.toString(16)} with SYNC_ONLY`);
+  if (op.syncsCount === 0) fail(EINVAL, `${op.name}.syncs.count: 0 with SYNC_ONLY`);
 }
 
 function checkNoObject(op: PanthorBindOp, type: string): void {
   if ((op.flags & ~OP_TYPE_MASK) !== 0) {
-    fail(EINVAL, `vm_bind_op.flags: 0x${(op.flags & ~OP_TYPE_MASK).toString(16)} with ${type}`);
+    fail(EINVAL, `${op.name}.flags: 0x${(op.flags & ~OP_TYPE_MASK).toString(16)} with ${type}`);
   }
-  if (op.boHandle !== 0) fail(EINVAL, `vm_bind_op.bo_handle: ${op.boHandle} with ${type}`);
-  if (op.boOffset !== 0) fail(EINVAL, `vm_bind_op.bo_offset: 0x${op.boOffset.toString(16)} with ${type}`);
+  if (op.boHandle !== 0) fail(EINVAL, `${op.name}.bo_handle: ${op.boHandle} with ${type}`);
+  if (op.boOffset !== 0) fail(EINVAL, `${op.name}.bo_offset: 0x${op.boOffset.toString(16)} with ${type}`);
 }

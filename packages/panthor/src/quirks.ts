@@ -9,7 +9,6 @@ import { type Quirks, type QuirkTable, quirksOf } from "@vmbind/drm";
 
 /** Names of the quirks, see {@link QUIRKS}. */
 export type PanthorQuirk =
-  | "smallFolioBlocks"
   | "recoveryScanFromStart"
   | "deviceWideDummy"
   | "repeatRollback"
@@ -22,18 +21,13 @@ export type PanthorQuirk =
 /** Which quirks a device has. */
 export type PanthorQuirks = Quirks<PanthorQuirk>;
 
-const LINUX = "Linux 7.3.4, `panthor_mmu.c`";
+const LINUX = "Linux 7.3-rc7, `panthor_mmu.c`";
 const THREAD = "MAP_SPARSE as first proposed in the thread";
 const PATCH = "REPEAT patch v2 to v5";
 const PATCH_V4 = "REPEAT patch v2 to v4";
 
 /** The driver's quirks and those of the patch: what differs, what the model does without it, where it was found. */
 export const QUIRKS: QuirkTable<PanthorQuirk> = {
-  smallFolioBlocks: {
-    text: "A cut widens to whole 2 MiB chunks only where the object's pages belong to a huge folio, although small folios that happen to be contiguous are mapped as a block too. The unmap inside the block then fails, the VM becomes unusable, and the operation still returns 0.",
-    off: "A cut widens wherever a block is.",
-    origin: LINUX,
-  },
   recoveryScanFromStart: {
     text: "After a short unmap, the search for the next mapped page probes from the start of the whole range.",
     off: "It probes from where the unmap stopped.",
@@ -42,7 +36,7 @@ export const QUIRKS: QuirkTable<PanthorQuirk> = {
   },
   deviceWideDummy: {
     text: "There is one dummy object for the whole device: what a process stores to a sparse range, every other process can load from its own sparse ranges.",
-    off: "One for each open file, as in Linux 7.3.",
+    off: "One for each open file, as in Linux 7.3-rc7.",
     origin: THREAD,
   },
   repeatRollback: {
@@ -80,7 +74,7 @@ export const QUIRKS: QuirkTable<PanthorQuirk> = {
 /** Every quirk off: the model does the right thing. */
 export const NO_QUIRKS: Readonly<PanthorQuirks> = quirksOf(QUIRKS);
 
-/** What Linux 7.3.4 does, without the REPEAT proposal. */
+/** What Linux 7.3-rc7 does, without the REPEAT proposal. */
 export const LINUX_QUIRKS: Readonly<PanthorQuirks> = quirksOf(QUIRKS, ({ origin }) => origin === LINUX);
 
 /** What the posted REPEAT patch (v4) does on top of Linux 7.3.4. */

@@ -1,6 +1,6 @@
 /**
  * The tables of one VM as a tree: how a call gets from an address to the table that it writes, where new tables come
- * from, and when old ones go (`io-pgtable-arm.c`, Linux 7.3).
+ * from, and when old ones go (`io-pgtable-arm.c`, Linux 7.3-rc7).
  *
  * ```text
  *  47 ....... 39 38 ....... 30 29 ....... 21 20 ....... 12 11 ... 0
@@ -134,7 +134,7 @@ export class TableTree {
    * @param l2 - slot of the level-2 table
    * @param index - entry in it
    * @param whole - the caller is about to write all entries of the table, if it is a new one
-   * @returns the slot, -EEXIST when a block is there, or -ENOMEM
+   * @returns the slot, -EEXIST when a block is there (its entry is cleaned first, as any that is no table is), or -ENOMEM
    * @internal
    */
   protected level3(l2: number, index: number, whole: boolean): number {
@@ -143,7 +143,10 @@ export class TableTree {
     const lo = words[at] as number;
     this.fresh = lo === 0;
     if (lo === 0) return this.reserved === 0 ? -ENOMEM : this.#newTable(l2, index, whole);
-    if ((lo & TYPE_MASK) === TYPE_BLOCK) return this.warn(-EEXIST);
+    if ((lo & TYPE_MASK) === TYPE_BLOCK) {
+      this.clean(1, 8);
+      return this.warn(-EEXIST);
+    }
     return this.tableOf(lo, words[at + 1] as number);
   }
 

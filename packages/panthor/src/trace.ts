@@ -175,8 +175,8 @@ function flagNames(flags: number): string {
 }
 
 /** Whether the page table may refuse what was prepared, so that a VM becomes unusable. */
-function mayBreak({ smallFolioBlocks, repeatUnaligned, repeatWholeWindows }: PanthorQuirks): boolean {
-  return smallFolioBlocks || repeatUnaligned || repeatWholeWindows;
+function mayBreak({ repeatUnaligned, repeatWholeWindows }: PanthorQuirks): boolean {
+  return repeatUnaligned || repeatWholeWindows;
 }
 
 function deviceOf(header: HeaderReader): PanthorDevice {

@@ -1,5 +1,5 @@
 /**
- * Facts of `panthor_drm.h` (Linux 7.3): the values of flags, types and states, and their names for people. The structs that hold
+ * Facts of `panthor_drm.h` (Linux 7.3-rc7): the values of flags, types and states, and their names for people. The structs that hold
  * them are in `uapi.ts`.
  *
  * @module
@@ -40,7 +40,7 @@ export const MAP_READONLY = 0x1;
 export const MAP_NOEXEC = 0x2;
 /** `DRM_PANTHOR_VM_BIND_OP_MAP_UNCACHED`: bypass the L2 cache. */
 export const MAP_UNCACHED = 0x4;
-/** `DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE`, since driver version 1.9: back the range with the file's dummy object. */
+/** `DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE`, since driver version 1.8 (Linux 7.2.13): back the range with the file's dummy object. */
 export const MAP_SPARSE = 0x8;
 /** `MAP_REPEAT` of the proposal (v2 to v5): the bit that upstream gave to {@link MAP_SPARSE} instead. */
 export const MAP_REPEAT = 0x8;

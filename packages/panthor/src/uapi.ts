@@ -1,5 +1,5 @@
 /**
- * Facts of `panthor_drm.h` (Linux 7.3): struct layouts and request numbers; flags and other values are in `uapi-values.ts`. What a comment says
+ * Facts of `panthor_drm.h` (Linux 7.3-rc7): struct layouts and request numbers; flags and other values are in `uapi-values.ts`. What a comment says
  * of the kernel's checks is the driver's (`panthor_drv.c`, `panthor_mmu.c`). What belongs to REPEAT is from the patches
  * posted as v2 (July 2025) to v5 (March 2026), which were never merged.
  *
@@ -327,12 +327,12 @@ export const GPU_INFO: StructLayout<GpuInfo> = struct("drm_panthor_gpu_info", 11
   gpuFeatures: u64(0x68),
 });
 
-/** Smallest user size of {@link GPU_INFO} that the kernel accepts, in bytes (`panthor_drv.c`, Linux 7.3). */
+/** Smallest user size of {@link GPU_INFO} that the kernel accepts, in bytes (`panthor_drv.c`, Linux 7.3-rc7). */
 export const GPU_INFO_MIN_SIZE = 0x60;
 
 /** `drm_panthor_mmu_info`, since driver version 1.9. */
 export interface MmuInfo {
-  /** Page sizes of the page table, one bit each: always 0x201000 in Linux 7.3. */
+  /** Page sizes of the page table, one bit each: always 0x201000 in Linux 7.3-rc7. */
   pageSizeBitmap: number;
 }
 
@@ -356,5 +356,5 @@ export const IOCTL_BO_CREATE: number = drmIowr(0x40 + IOCTL_ID.boCreate, BO_CREA
 /** `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET`. */
 export const IOCTL_BO_MMAP_OFFSET: number = drmIowr(0x40 + IOCTL_ID.boMmapOffset, BO_MMAP_OFFSET.size);
 
-/** VMs that one open file can have (`PANTHOR_MAX_VMS_PER_FILE` of `panthor_mmu.c`, Linux 7.3). */
+/** VMs that one open file can have (`PANTHOR_MAX_VMS_PER_FILE` of `panthor_mmu.c`, Linux 7.3-rc7). */
 export const MAX_VMS_PER_FILE = 32;

@@ -1,5 +1,5 @@
 /**
- * How VM_CREATE divides the addresses of a VM between user and kernel (`panthor_mmu.c`, Linux 7.3).
+ * How VM_CREATE divides the addresses of a VM between user and kernel (`panthor_mmu.c`, Linux 7.3-rc7).
  *
  * @module
  */

@@ -1,40 +1,28 @@
 /**
- * One VM_BIND call: decode, validate in the kernel's order, run (`panthor_drv.c` and `panthor_mmu.c`, Linux 7.3).
+ * One VM_BIND call: decode, validate in the kernel's order, run (`panthor_drv.c` and `panthor_mmu.c`, Linux 7.3-rc7).
  *
  * A synchronous call prepares and executes operation by operation and stops at the first error; what was done stays, and
- * `ops.count` tells how much that is. An asynchronous call prepares everything first: an error there queues nothing, an
- * error of a job later makes the VM unusable.
+ * `ops.count` tells how much that is. An asynchronous call makes all jobs first and copies in all that they wait for and
+ * signal, before it looks at any of it (`bind-syncs.ts`): an error there queues nothing, an error of a job later makes the
+ * VM unusable.
  *
  * @module
  */
 
-import {
-  E2BIG,
-  EINVAL,
-  ENOENT,
-  ENOMEM,
-  type Fence,
-  fail,
-  readU64,
-  type Syncobj,
-  type UserSpace,
-} from "@vmbind/drm";
+import { EINVAL, fail, readU64, type UserSpace } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE } from "@vmbind/gpuvm-core";
 import { cleanUp, type PanthorBindOp } from "./bind-op.ts";
 import { BindJob } from "./bind-queue.ts";
+import { copySyncs, resolveSyncs } from "./bind-syncs.ts";
 import type { PanthorFile } from "./file.ts";
+import { type CopiedArray, copyArray } from "./obj-array.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
 import { prepare } from "./prepare.ts";
 import {
   MAP_SPARSE,
   OBJ_ARRAY,
-  type ObjArray,
   OP_MAP,
   OP_TYPE_MASK,
-  SYNC_OP,
-  SYNC_OP_SIGNAL,
-  SYNC_OP_TIMELINE,
-  SYNC_OP_TYPE_MASK,
   type SyncOp,
   VM_BIND,
   VM_BIND_ASYNC,
@@ -42,9 +30,6 @@ import {
   VM_BIND_OP_REPEAT,
 } from "./uapi.ts";
 import type { PanthorVm } from "./vm.ts";
-
-/** Biggest array that the kernel allocates. */
-const MAX_ARRAY_BYTES = 2 ** 31 - 1;
 
 const OP = VM_BIND_OP.fields;
 const AT_FLAGS = OP.flags.offset;
@@ -61,44 +46,6 @@ const AT_VM_ID = VM_BIND.fields.vmId.offset;
 const AT_BIND_FLAGS = VM_BIND.fields.flags.offset;
 const AT_OPS = VM_BIND.fields.ops.offset;
 const AT_OPS_COUNT = AT_OPS + OBJ_ARRAY.fields.count.offset;
-
-/** The bytes of a user array, and the distance of its elements. */
-interface UserArray {
-  view: DataView;
-  stride: number;
-}
-
-/**
- * Copy in a user array (`panthor_get_uobj_array`).
- *
- * @param array - stride, count (not 0) and pointer
- * @param minStride - size of the element when it entered the uAPI
- * @param size - size of the element in this kernel
- * @throws `DrmError` EINVAL, ENOMEM, EFAULT, E2BIG
- */
-function userArray(
-  file: PanthorFile,
-  field: string,
-  array: ObjArray,
-  minStride: number,
-  size: number,
-  user: UserSpace,
-): UserArray {
-  const { stride, count } = array;
-  if (stride < minStride) fail(EINVAL, `${field}.stride: ${stride} is below ${minStride}`);
-  if (count * size > MAX_ARRAY_BYTES || file.device.options.allocFault?.("op-array")) {
-    fail(ENOMEM, `${field}.count: no memory for ${count} elements`);
-  }
-  const view = user.view(array.array, count * stride);
-  file.device.counters.payloadBytes += count * stride;
-  for (let i = 0; stride > size && i < count; i++) {
-    for (let at = i * stride + size; at < (i + 1) * stride; at++) {
-      if (view.getUint8(at) !== 0)
-        fail(E2BIG, `${field}[${i}]: byte ${at - i * stride} beyond the known ${size} is not 0`);
-    }
-  }
-  return { view, stride };
-}
 
 /**
  * VM_BIND.
@@ -121,20 +68,20 @@ export function vmBind(file: PanthorFile, view: DataView, user: UserSpace): void
     array: readU64(view, AT_OPS + OBJ_ARRAY.fields.array.offset),
   };
   const layout = file.device.repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP;
-  const ops = userArray(file, "ops", array, VM_BIND_OP.size, layout.size, user);
+  const ops = copyArray(file, "ops", array, VM_BIND_OP.size, layout.size, user);
   counters.bindOps += count;
   const flags = view.getUint32(AT_BIND_FLAGS, true);
   if ((flags & VM_BIND_ASYNC) !== 0) bindAsync(file, vm, ops, count, user);
   else bindSync(file, vm, ops, count, view);
 }
 
-function bindSync(file: PanthorFile, vm: PanthorVm, ops: UserArray, count: number, arg: DataView): void {
+function bindSync(file: PanthorFile, vm: PanthorVm, ops: CopiedArray, count: number, arg: DataView): void {
   const op = vm.syncOp;
   let i = 0;
   try {
     for (; i < count; i++) {
       decode(file, ops, i, op);
-      if (op.syncsCount !== 0) fail(EINVAL, `vm_bind_op.syncs.count: ${op.syncsCount} in a synchronous call`);
+      if (op.syncsCount !== 0) fail(EINVAL, `${op.name}.syncs.count: ${op.syncsCount} in a synchronous call`);
       // The kernel leaves before it looks at anything else.
       if (op.size !== 0) runOp(file, vm, op);
     }
@@ -156,7 +103,7 @@ export function runOp(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): void
   prepare(file, vm, op);
   const ret = vm.execute(op);
   cleanUp(vm, op);
-  if (ret !== 0) fail(-ret, vm.refusal);
+  if (ret !== 0) fail(-ret, `${op.name}: ${vm.refusal}`);
 }
 
 /** A u64 that is exact when it is a multiple of 4096; otherwise it may be rounded, which nothing but a message sees. */
@@ -164,7 +111,7 @@ function exactIfAligned(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * 4294967296 + view.getUint32(at, true);
 }
 
-function decode(file: PanthorFile, ops: UserArray, index: number, op: PanthorBindOp): void {
+function decode(file: PanthorFile, ops: CopiedArray, index: number, op: PanthorBindOp): void {
   const { view } = ops;
   const at = index * ops.stride;
   const flags = view.getUint32(at + AT_FLAGS, true);
@@ -199,98 +146,28 @@ function decode(file: PanthorFile, ops: UserArray, index: number, op: PanthorBin
 
 // -- asynchronous calls -----------------------------------------------------------------------------------------------
 
-interface Signal {
-  syncobj: Syncobj;
-  value: number;
-}
-
-/** Sync operations of a job: waits as given, signals looked up. */
-interface Syncs {
-  waits: readonly SyncOp[];
-  signals: readonly Signal[];
-}
-
-const NO_SYNCS: Syncs = { waits: [], signals: [] };
-
-function bindAsync(file: PanthorFile, vm: PanthorVm, ops: UserArray, count: number, user: UserSpace): void {
+function bindAsync(file: PanthorFile, vm: PanthorVm, ops: CopiedArray, count: number, user: UserSpace): void {
   const { queue } = vm;
   const jobs: BindJob[] = [];
-  const syncs: Syncs[] = [];
+  const syncs: (readonly SyncOp[])[] = [];
+  let publish: () => void;
   try {
     for (let i = 0; i < count; i++) {
       if (vm.destroyed || vm.unusable)
-        fail(EINVAL, `vm_id: the VM is ${vm.destroyed ? "destroyed" : "unusable"}`);
+        fail(EINVAL, `ops[${i}]: the VM is ${vm.destroyed ? "destroyed" : "unusable"}`);
       const op = queue.takeOp();
       decode(file, ops, i, op);
       prepare(file, vm, op);
       jobs.push(new BindJob(op));
-      syncs.push(op.syncsCount === 0 ? NO_SYNCS : readSyncs(file, op, user));
+      syncs.push(copySyncs(file, op, user));
     }
-    resolveWaits(file, jobs, syncs);
+    publish = resolveSyncs(file, jobs, syncs);
   } catch (error) {
     for (const { op } of jobs) cleanUp(vm, op);
     throw error;
   }
   file.device.counters.bindJobs += count;
-  for (let i = 0; i < count; i++) {
-    const job = jobs[i] as BindJob;
-    for (const { syncobj, value } of (syncs[i] as Syncs).signals) syncobj.attach(value, job.done);
-    queue.push(job);
-  }
+  publish();
+  for (const job of jobs) queue.push(job);
   queue.pump();
-}
-
-function readSyncs(file: PanthorFile, op: PanthorBindOp, user: UserSpace): Syncs {
-  const array = { stride: op.syncsStride, count: op.syncsCount, array: op.syncsArray };
-  const { view, stride } = userArray(file, "vm_bind_op.syncs", array, SYNC_OP.size, SYNC_OP.size, user);
-  const waits: SyncOp[] = [];
-  const signals: Signal[] = [];
-  for (let i = 0; i < op.syncsCount; i++) {
-    const sync = SYNC_OP.read(view, i * stride);
-    checkSync(sync, i);
-    if ((sync.flags & SYNC_OP_SIGNAL) === 0) waits.push(sync);
-    else
-      signals.push({
-        syncobj: file.syncobj(sync.handle) ?? unknownSignal(sync, i),
-        value: sync.timelineValue,
-      });
-  }
-  return { waits, signals };
-}
-
-function checkSync({ flags, timelineValue }: SyncOp, i: number): void {
-  const type = flags & SYNC_OP_TYPE_MASK;
-  if ((flags & ~SYNC_OP_SIGNAL & ~SYNC_OP_TYPE_MASK) !== 0) {
-    fail(EINVAL, `vm_bind_op.syncs[${i}].flags: 0x${flags.toString(16)} has unknown bits`);
-  }
-  if (type > SYNC_OP_TIMELINE) fail(EINVAL, `vm_bind_op.syncs[${i}].flags: handle type ${type} is unknown`);
-  if (type !== SYNC_OP_TIMELINE && timelineValue !== 0) {
-    fail(EINVAL, `vm_bind_op.syncs[${i}].timeline_value: ${timelineValue} with a binary syncobj`);
-  }
-}
-
-function unknownSignal({ handle }: SyncOp, i: number): never {
-  return fail(EINVAL, `vm_bind_op.syncs[${i}].handle: ${handle} is not a syncobj of this file`);
-}
-
-/** Turn waits into fences; a wait sees what earlier operations of the same call will signal. */
-function resolveWaits(file: PanthorFile, jobs: readonly BindJob[], syncs: readonly Syncs[]): void {
-  syncs.forEach(({ waits }, i) => {
-    if (waits.length === 0) return;
-    const fences: Fence[] = [];
-    for (const { handle, timelineValue } of waits) {
-      const syncobj =
-        file.syncobj(handle) ?? fail(ENOENT, `sync_op.handle: ${handle} is not a syncobj of this file`);
-      // The queue is in order, so a fence of an earlier job of this call needs no waiting.
-      const pending = syncs
-        .slice(0, i)
-        .some((s) => s.signals.some((x) => x.syncobj === syncobj && x.value >= timelineValue));
-      if (pending) continue;
-      const found = syncobj.find(timelineValue);
-      if (found === null)
-        fail(EINVAL, `sync_op.handle: nothing will signal syncobj ${handle} at point ${timelineValue}`);
-      fences.push(found);
-    }
-    (jobs[i] as BindJob).waits = fences;
-  });
 }

@@ -1,5 +1,5 @@
 /**
- * The ioctls that make, ask and destroy VMs, with their checks in the order of `panthor_drv.c` (Linux 7.3).
+ * The ioctls that make, ask and destroy VMs, with their checks in the order of `panthor_drv.c` (Linux 7.3-rc7).
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the driver does with each step of the VA manager (`panthor_mmu.c`, Linux 7.3): the page table first, then the tree.
+ * What the driver does with each step of the VA manager (`panthor_mmu.c`, Linux 7.3-rc7): the page table first, then the tree.
  *
  * A cut needs care, because a 2 MiB block cannot be split in the page table. So the range that is unmapped grows to
  * whole chunks where a block may be, and what survives of those chunks is mapped again with pages:
@@ -31,7 +31,6 @@ import type { PanthorBindOp } from "./bind-op.ts";
 import type { PanthorBo } from "./bo.ts";
 import { BLOCK_2M } from "./page-sizes.ts";
 import type { PageTable } from "./page-table.ts";
-import type { PanthorQuirks } from "./quirks.ts";
 
 /** Driver bit of a gpuva's flags, behind those of the operation: its object was evicted, nothing is in the page table. */
 export const VMA_EVICTED: number = 1 << (GPUVA_USERBITS_SHIFT + 4);
@@ -41,7 +40,6 @@ export class VmSteps implements StepHandlers {
   readonly #gpuvm: Gpuvm;
   readonly #pageTable: PageTable;
   readonly #as: AsLock;
-  readonly #quirks: Readonly<PanthorQuirks>;
   /** The operation that is being executed: to be set before the VA manager is asked for steps. */
   op: PanthorBindOp;
 
@@ -49,20 +47,12 @@ export class VmSteps implements StepHandlers {
    * @param gpuvm - the VM's mappings
    * @param pageTable - its page table
    * @param as - its AS slot, which is locked over what a cut unmaps
-   * @param quirks - of the device
    * @param op - any operation, until the first one is executed
    */
-  constructor(
-    gpuvm: Gpuvm,
-    pageTable: PageTable,
-    as: AsLock,
-    quirks: Readonly<PanthorQuirks>,
-    op: PanthorBindOp,
-  ) {
+  constructor(gpuvm: Gpuvm, pageTable: PageTable, as: AsLock, op: PanthorBindOp) {
     this.#gpuvm = gpuvm;
     this.#pageTable = pageTable;
     this.#as = as;
-    this.#quirks = quirks;
     this.op = op;
   }
 
@@ -153,8 +143,8 @@ export class VmSteps implements StepHandlers {
     const distance = address - gpuvm.addr(va);
     const window = gpuvm.gemRange(va);
     const offset = gpuvm.offset(va) + (window === 0 ? distance : (distance + gpuvm.phase(va)) % window);
-    if ((gpuvm.gem(va) as PanthorBo).isHugeFolio(offset)) return true;
-    return !this.#quirks.smallFolioBlocks && this.#pageTable.io.isBlock(address);
+    // A folio is what the driver looks at. Small ones that happen to be contiguous are mapped as a block, too.
+    return (gpuvm.gem(va) as PanthorBo).isHugeFolio(offset) || this.#pageTable.io.isBlock(address);
   }
 
   /** Map [at, at + size) of a surviving piece again. */

@@ -1,6 +1,6 @@
 /**
  * One GPU address space: the VA manager, the page table that follows its steps (`vm-steps.ts`), and the AS lock around each
- * operation (`panthor_mmu.c`, Linux 7.3).
+ * operation (`panthor_mmu.c`, Linux 7.3-rc7).
  *
  * @module
  */
@@ -134,7 +134,7 @@ export class PanthorVm {
       onFree: () => this.#free(),
     });
     this.as = new AsLock(counters, asid, device.tlb, options.activeAs);
-    this.#steps = new VmSteps(this.gpuvm, this.pageTable, this.as, options.quirks, this.syncOp);
+    this.#steps = new VmSteps(this.gpuvm, this.pageTable, this.as, this.syncOp);
     this.queue = new BindQueue(this);
     this.addressSpace = new AddressSpace(memory, device.format, this.pageTable.io.rootAddress, {
       asid,

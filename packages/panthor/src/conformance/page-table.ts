@@ -115,6 +115,9 @@ class Run {
       exclusiveVm: owner ?? null,
       smallFolios: json["small_folios"] === 1,
     });
+    // Vectors of what page-table calls do when VA manager and table disagree have such objects, of which the driver cuts
+    // blocks without widening. The model always widens where a block is, so here it is not told of any.
+    if (json["small_folios"] === 1) this.#vm.pageTable.io.isBlock = () => false;
     this.#handles.set(integer(json, "id"), handle);
     this.#ids.set(this.#file.bo(handle) as PanthorBo, integer(json, "id"));
   }

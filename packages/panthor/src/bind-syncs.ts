@@ -1,0 +1,142 @@
+/**
+ * The sync operations of an asynchronous VM_BIND: what each job waits for, and what its end signals (`panthor_drv.c`,
+ * Linux 7.3-rc7).
+ *
+ * Signals are collected first, from all operations: one entry for each handle and point, which starts as what the syncobj
+ * has there and becomes the end of each job that signals it. Waits come then, job by job. A wait that names an entry
+ * exactly gets what is in it; any other one is looked up in the syncobj, where this call's signals are not yet:
+ *
+ * ```text
+ * ops[0]  signal 7@5      entry 7@5 = end of job 0
+ * ops[1]  wait   7@5      the entry: the end of job 0
+ * ops[2]  wait   7@3      the syncobj: EINVAL, unless it has reached 3 already
+ * ```
+ *
+ * Only when nothing can fail any more the entries go into their syncobjs, in the order in which they were first named.
+ *
+ * @module
+ */
+
+import { EINVAL, ENOENT, type Fence, fail, type Syncobj, type UserSpace } from "@vmbind/drm";
+import type { PanthorBindOp } from "./bind-op.ts";
+import type { BindJob } from "./bind-queue.ts";
+import { type ArrayFile, copyArray } from "./obj-array.ts";
+import { SYNC_OP, SYNC_OP_SIGNAL, SYNC_OP_TIMELINE, SYNC_OP_TYPE_MASK, type SyncOp } from "./uapi.ts";
+
+/** Where syncobjs are found; see `PanthorFile`. */
+export interface SyncFile extends ArrayFile {
+  /** A syncobj by its handle. */
+  syncobj(handle: number): Syncobj | undefined;
+}
+
+/** A point that jobs of the call signal. */
+interface SignalEntry {
+  point: number;
+  syncobj: Syncobj;
+  /** The end of the last job so far that signals it; before, what the syncobj has there. */
+  fence: Fence | null;
+}
+
+/** By handle and point, in the order in which they were first named. */
+type Entries = Map<string, SignalEntry>;
+
+const NO_SYNCS: readonly SyncOp[] = [];
+
+/**
+ * Copy in the sync operations of one operation. Nothing about them is looked at yet.
+ *
+ * @param file - the open file
+ * @param op - decoded
+ * @param user - the caller's memory
+ * @throws `DrmError` EINVAL, ENOMEM, EFAULT, E2BIG
+ */
+export function copySyncs(file: ArrayFile, op: PanthorBindOp, user: UserSpace): readonly SyncOp[] {
+  if (op.syncsCount === 0) return NO_SYNCS;
+  const array = { stride: op.syncsStride, count: op.syncsCount, array: op.syncsArray };
+  const { view, stride } = copyArray(file, `${op.name}.syncs`, array, SYNC_OP.size, SYNC_OP.size, user);
+  return Array.from({ length: op.syncsCount }, (_, i) => SYNC_OP.read(view, i * stride));
+}
+
+/**
+ * Give each job its waits, and say what is to be signalled.
+ *
+ * @param file - the open file
+ * @param jobs - of the call, in order
+ * @param syncs - the sync operations of each
+ * @returns puts the ends of the jobs into the syncobjs; to be called once nothing can fail any more
+ * @throws `DrmError` EINVAL, ENOENT; then no syncobj has changed
+ */
+export function resolveSyncs(
+  file: SyncFile,
+  jobs: readonly BindJob[],
+  syncs: readonly (readonly SyncOp[])[],
+): () => void {
+  const entries: Entries = new Map();
+  syncs.forEach((list, job) => {
+    list.forEach((sync, i) => {
+      if (isSignal(sync)) collect(file, entries, sync, nameOf(job, i));
+    });
+  });
+  syncs.forEach((list, index) => {
+    const job = jobs[index] as BindJob;
+    const waits: Fence[] = [];
+    list.forEach((sync, i) => {
+      if (!isSignal(sync)) waits.push(fenceOf(file, entries, sync, nameOf(index, i)));
+    });
+    // The queue is in order: the end of an earlier job of this call needs no waiting, but does no harm.
+    if (waits.length > 0) job.waits = waits;
+    for (const sync of list) {
+      const entry = isSignal(sync) ? entries.get(keyOf(sync)) : undefined;
+      if (entry !== undefined) entry.fence = job.done;
+    }
+  });
+  return () => {
+    for (const { syncobj, point, fence } of entries.values()) syncobj.attach(point, fence as Fence);
+  };
+}
+
+function nameOf(job: number, sync: number): string {
+  return `ops[${job}].syncs[${sync}]`;
+}
+
+function isSignal({ flags }: SyncOp): boolean {
+  return (flags & SYNC_OP_SIGNAL) !== 0;
+}
+
+/** A string, because a point that a double cannot hold is NaN. */
+function keyOf({ handle, timelineValue }: SyncOp): string {
+  return `${handle}@${timelineValue}`;
+}
+
+function collect(file: SyncFile, entries: Entries, sync: SyncOp, name: string): void {
+  checkSync(sync, name);
+  if (entries.has(keyOf(sync))) return;
+  const { handle, timelineValue: point } = sync;
+  const syncobj =
+    file.syncobj(handle) ?? fail(EINVAL, `${name}.handle: ${handle} is not a syncobj of this file`);
+  entries.set(keyOf(sync), { point, syncobj, fence: syncobj.find(point) });
+}
+
+function fenceOf(file: SyncFile, entries: Entries, sync: SyncOp, name: string): Fence {
+  checkSync(sync, name);
+  const { handle, timelineValue: point } = sync;
+  const entry = entries.get(keyOf(sync));
+  const found =
+    entry !== undefined
+      ? entry.fence
+      : (
+          file.syncobj(handle) ?? fail(ENOENT, `${name}.handle: ${handle} is not a syncobj of this file`)
+        ).find(point);
+  return found ?? fail(EINVAL, `${name}.handle: nothing will signal syncobj ${handle} at point ${point}`);
+}
+
+function checkSync({ flags, timelineValue }: SyncOp, name: string): void {
+  const type = flags & SYNC_OP_TYPE_MASK;
+  if ((flags & ~SYNC_OP_SIGNAL & ~SYNC_OP_TYPE_MASK) !== 0) {
+    fail(EINVAL, `${name}.flags: 0x${flags.toString(16)} has unknown bits`);
+  }
+  if (type > SYNC_OP_TIMELINE) fail(EINVAL, `${name}.flags: handle type ${type} is unknown`);
+  if (type !== SYNC_OP_TIMELINE && timelineValue !== 0) {
+    fail(EINVAL, `${name}.timeline_value: ${timelineValue} with a binary syncobj`);
+  }
+}
