@@ -1,6 +1,6 @@
 /**
  * What can be chosen about a panthor device, and what is so unless chosen. Versions and what they brought are those of
- * `panthor_drv.c`, Linux 7.3.
+ * `panthor_drv.c`, Linux 7.3-rc7.
  *
  * @module
  */

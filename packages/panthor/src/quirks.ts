@@ -77,7 +77,7 @@ export const NO_QUIRKS: Readonly<PanthorQuirks> = quirksOf(QUIRKS);
 /** What Linux 7.3-rc7 does, without the REPEAT proposal. */
 export const LINUX_QUIRKS: Readonly<PanthorQuirks> = quirksOf(QUIRKS, ({ origin }) => origin === LINUX);
 
-/** What the posted REPEAT patch (v4) does on top of Linux 7.3.4. */
+/** What the posted REPEAT patch (v4) does on top of Linux 7.3-rc7. */
 export const REPEAT_PATCH_QUIRKS: Readonly<PanthorQuirks> = quirksOf(
   QUIRKS,
   ({ origin }) => origin !== THREAD,
