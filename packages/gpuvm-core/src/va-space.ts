@@ -94,12 +94,14 @@ export class VaSpace {
    * @returns true when `[addr, addr + range)` does not reach 2^64, lies in the window, and leaves the kernel's range alone
    */
   rangeValid(addr: number, range: number): boolean {
-    return (
-      compareSum(addr, range, U64) < 0 &&
-      addr >= this.start &&
-      compareSum(addr, range, this.#end) <= 0 &&
-      !(this.kernelNode !== 0 && addr < this.#kernelEnd && compareSum(addr, range, this.#kernelStart) > 0)
-    );
+    // Asked once an operation: rounding can only decide where the rounded sum is the bound itself.
+    const end = addr + range;
+    if (end >= this.#end || end >= U64) {
+      if (compareSum(addr, range, U64) >= 0 || compareSum(addr, range, this.#end) > 0) return false;
+    }
+    if (addr < this.start) return false;
+    if (this.kernelNode === 0 || addr >= this.#kernelEnd || end < this.#kernelStart) return true;
+    return compareSum(addr, range, this.#kernelStart) <= 0;
   }
 
   /**
@@ -315,7 +317,9 @@ export class VaSpace {
 
 /** Whether the end of a range, wrapped at 2^64, lies above an address. */
 function reaches(addr: number, range: number, start: number): boolean {
-  if (addr + range < U64 || compareSum(addr, range, U64) <= 0) return compareSum(addr, range, start) > 0;
+  const end = addr + range;
+  if (end < U64 && end !== start) return end > start;
+  if (end < U64 || compareSum(addr, range, U64) <= 0) return compareSum(addr, range, start) > 0;
   // The wrapped end is the smaller one less what the larger one lacks of 2^64, which is exact.
   return compareSum(start, U64 - Math.max(addr, range), Math.min(addr, range)) < 0;
 }
