@@ -44,6 +44,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "pt-updates.ts",
     "tlb-range.ts",
     "uapi-query.ts",
+    "user-extensions.ts",
     "user-pages.ts",
     "vm-bind-args.ts",
     "vm-ioctls.ts",

@@ -5,11 +5,15 @@
  */
 
 import { DrmError, EFAULT, EINVAL, ENOSPC, EOPNOTSUPP, fail, type UserSpace } from "@vmbind/drm";
+import { XeBo } from "./bo.ts";
 import type { XeFile } from "./file.ts";
 import { BLOCK_64K, PAGE_BYTES } from "./page-sizes.ts";
 import type { Platform } from "./platforms.ts";
 import * as uapi from "./uapi-query.ts";
 import { XE2_GRAPHICS } from "./vm-bind-args.ts";
+
+/** Bytes of a page-table page, an object of its own (`xe_pt.c`). */
+const TABLE_BYTES = 4096;
 
 /**
  * The rule for reserved members.
@@ -62,7 +66,9 @@ function queryConfig(platform: Platform): Uint8Array {
     (platform.vramBytes === 0 ? 0 : uapi.QUERY_CONFIG_FLAG_HAS_VRAM) |
     uapi.QUERY_CONFIG_FLAG_HAS_LOW_LATENCY |
     (platform.usm ? uapi.QUERY_CONFIG_FLAG_HAS_CPU_ADDR_MIRROR : 0) |
-    (platform.graphics < XE2_GRAPHICS ? 0 : uapi.QUERY_CONFIG_FLAG_HAS_NO_COMPRESSION_HINT);
+    (platform.graphics < XE2_GRAPHICS ? 0 : uapi.QUERY_CONFIG_FLAG_HAS_NO_COMPRESSION_HINT) |
+    uapi.QUERY_CONFIG_FLAG_HAS_DISABLE_STATE_CACHE_PERF_FIX |
+    uapi.QUERY_CONFIG_FLAG_HAS_PURGING_SUPPORT;
   const info: number[] = [];
   info[uapi.QUERY_CONFIG_REV_AND_DEVICE_ID] = platform.deviceId;
   info[uapi.QUERY_CONFIG_FLAGS] = flags;
@@ -74,22 +80,27 @@ function queryConfig(platform: Platform): Uint8Array {
 }
 
 function queryMemRegions(file: XeFile): Uint8Array {
-  const { platform, systemBytes } = file.device;
+  const { platform, systemBytes, vramBytes } = file.device;
+  const used = usedBytes(file.device);
   const regions: Partial<uapi.MemRegion>[] = [
     {
       memClass: uapi.MEM_REGION_CLASS_SYSMEM,
       instance: 0,
       minPageSize: PAGE_BYTES,
       totalSize: systemBytes,
+      used: used.system,
     },
   ];
-  if (platform.vramBytes !== 0) {
+  if (vramBytes !== 0) {
+    // All of VRAM is visible to the CPU, as with a BAR of full size.
     regions.push({
       memClass: uapi.MEM_REGION_CLASS_VRAM,
       instance: 1,
       minPageSize: platform.vram64kOnly ? BLOCK_64K : PAGE_BYTES,
-      totalSize: platform.vramBytes,
-      cpuVisibleSize: platform.vramBytes,
+      totalSize: vramBytes,
+      used: used.vram,
+      cpuVisibleSize: vramBytes,
+      cpuVisibleUsed: used.vram,
     });
   }
   const out = new Uint8Array(8 + regions.length * uapi.MEM_REGION.size);
@@ -99,4 +110,19 @@ function queryMemRegions(file: XeFile): Uint8Array {
     uapi.MEM_REGION.write(view, 8 + i * uapi.MEM_REGION.size, region);
   });
   return out;
+}
+
+/**
+ * What is in use of each region: the memory of objects where it is now, and page tables, which are objects of 4 KiB in
+ * VRAM, or in system memory on a part without. Pages of processes (MAP_USERPTR) are the process's, not the driver's. Looked
+ * at each time: nothing can forget to count.
+ */
+function usedBytes({ platform, gems, memory }: XeFile["device"]): { system: number; vram: number } {
+  const used = { system: 0, vram: 0 };
+  for (const gem of gems.values()) {
+    if (!(gem instanceof XeBo)) continue;
+    used[gem.vram ? "vram" : "system"] += gem.residentBytes;
+  }
+  used[platform.vramBytes === 0 ? "system" : "vram"] += memory.tables.live * TABLE_BYTES;
+  return used;
 }

@@ -18,6 +18,7 @@ import {
   ENOMEM,
   ENOSPC,
   EOPNOTSUPP,
+  EPERM,
   gemCloseIoctl,
   IoctlTable,
   ioctl,
@@ -70,6 +71,19 @@ const SYNCS = userArray(uapi.VM_BIND, "syncs", {
     }),
   ],
 });
+
+/** A chain of extensions as far as the driver follows it, each of which points to the next. */
+function extensionsBehind(count: number): readonly UserArray<uapi.ExtSetProperty>[] {
+  if (count === 0) return [];
+  return [
+    userArray(uapi.EXT_SET_PROPERTY, "nextExtension", {
+      field: "next_extension",
+      element: uapi.EXT_SET_PROPERTY,
+      optional: true,
+      arrays: extensionsBehind(count - 1),
+    }),
+  ];
+}
 
 /** The ioctls. */
 export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
@@ -146,11 +160,20 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
           field: "instances",
           count: ["width", "numPlacements"],
           element: uapi.ENGINE_CLASS_INSTANCE,
+          most: 9,
+        }),
+        userArray(uapi.EXEC_QUEUE_CREATE, "extensions", {
+          field: "extensions",
+          element: uapi.EXT_SET_PROPERTY,
+          optional: true,
+          arrays: extensionsBehind(15),
         }),
       ],
-      errnos: [EINVAL, EFAULT, ENOENT, E2BIG],
+      errnos: [EINVAL, EFAULT, ENOENT, E2BIG, EPERM],
       since,
-      support: { without: "engines and extensions: a queue is an id, and whether it binds" },
+      support: {
+        without: "engines and what the properties do: a queue is an id, and whether it binds",
+      },
       run: execQueueCreate,
     }),
     ioctl({

@@ -1,5 +1,5 @@
 /**
- * What differs from one Intel GPU to the next, as a table of facts (`xe_pci.c`, `xe_pat.c`, Linux 7.3).
+ * What differs from one Intel GPU to the next, as a table of facts (`xe_pci.c`, `xe_pat.c`, Linux 7.3-rc7).
  *
  * Two numbers look alike and are not: `vaBits` bounds the address space, `rootLevel` says how many tables a walk
  * reads. Battlemage has 48-bit addresses and five levels; only entry 0 of its root is ever used.
@@ -19,7 +19,10 @@ export interface PatEntry {
 }
 
 /**
- * A GPU that the model can be: facts of `xe_pci.c`, the last three members of `xe_pat.c` (Linux 7.3). Only the bytes of
+ * A GPU that the model can be. One of them, Ponte Vecchio (`pvc`), is not probed by mainline's driver, which has the code
+ * for it. A graphics IP 35.00 is not in the driver's list at all (35.00 is a media IP), 35.10 and 35.11 are (Linux 7.3-rc7).
+ *
+ * Facts of `xe_pci.c`, the last three members of `xe_pat.c` (Linux 7.3-rc7). Only the bytes of
  * VRAM are the model's choice, since the driver reads them from the hardware.
  */
 export interface Platform {
@@ -31,6 +34,11 @@ export interface Platform {
   readonly graphics: number;
   /** PCI device id that DEVICE_QUERY reports. */
   readonly deviceId: number;
+  /**
+   * GTs of the one tile that is modelled: the primary one, whose `gt_id` is 0, and from Meteor Lake on the media GT, 1.
+   * Both walk the page tables of a VM.
+   */
+  readonly gts: number;
   /** Width of virtual addresses: the VM is `[0, 2 ** vaBits)`. */
   readonly vaBits: number;
   /** Level of the root table: 3 or 4. */
@@ -77,16 +85,17 @@ const PAT_XE2 = patTable("N 1 2 N 1 1 N 2 N NC NC NC NC N NC NC - - - - N NC 1 2
 const PAT_XE3 = PAT_XE2.map(
   (entry, i): PatEntry => (i === 16 ? { coherency: "one-way", compressed: true } : entry),
 );
-/** 35.x: as Xe3 but for the reserved entries; of the others nothing else is known here. */
+/** 35.10: Xe3 with two entries of its own: 19 is what process memory and imported objects must use there. */
 const PAT_XE3P = PAT_XE3.map(
-  (entry, i): PatEntry => (i === 18 || i === 19 ? { coherency: "none", compressed: false } : entry),
+  (entry, i): PatEntry =>
+    i === 18
+      ? { coherency: "none", compressed: false }
+      : i === 19
+        ? { coherency: "one-way", compressed: false }
+        : entry,
 );
-const PAT_XE3P_XPC = PAT_XE3P.map(
-  (entry, i): PatEntry => ({
-    coherency: i >= 11 && i <= 22 ? "reserved" : entry.coherency,
-    compressed: i >= 11 && i <= 22 ? false : entry.compressed,
-  }),
-);
+/** 35.11: a table of its own, without compression. */
+const PAT_XE3P_XPC = patTable("N 1 2 N 1 N 1 2 N 1 2 - - - - - - - - - - - - N 1 2 N 1 2 N 1 2");
 
 const GIB = 2 ** 30;
 
@@ -96,6 +105,7 @@ const TGL: Platform = {
   title: "Tiger Lake",
   graphics: 1200,
   deviceId: 0x9a49,
+  gts: 1,
   vaBits: 48,
   rootLevel: 3,
   vramBytes: 0,
@@ -119,6 +129,7 @@ const BMG: Platform = {
   title: "Battlemage",
   graphics: 2001,
   deviceId: 0xe20b,
+  gts: 2,
   rootLevel: 4,
   vramBytes: 12 * GIB,
   cachedPageTables: false,
@@ -140,12 +151,13 @@ const LNL: Platform = {
   vramBytes: 0,
   pat: PAT_XE2,
 };
-const NVLS: Platform = {
+const NVLP: Platform = {
   ...LNL,
-  name: "nvls",
-  title: "Nova Lake S",
-  graphics: 3500,
-  deviceId: 0xd740,
+  name: "nvlp",
+  title: "Nova Lake P",
+  graphics: 3510,
+  deviceId: 0xd750,
+  cachedPageTables: true,
   scratchWithFaults: false,
   pat: PAT_XE3P,
 };
@@ -184,6 +196,7 @@ const ROWS: readonly Platform[] = [
     title: "Meteor Lake / Arrow Lake",
     graphics: 1270,
     deviceId: 0x7d55,
+    gts: 2,
     cachedPageTables: false,
     rangedInvalidation: true,
     patUc: 2,
@@ -212,17 +225,17 @@ const ROWS: readonly Platform[] = [
   BMG,
   LNL,
   { ...LNL, name: "ptl", title: "Panther Lake", graphics: 3000, deviceId: 0xb080, pat: PAT_XE3 },
-  NVLS,
-  { ...NVLS, name: "nvlp", title: "Nova Lake P", graphics: 3510, deviceId: 0xd750, cachedPageTables: true },
+  NVLP,
   {
-    ...NVLS,
+    ...NVLP,
     name: "cri",
     title: "Crescent Island",
     graphics: 3511,
     deviceId: 0x674c,
     vaBits: 57,
     vramBytes: 160 * GIB,
-    patUc: 3,
+    cachedPageTables: false,
+    flatCcs: false,
     pat: PAT_XE3P_XPC,
   },
 ];

@@ -142,7 +142,7 @@ export class PtJob {
     // Nothing is behind a purged object, as behind a null mapping: its leaves are null.
     source.pages = bo === null ? (user?.pages ?? null) : bo.purged ? null : bo.populate();
     source.offset = gpuvm.offset(va) - (user?.base ?? 0);
-    source.vram = source.pages !== null && bo !== null && bo.vram;
+    source.vram = bo !== null && !bo.purged && bo.vram;
     source.needs64k = source.vram && this.#platform.vram64kOnly;
     source.readOnly = (flags & VMA_READ_ONLY) !== 0;
     source.atomics = source.pages !== null && this.#atomics(vm, bo);

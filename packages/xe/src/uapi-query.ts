@@ -100,6 +100,10 @@ export const QUERY_CONFIG_FLAG_HAS_LOW_LATENCY = 0x02;
 export const QUERY_CONFIG_FLAG_HAS_CPU_ADDR_MIRROR = 0x04;
 /** `DRM_XE_QUERY_CONFIG_FLAG_HAS_NO_COMPRESSION_HINT`: `GEM_CREATE_FLAG_NO_COMPRESSION` works. */
 export const QUERY_CONFIG_FLAG_HAS_NO_COMPRESSION_HINT = 0x08;
+/** `DRM_XE_QUERY_CONFIG_FLAG_HAS_DISABLE_STATE_CACHE_PERF_FIX`: a queue may do without a workaround; always set. */
+export const QUERY_CONFIG_FLAG_HAS_DISABLE_STATE_CACHE_PERF_FIX = 0x10;
+/** `DRM_XE_QUERY_CONFIG_FLAG_HAS_PURGING_SUPPORT`: MADVISE knows `VMA_ATTR_PURGEABLE_STATE`; always set. */
+export const QUERY_CONFIG_FLAG_HAS_PURGING_SUPPORT = 0x20;
 
 /** `drm_xe_mem_region` of `xe_drm.h`, Linux 7.3. */
 export interface MemRegion {
@@ -111,7 +115,7 @@ export interface MemRegion {
   minPageSize: number;
   /** Size in bytes. */
   totalSize: number;
-  /** Bytes in use. */
+  /** Bytes in use, for every caller (Linux 7.3-rc7; once for privileged ones only). */
   used: number;
   /** Bytes that the CPU can reach. */
   cpuVisibleSize: number;

@@ -130,3 +130,10 @@ export const ENGINE_CLASS_NAMES: ValueNames = valueNames({
   ENGINE_CLASS_COMPUTE: 4,
   ENGINE_CLASS_VM_BIND,
 });
+
+/** `DRM_XE_EXEC_QUEUE_SET_PROPERTY_PRIORITY`: 0 low, 1 normal, 2 high, and high needs CAP_SYS_NICE. */
+export const EXEC_QUEUE_SET_PROPERTY_PRIORITY = 0;
+/** `DRM_XE_EXEC_QUEUE_SET_PROPERTY_TIMESLICE`: microseconds. */
+export const EXEC_QUEUE_SET_PROPERTY_TIMESLICE = 1;
+/** The last property that 7.3 knows, `DRM_XE_EXEC_QUEUE_SET_DISABLE_STATE_CACHE_PERF_FIX`. */
+export const EXEC_QUEUE_SET_PROPERTY_LAST = 6;

@@ -52,6 +52,35 @@ export const USER_EXTENSION: StructLayout<UserExtension> = struct("drm_xe_user_e
   pad: u32(12),
 });
 
+/** `drm_xe_ext_set_property` of `xe_drm.h`, Linux 7.3-rc7: an extension that sets one property. */
+export interface ExtSetProperty {
+  /** User address of the next extension, 0 for none. */
+  nextExtension: number;
+  /** Which extension it is: 0. */
+  name: number;
+  /** Must be 0. */
+  pad: number;
+  /** Which property it is, as the ioctl numbers them. */
+  property: number;
+  /** Must be 0; `pad` behind the property's number. */
+  propertyPad: number;
+  /** What it is to be. */
+  value: number;
+  /** Must be 0. */
+  reserved: number[];
+}
+
+/** Layout of {@link ExtSetProperty}. */
+export const EXT_SET_PROPERTY: StructLayout<ExtSetProperty> = struct("drm_xe_ext_set_property", 48, {
+  nextExtension: u64(0),
+  name: u32(8),
+  pad: u32(12),
+  property: u32(16),
+  propertyPad: u32(20),
+  value: u64(24),
+  reserved: array(32, 2, u64),
+});
+
 /** `drm_xe_gem_create` of `xe_drm.h`, Linux 7.3. */
 export interface GemCreate {
   /** Chain of extensions. */
@@ -271,7 +300,7 @@ export const SYNC: StructLayout<Sync> = struct("drm_xe_sync", 48, {
 
 /** `drm_xe_exec_queue_create` of `xe_drm.h`, Linux 7.3. */
 export interface ExecQueueCreate {
-  /** Chain of extensions. */
+  /** Chain of {@link ExtSetProperty}, 16 at most. */
   extensions: number;
   /** Engines that run side by side. */
   width: number;

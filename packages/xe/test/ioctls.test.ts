@@ -19,6 +19,7 @@ import {
   bind,
   fixture,
   GIB,
+  MIB,
   map,
   mustBind,
   nul,
@@ -103,6 +104,46 @@ describe("DEVICE_QUERY", () => {
       const vram = xe.MEM_REGION.read(regions, 8 + xe.MEM_REGION.size);
       expect([vram.memClass, vram.instance, vram.minPageSize]).toEqual([1, 1, alignment]);
     }
+  });
+
+  it.each(["tgl", "dg2", "bmg", "cri"])("says on a %s that objects can be purged", (name) => {
+    const { info } = xe.QUERY_CONFIG.read(query(fixture(name).file, xe.DEVICE_QUERY_CONFIG));
+    // Bits 4 and 5 are facts of the driver, not of the platform.
+    expect((info[xe.QUERY_CONFIG_FLAGS] as number) & 0x30).toBe(0x30);
+  });
+
+  it("tells what is in use of each region, to everybody", () => {
+    const { file, device, vm } = fixture("bmg");
+    const used = (from = file): number[] => {
+      const regions = query(from, xe.DEVICE_QUERY_MEM_REGIONS);
+      const [system, vram] = [0, 1].map((i) => xe.MEM_REGION.read(regions, 8 + i * xe.MEM_REGION.size));
+      expect(vram?.cpuVisibleUsed).toBe(vram?.used);
+      return [system?.used ?? -1, vram?.used ?? -1];
+    };
+    const tables = (): number => device.memory.tables.live * 4096;
+    expect(used()).toEqual([0, 4096]);
+    const gem = (fields: Partial<xe.GemCreate>): number =>
+      call(file, xe.IOCTL_GEM_CREATE, xe.GEM_CREATE.encode({ size: 2 * MIB, ...fields }))[0];
+    expect(gem({ placement: 1, cpuCaching: 1 })).toBe(0);
+    expect(gem({ placement: 2, cpuCaching: 2 })).toBe(0);
+    expect(gem({ placement: 2, cpuCaching: 2, flags: xe.GEM_CREATE_FLAG_DEFER_BACKING })).toBe(0);
+    expect(used()).toEqual([2 * MIB, 2 * MIB + tables()]);
+    // Backing comes at first use; another file sees the same, and page tables count where they are.
+    mustBind(file, map(GIB, 2 * MIB, 3));
+    expect(used(device.open())).toEqual([2 * MIB, 4 * MIB + tables()]);
+    expect(tables()).toBeGreaterThan(4096);
+    file.close();
+    expect(vm.gpuvm.refs).toBe(0);
+    expect(used(device.open())).toEqual([0, 0]);
+  });
+
+  it("counts page tables of an integrated part in system memory, and no pages of a process", () => {
+    const { file, device } = fixture("lnl");
+    mustBind(file, nul(GIB, 4096));
+    mustBind(file, { op: xe.VM_BIND_OP_MAP_USERPTR, addr: 0, range: 8192, objOffset: 0x1000, patIndex: 1 });
+    const regions = query(file, xe.DEVICE_QUERY_MEM_REGIONS);
+    expect(regions.getUint32(0, true)).toBe(1);
+    expect(xe.MEM_REGION.read(regions, 8).used).toBe(device.memory.tables.live * 4096);
   });
 
   it("refuses another size, an unknown query and a pointer to nowhere", () => {
