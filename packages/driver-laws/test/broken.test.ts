@@ -104,7 +104,11 @@ describe("a real driver's defect breaks", () => {
       "a lost remnant",
       VIEW,
       (() => {
-        const lost = xeSubject("", { platform: "dg2", quirks: { ...XE_RIGHT, lostRemnant: true } });
+        const lost = xeSubject("", {
+          platform: "dg2",
+          forcedScratch: false,
+          quirks: { ...XE_RIGHT, lostRemnant: true },
+        });
         return { ...lost, facts: { ...lost.facts, opsMax: 4 } };
       })(),
     ],

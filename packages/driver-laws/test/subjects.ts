@@ -39,6 +39,10 @@ export const SUBJECTS: readonly Subject[] = [
   xeSubject("bmg in fault mode", { platform: "bmg", flags: FAULT_MODE }),
   viewOnly(xeSubject("bmg in fault mode with scratch", { platform: "bmg", flags: FAULT_MODE | SCRATCH })),
   viewOnly(
-    xeSubject("dg2 with lost remnants", { platform: "dg2", quirks: { ...NO_QUIRKS, lostRemnant: true } }),
+    xeSubject("dg2 without scratch, with lost remnants", {
+      platform: "dg2",
+      forcedScratch: false,
+      quirks: { ...NO_QUIRKS, lostRemnant: true },
+    }),
   ),
 ];

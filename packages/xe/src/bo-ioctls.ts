@@ -4,17 +4,25 @@
  * @module
  */
 
-import { EINVAL, ENOENT, ENOMEM, EOPNOTSUPP, fail, type UserSpace } from "@vmbind/drm";
+import { EINVAL, ENODEV, ENOENT, ENOMEM, EOPNOTSUPP, fail, type UserSpace } from "@vmbind/drm";
 import { PLACEMENT_VRAM, XeBo } from "./bo.ts";
 import { mustBeZero } from "./device-query.ts";
 import type { XeFile } from "./file.ts";
 import { BLOCK_64K, PAGE_BYTES } from "./page-sizes.ts";
 import { regionMask } from "./platforms.ts";
 import * as uapi from "./uapi.ts";
+import { eachProperty } from "./user-extensions.ts";
 import { XE2_GRAPHICS } from "./vm-bind-args.ts";
 
 /** Fake offset of the PCI barrier page. */
 const PCI_BARRIER_OFFSET = 0x5000_0000_0000 / 16;
+
+/** `DRM_XE_GEM_CREATE_SET_PROPERTY_PXP_TYPE` (`xe_drm.h`): the one property that an object is made with. */
+const PROPERTY_PXP_TYPE = 0;
+/** `DRM_XE_PXP_TYPE_NONE`. */
+const PXP_TYPE_NONE = 0;
+/** `DRM_XE_PXP_TYPE_HWDRM`. */
+const PXP_TYPE_HWDRM = 1;
 
 const GEM_FLAGS =
   uapi.GEM_CREATE_FLAG_DEFER_BACKING |
@@ -23,12 +31,14 @@ const GEM_FLAGS =
   uapi.GEM_CREATE_FLAG_NO_COMPRESSION;
 
 /**
- * GEM_CREATE: an object with its pages, unless they are to come at first use.
+ * GEM_CREATE: an object with its pages, unless they are to come at first use. Its extensions are read once it is made, so
+ * what keeps it from being made comes before what is wrong with them (`xe_gem_create_ioctl`, Linux 7.3-rc7).
  *
  * @param file - the open file
  * @param create - the struct
  * @param user - the caller's memory
- * @throws `DrmError` EINVAL, EOPNOTSUPP, ENOENT, EFAULT, ENOMEM
+ * @throws `DrmError` EINVAL, EOPNOTSUPP, ENOENT, ENOMEM; ENOSPC for a size that no offset for mmap is left for, close to
+ * 1 TiB; EFAULT, E2BIG, ENODEV for the extensions
  */
 export function gemCreate(file: XeFile, create: uapi.GemCreate, user: UserSpace): Partial<uapi.GemCreate> {
   const { device } = file;
@@ -65,19 +75,24 @@ export function gemCreate(file: XeFile, create: uapi.GemCreate, user: UserSpace)
   if (vram && platform.vram64kOnly && size % BLOCK_64K !== 0) {
     fail(EINVAL, `gem_create.size: must be a multiple of 65536 for VRAM on ${platform.title}`);
   }
-  if (create.extensions !== 0) {
-    user.view(create.extensions, 16);
-    fail(EINVAL, "gem_create.extensions: no extension is modelled");
-  }
   if (options.allocFault?.("gem")) fail(ENOMEM, "gem_create: no memory for the object (injected)");
   const bo = new XeBo(device, size, { placement, cpuCaching, flags, vm });
   try {
     if ((flags & uapi.GEM_CREATE_FLAG_DEFER_BACKING) === 0) bo.populate();
+    eachProperty(user, create.extensions, "gem_create.extensions", setProperty);
   } catch (error) {
     bo.put();
     throw error;
   }
   return { handle: file.handles.add(bo) };
+}
+
+function setProperty({ property, propertyPad, value }: uapi.ExtSetProperty, place: string): void {
+  if (property !== PROPERTY_PXP_TYPE) fail(EINVAL, `${place}.property: ${property} is no property`);
+  if (propertyPad !== 0) fail(EINVAL, `${place}.pad: must be 0`);
+  if (value === PXP_TYPE_NONE) return;
+  if (value !== PXP_TYPE_HWDRM) fail(EINVAL, `${place}.value: ${value} is no type of protected content`);
+  fail(ENODEV, `${place}.value: protected content (PXP) is not modelled`);
 }
 
 /**

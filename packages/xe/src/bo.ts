@@ -90,6 +90,7 @@ export class XeBo extends GemObject {
    * @param device - the device
    * @param size - bytes, a multiple of 4096
    * @param options - see {@link XeBoOptions}
+   * @throws `DrmError` ENOSPC when no offset for mmap is left for the size
    */
   constructor(device: XeBoDevice, size: number, options: XeBoOptions) {
     super(device.gems, size, options.vm?.gpuvm.resv);
@@ -103,6 +104,13 @@ export class XeBo extends GemObject {
     this.flags = options.flags ?? 0;
     this.internal64k = device.platform.vram64kOnly && (options.placement & PLACEMENT_VRAM) !== 0;
     this.#vm?.gpuvm.resvObject.get();
+    // TTM gives every object its place in the space of offsets before it looks for memory (`ttm_bo_init_reserved`).
+    try {
+      this.createMmapOffset();
+    } catch (error) {
+      this.put();
+      throw error;
+    }
   }
 
   /** It lives in VRAM. */

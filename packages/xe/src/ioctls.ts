@@ -13,6 +13,7 @@ import {
   EFAULT,
   EINVAL,
   ENOBUFS,
+  ENODEV,
   ENOENT,
   ENOEXEC,
   ENOMEM,
@@ -105,13 +106,13 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
       arrays: [
         userArray(uapi.GEM_CREATE, "extensions", {
           field: "extensions",
-          element: uapi.USER_EXTENSION,
+          element: uapi.EXT_SET_PROPERTY,
           optional: true,
         }),
       ],
-      errnos: [EINVAL, EOPNOTSUPP, ENOENT, EFAULT, ENOMEM, E2BIG],
+      errnos: [EINVAL, EOPNOTSUPP, ENOENT, EFAULT, ENOMEM, ENOSPC, E2BIG, ENODEV],
       since,
-      support: { without: "extensions (EINVAL)" },
+      support: { without: "protected content (ENODEV)" },
       run: gemCreate,
     }),
     ioctl({
@@ -129,8 +130,8 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
       layout: uapi.VM_CREATE,
       errnos: [EINVAL, ENOMEM],
       since,
-      support: { without: "the workaround that gives every VM of some platforms a scratch page" },
-      run: vmCreate,
+      support: "full",
+      runBytes: vmCreate,
     }),
     ioctl({
       name: "XE_VM_DESTROY",

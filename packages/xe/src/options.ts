@@ -23,6 +23,11 @@ export interface XeDeviceOptions {
   quirks: XeQuirks;
   /** Take unknown syncobj handles for syncobjs made elsewhere, as replaying a recorded trace needs. Default false. */
   adoptSyncobjs: boolean;
+  /**
+   * Every VM gets a scratch page, asked for or not. Default: as the platform has it, {@link Platform.forcedScratch}; false is
+   * a kernel without the workaround, or a stand-in for one, as recordings were made on.
+   */
+  forcedScratch?: boolean | undefined;
   /** Makes allocations fail. Default: none does. */
   allocFault?: AllocFault | undefined;
 }

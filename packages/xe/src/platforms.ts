@@ -57,6 +57,8 @@ export interface Platform {
   readonly systemAtomics: boolean;
   /** A fault-mode VM may have a scratch page. */
   readonly scratchWithFaults: boolean;
+  /** VM_CREATE gives every VM a scratch page, asked for or not (workaround 22014953428, Linux 7.3-rc7). */
+  readonly forcedScratch: boolean;
   /** Compression state lives beside the data, so DECOMPRESS exists. */
   readonly flatCcs: boolean;
   /** The platform can invalidate a range of the TLB. */
@@ -115,6 +117,7 @@ const TGL: Platform = {
   atomicEnableBit: false,
   systemAtomics: true,
   scratchWithFaults: false,
+  forcedScratch: false,
   flatCcs: false,
   rangedInvalidation: false,
   patUc: 3,
@@ -183,7 +186,9 @@ const ROWS: readonly Platform[] = [
     name: "dg2",
     title: "DG2 / ATS-M",
     graphics: 1255,
+    // A DG2-G10, as the Arc A770 is; the scratch page is not forced on DG2-G11 (the Arc A380's).
     deviceId: 0x56a0,
+    forcedScratch: true,
     vramBytes: 16 * GIB,
     vram64kOnly: true,
     cachedPageTables: false,

@@ -8,7 +8,12 @@
 import { type Quirks, type QuirkTable, quirksOf } from "@vmbind/drm";
 
 /** Names of the driver's quirks, see {@link QUIRKS}. */
-export type XeQuirk = "faultScratch" | "lostRemnant" | "countedTwice";
+export type XeQuirk =
+  | "faultScratch"
+  | "lostRemnant"
+  | "countedTwice"
+  | "foreignPrivateObjects"
+  | "prefetchFirstOnly";
 
 /** Which quirks a device has. */
 export type XeQuirks = Quirks<XeQuirk>;
@@ -30,6 +35,18 @@ export const QUIRKS: QuirkTable<XeQuirk> = {
     text: "An array that maps a range and prefetches it stages the mapping twice before it counts as present, and both times its entries are added to num_live: the tables are never taken for empty, and stay when everything in them is unbound.",
     off: "The entries are counted once.",
     origin: "Linux 7.3.4",
+    profiles: ["linux-7.3"],
+  },
+  foreignPrivateObjects: {
+    text: "An object that was made for one VM can be bound into another: no step of VM_BIND compares the two, although the header forbids it.",
+    off: "EINVAL.",
+    origin: "Linux 7.3-rc7",
+    profiles: ["linux-7.3"],
+  },
+  prefetchFirstOnly: {
+    text: "The region of a PREFETCH reaches only the first mapping of its range; those behind it are brought to system memory, and refused with EINVAL where their object may not live there.",
+    off: "Every mapping's object is brought to the region.",
+    origin: "Linux 7.3-rc7",
     profiles: ["linux-7.3"],
   },
 };

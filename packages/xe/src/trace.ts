@@ -124,6 +124,8 @@ function deviceOf(header: HeaderReader): XeDevice {
   });
   const boFragmentation = header.fragmentation("bo_fragmentation");
   const quirks = header.quirks(QUIRKS);
+  // Recordings that do not say it were answered by a kernel, or a stand-in for one, that forces no scratch page on a VM.
+  const forcedScratch = header.has("forced_scratch") && header.flag("forced_scratch");
   const platform = [...PLATFORMS.values()].find(({ deviceId }) => deviceId === pciId);
   if (!platform) return header.fail("pci_id", `no platform ${hex(pciId)}`);
   const vram = regions.filter((region) => region.class === "vram");
@@ -132,6 +134,7 @@ function deviceOf(header: HeaderReader): XeDevice {
     platform: { ...platform, vaBits, vramBytes },
     ...(boFragmentation && { boFragmentation }),
     quirks,
+    forcedScratch,
     // Syncobjs are made by ioctls that recordings leave out.
     adoptSyncobjs: true,
   });

@@ -37,6 +37,7 @@ import {
 import type { XeVm } from "./vm.ts";
 import { checkBo, checkOp, checkRange, XeBindOp } from "./vm-bind-args.ts";
 
+const USER_FENCE_BYTES = 8;
 /** Largest array that the kernel allocates. */
 const MAX_ALLOC = 0x7fff_ffff;
 
@@ -110,7 +111,8 @@ export class VmBindRunner {
       const bo = file.bo(op.obj);
       if (bo === undefined) fail(ENOENT, `${op.name}.obj: no object with handle ${op.obj}`);
       checkBo(op, bo, platform);
-      if (bo.vm !== null && bo.vm !== vm && op.op === VM_BIND_OP_MAP) {
+      const foreign = bo.vm !== null && bo.vm !== vm;
+      if (foreign && op.op === VM_BIND_OP_MAP && !options.quirks.foreignPrivateObjects) {
         fail(EINVAL, `${op.name}.obj: the object was made for another VM`);
       }
       op.bo = bo;
@@ -173,6 +175,7 @@ function readSyncs(
       if (numBinds === 0) fail(EOPNOTSUPP, `${name}.type: a user fence needs at least one bind`);
       if (!signals) fail(EOPNOTSUPP, `${name}.flags: a user fence can only be signalled`);
       if (sync.addr % 8 !== 0) fail(EINVAL, `${name}.addr: must be a multiple of 8`);
+      readOnce(user, sync.addr, name);
       const value = view.byteOffset + SYNC.fields.timelineValue.offset;
       syncs.userFence = { addr: sync.addr, value: new Uint8Array(view.buffer.slice(value, value + 8)) };
       fences++;
@@ -182,6 +185,16 @@ function readSyncs(
   }
   if (fences > 1) fail(EINVAL, `syncs: ${fences} user fences, at most one is allowed`);
   return syncs;
+}
+
+/** The value at a user fence's address is read for no other use than to see that it can be (`user_fence_create`). */
+function readOnce(user: UserSpace, addr: number, name: string): void {
+  try {
+    user.view(addr, USER_FENCE_BYTES);
+  } catch (error) {
+    if (!(error instanceof DrmError)) throw error;
+    fail(error.errno, `${name}.addr: the user fence cannot be read: ${error.reason}`);
+  }
 }
 
 function readSyncobj(file: XeFile, vm: XeVm, sync: Sync, name: string, syncs: Syncs): void {
@@ -207,8 +220,8 @@ function readSyncobj(file: XeFile, vm: XeVm, sync: Sync, name: string, syncs: Sy
 }
 
 /**
- * The entries are written when the ioctl returns; its fences happen once all that it waits for has happened. A bad
- * address of a user fence goes unnoticed, as in the kernel.
+ * The entries are written when the ioctl returns; its fences happen once all that it waits for has happened. That the
+ * address of a user fence can no longer be written then goes unnoticed, as in the kernel.
  */
 function finish(user: UserSpace, { waits, signals, userFence }: Syncs): void {
   const done = new Fence();

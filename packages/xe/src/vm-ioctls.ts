@@ -17,20 +17,24 @@ const VM_FLAGS =
   uapi.VM_CREATE_FLAG_NO_VM_OVERCOMMIT;
 
 /**
- * VM_CREATE.
+ * VM_CREATE. Where the scratch page is forced, `flags` says so afterwards, even if the flags are then refused: the struct
+ * is copied out whatever came of the ioctl.
  *
  * @param file - the open file
- * @param create - the struct
+ * @param arg - `drm_xe_vm_create`
  * @throws `DrmError` EINVAL, ENOMEM
  */
-export function vmCreate(file: XeFile, create: uapi.VmCreate): Partial<uapi.VmCreate> {
+export function vmCreate(file: XeFile, arg: DataView): void {
   const { device } = file;
   const { platform, options } = device;
-  const { flags } = create;
+  const create = uapi.VM_CREATE.read(arg);
+  mustBeZero([create.extensions], "vm_create.extensions");
+  if (options.forcedScratch ?? platform.forcedScratch) create.flags |= uapi.VM_CREATE_FLAG_SCRATCH_PAGE;
+  const flags = create.flags >>> 0;
+  uapi.VM_CREATE.fields.flags.write(arg, 0, flags);
   const scratch = (flags & uapi.VM_CREATE_FLAG_SCRATCH_PAGE) !== 0;
   const longRunning = (flags & uapi.VM_CREATE_FLAG_LR_MODE) !== 0;
   const faultMode = (flags & uapi.VM_CREATE_FLAG_FAULT_MODE) !== 0;
-  mustBeZero([create.extensions], "vm_create.extensions");
   if (faultMode && !platform.usm)
     fail(EINVAL, `vm_create.flags: ${platform.title} has no recoverable faults`);
   mustBeZero(create.reserved, "vm_create.reserved");
@@ -43,7 +47,8 @@ export function vmCreate(file: XeFile, create: uapi.VmCreate): Partial<uapi.VmCr
     fail(EINVAL, "vm_create.flags: NO_VM_OVERCOMMIT needs FAULT_MODE");
   }
   if (options.allocFault?.("vm")) fail(ENOMEM, "vm_create: no memory for the VM (injected)");
-  return { vmId: file.vmTable.alloc(new XeVm(device, flags, device.nextAsid(), file.handles)) };
+  const vmId = file.vmTable.alloc(new XeVm(device, flags, device.nextAsid(), file.handles));
+  uapi.VM_CREATE.fields.vmId.write(arg, 0, vmId);
 }
 
 /**

@@ -141,17 +141,22 @@ export class XeVm {
   }
 
   /**
-   * A recoverable page fault: bind the whole mapping that holds an address.
+   * A recoverable page fault: bind the whole mapping that holds an address. One whose leaves are in the page table and
+   * valid is left as it is, since another fault was served in the meantime; but for a fault of an atomic access it is bound
+   * again all the same (`xe_pagefault.c`, Linux 7.3-rc7).
    *
    * @param addr - faulting address in bytes
+   * @param access - whether the access was an atomic operation; it was not unless told
    * @throws `DrmError` EINVAL outside fault mode, or where nothing is mapped; ENOMEM
    */
-  fault(addr: number): void {
+  fault(addr: number, { atomic = false }: { readonly atomic?: boolean } = {}): void {
     if (!this.faultMode) fail(EINVAL, "fault: the VM is not in fault mode");
     const va = this.gpuvm.findFirst(Math.floor(addr / 4096) * 4096, 4096);
     if (va === 0) fail(EINVAL, `fault: nothing is mapped at 0x${addr.toString(16)}`);
     const flags = this.vmas.flags[va] as number;
     if (flags & VMA_SYSTEM_ALLOCATOR) fail(EINVAL, "fault: memory of the process is not modelled");
+    this.lastInvalidation = null;
+    if (!atomic && ((this.vmas.state[va] as number) & VMA_PRESENT) !== 0) return;
     this.ops.begin();
     this.ops.addBind(va);
     this.#device.job.run(this, this.ops, false);

@@ -20,7 +20,7 @@ const ROWS: [string, number, number, number, number, number, number, number, num
 
 describe("what one NULL bind costs", () => {
   it.each(ROWS)("%s", (_name, start, bytes, g1, m2, k4, hinted, l0, l1, l2) => {
-    const { device, file, vm } = fixture("dg2");
+    const { device, file, vm } = fixture("dg2", { forcedScratch: false });
     mustBind(file, nul(start, bytes));
     const { tables, leaves } = countTables(vm);
     expect(leaves).toEqual({

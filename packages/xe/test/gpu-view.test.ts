@@ -47,7 +47,7 @@ describe("a null range as the GPU sees it", () => {
   it.each(["bmg", "lnl", "dg2", "mtl", "tgl"])(
     "%s: keeps its zeros around a tile that comes and goes",
     (platform) => {
-      const f = fixture(platform);
+      const f = fixture(platform, { forcedScratch: false });
       const { addressSpace } = f.vm;
       const bo = systemBo(f, MIB);
       const tile = 4 * GIB + 123 * TILE;
@@ -94,6 +94,22 @@ describe("a fault-mode VM", () => {
     expect(() => f.vm.fault(0)).toThrow(/nothing is mapped at 0x0/);
   });
 
+  it("a fault in a mapping whose leaves are there binds nothing, unless the access was atomic", () => {
+    const f = fixture("lnl", {}, 6);
+    mustBind(f.file, { ...map(GIB, 2 * MIB, systemBo(f, 2 * MIB), 0, 2), flags: 2 }, nul(2 * GIB, 2 * MIB));
+    const work = (fault: () => void): number[] => {
+      const { ptOps, ptQwords, pteWrites } = f.device.counters;
+      fault();
+      const after = f.device.counters;
+      return [after.ptOps - ptOps, after.ptQwords - ptQwords, after.pteWrites - pteWrites];
+    };
+    expect(work(() => f.vm.fault(GIB + 0x1000))).toEqual([0, 0, 0]);
+    expect(work(() => f.vm.fault(2 * GIB))).toEqual([1, 1, 1]);
+    expect(work(() => f.vm.fault(2 * GIB))).toEqual([0, 0, 0]);
+    expect(work(() => f.vm.fault(2 * GIB, { atomic: true }))).toEqual([1, 1, 1]);
+    checkDeviceInvariants(f.device, [f.file]);
+  });
+
   it("with scratch: faults where a mapping waits, and the remnant of a split goes back to scratch", () => {
     const f = fixture("bmg", {}, 7);
     mustBind(f.file, nul(4 * GIB, 3 * GIB));
@@ -119,12 +135,12 @@ describe("named defects", () => {
 
   it("lostRemnant: an array loses the far side of a cut at 1 GiB; switched off, it does not", () => {
     for (const lostRemnant of [true, false]) {
-      const f = fixture("dg2", { quirks: { lostRemnant } });
+      const f = fixture("dg2", { forcedScratch: false, quirks: { lostRemnant } });
       const bo = systemBo(f, TILE);
       mustBind(f.file, ...array, map(0x4000_0000, TILE, bo));
       expect(f.vm.addressSpace.walk(0x3ff0_0000).kind).toBe(lostRemnant ? "fault" : "null");
     }
-    const two = fixture("dg2");
+    const two = fixture("dg2", { forcedScratch: false });
     mustBind(two.file, ...array);
     mustBind(two.file, map(0x4000_0000, TILE, systemBo(two, TILE)));
     expect(two.vm.addressSpace.walk(0x3ff0_0000).kind).toBe("null");
@@ -136,7 +152,7 @@ describe("named defects", () => {
   ])(
     "no quirk of %s leaves root entries that an unbind covers, each cleared and counted once",
     (platform, entry) => {
-      const f = fixture(platform, { quirks: LINUX_QUIRKS });
+      const f = fixture(platform, { forcedScratch: false, quirks: LINUX_QUIRKS });
       mustBind(f.file, nul(entry, 2 * entry));
       const { ptQwords } = f.device.counters;
       mustBind(f.file, unmap(entry, 2 * entry));
@@ -164,7 +180,7 @@ describe("named defects", () => {
 
 describe("an array that maps and prefetches one range", () => {
   it.each([true, false])("countedTwice %s: the emptied table stays, or goes", (countedTwice) => {
-    const f = fixture("dg2", { quirks: { countedTwice } });
+    const f = fixture("dg2", { forcedScratch: false, quirks: { countedTwice } });
     const addr = 8 * GIB;
     // The first page makes the tables; the second is staged twice into one that exists.
     expect(bind(f.file, [nul(addr, PAGE)])).toBe(0);

@@ -1,8 +1,10 @@
 import {
+  E2BIG,
   EBUSY,
   EFAULT,
   EINVAL,
   ENOBUFS,
+  ENODEV,
   ENOENT,
   ENOEXEC,
   ENOMEM,
@@ -177,7 +179,13 @@ describe("GEM_CREATE", () => {
     ["unknown VM", "bmg", { vmId: 9 }, -ENOENT, /no VM 9/],
     ["4 KiB of 64K-only VRAM", "dg2", { placement: 2, cpuCaching: 2, size: 4096 }, -EINVAL, /65536/],
     ["extension nowhere", "bmg", { extensions: 64 }, -EFAULT, /not mapped/],
-    ["more than there is", "bmg", { size: 2 ** 40 }, -ENOMEM, /no memory/],
+    ["more than there is", "bmg", { size: 2 ** 39 }, -ENOMEM, /no memory/],
+    ["an absurd size", "bmg", { size: 2 ** 40 }, -ENOSPC, /no offsets for 0x10000000000/],
+    ["an absurd size, deferred", "lnl", { size: 2 ** 64 - 2 ** 32, flags: 1 }, -ENOSPC, /no offsets/],
+    ["an absurd size in VRAM", "bmg", { size: 2 ** 44, placement: 2, cpuCaching: 2 }, -ENOSPC, /no offsets/],
+    // Extensions are read once the object is made.
+    ["an absurd size before its extension", "bmg", { size: 2 ** 40, extensions: 64 }, -ENOSPC, /no offsets/],
+    ["more than there is before its extension", "bmg", { size: 2 ** 39, extensions: 64 }, -ENOMEM, /no mem/],
   ])("refuses %s", (_name, platform, fields, errno, reason) => {
     const { file, device } = fixture(platform);
     const objects = device.gems.size;
@@ -185,6 +193,45 @@ describe("GEM_CREATE", () => {
     expect(ret).toBe(errno);
     expect(why).toMatch(reason);
     expect(device.gems.size).toBe(objects);
+  });
+
+  describe("extensions", () => {
+    const AT = 0x3000;
+    const create = (chain: Partial<xe.ExtSetProperty>[]): [number, string, xe.GemCreate, number] => {
+      const { file, device } = fixture("bmg");
+      const user = new UserMemory();
+      chain.forEach((element, i) => {
+        const nextExtension = i + 1 < chain.length ? AT + 64 * (i + 1) : 0;
+        user.place(AT + 64 * i, xe.EXT_SET_PROPERTY.encode({ nextExtension, ...element }));
+      });
+      const arg = xe.GEM_CREATE.encode({ ...ok, extensions: AT });
+      const [ret, why] = call(file, xe.IOCTL_GEM_CREATE, arg, user);
+      return [ret, why, xe.GEM_CREATE.read(view(arg)), device.counters.backingBytes];
+    };
+
+    it("set properties one after the other, at most 16", () => {
+      expect(create([{}])[0]).toBe(0);
+      const [ret, , struct, bytes] = create(Array.from({ length: 16 }, () => ({})));
+      expect([ret, struct.handle, bytes]).toEqual([0, 1, 0x10000]);
+      expect(create(Array.from({ length: 17 }, () => ({}))).slice(0, 2)).toEqual([
+        -E2BIG,
+        "gem_create.extensions[16]: a chain has at most 16 elements",
+      ]);
+    });
+
+    it.each<[string, Partial<xe.ExtSetProperty>, number]>([
+      ["extensions[1].name: 1 is no extension", { name: 1 }, -EINVAL],
+      ["extensions[1].pad: must be 0", { pad: 1 }, -EINVAL],
+      ["extensions[1].property: 1 is no property", { property: 1 }, -EINVAL],
+      ["extensions[1].pad: must be 0", { propertyPad: 1 }, -EINVAL],
+      ["extensions[1].value: 2 is no type of protected content", { value: 2 }, -EINVAL],
+      ["extensions[1].value: protected content (PXP) is not modelled", { value: 1 }, -ENODEV],
+      ["read of 16 bytes", { nextExtension: 0x9000 }, -EFAULT],
+    ])("refuse with %s, and nothing is left of the object", (reason, element, errno) => {
+      const [ret, why, struct, bytes] = create([{}, element]);
+      expect([ret, struct.handle, bytes]).toEqual([errno, 0, 0]);
+      if (errno !== -EFAULT) expect(why).toBe(`gem_create.${reason}`);
+    });
   });
 
   it("hands out handles from 1 and backs the object with memory, unless deferred to the first bind", () => {
@@ -235,6 +282,31 @@ describe("VM_CREATE and VM_DESTROY", () => {
     const arg = xe.VM_CREATE.encode({ flags });
     expect(call(file, xe.IOCTL_VM_CREATE, arg)[0]).toBe(ret);
     expect(xe.VM_CREATE.read(view(arg)).vmId).toBe(ret === 0 ? 2 : 0);
+  });
+
+  it("DG2-G10 forces a scratch page before any flag is checked, and says so in flags", () => {
+    const create = (platform: string, flags: number, forcedScratch?: boolean) => {
+      const file = new xe.XeDevice(platform, { forcedScratch }).open();
+      const arg = xe.VM_CREATE.encode({ flags });
+      const ret = file.ioctl(xe.IOCTL_VM_CREATE, arg);
+      return [ret, xe.VM_CREATE.read(view(arg)).flags, file.vm(1)];
+    };
+    const [ret, flags, vm] = create("dg2", 0) as [number, number, xe.XeVm];
+    expect([ret, flags, vm.scratch, vm.createFlags]).toEqual([0, 1, true, 1]);
+    expect(vm.addressSpace.load32(0x12_3000)).toBe(0);
+    expect(create("dg2", 2).slice(0, 2)).toEqual([0, 3]);
+    // The struct is copied out whatever came of the ioctl, but for what is refused before.
+    expect(create("dg2", 0x8000_0000)).toEqual([-EINVAL, 0x8000_0001, undefined]);
+    const file = new xe.XeDevice("dg2").open();
+    const early = xe.VM_CREATE.encode({ extensions: 8 });
+    expect([file.ioctl(xe.IOCTL_VM_CREATE, early), xe.VM_CREATE.read(view(early)).flags]).toEqual([
+      -EINVAL,
+      0,
+    ]);
+    expect((create("dg2", 0, false)[2] as xe.XeVm).scratch).toBe(false);
+    expect((create("bmg", 0, true)[2] as xe.XeVm).scratch).toBe(true);
+    for (const { name } of xe.PLATFORMS.values())
+      expect(create(name, 0)[1], name).toBe(name === "dg2" ? 1 : 0);
   });
 
   it("builds one root, and with scratch one table for each level above 1 GiB leaves", () => {
@@ -456,6 +528,23 @@ describe("VM_BIND", () => {
     expect(f.file.bo(shared)?.refs).toBe(5);
   });
 
+  it("foreignPrivateObjects: a private object can be bound into another VM, as an external one there", () => {
+    const f = fixture("bmg", { quirks: { ...xe.NO_QUIRKS, foreignPrivateObjects: true } });
+    const bo = systemBo(f, 0x10000);
+    call(f.file, xe.IOCTL_VM_CREATE, xe.VM_CREATE.encode({}));
+    const other = f.file.vm(2) as xe.XeVm;
+    mustBind(f.file, map(0, 0x10000, bo, 0, 1));
+    expect(bind(f.file, [map(GIB, 0x10000, bo, 0, 1)], { vmId: 2 })).toBe(0);
+    f.vm.addressSpace.store32(0x40, 7);
+    expect(other.addressSpace.load32(GIB + 0x40)).toBe(7);
+    expect([f.vm.gpuvm.extobjs().length, other.gpuvm.extobjs().length]).toEqual([0, 1]);
+    xe.checkDeviceInvariants(f.device, [f.file]);
+    expect(call(f.file, xe.IOCTL_VM_DESTROY, xe.VM_DESTROY.encode({ vmId: 1 }))[0]).toBe(0);
+    expect(bind(f.file, [{ ...unmapAll(bo), patIndex: 1 }], { vmId: 2 })).toBe(0);
+    f.file.close();
+    expect([f.device.gems.size, f.device.memory.tables.live]).toEqual([0, 0]);
+  });
+
   describe("syncs", () => {
     const SYNCS = 0x5000;
     const run = (
@@ -544,6 +633,35 @@ describe("VM_BIND", () => {
       expect(run([{ ...fence, flags: 0 }])[0]).toBe(-EOPNOTSUPP);
       expect(run([{ ...fence, addr: 0x8004 }])[0]).toBe(-EINVAL);
       expect(run([fence], [nul(1, 1)])[2]).toEqual(new Uint8Array(8));
+    });
+
+    it("read the address of a user fence while they are parsed: EFAULT, and nothing is bound or signalled", () => {
+      const nowhere: Partial<xe.Sync> = { type: 2, flags: 1, addr: 0x9_0000 };
+      const f = fixture("bmg");
+      f.file.syncobjs.create();
+      const user = new UserMemory();
+      const bindWith = (...syncs: Partial<xe.Sync>[]): [number, string] => {
+        const bytes = new Uint8Array(syncs.length * xe.SYNC.size);
+        syncs.forEach((sync, i) => {
+          xe.SYNC.write(view(bytes), i * xe.SYNC.size, sync);
+        });
+        user.place(SYNCS, bytes);
+        const ret = bind(f.file, [nul(GIB, GIB)], { numSyncs: syncs.length, syncs: SYNCS }, user);
+        return [ret, f.file.lastError?.reason ?? ""];
+      };
+      const [ret, why] = bindWith({ addr: 1, flags: 1 }, nowhere);
+      expect(ret).toBe(-EFAULT);
+      expect(why).toMatch(/^syncs\[1\]\.addr: the user fence cannot be read/);
+      expect([f.vm.gpuvm.count, f.file.syncobjs.get(1)?.find(0)]).toEqual([0, null]);
+      // In the order of the syncs: what is wrong with an earlier one comes first, with a later one not at all.
+      expect(bindWith({ addr: 9 }, nowhere)[0]).toBe(-ENOENT);
+      expect(bindWith(nowhere, { addr: 9 })[0]).toBe(-EFAULT);
+      expect(bindWith({ ...nowhere, addr: 0x9_0004 })[0]).toBe(-EINVAL);
+      // Two fences are one too many only once both could be read.
+      user.place(0x8000, new Uint8Array(12));
+      expect(bindWith({ ...nowhere, addr: 0x8000 }, nowhere)[0]).toBe(-EFAULT);
+      // All 8 bytes are read.
+      expect(bindWith({ ...nowhere, addr: 0x8008 })[0]).toBe(-EFAULT);
     });
   });
 });

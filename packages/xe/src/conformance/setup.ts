@@ -90,6 +90,8 @@ export function makeBench(config: VectorConfig, bos: readonly VectorBo[], quirks
     quirks: { ...quirksOf(QUIRKS, RECORDED_PROFILE), ...quirks },
     memory: { tableBase: TABLE_BASE },
     tlb: null,
+    // `config.scratch` says what the VM has, on every platform.
+    forcedScratch: false,
     adoptSyncobjs: true,
   });
   const file = device.open();

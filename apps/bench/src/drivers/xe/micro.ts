@@ -214,7 +214,7 @@ function tileScenario(id: string, ioctls: number): Scenario<State> {
 }
 
 function open(): State {
-  const file = new XeDevice("dg2").open();
+  const file = new XeDevice("dg2", { forcedScratch: false }).open();
   const arg = VM_CREATE.encode({});
   const ret = file.ioctl(IOCTL_VM_CREATE, arg);
   return { file, vm: VM_CREATE.read(new DataView(arg.buffer)).vmId, calls: [], ret };
