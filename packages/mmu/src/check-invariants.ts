@@ -112,15 +112,17 @@ class TreeCheck {
   }
 
   #table(slot: number, geometry: LevelGeometry, va: number): void {
-    const { words, wordsPerTable } = this.#tables;
+    const tables = this.#tables;
+    const { words, wordsPerTable } = tables;
+    const filled = tables.isFilled(slot);
     const { entries, entryBytes, level } = geometry;
     const emptyLo = this.#tree.emptyLo?.[level] ?? 0;
     const emptyHi = this.#tree.emptyHi?.[level] ?? 0;
     let used = 0;
     let at = slot * wordsPerTable;
     for (let i = 0; i < entries; i++, at += 2) {
-      const lo = words[at] as number;
-      const hi = words[at + 1] as number;
+      const lo = filled ? tables.entryLo(slot, i) : (words[at] as number);
+      const hi = filled ? tables.entryHi(slot, i) : (words[at + 1] as number);
       const first = va + i * entryBytes;
       if (lo === emptyLo && hi === emptyHi && !(lo !== 0 && this.#isLeaf(geometry, first, lo, hi))) continue;
       used++;

@@ -34,6 +34,14 @@ export interface FrameOptions {
   fragmentation?: Fragmentation;
 }
 
+const FRAMES_BASE = 0x1_0000_0000;
+const FRAMES_LIMIT = 0x10_0000_0000;
+
+/** Bytes between `base` and `limit`. */
+export function frameBytes({ base = FRAMES_BASE, limit = FRAMES_LIMIT }: FrameOptions = {}): number {
+  return limit - base;
+}
+
 /** A request found no physical memory. A driver answers with ENOMEM. */
 export class OutOfFrames extends Error {
   /** `OutOfFrames`, as stack traces print it. */
@@ -59,6 +67,7 @@ export class FrameAllocator {
   readonly #lent = new Map<ScatterList, Fragmentation>();
   readonly #hugePages: PagePool;
   readonly #basePages: PagePool;
+  #usedBytes = 0;
 
   /**
    * @param options - the memory
@@ -73,7 +82,7 @@ export class FrameAllocator {
     counters: MmuCounters = mmuCounters(),
     discard: (segment: Segment) => void = () => {},
   ) {
-    const { base = 0x1_0000_0000, limit = 0x10_0000_0000, pageBytes = 4096 } = options;
+    const { base = FRAMES_BASE, limit = FRAMES_LIMIT, pageBytes = 4096 } = options;
     if (pageBytes !== 4096 && pageBytes !== 16384) {
       throw new Error(`frames.pageBytes: expected 4096 or 16384, got ${pageBytes}`);
     }
@@ -99,6 +108,11 @@ export class FrameAllocator {
     this.#basePages = new PagePool(pageBytes, 1024, takeGroups);
   }
 
+  /** Bytes of all memory that was handed out and is not back. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
   /**
    * Memory of at least `bytes`, rounded up to base pages; it reads as zero.
    * @throws OutOfFrames when there is not so much left, or not in groups of pages of that kind.
@@ -116,6 +130,7 @@ export class FrameAllocator {
     this.#lent.set(list, fragmentation);
     const counters = this.#counters;
     counters.backingBytes += size;
+    this.#usedBytes += size;
     if (counters.backingBytes > counters.backingPeakBytes) counters.backingPeakBytes = counters.backingBytes;
     return list;
   }
@@ -133,6 +148,7 @@ export class FrameAllocator {
     }
     this.#lent.delete(list);
     this.#counters.backingBytes -= list.totalBytes;
+    this.#usedBytes -= list.totalBytes;
     const ranges: Range[] = [];
     // Backwards, because pools are last in, first out: the same request then gets the same pages in the same order.
     for (let i = list.count - 1; i >= 0; i--) {

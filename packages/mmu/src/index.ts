@@ -61,7 +61,7 @@ export {
 export type { Segment } from "./scatter-list.ts";
 export { ScatterList } from "./scatter-list.ts";
 export type { TableOptions } from "./table-memory.ts";
-export { TableMemory } from "./table-memory.ts";
+export { OutOfTables, TableMemory } from "./table-memory.ts";
 export type { RememberedLeaf, TlbOptions } from "./tlb.ts";
 export { Tlb } from "./tlb.ts";
 export type { UatProt } from "./uat.ts";

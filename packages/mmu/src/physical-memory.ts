@@ -9,12 +9,17 @@ import type { MmuCounters } from "./counters.ts";
 import { mmuCounters } from "./counters.ts";
 import { DataPages, type PhysicalBacking } from "./data-pages.ts";
 import type { FrameOptions } from "./frame-allocator.ts";
-import { FrameAllocator } from "./frame-allocator.ts";
+import { FrameAllocator, frameBytes } from "./frame-allocator.ts";
 import type { TableOptions } from "./table-memory.ts";
 import { TableMemory } from "./table-memory.ts";
 
 /** The memory of a device. */
 export interface PhysicalMemoryOptions extends TableOptions {
+  /**
+   * The limit of page-table memory in bytes: what a driver answers with ENOMEM behind. Page tables take nothing from the memory
+   * of buffer objects unless a driver says so. Default: as much as `frames` has, since page tables are system memory.
+   */
+  tableLimitBytes?: number;
   /** Where buffer objects may be placed; the window of the page tables is always left out. */
   frames?: FrameOptions;
   /**
@@ -39,7 +44,9 @@ export class PhysicalMemory {
   constructor(options: PhysicalMemoryOptions = {}) {
     this.counters = options.counters ?? mmuCounters();
     this.backing = options.backing ?? new DataPages();
-    this.tables = new TableMemory({ ...options, counters: this.counters });
+    // Frames that cannot be are for the frame allocator to refuse.
+    const tableLimitBytes = options.tableLimitBytes ?? Math.max(frameBytes(options.frames), 16384);
+    this.tables = new TableMemory({ ...options, tableLimitBytes, counters: this.counters });
     this.frames = new FrameAllocator(
       options.frames,
       { start: this.tables.base, end: this.tables.end },
@@ -61,9 +68,9 @@ export class PhysicalMemory {
     }
     for (let done = 0; done < into.length; ) {
       const part = into.subarray(done, done + this.#untilSeam(pa + done, into.length - done));
-      const table = this.#table(pa + done, part.length);
-      if (table === null) this.backing.read(pa + done, part);
-      else part.set(table);
+      const slot = this.#slot(pa + done);
+      if (slot < 0) this.backing.read(pa + done, part);
+      else part.set(this.#table(slot, pa + done, part.length));
       done += part.length;
     }
   }
@@ -76,9 +83,9 @@ export class PhysicalMemory {
     }
     for (let done = 0; done < bytes.length; ) {
       const part = bytes.subarray(done, done + this.#untilSeam(pa + done, bytes.length - done));
-      const table = this.#table(pa + done, part.length);
-      if (table === null) this.backing.write(pa + done, part);
-      else table.set(part);
+      const slot = this.#slot(pa + done);
+      if (slot < 0) this.backing.write(pa + done, part);
+      else this.#ownTable(slot, pa + done, part.length).set(part);
       done += part.length;
     }
   }
@@ -91,9 +98,9 @@ export class PhysicalMemory {
     }
     for (let done = 0; done < bytes; ) {
       const count = this.#untilSeam(pa + done, bytes - done);
-      const table = this.#table(pa + done, count);
-      if (table === null) this.backing.discard(pa + done, count);
-      else table.fill(0);
+      const slot = this.#slot(pa + done);
+      if (slot < 0) this.backing.discard(pa + done, count);
+      else this.#ownTable(slot, pa + done, count).fill(0);
       done += count;
     }
   }
@@ -112,14 +119,23 @@ export class PhysicalMemory {
     return Math.min(bytes, (inSlot < pageBytes ? pageBytes : stride) - inSlot);
   }
 
-  /** The bytes of a page-table page, null where there is none: data may lie between slots, and where no slot was used. */
-  #table(pa: number, bytes: number): Uint8Array | null {
+  /** The slot of a page-table page, -1 where there is none: data may lie between slots, and where no slot was used. */
+  #slot(pa: number): number {
     const { tables } = this;
-    if (pa < tables.base || pa >= tables.end) return null;
+    if (pa < tables.base || pa >= tables.end) return -1;
     const inSlot = (pa - tables.base) % tables.stride;
-    const slot = tables.slotAt(pa - inSlot);
-    if (slot < 0 || inSlot >= tables.pageBytes) return null;
-    const start = slot * tables.pageBytes + inSlot;
-    return tables.bytes.subarray(start, start + bytes);
+    return inSlot < tables.pageBytes ? tables.slotAt(pa - inSlot) : -1;
+  }
+
+  /** Bytes of a page-table page, to be read. */
+  #table(slot: number, pa: number, bytes: number): Uint8Array {
+    const inSlot = pa - this.tables.address(slot);
+    return this.tables.page(slot).subarray(inSlot, inSlot + bytes);
+  }
+
+  /** Bytes of a page-table page, to be written. */
+  #ownTable(slot: number, pa: number, bytes: number): Uint8Array {
+    this.tables.own(slot);
+    return this.#table(slot, pa, bytes);
   }
 }

@@ -4,6 +4,11 @@
  * the address, code holds the slot. Three views share the buffer: int32 halves for the hot loops, 64-bit words for
  * fills and listings, bytes for whoever reads a table as memory. The host must be little endian, as all hosts of
  * Node.js are.
+ *
+ * A mapping of nothing over 2^57 bytes has 262,144 tables, in each of them 512 times the same entry. Such a *filled* table
+ * has its slot and its address like any other, but keeps its one entry beside the buffer. Its place in the buffer holds
+ * zeros and is not touched, so a host that hands out memory when it is first written to has none behind it; and whoever
+ * reads a zero there knows that there may be more to ask. The first write makes it a stored table.
  */
 
 import { addressHi, addressLo, hexAddress } from "./address.ts";
@@ -11,6 +16,14 @@ import type { MmuCounters } from "./counters.ts";
 import { mmuCounters } from "./counters.ts";
 
 const FIRST_SLOTS = 16;
+/** Bytes that the three views can reach: as many as the longest array of bytes has in Node.js 20. */
+const MOST_BYTES = 2 ** 32;
+
+/** No page is left for a table. A driver answers with ENOMEM. */
+export class OutOfTables extends Error {
+  /** `OutOfTables`, as stack traces print it. */
+  override readonly name: string = "OutOfTables";
+}
 
 /** Where page-table pages are and how large they are. */
 export interface TableOptions {
@@ -20,8 +33,11 @@ export interface TableOptions {
   tableBase?: number;
   /** Bytes between the physical addresses of neighbouring slots, a power of two of at least `tableBytes`. Default `tableBytes`. */
   tableStride?: number;
-  /** Most pages that may be in use at once; with the stride it gives the size of the window. Default 262144. */
-  tableLimit?: number;
+  /**
+   * Most bytes that page-table pages may take at once, the limit of page-table memory. Default: what the device's memory
+   * has, see `PhysicalMemoryOptions`; of a `TableMemory` by itself 4 GiB. In one process there are never more than 4 GiB.
+   */
+  tableLimitBytes?: number;
   /** Where allocations are counted. Default: a sheet of its own. */
   counters?: MmuCounters;
 }
@@ -38,18 +54,25 @@ export class TableMemory {
   readonly base: number;
   /** Bytes between the physical addresses of neighbouring slots. */
   readonly stride: number;
-  /** First physical address past the window that tables may occupy. */
+  /** First physical address past the window that tables may occupy: room for {@link TableMemory.limit} strides. */
   readonly end: number;
+  /** Most bytes that pages may take at once, as the options have it. */
+  readonly limitBytes: number;
   /** The sheet that allocations, and the run writers, count on. */
   readonly counters: MmuCounters;
-  /** All pages as 32-bit halves, low half first. Replaced when memory grows: read it again after `alloc()`. */
+  /**
+   * All pages as 32-bit halves, low half first. Replaced when memory grows: read it again after `alloc()`. Who did not store
+   * a table's entries asks {@link TableMemory.isFilled} where this says 0, and calls {@link TableMemory.own} before a write.
+   */
   words: Int32Array;
   /** All pages as 64-bit entries. Replaced when memory grows: read it again after `alloc()`. */
   quads: BigUint64Array;
   /** All pages as bytes. Replaced when memory grows: read it again after `alloc()`. */
   bytes: Uint8Array;
-  /** Most pages that may be in use at once. */
+  /** Most pages that may be in use at once: those of the limit, or what a process can hold. */
   readonly limit: number;
+  /** Filled tables, of those that were freed, too; while it is 0 every table is stored. */
+  filled = 0;
   readonly #strideLg2: number;
   readonly #basePage: number;
   readonly #baseTop: number;
@@ -58,10 +81,12 @@ export class TableMemory {
   // Free slots, a stack of so many.
   #free: Int32Array = new Int32Array(FIRST_SLOTS);
   #freeCount = 0;
+  // Halves of the one entry of each filled table, by slot, 0 for stored ones. Without room until there is a filled table.
+  #fills: Int32Array = new Int32Array(0);
 
   /** @throws Error when the options do not describe a window. */
   constructor(options: TableOptions = {}) {
-    const { tableBytes = 4096, tableBase = 0x10_0000_0000, tableLimit = 1 << 18 } = options;
+    const { tableBytes = 4096, tableBase = 0x10_0000_0000, tableLimitBytes = MOST_BYTES } = options;
     const stride = options.tableStride ?? tableBytes;
     if (tableBytes !== 4096 && tableBytes !== 16384) {
       throw new Error(`tableBytes: expected 4096 or 16384, got ${tableBytes}`);
@@ -75,14 +100,20 @@ export class TableMemory {
         `tableBase: expected a multiple of ${hexAddress(stride)}, got ${hexAddress(tableBase)}`,
       );
     }
+    if (!(tableLimitBytes >= tableBytes)) {
+      throw new Error(
+        `tableLimitBytes: expected at least one table of ${tableBytes}, got ${tableLimitBytes}`,
+      );
+    }
     this.pageBytes = tableBytes;
+    this.limitBytes = tableLimitBytes;
+    this.limit = Math.floor(Math.min(tableLimitBytes, MOST_BYTES) / tableBytes);
     this.wordsPerTable = tableBytes / 4;
     this.wordsPerTableLg2 = Math.log2(this.wordsPerTable);
     this.base = tableBase;
     this.stride = stride;
-    this.end = tableBase + tableLimit * stride;
+    this.end = tableBase + this.limit * stride;
     this.counters = options.counters ?? mmuCounters();
-    this.limit = tableLimit;
     this.#basePage = this.#pageNumber(addressLo(tableBase), addressHi(tableBase));
     this.#baseTop = addressHi(tableBase) >>> this.#strideLg2;
     if (addressHi(this.end - stride) >>> this.#strideLg2 !== this.#baseTop) {
@@ -101,29 +132,38 @@ export class TableMemory {
     return this.#used - this.#freeCount;
   }
 
+  /** Bytes that more pages may take before the limit of page-table memory is reached. */
+  get leftBytes(): number {
+    return this.limitBytes - this.live * this.pageBytes;
+  }
+
   /**
    * Takes a page; all its entries are zero.
-   * @throws Error when `tableLimit` pages are in use.
+   * @throws OutOfTables when {@link TableMemory.limit} pages are in use.
    */
   alloc(): number {
     const used = this.#used;
+    const filled = this.filled;
     const slot = this.allocUncleared();
     // A page is cleared when it is taken, not when it is freed: until then it holds what the hardware last saw.
-    if (used === this.#used) this.words.fill(0, slot * this.wordsPerTable, (slot + 1) * this.wordsPerTable);
+    if (used === this.#used && filled === this.filled) {
+      this.words.fill(0, slot * this.wordsPerTable, (slot + 1) * this.wordsPerTable);
+    }
     return slot;
   }
 
   /**
    * Takes a page with whatever it holds, for a caller that writes all its entries at once.
-   * @throws Error when `tableLimit` pages are in use.
+   * @throws OutOfTables when {@link TableMemory.limit} pages are in use.
    */
   allocUncleared(): number {
     let slot: number;
     if (this.#freeCount > 0) {
       slot = this.#free[--this.#freeCount] as number;
+      if (this.filled !== 0) this.#unfill(slot);
     } else {
       slot = this.#used;
-      if (slot === this.limit) throw new Error(`TableMemory: all ${this.limit} page-table pages are in use`);
+      if (slot === this.limit) throw new OutOfTables(this.#full());
       if (slot === this.#inUse.length) this.#grow();
       this.#used = slot + 1;
     }
@@ -133,6 +173,40 @@ export class TableMemory {
     counters.tablesLive++;
     if (counters.tablesLive > counters.tablesPeak) counters.tablesPeak = counters.tablesLive;
     return slot;
+  }
+
+  /**
+   * Takes a page all of whose entries have the halves `lo` and `hi`, without storing them. Counts the page, not the entries.
+   * @throws OutOfTables when {@link TableMemory.limit} pages are in use.
+   */
+  allocFilled(lo: number, hi: number): number {
+    const slot = this.alloc();
+    if ((lo | hi) === 0) return slot;
+    if (this.#fills.length === 0) this.#fills = new Int32Array(this.#inUse.length * 2);
+    this.#fills[slot * 2] = lo;
+    this.#fills[slot * 2 + 1] = hi;
+    this.filled++;
+    return slot;
+  }
+
+  /** Whether a table is filled: then `words` has zeros, and its entries come from {@link TableMemory.entryLo} and the like. */
+  isFilled(slot: number): boolean {
+    return (
+      this.filled !== 0 && ((this.#fills[slot * 2] as number) | (this.#fills[slot * 2 + 1] as number)) !== 0
+    );
+  }
+
+  /** Stores the entries of a table, if it is filled: to be called before {@link TableMemory.words} are written. */
+  own(slot: number): void {
+    if (!this.isFilled(slot)) return;
+    const lo = this.#fills[slot * 2] as number;
+    const hi = this.#fills[slot * 2 + 1] as number;
+    const { words, quads } = this;
+    const first = slot * this.wordsPerTable;
+    words[first] = lo;
+    words[first + 1] = hi;
+    quads.fill(quads[first / 2] as bigint, first / 2, (first + this.wordsPerTable) / 2);
+    this.#unfill(slot);
   }
 
   /**
@@ -175,17 +249,29 @@ export class TableMemory {
 
   /** Low half of an entry. */
   entryLo(slot: number, index: number): number {
-    return this.words[slot * this.wordsPerTable + index * 2] as number;
+    const lo = this.words[slot * this.wordsPerTable + index * 2] as number;
+    return lo === 0 && this.filled !== 0 ? (this.#fills[slot * 2] as number) : lo;
   }
 
   /** High half of an entry. */
   entryHi(slot: number, index: number): number {
-    return this.words[slot * this.wordsPerTable + index * 2 + 1] as number;
+    const hi = this.words[slot * this.wordsPerTable + index * 2 + 1] as number;
+    return hi === 0 && this.filled !== 0 ? (this.#fills[slot * 2 + 1] as number) : hi;
   }
 
   /** An entry as its 64-bit value: for tests and listings. */
   entry(slot: number, index: number): bigint {
-    return this.quads[(slot * this.wordsPerTable) / 2 + index] as bigint;
+    if (!this.isFilled(slot)) return this.quads[(slot * this.wordsPerTable) / 2 + index] as bigint;
+    return BigInt.asUintN(
+      64,
+      (BigInt(this.entryHi(slot, index)) << 32n) | BigInt(this.entryLo(slot, index) >>> 0),
+    );
+  }
+
+  /** The bytes of a page: a view of a stored table, a copy of a filled one. */
+  page(slot: number): Uint8Array {
+    if (!this.isFilled(slot)) return this.bytes.subarray(slot * this.pageBytes, (slot + 1) * this.pageBytes);
+    return new Uint8Array(new BigUint64Array(this.pageBytes / 8).fill(this.entry(slot, 0)).buffer);
   }
 
   /** Strides from address 0, modulo 2^32: enough, because the window never crosses a multiple of 2^32 strides. */
@@ -193,11 +279,34 @@ export class TableMemory {
     return (hi << (32 - this.#strideLg2)) | (lo >>> this.#strideLg2);
   }
 
+  #unfill(slot: number): void {
+    if (!this.isFilled(slot)) return;
+    this.#fills[slot * 2] = 0;
+    this.#fills[slot * 2 + 1] = 0;
+    this.filled--;
+  }
+
+  #full(): string {
+    const { limit, limitBytes, pageBytes } = this;
+    const taken = `${limit} page-table pages of ${pageBytes} bytes`;
+    return limitBytes > MOST_BYTES
+      ? `all ${taken} that one process can hold are in use`
+      : `all ${taken} that tableLimitBytes ${limitBytes} allows are in use`;
+  }
+
   #grow(): void {
-    const slots = Math.min(this.#inUse.length * 2, this.limit);
+    const before = this.#inUse.length;
+    const slots = Math.min(before * 2, this.limit);
     const buffer = new ArrayBuffer(slots * this.pageBytes);
     const bytes = new Uint8Array(buffer);
-    bytes.set(this.bytes);
+    // Of filled tables there is nothing to copy, and nothing must be: zeros that are written take memory.
+    for (let from = 0; from < before; ) {
+      let end = this.filled === 0 ? before : from;
+      while (end < before && !this.isFilled(end)) end++;
+      bytes.set(this.bytes.subarray(from * this.pageBytes, end * this.pageBytes), from * this.pageBytes);
+      from = end;
+      while (from < before && this.isFilled(from)) from++;
+    }
     const inUse = new Uint8Array(slots);
     inUse.set(this.#inUse);
     this.bytes = bytes;
@@ -206,5 +315,10 @@ export class TableMemory {
     this.#inUse = inUse;
     // Grows only when no slot is free.
     this.#free = new Int32Array(slots);
+    if (this.#fills.length > 0) {
+      const fills = new Int32Array(slots * 2);
+      fills.set(this.#fills);
+      this.#fills = fills;
+    }
   }
 }

@@ -92,6 +92,10 @@ export function walkTables(
       lo = words[at] as number;
       hi = words[at + 1] as number;
       steps++;
+      if (lo === 0 && tables.filled !== 0 && tables.isFilled(slot)) {
+        lo = tables.entryLo(slot, 0);
+        hi = tables.entryHi(slot, 0);
+      }
       if ((lo & geometry.directoryMask) !== geometry.directoryBits) {
         if ((lo & geometry.presentMask) !== geometry.presentBits) break;
         if ((lo & geometry.nullMask) !== 0) {

@@ -139,7 +139,7 @@ export function fillEntries(array: EntryArray, first: number, count: number, lo:
   quads.fill(quads[quad] as bigint, quad + 1, quad + count);
 }
 
-/** Word of the first entry of a run that must fit into its table. */
+/** Word of the first entry of a run that must fit into its table, which is about to be written. */
 function firstWord(tables: TableMemory, slot: number, index: number, count: number): number {
   const { wordsPerTable } = tables;
   if (index < 0 || count < 0 || (index + count) * 2 > wordsPerTable) {
@@ -147,5 +147,6 @@ function firstWord(tables: TableMemory, slot: number, index: number, count: numb
       `page-table run: entries ${index}+${count} leave a table of ${wordsPerTable / 2} entries`,
     );
   }
+  if (tables.filled !== 0) tables.own(slot);
   return slot * wordsPerTable + index * 2;
 }

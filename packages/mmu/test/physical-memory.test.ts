@@ -55,7 +55,7 @@ class Bytes implements PhysicalBacking {
 describe("a backing store of one's own", () => {
   test("holds the same data as the default, never a page table, and gets back what is freed", () => {
     const tableBase = 0x40_0000;
-    const options = { tableBytes: 4096, tableBase, tableStride: 8192, tableLimit: 4 } as const;
+    const options = { tableBytes: 4096, tableBase, tableStride: 8192, tableLimitBytes: 4 * 4096 } as const;
     const step = fc.record({
       what: fc.constantFrom("read", "write", "zero"),
       pa: fc.integer({ min: tableBase - 6000, max: tableBase + 4 * 8192 + 6000 }),
@@ -377,7 +377,7 @@ describe("frame allocation", () => {
         const tableBase = 0x400_0000;
         const memory = new PhysicalMemory({
           tableBase,
-          tableLimit: 512,
+          tableLimitBytes: 512 * 4096,
           frames: { base: 0, limit: 0x2000_0000 },
         });
         const live: ScatterList[] = [];

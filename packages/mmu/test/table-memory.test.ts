@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { addressHi, addressLo, TableMemory } from "../src/index.ts";
+import { addressHi, addressLo, OutOfTables, TableMemory } from "../src/index.ts";
 
 describe("page-table pages", () => {
   test("a page is zero when taken, also when it was used before", () => {
@@ -47,7 +47,7 @@ describe("page-table pages", () => {
     { tableBase: 0 },
     { tableBase: 0xffff_f000 },
     { tableBase: 0x12_3456_8000, tableStride: 0x4000 },
-    { tableBase: 0xffff_ffff_f000 - 0xffff000, tableLimit: 0x1000 },
+    { tableBase: 0xffff_ffff_f000 - 0xffff000, tableLimitBytes: 0x1000_000 },
   ])("addresses and slots belong together: %o", (options) => {
     const tables = new TableMemory(options);
     for (let i = 0; i < 40; i++) {
@@ -80,14 +80,18 @@ describe("page-table pages", () => {
   });
 
   test("misuse is an error", () => {
-    const tables = new TableMemory({ tableLimit: 2 });
+    const tables = new TableMemory({ tableLimitBytes: 3 * 4096 - 1 });
     const slot = tables.alloc();
     tables.free(slot);
     expect(() => tables.free(slot)).toThrow("slot 0 is not in use");
     expect(() => tables.free(1)).toThrow("slot 1 is not in use");
     tables.alloc();
     tables.alloc();
-    expect(() => tables.alloc()).toThrow("all 2 page-table pages are in use");
+    expect(() => tables.alloc()).toThrow(
+      new OutOfTables("all 2 page-table pages of 4096 bytes that tableLimitBytes 12287 allows are in use"),
+    );
+    expect(() => new TableMemory({ tableLimitBytes: 4095 })).toThrow("tableLimitBytes");
+    expect(() => new TableMemory({ tableLimitBytes: Number.NaN })).toThrow("tableLimitBytes");
     expect(() => new TableMemory({ tableBytes: 8192 })).toThrow("tableBytes");
     expect(() => new TableMemory({ tableStride: 0x3000 })).toThrow("tableStride");
     expect(() => new TableMemory({ tableBase: 0x800 })).toThrow("tableBase");
