@@ -15,6 +15,7 @@ import {
 } from "@vmbind/mmu";
 import type { XeDeviceOptions } from "./options.ts";
 import type { Platform } from "./platforms.ts";
+import type { Vram } from "./vram.ts";
 
 /** Placement bit of system memory: region instance 0 of `drm_xe_mem_region` (`xe_drm.h`). */
 export const PLACEMENT_SYSTEM = 1;
@@ -33,8 +34,8 @@ export interface XeBoDevice {
   readonly systemBytes: number;
   /** VRAM. */
   readonly vramFrames: FrameAllocator;
-  /** Bytes of VRAM. */
-  readonly vramBytes: number;
+  /** How full VRAM is. */
+  readonly vram: Vram;
   /** All objects. */
   readonly gems: GemObjects;
 }
@@ -178,10 +179,13 @@ export class XeBo extends GemObject {
   }
 
   #allocate(): ScatterList {
-    const { options, memory, vramFrames } = this.#device;
+    const { options, memory, vram, vramFrames } = this.#device;
     if (options.allocFault?.("bo-pages")) fail(ENOMEM, `bo: no memory for ${this.size} bytes (injected)`);
     const wish = this.#fragmentation ?? options.boFragmentation;
-    if (this.size > (this.vram ? this.#device.vramBytes : this.#device.systemBytes)) {
+    if (this.vram && this.size > vram.leftBytes) {
+      fail(ENOMEM, `bo: no memory for ${this.size} bytes, ${vram.usage()}`);
+    }
+    if (this.size > this.#device.systemBytes && !this.vram) {
       fail(ENOMEM, `bo: no memory for ${this.size} bytes`);
     }
     const kind = this.vram && wish === "scattered" ? "huge" : wish;

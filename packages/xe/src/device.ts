@@ -15,6 +15,7 @@ import { PtJob } from "./pt-job.ts";
 import { XeTables } from "./pt-tables.ts";
 import { QUIRKS } from "./quirks.ts";
 import { VmBindRunner } from "./vm-bind.ts";
+import { Vram } from "./vram.ts";
 
 /** Physical address of VRAM: far from system memory, aligned so that the largest leaf does not notice. */
 const VRAM_BASE = 2 ** 45;
@@ -37,6 +38,8 @@ export class XeDevice {
   readonly vramBytes: number;
   /** Memory of objects in VRAM; on an integrated part never used. */
   readonly vramFrames: FrameAllocator;
+  /** How full VRAM is. */
+  readonly vram: Vram;
   /** Page tables. @internal */
   readonly tables: XeTables;
   /** Buffer objects. */
@@ -65,18 +68,23 @@ export class XeDevice {
     const { platform, memory: memoryOptions, tlb, quirks, allocFault } = this.options;
     this.platform = typeof platform === "string" ? platformNamed(platform) : platform;
     const { counters } = this;
-    this.memory = new PhysicalMemory({ ...memoryOptions, counters });
+    this.vramBytes = this.platform.vramBytes;
+    this.memory = new PhysicalMemory({
+      ...(this.vramBytes > 0 && { tableLimitBytes: this.vramBytes }),
+      ...memoryOptions,
+      counters,
+    });
     const { memory } = this;
     const { base = 2 ** 32, limit = 2 ** 36 } = memoryOptions.frames ?? {};
     this.systemBytes = limit - base;
-    this.vramBytes = this.platform.vramBytes;
     this.vramFrames = new FrameAllocator(
       { base: VRAM_BASE, limit: VRAM_BASE + Math.max(this.vramBytes, 2 ** 21) },
       undefined,
       counters,
       ({ pa, bytes }) => memory.zero(pa, bytes),
     );
-    this.tables = new XeTables(memory.tables, allocFault);
+    this.vram = new Vram(this.vramBytes, this.vramFrames, memory.tables);
+    this.tables = new XeTables(memory.tables, this.vramBytes > 0 ? this.vram : null, allocFault);
     this.tlb = tlb === null ? null : new Tlb({ ...tlb, counters });
     this.job = new PtJob(this.tables, this.platform, quirks, counters, allocFault);
   }

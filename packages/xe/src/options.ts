@@ -15,7 +15,10 @@ export interface XeDeviceOptions {
   platform: string | Platform;
   /** How the memory of BOs is spread. Default `contiguous`. */
   boFragmentation: Fragmentation;
-  /** Physical memory. Default that of `@vmbind/mmu`. */
+  /**
+   * Physical memory. Default that of `@vmbind/mmu`, but `tableLimitBytes`, the limit of page-table memory, is by default what
+   * the platform has: all of VRAM on a discrete part, where tables share it with objects, else all of system memory.
+   */
   memory: PhysicalMemoryOptions;
   /** The TLB, or null for none. Default 64 entries. */
   tlb: TlbOptions | null;

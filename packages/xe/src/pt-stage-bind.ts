@@ -45,6 +45,8 @@ const BLOCK: number = BLOCK_64K;
 
 const TWO_32 = 4294967296;
 const COMPACT_ENTRIES = 32;
+/** Lowest level whose entries are never leaves. */
+const FIRST_DIRECTORY_LEVEL: number = MAX_LEAF_LEVEL + 1;
 /** First graphics version that knows compact tables. */
 const COMPACT_GRAPHICS = 1250;
 
@@ -158,8 +160,10 @@ export class BindStager {
       }
       let child = tables.child(slot, index);
       const fill = whole || child < 0;
+      // Leaves of the level below cover all of it, and are equal.
+      const equal = whole && this.#anyLeaf && level === FIRST_DIRECTORY_LEVEL;
       if (fill) {
-        child = tables.alloc(level - 1);
+        child = equal ? this.#equalLeaves(level - 1) : tables.alloc(level - 1);
         this.#updates.created(child);
         if (!whole) this.#pageTable.fillEmpty(child);
         if (level === 1 && whole && this.#compactTables && this.#contiguousBlocks(entryBytes)) {
@@ -169,12 +173,18 @@ export class BindStager {
         opened = true;
         this.#link(slot, index, child, fresh);
       }
-      if (level > 1) this.#directory(child, level - 1, a, next, fill);
+      if (equal) this.#flags |= VMA_PTE_4K << (level - 1);
+      else if (level > 1) this.#directory(child, level - 1, a, next, fill);
       else if (tables.compact[child] === 1) this.#compactTable(child);
       else this.#table(child, a, next, fill);
       entry++;
       a = next;
     }
+  }
+
+  /** A new table full of leaves, of a null or a clearing bind. */
+  #equalLeaves(level: number): number {
+    return this.#tables.allocFilled(level, this.#leafLo[level] as number, this.#leafHi);
   }
 
   /** A whole entry at the current place in memory can be one leaf. */

@@ -10,7 +10,8 @@
  */
 
 import { type AllocFault, ENOMEM, fail } from "@vmbind/drm";
-import type { TableMemory } from "@vmbind/mmu";
+import { OutOfTables, type TableMemory } from "@vmbind/mmu";
+import type { Vram } from "./vram.ts";
 
 /** Entries of a table page. */
 export const TABLE_ENTRIES = 512;
@@ -29,20 +30,23 @@ export class XeTables {
   compact: Uint8Array = new Uint8Array(64);
   /** How many entries of the table in a slot point to tables. */
   childCount: Int32Array = new Int32Array(64);
-  /** Row of a directory in `#children`; row 0 belongs to none. */
+  /** Row of a directory in `#children`; row 0, without children, is that of all that never had one. */
   #row: Int32Array = new Int32Array(64);
   /** Rows of 512: slot of the child plus one, 0 = none. Rows that are free are all 0. */
   #children: Int32Array = new Int32Array(8 * TABLE_ENTRIES);
   #rows = 1;
   readonly #freeRows: number[] = [];
+  readonly #vram: Vram | null;
   readonly #allocFault: AllocFault | undefined;
 
   /**
    * @param memory - where the pages are
+   * @param vram - what they share with objects, null where they are system memory
    * @param allocFault - makes allocations fail
    */
-  constructor(memory: TableMemory, allocFault?: AllocFault) {
+  constructor(memory: TableMemory, vram: Vram | null, allocFault?: AllocFault) {
     this.memory = memory;
+    this.#vram = vram;
     this.#allocFault = allocFault;
   }
 
@@ -54,25 +58,53 @@ export class XeTables {
    * @throws `DrmError` ENOMEM
    */
   alloc(level: number): number {
+    return this.#add(level, this.#page(0, 0));
+  }
+
+  /**
+   * Take a table page whose entries are all the same leaf and in use. `memory.words` may be replaced.
+   *
+   * @param level - 0 to 4
+   * @param lo - low half of the leaf
+   * @param hi - high half
+   * @returns its slot
+   * @throws `DrmError` ENOMEM
+   */
+  allocFilled(level: number, lo: number, hi: number): number {
+    const slot = this.#add(level, this.#page(lo, hi));
+    this.numLive[slot] = TABLE_ENTRIES;
+    this.memory.counters.pteWrites += TABLE_ENTRIES;
+    return slot;
+  }
+
+  #page(lo: number, hi: number): number {
     const { memory } = this;
     if (this.#allocFault?.("page-table")) fail(ENOMEM, "page table: no page for a table (injected)");
-    if (memory.live >= memory.limit) {
-      fail(ENOMEM, `page table: all ${memory.live} table pages are in use`);
+    if (this.#vram !== null && this.#vram.leftBytes < memory.pageBytes) {
+      fail(ENOMEM, `page table: no page for a table, ${this.#vram.usage()}`);
     }
-    const slot = memory.alloc();
+    try {
+      return memory.allocFilled(lo, hi);
+    } catch (error) {
+      if (error instanceof OutOfTables) fail(ENOMEM, `page table: ${error.message}`);
+      throw error;
+    }
+  }
+
+  #add(level: number, slot: number): number {
     if (slot >= this.level.length) this.#growSlots(slot);
     this.level[slot] = level;
     this.numLive[slot] = 0;
     this.compact[slot] = 0;
     this.childCount[slot] = 0;
-    if (level > 0) this.#row[slot] = this.#allocRow();
+    this.#row[slot] = 0;
     return slot;
   }
 
   /** Give a table page back; its children are the caller's. */
   free(slot: number): void {
-    if ((this.level[slot] as number) > 0) {
-      const row = this.#row[slot] as number;
+    const row = this.#row[slot] as number;
+    if (row !== 0) {
       if (this.childCount[slot] !== 0) {
         this.#children.fill(0, row * TABLE_ENTRIES, (row + 1) * TABLE_ENTRIES);
       }
@@ -100,6 +132,7 @@ export class XeTables {
 
   /** Set the child below an entry of a directory; -1 = none. */
   setChild(slot: number, index: number, child: number): void {
+    if (this.#row[slot] === 0) this.#row[slot] = this.#allocRow();
     const at = (this.#row[slot] as number) * TABLE_ENTRIES + index;
     const more = (child < 0 ? 0 : 1) - (this.#children[at] === 0 ? 0 : 1);
     this.childCount[slot] = (this.childCount[slot] as number) + more;

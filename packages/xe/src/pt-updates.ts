@@ -194,6 +194,7 @@ export class PtUpdates {
       const directories = updates[u + DIRS] as number;
       const data = updates[u + DATA] as number;
       const first = slot * wordsPerTable + 2 * (updates[u + OFS] as number);
+      if (memory.filled !== 0) memory.own(slot);
       entries += qwords;
       counters.tableWrites += directories;
       if (data === CLEAR) {

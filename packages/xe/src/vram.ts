@@ -1,0 +1,45 @@
+/**
+ * How full VRAM is: on a discrete part a page table is an object of 4 KiB in it, beside the objects of user space
+ * (`xe_pt.c`, Linux 7.3-rc7).
+ *
+ * The tables have addresses in a window of their own. What they share with objects is how much memory there is.
+ *
+ * @module
+ */
+
+import type { FrameAllocator, TableMemory } from "@vmbind/mmu";
+
+/** The VRAM of a device. */
+export class Vram {
+  /** Bytes of it, 0 on an integrated part. */
+  readonly bytes: number;
+  readonly #frames: FrameAllocator;
+  readonly #tables: TableMemory;
+
+  /**
+   * @param bytes - how much there is
+   * @param frames - the memory of objects in it
+   * @param tables - the device's page tables
+   */
+  constructor(bytes: number, frames: FrameAllocator, tables: TableMemory) {
+    this.bytes = bytes;
+    this.#frames = frames;
+    this.#tables = tables;
+  }
+
+  /** Bytes that objects and, on a discrete part, page tables take. */
+  get usedBytes(): number {
+    return this.bytes === 0 ? 0 : this.#frames.usedBytes + this.#tables.live * this.#tables.pageBytes;
+  }
+
+  /** Bytes that are free. */
+  get leftBytes(): number {
+    return this.bytes - this.usedBytes;
+  }
+
+  /** What fills it, for the reason of an ENOMEM. */
+  usage(): string {
+    const { live, pageBytes } = this.#tables;
+    return `of ${this.bytes} bytes of VRAM objects take ${this.#frames.usedBytes}, page tables ${live * pageBytes}`;
+  }
+}
