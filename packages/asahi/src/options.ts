@@ -24,7 +24,10 @@ export interface AsahiDeviceOptions {
   params: Partial<ParamsGlobal>;
   /** How the memory of BOs is spread. Default `contiguous`. */
   boFragmentation: Fragmentation;
-  /** Physical memory; base pages and page tables are 16 KiB. Default that of `@vmbind/mmu`. */
+  /**
+   * Physical memory; base pages and page tables are 16 KiB. Default that of `@vmbind/mmu`. The limit of page-table memory is its
+   * `tableLimitBytes`: as much as there is of system memory unless chosen.
+   */
   memory: PhysicalMemoryOptions;
   /** The TLB. Default 64 entries. */
   tlb: TlbOptions;

@@ -30,6 +30,8 @@ export interface ExpectedRange {
   readonly start: number;
   /** First virtual address behind it. */
   readonly end: number;
+  /** Leaves of one level are all the same, wherever they may be: a filled table among them is looked at once. Default false. */
+  readonly uniform?: boolean;
   /**
    * The descriptor of one leaf.
    *
@@ -118,6 +120,10 @@ class TreeCheck {
     const { entries, entryBytes, level } = geometry;
     const emptyLo = this.#tree.emptyLo?.[level] ?? 0;
     const emptyHi = this.#tree.emptyHi?.[level] ?? 0;
+    if (filled && this.#isUniform(slot, geometry, va)) {
+      this.#visit?.(slot, geometry, va, entries);
+      return;
+    }
     let used = 0;
     let at = slot * wordsPerTable;
     for (let i = 0; i < entries; i++, at += 2) {
@@ -130,6 +136,20 @@ class TreeCheck {
       else this.#leaf(geometry, first, lo, hi);
     }
     this.#visit?.(slot, geometry, va, used);
+  }
+
+  /** Checks a filled table of leaves that one uniform range covers; false where it is none. */
+  #isUniform(slot: number, geometry: LevelGeometry, va: number): boolean {
+    const tables = this.#tables;
+    const end = va + geometry.entries * geometry.entryBytes;
+    const range = this.#rangeAt(va);
+    const lo = tables.entryLo(slot, 0);
+    if (range?.uniform !== true || va < range.start || end > range.end) return false;
+    if ((lo & geometry.directoryMask) === geometry.directoryBits) return false;
+    if (va !== this.#covered) this.#missing(range);
+    this.#covered = end - geometry.entryBytes;
+    this.#leaf(geometry, this.#covered, lo, tables.entryHi(slot, 0));
+    return true;
   }
 
   #directory(geometry: LevelGeometry, va: number, lo: number, hi: number): void {

@@ -137,6 +137,15 @@ export class TableMemory {
     return this.limitBytes - this.live * this.pageBytes;
   }
 
+  /** What is said when {@link TableMemory.limit} pages are in use: the limit, and the option that set it. */
+  whenFull(): string {
+    const { limit, limitBytes, pageBytes } = this;
+    const taken = `${limit} page-table pages of ${pageBytes} bytes`;
+    return limitBytes > MOST_BYTES
+      ? `all ${taken} that one process can hold are in use`
+      : `all ${taken} that memory.tableLimitBytes ${limitBytes} allows are in use`;
+  }
+
   /**
    * Takes a page; all its entries are zero.
    * @throws OutOfTables when {@link TableMemory.limit} pages are in use.
@@ -163,7 +172,7 @@ export class TableMemory {
       if (this.filled !== 0) this.#unfill(slot);
     } else {
       slot = this.#used;
-      if (slot === this.limit) throw new OutOfTables(this.#full());
+      if (slot === this.limit) throw new OutOfTables(this.whenFull());
       if (slot === this.#inUse.length) this.#grow();
       this.#used = slot + 1;
     }
@@ -284,14 +293,6 @@ export class TableMemory {
     this.#fills[slot * 2] = 0;
     this.#fills[slot * 2 + 1] = 0;
     this.filled--;
-  }
-
-  #full(): string {
-    const { limit, limitBytes, pageBytes } = this;
-    const taken = `${limit} page-table pages of ${pageBytes} bytes`;
-    return limitBytes > MOST_BYTES
-      ? `all ${taken} that one process can hold are in use`
-      : `all ${taken} that tableLimitBytes ${limitBytes} allows are in use`;
   }
 
   #grow(): void {

@@ -4,6 +4,7 @@ import {
   AddressSpace,
   checkTables,
   clearEntries,
+  type ExpectedRange,
   leaves,
   PhysicalMemory,
   PPGTT_NULL,
@@ -227,13 +228,34 @@ describe("filled tables", () => {
       out.hi = hi;
       return true;
     };
-    const ranges = [
-      { start: 0, end: 512 * GIB, leaf },
-      { start: 513 * GIB, end: 1536 * GIB, leaf },
-    ];
-    expect(() => checkTables(memory, format, { root: space.root, ranges })).not.toThrow();
-    expect(() => checkTables(memory, format, { root: space.root, ranges: ranges.slice(1) })).toThrow(
-      "unexplained",
-    );
+    for (const uniform of [false, true]) {
+      const ranges = [
+        { start: 0, end: 512 * GIB, uniform, leaf },
+        { start: 513 * GIB, end: 1536 * GIB, uniform, leaf },
+      ] as const;
+      const visited: unknown[] = [];
+      const check = (ranges: readonly ExpectedRange[]) => {
+        visited.length = 0;
+        checkTables(memory, format, { root: space.root, ranges }, new Set(), (slot, { level }, va, used) => {
+          visited.push([slot, level, va / GIB, used]);
+        });
+      };
+      check(ranges);
+      expect(visited).toEqual([
+        [1, 2, 0, 512],
+        [2, 2, 512, 511],
+        [3, 2, 1024, 512],
+        [0, 3, 0, 3],
+      ]);
+      const [first, second] = ranges;
+      expect(() => check([first])).toThrow("leaf-unexplained");
+      expect(() => check([second])).toThrow("leaf-unexplained");
+      expect(() => check([first, { ...second, end: 1537 * GIB }])).toThrow("leaf-missing");
+      expect(() => check([first, { ...second, start: 512 * GIB }])).toThrow("leaf-missing");
+      const other = (...[va, geometry, out]: Parameters<typeof leaf>) =>
+        leaf(va, geometry, out) && ++out.lo > 0;
+      expect(() => check([{ ...first, leaf: other }, second])).toThrow("leaf-value");
+      expect(() => check([{ ...first, leaf: () => false }, second])).toThrow("leaf-size");
+    }
   });
 });

@@ -88,7 +88,9 @@ describe("page-table pages", () => {
     tables.alloc();
     tables.alloc();
     expect(() => tables.alloc()).toThrow(
-      new OutOfTables("all 2 page-table pages of 4096 bytes that tableLimitBytes 12287 allows are in use"),
+      new OutOfTables(
+        "all 2 page-table pages of 4096 bytes that memory.tableLimitBytes 12287 allows are in use",
+      ),
     );
     expect(() => new TableMemory({ tableLimitBytes: 4095 })).toThrow("tableLimitBytes");
     expect(() => new TableMemory({ tableLimitBytes: Number.NaN })).toThrow("tableLimitBytes");

@@ -131,7 +131,7 @@ export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
     if (this.#vms.size >= uapi.MAX_VMS_PER_FILE)
       fail(EBUSY, `vm_create: this file has ${uapi.MAX_VMS_PER_FILE} VMs`);
     const { tables } = this.device.memory;
-    if (tables.live === tables.limit) fail(ENOMEM, "vm_create: no page is left for the root table");
+    if (tables.live === tables.limit) fail(ENOMEM, `vm_create: no root table, ${tables.whenFull()}`);
     const vm = new PanthorVm(this.device, userRange, this.dummy, this.device.nextAsid(), this.#bos);
     this.device.register(vm);
     return this.#vms.alloc(vm);

@@ -58,7 +58,10 @@ export interface PanthorDeviceOptions {
   dummyFragmentation: Fragmentation;
   /** Fixed DMA segments of every dummy object, instead of memory from the device. */
   dummyPages?: ScatterList | undefined;
-  /** Physical memory. Default that of `@vmbind/mmu`. */
+  /**
+   * Physical memory. Default that of `@vmbind/mmu`. The limit of page-table memory is its `tableLimitBytes`: as much as there is
+   * of system memory unless chosen, and ENOMEM for an operation that may need more than is left of it.
+   */
   memory: PhysicalMemoryOptions;
   /** The TLB. Default 64 entries. */
   tlb: TlbOptions;

@@ -62,7 +62,9 @@ function prepareMap(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): void {
   op.vmBo = vm.gpuvm.vmBoFind(bo);
   if (op.vmBo === null) makeVmBo(device, vm, op, bo);
   const tables = tablesForMap(op.va, op.size);
-  if (tables === 0 || options.allocFault !== undefined) allocateTables(device, vm, op, tables);
+  if (tables === 0 || options.allocFault !== undefined || vm.pageTable.io.tooMany(tables) !== null) {
+    allocateTables(device, vm, op, tables);
+  }
   op.tables = tables;
   device.counters.tablesReserved += tables;
   if (bo.exclusiveVm === null) vm.gpuvm.extobjAdd(op.vmBo as VmBo);
@@ -114,6 +116,11 @@ function allocateTables(device: PanthorFileDevice, vm: PanthorVm, op: PanthorBin
     cleanUp(vm, op);
     fail(ENOMEM, `${op.name}: no page tables (injected)`);
   }
+  const reason = vm.pageTable.io.tooMany(tables);
+  if (reason !== null) {
+    cleanUp(vm, op);
+    fail(ENOMEM, `vm_bind_op: ${reason}`);
+  }
 }
 
 function allocateMappings(allocFault: AllocFault, op: PanthorBindOp, count: number): void {
@@ -160,7 +167,9 @@ function prepareUnmap(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): void
   const { allocFault } = device.options;
   if (allocFault !== undefined) allocateMappings(allocFault, op, MAPPINGS_PER_UNMAP);
   const tables = tablesForUnmap(op.va, op.size);
-  if (tables > 0 && allocFault !== undefined) allocateTables(device, vm, op, tables);
+  if (tables > 0 && (allocFault !== undefined || vm.pageTable.io.tooMany(tables) !== null)) {
+    allocateTables(device, vm, op, tables);
+  }
   op.tables = tables;
   device.counters.tablesReserved += tables;
 }

@@ -117,8 +117,21 @@ export class TableTree {
   }
 
   /**
-   * Begin an operation. Table memory has an end, which the kernel's has not: where it comes before the tables that were
-   * set aside, the operation runs out of them.
+   * Page tables are system memory, and the kernel sets aside the most that an operation could need (`panthor_mmu.c`, Linux
+   * 7.3-rc7), which may be more than there is.
+   *
+   * @param tables - table pages to set aside
+   * @returns why they cannot be, null when they can
+   */
+  tooMany(tables: number): string | null {
+    const { leftBytes, limitBytes } = this.tables;
+    if (tables * PAGE_BYTES <= leftBytes) return null;
+    return `no memory to set ${tables} page tables aside: of memory.tableLimitBytes ${limitBytes}, ${leftBytes} are left`;
+  }
+
+  /**
+   * Begin an operation. Tables are set aside within the limit of page-table memory; but what one process can hold, which no
+   * machine knows, may come before them, and then the operation runs out of tables.
    *
    * @param tables - table pages that were set aside for it
    * @returns how many of them it may take

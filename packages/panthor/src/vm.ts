@@ -276,6 +276,8 @@ export class PanthorVm {
         const tables = tablesForMap(addr, size);
         if (tables > 0 && options.allocFault?.("page-table"))
           fail(ENOMEM, "restore: no page tables (injected)");
+        const reason = pageTable.io.tooMany(tables);
+        if (reason !== null) fail(ENOMEM, `restore: ${reason}`);
         counters.tablesReserved += tables;
         const allowed = pageTable.io.allow(tables);
         this.as.lock(addr, size);
