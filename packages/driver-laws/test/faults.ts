@@ -32,6 +32,8 @@ const SMALL = 2;
 const SMALL_PAGES = 16;
 const LARGE_PAGES = 600;
 const FILL_PAGES = 520;
+/** Page tables that there is memory for, when it is to run out. */
+const TABLES = 40;
 /** Objects that memory has room for, when it is to run out. */
 const ROOM = 8;
 
@@ -297,6 +299,50 @@ export const FAULTS: readonly Law[] = [
         const last = objects.at(-1) as number;
         mustBind(file, vm, [bind(last, seam + last * bytes)]);
       }
+      file.close();
+      expectNothingLeft(opened);
+    },
+  },
+  {
+    title:
+      "page-table memory has the limit that was chosen: ENOMEM names it, changes nothing, and goes when tables do",
+    when: ({ viewOnly }) => !viewOnly,
+    hold({ facts, device }) {
+      const { seam, pageBytes, elsewhere } = facts;
+      const tableLimitBytes = TABLES * device().memory.tables.pageBytes;
+      const opened = device({ tableLimitBytes });
+      const file = opened.open();
+      // One more table at least, and far fewer than there are.
+      const place = (i: number): number => seam + i * 2 ** 30;
+      const fill = (): number => {
+        const vm = must(file, file.createVm());
+        const object = must(file, file.createObject(pageBytes));
+        for (let i = 0; ; i++) {
+          expect(i).toBeLessThan(TABLES);
+          const before = exactDigest(file);
+          const op: Op = { kind: "bind", va: place(i), bytes: pageBytes, object, offset: 0, access: "rw" };
+          const { ret, done } = file.bind(vm, [op]);
+          if (ret === 0) continue;
+          expect({ ret, done }).toEqual({ ret: -ENOMEM, done: 0 });
+          expect(file.reason()).toContain(`memory.tableLimitBytes ${tableLimitBytes}`);
+          expect(exactDigest(file)).toBe(before);
+          opened.check();
+          mustBind(file, vm, [{ kind: "unbind", va: place(0), bytes: pageBytes }]);
+          must(file, file.destroyVm(vm));
+          return i;
+        }
+      };
+      const fits = fill();
+      expect(fits).toBeGreaterThan(TABLES / 3);
+      expect(opened.memory.tables.live).toBeLessThan(TABLES / 2);
+      expect(fill()).toBe(fits);
+      // Two VMs share the limit.
+      const vm = must(file, file.createVm());
+      const object = must(file, file.createObject(pageBytes));
+      mustBind(file, vm, [
+        { kind: "bind", va: elsewhere, bytes: pageBytes, object, offset: 0, access: "rw" },
+      ]);
+      expect(fill()).toBeLessThan(fits);
       file.close();
       expectNothingLeft(opened);
     },

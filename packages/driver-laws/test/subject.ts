@@ -104,15 +104,22 @@ export interface Facts {
 export interface OpenOptions {
   /** Bytes of memory for objects. */
   memoryBytes?: number;
+  /** The limit of page-table memory in bytes. */
+  tableLimitBytes?: number;
   /** Entries of the TLB. */
   tlbEntries?: number;
   allocFault?: AllocFault;
 }
 
 /** The same as options of a device, which all drivers spell alike. */
-export function choicesOf({ memoryBytes, tlbEntries, allocFault }: OpenOptions) {
+export function choicesOf({ memoryBytes, tableLimitBytes, tlbEntries, allocFault }: OpenOptions) {
   return {
-    ...(memoryBytes && { memory: { frames: { limit: 2 ** 32 + memoryBytes } } }),
+    ...((memoryBytes || tableLimitBytes) && {
+      memory: {
+        ...(memoryBytes && { frames: { limit: 2 ** 32 + memoryBytes } }),
+        ...(tableLimitBytes && { tableLimitBytes }),
+      },
+    }),
     ...(tlbEntries && { tlb: { entries: tlbEntries } }),
     ...(allocFault && { allocFault }),
   };
