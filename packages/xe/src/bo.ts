@@ -34,6 +34,8 @@ export interface XeBoDevice {
   readonly systemBytes: number;
   /** VRAM. */
   readonly vramFrames: FrameAllocator;
+  /** Bytes of VRAM. */
+  readonly vramBytes: number;
   /** How full VRAM is. */
   readonly vram: Vram;
   /** All objects. */
