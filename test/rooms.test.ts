@@ -32,6 +32,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
   ],
   asahi: ["context-slots.ts", "firmware.ts", "protection.ts", "tlbi.ts", "uapi-submit.ts"],
   xe: [
+    "bind-source.ts",
     "bo-ioctls.ts",
     "device-query.ts",
     "exec-queue-ioctls.ts",
@@ -50,6 +51,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "vm-ioctls.ts",
     "vma-journal.ts",
     "vma.ts",
+    "vram.ts",
   ],
 };
 

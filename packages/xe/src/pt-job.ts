@@ -9,11 +9,12 @@
 import { type AllocFault, ENOBUFS, ENOMEM, fail } from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
 import type { AddressSpace } from "@vmbind/mmu";
+import type { BindSource } from "./bind-source.ts";
 import type { XeBo } from "./bo.ts";
 import type { XeCounters } from "./cost-sheet.ts";
 import type { PageTable } from "./page-table.ts";
 import type { Platform } from "./platforms.ts";
-import { type BindSource, BindStager } from "./pt-stage-bind.ts";
+import { BindStager } from "./pt-stage-bind.ts";
 import type { XeTables } from "./pt-tables.ts";
 import { UnbindStager } from "./pt-unbind.ts";
 import { PtUpdates } from "./pt-updates.ts";

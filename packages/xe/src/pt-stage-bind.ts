@@ -32,6 +32,7 @@ import {
   type ScatterList,
   writeRepeated,
 } from "@vmbind/mmu";
+import type { BindSource } from "./bind-source.ts";
 import type { XeCounters } from "./cost-sheet.ts";
 import { BLOCK_64K, PAGE_BYTES } from "./page-sizes.ts";
 import { MAX_LEAF_LEVEL, type PageTable } from "./page-table.ts";
@@ -49,30 +50,6 @@ const COMPACT_ENTRIES = 32;
 const FIRST_DIRECTORY_LEVEL: number = MAX_LEAF_LEVEL + 1;
 /** First graphics version that knows compact tables. */
 const COMPACT_GRAPHICS = 1250;
-
-/** What a bind shows; one object, reused. */
-export interface BindSource {
-  /** First VA in bytes. */
-  start: number;
-  /** First VA behind. */
-  end: number;
-  /** Memory, null for a null mapping. */
-  pages: ScatterList | null;
-  /** Byte of `pages` at `start`. */
-  offset: number;
-  /** The memory is VRAM. */
-  vram: boolean;
-  /** VRAM must be mapped in 64 KiB pages here. */
-  needs64k: boolean;
-  /** The GPU may not write. */
-  readOnly: boolean;
-  /** Atomics-enable bit of the leaves. */
-  atomics: boolean;
-  /** PAT index. */
-  pat: number;
-  /** Write zeroes in place of leaves, so that access faults. */
-  clear: boolean;
-}
 
 /** Stages binds of a device, one at a time. */
 export class BindStager {
