@@ -321,8 +321,9 @@ describe("experiments", () => {
 
   it("stages more for xe's one array than for single ioctls, and invalidates once", async () => {
     const [array, single] = (await experiments([sparseStrategy("xe-null")])).arrays;
-    expect([array?.bindIoctls, array?.tlbInvalidations]).toEqual([1, 1]);
-    expect([single?.bindIoctls, single?.tlbInvalidations]).toEqual([1526, 1526]);
+    // One for each of Battlemage's GTs.
+    expect([array?.bindIoctls, array?.tlbInvalidations]).toEqual([1, 2]);
+    expect([single?.bindIoctls, single?.tlbInvalidations]).toEqual([1526, 2 * 1526]);
     expect(array?.pteWrites).toBeGreaterThan(1.5 * (single?.pteWrites as number));
   });
 });

@@ -86,7 +86,7 @@ export const MMU_COSTS: Readonly<Record<MmuCounter, MmuCost>> = {
     kind: "sum",
     unit: "count",
     title: "TLB invalidations",
-    how: "TLB invalidation commands that the driver sends.",
+    how: "TLB invalidation commands that the driver sends: one for each TLB that is told, so two where media has a GT of its own.",
   },
   tlbInvalidatedBytes: {
     kind: "sum",

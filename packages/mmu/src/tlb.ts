@@ -120,19 +120,32 @@ export class Tlb {
     copyLeaf(walk, page * bytes - va, this.#leaf[victim] as Walk);
   }
 
-  /** Forgets everything, or everything of one address space. */
-  invalidateAll(asid?: number): void {
-    this.counters.tlbInvalidations++;
+  /**
+   * Forgets everything, or everything of one address space.
+   *
+   * @param asid - of the address space
+   * @param commands - how many commands are counted for it: a device with several TLBs, of which this is one, gets one for
+   *   each; 0 where the TLB is emptied without being told
+   */
+  invalidateAll(asid?: number, commands = 1): void {
+    this.counters.tlbInvalidations += commands;
     if (this.#live === 0) return;
     for (let i = 0; i < this.#asid.length; i++) {
       if (asid === undefined || this.#asid[i] === asid) this.#drop(i);
     }
   }
 
-  /** Forgets every leaf of an address space of which any byte lies in `bytes` bytes from `va`, whatever the leaf's size. */
-  invalidateRange(asid: number, va: number, bytes: number): void {
-    this.counters.tlbInvalidations++;
-    this.counters.tlbInvalidatedBytes += bytes;
+  /**
+   * Forgets every leaf of an address space of which any byte lies in a range, whatever the leaf's size.
+   *
+   * @param asid - of the address space
+   * @param va - first byte
+   * @param bytes - of the range
+   * @param commands - how many commands are counted for it, each with these bytes; see {@link invalidateAll}
+   */
+  invalidateRange(asid: number, va: number, bytes: number, commands = 1): void {
+    this.counters.tlbInvalidations += commands;
+    this.counters.tlbInvalidatedBytes += bytes * commands;
     if (this.#live === 0 || bytes === 0) return;
     const end = va + bytes;
     for (let i = 0; i < this.#asid.length; i++) {

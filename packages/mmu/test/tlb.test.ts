@@ -217,6 +217,11 @@ test("invalidations are counted, with the bytes that they name", () => {
   tlb.invalidateRange(0, 0x1000, 0x3000);
   tlb.invalidateRange(7, 0, 2 ** 40);
   expect(counters).toMatchObject({ tlbInvalidations: 3, tlbInvalidatedBytes: 0x3000 + 2 ** 40 });
+  // Told to two TLBs, and forgotten untold.
+  tlb.invalidateAll(0, 2);
+  tlb.invalidateRange(0, 0x1000, 0x3000, 2);
+  tlb.invalidateAll(0, 0);
+  expect(counters).toMatchObject({ tlbInvalidations: 7, tlbInvalidatedBytes: 3 * 0x3000 + 2 ** 40 });
 });
 
 test("with an invalidation after each change, a TLB of any shape changes nothing but the counts", () => {

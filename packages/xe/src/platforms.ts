@@ -36,7 +36,7 @@ export interface Platform {
   readonly deviceId: number;
   /**
    * GTs of the one tile that is modelled: the primary one, whose `gt_id` is 0, and from Meteor Lake on the media GT, 1.
-   * Both walk the page tables of a VM.
+   * Both walk the page tables of a VM, each with a TLB of its own.
    */
   readonly gts: number;
   /** Width of virtual addresses: the VM is `[0, 2 ** vaBits)`. */
@@ -61,7 +61,7 @@ export interface Platform {
   readonly forcedScratch: boolean;
   /** Compression state lives beside the data, so DECOMPRESS exists. */
   readonly flatCcs: boolean;
-  /** The platform can invalidate a range of the TLB. */
+  /** The platform can invalidate a range of the TLB; the others forget all of an address space. */
   readonly rangedInvalidation: boolean;
   /** Index of the driver's uncached PAT entry. */
   readonly patUc: number;
@@ -179,7 +179,6 @@ const ROWS: readonly Platform[] = [
     deviceId: 0x4905,
     vramBytes: 4 * GIB,
     cachedPageTables: false,
-    rangedInvalidation: true,
   },
   {
     ...TGL,

@@ -1,6 +1,6 @@
 /**
  * TLB invalidation as the GuC takes it: a power-of-two length, a start aligned to it, 16 MiB at least from 2 MiB on
- * (`xe_guc_tlb_inval.c`, Linux 7.3).
+ * (`xe_guc_tlb_inval.c`, Linux 7.3-rc7). Each GT has a TLB and a GuC of its own, so there are as many requests as GTs.
  *
  * @module
  */
@@ -70,22 +70,30 @@ function powerOfTwo(bytes: number): number {
   return power;
 }
 
-/** Send a request: count it, and make the modelled TLB forget. */
+/**
+ * Send a request to each GT of the tile: count them, and make the modelled TLB, the primary GT's, forget. A platform
+ * without ranged invalidation is sent a full one of the address space, which names no bytes.
+ */
 export function invalidate(
-  space: AddressSpace,
-  platform: Platform,
+  { tlb, asid }: AddressSpace,
+  { gts, rangedInvalidation }: Platform,
   counters: XeCounters,
-  range: TlbInvalidation,
+  { sentStart, sentBytes }: TlbInvalidation,
 ): void {
-  const { tlb, asid } = space;
   if (tlb === null) {
-    counters.tlbInvalidations++;
-    if (platform.rangedInvalidation) counters.tlbInvalidatedBytes += range.sentBytes;
-  } else if (platform.rangedInvalidation) {
-    tlb.invalidateRange(asid, range.sentStart, range.sentBytes);
+    counters.tlbInvalidations += gts;
+    if (rangedInvalidation) counters.tlbInvalidatedBytes += gts * sentBytes;
+  } else if (rangedInvalidation) {
+    tlb.invalidateRange(asid, sentStart, sentBytes, gts);
   } else {
-    tlb.invalidateAll(asid);
+    tlb.invalidateAll(asid, gts);
   }
+}
+
+/** Send each GT a full invalidation of an address space that goes (`xe_vm.c`). */
+export function invalidateSpace({ tlb, asid }: AddressSpace, { gts }: Platform, counters: XeCounters): void {
+  if (tlb === null) counters.tlbInvalidations += gts;
+  else tlb.invalidateAll(asid, gts);
 }
 
 /**
@@ -93,8 +101,5 @@ export function invalidate(
  * The model has no batches, so it forgets at once; that is no request, and not counted as one.
  */
 export function flushBeforeBatch({ tlb, asid }: AddressSpace): void {
-  if (tlb === null) return;
-  const { tlbInvalidations } = tlb.counters;
-  tlb.invalidateAll(asid);
-  tlb.counters.tlbInvalidations = tlbInvalidations;
+  tlb?.invalidateAll(asid, 0);
 }

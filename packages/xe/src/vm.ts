@@ -15,7 +15,7 @@ import type { Platform } from "./platforms.ts";
 import type { PtJob } from "./pt-job.ts";
 import type { XeTables } from "./pt-tables.ts";
 import type { XeQuirks } from "./quirks.ts";
-import { noRange, type TlbInvalidation } from "./tlb-range.ts";
+import { invalidateSpace, noRange, type TlbInvalidation } from "./tlb-range.ts";
 import { VM_CREATE_FLAG_FAULT_MODE, VM_CREATE_FLAG_LR_MODE, VM_CREATE_FLAG_SCRATCH_PAGE } from "./uapi.ts";
 import type { XeBindOp } from "./vm-bind-args.ts";
 import { VmSteps } from "./vm-steps.ts";
@@ -191,7 +191,7 @@ export class XeVm {
   /** VM_DESTROY: mappings and page tables go; the VM's object stays while something refers to it. @internal */
   close(): void {
     this.ops.removeAll();
-    this.addressSpace.tlb?.invalidateAll(this.addressSpace.asid);
+    invalidateSpace(this.addressSpace, this.#device.platform, this.#device.counters);
     this.pageTable.destroy();
     this.gpuvm.put();
   }

@@ -684,19 +684,48 @@ describe("TLB invalidation", () => {
     }
   });
 
-  it("is one request an ioctl, and none for a bind without scratch", () => {
+  it("is one request an ioctl and GT, and none for a bind without scratch", () => {
     const { file, device } = fixture("bmg");
     mustBind(file, nul(GIB, GIB), nul(0x1000, 0x1000));
     expect(device.counters.tlbInvalidations).toBe(0);
     mustBind(file, unmap(GIB, 0x1000), unmap(2 * GIB - 0x1000, 0x1000));
-    expect([device.counters.tlbInvalidations, device.counters.tlbInvalidatedBytes]).toEqual([1, GIB]);
+    expect([device.counters.tlbInvalidations, device.counters.tlbInvalidatedBytes]).toEqual([2, 2 * GIB]);
+  });
+
+  it.each([
+    ["tgl", 1, "full"],
+    ["dg1", 1, "full"],
+    ["dg2", 1, "ranged"],
+    ["pvc", 1, "ranged"],
+    ["mtl", 2, "ranged"],
+    ["lnl", 2, "ranged"],
+    ["bmg", 2, "ranged"],
+    ["ptl", 2, "ranged"],
+    ["nvlp", 2, "ranged"],
+    ["cri", 2, "ranged"],
+  ] as const)("%s: %i of an unbind and of the VM's end, %s", (platform, gts, kind) => {
+    for (const tlb of [{}, null]) {
+      const { file, device, vm } = fixture(platform, { tlb });
+      const { counters } = device;
+      mustBind(file, nul(GIB, 0x20000), nul(2 ** 40, 0x10000));
+      for (const va of [GIB, GIB + 0x1_0000, 2 ** 40]) vm.addressSpace.load32(va);
+      mustBind(file, unmap(GIB, 0x10000));
+      const bytes = kind === "ranged" ? gts * 0x10000 : 0;
+      expect([counters.tlbInvalidations, counters.tlbInvalidatedBytes]).toEqual([gts, bytes]);
+      // A full one forgets what the ioctl did not touch, too.
+      const { tlbHits } = counters;
+      for (const va of [GIB + 0x1_0000, 2 ** 40]) vm.addressSpace.load32(va);
+      expect(counters.tlbHits - tlbHits).toBe(tlb !== null && kind === "ranged" ? 2 : 0);
+      expect(file.ioctl(xe.IOCTL_VM_DESTROY, xe.VM_DESTROY.encode({ vmId: 1 }))).toBe(0);
+      expect([counters.tlbInvalidations, counters.tlbInvalidatedBytes]).toEqual([2 * gts, bytes]);
+    }
   });
 
   it("covers a root entry when the last mapping below it goes", () => {
     const { file, device } = fixture("bmg");
     mustBind(file, nul(GIB, 0x10000));
     mustBind(file, unmap(GIB, 0x10000));
-    expect(device.counters.tlbInvalidatedBytes).toBe(2 ** 48);
+    expect(device.counters.tlbInvalidatedBytes).toBe(2 * 2 ** 48);
   });
 });
 
