@@ -55,6 +55,8 @@ export class AsahiVm {
   readonly device: AsahiVmDevice;
   /** The mappings. The dummy page is not one of them. */
   readonly gpuvm: Gpuvm;
+  /** What a shader sees, through the TLB. The GPU only sees a VM that runs, so an access gives it a context slot. */
+  readonly addressSpace: AddressSpace;
   /** The tables. */
   readonly pageTable: UatPageTable;
   /** First VA of the kernel range, shrunk to a multiple of 32 KiB. */
@@ -65,7 +67,6 @@ export class AsahiVm {
   invalidateObserver: ((va: number, bytes: number) => void) | null = null;
 
   #asid = 0;
-  #space: AddressSpace | null = null;
   #dummyPage: AsahiBo | null = null;
   readonly #request: MapRequest = { addr: 0.5, range: 0.5, gem: null, offset: 0.5, flags: 0, gemRange: 0 };
   readonly #reach: TlbiReach = { asid: 0, va: 0.5, bytes: 0.5 };
@@ -90,6 +91,11 @@ export class AsahiVm {
     const { memory, gems, counters, options } = device;
     if (options.allocFault?.("vm")) fail(ENOMEM, "vm_create: no memory for the VM (injected)");
     this.pageTable = new UatPageTable(memory, options);
+    this.addressSpace = new AddressSpace(memory, device.format, this.pageTable.root, {
+      enter: () => this.run(),
+      tlb: device.tlb,
+      softFaults: options.softFaults,
+    });
     const resv = new GemObject(gems, PAGE_BYTES);
     this.gpuvm = new Gpuvm({
       name: "asahi",
@@ -136,18 +142,6 @@ export class AsahiVm {
   /** The slot went to another VM. @internal */
   slotLost(): void {
     this.#asid = 0;
-    this.#space = null;
-  }
-
-  /** What a shader sees, through the TLB. The GPU only sees a VM that runs, so this gives it a context slot. */
-  get addressSpace(): AddressSpace {
-    const asid = this.run();
-    this.#space ??= new AddressSpace(this.device.memory, this.device.format, this.pageTable.root, {
-      asid,
-      tlb: this.device.tlb,
-      softFaults: this.device.options.softFaults,
-    });
-    return this.#space;
   }
 
   /**

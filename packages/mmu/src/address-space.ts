@@ -6,7 +6,7 @@
 import { hexAddress } from "./address.ts";
 import type { MmuCounters } from "./counters.ts";
 import type { LevelGeometry, PageTableFormat } from "./format.ts";
-import { RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
+import { RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE, rootGeometry } from "./format.ts";
 import type { Access, FaultKind } from "./gpu-fault.ts";
 import { GpuFault } from "./gpu-fault.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
@@ -17,6 +17,11 @@ import { Walk, walkTables } from "./walk.ts";
 export interface AddressSpaceOptions {
   /** Its number in the TLB, 0 or more. Default 0. */
   asid?: number;
+  /**
+   * Asked before each access, for GPUs that know fewer address spaces at a time than there are: makes sure that this one has a
+   * number in the TLB, and returns it; below 0 while translation is off, so that every access faults. Default: always `asid`.
+   */
+  enter?: () => number;
   /** The TLB that answers before the tables do. Default: none. */
   tlb?: Tlb;
   /**
@@ -40,13 +45,13 @@ export class AddressSpace {
   readonly format: PageTableFormat;
   /** Physical address of the root table. */
   readonly root: number;
-  /** Number of this address space in the TLB. */
-  readonly asid: number;
   /** The TLB in use, or null. */
   readonly tlb: Tlb | null;
   /** Every access refused so far, oldest first. */
   readonly faults: GpuFault[] = [];
   readonly #rootSlot: number;
+  readonly #enter: (() => number) | null;
+  #asid: number;
   readonly #softFaults: boolean;
   readonly #smallestPage: number;
   readonly #translation: Walk = new Walk();
@@ -66,11 +71,17 @@ export class AddressSpace {
     this.memory = memory;
     this.format = format;
     this.root = root;
-    this.asid = options.asid ?? 0;
+    this.#asid = options.asid ?? 0;
+    this.#enter = options.enter ?? null;
     this.tlb = options.tlb ?? null;
     this.#softFaults = options.softFaults ?? false;
     this.#smallestPage = (format.levels.at(-1) as LevelGeometry).entryBytes;
     this.#rootSlot = rootSlotOf(memory, format, root);
+  }
+
+  /** Number of this address space in the TLB; with {@link AddressSpaceOptions.enter}, that of the last access. */
+  get asid(): number {
+    return this.#asid;
   }
 
   /** The sheet that walks are counted on. */
@@ -83,13 +94,32 @@ export class AddressSpace {
     return walkTables(this.memory.tables, this.format, this.#rootSlot, va, out);
   }
 
-  /** Translates as an access would, through the TLB but without checking rights; never throws. */
+  /**
+   * Translates as an access would, through the TLB but without checking rights; never throws, but for what
+   * {@link AddressSpaceOptions.enter} throws.
+   */
   translate(va: number, out: Walk = new Walk()): Walk {
     const { tlb } = this;
+    if (this.#enter !== null) {
+      const asid = this.#enter();
+      if (asid < 0) return this.#untranslated(out);
+      this.#asid = asid;
+    }
     if (tlb === null) return this.walk(va, out);
-    if (tlb.lookup(this.asid, va, out)) return out;
+    const asid = this.#asid;
+    if (tlb.lookup(asid, va, out)) return out;
     this.walk(va, out);
-    if (out.kind !== "fault") tlb.insert(this.asid, va, out);
+    if (out.kind !== "fault") tlb.insert(asid, va, out);
+    return out;
+  }
+
+  /** Translation is off: nothing is read, which the root's level stands for. */
+  #untranslated(out: Walk): Walk {
+    out.kind = "fault";
+    out.pa = 0;
+    out.geometry = rootGeometry(this.format);
+    out.lo = 0;
+    out.hi = 0;
     return out;
   }
 
@@ -183,7 +213,7 @@ export class AddressSpace {
     if (found.kind === "null") return found;
     if (found.kind === "page" && (found.rights & RIGHT_OF[access]) !== 0) return found;
     const kind = found.kind === "fault" ? "not-present" : REFUSAL_OF[access];
-    const fault = new GpuFault(va, found.level, kind, access, this.asid);
+    const fault = new GpuFault(va, found.level, kind, access, this.#asid);
     this.faults.push(fault);
     if (!this.#softFaults) throw fault;
     found.kind = "fault";

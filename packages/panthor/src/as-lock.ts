@@ -4,7 +4,8 @@
  *
  * The hardware locks naturally aligned power-of-two blocks of at least 32 KiB. UNLOCK also drops what the TLB holds of
  * the locked block, which is all the TLB maintenance that Panthor does (the io-pgtable callbacks are empty). A request
- * inside the region that is locked already costs nothing; one that leaves it locks the union.
+ * inside the region that is locked already costs nothing; one that leaves it locks the union. A VM without an AS slot
+ * (`as-slots.ts`) has nothing in the TLB and needs no command.
  *
  * ```text
  * AS_LOCKADDR   63 ............ w | ... 5 ... 0      block = 2^(w+1) bytes around the address
@@ -15,6 +16,7 @@
  */
 
 import type { Tlb } from "@vmbind/mmu";
+import type { SlotOwner } from "./as-slots.ts";
 import type { PanthorCounters } from "./cost-sheet.ts";
 
 /** What one LOCK command covers. */
@@ -66,42 +68,45 @@ export function lockRegion(start: number, bytes: number): LockRegion {
 }
 
 /** The AS slot of a VM, as far as VM_BIND uses it. */
-export class AsLock {
+export class AsLock implements SlotOwner {
   readonly #counters: PanthorCounters;
   readonly #tlb: Tlb;
-  readonly #asid: number;
+  #slot = 0;
   #start = 0;
   #end = 0;
   // The block the hardware locked; what UNLOCK invalidates.
   #blockStart = 0;
   #blockBytes = 0;
 
-  #active: boolean;
   /** Receives the AS_LOCKADDR value of every LOCK command; null: nobody looks. */
   onLock: ((lockaddr: number) => void) | null = null;
 
   /**
    * @param counters - cost sheet of the device
-   * @param asid - tags the VM's TLB entries
    * @param tlb - the device's TLB
-   * @param active - whether the VM owns an AS slot
    */
-  constructor(counters: PanthorCounters, asid: number, tlb: Tlb, active: boolean) {
+  constructor(counters: PanthorCounters, tlb: Tlb) {
     this.#counters = counters;
-    this.#asid = asid;
     this.#tlb = tlb;
-    this.#active = active;
   }
 
-  /** True while the VM owns an AS slot; without one no command is issued. A slot that is taken starts with an empty TLB. */
-  get active(): boolean {
-    return this.#active;
+  /** AS slot, and ASID in the TLB: 1 or more, 0 for none. Without one no command is issued. */
+  get slot(): number {
+    return this.#slot;
   }
 
-  /** Take or give up the slot. */
-  set active(active: boolean) {
-    if (active && !this.#active) this.#tlb.invalidateAll(this.#asid);
-    this.#active = active;
+  /** The VM has a slot now. Whoever had it before left nothing in the TLB. @internal */
+  slotTaken(slot: number): void {
+    this.#slot = slot;
+  }
+
+  /** The slot goes to another VM, or is free: caches are flushed, what is locked is unlocked, the translations go. @internal */
+  slotLost(): void {
+    this.#counters.asFlush++;
+    if (this.#blockBytes > 0) this.#counters.asUnlock++;
+    this.#blockBytes = 0;
+    this.#tlb.invalidateAll(this.#slot);
+    this.#slot = 0;
   }
 
   /**
@@ -118,7 +123,7 @@ export class AsLock {
       if (this.#start < start) start = this.#start;
       if (this.#end > end) end = this.#end;
     }
-    if (!this.#active) {
+    if (this.#slot === 0) {
       this.#start = start;
       this.#end = end;
       return;
@@ -139,11 +144,11 @@ export class AsLock {
   unlock(): void {
     this.#start = 0;
     this.#end = 0;
-    if (!this.#active) return;
+    if (this.#slot === 0) return;
     this.#counters.asFlush++;
     this.#counters.asUnlock++;
     if (this.#blockBytes > 0) {
-      this.#tlb.invalidateRange(this.#asid, this.#blockStart, this.#blockBytes);
+      this.#tlb.invalidateRange(this.#slot, this.#blockStart, this.#blockBytes);
       this.#blockBytes = 0;
     }
   }

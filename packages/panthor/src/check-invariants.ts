@@ -6,7 +6,7 @@
  * They hold between ioctls, for a page table that is not broken. With quirk `repeatPhaseShift` a leaf of a
  * repeated mapping may show any page of the window; with quirk `repeatWholeWindows` leaves may be missing at
  * the mapping's ends. Besides the names of `checkGpuvm`, `checkGemRefs`,
- * `checkTables` and `checkTlb`, an error may begin with `leaf-owner`, `sparse-phase`, `pins` or `backing-bytes`.
+ * `checkTables` and `checkTlb`, an error may begin with `leaf-owner`, `sparse-phase`, `as-slots`, `pins` or `backing-bytes`.
  *
  * @module
  */
@@ -14,6 +14,7 @@
 import { checkGemRefs, checkUapiCounters, type GemObject } from "@vmbind/drm";
 import { checkGpuvm, checkGpuvmCounters } from "@vmbind/gpuvm-core";
 import {
+  AddressSpace,
   addressHi,
   addressLo,
   checkTablePages,
@@ -67,7 +68,9 @@ export function checkInvariants(
     }
   }
   checkTables(addressSpace.memory, addressSpace.format, { root: addressSpace.root, ranges }, seen);
-  if (vm.as.active) checkTlb(addressSpace);
+  const { slot: asid } = vm.as;
+  const { memory, format, root, tlb } = addressSpace;
+  if (asid !== 0 && tlb !== null) checkTlb(new AddressSpace(memory, format, root, { asid, tlb }));
 }
 
 /** The leaves of one mapping. */
@@ -175,6 +178,10 @@ export function checkDeviceInvariants(device: PanthorDevice, files: Iterable<Pan
   const seen = new Set<number>();
   for (const vm of vms) checkInvariants(vm, seen, device.options.quirks);
   if (!vms.some((vm) => vm.pageTable.broken)) checkTablePages(memory, seen);
+  for (const { as } of vms) {
+    if (as.slot !== 0 && device.asSlots.owner(as.slot) !== as)
+      throw new Error(`as-slots: a VM believes that slot ${as.slot} is its own`);
+  }
   checkUapiCounters(counters);
   checkGpuvmCounters(
     counters,

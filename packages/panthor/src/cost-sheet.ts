@@ -15,6 +15,7 @@ export type PanthorCost =
   | "asFlush"
   | "asUnlock"
   | "lockedBytes"
+  | "asSteals"
   | "ioMapCalls"
   | "ioUnmapCalls"
   | "cacheCleans"
@@ -45,7 +46,7 @@ export const COST_SCHEMA: CostSchema<PanthorCounter> = {
     kind: "sum",
     unit: "count",
     title: "GPU cache flushes",
-    how: "GPU cache flushes, one before each UNLOCK.",
+    how: "GPU cache flushes, one before each UNLOCK and one where a VM loses its AS slot.",
   },
   asUnlock: {
     kind: "sum",
@@ -58,6 +59,12 @@ export const COST_SCHEMA: CostSchema<PanthorCounter> = {
     unit: "bytes",
     title: "bytes locked",
     how: "Bytes of the blocks that LOCK commands named.",
+  },
+  asSteals: {
+    kind: "sum",
+    unit: "count",
+    title: "AS steals",
+    how: "AS slots taken from an idle VM to activate another.",
   },
   ioMapCalls: {
     kind: "sum",

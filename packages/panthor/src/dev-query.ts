@@ -34,13 +34,13 @@ export function devQuery(file: PanthorFile, arg: uapi.DevQuery, user: UserSpace)
 }
 
 function deviceInfo(device: PanthorFileDevice, type: number): { info: Uint8Array; minSize: number } {
-  const { vaBits, paBits, gpuId, coherent } = device.options;
+  const { vaBits, paBits, gpuId, coherent, asPresent } = device.options;
   if (type === uapi.DEV_QUERY.gpuInfo) {
     const info = uapi.GPU_INFO.encode({
       gpuId,
       mmuFeatures: vaBits | (paBits << 8),
       textureFeatures: [0, 0, 0, 0],
-      asPresent: 0xff,
+      asPresent,
       selectedCoherency: !device.since("1.7") ? 0 : coherent ? 0 : 31,
       shaderPresent: 0x50005,
       l2Present: 1,

@@ -8,6 +8,7 @@
 import { type CostSchema, type DeviceChoices, EBUSY, fail, GemObjects, quirksOf } from "@vmbind/drm";
 import { vmBosOf } from "@vmbind/gpuvm-core";
 import { lpae4k, type PageTableFormat, PhysicalMemory, Tlb } from "@vmbind/mmu";
+import { AsSlots } from "./as-slots.ts";
 import { PanthorBo } from "./bo.ts";
 import { COST_SCHEMA, type PanthorCounter, type PanthorCounters, panthorCounters } from "./cost-sheet.ts";
 import { PanthorFile } from "./file.ts";
@@ -32,6 +33,8 @@ export class PanthorDevice {
   readonly format: PageTableFormat;
   /** The GPU's TLB; UNLOCK commands (`panthor_mmu.c`) invalidate it. */
   readonly tlb: Tlb;
+  /** Whose each AS slot is. */
+  readonly asSlots: AsSlots;
   /** All objects. */
   readonly gems: GemObjects = new GemObjects();
   /** Whether MAP_SPARSE exists. */
@@ -43,22 +46,27 @@ export class PanthorDevice {
   /** The dummy object of all files with quirk `deviceWideDummy`, which lives as long as the device. */
   readonly dummy: PanthorBo | null;
   readonly #vms = new WeakMap<object, PanthorVm>();
-  #nextAsid = 1;
+  #nextVmNumber = 1;
 
   /**
    * @param options - what differs from the defaults
-   * @throws RangeError for a driver version, an address width or quirks that do not exist
+   * @throws RangeError for a driver version, an address width, AS slots or quirks that do not exist
    * @throws Error for `memory.frames` that describe no memory
    */
   constructor(options: DeviceChoices<PanthorDeviceOptions> = {}) {
     this.options = { ...DEFAULTS, ...options, quirks: quirksOf(QUIRKS, options.quirks) };
-    const { driverVersion, vaBits, repeat, memory, tlb } = this.options;
+    const { driverVersion, vaBits, repeat, memory, tlb, asPresent } = this.options;
     if (!DRIVER_VERSIONS.includes(driverVersion))
       throw new RangeError(`driverVersion: no version ${driverVersion}`);
     if (!(vaBits >= 22 && vaBits <= 48)) throw new RangeError(`vaBits: ${vaBits} is not in 22..48`);
+    if (!(asPresent >= 3 && asPresent < 2 ** 32 && Number.isInteger(Math.log2(asPresent + 1))))
+      throw new RangeError(
+        `asPresent: 0x${asPresent.toString(16)} is not a run of two or more bits from bit 0`,
+      );
     this.memory = new PhysicalMemory({ ...memory, counters: this.counters });
     this.format = lpae4k(vaBits);
     this.tlb = new Tlb({ ...tlb, counters: this.counters });
+    this.asSlots = new AsSlots(this.counters, asPresent);
     this.repeats = repeat !== "off";
     this.sparse = this.since("1.8") && !this.repeats;
     this.mapFlags = MAP_READONLY | MAP_NOEXEC | MAP_UNCACHED | (this.sparse || this.repeats ? MAP_SPARSE : 0);
@@ -123,7 +131,7 @@ export class PanthorDevice {
   }
 
   /** @internal */
-  nextAsid(): number {
-    return this.#nextAsid++;
+  nextVmNumber(): number {
+    return this.#nextVmNumber++;
   }
 }

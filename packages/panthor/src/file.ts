@@ -47,8 +47,8 @@ export interface PanthorFileDevice extends PanthorBoDevice, PanthorVmDevice {
   dummyForFile(): PanthorBo;
   /** A VM was made. @internal */
   register(vm: PanthorVm): void;
-  /** A TLB tag for a new VM. @internal */
-  nextAsid(): number;
+  /** A number for a new VM, unique in the device. @internal */
+  nextVmNumber(): number;
 }
 
 /** An open file. */
@@ -132,7 +132,7 @@ export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
       fail(EBUSY, `vm_create: this file has ${uapi.MAX_VMS_PER_FILE} VMs`);
     const { tables } = this.device.memory;
     if (tables.live === tables.limit) fail(ENOMEM, `vm_create: no root table, ${tables.whenFull()}`);
-    const vm = new PanthorVm(this.device, userRange, this.dummy, this.device.nextAsid(), this.#bos);
+    const vm = new PanthorVm(this.device, userRange, this.dummy, this.device.nextVmNumber(), this.#bos);
     this.device.register(vm);
     return this.#vms.alloc(vm);
   }

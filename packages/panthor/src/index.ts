@@ -7,6 +7,7 @@
 
 export { Fence, Syncobj } from "@vmbind/drm";
 export * from "./as-lock.ts";
+export { AsSlots, type SlotOwner } from "./as-slots.ts";
 export * from "./bind-op.ts";
 export * from "./bind-queue.ts";
 export {

@@ -65,7 +65,14 @@ export interface PanthorDeviceOptions {
   memory: PhysicalMemoryOptions;
   /** The TLB. Default 64 entries. */
   tlb: TlbOptions;
-  /** Whether VMs own an AS slot from the start; without one no AS commands are issued (`panthor_mmu.c`). Default true. */
+  /**
+   * AS slots, a bit each without gaps, at least two (`as_present` of `panthor_drm.h`). Slot 0 is the firmware's. Default 0xff.
+   */
+  asPresent: number;
+  /**
+   * Whether VMs get an AS slot when they are made, as though a group of them had run at once and were idle since. If not, the first
+   * GPU access or `PanthorVm.activate` gets them one; without a slot no AS commands are issued (`panthor_mmu.c`). Default true.
+   */
   activeAs: boolean;
   /** The REPEAT proposal. Default `off`. */
   repeat: RepeatVersion;
@@ -90,6 +97,7 @@ export const DEFAULTS: PanthorDeviceOptions = {
   dummyFragmentation: "huge",
   memory: {},
   tlb: {},
+  asPresent: 0xff,
   activeAs: true,
   repeat: "off",
   quirks: NO_QUIRKS,

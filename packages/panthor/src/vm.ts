@@ -2,6 +2,10 @@
  * One GPU address space: the VA manager, the page table that follows its steps (`vm-steps.ts`), and the AS lock around each
  * operation (`panthor_mmu.c`, Linux 7.3-rc7).
  *
+ * Where a page table fails, the VM is unusable from then on: with the UNLOCK of that operation its AS is switched off, and
+ * every access of the GPU through it faults, also where something is still mapped. The same goes for a queued job that
+ * fails, whatever the reason.
+ *
  * @module
  */
 
@@ -22,6 +26,7 @@ import {
   type Tlb,
 } from "@vmbind/mmu";
 import { AsLock } from "./as-lock.ts";
+import type { AsSlots } from "./as-slots.ts";
 import { PanthorBindOp } from "./bind-op.ts";
 import { BindQueue } from "./bind-queue.ts";
 import type { PanthorBo } from "./bo.ts";
@@ -57,6 +62,8 @@ export interface PanthorVmDevice {
   readonly format: PageTableFormat;
   /** The GPU's TLB. */
   readonly tlb: Tlb;
+  /** Whose each AS slot is. */
+  readonly asSlots: AsSlots;
   /** All objects. */
   readonly gems: GemObjects;
 }
@@ -83,7 +90,10 @@ export class PanthorVm {
   readonly gpuvm: Gpuvm;
   /** The page table. */
   readonly pageTable: PageTable;
-  /** What the GPU sees. */
+  /**
+   * What the GPU sees. An access takes an AS slot where the VM has none, as a short job does (`DrmError` EBUSY where all others
+   * run); when the VM is unusable or gone, it faults.
+   */
   readonly addressSpace: AddressSpace;
   /** The VM's AS slot. */
   readonly as: AsLock;
@@ -99,19 +109,21 @@ export class PanthorVm {
   refusal = "";
   /** An asynchronous job failed. */
   #failed = false;
+  /** The last reference is gone. */
+  #freed = false;
 
   /**
    * @param device - the device
    * @param userRange - bytes of user VA
    * @param dummy - the file's dummy object; the VM takes a reference
-   * @param asid - tags TLB entries, unique in the device
+   * @param number - unique in the device, for the name in messages
    * @param handles - of its file
    */
   constructor(
     device: PanthorVmDevice,
     userRange: number,
     dummy: PanthorBo,
-    asid: number,
+    number: number,
     handles: GemHandles<PanthorBo>,
   ) {
     const { options, counters, memory } = device;
@@ -124,7 +136,7 @@ export class PanthorVm {
     const { vaBits, paBits, coherent } = options;
     this.pageTable = new PageTable(memory, counters, options.quirks, vaBits, paBits, coherent);
     this.gpuvm = new Gpuvm({
-      name: `panthor-vm-${asid}`,
+      name: `panthor-vm-${number}`,
       range: 2 ** vaBits,
       gems: device.gems,
       repeat: options.repeat === "off" ? "upstream" : options.quirks.repeatPhaseShift ? "v4-fixed" : "phase",
@@ -133,16 +145,17 @@ export class PanthorVm {
       counters,
       onFree: () => this.#free(),
     });
-    this.as = new AsLock(counters, asid, device.tlb, options.activeAs);
+    this.as = new AsLock(counters, device.tlb);
     this.#steps = new VmSteps(this.gpuvm, this.pageTable, this.as, this.syncOp);
     this.queue = new BindQueue(this);
     this.addressSpace = new AddressSpace(memory, device.format, this.pageTable.io.rootAddress, {
-      asid,
+      enter: () => this.#enter(),
       tlb: device.tlb,
     });
+    if (options.activeAs && device.asSlots.available) device.asSlots.visit(this.as);
   }
 
-  /** The VM takes no more MAPs, and no asynchronous operations at all. */
+  /** The VM takes no more MAPs, and no asynchronous operations at all; its AS is off. */
   get unusable(): boolean {
     return this.#failed || this.pageTable.broken;
   }
@@ -166,6 +179,29 @@ export class PanthorVm {
         phase: gpuvm.phase(va),
       };
     }
+  }
+
+  // -- the GPU's side ---------------------------------------------------------------------------------------------------
+
+  /**
+   * A group of the VM is put on the hardware, as the scheduler does when it has jobs: the VM gets an AS slot, or keeps the one that
+   * it has, until {@link PanthorVm.idle} has been called as often. Submissions are not modelled, so this stands for them.
+   *
+   * @throws `DrmError` EINVAL for a VM that is unusable or gone, whose groups do not run; EBUSY when the VMs of all slots run
+   */
+  activate(): void {
+    if (this.unusable || this.#freed) fail(EINVAL, `vm: it is ${this.#freed ? "gone" : "unusable"}`);
+    this.#device.asSlots.activate(this.as);
+  }
+
+  /** A group of the VM leaves the hardware. The VM keeps its slot until another one needs it. */
+  idle(): void {
+    this.#device.asSlots.idle(this.as);
+  }
+
+  /** The slot that an access goes through, -1 when the AS is off. */
+  #enter(): number {
+    return this.unusable || this.#freed ? -1 : this.#device.asSlots.visit(this.as);
   }
 
   // -- execution ----------------------------------------------------------------------------------------------------
@@ -322,6 +358,8 @@ export class PanthorVm {
   }
 
   #free(): void {
+    this.#freed = true;
+    this.#device.asSlots.release(this.as);
     this.pageTable.io.destroy();
     this.dummy.put();
   }

@@ -107,11 +107,11 @@ describe("the TLB", () => {
     const { vm } = fx;
     mustBind(fx, [{ flags: MAP_NOEXEC | 8, va: VA, size: 0x1000 }]);
     vm.addressSpace.load32(VA);
-    vm.as.active = false;
+    const others = Array.from({ length: 7 }, () => openWithVm(fx.device).vm);
+    expect([vm.as.slot, others.map(({ as }) => as.slot)]).toEqual([0, [2, 3, 4, 5, 6, 7, 1]]);
     const before = { ...fx.device.counters };
     mustBind(fx, [{ flags: 0x10000000, va: VA, size: 0x1000 }]);
     expect(fx.device.counters.asLock).toBe(before.asLock);
-    vm.as.active = true;
     expect(() => vm.addressSpace.load32(VA)).toThrow(GpuFault);
   });
 });
