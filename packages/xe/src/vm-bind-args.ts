@@ -29,7 +29,7 @@ import {
   VM_BIND_OP_UNMAP,
   VM_BIND_OP_UNMAP_ALL,
 } from "./uapi.ts";
-import type { UserRange } from "./user-pages.ts";
+import type { UserPages } from "./user-pages.ts";
 
 const ALL_FLAGS = 0xff;
 /** `prefetch_mem_region_instance` that means "where madvise says". */
@@ -83,8 +83,10 @@ export class XeBindOp {
   region = 0;
   /** The object of `obj`, once looked up. */
   bo: XeBo | null = null;
-  /** The pages of MAP_USERPTR, once pinned. */
-  userRange: UserRange | null = null;
+  /** Who pins the pages of MAP_USERPTR. */
+  userPages: UserPages | null = null;
+  /** Whose they are; see `UserSpace.process`. */
+  process: object | undefined = undefined;
 
   /** Where it stands, for messages: `bind` or `vector_of_binds[i]`. */
   get name(): string {
@@ -111,7 +113,8 @@ export class XeBindOp {
     this.flags = view.getUint32(base + FLAGS, true);
     this.region = view.getUint32(base + REGION, true);
     this.bo = null;
-    this.userRange = null;
+    this.userPages = null;
+    this.process = undefined;
   }
 }
 

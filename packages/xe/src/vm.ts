@@ -147,7 +147,8 @@ export class XeVm {
    *
    * @param addr - faulting address in bytes
    * @param access - whether the access was an atomic operation; it was not unless told
-   * @throws `DrmError` EINVAL outside fault mode, or where nothing is mapped; ENOMEM
+   * @throws `DrmError` EINVAL outside fault mode, or where nothing is mapped; EFAULT, EPERM where a process lost its memory;
+   * ENOMEM
    */
   fault(addr: number, { atomic = false }: { readonly atomic?: boolean } = {}): void {
     if (!this.faultMode) fail(EINVAL, "fault: the VM is not in fault mode");
@@ -157,9 +158,10 @@ export class XeVm {
     if (flags & VMA_SYSTEM_ALLOCATOR) fail(EINVAL, "fault: memory of the process is not modelled");
     this.lastInvalidation = null;
     if (!atomic && ((this.vmas.state[va] as number) & VMA_PRESENT) !== 0) return;
+    this.vmas.checkUser(va, this.gpuvm.offset(va), this.gpuvm.rangeOf(va));
     this.ops.begin();
     this.ops.addBind(va);
-    this.#device.job.run(this, this.ops, false);
+    this.#device.job.run(this, this.ops.work, false);
     this.ops.finish();
   }
 
@@ -180,7 +182,7 @@ export class XeVm {
         this.gpuvm.op = i;
         ops.parse(binds[i] as XeBindOp);
       }
-      if (ops.steps > 0) this.#device.job.run(this, ops, count > 1);
+      if (ops.steps > 0) this.#device.job.run(this, ops.work, count > 1);
     } catch (error) {
       if (error instanceof DrmError) ops.undo();
       throw error;

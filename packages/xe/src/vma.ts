@@ -107,6 +107,19 @@ export class XeVmas {
     this.state[va] = state;
   }
 
+  /**
+   * Ask whether pages behind a mapping can still be had of the process whose they are.
+   *
+   * @param va - handle of the mapping; nothing is asked about one of other memory
+   * @param base - user address
+   * @param bytes - length
+   * @throws `DrmError` EFAULT, EPERM
+   */
+  checkUser(va: number, base: number, bytes: number): void {
+    const user = this.user.get(va);
+    user?.owner.check(user.process, base, bytes, ((this.flags[va] as number) & VMA_READ_ONLY) === 0);
+  }
+
   /** Give a mapping that came back under a new handle its old record. */
   move(from: number, to: number): void {
     if (to >= this.flags.length) this.#grow(to);
