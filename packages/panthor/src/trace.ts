@@ -12,6 +12,7 @@ import { PanthorDevice } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
 import { VM_BIND_OPS } from "./ioctls.ts";
 import { DRIVER_VERSIONS } from "./options.ts";
+import { PAGE_BYTES } from "./page-sizes.ts";
 import { type PanthorQuirks, QUIRKS } from "./quirks.ts";
 import {
   BO_CREATE,
@@ -198,6 +199,7 @@ function deviceOf(header: HeaderReader): PanthorDevice {
     repeat: repeats ? "v5" : "off",
     ...(boFragmentation && { boFragmentation }),
     ...(dummyFragmentation && { dummyFragmentation }),
+    ...header.tableLimit(PAGE_BYTES),
     quirks,
     // Syncobjs are made by ioctls that recordings leave out.
     adoptSyncobjs: true,
