@@ -109,6 +109,18 @@ export class DrmError extends Error {
 }
 
 /**
+ * The error of one operation of an array: its reason begins with the name of the operation.
+ *
+ * @param name - e.g. `ops[5]`
+ * @param error - what was thrown while that operation was worked on
+ * @returns the same error when its reason begins with the name already, or it is no {@link DrmError}
+ */
+export function errorOf(name: string, error: unknown): unknown {
+  if (!(error instanceof DrmError) || error.reason.startsWith(name)) return error;
+  return new DrmError(error.errno, `${name}: ${error.reason}`);
+}
+
+/**
  * Refuse a request.
  *
  * @param errno - positive errno
