@@ -4,7 +4,15 @@
  * @module
  */
 
-import { DrmError, EINVAL, fail, type GemHandles, type GemObjects, type MappingView } from "@vmbind/drm";
+import {
+  DrmError,
+  EINVAL,
+  errorOf,
+  fail,
+  type GemHandles,
+  type GemObjects,
+  type MappingView,
+} from "@vmbind/drm";
 import { Gpuvm } from "@vmbind/gpuvm-core";
 import { AddressSpace, type PhysicalMemory, ppgtt, type Tlb } from "@vmbind/mmu";
 import type { XeBo } from "./bo.ts";
@@ -180,7 +188,12 @@ export class XeVm {
     try {
       for (let i = 0; i < count; i++) {
         this.gpuvm.op = i;
-        ops.parse(binds[i] as XeBindOp);
+        const op = binds[i] as XeBindOp;
+        try {
+          ops.parse(op);
+        } catch (error) {
+          throw errorOf(op.name, error);
+        }
       }
       if (ops.steps > 0) this.#device.job.run(this, ops.work, count > 1);
     } catch (error) {
