@@ -6,12 +6,13 @@
 
 import { counted, DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, hex, size, span } from "@vmbind/drm";
 import type { Action, BindOp, CallReader, Decoder, HeaderReader, Lens, TraceHeader } from "@vmbind/trace";
+import { isSlotMask } from "./as-slots.ts";
 import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
 import { PanthorDevice } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
 import { VM_BIND_OPS } from "./ioctls.ts";
-import { DRIVER_VERSIONS } from "./options.ts";
+import { DEFAULTS, DRIVER_VERSIONS } from "./options.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
 import { type PanthorQuirks, QUIRKS } from "./quirks.ts";
 import {
@@ -190,12 +191,16 @@ function deviceOf(header: HeaderReader): PanthorDevice {
   const repeats = header.has("repeat_proposal") && header.flag("repeat_proposal");
   const boFragmentation = header.fragmentation("bo_fragmentation");
   const dummyFragmentation = header.fragmentation("dummy_fragmentation");
+  // Not in recordings: slots come and go by what runs, which those leave out.
+  const asPresent = header.has("as_present") ? header.hex("as_present") : DEFAULTS.asPresent;
+  if (!isSlotMask(asPresent)) header.fail("as_present", "Expected 2 to 32 bits from bit 0 on, without gaps");
   const quirks = header.quirks(QUIRKS);
   return new PanthorDevice({
     driverVersion,
     gpuId,
     vaBits,
     paBits,
+    asPresent,
     repeat: repeats ? "v5" : "off",
     ...(boFragmentation && { boFragmentation }),
     ...(dummyFragmentation && { dummyFragmentation }),

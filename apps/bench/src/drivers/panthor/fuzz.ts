@@ -196,6 +196,9 @@ export const panthor: FuzzDriver<PanthorFile> = {
   name: "panthor",
   devices: [
     { ...MALI, driver_version: "1.9" },
+    // One slot for all VMs, and one for two.
+    { ...MALI, driver_version: "1.9", as_present: "0x3" },
+    { ...MALI, driver_version: "1.8", as_present: "0x7", bo_fragmentation: "contiguous" },
     { ...MALI, driver_version: "1.9", bo_fragmentation: "scattered", dummy_fragmentation: "scattered" },
     { ...MALI, driver_version: "1.9", bo_fragmentation: "contiguous", va_bits: 40 },
     { ...MALI, driver_version: "1.6", repeat_proposal: true },
