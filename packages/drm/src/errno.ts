@@ -4,7 +4,7 @@
  * A kernel tells user space a number; the model keeps the sentence that goes with it. Bad user input is always a
  * {@link DrmError}; a broken invariant of the model itself is a plain `Error` and never crosses an ioctl.
  *
- * Numbers: `asm-generic/errno-base.h` and `asm-generic/errno.h`, Linux 7.3.
+ * Numbers: `asm-generic/errno-base.h` and `asm-generic/errno.h`, Linux 7.3-rc7.
  *
  * @module
  */
