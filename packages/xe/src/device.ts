@@ -84,7 +84,7 @@ export class XeDevice {
       ({ pa, bytes }) => memory.zero(pa, bytes),
     );
     this.vram = new Vram(this.vramBytes, this.vramFrames, memory.tables);
-    this.tables = new XeTables(memory.tables, this.vramBytes > 0 ? this.vram : null, allocFault);
+    this.tables = new XeTables(memory.tables, counters, this.vramBytes > 0 ? this.vram : null, allocFault);
     this.tlb = tlb === null ? null : new Tlb({ ...tlb, counters });
     this.job = new PtJob(this.tables, this.platform, quirks, counters, allocFault);
   }

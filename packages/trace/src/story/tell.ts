@@ -42,6 +42,7 @@ export async function tellStory<Op extends BindOp>(trace: Trace, lens: Lens<Op>)
     umd: result.umd,
     device: result.device,
     workload: result.workload,
+    quirks: result.quirks,
     differenceCount: result.differenceCount,
     differences: result.differences.map(
       ({ seq, what, expected, got }) => `#${seq} ${what}: recorded ${expected}, the model has ${got}`,
