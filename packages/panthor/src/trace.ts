@@ -18,7 +18,13 @@ import { type PanthorQuirks, QUIRKS } from "./quirks.ts";
 import {
   BO_CREATE,
   BO_NO_MMAP,
+  BO_QUERY_INFO,
+  BO_SET_LABEL,
+  BO_SYNC,
   IOCTL_BO_CREATE,
+  IOCTL_BO_QUERY_INFO,
+  IOCTL_BO_SET_LABEL,
+  IOCTL_BO_SYNC,
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
   IOCTL_VM_DESTROY,
@@ -101,6 +107,12 @@ class PanthorDecoder implements Decoder<PanthorTraceOp> {
         const { handle } = call.sent(GEM_CLOSE);
         return { kind: "bo-close", handle, text: `BO ${handle}` };
       }
+      case IOCTL_BO_SET_LABEL:
+        return { kind: "other", text: `BO ${call.sent(BO_SET_LABEL).handle}` };
+      case IOCTL_BO_QUERY_INFO:
+        return { kind: "other", text: `BO ${call.sent(BO_QUERY_INFO).handle}` };
+      case IOCTL_BO_SYNC:
+        return { kind: "other", text: counted(call.sent(BO_SYNC).ops.count, "op") };
       case IOCTL_VM_BIND: {
         const { vmId, flags } = call.sent(VM_BIND);
         const ops = this.#repeats
