@@ -20,6 +20,7 @@ import { UnbindStager } from "./pt-unbind.ts";
 import { PtUpdates } from "./pt-updates.ts";
 import type { XeQuirks } from "./quirks.ts";
 import { flushBeforeBatch, invalidate, setTlbRange, type TlbInvalidation } from "./tlb-range.ts";
+import { ATOMIC_CPU, ATOMIC_DEVICE } from "./uapi-madvise.ts";
 import { VMA_FORGOTTEN, VMA_PRESENT, VMA_READ_ONLY, VMA_STAGED, VMA_ZEROED, type XeVmas } from "./vma.ts";
 import { WORK_BIND, WORK_CLEAR, WORK_UNBIND, type WorkList } from "./work-list.ts";
 
@@ -145,7 +146,7 @@ export class PtJob {
     source.vram = bo !== null && !bo.purged && bo.vram;
     source.needs64k = source.vram && this.#platform.vram64kOnly;
     source.readOnly = (flags & VMA_READ_ONLY) !== 0;
-    source.atomics = source.pages !== null && this.#atomics(vm, bo);
+    source.atomics = source.pages !== null && this.#atomics(vm, bo, vmas.atomic[va] as number);
     source.pat = vmas.pat[va] as number;
     source.clear = clear;
     const leaves = this.#binder.stage(vm.pageTable, source);
@@ -174,21 +175,22 @@ export class PtJob {
     updates.needsInvalidation = true;
   }
 
-  /** Whether leaves that show memory have the atomics-enable bit; madvise is not modelled. */
-  #atomics(vm: JobVm, bo: XeBo | null): boolean {
+  /** Whether leaves that show memory have the atomics-enable bit. */
+  #atomics(vm: JobVm, bo: XeBo | null, advised: number): boolean {
     const platform = this.#platform;
-    if (!platform.atomicEnableBit) return false;
+    if (!platform.atomicEnableBit || advised === ATOMIC_CPU) return false;
     if (bo?.vram) return true;
     if (!platform.systemAtomics) return false;
-    if (platform.vramBytes === 0 || !vm.longRunning) return true;
+    if (advised === ATOMIC_DEVICE || platform.vramBytes === 0 || !vm.longRunning) return true;
     return bo !== null && (bo.placement & (bo.placement - 1)) === 0;
   }
 
   #commitStates(vm: JobVm, work: WorkList): void {
-    const { state } = vm.vmas;
+    const { state, pat, leafPat } = vm.vmas;
     for (let i = 0; i < work.count; i++) {
       const va = work.va(i);
       const kind = work.kind(i);
+      leafPat[va] = pat[va] as number;
       if (kind === WORK_UNBIND) state[va] = 0;
       else if (kind === WORK_BIND) state[va] = VMA_PRESENT;
       else state[va] = this.#quirks.faultScratch ? VMA_FORGOTTEN : VMA_ZEROED;

@@ -202,8 +202,14 @@ function combinationProblem(op: XeBindOp, platform: Platform, pat: PatEntry): st
   return null;
 }
 
-/** Integrated 35.x: memory that the CPU caches needs one certain entry or two-way coherency. */
-function coherentOnXe3p(index: number, platform: Platform, pat: PatEntry): boolean {
+/**
+ * Integrated 35.x: memory that the CPU caches needs one certain entry or two-way coherency.
+ *
+ * @param index - PAT index
+ * @param platform - the device
+ * @param pat - that entry
+ */
+export function coherentOnXe3p(index: number, platform: Platform, pat: PatEntry): boolean {
   if (platform.vramBytes !== 0 || platform.graphics < XE3P_GRAPHICS) return true;
   return index === PAT_XE3P_COHERENT || pat.coherency === "two-way";
 }

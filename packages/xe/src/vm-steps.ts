@@ -61,6 +61,7 @@ import {
   VMA_READ_ONLY,
   VMA_SPARSE,
   VMA_SYSTEM_ALLOCATOR,
+  VMA_ZAPPED,
   VMA_ZEROED,
   type XeVmas,
 } from "./vma.ts";
@@ -189,12 +190,8 @@ export class VmSteps implements StepHandlers {
     const end = start + request.range;
     const before = start < PAGE_BYTES ? 0 : gpuvm.findFirst(start - PAGE_BYTES, PAGE_BYTES);
     const behind = end >= this.#vm.size ? 0 : gpuvm.findFirst(end, PAGE_BYTES);
-    if (this.#isPlainMirror(before)) request.addr = gpuvm.addr(before);
-    request.range = (this.#isPlainMirror(behind) ? gpuvm.end(behind) : end) - request.addr;
-  }
-
-  #isPlainMirror(va: number): boolean {
-    return va !== 0 && ((this.#vmas.flags[va] as number) & VMA_SYSTEM_ALLOCATOR) !== 0;
+    if (this.#vmas.isPlainMirror(before)) request.addr = gpuvm.addr(before);
+    request.range = (this.#vmas.isPlainMirror(behind) ? gpuvm.end(behind) : end) - request.addr;
   }
 
   #parsePrefetch(op: XeBindOp): void {
@@ -358,9 +355,12 @@ export class VmSteps implements StepHandlers {
     const bindsLater = (vmas.birth[old] as number) > this.#birthsBefore && !this.#options.quirks.lostRemnant;
     // Pieces of a user-pointer mapping get DMA mappings of their own, so they are always bound again.
     const user = vmas.user.size === 0 ? undefined : vmas.user.get(old);
-    const skip = mirror || (aligned && !bindsLater && user === undefined);
+    // Of zapped leaves a table may be cut off that pieces would share.
+    const zapped = ((vmas.state[old] as number) & VMA_ZAPPED) !== 0;
+    const skip = mirror || (aligned && !bindsLater && user === undefined && !zapped);
     const state = skip ? (vmas.state[old] as number) & (VMA_PRESENT | VMA_ZEROED) : 0;
     vmas.create(va, start, end, skip ? flags | leafFlag(leaf) : flags, vmas.pat[old] as number, state);
+    vmas.inheritAttributes(old, va);
     const vmBo = gpuvm.vmBo(old);
     if (vmBo !== null) gpuvm.link(va, vmBo);
     else if (user !== undefined) vmas.user.set(va, user);
