@@ -89,6 +89,19 @@ describe("creating 100e6 unbound bytes", () => {
     });
   });
 
+  it.each(["panthor-repeat", "panthor-repeat-windows"])("%s says in words what it costs", async (name) => {
+    const { create } = (await costOf("buffer-100e6", name)).phases;
+    const leaves = create?.pteWrites.toLocaleString("en-US");
+    expect(sparseStrategy(name).note).toContain(`${leaves} leaves under ${create?.tablesAllocated} tables`);
+  });
+
+  it("counts xe's null entries and the scratch entries of its four new tables apart", async () => {
+    const { phases, driverTotal } = await costOf("buffer-100e6", "xe-null");
+    expect([phases.create?.pteWrites, driverTotal["scratchWrites"]]).toEqual([47 + 352, 4 * 512]);
+    const { costByPhase } = await replayTrace(await open("xe-buffer-100e6"));
+    expect(costByPhase.create).toMatchObject({ pteWrites: 47 + 352, tablesAllocated: 1, scratchWrites: 512 });
+  });
+
   it("calls io-pgtable once a page for REPEAT of 4 KiB, once a chunk for SPARSE", async () => {
     const repeat = await costOf("buffer-100e6", "panthor-repeat");
     const sparse = await costOf("buffer-100e6", "panthor-sparse");
