@@ -2,8 +2,8 @@
  * One address space: the mappings (GPUVM), the page tables, and the steps between them (`vm-steps.ts`).
  *
  * SINGLE_PAGE is GPUVM's REPEAT with a window of one 16 KiB page, so a repeated mapping of any length is one mapping,
- * and a cut can never fall inside its window. All of it after the driver (the downstream asahi driver, branches of 2025) on
- * GPUVM of Linux 7.3-rc7.
+ * and a cut can never fall inside its window. All of it after the driver (module `asahi` out of tree, branches of 2025) on
+ * GPUVM of Linux 7.3.
  *
  * @module
  */
@@ -16,6 +16,7 @@ import {
   GemObject,
   type GemObjects,
   type MappingView,
+  type VaRange,
 } from "@vmbind/drm";
 import { GPUVA_REPEAT, Gpuvm, type MapRequest, type UnmapStep, type VmBo } from "@vmbind/gpuvm-core";
 import { AddressSpace, type PageTableFormat, type PhysicalMemory, type Tlb } from "@vmbind/mmu";
@@ -213,10 +214,14 @@ export class AsahiVm {
     if (gpuvm.refs > 0) this.device.keptVms.add(this);
   }
 
-  /** The mappings in ascending order; kinds are `bo` and `single-page`. */
-  *mappings(): Generator<MappingView> {
+  /**
+   * The mappings, ascending; kinds are `bo` and `single-page`.
+   *
+   * @param within - only those that meet this range; all unless given
+   */
+  *mappings(within?: VaRange): Generator<MappingView> {
     const { gpuvm } = this;
-    for (const va of gpuvm.mappings()) {
+    for (const va of gpuvm.mappingsOf(within)) {
       const gem = gpuvm.gem(va) as AsahiBo;
       const flags = gpuvm.flags(va);
       const single = (flags & GPUVA_REPEAT) !== 0;

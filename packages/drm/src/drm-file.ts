@@ -13,8 +13,20 @@ import type { OffsetTarget } from "./vma-offsets.ts";
 
 /** What all drivers' VMs have in common. */
 export interface DrmVm {
-  /** The mappings, ascending. */
-  mappings(): Iterable<MappingView>;
+  /**
+   * The mappings, ascending.
+   *
+   * @param within - only those that meet this range; all unless given
+   */
+  mappings(within?: VaRange): Iterable<MappingView>;
+}
+
+/** A range of addresses. */
+export interface VaRange {
+  /** First byte. */
+  readonly addr: number;
+  /** Bytes. */
+  readonly range: number;
 }
 
 /**

@@ -3,7 +3,7 @@
  *
  * Mappings are named by handles, small positive integers; 0 is "none". Intervals are half-open. A zero-length mapping is
  * possible, since the kernel does not refuse it: it meets only ranges that hold its address strictly inside
- * (`drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3-rc7).
+ * (`drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3).
  *
  * @module
  */
@@ -210,6 +210,16 @@ export class VaSpace {
       if (va === 0 || !reaches(addr, range, pool.addr(va))) return out;
       out.push(va);
     }
+  }
+
+  /**
+   * Handles of the mappings, ascending, without the kernel node: all, or those that meet a range.
+   *
+   * @param within - the range in bytes; all unless given
+   */
+  mappingsOf(within: { readonly addr: number; readonly range: number } | undefined): number[] {
+    if (within === undefined) return this.mappings();
+    return this.mappingsIn(within.addr, within.range).filter((va) => va !== this.kernelNode);
   }
 
   /** First address of a mapping, in bytes. */

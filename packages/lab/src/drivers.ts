@@ -12,14 +12,15 @@ import {
   type ReplayResult,
   replay,
   type Trace,
+  valueInWords,
 } from "@vmbind/trace";
 
 /** The lenses of the drivers by name. */
-export const DRIVERS: Readonly<Record<string, () => Promise<Lens>>> = {
-  panthor: async () => (await import("@vmbind/panthor/trace")).lens,
-  asahi: async () => (await import("@vmbind/asahi/trace")).lens,
-  xe: async () => (await import("@vmbind/xe/trace")).lens,
-};
+export const DRIVERS: ReadonlyMap<string, () => Promise<Lens>> = new Map<string, () => Promise<Lens>>([
+  ["panthor", async () => (await import("@vmbind/panthor/trace")).lens],
+  ["asahi", async () => (await import("@vmbind/asahi/trace")).lens],
+  ["xe", async () => (await import("@vmbind/xe/trace")).lens],
+]);
 
 /**
  * Find the lens of a trace's driver.
@@ -28,14 +29,14 @@ export const DRIVERS: Readonly<Record<string, () => Promise<Lens>>> = {
  * @throws {@link InputError} for a driver that has no model
  */
 export async function lensOf(trace: Trace): Promise<Lens> {
-  const load = DRIVERS[trace.header.driver];
+  const load = DRIVERS.get(trace.header.driver);
   if (load) return load();
-  const known = Object.keys(DRIVERS).join(", ");
+  const known = [...DRIVERS.keys()].join(", ");
   const { driver } = trace.header;
   throw new InputError(
     trace.path,
     1,
-    `header.driver: no model of ${JSON.stringify(driver)}; there are ${known}`,
+    `header.driver: no model of ${valueInWords(driver)}; there are ${known}`,
   );
 }
 

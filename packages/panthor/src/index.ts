@@ -28,7 +28,6 @@ export {
   DRIVER_VERSIONS,
   type DriverVersion,
   type PanthorDeviceOptions,
-  type PanthorTimestamps,
   type RepeatVersion,
 } from "./options.ts";
 export {

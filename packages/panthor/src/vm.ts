@@ -9,7 +9,15 @@
  * @module
  */
 
-import { EINVAL, ENOMEM, fail, type GemHandles, type GemObjects, type MappingView } from "@vmbind/drm";
+import {
+  EINVAL,
+  ENOMEM,
+  fail,
+  type GemHandles,
+  type GemObjects,
+  type MappingView,
+  type VaRange,
+} from "@vmbind/drm";
 import {
   GPUVA_REPEAT,
   GPUVA_SPARSE,
@@ -160,10 +168,14 @@ export class PanthorVm {
     return this.#failed || this.pageTable.broken;
   }
 
-  /** All mappings, ascending. */
-  *mappings(): Generator<PanthorMappingView> {
+  /**
+   * The mappings, ascending.
+   *
+   * @param within - only those that meet this range; all unless given
+   */
+  *mappings(within?: VaRange): Generator<PanthorMappingView> {
     const { gpuvm } = this;
-    for (const va of gpuvm.mappings()) {
+    for (const va of gpuvm.mappingsOf(within)) {
       const flags = gpuvm.flags(va);
       const gem = gpuvm.gem(va);
       yield {

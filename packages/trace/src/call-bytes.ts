@@ -4,31 +4,9 @@
  * @module
  */
 
-import { type StructLayout, type UserArray, viewOf } from "@vmbind/drm";
+import { readSlot, type StructLayout, type UserArray, viewOf } from "@vmbind/drm";
 import type { TraceArray, TraceIoctl } from "./format.ts";
 import type { CallReader } from "./lens.ts";
-
-/**
- * The elements of an array that an ioctl points to, as far as the recording holds them.
- *
- * @param call - the ioctl
- * @param field - name of the array
- * @param layout - of an element
- * @returns decoded elements; an element that is shorter than the layout reads zero behind its end
- */
-export function elements<T>(call: Pick<TraceIoctl, "arrays">, field: string, layout: StructLayout<T>): T[] {
-  const array: TraceArray | undefined = call.arrays.find((a) => a.field === field);
-  if (!array) return [];
-  if (array.stride >= layout.size) {
-    const view = viewOf(array.data);
-    return Array.from({ length: array.count }, (_, i) => layout.read(view, i * array.stride));
-  }
-  return Array.from({ length: array.count }, (_, i) => {
-    const padded = new Uint8Array(layout.size);
-    padded.set(array.data.subarray(i * array.stride, (i + 1) * array.stride));
-    return layout.read(viewOf(padded));
-  });
-}
 
 /** Reads one recorded ioctl. */
 export class CallBytes implements CallReader {
@@ -60,7 +38,64 @@ export class CallBytes implements CallReader {
   }
 
   /** See {@link CallReader.elements}. */
-  elements<E extends object>({ field, element }: Pick<UserArray<object, E>, "field" | "element">): E[] {
-    return element === null ? [] : elements(this.#call, field, element);
+  elements<E extends object>(array: CallArray<E>): E[] {
+    const { element, pointer, count: counts, stride: distance } = array;
+    if (element === null) return [];
+    const arg = viewOf(this.#call.argIn);
+    const read = (slot: Slot): number =>
+      slot.offset + slot.size <= arg.byteLength ? readSlot(arg, slot) : 0;
+    const count = counts.reduce((product, slot) => product * read(slot), 1);
+    const stride = distance === null ? element.size : read(distance);
+    return elementsAt(this.#call.arrays, { addr: read(pointer), count, stride }, element);
   }
+}
+
+/** Of an array what tells where it is and what it holds. */
+type CallArray<E extends object> = Pick<UserArray<object, E>, "pointer" | "count" | "stride" | "element">;
+
+type Slot = CallArray<object>["pointer"];
+
+/** A pointer into a recording: where, how many, how far apart. */
+export interface ArrayPlace {
+  /** User address in bytes. */
+  readonly addr: number;
+  /** Elements that the caller says there are; NaN for more than a double holds. */
+  readonly count: number;
+  /** Bytes from one element to the next. */
+  readonly stride: number;
+}
+
+/**
+ * The elements that a pointer leads to: found by address, as the model finds them, whatever the recording calls the array. Of
+ * two arrays at one address the later one is there.
+ *
+ * @param arrays - what is recorded
+ * @param place - what the pointer's struct says
+ * @param layout - of an element
+ * @returns decoded elements as far as they are recorded; one that is shorter than the layout reads zero behind its end
+ */
+export function elementsAt<T>(
+  arrays: readonly TraceArray[],
+  { addr, count, stride }: ArrayPlace,
+  layout: StructLayout<T>,
+): T[] {
+  const data = bytesAt(arrays, addr);
+  if (data === null || stride === 0) return [];
+  const there = Math.min(Number.isNaN(count) ? data.length : count, Math.ceil(data.length / stride));
+  const view = viewOf(data);
+  return Array.from({ length: there }, (_, i) => {
+    const at = i * stride;
+    if (stride >= layout.size && at + layout.size <= data.length) return layout.read(view, at);
+    const padded = new Uint8Array(layout.size);
+    padded.set(data.subarray(at, at + Math.min(stride, layout.size)));
+    return layout.read(viewOf(padded));
+  });
+}
+
+function bytesAt(arrays: readonly TraceArray[], addr: number): Uint8Array | null {
+  for (let i = arrays.length - 1; i >= 0; i--) {
+    const { addr: start, data } = arrays[i] as TraceArray;
+    if (addr >= start && addr < start + data.length) return data.subarray(addr - start);
+  }
+  return null;
 }

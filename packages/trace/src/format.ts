@@ -6,10 +6,12 @@
  * @module
  */
 
+import { allowed, type Budgets, holdBudget, STANDARD_BUDGETS, TRACE_BUDGETS } from "./budget.ts";
 import { HeaderReader } from "./header-reader.ts";
 import { bytesOf } from "./hex-bytes.ts";
 import { InputError } from "./input-error.ts";
 import { type ByteSource, readBody, readHeader } from "./jsonl.ts";
+import { valueInWords } from "./words.ts";
 
 /** First line of a trace; further members are facts of the device and depend on the driver. */
 export interface TraceHeader {
@@ -141,13 +143,19 @@ export interface Trace {
  *
  * @param path - where it comes from, for errors; the name of the trace is made from it
  * @param source - its bytes
- * @returns its header and its records
+ * @param budgets - amounts other than those of {@link TRACE_BUDGETS}
+ * @returns its header and its records; reading those throws {@link InputError} where the text breaks a rule, or asks for more
+ * than a budget
  * @throws {@link InputError} for an unreadable text or a malformed header
  */
-export async function readTrace(path: string, source: ByteSource): Promise<Trace> {
+export async function readTrace(
+  path: string,
+  source: ByteSource,
+  budgets: Budgets = STANDARD_BUDGETS,
+): Promise<Trace> {
   const header = checkHeader(path, await readHeader(path, source));
   const name = path.replace(/^.*\//, "").replace(/\.jsonl(\.gz)?$/, "");
-  return { name, path, header, records: readRecords(path, source) };
+  return { name, path, header, records: readRecords(path, source, budgets) };
 }
 
 function checkHeader(path: string, value: Readonly<Record<string, unknown>>): TraceHeader {
@@ -164,14 +172,20 @@ function checkHeader(path: string, value: Readonly<Record<string, unknown>>): Tr
   };
 }
 
-async function* readRecords(path: string, source: ByteSource): AsyncGenerator<TraceRecord> {
+async function* readRecords(path: string, source: ByteSource, budgets: Budgets): AsyncGenerator<TraceRecord> {
   let seq = 0;
-  for await (const { line, value } of readBody(path, source)) {
+  let marks = 0;
+  const limits = { fileBytes: allowed(TRACE_BUDGETS.bytes, budgets) };
+  for await (const { line, value } of readBody(path, source, limits)) {
     const fields = new Fields(path, line, value);
-    if ("mark" in value) {
+    if (Object.hasOwn(value, "mark")) {
+      holdBudget(TRACE_BUDGETS.marks, ++marks, budgets, { path, line });
       yield readMark(fields);
     } else {
-      yield readIoctl(fields, seq);
+      holdBudget(TRACE_BUDGETS.ioctls, seq + 1, budgets, { path, line });
+      const record = readIoctl(fields, seq);
+      holdBudget(TRACE_BUDGETS.files, record.file + 1, budgets, { path, line, member: "file" });
+      yield record;
       seq++;
     }
   }
@@ -253,16 +267,16 @@ class Fields {
   }
 
   has(name: string): boolean {
-    return this.#value[name] !== undefined;
+    return this.#at(name) !== undefined;
   }
 
   text(name: string): string {
-    const value = this.#value[name];
+    const value = this.#at(name);
     return typeof value === "string" ? value : this.#wrong(name, "a string");
   }
 
   integer(name: string): number {
-    const value = this.#value[name];
+    const value = this.#at(name);
     return Number.isSafeInteger(value) ? (value as number) : this.#wrong(name, "an integer");
   }
 
@@ -272,7 +286,7 @@ class Fields {
   }
 
   hex(name: string): number {
-    const value = this.#value[name];
+    const value = this.#at(name);
     if (typeof value !== "string" || !/^0x[0-9a-f]{1,16}$/.test(value))
       return this.#wrong(name, "hex with 0x");
     return Number(value);
@@ -287,13 +301,13 @@ class Fields {
   }
 
   list(name: string): Fields[] {
-    const value = this.#value[name];
+    const value = this.#at(name);
     if (!Array.isArray(value)) return this.#wrong(name, "a list");
     return value.map((item, i) => this.#object(item, `${name}[${i}]`));
   }
 
   child(name: string): Fields {
-    return this.#object(this.#value[name], name);
+    return this.#object(this.#at(name), name);
   }
 
   #object(value: unknown, name: string): Fields {
@@ -303,8 +317,12 @@ class Fields {
     return new Fields(this.path, this.line, value as Record<string, unknown>, `${this.#prefix}${name}.`);
   }
 
-  #wrong(name: string, expected: string, value: unknown = this.#value[name]): never {
-    const got = value === undefined ? "nothing" : JSON.stringify(value);
-    this.fail(name, `expected ${expected}, got ${got.length > 60 ? `${got.slice(0, 57)}...` : got}`);
+  /** Only what the file says: `constructor` is no member of an object that has none. */
+  #at(name: string): unknown {
+    return Object.hasOwn(this.#value, name) ? this.#value[name] : undefined;
+  }
+
+  #wrong(name: string, expected: string, value: unknown = this.#at(name)): never {
+    this.fail(name, `expected ${expected}, got ${valueInWords(value)}`);
   }
 }

@@ -8,6 +8,7 @@
 import { QUIRK_PROFILES, type Quirks, type QuirkTable, quirksOf, RECORDED_PROFILE } from "@vmbind/drm";
 import type { Fragmentation } from "@vmbind/mmu";
 import { InputError } from "./input-error.ts";
+import { valueInWords } from "./words.ts";
 
 const KINDS_OF_MEMORY: readonly Fragmentation[] = ["contiguous", "huge", "scattered"];
 
@@ -42,7 +43,7 @@ export class HeaderReader {
    * @returns whether the header has it
    */
   has(name: string): boolean {
-    return this.#values[name] !== undefined;
+    return this.#at(name) !== undefined;
   }
 
   /**
@@ -51,8 +52,8 @@ export class HeaderReader {
    * @throws {@link InputError} for anything else
    */
   text(name: string): string {
-    const value = this.#values[name];
-    return typeof value === "string" ? value : this.#wrong(name, "string");
+    const value = this.#at(name);
+    return typeof value === "string" ? value : this.#wrong(name, "a string");
   }
 
   /**
@@ -61,8 +62,8 @@ export class HeaderReader {
    * @throws {@link InputError} for anything else
    */
   flag(name: string): boolean {
-    const value = this.#values[name];
-    return typeof value === "boolean" ? value : this.#wrong(name, "boolean");
+    const value = this.#at(name);
+    return typeof value === "boolean" ? value : this.#wrong(name, "true or false");
   }
 
   /**
@@ -74,7 +75,7 @@ export class HeaderReader {
     const text = this.text(name);
     return /^0x[0-9a-f]{1,16}$/.test(text)
       ? Number(text)
-      : this.fail(name, "Expected lower-case hex with 0x");
+      : this.fail(name, "expected lower-case hex with 0x");
   }
 
   /**
@@ -85,11 +86,11 @@ export class HeaderReader {
    * @throws {@link InputError} for anything else
    */
   integer(name: string, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
-    const value = this.#values[name];
-    if (typeof value !== "number") return this.#wrong(name, "number");
-    if (!Number.isInteger(value)) return this.fail(name, `Invalid integer: Received ${value}`);
-    if (value < min) return this.fail(name, `Invalid value: Expected >=${min} but received ${value}`);
-    if (value > max) return this.fail(name, `Invalid value: Expected <=${max} but received ${value}`);
+    const value = this.#at(name);
+    if (typeof value !== "number") return this.#wrong(name, "a number");
+    if (!Number.isInteger(value)) return this.fail(name, `expected an integer, got ${value}`);
+    if (value < min) return this.fail(name, `expected ${min} or more, got ${value}`);
+    if (value > max) return this.fail(name, `expected at most ${max}, got ${value}`);
     return value;
   }
 
@@ -100,10 +101,9 @@ export class HeaderReader {
    * @throws {@link InputError} for any other
    */
   oneOf<T extends string | number>(name: string, values: readonly T[]): T {
-    const value = this.#values[name];
+    const value = this.#at(name);
     const found = values.find((allowed) => allowed === value);
-    const shown = values.map((allowed) => JSON.stringify(allowed)).join(" | ");
-    return found ?? this.#wrong(name, values.length === 1 ? shown : `(${shown})`);
+    return found ?? this.#wrong(name, values.map((one) => JSON.stringify(one)).join(" or "));
   }
 
   /**
@@ -118,18 +118,6 @@ export class HeaderReader {
   }
 
   /**
-   * The limit of page-table memory, `table_limit_bytes`. Not in recordings: traces that `vmbind fuzz` writes may say it.
-   *
-   * @param tableBytes - bytes of one table, the least limit
-   * @returns options of a device's memory, none where it is left out
-   * @throws {@link InputError} for anything but an integer from there on
-   */
-  tableLimit(tableBytes: number): { memory?: { tableLimitBytes: number } } {
-    if (!this.has("table_limit_bytes")) return {};
-    return { memory: { tableLimitBytes: this.integer("table_limit_bytes", tableBytes) } };
-  }
-
-  /**
    * The defects that a device is to have, as a list of their names or as the name of a profile. Not in recordings, which are
    * held against the profile of what real drivers show; traces that `vmbind fuzz` writes may say them.
    *
@@ -139,7 +127,7 @@ export class HeaderReader {
    */
   quirks<Name extends string>(table: QuirkTable<Name>): Readonly<Quirks<Name>> {
     if (!this.has("quirks")) return quirksOf(table, RECORDED_PROFILE);
-    if (typeof this.#values["quirks"] === "string") {
+    if (typeof this.#at("quirks") === "string") {
       return quirksOf(table, this.oneOf("quirks", QUIRK_PROFILES));
     }
     const names = new HeaderReader(this.#path, { ...this.#array("quirks") }, `${this.#prefix}quirks.`);
@@ -157,30 +145,25 @@ export class HeaderReader {
     return this.#array(name).map((item, i) => {
       const prefix = `${this.#prefix}${name}.${i}`;
       if (typeof item !== "object" || item === null || Array.isArray(item)) {
-        throw new InputError(this.#path, 1, `${prefix}: ${wrongType("Object", item)}`);
+        throw new InputError(this.#path, 1, `${prefix}: expected an object, got ${valueInWords(item)}`);
       }
       return new HeaderReader(this.#path, { ...item }, `${prefix}.`);
     });
   }
 
+  /** Only what the file says: `constructor` is no member of a header that has none. */
+  #at(name: string): unknown {
+    return Object.hasOwn(this.#values, name) ? this.#values[name] : undefined;
+  }
+
   #array(name: string): readonly unknown[] {
-    const value = this.#values[name];
-    return Array.isArray(value) ? value : this.#wrong(name, "Array");
+    const value = this.#at(name);
+    return Array.isArray(value) ? value : this.#wrong(name, "a list");
   }
 
   #wrong(name: string, expected: string): never {
-    const value = this.#values[name];
-    if (value === undefined) this.fail(name, `Invalid key: Expected "${name}" but received undefined`);
-    this.fail(name, wrongType(expected, value));
+    const value = this.#at(name);
+    if (value === undefined) this.fail(name, "is missing");
+    this.fail(name, `expected ${expected}, got ${valueInWords(value)}`);
   }
-}
-
-function wrongType(expected: string, value: unknown): string {
-  const shown =
-    typeof value === "object" && value !== null
-      ? Array.isArray(value)
-        ? "Array"
-        : "Object"
-      : JSON.stringify(value);
-  return `Invalid type: Expected ${expected} but received ${shown}`;
 }

@@ -5,6 +5,7 @@
  * @mergeModuleWith <project>
  */
 
+export * from "./budget.ts";
 export * from "./call-bytes.ts";
 export * from "./check/arguments.ts";
 export * from "./check/checked-run.ts";
@@ -23,6 +24,7 @@ export * from "./gunzip.ts";
 export * from "./header-reader.ts";
 export * from "./hex-bytes.ts";
 export * from "./input-error.ts";
+export * from "./json-text.ts";
 export * from "./jsonl.ts";
 export * from "./lens.ts";
 export * from "./model/counts.ts";
@@ -35,5 +37,6 @@ export * from "./story/regions.ts";
 export * from "./story/steps.ts";
 export * from "./story/story.ts";
 export * from "./story/tell.ts";
+export * from "./visible.ts";
 export * from "./words.ts";
 export * from "./write.ts";

@@ -7,12 +7,12 @@
  * @module
  */
 
+import { overBudget, TRACE_BUDGETS } from "./budget.ts";
 import { InputError } from "./input-error.ts";
+import { parseJson } from "./json-text.ts";
 
-/** Longest line that is accepted, in bytes. The longest line of the recorded traces has one megabyte. */
+/** Longest line that is accepted, in bytes. The longest line of the recorded traces has three megabytes. */
 const MAX_LINE_BYTES: number = 64 * 2 ** 20;
-/** Largest uncompressed file that is accepted, in bytes. */
-const MAX_FILE_BYTES: number = 2 ** 30;
 
 /** One line, parsed. */
 export interface JsonLine {
@@ -52,7 +52,7 @@ export interface JsonlLimits {
  *
  * @param path - name of the text, for errors
  * @param bytes - the uncompressed text in pieces of any size
- * @param limits - limits other than 64 MiB a line and 1 GiB in all
+ * @param limits - limits other than 64 MiB a line and 1 GiB in all; what each line holds is limited as by `parseJson`
  * @throws {@link InputError} for a text that is no UTF-8 or has a line that is not a JSON object; what reading the bytes
  * throws
  */
@@ -93,10 +93,15 @@ export async function readHeader(path: string, source: ByteSource): Promise<Reco
  *
  * @param path - name of the text, for errors
  * @param source - its bytes
+ * @param limits - as for {@link readJsonLines}
  * @throws {@link InputError} for an unreadable text
  */
-export async function* readBody(path: string, source: ByteSource): AsyncGenerator<JsonLine> {
-  for await (const line of readJsonLines(path, source())) if (line.line > 1) yield line;
+export async function* readBody(
+  path: string,
+  source: ByteSource,
+  limits: JsonlLimits = {},
+): AsyncGenerator<JsonLine> {
+  for await (const line of readJsonLines(path, source(), limits)) if (line.line > 1) yield line;
 }
 
 function parseObject(
@@ -105,18 +110,7 @@ function parseObject(
   bytes: Uint8Array,
   utf8: TextDecoder,
 ): Record<string, unknown> {
-  let text: string;
-  try {
-    text = utf8.decode(bytes);
-  } catch {
-    throw new InputError(path, line, "not valid UTF-8");
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new InputError(path, line, `not JSON: ${firstLine((error as Error).message)}`);
-  }
+  const value = parseJson(path, line, bytes, utf8);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new InputError(path, line, "not a JSON object");
   }
@@ -129,7 +123,7 @@ async function* splitLines(
   limits: JsonlLimits,
 ): AsyncGenerator<Uint8Array> {
   const lineLimit = limits.lineBytes ?? MAX_LINE_BYTES;
-  const fileLimit = limits.fileBytes ?? MAX_FILE_BYTES;
+  const fileLimit = limits.fileBytes ?? TRACE_BUDGETS.bytes.standard;
   let line = 1;
   let total = 0;
   let held: Uint8Array[] = [];
@@ -137,7 +131,7 @@ async function* splitLines(
   try {
     for await (const chunk of bytes) {
       total += chunk.length;
-      if (total > fileLimit) throw new InputError(path, line, `more than ${fileLimit} bytes uncompressed`);
+      if (total > fileLimit) throw new InputError(path, line, overBudget(TRACE_BUDGETS.bytes, fileLimit));
       let from = 0;
       for (let end = chunk.indexOf(10, from); end >= 0; end = chunk.indexOf(10, from)) {
         held.push(chunk.subarray(from, end));
@@ -169,10 +163,4 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
     at += piece.length;
   }
   return whole;
-}
-
-function firstLine(text: string): string {
-  const end = text.indexOf("\n");
-  const line = end < 0 ? text : text.slice(0, end);
-  return line.length > 120 ? `${line.slice(0, 117)}...` : line;
 }

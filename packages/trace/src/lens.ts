@@ -107,10 +107,14 @@ export interface CallReader {
    */
   returned<T>(layout: StructLayout<T>): T;
   /**
+   * The elements that the argument points to, found by their address and counted by the argument, as the driver does it.
+   *
    * @param array - an array of the ioctl's row; for elements of a later header with their layout in place of the row's
    * @returns its elements as far as they are recorded; one that is shorter than the layout reads zero behind its end
    */
-  elements<E extends object>(array: Pick<UserArray<object, E>, "field" | "element">): E[];
+  elements<E extends object>(
+    array: Pick<UserArray<object, E>, "pointer" | "count" | "stride" | "element">,
+  ): E[];
 }
 
 /** Decodes the ioctls of one open file in order; it remembers what it needs of earlier ones. */

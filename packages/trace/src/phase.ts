@@ -20,20 +20,20 @@ export const PHASES = [
 /** One of {@link PHASES}. */
 export type Phase = (typeof PHASES)[number];
 
-const BY_MARK: Readonly<Record<string, Phase>> = {
-  "instance-create": "setup",
-  "device-create": "setup",
-  create: "create",
-  requirements: "create",
-  "alloc-pool": "memory",
+const BY_MARK: ReadonlyMap<string, Phase> = new Map<string, Phase>([
+  ["instance-create", "setup"],
+  ["device-create", "setup"],
+  ["create", "create"],
+  ["requirements", "create"],
+  ["alloc-pool", "memory"],
   // The client allocates the memory of the mip tail at this mark and binds it at the next one.
-  "bind-mip-tail": "memory",
-  "bind-sparse": "bind",
-  "wait-idle": "wait-idle",
-  destroy: "destroy",
-  "free-pool": "free",
-  "device-destroy": "teardown",
-};
+  ["bind-mip-tail", "memory"],
+  ["bind-sparse", "bind"],
+  ["wait-idle", "wait-idle"],
+  ["destroy", "destroy"],
+  ["free-pool", "free"],
+  ["device-destroy", "teardown"],
+]);
 
 /**
  * The phase that begins with a mark.
@@ -44,5 +44,5 @@ const BY_MARK: Readonly<Record<string, Phase>> = {
  */
 export function phaseAfter(mark: string, current: Phase): Phase {
   const word = mark.split(" ", 1)[0] as string;
-  return BY_MARK[word] ?? current;
+  return BY_MARK.get(word) ?? current;
 }

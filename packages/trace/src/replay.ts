@@ -20,6 +20,7 @@ import { CostBook } from "./cost-book.ts";
 import { deviceFor, type OpenDevice, TraceDecoder } from "./device.ts";
 import { type Difference, DifferenceList } from "./differences.ts";
 import { FUZZ_UMD, type Trace, type TraceRecord } from "./format.ts";
+import { InputError } from "./input-error.ts";
 import type { Action, BindOp, Finding, Lens } from "./lens.ts";
 import { TraceCounter, type TraceCounts } from "./model/counts.ts";
 import type { Phase } from "./phase.ts";
@@ -74,7 +75,7 @@ export interface ReplayResult {
   storesChecked: number;
   /** Peculiarities of the user-mode driver. */
   findings: Finding[];
-  /** What is mapped behind the last record. */
+  /** What is mapped behind the last record; empty where {@link ReplayOptions.atEnd} takes it. */
   mappedAtEnd: MappingRow[];
 }
 
@@ -122,6 +123,12 @@ export interface ReplayOptions {
    * @param subject - what they look at
    */
   checkers?: (subject: ReplaySubject) => readonly Checker[];
+  /**
+   * Takes what is mapped behind the last record, in place of {@link ReplayResult.mappedAtEnd}: there may be millions.
+   *
+   * @param rows - to be read now, while everything is open
+   */
+  atEnd?: (rows: Iterable<MappingRow>) => void;
 }
 
 /**
@@ -132,7 +139,7 @@ export interface ReplayOptions {
  * @param observer - looks on
  * @param options - see {@link ReplayOptions}
  * @returns counts, costs and differences
- * @throws {@link InputError} for a trace that breaks its format
+ * @throws {@link InputError} for a trace that breaks its format, or has no ioctl
  */
 export async function replay<Op extends BindOp>(
   trace: Trace,
@@ -169,9 +176,14 @@ export async function replay<Op extends BindOp>(
     observer.after?.(record, device, action, ret);
   }
 
+  // Nothing was asked of the model, so nothing can be said of it.
+  if (device.counters.ioctls === 0) {
+    throw new InputError(trace.path, 0, "no ioctl in it: the trace is empty, or cut behind its header");
+  }
   run.end();
   const cost = costs.finish();
-  const mappedAtEnd = mappingRows(device);
+  const mappedAtEnd = options.atEnd ? [] : [...mappingRows(device)];
+  options.atEnd?.(mappingRows(device));
   run.close();
   const { driver, umd, device: deviceName, workload } = trace.header;
   return {
@@ -192,18 +204,12 @@ export async function replay<Op extends BindOp>(
   };
 }
 
-function mappingRows(device: OpenDevice): MappingRow[] {
-  return [...device.entries()].flatMap(([index, file]) =>
-    [...file.vms()].flatMap(([id, vm]) =>
-      Array.from(vm.mappings(), ({ addr, range, kind, bo, offset }) => ({
-        ...(index === 0 ? {} : { file: index }),
-        vm: id,
-        addr: hex(addr),
-        range,
-        kind,
-        bo,
-        offset,
-      })),
-    ),
-  );
+function* mappingRows(device: OpenDevice): Generator<MappingRow> {
+  for (const [index, file] of device.entries()) {
+    for (const [id, vm] of file.vms()) {
+      for (const { addr, range, kind, bo, offset } of vm.mappings()) {
+        yield { ...(index === 0 ? {} : { file: index }), vm: id, addr: hex(addr), range, kind, bo, offset };
+      }
+    }
+  }
 }

@@ -27,7 +27,6 @@ import {
   type StructLayout,
   struct,
   type UserArray,
-  u32,
   u64,
   unionArray,
   userArray,
@@ -36,21 +35,9 @@ import { gemClose, gemCreate, gemMmapOffset } from "./bo-ioctls.ts";
 import { deviceQuery } from "./device-query.ts";
 import { execQueueCreate, execQueueDestroy } from "./exec-queue-ioctls.ts";
 import type { XeFile } from "./file.ts";
-import { madvise } from "./madvise.ts";
 import * as uapi from "./uapi.ts";
-import {
-  IOCTL_MADVISE,
-  IOCTL_VM_GET_PROPERTY,
-  IOCTL_VM_QUERY_MEM_RANGE_ATTRS,
-  MADVISE,
-  MEM_RANGE_ATTR,
-  VM_GET_PROPERTY,
-  VM_QUERY_MEM_RANGE_ATTR,
-  VMA_ATTR_PURGEABLE_STATE,
-} from "./uapi-madvise.ts";
 import { DEVICE_QUERY, IOCTL_DEVICE_QUERY } from "./uapi-query.ts";
 import { vmCreate, vmDestroy } from "./vm-ioctls.ts";
-import { vmGetProperty, vmQueryMemRangeAttrs } from "./vm-queries.ts";
 
 /** The first Linux with the driver. */
 const since = "Linux 6.8";
@@ -71,9 +58,6 @@ export const VM_BIND_OPS: UserArray<uapi.VmBind, uapi.VmBindOp> = unionArray(
     element: uapi.VM_BIND_OP,
   },
 );
-
-/** What MADVISE tells: 1 while no object of the range was purged. It must be 0 before. */
-const RETAINED: StructLayout<{ retained: number }> = struct("u32", 4, { retained: u32(0) });
 
 const SYNCS = userArray(uapi.VM_BIND, "syncs", {
   field: "syncs",
@@ -226,43 +210,17 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
       since: "Linux 6.11",
       note: "performance counters",
     }),
-    ioctl({
+    notModelled({
       name: "XE_MADVISE",
-      request: IOCTL_MADVISE,
-      layout: MADVISE,
-      arrays: [
-        userArray(MADVISE, "retainedPtr", {
-          field: "retained_ptr",
-          when: { member: "type", is: VMA_ATTR_PURGEABLE_STATE },
-          element: RETAINED,
-          access: "out",
-          optional: true,
-        }),
-      ],
-      errnos: [EINVAL, EFAULT, ENOENT, ENOMEM],
+      request: drmIow(DRM_COMMAND_BASE + 0x0c, 64),
       since: "Linux 6.18",
-      support: {
-        without: "other devices as preferred locations (ENOENT), what MADVISE_AUTORESET takes back",
-      },
-      runBytes: madvise,
+      note: "memory attributes",
     }),
-    ioctl({
+    notModelled({
       name: "XE_VM_QUERY_MEM_RANGE_ATTRS",
-      request: IOCTL_VM_QUERY_MEM_RANGE_ATTRS,
-      layout: VM_QUERY_MEM_RANGE_ATTR,
-      arrays: [
-        userArray(VM_QUERY_MEM_RANGE_ATTR, "vectorOfMemAttr", {
-          field: "vector_of_mem_attr",
-          count: "numMemRanges",
-          element: MEM_RANGE_ATTR,
-          access: "out",
-          optional: true,
-        }),
-      ],
-      errnos: [EINVAL, ENOSPC, ENOMEM, ENOBUFS, EFAULT],
+      request: drmIowr(DRM_COMMAND_BASE + 0x0d, 64),
       since: "Linux 6.18",
-      support: "full",
-      runBytes: vmQueryMemRangeAttrs,
+      note: "memory attributes",
     }),
     notModelled({
       name: "XE_EXEC_QUEUE_SET_PROPERTY",
@@ -270,22 +228,11 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
       since: "Linux 7.0",
       note: "exec queues",
     }),
-    ioctl({
+    notModelled({
       name: "XE_VM_GET_PROPERTY",
-      request: IOCTL_VM_GET_PROPERTY,
-      layout: VM_GET_PROPERTY,
-      arrays: [
-        userArray(VM_GET_PROPERTY, "data", {
-          field: "data",
-          count: "size",
-          access: "out",
-          optional: true,
-        }),
-      ],
-      errnos: [EINVAL, ENOENT, EFAULT],
+      request: drmIowr(DRM_COMMAND_BASE + 0x0f, 56),
       since: "by Linux 7.3",
-      support: "full",
-      run: vmGetProperty,
+      note: "reports of faults",
     }),
     gemCloseIoctl(gemClose),
   ],

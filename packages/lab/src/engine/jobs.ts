@@ -49,7 +49,10 @@ export type JobResult<K extends JobKind> = Awaited<ReturnType<Jobs[K]>>;
 export function jobsOf(library: TraceLibrary): Jobs {
   return {
     recorded: ({ workload, strategy }) => replayRecorded(workload, sparseStrategy(strategy), library),
-    cost: async ({ workload, strategy, views }) => measureCell(resolveWorkload(workload), strategy, views),
+    cost: async ({ workload, strategy, views }) => {
+      const budgets = "file" in workload ? workload.budgets : undefined;
+      return measureCell(resolveWorkload(workload), strategy, views, budgets);
+    },
     semantics: async ({ strategy }) => askAll(sparseStrategy(strategy)),
     accounting: async ({ strategy }) => account(sparseStrategy(strategy)),
     experiments: async ({ strategies }) => experiments(strategies.map(sparseStrategy)),

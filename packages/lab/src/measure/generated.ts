@@ -5,8 +5,10 @@
  */
 
 import { size as sizeInWords } from "@vmbind/drm";
+import type { Budgets } from "@vmbind/trace";
 import type { CostFigures, CostResult } from "../result.ts";
 import { sparseStrategy } from "../strategy/table.ts";
+import { holdStrategyWork } from "../workload/work-budget.ts";
 import { type Workload, WorkloadError } from "../workload/workload.ts";
 import { measure } from "./cost.ts";
 
@@ -42,9 +44,15 @@ export const SHOWN_FIGURES: readonly (readonly [keyof CostFigures, string])[] = 
  * @param workload - what the application does
  * @param name - of the strategy
  * @param views - whether to look at the largest resource as the GPU sees it; never above 16 GiB
- * @throws WorkloadError when a resource is larger than the strategy is run with
+ * @param budgets - amounts of work other than the standard ones
+ * @throws WorkloadError when a resource is larger than the strategy is run with, or all are more work than a budget
  */
-export async function measureCell(workload: Workload, name: string, views: boolean): Promise<CostResult> {
+export async function measureCell(
+  workload: Workload,
+  name: string,
+  views: boolean,
+  budgets?: Budgets,
+): Promise<CostResult> {
   const strategy = sparseStrategy(name);
   const steps = workload.steps(strategy.blockBytes);
   const largest = steps.reduce(
@@ -56,5 +64,6 @@ export async function measureCell(workload: Workload, name: string, views: boole
       `a resource of ${sizeInWords(largest)}; ${name} is run with ${sizeInWords(strategy.resourceBytesMax)} at most`,
     );
   }
+  holdStrategyWork(steps, strategy, budgets);
   return measure(workload, strategy, { views: views && largest <= VIEW_BYTES_MAX });
 }

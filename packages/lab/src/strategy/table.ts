@@ -9,17 +9,17 @@ import { asahiSinglePage } from "../drivers/asahi/single-page.ts";
 import { panthorBlackhole } from "../drivers/panthor/blackhole.ts";
 import { panthorPerPage } from "../drivers/panthor/per-page.ts";
 import { panthorRepeat } from "../drivers/panthor/repeat.ts";
-import { panthorRepeatWindows } from "../drivers/panthor/repeat-windows.ts";
 import { panthorSparse } from "../drivers/panthor/sparse.ts";
 import { xeNull } from "../drivers/xe/null.ts";
 import type { SparseStrategy } from "./strategy.ts";
+
+export { WORK_BUDGETS } from "../workload/work-budget.ts";
 
 /** The strategies, most operations first. */
 export const SPARSE_STRATEGIES: readonly SparseStrategy[] = [
   panthorPerPage,
   panthorBlackhole,
   panthorRepeat,
-  panthorRepeatWindows,
   panthorSparse,
   asahiSinglePage,
   xeNull,

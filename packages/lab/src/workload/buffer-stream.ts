@@ -43,6 +43,11 @@ export function bufferStream(seed: number, options: BufferStreamOptions = {}): W
           `buffer-stream: a buffer of ${bufferBytes} bytes is not ${blocksMin} or more blocks of ${blockBytes} bytes`,
         );
       }
+      if (bufferBytes > BLOCKS_MAX * blockBytes) {
+        throw new WorkloadError(
+          `buffer-stream: a buffer of ${bufferBytes} bytes is more than ${BLOCKS_MAX} blocks`,
+        );
+      }
       if (poolBytes % blockBytes !== 0) {
         throw new WorkloadError(
           `buffer-stream: a pool of ${poolBytes} bytes is not made of blocks of ${blockBytes} bytes`,
@@ -68,6 +73,8 @@ export function bufferStream(seed: number, options: BufferStreamOptions = {}): W
 }
 
 const NONE = -1;
+/** Most blocks of the buffer: each is kept account of. */
+const BLOCKS_MAX: number = 2 ** 24;
 /** Most blocks of one operation. */
 const RUN_MAX = 16;
 

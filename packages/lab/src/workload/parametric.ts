@@ -4,7 +4,9 @@
  * @module
  */
 
+import type { Budgets } from "@vmbind/trace";
 import { permutation } from "../random.ts";
+import { holdWork, WORK_BUDGETS } from "./work-budget.ts";
 import { requiredBytes, type SparseElement, type Step, type Workload } from "./workload.ts";
 import { draws } from "./xorshift.ts";
 
@@ -39,8 +41,15 @@ export interface ParametricOptions {
  * @param name - of the workload
  * @param seed - of the draws
  * @param options - the knobs
+ * @param budgets - amounts of work other than the standard ones
+ * @returns the workload; its `steps()` throw {@link WorkloadError} for more binds than the budget, before they are made
  */
-export function parametric(name: string, seed: number, options: ParametricOptions = {}): Workload {
+export function parametric(
+  name: string,
+  seed: number,
+  options: ParametricOptions = {},
+  budgets?: Budgets,
+): Workload {
   const knobs = { size: 2 ** 26, bound: 0.25, tile: 2 ** 16, resources: 1, bindsPerCall: 64, ...options };
   const order = knobs.order ?? "sequential";
   return {
@@ -55,6 +64,7 @@ export function parametric(name: string, seed: number, options: ParametricOption
       const end = requiredBytes(knobs.size, blockBytes);
       const tiles = Math.ceil(end / tileBytes);
       const bound = Math.round(tiles * knobs.bound);
+      holdWork(WORK_BUDGETS.binds, knobs.resources * bindsOf(order, tiles, bound), budgets);
       const steps: Step[] = [];
       for (let i = 0; i < knobs.resources; i++) {
         const resource = `buffer-${i}`;
@@ -76,6 +86,13 @@ export function parametric(name: string, seed: number, options: ParametricOption
       return steps;
     },
   };
+}
+
+/** Binds of one resource, those that take away included; to draw random places is as much work as to bind all of them. */
+function bindsOf(order: Order, tiles: number, bound: number): number {
+  if (bound === 0) return 0;
+  if (order === "random") return tiles;
+  return order === "window" ? bound + 2 * (tiles - bound) : bound;
 }
 
 /** Makes elements of tiles, and gives out the pool. */

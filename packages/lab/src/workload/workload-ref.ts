@@ -4,7 +4,7 @@
  * @module
  */
 
-import { InputError } from "@vmbind/trace";
+import { type Budgets, InputError } from "@vmbind/trace";
 import { BUILTIN_WORKLOADS } from "./builtin.ts";
 import { LAB_WORKLOADS } from "./lab-workloads.ts";
 import { parametric } from "./parametric.ts";
@@ -30,6 +30,8 @@ export type WorkloadRef =
       file: string;
       /** What it says, checked by {@link parseWorkload}. */
       content: WorkloadFile;
+      /** Amounts of work other than the standard ones. */
+      budgets?: Budgets;
     };
 
 const SEED = 1;
@@ -40,7 +42,7 @@ const SEED = 1;
  */
 export function resolveWorkload(ref: WorkloadRef): Workload {
   if ("bytes" in ref) return parametric(`buffer-${ref.bytes}`, 0, { size: ref.bytes, bound: 0 });
-  if ("file" in ref) return workloadOfFile(ref.file, ref.content, SEED);
+  if ("file" in ref) return workloadOfFile(ref.file, ref.content, SEED, ref.budgets);
   const found =
     "lab" in ref
       ? LAB_WORKLOADS.find(({ name }) => name === ref.lab)
@@ -55,11 +57,16 @@ export function resolveWorkload(ref: WorkloadRef): Workload {
  * @param path - of the file, for errors
  * @param file - its content, checked
  * @param seed - of the draws, where it has knobs in place of steps
- * @returns the workload; its `steps()` throw {@link InputError} where a rule that depends on the driver's block is broken
+ * @param budgets - amounts of work other than the standard ones
+ * @returns the workload; its `steps()` throw {@link InputError} where a rule that depends on the driver's block is broken, and
+ * for more work than the budgets
  */
-export function workloadOfFile(path: string, file: WorkloadFile, seed: number): Workload {
+export function workloadOfFile(path: string, file: WorkloadFile, seed: number, budgets?: Budgets): Workload {
   const { name, description, steps, parametric: knobs } = file;
-  if (!steps) return parametric(name, seed, knobs);
+  if (!steps) {
+    const workload = parametric(name, seed, knobs, budgets);
+    return { ...workload, steps: (blockBytes) => inFile(path, () => workload.steps(blockBytes)) };
+  }
   return {
     name,
     description: description ?? `${steps.length} steps from ${path}`,

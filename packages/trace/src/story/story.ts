@@ -22,8 +22,6 @@ export interface TraceStory {
   device: string;
   /** Workload. */
   workload: string;
-  /** Which quirks the model had, in words. */
-  quirks: string;
   /** ioctls that the model answered differently from the recording, and other differences. */
   differenceCount: number;
   /** The first of them in words. */

@@ -4,18 +4,20 @@
  * @module
  */
 
-import type { GemObject } from "@vmbind/drm";
+import type { GemObject, MappingView } from "@vmbind/drm";
+import { type Budgets, holdBudget, STANDARD_BUDGETS, STORY_BUDGETS } from "../budget.ts";
 import { costBetween, snapshot } from "../cost.ts";
 import type { OpenDevice } from "../device.ts";
-import type { Trace, TraceRecord } from "../format.ts";
+import { fileClosedBy, type Trace, type TraceRecord } from "../format.ts";
 import type { Action, BindOp, Lens } from "../lens.ts";
 import { type Phase, phaseAfter } from "../phase.ts";
 import { type ReplayObserver, replay } from "../replay.ts";
 import { rangesOf } from "./bind-ranges.ts";
-import { describeRun, LeafSnapshot } from "./leaf-diff.ts";
+import { describeRun, LeafBudget, type LeafSnapshot, NOT_LOOKED_AT } from "./leaf-diff.ts";
+import { MappingDiary } from "./mapping-diary.ts";
 import { regionsOf } from "./regions.ts";
 import { StepRecorder } from "./steps.ts";
-import type { MappingTuple, Moment, TraceStory } from "./story.ts";
+import type { Moment, TraceStory } from "./story.ts";
 
 /** Lines of words that a whole page may have; long traces get fewer for each ioctl. */
 const LINES_TOTAL = 5000;
@@ -25,14 +27,25 @@ const LINES_LEAST = 3;
 /**
  * @param trace - an opened trace; its records are consumed
  * @param lens - of its driver
+ * @param budgets - amounts other than those of {@link STORY_BUDGETS}
  * @returns its story
+ * @throws {@link InputError} for a trace that breaks its format, or is more than one page can tell
  */
-export async function tellStory<Op extends BindOp>(trace: Trace, lens: Lens<Op>): Promise<TraceStory> {
+export async function tellStory<Op extends BindOp>(
+  trace: Trace,
+  lens: Lens<Op>,
+  budgets: Budgets = STANDARD_BUDGETS,
+): Promise<TraceStory> {
   const records: TraceRecord[] = [];
-  for await (const record of trace.records) records.push(record);
+  let ioctls = 0;
+  for await (const record of trace.records) {
+    records.push(record);
+    if (record.kind !== "ioctl") continue;
+    holdBudget(STORY_BUDGETS.moments, ++ioctls, budgets, { path: trace.path, line: record.line });
+  }
   const binds = records.filter((r) => r.kind === "ioctl" && r.ioctl.includes("VM_BIND")).length;
   const lines = Math.max(LINES_LEAST, Math.min(LINES_MOST, Math.floor(LINES_TOTAL / Math.max(1, binds))));
-  const teller = new Teller(lens, lines);
+  const teller = new Teller(lens, lines, trace.path, budgets);
   const again: Trace = { ...trace, records: replayed(records) };
   const result = await replay(again, lens, teller, { compareMappings: true });
   const { moments, kinds } = teller;
@@ -42,7 +55,6 @@ export async function tellStory<Op extends BindOp>(trace: Trace, lens: Lens<Op>)
     umd: result.umd,
     device: result.device,
     workload: result.workload,
-    quirks: result.quirks,
     differenceCount: result.differenceCount,
     differences: result.differences.map(
       ({ seq, what, expected, got }) => `#${seq} ${what}: recorded ${expected}, the model has ${got}`,
@@ -65,7 +77,12 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
   readonly #names = new Map<GemObject, string>();
   /** Kinds of the operations that map objects, by handle. */
   readonly #roles = new Map<number, string>();
-  #mapped = new Map<string, MappingTuple>();
+  readonly #diary = new MappingDiary((mapping) => this.#kindOf(mapping));
+  readonly #path: string;
+  readonly #budgets: Budgets;
+  readonly #leafBudget: LeafBudget;
+  /** Mappings that came and went so far. */
+  #changed = 0;
   #marks: string[] = [];
   #phase: Phase = "run";
   #counters: Record<string, number> = {};
@@ -73,15 +90,19 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
   #endObserving: () => void = () => {};
   #leaves: LeafSnapshot | null = null;
 
-  constructor(lens: Lens<Op>, lines: number) {
+  constructor(lens: Lens<Op>, lines: number, path: string, budgets: Budgets) {
     this.#lens = lens;
     this.#lines = lines;
+    this.#path = path;
+    this.#budgets = budgets;
+    this.#leafBudget = new LeafBudget(budgets);
   }
 
   before(record: TraceRecord, device: OpenDevice, action: Action<Op> | null): void {
     if (record.kind === "mark") {
       this.#marks.push(record.mark);
       this.#phase = phaseAfter(record.mark, this.#phase);
+      if (fileClosedBy(record.mark) === 0) this.#diary.forgetAll();
       return;
     }
     this.#counters = snapshot(device.counters);
@@ -89,12 +110,14 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
     this.#leaves = null;
     const vm = action?.kind === "bind" ? device.vm(record.file, action.vm) : undefined;
     if (action?.kind !== "bind" || !vm) return;
+    // The pictures are of the first open file: ids of others would stand for its own.
+    if (record.file === 0) this.#diary.watch(action.vm, vm);
     if (vm.gpuvm) {
       const recorder = new StepRecorder(vm.gpuvm, (gem) => this.#name(gem));
       this.#endObserving = vm.gpuvm.observe((step, op) => recorder.see(step, op));
       this.#recorder = recorder;
     }
-    this.#leaves = new LeafSnapshot(vm.addressSpace, rangesOf(vm, action.ops));
+    this.#leaves = this.#leafBudget.snapshot(vm.addressSpace, rangesOf(vm, action.ops));
   }
 
   after(record: TraceRecord, device: OpenDevice, action: Action<Op> | null, ret: number): void {
@@ -106,7 +129,9 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
     this.#endObserving();
     this.#endObserving = () => {};
     const cost = costBetween(this.#lens.costSchema, this.#counters, device.counters);
-    const runs = this.#leaves?.changes() ?? [];
+    const runs = this.#leaves ? this.#leaves.changes() : [];
+    const leaves = runs?.slice(0, this.#lines).map(describeRun) ?? [NOT_LOOKED_AT];
+    const { added, removed } = this.#changes(record, device, action);
     const of = (name: string): number => cost[name] ?? 0;
     this.moments.push({
       seq: record.seq,
@@ -120,8 +145,8 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
       opCount: action.kind === "bind" ? action.ops.length : 0,
       stepCount: this.#recorder?.steps.length ?? 0,
       lines: action.kind === "bind" ? this.#words(action.ops) : [],
-      leaves: runs.slice(0, this.#lines).map(describeRun),
-      leafRunCount: runs.length,
+      leaves,
+      leafRunCount: runs?.length ?? 1,
       pteWrites: of("pteWrites"),
       pteClears: of("pteClears"),
       tablesAllocated: of("tablesAllocated"),
@@ -129,8 +154,8 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
       tlbInvalidations: of("tlbInvalidations"),
       gpuvasLive: of("gpuvasLive"),
       tablesLive: of("tablesLive"),
-      // The pictures are of the first open file: ids of others would stand for its own.
-      ...(record.file === 0 ? this.#changes(device, action) : { added: [], removed: [] }),
+      added,
+      removed,
     });
     this.#marks = [];
   }
@@ -148,37 +173,40 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
     return lines.slice(0, this.#lines);
   }
 
-  #changes(device: OpenDevice, action: Action): Pick<Moment, "added" | "removed"> {
-    if (action.kind === "other" || action.kind === "bo-create") return { added: [], removed: [] };
-    if (action.kind === "bind") {
-      for (const { effect, handle, heading } of action.ops) {
-        if (effect === "map" && handle !== 0) this.#roles.set(handle, heading);
+  #changes(
+    { line, file }: TraceRecord & { kind: "ioctl" },
+    device: OpenDevice,
+    action: Action,
+  ): Pick<Moment, "added" | "removed"> {
+    if (file === 0) {
+      if (action.kind === "bind") {
+        for (const { effect, handle, heading } of action.ops) {
+          if (effect === "map" && handle !== 0) this.#roles.set(handle, heading);
+        }
+      } else if (action.kind === "vm-create" || action.kind === "vm-destroy") {
+        const vm = device.vm(0, action.vm);
+        if (vm) this.#diary.watch(action.vm, vm);
+        else this.#diary.forget(action.vm);
+      } else if (action.kind === "bo-close") {
+        this.#diary.closed(action.handle);
       }
     }
-    const now = new Map<string, MappingTuple>();
-    for (const [id, vm] of device.file(0).vms()) {
-      for (const { addr, range, kind: how, bo, offset } of vm.mappings()) {
-        // What the operation called it tells memory from a stand-in for it.
-        const kind = how === "bo" ? (this.#roles.get(bo) ?? how) : how;
-        const index = this.kinds.get(kind) ?? this.kinds.size;
-        this.kinds.set(kind, index);
-        now.set(`${id} ${addr}`, [id, addr, range, index, bo, offset]);
-      }
-    }
-    const added = [...now].flatMap(([key, m]) => (same(this.#mapped.get(key), m) ? [] : [m]));
-    const removed = [...this.#mapped].flatMap(([key, [id, addr]]): [number, number][] =>
-      now.has(key) ? [] : [[id, addr]],
-    );
-    this.#mapped = now;
-    return { added, removed };
+    const changes = this.#diary.changes();
+    this.#changed += changes.added.length + changes.removed.length;
+    holdBudget(STORY_BUDGETS.mappings, this.#changed, this.#budgets, { path: this.#path, line });
+    return changes;
+  }
+
+  #kindOf({ kind: how, bo }: MappingView): number {
+    // What the operation called it tells memory from a stand-in for it.
+    const kind = how === "bo" ? (this.#roles.get(bo) ?? how) : how;
+    const index = this.kinds.get(kind) ?? this.kinds.size;
+    this.kinds.set(kind, index);
+    return index;
   }
 
   #name(gem: GemObject | null): string {
     if (!gem) return "nothing";
     return this.#names.get(gem) ?? "the driver's own object";
   }
-}
-
-function same(a: MappingTuple | undefined, b: MappingTuple): boolean {
-  return a?.every((value, i) => value === b[i]) ?? false;
 }

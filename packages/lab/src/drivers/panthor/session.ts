@@ -1,5 +1,5 @@
 /**
- * The panthor strategies: one user-mode driver (panvk, recorded with two of them), five ways to say "sparse".
+ * The four panthor strategies: one user-mode driver (panvk, recorded with two of them), four ways to say "sparse".
  *
  * @module
  */
@@ -21,7 +21,6 @@ import {
   type PanthorVm,
   type PanvkStrategy,
   PanvkUmd,
-  panvkRepeats,
   panvkSparseAlignment,
   SYNC_OP,
   SYNC_OP_SIGNAL,
@@ -88,7 +87,7 @@ class PanthorSession implements SparseSession {
   }
 
   get #repeats(): boolean {
-    return panvkRepeats(this.#strategy);
+    return this.#strategy === "repeat";
   }
 
   get counters(): Readonly<SessionCounters> {
@@ -214,7 +213,7 @@ export function openPanvkVm(file: PanthorFile, strategy: PanvkStrategy): { vm: P
 export function openPanvk(strategy: PanvkStrategy): SparseSession {
   const device = new PanthorDevice({
     driverVersion: strategy === "sparse" ? "1.9" : "1.8",
-    repeat: panvkRepeats(strategy) ? "v5" : "off",
+    repeat: strategy === "repeat" ? "v5" : "off",
     adoptSyncobjs: true,
   });
   return new PanthorSession(device, strategy);
