@@ -1,20 +1,13 @@
 #!/usr/bin/env node
 /**
- * The `vmbind` program: {@link main} between the real command line and the real streams.
+ * The `vmbind` program: `main` between the real command line and the real streams, with somebody to watch over it.
  *
  * @module
  */
 
 import { tuneEngine } from "./engine.ts";
-import { processIo } from "./io.ts";
-import { main } from "./main.ts";
+import { supervise } from "./process/supervise.ts";
 
+// The engine's settings are the process's: the threads have them, too.
 tuneEngine();
-
-// A reader that has seen enough (`vmbind explain T | head`) is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
-
-process.exitCode = await main(process.argv.slice(2), processIo());
+process.exitCode = await supervise(process.argv.slice(2));

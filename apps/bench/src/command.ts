@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Budget, Budgets } from "@vmbind/trace";
 import type { Io } from "./io.ts";
 
 /** One option of a command. */
@@ -24,6 +25,8 @@ export interface CommandInput {
   options: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
   /** The operands in order. */
   operands: readonly string[];
+  /** What `--budget` says; only budgets of the command. */
+  budgets: Budgets;
 }
 
 /** The code of a command; the result is its exit status. */
@@ -45,8 +48,10 @@ export interface CommandSpec {
   options: Readonly<Record<string, OptionSpec>>;
   /** Paragraphs of help. */
   details: readonly string[];
-  /** Exit statuses in words. */
-  exits: Readonly<Record<0 | 1 | 2, string>>;
+  /** What a file may ask of the command; `--budget NAME=N` changes it. None unless given. */
+  budgets?: readonly Budget[];
+  /** Exit statuses in words; the others mean the same for every command. */
+  exits: Readonly<Record<0 | 1, string>>;
   /** Import the code. */
   load(): Promise<{ run: Run }>;
 }

@@ -6,14 +6,17 @@
  * @module
  */
 
-import { EXAMPLE_STRATEGY, SPARSE_STRATEGIES } from "@vmbind/lab/strategies";
+import { EXAMPLE_STRATEGY, SPARSE_STRATEGIES, WORK_BUDGETS } from "@vmbind/lab/strategies";
+import { STORY_BUDGETS, TRACE_BUDGETS } from "@vmbind/trace";
 import type { CommandSpec, OptionSpec } from "./command.ts";
 import { DRIVER_NAMES } from "./drivers/table.ts";
 
 const JSON_OPTION: OptionSpec = { type: "boolean", help: "print JSON in place of text" };
-const UNUSABLE = "wrong usage, or an input that cannot be read";
 const EXAMPLE_TRACE = `${EXAMPLE_STRATEGY.traces.prefix}-buffer-100e6`;
 const TRACE_HELP = `A TRACE is a file, or the name of a bundled trace such as ${EXAMPLE_TRACE}.`;
+
+const TRACE = Object.values(TRACE_BUDGETS);
+const WORK = Object.values(WORK_BUDGETS);
 
 /** `a, b or c`. */
 function choice(names: readonly string[]): string {
@@ -40,7 +43,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       "Runs every case of each vector file (.jsonl or .jsonl.gz; the header's `format` says what it tests) against the " +
         "model and prints one line per file, with the first mismatch of a file that has one.",
     ],
-    exits: { 0: "every case passed", 1: "a case failed", 2: UNUSABLE },
+    budgets: [TRACE_BUDGETS.bytes],
+    exits: { 0: "every case passed", 1: "a case failed" },
     load: () => import("./commands/verify.ts"),
   },
   {
@@ -60,7 +64,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         "mapped at the end.",
       TRACE_HELP,
     ],
-    exits: { 0: "no difference", 1: "the model answers differently", 2: UNUSABLE },
+    budgets: TRACE,
+    exits: { 0: "no difference", 1: "the model answers differently" },
     load: () => import("./commands/replay.ts"),
   },
   {
@@ -82,7 +87,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         "entries that change, and for a failing operation the rule that it breaks.",
       TRACE_HELP,
     ],
-    exits: { 0: "printed", 1: "the model answers differently from the recording", 2: UNUSABLE },
+    budgets: [...TRACE, STORY_BUDGETS.leaves],
+    exits: { 0: "printed", 1: "the model answers differently from the recording" },
     load: () => import("./commands/explain.ts"),
   },
   {
@@ -99,7 +105,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         "steps, the page-table leaves that changed, and what is mapped then. Works offline and without JavaScript.",
       TRACE_HELP,
     ],
-    exits: { 0: "written", 1: "the model answers differently from the recording", 2: UNUSABLE },
+    budgets: [...TRACE, ...Object.values(STORY_BUDGETS)],
+    exits: { 0: "written", 1: "the model answers differently from the recording" },
     load: () => import("./commands/explore.ts"),
   },
   {
@@ -129,7 +136,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       "A WORKLOAD is buffer-100e6, buffer-stream, many-small, unbound, sequential, random, window, or a JSON file as " +
         "schema/workload.schema.json describes it.",
     ],
-    exits: { 0: "printed", 1: "the model refused an operation", 2: UNUSABLE },
+    budgets: WORK,
+    exits: { 0: "printed", 1: "the model refused an operation" },
     load: () => import("./commands/lower.ts"),
   },
   {
@@ -168,7 +176,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         "million operations page by page), random, and by name also many-small, unbound, sequential, window. A name that " +
         "is both runs both. A FILE is JSON as schema/workload.schema.json describes it.",
     ],
-    exits: { 0: "printed", 1: "a model refused an operation", 2: UNUSABLE },
+    budgets: WORK,
+    exits: { 0: "printed", 1: "a model refused an operation" },
     load: () => import("./commands/compare.ts"),
   },
   {
@@ -202,7 +211,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         "grows and the counted work against size, and names the points that it leaves out.",
       "Everything is counted, nothing timed: the output depends neither on --jobs nor on sharding.",
     ],
-    exits: { 0: "printed", 1: "a model refused an operation", 2: UNUSABLE },
+    exits: { 0: "printed", 1: "a model refused an operation" },
     load: () => import("./commands/sweep.ts"),
   },
   {
@@ -226,7 +235,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         "The same seed gives the same calls.",
       "What is found is shrunk and written as a trace for `vmbind replay --check`.",
     ],
-    exits: { 0: "nothing found", 1: "something found", 2: UNUSABLE },
+    exits: { 0: "nothing found", 1: "something found" },
     load: () => import("./commands/fuzz.ts"),
   },
   {
@@ -255,7 +264,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         "wrong answer cannot win. Workloads that share no state run in processes of their own. Times are CPU time of the process (wall time for runs below a millisecond); `peer` is " +
         "the kernel's C or Rust code, compiled for user space, on another machine of this kind.",
     ],
-    exits: { 0: "measured", 1: "a check value was wrong, or a measurement failed", 2: UNUSABLE },
+    exits: { 0: "measured", 1: "a check value was wrong, or a measurement failed" },
     load: () => import("./commands/micro.ts"),
   },
 ];

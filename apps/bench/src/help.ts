@@ -7,6 +7,7 @@
 import type { CommandSpec, OptionSpec } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { DRIVER_NAMES } from "./drivers/table.ts";
+import { type EXIT, EXIT_MEANINGS } from "./errors.ts";
 
 const WIDTH = 100;
 const IN_WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
@@ -23,7 +24,7 @@ export function programHelp(): string {
     ) +
     `\nCommands:\n${commands}\n` +
     "vmbind COMMAND --help tells more. vmbind --version prints the version.\n\n" +
-    "Exit status: 0 ok, 1 a difference or a failed vector, 2 wrong usage or an input that cannot be read.\n"
+    `Exit status:\n${statuses(EXIT_MEANINGS)}`
   );
 }
 
@@ -32,11 +33,7 @@ export function programHelp(): string {
  * @returns its help
  */
 export function commandHelp(command: CommandSpec): string {
-  const specs: Record<string, OptionSpec> = {
-    ...command.options,
-    help: { type: "boolean", help: "print this help" },
-  };
-  const options = Object.entries(specs).map(
+  const options = Object.entries(optionsOf(command)).map(
     ([name, { type, value, help }]) =>
       [type === "string" ? `--${name} ${value}` : `--${name}`, help] as const,
   );
@@ -45,10 +42,43 @@ export function commandHelp(command: CommandSpec): string {
     `${commandUsage(command)}\n\n` +
     command.details.map((paragraph) => `${wrap(paragraph)}\n`).join("") +
     `Options:\n${options.map(([left, help]) => `  ${left.padEnd(width)}${help}\n`).join("")}\n` +
-    `Exit status:\n${Object.entries(command.exits)
-      .map(([status, meaning]) => `  ${status}  ${meaning}\n`)
-      .join("")}`
+    budgets(command) +
+    `Exit status:\n${statuses({ ...EXIT_MEANINGS, ...command.exits })}`
   );
+}
+
+/**
+ * @param command - an entry of the table
+ * @returns its options, those that several commands have included
+ */
+export function optionsOf({ options, budgets: some }: CommandSpec): Readonly<Record<string, OptionSpec>> {
+  return {
+    ...options,
+    ...(some && { budget: BUDGET_OPTION }),
+    help: { type: "boolean", help: "print this help" },
+  };
+}
+
+const BUDGET_OPTION: OptionSpec = {
+  type: "string",
+  value: "NAME=N",
+  multiple: true,
+  help: "let a file ask for more work, or less; may be repeated",
+};
+
+function budgets({ budgets: some }: CommandSpec): string {
+  if (!some) return "";
+  const width = Math.max(...some.map(({ name, standard }) => `${name}=${standard}`.length)) + 2;
+  const lines = some.map(
+    ({ name, standard, counts }) => `  ${`${name}=${standard}`.padEnd(width)}${counts}\n`,
+  );
+  return `Budgets, as they are unless told:\n${lines.join("")}\n`;
+}
+
+function statuses(meanings: Readonly<Record<(typeof EXIT)[keyof typeof EXIT], string>>): string {
+  return Object.entries(meanings)
+    .map(([status, meaning]) => `  ${status}  ${meaning}\n`)
+    .join("");
 }
 
 /**

@@ -1,44 +1,90 @@
 /**
- * Where the command writes: the terminal in real life, two strings in tests.
+ * Where the command writes: the terminal in real life, two strings in tests. Every output of the program goes through here.
  *
  * @module
  */
 
+import { isatty } from "node:tty";
 import { styleText } from "node:util";
+import { oneLine, visible, visibleLines } from "@vmbind/trace";
+import { MESSAGE_MAX, OutputError } from "./errors.ts";
+import { writeAll } from "./output/stream.ts";
+import { type Save, saveFile } from "./output/whole-file.ts";
 
 /** The outside world of one run of the command. */
 export interface Io {
-  /** Write to standard output; the text brings its own line ends. */
+  /**
+   * Write to standard output; the text brings its own line ends.
+   *
+   * @param text - what to write; of control characters only line feeds and emphasis come through, whatever a file said
+   * @throws ReaderGone when nobody reads any more; {@link OutputError} when it cannot be written
+   */
   out(text: string): void;
-  /** Write to standard error. */
+  /** Write to standard error. Nothing is thrown: there is nowhere left to say it. */
   err(text: string): void;
+  /** Write a file as a whole. */
+  readonly save: Save;
   /** Whether standard output is a terminal, so that emphasis may be used. */
   readonly outIsTerminal: boolean;
   /** Whether standard error is a terminal, so that progress may be shown. */
   readonly errIsTerminal: boolean;
 }
 
-/** @returns the real standard streams; NO_COLOR switches emphasis off */
-export function processIo(): Io {
+/**
+ * @param save - writes files; in this thread unless given
+ * @returns the real standard streams; NO_COLOR switches emphasis off
+ */
+export function processIo(save: Save = saveFile): Io {
   return {
-    out: (text) => {
-      process.stdout.write(text);
-    },
+    out: (text) => writeAll(1, text),
     err: (text) => {
-      process.stderr.write(text);
+      try {
+        writeAll(2, text);
+      } catch {
+        // Nobody is told, and the status says it.
+      }
     },
-    outIsTerminal: process.stdout.isTTY === true && !process.env["NO_COLOR"],
-    errIsTerminal: process.stderr.isTTY === true,
+    save,
+    outIsTerminal: isatty(1) && !process.env["NO_COLOR"],
+    errIsTerminal: isatty(2),
   };
+}
+
+/** Bold on and off, as {@link heading} writes them, and as they are when made visible. */
+const EMPHASIS = ["\u001b[1m", "\u001b[22m"].map((code) => [visible(code), code] as const);
+
+/**
+ * The same outside world, safe from what files say: a name in a trace cannot drive the terminal.
+ *
+ * @param io - the outside world
+ */
+export function guarded(io: Io): Io {
+  const emphasis = io.outIsTerminal ? EMPHASIS : [];
+  return {
+    ...io,
+    out: (text) =>
+      io.out(emphasis.reduce((shown, [seen, code]) => shown.replaceAll(seen, code), visibleLines(text))),
+  };
+}
+
+/**
+ * Say what is wrong, in one line of at most 300 visible characters.
+ *
+ * @param io - where
+ * @param command - name of the command, empty for the program
+ * @param message - what is wrong; it may hold anything, in any length
+ */
+export function complain(io: Pick<Io, "err">, command: string, message: string): void {
+  io.err(`${oneLine(`vmbind${command === "" ? "" : ` ${command}`}: ${message}`, MESSAGE_MAX)}\n`);
 }
 
 /**
  * Emphasise a heading.
  *
  * @param io - where it will be written
- * @param text - the heading
- * @returns the text, bold on a terminal and unchanged in a pipe
+ * @param text - the heading; what a file said may stand in it as it is
+ * @returns the text in one line, bold on a terminal and plain in a pipe
  */
-export function heading(io: Io, text: string): string {
-  return io.outIsTerminal ? styleText("bold", text) : text;
+export function heading(io: Pick<Io, "outIsTerminal">, text: string): string {
+  return io.outIsTerminal ? styleText("bold", visible(text)) : visible(text);
 }

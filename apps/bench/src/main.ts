@@ -5,21 +5,39 @@
  */
 
 import { parseArgs } from "node:util";
-import { InputError } from "@vmbind/trace";
+import { type Budget, type Budgets, STANDARD_BUDGETS } from "@vmbind/trace";
 import type { CommandInput, CommandSpec } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
-import { EXIT, UsageError } from "./errors.ts";
-import { commandHelp, commandUsage, programHelp } from "./help.ts";
-import type { Io } from "./io.ts";
+import { EXIT, failureOf, UsageError } from "./errors.ts";
+import { commandHelp, commandUsage, optionsOf, programHelp } from "./help.ts";
+import { complain, guarded, type Io } from "./io.ts";
 
 /**
  * Run the command.
  *
+ * Nothing is thrown, whatever goes wrong: it becomes one line on standard error, and a status of {@link EXIT}.
+ *
  * @param argv - the words after the program's name
- * @param io - where to write
- * @returns the exit status: 0 ok, 1 a difference or a failed vector, 2 wrong usage or unreadable input
+ * @param world - where to write
+ * @returns the exit status
  */
-export async function main(argv: readonly string[], io: Io): Promise<number> {
+export async function main(argv: readonly string[], world: Io): Promise<number> {
+  const io = guarded(world);
+  const command = COMMANDS.find(({ name }) => name === (argv[0] === "help" ? argv[1] : argv[0])) ?? null;
+  try {
+    return await run(argv, command, io);
+  } catch (error) {
+    const { status, message, usage } = failureOf(error);
+    if (message !== null) complain(io, command?.name ?? "", message);
+    if (usage && command) io.err(`${commandUsage(command)}\n`);
+    if (status === EXIT.internal && process.env["VMBIND_STACK"] && error instanceof Error) {
+      io.err(`${error.stack}\n`);
+    }
+    return status;
+  }
+}
+
+async function run(argv: readonly string[], command: CommandSpec | null, io: Io): Promise<number> {
   const [name, ...rest] = argv;
   if (name === "--help" || name === "-h" || (name === "help" && rest.length === 0)) {
     io.out(programHelp());
@@ -33,42 +51,23 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     io.err(programHelp());
     return EXIT.usage;
   }
-  const wanted = name === "help" ? rest[0] : name;
-  const command = COMMANDS.find((c) => c.name === wanted);
   if (!command) {
-    io.err(
-      `vmbind: no command ${JSON.stringify(wanted)}; there are ${COMMANDS.map((c) => c.name).join(", ")}\n`,
-    );
-    return EXIT.usage;
+    const wanted = name === "help" ? rest[0] : name;
+    const known = COMMANDS.map((c) => c.name).join(", ");
+    throw new UsageError(`no command ${JSON.stringify(wanted)}; there are ${known}`);
   }
   if (name === "help" || rest.includes("--help") || rest.includes("-h")) {
     io.out(commandHelp(command));
     return EXIT.ok;
   }
-  return runCommand(command, rest, io);
-}
-
-async function runCommand(command: CommandSpec, args: readonly string[], io: Io): Promise<number> {
-  try {
-    const input = parse(command, args);
-    const { run } = await command.load();
-    return await run(input, io);
-  } catch (error) {
-    if (error instanceof InputError) {
-      io.err(`vmbind ${command.name}: ${error.message}\n`);
-      return EXIT.usage;
-    }
-    if (error instanceof UsageError) {
-      io.err(`vmbind ${command.name}: ${error.message}\n${commandUsage(command)}\n`);
-      return EXIT.usage;
-    }
-    throw error;
-  }
+  const input = parse(command, rest);
+  const code = await command.load();
+  return code.run(input, io);
 }
 
 function parse(command: CommandSpec, args: readonly string[]): CommandInput {
   const options = Object.fromEntries(
-    Object.entries(command.options).map(([name, { type, multiple }]) => [
+    Object.entries(optionsOf(command)).map(([name, { type, multiple }]) => [
       name,
       { type, multiple: multiple ?? false },
     ]),
@@ -84,13 +83,29 @@ function parse(command: CommandSpec, args: readonly string[]): CommandInput {
     if (positionals.length > command.max) {
       throw new UsageError(`unexpected operand ${JSON.stringify(positionals[command.max])}`);
     }
-    return { options: values, operands: positionals };
+    return {
+      options: values,
+      operands: positionals,
+      budgets: budgetsOf(command.budgets ?? [], values["budget"]),
+    };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS_")) {
       throw new UsageError((error as Error).message.split(". ")[0] as string);
     }
     throw error;
   }
+}
+
+function budgetsOf(known: readonly Budget[], given: CommandInput["options"][string]): Budgets {
+  if (!Array.isArray(given)) return STANDARD_BUDGETS;
+  return new Map(
+    given.map((text) => {
+      const [, name, amount] = /^([a-z]+)=([0-9]{1,15})$/.exec(String(text)) ?? [];
+      if (known.some((budget) => budget.name === name)) return [String(name), Number(amount)];
+      const names = known.map((budget) => budget.name).join(", ");
+      throw new UsageError(`--budget: expected NAME=N, NAME one of ${names}; got ${JSON.stringify(text)}`);
+    }),
+  );
 }
 
 async function version(): Promise<string> {

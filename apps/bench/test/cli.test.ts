@@ -16,7 +16,7 @@ describe("help", () => {
     expect(status).toBe(0);
     const command = COMMANDS.find((c) => c.name === name);
     for (const option of Object.keys(command?.options ?? {})) expect(out).toContain(`--${option}`);
-    expect(out).toMatch(/Exit status:\n {2}0 .+\n {2}1 .+\n {2}2 .+\n$/);
+    expect(out).toMatch(/Exit status:\n {2}0 .+\n {2}1 .+\n {2}2 .+\n {2}3 .+\n$/);
     expect((await vmbind("help", name)).out).toBe(out);
   });
 

@@ -80,7 +80,7 @@ describe("a bad file is one line with file, line and rule", () => {
     expect(await refusal(line, { lineBytes: 2 ** 20 })).toMatch(/^:1: longer than 1048576 bytes$/);
     const file = tempFile("file-bomb.gz", gzipSync("{}\n".repeat(2 ** 20)));
     expect(await refusal(file, { fileBytes: 2 ** 20 })).toMatch(
-      /^:\d+: more than 1048576 bytes uncompressed$/,
+      /^:\d+: more than 1048576 bytes of uncompressed text; --budget bytes=N allows more$/,
     );
   });
 

@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { main } from "../src/main.ts";
+import { saveFile } from "../src/output/whole-file.ts";
 
 /** What a run of the command left behind. */
 export interface Outcome {
@@ -21,6 +22,7 @@ export async function vmbind(...argv: string[]): Promise<Outcome> {
     err: (text) => {
       err += text;
     },
+    save: saveFile,
     outIsTerminal: false,
     errIsTerminal: false,
   });

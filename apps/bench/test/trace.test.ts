@@ -52,7 +52,11 @@ const vmBind = lines.findIndex((l) => l.includes("PANTHOR_VM_BIND")) + 1;
 
 describe("a malformed trace is exit 2 and one line with file, line and rule", () => {
   it.each<[string, string, RegExp]>([
-    ["another format", set(1, "format", "pcap"), /:1: header\.format: Invalid type/],
+    [
+      "another format",
+      set(1, "format", "pcap"),
+      /:1: header\.format: expected "drm-ioctl-trace", got "pcap"/,
+    ],
     ["another version", set(1, "version", 2), /:1: header\.version: /],
     ["an unknown driver", set(1, "driver", "nouveau"), /:1: header\.driver: no model of "nouveau"/],
     ["a missing fact", set(1, "va_bits", undefined), /:1: header\.va_bits: /],

@@ -58,7 +58,6 @@ describe("a user's workload", () => {
     "panthor-per-page",
     "panthor-blackhole",
     "panthor-repeat",
-    "panthor-repeat-windows",
     "panthor-sparse",
     "asahi-single-page",
     "xe-null",
@@ -200,7 +199,9 @@ describe("a mistake is named with its place and its rule", () => {
 
   it("a file that is not there, or no JSON, or a directory", async () => {
     const run = async (path: string) => (await vmbind("lower", path, "--strategy", "xe-null")).err;
-    expect(await run("./nothing.json")).toBe("vmbind lower: ./nothing.json: no such file\n");
+    expect(await run("./nothing.json")).toBe(
+      "vmbind lower: ./nothing.json: cannot be read: ENOENT, no such file\n",
+    );
     const broken = tempFile("broken.json", '{\n  "format": "vmbind-workload",\n  oops\n}');
     expect(await run(broken)).toMatch(/broken\.json:3: not JSON: /);
     expect(await run(tempFile("empty.json", ""))).toMatch(/empty\.json: not JSON: /);

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { open, writeFile } from "node:fs/promises";
 import {
   type ComparePlan,
   type Comparison,
@@ -18,7 +17,6 @@ import {
   SMALL_GRID,
   type SweepKnobs,
 } from "@vmbind/lab";
-import { InputError } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { comparisonCsv } from "../compare/csv.ts";
 import { renderDetails } from "../compare/details.ts";
@@ -26,11 +24,14 @@ import { commands, versions } from "../compare/facts.ts";
 import { outputFormat } from "../compare/options.ts";
 import { planComparison } from "../compare/plan.ts";
 import { QUESTION, renderComparison, type Style } from "../compare/text.ts";
-import { EXIT } from "../errors.ts";
-import { heading, type Io } from "../io.ts";
+import { EXIT, ReaderGone } from "../errors.ts";
+import { isWorkloadFile } from "../files/workload-file.ts";
+import { complain, heading, type Io } from "../io.ts";
 import { Bar } from "../jobs/bar.ts";
 import { JobPool, workerCount } from "../jobs/pool.ts";
+import { checkOutput, makeFile } from "../output/whole-file.ts";
 import type { ReportInput, SweepResult } from "../report/input.ts";
+import { markdownText } from "../text/table.ts";
 
 /** Most operations or leaf entries of a point of the report's curves: they are to take a second. */
 const REPORT_WORK_MAX = 2 ** 16;
@@ -44,17 +45,17 @@ interface Output extends Comparison {
 }
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
-export async function run({ options }: CommandInput, io: Io): Promise<number> {
+export async function run({ options, budgets }: CommandInput, io: Io): Promise<number> {
   const format = outputFormat(options);
-  const report = options["report"] as string | undefined;
-  const plan = await planComparison(options);
-  if (report !== undefined) await checkWritable(report);
+  const report = reportOf(options);
+  if (report !== null) await checkOutput(report, workloadFiles(options));
+  const plan = await planComparison(options, budgets);
   let found: Pick<Output, keyof Comparison | "sweeps">;
   try {
-    found = await measureAll(plan, report !== undefined, options["jobs"] as string | undefined, io);
+    found = await measureAll(plan, report !== null, options["jobs"] as string | undefined, io);
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
-    io.err(`vmbind compare: ${error.message}\n`);
+    complain(io, "compare", error.message);
     return EXIT.difference;
   }
   const output: Output = {
@@ -63,14 +64,21 @@ export async function run({ options }: CommandInput, io: Io): Promise<number> {
     versions: await versions(),
     commands: commands(repeatable(options)),
   };
-  if (report !== undefined) await writeReport(report, output);
-  if (format === "json") io.out(`${JSON.stringify(output, null, 2)}\n`);
-  else if (format === "csv") io.out(comparisonCsv(output));
-  else {
-    const style = format === "markdown" ? MARKDOWN : textStyle(io);
-    io.out(renderComparison(output, plan.strategies, plan.generated, style));
-    if (options["details"]) io.out(`\n${renderDetails(output.lab, style)}`);
-    if (report !== undefined) io.out(`\nThe report is in ${report}.\n`);
+  const print = (): void => {
+    if (format === "json") io.out(`${JSON.stringify(output, null, 2)}\n`);
+    else if (format === "csv") io.out(comparisonCsv(output));
+    else {
+      const style = format === "markdown" ? MARKDOWN : textStyle(io);
+      io.out(renderComparison(output, plan.strategies, plan.generated, style));
+      if (options["details"]) io.out(`\n${renderDetails(output.lab, style)}`);
+    }
+  };
+  const gone = reader(print);
+  // What was measured is printed before anything can go wrong with the file; nor does a reader who leaves take it away.
+  if (report !== null) await makeFile(io, report, await renderOutput(output));
+  if (gone) throw gone;
+  if (report !== null && (format === "text" || format === "markdown")) {
+    io.out(`\nThe report is in ${report.path}.\n`);
   }
   const wrong = output.recorded.some(({ differences }) => differences > 0);
   return wrong || output.leftOut.some(({ refused }) => refused) ? EXIT.difference : EXIT.ok;
@@ -105,31 +113,40 @@ function forReport(knobs: SweepKnobs, rows: readonly PointRow[]): SweepResult {
   return { boundFraction, sizeBytes, tileBytes, rows: curves };
 }
 
-async function writeReport(path: string, { lab, sweeps, recorded, ...facts }: Output): Promise<void> {
+/** Prints; gives the error back when nobody reads any more. */
+function reader(print: () => void): ReaderGone | null {
+  try {
+    print();
+    return null;
+  } catch (error) {
+    if (error instanceof ReaderGone) return error;
+    throw error;
+  }
+}
+
+function reportOf(options: CommandInput["options"]): { option: string; path: string } | null {
+  const path = options["report"] as string | undefined;
+  return path === undefined ? null : { option: "--report", path };
+}
+
+function workloadFiles(options: CommandInput["options"]): string[] {
+  return ((options["workload"] ?? []) as string[]).filter(isWorkloadFile);
+}
+
+async function renderOutput({ lab, sweeps, recorded, ...facts }: Output): Promise<string> {
   const { renderReport } = await import("../report/report.ts");
-  const html = await renderReport({
+  return renderReport({
     lab,
     sweeps: sweeps as SweepResult,
     versions: facts.versions,
     commands: facts.commands,
     recorded,
   });
-  await writeFile(path, html);
-}
-
-/** Better now than after the measurements. */
-async function checkWritable(path: string): Promise<void> {
-  try {
-    const file = await open(path, "a");
-    await file.close();
-  } catch (error) {
-    throw new InputError(path, 0, `--report: cannot be written, ${(error as NodeJS.ErrnoException).code}`);
-  }
 }
 
 const MARKDOWN: Style = {
   format: "markdown",
-  title: (title, level) => `${"#".repeat(level + 1)} ${title}\n${level === 3 ? "\n" : ""}`,
+  title: (title, level) => `${"#".repeat(level + 1)} ${markdownText(title)}\n${level === 3 ? "\n" : ""}`,
 };
 
 function textStyle(io: Io): Style {

@@ -11,8 +11,10 @@ import {
   type BindOp,
   costBetween,
   describeRun,
-  LeafSnapshot,
+  LeafBudget,
+  type LeafSnapshot,
   type Lens,
+  NOT_LOOKED_AT,
   type OpenDevice,
   type ReplayObserver,
   rangesOf,
@@ -25,6 +27,7 @@ import {
   type TraceLanding,
   type TraceMark,
   type TraceRecord,
+  visible,
 } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
@@ -35,16 +38,17 @@ import type { Io } from "../io.ts";
 const SHOWN = 4;
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
-export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
-  const trace = await openTrace(operands[0] as string);
+export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
+  const trace = await openTrace(operands[0] as string, budgets);
   const lens = await lensOf(trace);
-  const explainer = new Explainer(io, lens, seqRange(options["seq"]), options["ops"] === true);
+  const seen = seqRange(options["seq"]);
+  const explainer = new Explainer(io, lens, seen, options["ops"] === true, new LeafBudget(budgets));
   const { differenceCount, differences, counts } = await replay(trace, lens, explainer);
   if (explainer.shown === 0) {
-    throw new UsageError(`--seq: ${trace.name} has ioctls 0 to ${counts.ioctls - 1}`);
+    throw new UsageError(`--seq: the trace has ioctls 0 to ${counts.ioctls - 1}`);
   }
   for (const { seq, what, expected, got } of differences) {
-    io.out(`difference at #${seq}: ${what}: recorded ${expected}, the model has ${got}\n`);
+    io.out(`${visible(`difference at #${seq}: ${what}: recorded ${expected}, the model has ${got}`)}\n`);
   }
   return differenceCount > 0 ? EXIT.difference : EXIT.ok;
 }
@@ -73,10 +77,12 @@ class Explainer implements ReplayObserver {
   readonly #range: SeqRange | null;
   readonly #allOps: boolean;
   readonly #names = new Map<GemObject, string>();
+  readonly #leafBudget: LeafBudget;
   #seq = -1;
   #before: Before | null = null;
 
-  constructor(io: Io, lens: Lens, range: SeqRange | null, allOps: boolean) {
+  constructor(io: Io, lens: Lens, range: SeqRange | null, allOps: boolean, leafBudget: LeafBudget) {
+    this.#leafBudget = leafBudget;
     this.#io = io;
     this.#lens = lens;
     this.#range = range;
@@ -96,7 +102,7 @@ class Explainer implements ReplayObserver {
     if (!vm) return;
     const recorder = vm.gpuvm && new StepRecorder(vm.gpuvm, (gem) => this.#name(gem));
     const end = vm.gpuvm?.observe((step, op) => recorder?.see(step, op)) ?? (() => {});
-    const leaves = new LeafSnapshot(vm.addressSpace, rangesOf(vm, action.ops));
+    const leaves = this.#leafBudget.snapshot(vm.addressSpace, rangesOf(vm, action.ops));
     this.#before = { end, steps: recorder?.steps ?? [], leaves, counters: snapshot(device.counters) };
   }
 
@@ -110,7 +116,7 @@ class Explainer implements ReplayObserver {
     if (!this.#selected(record.seq)) return;
     this.shown++;
     const refusal = ret === 0 ? "" : `: ${file.lastError?.reason ?? "no reason kept"}`;
-    this.#io.out(`${callLine(record, action)} = ${result(ret)}${refusal}\n`);
+    this.#io.out(`${visible(`${callLine(record, action)} = ${result(ret)}${refusal}`)}\n`);
     if (action.kind === "bind") this.#bind(action.ops, device);
   }
 
@@ -128,15 +134,19 @@ class Explainer implements ReplayObserver {
     before.end();
     this.#io.out(`    steps   ${tally(steps.map((s) => s.kind))}\n`);
     const runs = before.leaves.changes();
+    this.#leafLines(runs?.map(describeRun) ?? [NOT_LOOKED_AT]);
+    const cost = costBetween(this.#lens.costSchema, before.counters, device.counters);
+    this.#io.out(`    tables  ${tables(cost)}\n`);
+  }
+
+  #leafLines(runs: readonly string[]): void {
     const shown = this.#allOps ? runs : runs.slice(0, SHOWN);
     for (const [i, leaf] of shown.entries()) {
-      this.#io.out(`    ${i === 0 ? "leaves " : "       "} ${describeRun(leaf)}\n`);
+      this.#io.out(`    ${i === 0 ? "leaves " : "       "} ${leaf}\n`);
     }
     if (shown.length < runs.length) {
       this.#io.out(`            ... ${counted(runs.length - shown.length, "more run")}\n`);
     }
-    const cost = costBetween(this.#lens.costSchema, before.counters, device.counters);
-    this.#io.out(`    tables  ${tables(cost)}\n`);
   }
 
   #selected(seq: number): boolean {
@@ -182,7 +192,7 @@ function tables(cost: Record<string, number>): string {
 }
 
 function describeMark({ mark, exec }: TraceMark): string {
-  if (!exec) return `-- ${mark}\n`;
+  if (!exec) return `-- ${visible(mark)}\n`;
   const { vm, batch, stores } = exec;
   const shown = stores.slice(0, SHOWN).map((s) => `     ${hex(s.va)} = ${hex(s.value)} -> ${landing(s)}\n`);
   const more = stores.length - shown.length;

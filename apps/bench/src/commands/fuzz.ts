@@ -4,7 +4,6 @@
  * @module
  */
 
-import { writeFileSync } from "node:fs";
 import { counted } from "@vmbind/drm";
 import type { CommandInput } from "../command.ts";
 import { DRIVER_NAMES } from "../drivers/table.ts";
@@ -12,6 +11,7 @@ import { EXIT, UsageError } from "../errors.ts";
 import { type FuzzResult, fuzz } from "../fuzz/fuzz.ts";
 import { targetFor } from "../fuzz/targets.ts";
 import type { Io } from "../io.ts";
+import { checkOutput, makeFile } from "../output/whole-file.ts";
 import { Progress } from "../text/progress.ts";
 
 const RUNS_DEFAULT = 100_000;
@@ -24,6 +24,11 @@ export async function run({ options }: CommandInput, io: Io): Promise<number> {
   }
   const seed = integer("seed", options["seed"], 1);
   const runs = integer("runs", options["runs"], RUNS_DEFAULT);
+  const out = {
+    option: "--out",
+    path: typeof options["out"] === "string" ? options["out"] : `fuzz-${name}-${seed}.jsonl`,
+  };
+  await checkOutput(out, []);
   const progress = new Progress(io);
   const result = fuzz(await targetFor(name), {
     seed,
@@ -32,11 +37,11 @@ export async function run({ options }: CommandInput, io: Io): Promise<number> {
     onSession: (issued) => progress.show(() => `${name}: ${issued} of ${runs} ioctls`),
   });
   progress.done();
-  const out = typeof options["out"] === "string" ? options["out"] : `fuzz-${name}-${seed}.jsonl`;
-  if (result.reproducer !== null) writeFileSync(out, result.reproducer);
-  const { reproducer: _, ...facts } = result;
-  const file = result.finding === null ? null : out;
-  io.out(options["json"] === true ? `${JSON.stringify({ ...facts, file })}\n` : describe(result, out));
+  const { reproducer, ...facts } = result;
+  const file = result.finding === null ? null : out.path;
+  io.out(options["json"] === true ? `${JSON.stringify({ ...facts, file })}\n` : describe(result, out.path));
+  // What was found is on the screen before anything can go wrong with the file.
+  if (reproducer !== null) await makeFile(io, out, reproducer);
   return result.finding === null ? EXIT.ok : EXIT.difference;
 }
 

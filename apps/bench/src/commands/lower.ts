@@ -11,6 +11,7 @@ import {
   type Decoded,
   DRIVERS,
   decodeCalls,
+  holdStrategyWork,
   type LoweredOp,
   type Place,
   RefusedError,
@@ -19,30 +20,31 @@ import {
   type Workload,
   WorkloadError,
 } from "@vmbind/lab";
-import type { Lens } from "@vmbind/trace";
+import { type Budgets, InputError, type Lens } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { strategyNamed } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { findWorkload } from "../files/workload-file.ts";
-import type { Io } from "../io.ts";
+import { complain, type Io } from "../io.ts";
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
-export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
+export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
   if (options["strategy"] === undefined) throw new UsageError("--strategy is missing");
   const strategy = strategyNamed(String(options["strategy"]));
   const device = deviceOf(strategy, options["device"]);
   const workload = await findWorkload(operands[0] as string, {
     seed: numberOf("--seed", options["seed"], 0, Number.MAX_SAFE_INTEGER),
     size: numberOf("--size", options["size"], 1, 2 ** 40),
+    budgets,
   });
-  const lens = await (DRIVERS[strategy.driver] as () => Promise<Lens>)();
+  const lens = await (DRIVERS.get(strategy.driver) as () => Promise<Lens>)();
   const print = options["json"] ? jsonPrinter(io) : textPrinter(io, lens);
   try {
-    await lower(workload, strategy, device, lens, print);
+    await lower(workload, strategy, device, lens, print, budgets);
   } catch (error) {
-    if (error instanceof WorkloadError) throw new UsageError(`${workload.name}: ${error.message}`);
+    if (error instanceof WorkloadError) throw new InputError(operands[0] as string, 0, error.message);
     if (!(error instanceof RefusedError)) throw error;
-    io.err(`vmbind lower: ${error.message}\n`);
+    complain(io, "lower", error.message);
     return EXIT.difference;
   }
   return EXIT.ok;
@@ -59,8 +61,10 @@ async function lower(
   device: string,
   lens: Lens,
   print: Printer,
+  budgets: Budgets,
 ): Promise<void> {
   const steps = workload.steps(strategy.blockBytes);
+  holdStrategyWork(steps, strategy, budgets);
   const session = await strategy.open(device);
   const run = new StrategyRun(
     strategy,

@@ -6,7 +6,7 @@
 
 import type { CommandInput } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { heading, type Io } from "../io.ts";
+import { complain, heading, type Io } from "../io.ts";
 import { measureApart } from "../micro/apart.ts";
 import { AREAS } from "../micro/areas.ts";
 import type { MicroResult } from "../micro/harness.ts";
@@ -16,7 +16,7 @@ import { renderTable } from "../text/table.ts";
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
-  const names = operands.length > 0 ? operands : Object.keys(AREAS);
+  const names = operands.length > 0 ? operands : [...AREAS.keys()];
   const runs = positive(options["runs"], "--runs", 5);
   const warmUpMs = positive(options["warm-up"], "--warm-up", 1000);
   const largest = positive(options["max"], "--max", 1_000_000);
@@ -26,9 +26,9 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
   const progress = new Progress(io);
   let failures = 0;
   for (const area of names) {
-    const scenarios = await AREAS[area]?.(largest);
+    const scenarios = await AREAS.get(area)?.(largest);
     if (!scenarios)
-      throw new UsageError(`no area ${JSON.stringify(area)}; there are ${Object.keys(AREAS).join(", ")}`);
+      throw new UsageError(`no area ${JSON.stringify(area)}; there are ${[...AREAS.keys()].join(", ")}`);
     const before = results.length;
     for (const [scenario, { steps }] of scenarios.entries()) {
       const wanted = steps.map(({ id }) => id).filter((id) => !only || only.includes(id));
@@ -41,7 +41,7 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
       } catch (error) {
         failures++;
         progress.done();
-        io.err(`vmbind micro: ${area}: ${wanted.join(", ")}: ${(error as Error).message}\n`);
+        complain(io, "micro", `${area}: ${wanted.join(", ")}: ${(error as Error).message}`);
       }
     }
     progress.done();

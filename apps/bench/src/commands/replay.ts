@@ -11,10 +11,12 @@ import {
   PHASES,
   phasesOf,
   type ReplayObserver,
+  type ReplayOptions,
   type ReplayResult,
   type ReplaySubject,
   replay,
   type TraceCounts,
+  visible,
 } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { benchDriver } from "../drivers/table.ts";
@@ -27,29 +29,76 @@ import { type Cell, renderTable } from "../text/table.ts";
 
 const SHOWN_MAPPINGS = 12;
 
+/** Characters that are printed at a time. */
+const CHUNK = 2 ** 16;
+
 /** Runs the command; see {@link COMMANDS} for what it does. */
-export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
+export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
   const progress = new Progress(io);
   return forEachInput(operands, "replay", io, async (operand) => {
-    const trace = await openTrace(operand);
+    const trace = await openTrace(operand, budgets);
     const after: ReplayObserver["after"] = (record) =>
       progress.show(() => `${trace.name}: line ${record.line}`);
     const watched = options["check"] === true ? await benchDriver(trace.header.driver)?.fuzz() : undefined;
     const checkers = watched && ((subject: ReplaySubject) => checkersOf(watched, subject, { every: 1 }));
     const lens = await lensOf(trace);
-    const result = await replay(trace, lens, { after }, checkers ? { checkers } : {});
+    const left = options["json"] ? new MappingPrinter(io) : new MappingSummary();
+    const atEnd: ReplayOptions["atEnd"] = (rows) => left.take(rows);
+    const result = await replay(trace, lens, { after }, { ...(checkers && { checkers }), atEnd });
     progress.done();
-    io.out(options["json"] ? `${JSON.stringify(result)}\n` : describe(result, lens.costSchema, io));
+    if (left instanceof MappingPrinter) left.finish(result);
+    else io.out(describe(result, lens.costSchema, left, io));
     return result.differenceCount === 0;
   });
 }
 
-function describe(result: ReplayResult, schema: CostSchema, io: Io): string {
+/** Prints a result as JSON, mappings first: row by row while the model has them, so that memory holds none. */
+class MappingPrinter {
+  readonly #io: Io;
+
+  constructor(io: Io) {
+    this.#io = io;
+  }
+
+  take(rows: Iterable<MappingRow>): void {
+    let text = '{"mappedAtEnd":[';
+    let separator = "";
+    for (const row of rows) {
+      text += `${separator}${JSON.stringify(row)}`;
+      separator = ",";
+      if (text.length < CHUNK) continue;
+      this.#io.out(text);
+      text = "";
+    }
+    this.#io.out(`${text}]`);
+  }
+
+  finish({ mappedAtEnd: _, ...rest }: ReplayResult): void {
+    this.#io.out(`,${JSON.stringify(rest).slice(1)}\n`);
+  }
+}
+
+/** What people are told of the mappings: the first, how many, how large. */
+class MappingSummary {
+  readonly shown: MappingRow[] = [];
+  count = 0;
+  bytes = 0;
+
+  take(rows: Iterable<MappingRow>): void {
+    for (const row of rows) {
+      if (this.shown.length < SHOWN_MAPPINGS) this.shown.push(row);
+      this.count++;
+      this.bytes += row.range;
+    }
+  }
+}
+
+function describe(result: ReplayResult, schema: CostSchema, left: MappingSummary, io: Io): string {
   const { counts } = result;
   const sections = [
     heading(io, `${result.trace}: ${result.workload} (${result.umd}, ${result.device})`),
     verdict(result),
-    ...result.findings.map(({ name, text }) => `finding ${name}: ${text}\n`),
+    ...result.findings.map(({ name, text }) => `finding ${name}: ${visible(text)}\n`),
     heading(io, "counts"),
     countTable(counts),
     heading(io, "operations"),
@@ -68,7 +117,7 @@ function describe(result: ReplayResult, schema: CostSchema, io: Io): string {
     heading(io, "cost sheet by phase (levels such as gpuvasLive: at the end of the phase)"),
     costTable(result, schema),
     heading(io, "still mapped at the end"),
-    mappedTable(result.mappedAtEnd),
+    mappedTable(left),
   ];
   return `${sections.map((s) => (s.endsWith("\n") ? s : `${s}\n`)).join("")}\n`;
 }
@@ -78,7 +127,7 @@ function verdict({ counts, differenceCount, differences, quirks, storesChecked }
   const line = `${counted(counts.ioctls, "ioctl")} replayed${stores}, ${differenceCount === 0 ? "no difference" : counted(differenceCount, "difference")} (${quirks})\n`;
   const shown = differences.map(
     ({ seq, line, what, expected, got, reason }) =>
-      `  seq ${seq} (line ${line}) ${what}: expected ${expected}, got ${got}${reason === null ? "" : ` (${reason})`}\n`,
+      `${visible(`  seq ${seq} (line ${line}) ${what}: expected ${expected}, got ${got}${reason === null ? "" : ` (${reason})`}`)}\n`,
   );
   const more = differenceCount - differences.length;
   return line + shown.join("") + (more > 0 ? `  and ${counted(more, "more difference")}\n` : "");
@@ -127,11 +176,9 @@ function costTable({ cost, costByPhase }: ReplayResult, schema: CostSchema): str
   });
 }
 
-function mappedTable(rows: readonly MappingRow[]): string {
-  if (rows.length === 0) return "nothing\n";
-  const shown = rows.slice(0, SHOWN_MAPPINGS);
-  const bytes = rows.reduce((sum, row) => sum + row.range, 0);
-  const more = rows.length - shown.length;
+function mappedTable({ shown, count, bytes }: MappingSummary): string {
+  if (count === 0) return "nothing\n";
+  const more = count - shown.length;
   const table = renderTable({
     columns: ["VM", "address", "size", "kind", "object"],
     rows: shown.map(({ vm, addr, range, kind, bo, offset }) => [
@@ -142,5 +189,5 @@ function mappedTable(rows: readonly MappingRow[]): string {
       bo === 0 ? "-" : `BO ${bo} + 0x${offset.toString(16)}`,
     ]),
   });
-  return `${table}${more > 0 ? `... ${more} more; ` : ""}${counted(rows.length, "mapping")}, ${size(bytes)}\n`;
+  return `${table}${more > 0 ? `... ${more} more; ` : ""}${counted(count, "mapping")}, ${size(bytes)}\n`;
 }

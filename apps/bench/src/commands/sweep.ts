@@ -19,7 +19,7 @@ import {
 import type { CommandInput } from "../command.ts";
 import { chosenStrategies, outputFormat, wholeNumber } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { heading, type Io } from "../io.ts";
+import { complain, heading, type Io } from "../io.ts";
 import { Bar } from "../jobs/bar.ts";
 import { JobPool, workerCount } from "../jobs/pool.ts";
 import { renderSweep, sweepCsv } from "../sweep/render.ts";
@@ -33,7 +33,7 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
     sweep = await (options["merge"] ? merge(options, operands) : measureSweep(options, operands, format, io));
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
-    io.err(`vmbind sweep: ${error.message}\n`);
+    complain(io, "sweep", error.message);
     return EXIT.difference;
   }
   if (format === "json") io.out(`${JSON.stringify(sweep)}\n`);

@@ -6,13 +6,17 @@
 
 import { DrmError, type QuirkProfile, RECORDED_PROFILE } from "@vmbind/drm";
 import type { Mismatch, VectorCheck } from "@vmbind/gpuvm-core/conformance";
-import { InputError } from "@vmbind/trace";
+import { type Budgets, InputError, oneLine, valueInWords, visible } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { BENCH_DRIVERS } from "../drivers/table.ts";
 import { forEachInput } from "../files/inputs.ts";
+import { asKind } from "../files/kinds.ts";
 import { openVectors } from "../files/vector-file.ts";
 import type { Io } from "../io.ts";
 import { Progress } from "../text/progress.ts";
+
+/** Longest value of a mismatch, UTF-16 units. */
+const SHOWN_MAX = 400;
 
 /** What one vector file came to. */
 export interface VerifyResult {
@@ -39,11 +43,12 @@ export interface CaseMismatch extends Mismatch {
 }
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
-export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
+export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
   const checks = await vectorChecks();
   const progress = new Progress(io);
   return forEachInput(operands, "verify", io, async (file) => {
-    const result = await verifyFile(file, checks, (done) => progress.show(() => `${file}: ${done} cases`));
+    const onCase = (done: number): void => progress.show(() => `${file}: ${done} cases`);
+    const result = await asKind("vectors", file, () => verifyFile(file, checks, onCase, budgets));
     progress.done();
     io.out(options["json"] ? `${JSON.stringify(result)}\n` : describe(result));
     return result.failed === 0;
@@ -56,6 +61,7 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
  * @param file - path
  * @param checks - by format
  * @param onCase - told after each case how many there were
+ * @param budgets - amounts other than the standard ones
  * @returns the tally
  * @throws {@link InputError} for an unreadable file, an unknown format, or a case that is not of the format
  */
@@ -63,15 +69,16 @@ export async function verifyFile(
   file: string,
   checks: ReadonlyMap<string, FormatCheck>,
   onCase: (done: number) => void = () => {},
+  budgets?: Budgets,
 ): Promise<VerifyResult> {
-  const { header, cases } = await openVectors(file);
+  const { header, cases } = await openVectors(file, budgets);
   const known = checks.get(header.format);
   if (!known) {
     const formats = [...checks.keys()].sort().join(", ");
     throw new InputError(
       file,
       1,
-      `header.format: no check for ${JSON.stringify(header.format)}; there are ${formats}`,
+      `header.format: no check for ${valueInWords(header.format)}; there are ${formats}`,
     );
   }
   const { check, ...profile } = known;
@@ -91,6 +98,9 @@ export async function verifyFile(
   return result;
 }
 
+/**
+ * A case that a check cannot run is no failure of the model: what is not of the format is the file's mistake.
+ */
 function runCase(
   check: VectorCheck,
   testCase: Record<string, unknown>,
@@ -101,24 +111,21 @@ function runCase(
   try {
     return check(testCase, header);
   } catch (error) {
-    if (error instanceof DrmError) {
-      const id = typeof testCase["id"] === "string" ? `case ${testCase["id"]}: ` : "";
-      throw new InputError(file, line, `${id}${error.reason}`);
-    }
-    // A case with members of the wrong type, or a broken invariant of the model: either way this line shows it.
+    const id = typeof testCase["id"] === "string" ? `case ${testCase["id"]}: ` : "";
+    if (error instanceof DrmError) throw new InputError(file, line, `${id}${error.reason}`);
     const message = error instanceof Error ? error.message : String(error);
-    return { field: "(the model threw)", expected: "no exception", got: message };
+    throw new InputError(file, line, `${id}cannot be run as ${header.format}: ${message}`);
   }
 }
 
 function describe({ file, quirks, passed, failed, firstMismatch }: VerifyResult): string {
   const profile = quirks === undefined ? "" : ` (quirks of ${quirks})`;
-  const line = `${file}: ${passed} passed, ${failed} failed${profile}\n`;
+  const line = `${visible(file)}: ${passed} passed, ${failed} failed${profile}\n`;
   if (!firstMismatch) return line;
   const { id, field, expected, got } = firstMismatch;
   return (
-    `${line}  first mismatch: ${id === null ? "" : `case ${id}, `}line ${firstMismatch.line}\n` +
-    `    field     ${field}\n    expected  ${show(expected)}\n    got       ${show(got)}\n`
+    `${line}  first mismatch: ${id === null ? "" : `case ${visible(id)}, `}line ${firstMismatch.line}\n` +
+    `    field     ${visible(field)}\n    expected  ${show(expected)}\n    got       ${show(got)}\n`
   );
 }
 
@@ -127,7 +134,7 @@ function show(value: unknown): string {
     typeof value === "string"
       ? value
       : JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `0x${v.toString(16)}` : v));
-  return text === undefined ? "nothing" : text.length > 400 ? `${text.slice(0, 397)}...` : text;
+  return text === undefined ? "nothing" : oneLine(text, SHOWN_MAX);
 }
 
 /** The check of a format. */

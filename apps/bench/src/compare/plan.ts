@@ -10,6 +10,7 @@ import {
   type WorkloadRef,
   workloadNames,
 } from "@vmbind/lab";
+import type { Budgets } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { isWorkloadFile, readWorkload } from "../files/workload-file.ts";
@@ -20,15 +21,21 @@ const SIZE_MAX = 2 ** 40;
 
 /**
  * @param options - of the command line
+ * @param budgets - amounts of work that a file may ask for, other than the standard ones
  * @throws {@link UsageError} for an unknown name or a bad size
  * @throws InputError for a workload file that breaks its format
  */
-export async function planComparison(options: CommandInput["options"]): Promise<ComparePlan> {
+export async function planComparison(
+  options: CommandInput["options"],
+  budgets: Budgets,
+): Promise<ComparePlan> {
   const strategies = chosenStrategies(options);
   const size = wholeNumber(options, "size", 1, SIZE_MAX);
   const names = options["workload"] as string[] | undefined;
   for (const name of names ?? []) checkName(name);
-  const workloads: (string | WorkloadRef)[] = await Promise.all((names ?? []).map(named));
+  const workloads: (string | WorkloadRef)[] = await Promise.all(
+    (names ?? []).map((name) => named(name, budgets)),
+  );
   if (size !== undefined) workloads.push({ bytes: size });
   const details = ["details", "json", "report"].some((name) => options[name] !== undefined);
   return planWorkloads({ strategies, details, ...(workloads.length > 0 ? { workloads } : {}) });
@@ -41,6 +48,6 @@ function checkName(name: string): void {
   );
 }
 
-async function named(name: string): Promise<string | WorkloadRef> {
-  return isWorkloadFile(name) ? { file: name, content: await readWorkload(name) } : name;
+async function named(name: string, budgets: Budgets): Promise<string | WorkloadRef> {
+  return isWorkloadFile(name) ? { file: name, content: await readWorkload(name), budgets } : name;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { RECORDED_PROFILE, size as sizeInWords } from "@vmbind/drm";
+import { size as sizeInWords } from "@vmbind/drm";
 import {
   type Comparison,
   type CostResult,
@@ -17,8 +17,8 @@ import {
   type TraceRow,
   WORKLOADS,
 } from "@vmbind/lab";
-import { formatNumber } from "@vmbind/trace";
-import { renderTable, type Table, type TableFormat } from "../text/table.ts";
+import { formatNumber, visible } from "@vmbind/trace";
+import { markdownText, renderTable, type Table, type TableFormat } from "../text/table.ts";
 
 /** The question that all of this answers. */
 export const QUESTION: string =
@@ -30,8 +30,7 @@ const QUESTION_WORKLOAD = "buffer-100e6";
 const NOTES = [
   "Figures are for the workload between device set-up and teardown; peaks include what the user-mode driver maps for itself.",
   `Recorded: the ioctls that Mesa sent. Derived: the recorded ioctls of ${derivedFrom()}, each sparse operation replaced.`,
-  `Both are replayed with the quirks of ${RECORDED_PROFILE}.`,
-  "Generated: what an application asks of Vulkan, lowered to ioctls as each user-mode driver does it; no quirks.",
+  "Generated: what an application asks of Vulkan, lowered to ioctls as each user-mode driver does it.",
   `Sizes and alignments are the drivers' own: ${[`blocks of ${each(({ blockBytes, umd }) => `${sizeInWords(blockBytes)} (${umd})`)}`, ...lacks()].join("; ")}.`,
 ];
 
@@ -95,7 +94,8 @@ export function renderComparison(
     if (costs.length > 0) parts.push(describeGenerated(name, description, costs, style));
   }
   for (const { workload, strategy, why } of leftOut) {
-    parts.push(`Left out: ${workload} generated, ${strategy}: ${why}\n`);
+    const said = style.format === "markdown" ? markdownText(why) : visible(why);
+    parts.push(`Left out: ${workload} generated, ${strategy}: ${said}\n`);
   }
   parts.push(NOTES.map((note) => `${note}\n`).join(style.format === "markdown" ? "\n" : ""));
   return parts.join("\n");
@@ -114,18 +114,15 @@ function question(
     },
     style.format,
   );
-  const notes = strategies
-    .flatMap(({ name, note }) => (note === undefined ? [] : [`\n${name}: ${note}\n`]))
-    .join("");
   const answer = answerRows(recorded, costs);
-  if (answer.length === 0) return `${style.title(QUESTION, 1)}\n${says}${notes}`;
+  if (answer.length === 0) return `${style.title(QUESTION, 1)}\n${says}`;
   const [most, ...others] = answer.map(({ values }) => formatNumber(values[0] ?? 0));
   const against = others.length > 0 ? `: ${most} operations against ${listed(others)}` : "";
   const table: Table = {
     columns: ["to create it", ...CREATE_METRICS.map(({ title }) => title)],
     rows: answer.map(({ strategy, values }) => [strategy, ...values]),
   };
-  return `${style.title(QUESTION, 1)}\n${says}\n100e6 bytes, nothing bound${against}.\n\n${renderTable(table, style.format)}${notes}`;
+  return `${style.title(QUESTION, 1)}\n${says}\n100e6 bytes, nothing bound${against}.\n\n${renderTable(table, style.format)}`;
 }
 
 interface AnswerRow {

@@ -73,25 +73,37 @@ export function mappingsAfter({ moments }: Pick<SpaceStory, "moments">, seq: num
  */
 export function barsAfter(story: SpaceStory, seq: number): Bar[] {
   const { kinds, moments, regions } = story;
-  const mapped = mappingsAfter(story, seq);
+  const mapped = mappingsAfter(story, seq).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   const came = new Set(moments[seq]?.added.map(([vm, addr]) => `${vm} ${addr}`));
-  return regions.map((region) => {
-    const boxes = mapped
-      .filter(([vm, addr]) => vm === region.vm && addr >= region.addr && addr < region.addr + region.range)
-      .map((mapping): Box => {
-        const [vm, addr, range, kind] = mapping;
-        const width = (range / region.range) * UNITS;
-        return {
-          x: ((addr - region.addr) / region.range) * UNITS,
-          width,
-          fill: kindColour(kind),
-          stroke: width > 4 ? "var(--paper)" : "none",
-          text: mappingText(mapping, kinds),
-          fresh: came.has(`${vm} ${addr}`),
-        };
-      });
-    return { region, label: `VM ${region.vm} at ${hex(region.addr)}: ${boxes.length} mappings`, boxes };
-  });
+  const bars = regions.map((region): Bar => ({ region, label: "", boxes: [] }));
+  // Regions are in the order of VMs and addresses, too, and each mapping lies in one.
+  let at = 0;
+  for (const mapping of mapped) {
+    const [vm, addr, range, kind] = mapping;
+    while (at < bars.length && isBehind(bars[at]?.region as Region, vm, addr)) at++;
+    const bar = bars[at];
+    if (bar === undefined) break;
+    const { region } = bar;
+    if (region.vm !== vm || addr < region.addr) continue;
+    const width = (range / region.range) * UNITS;
+    bar.boxes.push({
+      x: ((addr - region.addr) / region.range) * UNITS,
+      width,
+      fill: kindColour(kind),
+      stroke: width > 4 ? "var(--paper)" : "none",
+      text: mappingText(mapping, kinds),
+      fresh: came.has(`${vm} ${addr}`),
+    });
+  }
+  for (const bar of bars) {
+    bar.label = `VM ${bar.region.vm} at ${hex(bar.region.addr)}: ${bar.boxes.length} mappings`;
+  }
+  return bars;
+}
+
+/** Whether an address lies behind a region. */
+function isBehind(region: Region, vm: number, addr: number): boolean {
+  return region.vm < vm || (region.vm === vm && region.addr + region.range <= addr);
 }
 
 function mappingText([, addr, range, kind, bo, offset]: MappingTuple, kinds: readonly string[]): string {

@@ -41,10 +41,21 @@ async function* chunks(path: string): AsyncGenerator<Buffer> {
   }
 }
 
+/** What the system says of a file that it does not read, in words; its own message repeats the path, whatever that is. */
+const READING: ReadonlyMap<string, string> = new Map([
+  ["ENOENT", "no such file"],
+  ["EISDIR", "it is a folder"],
+  ["ENOTDIR", "a part of the path is no folder"],
+  ["EACCES", "not permitted"],
+  ["EIO", "the device failed"],
+  ["ENAMETOOLONG", "the name is too long"],
+  ["ELOOP", "too many symbolic links"],
+]);
+
 function asUnreadable(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const code = (error as NodeJS.ErrnoException).code;
   if (code === undefined) return error;
   if (code.startsWith("Z_")) return new UnreadableError(`gzip: ${error.message}`, false);
-  return new UnreadableError(`cannot be read: ${error.message.replace(/, \w+( '.*')?$/, "")}`, true);
+  return new UnreadableError(`cannot be read: ${[code, READING.get(code)].filter(Boolean).join(", ")}`, true);
 }

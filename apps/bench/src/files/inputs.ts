@@ -6,7 +6,7 @@
 
 import { InputError } from "@vmbind/trace";
 import { EXIT } from "../errors.ts";
-import type { Io } from "../io.ts";
+import { complain, type Io } from "../io.ts";
 
 /**
  * Process inputs one after the other.
@@ -29,7 +29,7 @@ export async function forEachInput(
       if (!(await run(input))) status = Math.max(status, EXIT.difference);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      io.err(`vmbind ${command}: ${error.message}\n`);
+      complain(io, command, error.message);
       status = EXIT.usage;
     }
   }

@@ -7,8 +7,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readTrace, type Trace } from "@vmbind/trace";
+import { type Budgets, readTrace, type Trace } from "@vmbind/trace";
 import { fileBytes } from "./file-bytes.ts";
+import { asKind } from "./kinds.ts";
 
 const TRACES = fileURLToPath(new URL("../../traces/", import.meta.url));
 
@@ -34,12 +35,21 @@ export async function bundledTrace(name: string): Promise<Trace | null> {
  * Open a trace.
  *
  * @param operand - a path, or the name of a bundled trace
+ * @param budgets - amounts of work that it may ask for, other than the standard ones
  * @returns its header and its records
- * @throws InputError for an unreadable file or a malformed header
+ * @throws InputError for an unreadable file, a malformed header, or a file of another kind
  */
-export async function openTrace(operand: string): Promise<Trace> {
+export async function openTrace(operand: string, budgets?: Budgets): Promise<Trace> {
+  const path = traceFile(operand);
+  return asKind("trace", path, () => readTrace(path, () => fileBytes(path), budgets));
+}
+
+/**
+ * @param operand - a path, or the name of a bundled trace
+ * @returns the path of the file that is meant
+ */
+export function traceFile(operand: string): string {
   const bundled = join(TRACES, `${operand}.jsonl.gz`);
   const isName = !existsSync(operand) && !operand.includes("/") && existsSync(bundled);
-  const path = isName ? bundled : operand;
-  return readTrace(path, () => fileBytes(path));
+  return isName ? bundled : operand;
 }

@@ -5,13 +5,21 @@
  */
 
 import type { VectorHeader } from "@vmbind/gpuvm-core/conformance";
-import { InputError, type JsonLine, readBody, readHeader } from "@vmbind/trace";
+import {
+  allowed,
+  type Budgets,
+  InputError,
+  type JsonLine,
+  readBody,
+  readHeader,
+  TRACE_BUDGETS,
+} from "@vmbind/trace";
 import * as v from "valibot";
 import { fileBytes } from "./file-bytes.ts";
 
 const headerSchema = v.looseObject({
   format: v.pipe(v.string(), v.nonEmpty()),
-  version: v.pipe(v.number(), v.integer()),
+  version: v.literal(1),
   source: v.string(),
   notes: v.exactOptional(v.string()),
 });
@@ -28,12 +36,26 @@ export interface VectorFile {
  * Open a vector file.
  *
  * @param path - .jsonl or .jsonl.gz
+ * @param budgets - amounts other than the standard ones
  * @returns its header and its cases
  * @throws {@link InputError} for an unreadable file or a malformed header
  */
-export async function openVectors(path: string): Promise<VectorFile> {
+export async function openVectors(path: string, budgets?: Budgets): Promise<VectorFile> {
   const header = checkHeader(path, await readHeader(path, () => fileBytes(path)));
-  return { header, cases: readBody(path, () => fileBytes(path)) };
+  return { header, cases: casesOf(path, budgets) };
+}
+
+/** A file without a case says nothing about anything. */
+async function* casesOf(path: string, budgets: Budgets | undefined): AsyncGenerator<JsonLine> {
+  let cases = 0;
+  for await (const line of readBody(path, () => fileBytes(path), {
+    fileBytes: allowed(TRACE_BUDGETS.bytes, budgets),
+  })) {
+    cases++;
+    yield line;
+  }
+  if (cases === 0)
+    throw new InputError(path, 0, "no case in it: the file is empty, or cut behind its header");
 }
 
 function checkHeader(path: string, value: unknown): VectorHeader {

@@ -22,7 +22,7 @@ const SEED_BYTES_MAX = 4096;
  * @param name - of a driver
  */
 export async function targetFor(name: string): Promise<Target> {
-  const [lens, fuzz] = await Promise.all([DRIVERS[name]?.(), benchDriver(name)?.fuzz()]);
+  const [lens, fuzz] = await Promise.all([DRIVERS.get(name)?.(), benchDriver(name)?.fuzz()]);
   if (lens === undefined || fuzz === undefined) throw new Error(`fuzz: no driver ${name}`);
   const seeds: Call[] = [];
   for (const trace of bundledTraces().filter((t) => t.startsWith(`${name}-`))) {

@@ -15,7 +15,7 @@ import {
   unwrap,
 } from "@vmbind/lab";
 import { Tinypool } from "tinypool";
-import { UsageError } from "../errors.ts";
+import { codeOf, OutOfMemory, UsageError } from "../errors.ts";
 import { bundledTrace } from "../files/trace-files.ts";
 
 /** Most threads: beyond this the machine is no laboratory any more. */
@@ -26,11 +26,13 @@ export class JobPool implements Engine {
   readonly #threads: Tinypool | null;
   readonly #here = new LocalEngine(bundledTrace);
 
-  /** @param workers - how many jobs run at a time; with 1 they run in this thread */
-  constructor(workers: number) {
+  /**
+   * @param workers - how many jobs run at a time; with 1 they run in this thread
+   * @param file - what a thread runs; other programs in tests
+   */
+  constructor(workers: number, file: URL = new URL("./worker.js", import.meta.url)) {
     // Node 20 cannot run the TypeScript sources that tests are run from: no threads there.
-    const file = new URL("./worker.js", import.meta.url);
-    const threads = import.meta.url.endsWith(".js") && workers > 1;
+    const threads = file.pathname.endsWith(".js") && import.meta.url.endsWith(".js") && workers > 1;
     this.#threads = threads
       ? new Tinypool({ filename: file.href, minThreads: workers, maxThreads: workers, isolateWorkers: false })
       : null;
@@ -41,11 +43,22 @@ export class JobPool implements Engine {
    *
    * @param kind - which job
    * @param task - what it is told
-   * @throws what the job throws
+   * @throws what the job throws; {@link OutOfMemory} when the thread has no memory left; Error when it died
    */
   async run<K extends JobKind>(kind: K, task: JobTask<K>): Promise<JobResult<K>> {
     if (!this.#threads) return this.#here.run(kind, task);
-    return unwrap((await this.#threads.run({ kind, task })) as JobOutcome<JobResult<K>>);
+    return unwrap((await this.#send(this.#threads, { kind, task })) as JobOutcome<JobResult<K>>);
+  }
+
+  async #send(threads: Tinypool, message: object): Promise<unknown> {
+    try {
+      return await threads.run(message);
+    } catch (error) {
+      if (codeOf(error) !== "ERR_WORKER_OUT_OF_MEMORY") throw error;
+      throw new OutOfMemory(
+        "out of memory in a worker thread; --jobs 1 needs the least, NODE_OPTIONS=--max-old-space-size=MIB gives each more",
+      );
+    }
   }
 
   /** Stop the threads, whatever they are doing. */

@@ -11,13 +11,19 @@ import type { Scenarios } from "./harness.ts";
 export type Area = (largest: number) => Promise<Scenarios>;
 
 /** The areas by name, in the order in which they run. */
-export const AREAS: Readonly<Record<string, Area>> = {
-  gpuvm: async (largest) => (await import("./gpuvm.ts")).gpuvmScenarios(largest),
-  mmu: async () => (await Promise.all(BENCH_DRIVERS.map((driver) => driver.microTables?.() ?? []))).flat(),
-  ...Object.fromEntries(BENCH_DRIVERS.map(({ name, micro }) => [name, () => micro()])),
-  replay: async () => (await import("./replay.ts")).replayScenarios(),
-  baseline: async (largest) => [
-    ...(await import("./baseline.ts")).baselineScenarios(),
-    ...(await import("./ordered-map.ts")).orderedMapScenarios(largest),
+export const AREAS: ReadonlyMap<string, Area> = new Map<string, Area>([
+  ["gpuvm", async (largest) => (await import("./gpuvm.ts")).gpuvmScenarios(largest)],
+  [
+    "mmu",
+    async () => (await Promise.all(BENCH_DRIVERS.map((driver) => driver.microTables?.() ?? []))).flat(),
   ],
-};
+  ...BENCH_DRIVERS.map(({ name, micro }): [string, Area] => [name, () => micro()]),
+  ["replay", async () => (await import("./replay.ts")).replayScenarios()],
+  [
+    "baseline",
+    async (largest) => [
+      ...(await import("./baseline.ts")).baselineScenarios(),
+      ...(await import("./ordered-map.ts")).orderedMapScenarios(largest),
+    ],
+  ],
+]);

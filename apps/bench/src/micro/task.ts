@@ -29,7 +29,7 @@ export interface Task {
  */
 export async function measureTask(task: Task, onStep: (id: string) => void): Promise<MicroResult[]> {
   const { area, scenario, largest, runs, warmUpMs } = task;
-  const scenarios = await AREAS[area]?.(largest);
+  const scenarios = await AREAS.get(area)?.(largest);
   if (!scenarios?.[scenario]) throw new Error(`measureTask: no scenario ${scenario} in area ${area}`);
   return measure(area, scenarios[scenario], { runs, warmUpMs, onStep });
 }

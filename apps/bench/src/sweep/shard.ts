@@ -5,10 +5,10 @@
  * @module
  */
 
-import { readFile } from "node:fs/promises";
-import { mergeShards, type Shard, type Sweep } from "@vmbind/lab";
-import { InputError } from "@vmbind/trace";
+import { mergeShards, type Shard, type ShardSource, type Sweep } from "@vmbind/lab";
 import { UsageError } from "../errors.ts";
+import { readJsonFile } from "../files/json-file.ts";
+import { asKind } from "../files/kinds.ts";
 
 /** Most shards of a sweep. */
 const SHARDS_MAX = 1000;
@@ -31,18 +31,12 @@ export function parseShard(option: string): Shard {
  *
  * @param paths - what `vmbind sweep --shard` printed, one file a shard, in any order
  * @returns what the whole sweep would have printed
- * @throws {@link InputError} for a file that cannot be read, is no shard, or does not belong to the others
+ * @throws InputError for a file that cannot be read, is no shard, or does not belong to the others
  */
 export async function mergeFiles(paths: readonly string[]): Promise<Sweep> {
-  return mergeShards(await Promise.all(paths.map(async (path) => ({ path, value: await readJson(path) }))));
+  return mergeShards(await Promise.all(paths.map(readShard)));
 }
 
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new InputError(path, 0, `not JSON: ${error.message}`);
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new InputError(path, 0, code === "ENOENT" ? "no such file" : message);
-  }
+function readShard(path: string): Promise<ShardSource> {
+  return asKind("sweep", path, async () => ({ path, value: await readJsonFile(path) }));
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { visible } from "@vmbind/trace";
 import type { Io } from "../io.ts";
 
 const QUIET_MS = 1000;
@@ -30,7 +31,7 @@ export class Progress {
     const now = Date.now();
     if (now - this.#started < QUIET_MS || now - this.#shownAt < INTERVAL_MS) return;
     this.#shownAt = now;
-    this.#io.err(`\r\x1b[K${text()}`);
+    this.#io.err(`\r\x1b[K${visible(text())}`);
   }
 
   /** Take the line away. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatNumber } from "@vmbind/trace";
+import { formatNumber, visible } from "@vmbind/trace";
 
 /** A cell: numbers are right-aligned and grouped in threes, everything else is text. */
 export type Cell = string | number | null;
@@ -50,11 +50,25 @@ function text({ columns, rows }: Table): string {
 
 function markdown({ columns, rows }: Table): string {
   const right = numericColumns({ columns, rows });
-  const line = (row: readonly string[]): string =>
-    `| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
+  const line = (row: readonly string[]): string => `| ${row.map(markdownText).join(" | ")} |\n`;
   const rule = `|${right.map((r) => (r ? "---:" : "---")).join("|")}|\n`;
   return line(columns) + rule + rows.map((row) => line(row.map(display))).join("");
 }
+
+/**
+ * Text for a Markdown page.
+ *
+ * @param text - any; what a file said may stand in it as it is
+ * @returns one line in which nothing is markup
+ */
+export function markdownText(text: string): string {
+  return visible(text).replace(/[\\`[\]<>|]/g, (sign) => MARKDOWN.get(sign) ?? `\\${sign}`);
+}
+
+const MARKDOWN: ReadonlyMap<string, string> = new Map([
+  ["<", "&lt;"],
+  [">", "&gt;"],
+]);
 
 function csv({ columns, rows }: Table): string {
   const quote = (cell: Cell): string => {
@@ -66,7 +80,7 @@ function csv({ columns, rows }: Table): string {
 
 function display(cell: Cell): string {
   if (cell === null) return "-";
-  return typeof cell === "number" ? formatNumber(cell) : cell;
+  return typeof cell === "number" ? formatNumber(cell) : visible(cell);
 }
 
 function numericColumns({ columns, rows }: Table): boolean[] {
