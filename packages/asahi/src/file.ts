@@ -21,6 +21,7 @@ import {
   type GemObject,
   HandleTable,
   type IoctlTable,
+  needOpen,
   type OffsetTarget,
   Syncobjs,
   type UserSpace,
@@ -70,6 +71,7 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
   readonly device: AsahiFileDevice;
   /** Why the last ioctl failed, null when it succeeded. */
   lastError: DrmError | null = null;
+  #closed = false;
   readonly #vms: HandleTable<AsahiVm> = new HandleTable();
   /** Its syncobjs; VM_BIND takes none. */
   readonly syncobjs: Syncobjs;
@@ -123,6 +125,11 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
     return this.#bos.get(handle);
   }
 
+  /** See `DrmFile.closed`. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** See `DrmFile.ioctl`. */
   ioctl(request: number, arg: Uint8Array, user?: UserSpace): number {
     return this.#ioctls.ioctl(this, request, arg, user);
@@ -152,6 +159,7 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
    * @throws DrmError EINVAL, ENOMEM
    */
   vmCreate(args: VmCreate): number {
+    needOpen(this, "vm_create");
     const { kernelStart: start, kernelEnd: end } = args;
     const range = `0x${start.toString(16)}..0x${end.toString(16)}`;
     if (!(start >= VM_START && end <= VM_END)) {
@@ -208,6 +216,7 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
    * @throws DrmError EINVAL, ENOENT, ENOMEM
    */
   gemCreate(args: Pick<GemCreate, "size" | "flags" | "vmId">): number {
+    needOpen(this, "gem_create");
     const { size, flags, vmId } = args;
     const isPrivate = (flags & GEM_VM_PRIVATE) !== 0;
     if ((flags & ~(GEM_WRITEBACK | GEM_VM_PRIVATE)) !== 0) {
@@ -230,6 +239,7 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
    * @returns its handle
    */
   addBo(bo: AsahiBo): number {
+    needOpen(this, "gem_create");
     return this.#bos.add(bo);
   }
 
@@ -245,11 +255,13 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
 
   /** See `DrmFile.exportBo`; EINVAL for a VM_PRIVATE object. */
   exportBo(handle: number): DmaBuf {
+    needOpen(this, "export");
     return this.#bos.export(handle);
   }
 
   /** See `DrmFile.importBo`; EINVAL for an object of another device, which the model has not. */
   importBo(dmaBuf: DmaBuf): number {
+    needOpen(this, "import");
     return this.#bos.import(dmaBuf);
   }
 
@@ -322,6 +334,8 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
 
   /** Close the file: handles first, with their mappings, then VMs, then firmware objects. */
   close(): void {
+    if (this.closed) return;
+    this.#closed = true;
     for (const [handle] of [...this.#bos.entries()]) this.gemClose(handle);
     for (const [id] of [...this.#vms.entries()]) this.vmDestroy({ vmId: id });
     for (const [id, object] of [...this.#objects.entries()]) {

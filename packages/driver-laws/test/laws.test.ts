@@ -4,11 +4,12 @@ import { describe, test } from "vitest";
 import { FAULTS } from "./faults.ts";
 import { GPU_VIEW } from "./gpu-view.ts";
 import { ISOLATION } from "./isolation.ts";
+import { LIFETIME } from "./lifetime.ts";
 import { REFUSALS } from "./refusals.ts";
 import { SHARING } from "./sharing.ts";
 import { SUBJECTS } from "./subjects.ts";
 
-const LAWS = [...GPU_VIEW, ...ISOLATION, ...SHARING, ...REFUSALS, ...FAULTS];
+const LAWS = [...GPU_VIEW, ...ISOLATION, ...SHARING, ...LIFETIME, ...REFUSALS, ...FAULTS];
 
 for (const subject of SUBJECTS) {
   describe(subject.name, () => {

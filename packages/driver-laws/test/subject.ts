@@ -111,15 +111,14 @@ export interface OpenOptions {
   allocFault?: AllocFault;
 }
 
-/** The same as options of a device, which all drivers spell alike. */
+/** The same as options of a device, which all drivers spell alike. Memory that is nobody's is poisoned. */
 export function choicesOf({ memoryBytes, tableLimitBytes, tlbEntries, allocFault }: OpenOptions) {
   return {
-    ...((memoryBytes || tableLimitBytes) && {
-      memory: {
-        ...(memoryBytes && { frames: { limit: 2 ** 32 + memoryBytes } }),
-        ...(tableLimitBytes && { tableLimitBytes }),
-      },
-    }),
+    memory: {
+      poison: true,
+      ...(memoryBytes && { frames: { limit: 2 ** 32 + memoryBytes } }),
+      ...(tableLimitBytes && { tableLimitBytes }),
+    },
     ...(tlbEntries && { tlb: { entries: tlbEntries } }),
     ...(allocFault && { allocFault }),
   };

@@ -5,7 +5,7 @@
  */
 
 import type { DmaBuf } from "./dma-buf.ts";
-import type { DrmError } from "./errno.ts";
+import { type DrmError, EBADF, fail } from "./errno.ts";
 import type { GemObject } from "./gem.ts";
 import type { Syncobjs } from "./syncobj.ts";
 import type { UserSpace } from "./user-memory.ts";
@@ -40,6 +40,8 @@ export interface DrmFile<Bo extends GemObject = GemObject, Vm extends DrmVm = Dr
   readonly syncobjs: Syncobjs;
   /** Why the last ioctl failed, or null when it succeeded. */
   readonly lastError: DrmError | null;
+  /** Whether it was closed: from then on it answers EBADF to everything, and has neither VMs nor objects. */
+  readonly closed: boolean;
   /**
    * One ioctl.
    *
@@ -91,8 +93,19 @@ export interface DrmFile<Bo extends GemObject = GemObject, Vm extends DrmVm = Dr
    * @throws {@link DrmError} what driver and exporter refuse another device's object with
    */
   importBo(dmaBuf: DmaBuf): number;
-  /** Close the file: its VMs and handles go. */
+  /** Close the file: its VMs and handles go. Nothing happens the second time. */
   close(): void;
+}
+
+/**
+ * Refuse what takes an open file.
+ *
+ * @param file - any
+ * @param what - what was asked for, for the message
+ * @throws {@link DrmError} EBADF when it is closed
+ */
+export function needOpen(file: { readonly closed: boolean }, what: string): void {
+  if (file.closed) fail(EBADF, `${what}: the file is closed`);
 }
 
 /** One mapping of a VM, for people and tools to read. */

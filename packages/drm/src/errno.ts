@@ -21,6 +21,8 @@ export const EIO = 5;
 export const E2BIG = 7;
 /** Exec format error; xe uses it for an invalid protected-content key. */
 export const ENOEXEC = 8;
+/** Bad file descriptor: the file is closed. */
+export const EBADF = 9;
 /** Try again. */
 export const EAGAIN = 11;
 /** Out of memory. */
@@ -61,6 +63,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [EIO, "EIO"],
   [E2BIG, "E2BIG"],
   [ENOEXEC, "ENOEXEC"],
+  [EBADF, "EBADF"],
   [EAGAIN, "EAGAIN"],
   [ENOMEM, "ENOMEM"],
   [EACCES, "EACCES"],

@@ -21,7 +21,7 @@
  *   }),
  * ]);
  *
- * const file = { lastError: null, device: { counters: uapiCounters() } };
+ * const file = { lastError: null, closed: false, device: { counters: uapiCounters() } };
  * const arg = VM_CREATE.encode({});
  * console.log(ioctls.ioctl(file, IOCTL_VM_CREATE, arg), VM_CREATE.read(new DataView(arg.buffer)).id); // 0 7
  * ```
@@ -30,6 +30,7 @@
  */
 
 import type { UapiCounters } from "./counters.ts";
+import { needOpen } from "./drm-file.ts";
 import { DrmError, EFAULT, EINVAL, ENOTTY, fail } from "./errno.ts";
 import { DIR_READ, DIR_WRITE, decodeIoctl, TYPE_DRM } from "./ioctl.ts";
 import type { IoctlHandler, IoctlRow } from "./ioctl-row.ts";
@@ -39,6 +40,8 @@ import { UserMemory, type UserSpace } from "./user-memory.ts";
 export interface IoctlFile {
   /** Receives why the ioctl failed, null when it succeeded. */
   lastError: DrmError | null;
+  /** Whether it was closed. */
+  readonly closed: boolean;
   /** Its device. */
   readonly device: {
     /** Its cost sheet: `ioctls`, `ioctlErrors` and, for the argument structs, `payloadBytes` are counted on it. */
@@ -99,7 +102,7 @@ export class IoctlTable<F extends IoctlFile> {
    * @param request - 32-bit request number; the sign is ignored
    * @param arg - the argument struct, at least as long as the request says; changed in place
    * @param user - memory behind the pointers in `arg`
-   * @returns 0, or a negative errno with the reason in `file.lastError`: EFAULT for an argument shorter than the request
+   * @returns 0, or a negative errno with the reason in `file.lastError`: EBADF for a closed file, EFAULT for an argument shorter than the request
    * says, EINVAL for an unknown number, the row's errno for one that is not modelled, ENOTTY (unless the driver says
    * otherwise) for a request that is not DRM's, and what the row's handler throws
    */
@@ -108,6 +111,7 @@ export class IoctlTable<F extends IoctlFile> {
     counters.ioctls++;
     file.lastError = null;
     try {
+      needOpen(file, "ioctl");
       this.#run(file, request, arg, user, counters);
       return 0;
     } catch (error) {

@@ -4,6 +4,7 @@ import {
   type DrmError,
   drmIow,
   drmIowr,
+  EBADF,
   EBUSY,
   EFAULT,
   EINVAL,
@@ -35,6 +36,7 @@ const SUBMIT = drmIow(DRM_COMMAND_BASE + 9, 16);
 
 class File {
   lastError: DrmError | null = null;
+  closed = false;
   readonly device: { readonly counters: UapiCounters } = { counters: uapiCounters() };
   seen: Pair[] = [];
 }
@@ -166,5 +168,14 @@ describe("a table of ioctls", () => {
     expect(all.row(SUBMIT)?.support).toEqual({ errno: EOPNOTSUPP, note: "jobs" });
     expect(all.row(SWAP ^ 0x100)).toBeUndefined();
     expect(all.row(drmIow(DRM_COMMAND_BASE, 12))).toBeUndefined();
+  });
+
+  it("answers nothing once the file is closed", () => {
+    const file = new File();
+    file.closed = true;
+    const arg = bytes(1, 2, 3);
+    expect(table().ioctl(file, SWAP, arg)).toBe(-EBADF);
+    expect(file.lastError?.message).toBe("EBADF: ioctl: the file is closed");
+    expect(arg).toEqual(bytes(1, 2, 3));
   });
 });

@@ -37,6 +37,17 @@ const REFUSAL_OF: Readonly<Record<Access, FaultKind>> = {
   exec: "exec-permission",
 };
 
+/** Somebody looks through the tables of a VM that is gone. A mistake of the program, never of the GPU. */
+export class DeadAddressSpace extends Error {
+  /** `DeadAddressSpace`, as stack traces print it. */
+  override readonly name: string = "DeadAddressSpace";
+
+  /** @param root - physical address of the root table that was freed */
+  constructor(root: number) {
+    super(`address space: its root table at ${hexAddress(root)} was freed, the VM is gone`);
+  }
+}
+
 /** The GPU's view of one page-table tree. Words are little endian. */
 export class AddressSpace {
   /** The memory that holds tables and data. */
@@ -50,6 +61,7 @@ export class AddressSpace {
   /** Every access refused so far, oldest first. */
   readonly faults: GpuFault[] = [];
   readonly #rootSlot: number;
+  readonly #rootGeneration: number;
   readonly #enter: (() => number) | null;
   #asid: number;
   readonly #softFaults: boolean;
@@ -77,6 +89,7 @@ export class AddressSpace {
     this.#softFaults = options.softFaults ?? false;
     this.#smallestPage = (format.levels.at(-1) as LevelGeometry).entryBytes;
     this.#rootSlot = rootSlotOf(memory, format, root);
+    this.#rootGeneration = memory.tables.generation(this.#rootSlot);
   }
 
   /** Number of this address space in the TLB; with {@link AddressSpaceOptions.enter}, that of the last access. */
@@ -89,16 +102,26 @@ export class AddressSpace {
     return this.memory.counters;
   }
 
-  /** Walks the tables to virtual address `va` (bytes), past the TLB; never throws. Allocation-free when `out` is given. */
+  /** False once the root table was freed: the VM is gone, and its tables' pages may be another's. */
+  get alive(): boolean {
+    return this.memory.tables.generation(this.#rootSlot) === this.#rootGeneration;
+  }
+
+  /**
+   * Walks the tables to virtual address `va` (bytes), past the TLB. Allocation-free when `out` is given.
+   * @throws DeadAddressSpace when the root table was freed; nothing else.
+   */
   walk(va: number, out: Walk = new Walk()): Walk {
+    if (!this.alive) throw new DeadAddressSpace(this.root);
     return walkTables(this.memory.tables, this.format, this.#rootSlot, va, out);
   }
 
   /**
-   * Translates as an access would, through the TLB but without checking rights; never throws, but for what
-   * {@link AddressSpaceOptions.enter} throws.
+   * Translates as an access would, through the TLB but without checking rights.
+   * @throws DeadAddressSpace when the root table was freed; nothing else but what {@link AddressSpaceOptions.enter} throws.
    */
   translate(va: number, out: Walk = new Walk()): Walk {
+    if (!this.alive) throw new DeadAddressSpace(this.root);
     const { tlb } = this;
     if (this.#enter !== null) {
       const asid = this.#enter();

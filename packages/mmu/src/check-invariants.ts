@@ -4,7 +4,7 @@
  * shares code with the writers.
  *
  * A check that fails throws an `Error` whose message begins with the invariant's name: `table-dead`, `table-shared`,
- * `table-leak`, `table-counters`, `leaf-unexplained`, `leaf-size`, `leaf-value`, `leaf-missing`, `tlb-stale`.
+ * `table-leak`, `table-counters`, `leaf-unexplained`, `leaf-size`, `leaf-value`, `leaf-missing`, `space-dead`, `tlb-stale`.
  */
 
 import { addressOf, hexAddress } from "./address.ts";
@@ -238,12 +238,14 @@ export function checkTablePages(memory: PhysicalMemory, seen: ReadonlySet<number
 }
 
 /**
- * Check that what the TLB remembers of an address space is what a walk finds now.
+ * Check that an address space is alive, and that what the TLB remembers of it is what a walk finds now.
  *
- * @param space - an address space; nothing to do when it has no TLB
- * @throws Error `tlb-stale`
+ * @param space - the address space of a VM that is there
+ * @throws Error `space-dead`, `tlb-stale`
  */
 export function checkTlb(space: AddressSpace): void {
+  if (!space.alive)
+    throw new Error(`space-dead: asid ${space.asid}: its root table ${hexAddress(space.root)} was freed`);
   if (space.tlb === null) return;
   const walk = new Walk();
   for (const { va, leaf } of space.tlb.remembered(space.asid)) {

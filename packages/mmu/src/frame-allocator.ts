@@ -37,8 +37,17 @@ export interface FrameOptions {
 const FRAMES_BASE = 0x1_0000_0000;
 const FRAMES_LIMIT = 0x10_0000_0000;
 
+/** Where frames lie: `base` and `limit`, as the options or their defaults have them. */
+export function frameWindow({ base = FRAMES_BASE, limit = FRAMES_LIMIT }: FrameOptions = {}): {
+  base: number;
+  limit: number;
+} {
+  return { base, limit };
+}
+
 /** Bytes between `base` and `limit`. */
-export function frameBytes({ base = FRAMES_BASE, limit = FRAMES_LIMIT }: FrameOptions = {}): number {
+export function frameBytes(options?: FrameOptions): number {
+  const { base, limit } = frameWindow(options);
   return limit - base;
 }
 
@@ -46,6 +55,14 @@ export function frameBytes({ base = FRAMES_BASE, limit = FRAMES_LIMIT }: FrameOp
 export class OutOfFrames extends Error {
   /** `OutOfFrames`, as stack traces print it. */
   override readonly name: string = "OutOfFrames";
+}
+
+/** Who watches frames. */
+export interface FrameWatch {
+  /** A segment was handed out. */
+  lent?(segment: Segment): void;
+  /** A segment came back: what it held is to be forgotten. */
+  freed?(segment: Segment): void;
 }
 
 interface Range {
@@ -62,7 +79,7 @@ export class FrameAllocator {
   readonly pageBytes: number;
   readonly #fragmentation: Fragmentation;
   readonly #counters: MmuCounters;
-  readonly #discard: (segment: Segment) => void;
+  readonly #watch: FrameWatch;
   #free: Range[];
   readonly #lent = new Map<ScatterList, Fragmentation>();
   readonly #hugePages: PagePool;
@@ -73,16 +90,17 @@ export class FrameAllocator {
    * @param options - the memory
    * @param hole - physical addresses never to hand out: the window of the page tables
    * @param counters - where backing bytes are counted
-   * @param discard - called for each segment that is freed, to forget what it held
+   * @param watch - told of what is handed out and comes back
    * @throws Error when the options do not describe a memory.
    */
   constructor(
     options: FrameOptions = {},
     hole: { readonly start: number; readonly end: number } = { start: 0, end: 0 },
     counters: MmuCounters = mmuCounters(),
-    discard: (segment: Segment) => void = () => {},
+    watch: FrameWatch = {},
   ) {
-    const { base = FRAMES_BASE, limit = FRAMES_LIMIT, pageBytes = 4096 } = options;
+    const { base, limit } = frameWindow(options);
+    const { pageBytes = 4096 } = options;
     if (pageBytes !== 4096 && pageBytes !== 16384) {
       throw new Error(`frames.pageBytes: expected 4096 or 16384, got ${pageBytes}`);
     }
@@ -94,7 +112,7 @@ export class FrameAllocator {
     this.pageBytes = pageBytes;
     this.#fragmentation = options.fragmentation ?? "contiguous";
     this.#counters = counters;
-    this.#discard = discard;
+    this.#watch = watch;
     const pieces =
       hole.start < hole.end
         ? [
@@ -128,6 +146,10 @@ export class FrameAllocator {
           ? this.#huge(size)
           : pagesToList(this.#basePages.take(size / this.pageBytes), this.pageBytes);
     this.#lent.set(list, fragmentation);
+    const { lent } = this.#watch;
+    if (lent !== undefined) {
+      for (let i = 0; i < list.count; i++) lent({ pa: list.pa[i] as number, bytes: list.bytes[i] as number });
+    }
     const counters = this.#counters;
     counters.backingBytes += size;
     this.#usedBytes += size;
@@ -154,7 +176,7 @@ export class FrameAllocator {
     for (let i = list.count - 1; i >= 0; i--) {
       const pa = list.pa[i] as number;
       const bytes = list.bytes[i] as number;
-      this.#discard({ pa, bytes });
+      this.#watch.freed?.({ pa, bytes });
       if (fragmentation === "scattered") this.#basePages.give(pa);
       else if (fragmentation === "huge" && bytes === HUGE_BYTES) this.#hugePages.give(pa);
       else ranges.push({ start: pa, end: pa + bytes });

@@ -5,7 +5,7 @@
  */
 export { addressHi, addressLo, addressOf, descriptor, hexAddress } from "./address.ts";
 export type { AddressSpaceOptions } from "./address-space.ts";
-export { AddressSpace } from "./address-space.ts";
+export { AddressSpace, DeadAddressSpace } from "./address-space.ts";
 export type {
   DescriptorHalves,
   ExpectedRange,
@@ -18,7 +18,7 @@ export { MMU_COSTS, mmuCounters } from "./counters.ts";
 export { DataPages, type PhysicalBacking } from "./data-pages.ts";
 export type { DecodedEntry, LevelGeometry, PageTableFormat } from "./format.ts";
 export { decodeEntry, entryIndex, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE, rootGeometry } from "./format.ts";
-export type { Fragmentation, FrameOptions } from "./frame-allocator.ts";
+export type { Fragmentation, FrameOptions, FrameWatch } from "./frame-allocator.ts";
 export { FrameAllocator, OutOfFrames } from "./frame-allocator.ts";
 export type { Access, FaultKind } from "./gpu-fault.ts";
 export { GpuFault } from "./gpu-fault.ts";
@@ -61,7 +61,7 @@ export {
 export type { Segment } from "./scatter-list.ts";
 export { ScatterList } from "./scatter-list.ts";
 export type { TableOptions } from "./table-memory.ts";
-export { OutOfTables, TableMemory } from "./table-memory.ts";
+export { OutOfTables, POISON, TableMemory } from "./table-memory.ts";
 export type { RememberedLeaf, TlbOptions } from "./tlb.ts";
 export { Tlb } from "./tlb.ts";
 export type { UatProt } from "./uat.ts";

@@ -8,8 +8,9 @@
 import type { MmuCounters } from "./counters.ts";
 import { mmuCounters } from "./counters.ts";
 import { DataPages, type PhysicalBacking } from "./data-pages.ts";
-import type { FrameOptions } from "./frame-allocator.ts";
-import { FrameAllocator, frameBytes } from "./frame-allocator.ts";
+import type { FrameOptions, FrameWatch } from "./frame-allocator.ts";
+import { FrameAllocator, frameBytes, frameWindow } from "./frame-allocator.ts";
+import { LentFrames } from "./lent-frames.ts";
 import type { TableOptions } from "./table-memory.ts";
 import { TableMemory } from "./table-memory.ts";
 
@@ -27,6 +28,11 @@ export interface PhysicalMemoryOptions extends TableOptions {
    * same one, and frames that do not overlap: then an address means the same to all of them.
    */
   backing?: PhysicalBacking;
+  /**
+   * For tests: page-table pages are poisoned when they are given back (`TableOptions.poison`), and to touch data memory of
+   * `frames` that is not handed out is an error. Default false.
+   */
+  poison?: boolean;
 }
 
 /** Physical memory: page tables, and data at any address. */
@@ -37,6 +43,9 @@ export class PhysicalMemory {
   readonly frames: FrameAllocator;
   /** Where the bytes of data memory are kept. */
   readonly backing: PhysicalBacking;
+  /** The way to it, which tests watch. */
+  readonly #data: PhysicalBacking;
+  readonly #lent: LentFrames | null;
   /** The sheet that all parts count on. */
   readonly counters: MmuCounters;
 
@@ -44,15 +53,36 @@ export class PhysicalMemory {
   constructor(options: PhysicalMemoryOptions = {}) {
     this.counters = options.counters ?? mmuCounters();
     this.backing = options.backing ?? new DataPages();
+    this.#lent = options.poison ? new LentFrames(this.backing) : null;
+    this.#data = this.#lent ?? this.backing;
     // Frames that cannot be are for the frame allocator to refuse.
     const tableLimitBytes = options.tableLimitBytes ?? Math.max(frameBytes(options.frames), 16384);
     this.tables = new TableMemory({ ...options, tableLimitBytes, counters: this.counters });
+    const { base, limit } = frameWindow(options.frames);
     this.frames = new FrameAllocator(
       options.frames,
       { start: this.tables.base, end: this.tables.end },
       this.counters,
-      ({ pa, bytes }) => this.zero(pa, bytes),
+      this.watch(base, limit),
     );
+  }
+
+  /**
+   * What an allocator of frames of this memory is to be told of: what comes back reads as zero from then on.
+   *
+   * @param base - first address that it hands out
+   * @param limit - first address behind
+   */
+  watch(base: number, limit: number): FrameWatch {
+    const lent = this.#lent;
+    lent?.watch(base, limit);
+    return {
+      freed: ({ pa, bytes }) => {
+        this.zero(pa, bytes);
+        lent?.take(pa, bytes);
+      },
+      ...(lent && { lent: ({ pa, bytes }) => lent.lend(pa, bytes) }),
+    };
   }
 
   /** Bytes of data memory that this process holds: what was really stored to, in pages. 0 with a backing elsewhere. */
@@ -63,13 +93,13 @@ export class PhysicalMemory {
   /** Reads `into.length` bytes from physical address `pa`; memory never stored to reads as zero. */
   read(pa: number, into: Uint8Array): void {
     if (this.#isData(pa, into.length)) {
-      this.backing.read(pa, into);
+      this.#data.read(pa, into);
       return;
     }
     for (let done = 0; done < into.length; ) {
       const part = into.subarray(done, done + this.#untilSeam(pa + done, into.length - done));
       const slot = this.#slot(pa + done);
-      if (slot < 0) this.backing.read(pa + done, part);
+      if (slot < 0) this.#data.read(pa + done, part);
       else part.set(this.#table(slot, pa + done, part.length));
       done += part.length;
     }
@@ -78,13 +108,13 @@ export class PhysicalMemory {
   /** Writes bytes to physical address `pa`, also into page tables. */
   write(pa: number, bytes: Uint8Array): void {
     if (this.#isData(pa, bytes.length)) {
-      this.backing.write(pa, bytes);
+      this.#data.write(pa, bytes);
       return;
     }
     for (let done = 0; done < bytes.length; ) {
       const part = bytes.subarray(done, done + this.#untilSeam(pa + done, bytes.length - done));
       const slot = this.#slot(pa + done);
-      if (slot < 0) this.backing.write(pa + done, part);
+      if (slot < 0) this.#data.write(pa + done, part);
       else this.#ownTable(slot, pa + done, part.length).set(part);
       done += part.length;
     }
@@ -93,13 +123,13 @@ export class PhysicalMemory {
   /** Makes `bytes` bytes from physical address `pa` read as zero, and discards the data among them. */
   zero(pa: number, bytes: number): void {
     if (this.#isData(pa, bytes)) {
-      this.backing.discard(pa, bytes);
+      this.#data.discard(pa, bytes);
       return;
     }
     for (let done = 0; done < bytes; ) {
       const count = this.#untilSeam(pa + done, bytes - done);
       const slot = this.#slot(pa + done);
-      if (slot < 0) this.backing.discard(pa + done, count);
+      if (slot < 0) this.#data.discard(pa + done, count);
       else this.#ownTable(slot, pa + done, count).fill(0);
       done += count;
     }

@@ -19,6 +19,9 @@ const FIRST_SLOTS = 16;
 /** Bytes that the three views can reach: as many as the longest array of bytes has in Node.js 20. */
 const MOST_BYTES = 2 ** 32;
 
+/** Every byte of a freed page-table page under {@link TableOptions.poison}. */
+export const POISON = 0x6b;
+
 /** No page is left for a table. A driver answers with ENOMEM. */
 export class OutOfTables extends Error {
   /** `OutOfTables`, as stack traces print it. */
@@ -38,6 +41,11 @@ export interface TableOptions {
    * has, see `PhysicalMemoryOptions`; of a `TableMemory` by itself 4 GiB. In one process there are never more than 4 GiB.
    */
   tableLimitBytes?: number;
+  /**
+   * For tests: pages that are given back are filled with {@link POISON}, so that who still reads them reads nonsense and not
+   * what used to be there. Default false: they keep what the hardware last saw.
+   */
+  poison?: boolean;
   /** Where allocations are counted. Default: a sheet of its own. */
   counters?: MmuCounters;
 }
@@ -73,11 +81,13 @@ export class TableMemory {
   readonly limit: number;
   /** Filled tables, of those that were freed, too; while it is 0 every table is stored. */
   filled = 0;
+  readonly #poisons: boolean;
   readonly #strideLg2: number;
   readonly #basePage: number;
   readonly #baseTop: number;
   #used = 0;
-  #inUse: Uint8Array = new Uint8Array(FIRST_SLOTS);
+  // By slot, how often it was taken and given back: odd while it is in use.
+  #generations: Int32Array = new Int32Array(FIRST_SLOTS);
   // Free slots, a stack of so many.
   #free: Int32Array = new Int32Array(FIRST_SLOTS);
   #freeCount = 0;
@@ -105,6 +115,7 @@ export class TableMemory {
         `tableLimitBytes: expected at least one table of ${tableBytes}, got ${tableLimitBytes}`,
       );
     }
+    this.#poisons = options.poison ?? false;
     this.pageBytes = tableBytes;
     this.limitBytes = tableLimitBytes;
     this.limit = Math.floor(Math.min(tableLimitBytes, MOST_BYTES) / tableBytes);
@@ -173,10 +184,10 @@ export class TableMemory {
     } else {
       slot = this.#used;
       if (slot === this.limit) throw new OutOfTables(this.whenFull());
-      if (slot === this.#inUse.length) this.#grow();
+      if (slot === this.#generations.length) this.#grow();
       this.#used = slot + 1;
     }
-    this.#inUse[slot] = 1;
+    this.#generations[slot] = this.generation(slot) + 1;
     const counters = this.counters;
     counters.tablesAllocated++;
     counters.tablesLive++;
@@ -191,7 +202,7 @@ export class TableMemory {
   allocFilled(lo: number, hi: number): number {
     const slot = this.alloc();
     if ((lo | hi) === 0) return slot;
-    if (this.#fills.length === 0) this.#fills = new Int32Array(this.#inUse.length * 2);
+    if (this.#fills.length === 0) this.#fills = new Int32Array(this.#generations.length * 2);
     this.#fills[slot * 2] = lo;
     this.#fills[slot * 2 + 1] = hi;
     this.filled++;
@@ -224,7 +235,8 @@ export class TableMemory {
    */
   free(slot: number): void {
     if (!this.isLive(slot)) throw new Error(`TableMemory.free: slot ${slot} is not in use`);
-    this.#inUse[slot] = 0;
+    this.#generations[slot] = this.generation(slot) + 1;
+    if (this.#poisons) this.#poison(slot);
     this.#free[this.#freeCount++] = slot;
     const { counters } = this;
     counters.tablesFreed++;
@@ -233,7 +245,17 @@ export class TableMemory {
 
   /** Whether the slot is allocated and not freed. */
   isLive(slot: number): boolean {
-    return this.#inUse[slot] === 1;
+    return ((this.#generations[slot] as number) & 1) === 1;
+  }
+
+  /**
+   * How often a slot was taken and given back; odd while it is in use. Who keeps a slot keeps this beside it, and so knows
+   * later whether it is still the same table.
+   *
+   * @param slot - from 0; 0 for a slot that was never used
+   */
+  generation(slot: number): number {
+    return this.#generations[slot] ?? 0;
   }
 
   /** Physical address of a slot's page. */
@@ -288,6 +310,11 @@ export class TableMemory {
     return (hi << (32 - this.#strideLg2)) | (lo >>> this.#strideLg2);
   }
 
+  #poison(slot: number): void {
+    this.#unfill(slot);
+    this.bytes.fill(POISON, slot * this.pageBytes, (slot + 1) * this.pageBytes);
+  }
+
   #unfill(slot: number): void {
     if (!this.isFilled(slot)) return;
     this.#fills[slot * 2] = 0;
@@ -296,7 +323,7 @@ export class TableMemory {
   }
 
   #grow(): void {
-    const before = this.#inUse.length;
+    const before = this.#generations.length;
     const slots = Math.min(before * 2, this.limit);
     const buffer = new ArrayBuffer(slots * this.pageBytes);
     const bytes = new Uint8Array(buffer);
@@ -308,12 +335,12 @@ export class TableMemory {
       from = end;
       while (from < before && this.isFilled(from)) from++;
     }
-    const inUse = new Uint8Array(slots);
-    inUse.set(this.#inUse);
+    const generations = new Int32Array(slots);
+    generations.set(this.#generations);
     this.bytes = bytes;
     this.words = new Int32Array(buffer);
     this.quads = new BigUint64Array(buffer);
-    this.#inUse = inUse;
+    this.#generations = generations;
     // Grows only when no slot is free.
     this.#free = new Int32Array(slots);
     if (this.#fills.length > 0) {

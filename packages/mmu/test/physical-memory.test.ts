@@ -404,4 +404,20 @@ describe("frame allocation", () => {
       { numRuns: 40 },
     );
   });
+
+  test("memory that nobody has is not to be touched where it is poisoned", () => {
+    const memory = new PhysicalMemory({ poison: true });
+    const list = memory.frames.alloc(MIB);
+    const pa = list.pa[0] as number;
+    memory.write(pa, bytes(1, 2));
+    expect(read(memory, pa, 3)).toEqual([1, 2, 0]);
+    expect(() => read(memory, pa + MIB - 1, 2)).toThrow("freed-frame: data memory at 0x100100000 is read");
+    memory.frames.free(list);
+    expect(() => read(memory, pa, 1)).toThrow("is read, and is nobody's");
+    expect(() => memory.write(pa, bytes(1))).toThrow("is written, and is nobody's");
+    // Outside the window of the frames memory is somebody else's.
+    expect(read(memory, 0x1000, 1)).toEqual([0]);
+    expect(memory.frames.alloc(MIB).pa[0]).toBe(pa);
+    expect(read(memory, pa, 2)).toEqual([0, 0]);
+  });
 });

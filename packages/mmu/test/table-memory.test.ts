@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { addressHi, addressLo, OutOfTables, TableMemory } from "../src/index.ts";
+import { addressHi, addressLo, OutOfTables, POISON, TableMemory } from "../src/index.ts";
 
 describe("page-table pages", () => {
   test("a page is zero when taken, also when it was used before", () => {
@@ -98,5 +98,28 @@ describe("page-table pages", () => {
     expect(() => new TableMemory({ tableStride: 0x3000 })).toThrow("tableStride");
     expect(() => new TableMemory({ tableBase: 0x800 })).toThrow("tableBase");
     expect(() => new TableMemory({ tableBase: 2 ** 44 - 4096 })).toThrow("crosses");
+  });
+
+  test("a slot's generation is odd while it is in use, and never comes back", () => {
+    const tables = new TableMemory();
+    const seen: number[] = [tables.generation(0), tables.generation(1e6)];
+    for (let i = 0; i < 2; i++) {
+      tables.alloc();
+      seen.push(tables.generation(0));
+      tables.free(0);
+      seen.push(tables.generation(0));
+    }
+    expect(seen).toEqual([0, 0, 1, 2, 3, 4]);
+  });
+
+  test("a poisoned page reads as nonsense until it is taken again", () => {
+    const tables = new TableMemory({ poison: true });
+    const slots = [tables.alloc(), tables.allocFilled(1, 2)] as const;
+    for (const slot of slots) {
+      tables.free(slot);
+      expect(tables.page(slot).every((byte) => byte === POISON)).toBe(true);
+    }
+    expect(tables.alloc()).toBe(slots[1]);
+    expect(tables.entry(slots[1], 511)).toBe(0n);
   });
 });

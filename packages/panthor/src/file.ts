@@ -19,6 +19,7 @@ import {
   type GemObject,
   HandleTable,
   type IoctlTable,
+  needOpen,
   type OffsetTarget,
   type Syncobj,
   Syncobjs,
@@ -61,6 +62,7 @@ export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
   readonly syncobjs: Syncobjs;
   /** Why the last ioctl failed. */
   lastError: DrmError | null = null;
+  #closed = false;
   readonly #vms: HandleTable<PanthorVm> = new HandleTable(1, uapi.MAX_VMS_PER_FILE);
   readonly #ioctls: IoctlTable<PanthorFile>;
   readonly #bos: GemHandles<PanthorBo>;
@@ -86,6 +88,11 @@ export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
       },
     });
     this.syncobjs = new Syncobjs(device.options.adoptSyncobjs);
+  }
+
+  /** See `DrmFile.closed`. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** See `DrmFile.ioctl`. */
@@ -128,6 +135,7 @@ export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
    * page for its root table
    */
   createVm(userRange: number): number {
+    needOpen(this, "vm_create");
     if (this.#vms.size >= uapi.MAX_VMS_PER_FILE)
       fail(EBUSY, `vm_create: this file has ${uapi.MAX_VMS_PER_FILE} VMs`);
     const { tables } = this.device.memory;
@@ -145,6 +153,7 @@ export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
    * @returns its handle
    */
   createBo(size: number, options: PanthorBoOptions = {}): number {
+    needOpen(this, "bo_create");
     const pages = options.pages && dmaSegments(options.pages);
     const bo = new PanthorBo(this.device, size, { ...options, ...(pages && { pages }) });
     return this.#bos.add(bo);
@@ -162,12 +171,14 @@ export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
 
   /** See `DrmFile.exportBo`; EINVAL for an object that is exclusive to a VM (`panthor_gem.c`). */
   exportBo(handle: number): DmaBuf {
+    needOpen(this, "export");
     return this.#bos.export(handle);
   }
 
   /** See `DrmFile.importBo`; another device's object stays pinned where it is until this one
    * goes (`drm_gem_shmem_helper.c`). */
   importBo(dmaBuf: DmaBuf): number {
+    needOpen(this, "import");
     return this.#bos.import(dmaBuf);
   }
 
@@ -187,6 +198,7 @@ export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
    * @returns its handle
    */
   createSyncobj(): number {
+    needOpen(this, "syncobj_create");
     return this.syncobjs.create();
   }
 
@@ -207,6 +219,7 @@ export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
    * @throws `DrmError` ENOENT for an unknown handle
    */
   attachFence(handle: number, point = 0): Fence {
+    needOpen(this, "syncobj");
     const syncobj = this.syncobj(handle) ?? fail(ENOENT, `syncobj: ${handle} is not a syncobj of this file`);
     const fence = new Fence();
     syncobj.attach(point, fence);
@@ -215,6 +228,8 @@ export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
 
   /** Close the file: VMs are destroyed, handles dropped, the dummy's reference given back. */
   close(): void {
+    if (this.closed) return;
+    this.#closed = true;
     for (const [id] of this.#vms.entries()) this.takeVm(id)?.destroy();
     for (const [handle] of this.#bos.entries()) this.takeBo(handle)?.put();
     this.dummy.put();

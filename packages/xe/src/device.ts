@@ -81,7 +81,7 @@ export class XeDevice {
       { base: VRAM_BASE, limit: VRAM_BASE + Math.max(this.vramBytes, 2 ** 21) },
       undefined,
       counters,
-      ({ pa, bytes }) => memory.zero(pa, bytes),
+      memory.watch(VRAM_BASE, VRAM_BASE + Math.max(this.vramBytes, 2 ** 21)),
     );
     this.vram = new Vram(this.vramBytes, this.vramFrames, memory.tables);
     this.tables = new XeTables(memory.tables, this.vramBytes > 0 ? this.vram : null, allocFault);

@@ -15,6 +15,7 @@ import {
   type GemObject,
   HandleTable,
   type IoctlTable,
+  needOpen,
   type OffsetTarget,
   Syncobjs,
   type UserSpace,
@@ -56,6 +57,7 @@ export class XeFile implements DrmFile<XeBo, XeVm> {
   readonly userPages: UserPages;
   /** Why the last ioctl failed, or null when it succeeded. */
   lastError: DrmError | null = null;
+  #closed = false;
 
   readonly #ioctls: IoctlTable<XeFile>;
 
@@ -80,6 +82,11 @@ export class XeFile implements DrmFile<XeBo, XeVm> {
     });
     this.syncobjs = new Syncobjs(device.options.adoptSyncobjs);
     this.userPages = new UserPages(device.memory, device.systemBytes, this);
+  }
+
+  /** See `DrmFile.closed`. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** See `DrmFile.ioctl`. */
@@ -125,12 +132,14 @@ export class XeFile implements DrmFile<XeBo, XeVm> {
 
   /** See `DrmFile.exportBo`; EPERM for an object that was made for one VM (`xe_dma_buf.c`). */
   exportBo(handle: number): DmaBuf {
+    needOpen(this, "export");
     return this.handles.export(handle);
   }
 
   /** See `DrmFile.importBo`; another device's object is one in system memory without a
    * caching mode (`xe_dma_buf.c`). */
   importBo(dmaBuf: DmaBuf): number {
+    needOpen(this, "import");
     return this.handles.import(dmaBuf);
   }
 
@@ -148,6 +157,7 @@ export class XeFile implements DrmFile<XeBo, XeVm> {
    * @param next - the id that the next EXEC_QUEUE_CREATE is to get; ids below it that are free become inert queues
    */
   reserveExecQueues(next: number): void {
+    needOpen(this, "exec_queue_create");
     const inert = { vm: null, binds: false };
     let id = this.queues.alloc(inert);
     while (id < next) id = this.queues.alloc(inert);
@@ -162,12 +172,15 @@ export class XeFile implements DrmFile<XeBo, XeVm> {
    * @returns its handle
    */
   createBo(size: number, options: XeBoOptions): number {
+    needOpen(this, "gem_create");
     const bo = new XeBo(this.device, size, options);
     return this.handles.add(bo);
   }
 
   /** Close the file: queues, VMs and handles go. */
   close(): void {
+    if (this.closed) return;
+    this.#closed = true;
     for (const [id, queue] of [...this.queues.entries()]) {
       this.queues.remove(id);
       queue.vm?.gpuvm.put();
