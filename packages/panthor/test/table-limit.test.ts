@@ -64,7 +64,7 @@ it("an operation that may need more tables than there is memory for is refused b
     expect(bind(32 * MIB)).toBe(round === 0 ? 0 : -ENOMEM);
     expect(bind(2 * MIB)).toBe(-ENOMEM);
     expect(file.lastError?.message).toBe(
-      "ENOMEM: vm_bind_op: no memory to set 3 page tables aside: of memory.tableLimitBytes 77824, 0 are left",
+      "ENOMEM: ops[0]: no memory to set 3 page tables aside: of memory.tableLimitBytes 77824, 0 are left",
     );
     expect(vm.unusable).toBe(false);
     expect(counters.tablesReserved).toBe(18);
