@@ -166,7 +166,7 @@ function protOf(flags: number): number {
 }
 
 /**
- * Check a device: every VM, then what no VM knows alone. A destroyed VM that queued jobs keep alive is out of reach.
+ * Check a device: every VM, destroyed ones too that are still there, then what no VM knows alone.
  *
  * @param device - the device
  * @param files - all its open files
@@ -174,7 +174,7 @@ function protOf(flags: number): number {
  */
 export function checkDeviceInvariants(device: PanthorDevice, files: Iterable<PanthorFile>): void {
   const { memory, counters, gems } = device;
-  const vms = [...files].flatMap((file) => [...file.vms()].map(([, vm]) => vm));
+  const vms = [...files].flatMap((file) => [...file.vms()].map(([, vm]) => vm)).concat(...device.keptVms);
   const seen = new Set<number>();
   for (const vm of vms) checkInvariants(vm, seen, device.options.quirks);
   if (!vms.some((vm) => vm.pageTable.broken)) checkTablePages(memory, seen);

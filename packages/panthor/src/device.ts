@@ -37,6 +37,8 @@ export class PanthorDevice {
   readonly asSlots: AsSlots;
   /** All objects. */
   readonly gems: GemObjects = new GemObjects();
+  /** Destroyed VMs that are still there: jobs are queued, or have mapped something (quirk `mapsAfterDestroy`). @internal */
+  readonly keptVms: Set<PanthorVm> = new Set();
   /** Whether MAP_SPARSE exists. */
   readonly sparse: boolean;
   /** Whether MAP_REPEAT exists and bind operations have 56 bytes. */

@@ -10,6 +10,7 @@ import { type Quirks, type QuirkTable, quirksOf } from "@vmbind/drm";
 /** Names of the quirks, see {@link QUIRKS}. */
 export type PanthorQuirk =
   | "recoveryScanFromStart"
+  | "mapsAfterDestroy"
   | "deviceWideDummy"
   | "repeatRollback"
   | "repeatUnaligned"
@@ -33,6 +34,11 @@ export const QUIRKS: QuirkTable<PanthorQuirk> = {
     off: "It probes from where the unmap stopped.",
     origin: LINUX,
     profiles: ["linux-7.3"],
+  },
+  mapsAfterDestroy: {
+    text: "A MAP that is queued when its VM is destroyed is carried out all the same when its turn comes. Nobody unmaps it any more: mapping, object and VM stay for good.",
+    off: "The job fails with EINVAL, and nothing is mapped.",
+    origin: LINUX,
   },
   deviceWideDummy: {
     text: "There is one dummy object for the whole device: what a process stores to a sparse range, every other process can load from its own sparse ranges.",

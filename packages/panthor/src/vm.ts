@@ -74,6 +74,8 @@ export interface PanthorVmDevice {
   readonly asSlots: AsSlots;
   /** All objects. */
   readonly gems: GemObjects;
+  /** Destroyed VMs that are still there: jobs are queued, or have mapped something (quirk `mapsAfterDestroy`). @internal */
+  readonly keptVms: Set<PanthorVm>;
 }
 
 /** A VM. */
@@ -250,9 +252,11 @@ export class PanthorVm {
   }
 
   #executeMap(op: PanthorBindOp): number {
-    // Nobody would ever unmap what a job still maps into a VM that is destroyed; the mapping would hold the VM for good.
-    if (this.unusable || this.destroyed) {
-      this.refusal = `vm_id: the VM is ${this.destroyed ? "destroyed" : "unusable"}`;
+    // Nobody would ever unmap what a job still maps into a VM that is destroyed; the mapping would hold the VM for good. That
+    // is right, and not what the driver does: see the quirk.
+    const gone = this.destroyed && !this.#device.options.quirks.mapsAfterDestroy;
+    if (this.unusable || gone) {
+      this.refusal = `vm_id: the VM is ${gone ? "destroyed" : "unusable"}`;
       return -EINVAL;
     }
     const request = this.#request;
@@ -366,11 +370,13 @@ export class PanthorVm {
     op.size = this.gpuvm.range;
     this.execute(op);
     this.gpuvm.deferredCleanup();
+    this.#device.keptVms.add(this);
     this.gpuvm.put();
   }
 
   #free(): void {
     this.#freed = true;
+    this.#device.keptVms.delete(this);
     this.#device.asSlots.release(this.as);
     this.pageTable.io.destroy();
     this.dummy.put();

@@ -17,6 +17,7 @@ import {
   BO_MMAP_OFFSET,
   BO_NO_MMAP,
   BO_WB_MMAP,
+  checkDeviceInvariants,
   DEV_QUERY,
   DEV_QUERY_ARG,
   GPU_INFO,
@@ -361,6 +362,25 @@ describe("objects and VMs", () => {
     expect(
       file.ioctl((IOCTL_VM_BIND & ~0x3fff0000) | (16 << 16), VM_BIND.encode({ vmId: 1 }).slice(0, 16)),
     ).toBe(0);
+  });
+
+  it("maps nothing into a destroyed VM, unless it is as wrong as the driver: then mapping, object and VM stay", () => {
+    for (const wrong of [false, true]) {
+      const fx = fixture({ ...(wrong && { quirks: { mapsAfterDestroy: true } }) });
+      const [gate, done] = [fx.file.createSyncobj(), fx.file.createSyncobj()];
+      const fence = fx.file.attachFence(gate);
+      const syncs = [{ handle: gate }, { flags: SYNC_OP_SIGNAL, handle: done }];
+      mustBind(fx, [map(createBo(fx.file, 0x1000), { syncs })], { async: true });
+      const last = fx.file.syncobj(done)?.fence;
+      destroyVm(fx.file, fx.vmId);
+      checkDeviceInvariants(fx.device, [fx.file]);
+      fence.signal();
+      checkDeviceInvariants(fx.device, [fx.file]);
+      expect([last?.error, fx.vm.gpuvm.count]).toEqual(wrong ? [0, 1] : [-EINVAL, 0]);
+      fx.file.close();
+      checkDeviceInvariants(fx.device, []);
+      expect([fx.device.gems.size > 0, fx.device.counters.tablesLive > 0]).toEqual([wrong, wrong]);
+    }
   });
 
   it("runs queued jobs of a destroyed VM, and then lets it go", () => {

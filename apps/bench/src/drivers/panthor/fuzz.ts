@@ -185,6 +185,7 @@ const MALI = {
 const HARMLESS = [
   "deviceWideDummy",
   "recoveryScanFromStart",
+  "mapsAfterDestroy",
   "repeatRollback",
   "repeatZero",
   "repeatIgnoredFields",
