@@ -13,12 +13,12 @@ describe("output", () => {
     commands: { command: string }[];
   }
 
-  it("as text begins with the question and shows 24415 against 48, 1, 1, 2 and 1", async () => {
+  it("as text begins with the question and shows 24415 against 48, 1, 2, 1, 2 and 1", async () => {
     const { status, out, err } = await vmbind(...args);
     expect(status).toBe(0);
     expect(err).toBe("");
     expect(out).toMatch(/^A sparse resource whose pages are not bound must not fault\./);
-    expect(out).toContain("100e6 bytes, nothing bound: 24,415 operations against 48, 1, 1, 2 and 1.");
+    expect(out).toContain("100e6 bytes, nothing bound: 24,415 operations against 48, 1, 2, 1, 2 and 1.");
     expect(out).toMatch(/^panthor-sparse +1 +1 +72 +1 +398 +3 +1$/m);
     expect(out).toMatch(
       /\nRecorded workloads\n[\s\S]+\nrecorded +panthor-per-page[\s\S]+\nGenerated workloads\n[\s\S]+\ngenerated +panthor/,

@@ -58,6 +58,7 @@ describe("a user's workload", () => {
     "panthor-per-page",
     "panthor-blackhole",
     "panthor-repeat",
+    "panthor-repeat-windows",
     "panthor-sparse",
     "asahi-single-page",
     "xe-null",

@@ -1,6 +1,6 @@
 /**
- * Buffer objects: shmem memory that appears when it is first needed and stays until the object goes (module `asahi` out
- * of tree, branches of 2025).
+ * Buffer objects: shmem memory that appears when it is first needed and stays until the object goes (the downstream
+ * asahi driver, branches of 2025).
  *
  * @module
  */

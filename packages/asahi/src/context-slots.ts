@@ -2,8 +2,8 @@
  * Context slots: the GPU knows 64 address spaces at a time, and the number of a slot is the ASID in its TLB.
  *
  * Slot 0 is the kernel's. A VM gets one of the others when it first runs, and loses it when 63 others have run since
- * then. A VM without a slot has nothing in the TLB, so its invalidations cost nothing. So the driver does it (module
- * `asahi` out of tree, branches of 2025).
+ * then. A VM without a slot has nothing in the TLB, so its invalidations cost nothing. So the driver does it (the downstream
+ * asahi driver, branches of 2025).
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * The cost sheet of an asahi device: the counters that all drivers share, and the few that only this one has. What an
- * invalidation costs is as in the driver (module `asahi` out of tree, branches of 2025).
+ * invalidation costs is as in the driver (the downstream asahi driver, branches of 2025).
  *
  * @module
  */

@@ -2,7 +2,7 @@
  * The device: memory, TLB, context slots, firmware address space, and the knobs that make one device differ from another.
  *
  * It pretends to be an Apple M1 (G13G B1, chip 0x8103): 8 cores, 40-bit physical addresses. GET_PARAMS has the fields of
- * `asahi_drm.h` (Linux 7.3); address window, dummy page and tables are the driver's (module `asahi` out of tree, branches
+ * `asahi_drm.h` (Linux 7.3-rc7); address window, dummy page and tables are the driver's (the downstream asahi driver, branches
  * of 2025).
  *
  * @module

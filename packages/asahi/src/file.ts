@@ -1,6 +1,6 @@
 /**
- * An open file: its VMs, handles and firmware objects, and the ioctls. Structs are those of `asahi_drm.h` (Linux 7.3),
- * checks and their order those of the driver (module `asahi` out of tree, branches of 2025).
+ * An open file: its VMs, handles and firmware objects, and the ioctls. Structs are those of `asahi_drm.h` (Linux 7.3-rc7),
+ * checks and their order those of the driver (the downstream asahi driver, branches of 2025).
  *
  * The typed methods check and act, and throw `DrmError`. `ioctl()` is the same over bytes: it finds the method by the
  * request's number, as DRM does, and turns an error into a negative errno and a reason that stays readable.

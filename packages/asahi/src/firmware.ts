@@ -1,7 +1,7 @@
 /**
  * The firmware's address space, as far as GEM_BIND_OBJECT reaches it: buffers that the firmware writes timestamps to.
  *
- * It is the upper half of the tables, whose part that the driver manages (module `asahi` out of tree, branches of 2025)
+ * It is the upper half of the tables, whose part that the driver manages (the downstream asahi driver, branches of 2025)
  * is 64 GiB. Where in it an object goes is the kernel's
  * business and never told to user space; the model takes the first gap.
  *

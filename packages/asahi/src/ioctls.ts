@@ -1,5 +1,5 @@
 /**
- * What is known of each ioctl of `asahi_drm.h` (Linux 7.3), and which method of the open file runs it.
+ * What is known of each ioctl of `asahi_drm.h` (Linux 7.3-rc7), and which method of the open file runs it.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import type { AsahiFile } from "./file.ts";
 import * as uapi from "./uapi.ts";
 import { QUEUE_CREATE, QUEUE_DESTROY, SUBMIT } from "./uapi-submit.ts";
 
-/** The first Linux with the header; the driver is out of tree. */
+/** The first Linux with the header; the driver is downstream. */
 const since = "Linux 6.16";
 
 /** The records of a VM_BIND. */

@@ -8,7 +8,7 @@
  *
  * There are no large pages, so a gigabyte is always 65536 entries in 32 leaf tables. Tables appear when a range is first
  * mapped and go with the VM: unmapping only clears leaves. All work is on page numbers (VA / 16 KiB, 25 bits), which
- * stay small integers. The algorithm is that of the driver's page-table module (`asahi` out of tree, branches of 2025).
+ * stay small integers. The algorithm is that of the driver's page-table module (the downstream asahi driver, branches of 2025).
  *
  * @module
  */

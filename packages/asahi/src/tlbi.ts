@@ -39,7 +39,7 @@ const GRANULE_16K = 2 << 14;
 const MANTISSA_MAX = 32;
 
 /**
- * Encode the invalidation of a range as the driver does (module `asahi` out of tree, branches of 2025).
+ * Encode the invalidation of a range as the driver does (the downstream asahi driver, branches of 2025).
  *
  * @param asid - context slot, 0..63
  * @param va - first VA, a multiple of 16 KiB

@@ -124,6 +124,7 @@ function deviceOf(header: HeaderReader): AsahiDevice {
   const quirks = header.quirks(QUIRKS);
   return new AsahiDevice({
     ...(boFragmentation && { boFragmentation }),
+    ...header.tableLimit(PAGE_BYTES),
     softFaults,
     quirks,
     params: { chipId, vmStart, vmEnd, vmKernelMinSize },

@@ -1,5 +1,5 @@
 /**
- * The rest of `asahi_drm.h` (Linux 7.3): the structs of queues and submissions. The model runs no queues; a tool that reads traces
+ * The rest of `asahi_drm.h` (Linux 7.3-rc7): the structs of queues and submissions. The model runs no queues; a tool that reads traces
  * or writes test cases still needs their layouts.
  *
  * @module

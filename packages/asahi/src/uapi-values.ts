@@ -1,5 +1,5 @@
 /**
- * Facts of `asahi_drm.h` (Linux 7.3): the values of flags and ops, and their names for people. The structs that hold them are in
+ * Facts of `asahi_drm.h` (Linux 7.3-rc7): the values of flags and ops, and their names for people. The structs that hold them are in
  * `uapi.ts`.
  *
  * @module

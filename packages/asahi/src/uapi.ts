@@ -1,6 +1,6 @@
 /**
- * Facts of `asahi_drm.h` (Linux 7.3): request numbers and struct layouts; flags are in `uapi-values.ts`. The numbers of the address space are the
- * driver's (module `asahi` out of tree, branches of 2025); user space learns them from GET_PARAMS.
+ * Facts of `asahi_drm.h` (Linux 7.3-rc7): request numbers and struct layouts; flags are in `uapi-values.ts`. The numbers of the address space are the
+ * driver's (the downstream asahi driver, branches of 2025); user space learns them from GET_PARAMS.
  *
  * Nothing here behaves. The only page size of this uAPI is 16 KiB, and no parameter says so: the hardware implies it.
  *

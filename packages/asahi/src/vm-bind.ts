@@ -8,7 +8,7 @@
  * @module
  */
 
-import { EINVAL, ENOENT, ENOMEM, fail, hex, type UserSpace } from "@vmbind/drm";
+import { EINVAL, ENOENT, ENOMEM, errorOf, fail, hex, type UserSpace } from "@vmbind/drm";
 import type { AsahiBo } from "./bo.ts";
 import {
   BIND_READ,
@@ -129,7 +129,11 @@ export function runBindOp(file: BindFile, vmId: number, op: GemBindOp, index = 0
     checkUnbind(file, op, index);
     const vm = checkVm(file, vmId, addr, range, index);
     vm.gpuvm.op = index;
-    vm.unbind(addr, range);
+    try {
+      vm.unbind(addr, range);
+    } catch (error) {
+      throw errorOf(opName(index), error);
+    }
     return;
   }
   const bo = checkBind(file, op, index);
@@ -138,7 +142,11 @@ export function runBindOp(file: BindFile, vmId: number, op: GemBindOp, index = 0
     fail(EINVAL, `${opName(index)}.handle: ${op.handle} is VM_PRIVATE and belongs to another VM`);
   }
   vm.gpuvm.op = index;
-  vm.bind(bo, addr, range, op.offset, op.flags);
+  try {
+    vm.bind(bo, addr, range, op.offset, op.flags);
+  } catch (error) {
+    throw errorOf(opName(index), error);
+  }
 }
 
 function checkBind(file: BindFile, op: GemBindOp, index: number): AsahiBo {

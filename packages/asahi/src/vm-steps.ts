@@ -1,7 +1,7 @@
 /**
  * What the driver does with each step of the VA manager: it ignores all merge hints; what is replaced is cleared and
- * invalidated first and written afterwards. A step never frees a table. After the driver (module `asahi` out of tree,
- * branches of 2025) on GPUVM of Linux 7.3.
+ * invalidated first and written afterwards. A step never frees a table. After the driver (the downstream asahi driver,
+ * branches of 2025) on GPUVM of Linux 7.3-rc7.
  *
  * @module
  */

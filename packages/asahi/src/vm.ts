@@ -2,8 +2,8 @@
  * One address space: the mappings (GPUVM), the page tables, and the steps between them (`vm-steps.ts`).
  *
  * SINGLE_PAGE is GPUVM's REPEAT with a window of one 16 KiB page, so a repeated mapping of any length is one mapping,
- * and a cut can never fall inside its window. All of it after the driver (module `asahi` out of tree, branches of 2025) on
- * GPUVM of Linux 7.3.
+ * and a cut can never fall inside its window. All of it after the driver (the downstream asahi driver, branches of 2025) on
+ * GPUVM of Linux 7.3-rc7.
  *
  * @module
  */

@@ -309,7 +309,7 @@ describe("allocation failure", () => {
       throw new Error("no page-table page left");
     };
     expect(submit(bind({ addr: 0x40_0000_0000 }))).toBe(-ENOMEM);
-    expect(file.lastError?.reason).toBe("page table: no page-table page left");
+    expect(file.lastError?.reason).toBe("binds[0]: page table: no page-table page left");
     expect(mappings()).toEqual([]);
   });
 

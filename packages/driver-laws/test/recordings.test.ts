@@ -10,6 +10,7 @@ import { lens as panthor } from "@vmbind/panthor/trace";
 import {
   type CheckedCall,
   type Checker,
+  deviceFor,
   InvariantChecker,
   type Lens,
   type ReplaySubject,
@@ -40,6 +41,16 @@ const WITHOUT_OBJECT = ["null", "sparse"];
 
 test("every recording is in the tables that came with them, and the other way round", () => {
   expect(names).toEqual(Object.keys(README_COUNTS).sort());
+});
+
+test.each(Object.keys(LENSES))("a header of %s may say how much memory page tables have", async (driver) => {
+  const { header } = await open(names.find((name) => name.startsWith(driver)) as string);
+  const limited = (bytes: unknown) =>
+    deviceFor(lensOf(driver), { path: "t", header: { ...header, table_limit_bytes: bytes } });
+  expect(limited(0x40_0000).memory.tables.limitBytes).toBe(0x40_0000);
+  expect(() => limited(4095)).toThrow(
+    /header\.table_limit_bytes: Invalid value: Expected >=(4096|16384) but received 4095/,
+  );
 });
 
 describe.each(names)("%s", (name) => {

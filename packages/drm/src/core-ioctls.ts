@@ -1,5 +1,5 @@
 /**
- * The ioctls that the DRM core has for every driver (`drm.h`, Linux 7.3). A driver takes their rows into its table.
+ * The ioctls that the DRM core has for every driver (`drm.h`, Linux 7.3-rc7). A driver takes their rows into its table.
  *
  * @module
  */

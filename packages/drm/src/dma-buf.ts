@@ -1,6 +1,6 @@
 /**
  * dma-bufs: how an object gets from one open file to another, of the same device or of another one
- * (`drivers/gpu/drm/drm_prime.c`, Linux 7.3). In a kernel a file descriptor carries it; here the object itself does.
+ * (`drivers/gpu/drm/drm_prime.c`, Linux 7.3-rc7). In a kernel a file descriptor carries it; here the object itself does.
  *
  * @module
  */

@@ -4,7 +4,7 @@
  * A kernel tells user space a number; the model keeps the sentence that goes with it. Bad user input is always a
  * {@link DrmError}; a broken invariant of the model itself is a plain `Error` and never crosses an ioctl.
  *
- * Numbers: `asm-generic/errno-base.h` and `asm-generic/errno.h`, Linux 7.3.
+ * Numbers: `asm-generic/errno-base.h` and `asm-generic/errno.h`, Linux 7.3-rc7.
  *
  * @module
  */
@@ -109,6 +109,18 @@ export class DrmError extends Error {
     this.errno = errno;
     this.reason = reason;
   }
+}
+
+/**
+ * The error of one operation of an array: its reason begins with the name of the operation.
+ *
+ * @param name - e.g. `ops[5]`
+ * @param error - what was thrown while that operation was worked on
+ * @returns the same error when its reason begins with the name already, or it is no {@link DrmError}
+ */
+export function errorOf(name: string, error: unknown): unknown {
+  if (!(error instanceof DrmError) || error.reason.startsWith(name)) return error;
+  return new DrmError(error.errno, `${name}: ${error.reason}`);
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * What a submit locks: reservation objects, in order (`drivers/gpu/drm/drm_exec.c`, Linux 7.3). Contention does not
+ * What a submit locks: reservation objects, in order (`drivers/gpu/drm/drm_exec.c`, Linux 7.3-rc7). Contention does not
  * exist here; the order, the duplicates and who gets which fence do.
  *
  * @module

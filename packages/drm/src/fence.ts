@@ -1,6 +1,6 @@
 /**
  * Fences: things that happen once, and chains of them, which are what a timeline is made of (`struct dma_fence`,
- * `struct dma_fence_chain`, Linux 7.3).
+ * `struct dma_fence_chain`, Linux 7.3-rc7).
  *
  * A chain is a linked list, newest point first. A point has happened when its own fence has and all before it have:
  *

@@ -1,6 +1,6 @@
 /**
  * The GEM handles of an open file: an object has at most one in each file, and each is one reference of it
- * (`drivers/gpu/drm/drm_gem.c`, `drm_prime.c`, Linux 7.3).
+ * (`drivers/gpu/drm/drm_gem.c`, `drm_prime.c`, Linux 7.3-rc7).
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * GEM objects as the DRM core knows them: a size, a reservation object, a reference count, the list of the VMs that
  * map them, the offset that mmap knows them by (`struct drm_gem_object` and its `gpuva.list` and `vma_node`,
- * `include/drm/drm_gem.h`, Linux 7.3); and one way to ask where their bytes are.
+ * `include/drm/drm_gem.h`, Linux 7.3-rc7); and one way to ask where their bytes are.
  *
  * @module
  */

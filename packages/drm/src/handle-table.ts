@@ -1,6 +1,6 @@
 /**
  * Handles of an open file: small ids, the lowest free one first, as the kernel's IDR gives them out
- * (`include/linux/idr.h`, Linux 7.3).
+ * (`include/linux/idr.h`, Linux 7.3-rc7).
  *
  * @module
  */

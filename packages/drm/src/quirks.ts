@@ -24,7 +24,7 @@
 
 /**
  * Names of the choices of quirks that all drivers know. `linux-7.3`: all quirks of a driver that ordinary recordings and
- * conformance vectors show. Of a driver that Linux 7.3 has not (asahi) it is the same of the driver that was examined.
+ * conformance vectors show. Of a driver that Linux 7.3-rc7 has not (asahi) it is the same of the driver that was examined.
  */
 export const QUIRK_PROFILES = ["linux-7.3"] as const;
 

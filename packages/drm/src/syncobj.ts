@@ -1,5 +1,5 @@
 /**
- * Syncobjs: a box with one payload, which user space names by a handle (`drivers/gpu/drm/drm_syncobj.c`, Linux 7.3).
+ * Syncobjs: a box with one payload, which user space names by a handle (`drivers/gpu/drm/drm_syncobj.c`, Linux 7.3-rc7).
  *
  * The payload is a fence (binary) or a chain of points (a timeline), never both: attaching a fence replaces a timeline,
  * adding a point to a fence chains on it. A handle belongs to an open file; a syncobj may have handles in several.

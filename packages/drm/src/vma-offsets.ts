@@ -1,6 +1,6 @@
 /**
  * Offsets for mmap: one file stands for the memory of all objects, so each object that is to be mapped gets a range of that
- * file's offsets (`drivers/gpu/drm/drm_vma_manager.c`, `include/drm/drm_vma_manager.h`, Linux 7.3, 64-bit hosts).
+ * file's offsets (`drivers/gpu/drm/drm_vma_manager.c`, `include/drm/drm_vma_manager.h`, Linux 7.3-rc7, 64-bit hosts).
  *
  * The space begins at 4 GiB, so that no offset is taken for a 32-bit one, and has 268435200 pages. As `drm_mm` does unless
  * told otherwise, the smallest hole that fits is taken, the lowest among equals.

@@ -1,5 +1,5 @@
 /**
- * The mappings (`struct drm_gpuva`, `include/drm/drm_gpuvm.h`, Linux 7.3) as 40-byte records in one buffer: the
+ * The mappings (`struct drm_gpuva`, `include/drm/drm_gpuvm.h`, Linux 7.3-rc7) as 40-byte records in one buffer: the
  * kernel's 120 bytes without the tree and list nodes, which the VA tree keeps more densely.
  *
  * ```text

@@ -1,5 +1,5 @@
 /**
- * GPUVM: the DRM core's manager of one GPU address space (`drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3).
+ * GPUVM: the DRM core's manager of one GPU address space (`drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3-rc7).
  *
  * It knows which range of addresses shows which bytes of which object, computes the steps that a request takes
  * (split and merge), and counts references. It knows nothing of page tables, page sizes or alignment: those are the

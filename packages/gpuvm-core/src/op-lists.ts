@@ -1,6 +1,6 @@
 /**
  * Steps as lists, for drivers that compute first and apply later, and the lists that only exist in this form
- * (`drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3).
+ * (`drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3-rc7).
  *
  * @module
  */

@@ -6,7 +6,7 @@
  *
  * | mode | flags in the keep hint | next piece of a repeated mapping |
  * |---|---|---|
- * | `upstream` | not looked at, as in Linux 7.3 | there is no REPEAT |
+ * | `upstream` | not looked at, as in Linux 7.3-rc7 | there is no REPEAT |
  * | `v4-fixed` | all must be equal | offset and window unchanged: wrong bytes when the cut is not at a multiple of w |
  * | `phase` | all must be equal | the phase moves by the length that was cut away: right for every cut |
  *

@@ -25,7 +25,7 @@
  * M1, M2, M7 and M8 give nothing, the others a remap step, then a map step for the part inside, and there is no last map
  * step. A mapping of an object can show its attributes by other means, and is never cut.
  *
- * Rows and order of the steps: `drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3.
+ * Rows and order of the steps: `drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3-rc7.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * The operations that split and merge produces (`struct drm_gpuva_op`), and who receives them
- * (`include/drm/drm_gpuvm.h`, Linux 7.3).
+ * (`include/drm/drm_gpuvm.h`, Linux 7.3-rc7).
  *
  * @module
  */

@@ -3,7 +3,7 @@
  *
  * Mappings are named by handles, small positive integers; 0 is "none". Intervals are half-open. A zero-length mapping is
  * possible, since the kernel does not refuse it: it meets only ranges that hold its address strictly inside
- * (`drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3).
+ * (`drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3-rc7).
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * vm_bo: the pair of a VM and a GEM object. It holds the one reference that all mappings of the object in that VM share,
- * and their list (`struct drm_gpuvm_bo`, `include/drm/drm_gpuvm.h`, Linux 7.3).
+ * and their list (`struct drm_gpuvm_bo`, `include/drm/drm_gpuvm.h`, Linux 7.3-rc7).
  *
  * @module
  */

@@ -10,7 +10,7 @@
  * | mapping linked | | +1 | |
  *
  * and back. A mapping holds no reference of its own on the object: n mappings of one object cost the object one
- * (`drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3).
+ * (`drivers/gpu/drm/drm_gpuvm.c`, Linux 7.3-rc7).
  *
  * @module
  */

@@ -5,43 +5,164 @@
  * @mergeModuleWith <project>
  */
 
-export * from "./compare/comparison.ts";
-export * from "./compare/plan.ts";
-export * from "./drivers.ts";
-export * from "./engine/engine.ts";
-export * from "./engine/jobs.ts";
-export * from "./engine/outcome.ts";
-export * from "./experiments/experiments.ts";
-export * from "./findings.ts";
-export * from "./measure/accounting.ts";
-export * from "./measure/cost.ts";
-export * from "./measure/generated.ts";
-export * from "./random.ts";
-export * from "./recorded/library.ts";
-export * from "./recorded/recorded.ts";
-export * from "./result.ts";
-export * from "./semantics/questions.ts";
-export * from "./semantics/questions-changes.ts";
-export * from "./semantics/semantics.ts";
-export * from "./strategy/calls.ts";
-export * from "./strategy/lowered-call.ts";
-export * from "./strategy/refused.ts";
-export * from "./strategy/run.ts";
-export * from "./strategy/strategy.ts";
-export * from "./strategy/table.ts";
-export * from "./strategy/va-heap.ts";
-export * from "./sweep/growth.ts";
-export * from "./sweep/merge.ts";
-export * from "./sweep/point.ts";
-export * from "./sweep/points.ts";
-export * from "./sweep/result.ts";
-export * from "./sweep/run.ts";
-export * from "./workload/buffer-stream.ts";
-export * from "./workload/builtin.ts";
-export * from "./workload/lab-workloads.ts";
-export * from "./workload/many-small.ts";
-export * from "./workload/parametric.ts";
-export * from "./workload/schema.ts";
+export {
+  type Comparison,
+  compare,
+  jobCount,
+  type LeftOutCell,
+  type OnDone,
+  runComparison,
+} from "./compare/comparison.ts";
+export {
+  type ComparePlan,
+  type CompareRequest,
+  type GeneratedWorkload,
+  planComparison,
+  workloadNames,
+} from "./compare/plan.ts";
+export { DRIVERS, lensOf, replayTrace } from "./drivers.ts";
+export {
+  doJob,
+  type Engine,
+  type JobMessage,
+  LocalEngine,
+  type Port,
+  PortEngine,
+  serveEngine,
+} from "./engine/engine.ts";
+export { type JobKind, type JobResult, type Jobs, type JobTask, jobsOf } from "./engine/jobs.ts";
+export { type JobFailure, type JobOutcome, outcomeOf, unwrap } from "./engine/outcome.ts";
+export { experiments } from "./experiments/experiments.ts";
+export { type FindingsData, findings } from "./findings.ts";
+export { account } from "./measure/accounting.ts";
+export { type MeasureOptions, measure } from "./measure/cost.ts";
+export { measureCell, SHOWN_FIGURES } from "./measure/generated.ts";
+export { permutation, xorshift64 } from "./random.ts";
+export { openStrategyTrace, type TraceLibrary, WORKLOADS } from "./recorded/library.ts";
+export { CREATE_METRICS, METRICS, type Metric, replayRecorded, type TraceRow } from "./recorded/recorded.ts";
+export type {
+  AccountingFigures,
+  AccountingMoment,
+  AccountingResult,
+  ArrayExperiment,
+  CostFigures,
+  CostResult,
+  DummyExperiment,
+  GpuView,
+  HeldObject,
+  LabExperiments,
+  LabFinding,
+  LabResult,
+  LeafCount,
+  LeafRun,
+  PostedRepeat,
+  SemanticsAnswer,
+  SemanticsDetail,
+  SharedFigure,
+  SweepFigures,
+} from "./result.ts";
+export { type Question, UNBOUND_QUESTIONS, type Verdict } from "./semantics/questions.ts";
+export { CHANGE_QUESTIONS } from "./semantics/questions-changes.ts";
+export { askAll, QUESTIONS } from "./semantics/semantics.ts";
+export { arraysOfCall, mustIssue } from "./strategy/calls.ts";
+export {
+  type Decoded,
+  decodeCalls,
+  type LoweredArray,
+  type LoweredCall,
+  type LoweredOp,
+  type Place,
+} from "./strategy/lowered-call.ts";
+export { RefusedError } from "./strategy/refused.ts";
+export {
+  type AccessResult,
+  type RunCall,
+  type RunObserver,
+  type RunOptions,
+  runWorkload,
+  type SparseResource,
+  StrategyRun,
+  startRun,
+} from "./strategy/run.ts";
+export type {
+  CallSync,
+  Issue,
+  MemoryObject,
+  Neighbour,
+  OwnExperiments,
+  Placement,
+  ReadArray,
+  SessionCounters,
+  SessionFile,
+  SessionVm,
+  Shrinker,
+  SparseSession,
+  SparseStrategy,
+  StrategyLook,
+  TraceSource,
+  Where,
+  Work,
+} from "./strategy/strategy.ts";
+export { EXAMPLE_STRATEGY, SPARSE_STRATEGIES, sparseStrategy } from "./strategy/table.ts";
+export { VaHeap } from "./strategy/va-heap.ts";
+export {
+  type CurvePoint,
+  type Growth,
+  type GrowthExponent,
+  type GrowthStretch,
+  growthOf,
+  lawOf,
+} from "./sweep/growth.ts";
+export { mergeShards, type ShardSource } from "./sweep/merge.ts";
+export { measurePoint, type PointRow } from "./sweep/point.ts";
+export {
+  AXES,
+  type Axis,
+  FRACTION_BYTES,
+  FULL_GRID,
+  type LeftOutPoint,
+  OFFSET_BYTES,
+  planSweep,
+  resourceBytes,
+  SMALL_GRID,
+  type SweepGrid,
+  type SweepPlan,
+  type SweepPoint,
+  TILE_BYTES,
+  valueInWords,
+  WORK_MAX,
+} from "./sweep/points.ts";
+export type { Shard, Sweep, SweepKnobs } from "./sweep/result.ts";
+export {
+  knobsOf,
+  measurePoints,
+  planOf,
+  pointsOfShard,
+  type SweepRequest,
+  sweep,
+  sweepResult,
+} from "./sweep/run.ts";
+export { type BufferStreamOptions, bufferStream } from "./workload/buffer-stream.ts";
+export { BUILTIN_WORKLOADS, type BuiltinWorkload } from "./workload/builtin.ts";
+export { LAB_WORKLOADS } from "./workload/lab-workloads.ts";
+export { type ManySmallOptions, manySmall } from "./workload/many-small.ts";
+export { ORDERS, type ParametricOptions, parametric } from "./workload/parametric.ts";
+export { checkSteps, parseWorkload, type WorkloadFile } from "./workload/schema.ts";
 export { holdStrategyWork } from "./workload/work-budget.ts";
-export * from "./workload/workload.ts";
-export * from "./workload/workload-ref.ts";
+export {
+  type AllocateStep,
+  type BindStep,
+  type CreateStep,
+  type DestroyStep,
+  type FreeStep,
+  type MemoryRange,
+  type ReadStep,
+  requiredBytes,
+  type SparseElement,
+  type Step,
+  type WaitIdleStep,
+  type Workload,
+  WorkloadError,
+  type WriteStep,
+} from "./workload/workload.ts";
+export { inFile, resolveWorkload, type WorkloadRef, workloadOfFile } from "./workload/workload-ref.ts";

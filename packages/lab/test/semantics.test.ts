@@ -53,6 +53,7 @@ const MATRIX: Readonly<Record<string, Cells>> = {
     "panthor-per-page": "24414",
     "panthor-blackhole": "47",
     "panthor-repeat": "24414",
+    "panthor-repeat-windows": "47",
     "panthor-sparse": "47",
     "asahi-single-page": "none",
     "xe-null": "none",
@@ -122,6 +123,7 @@ describe("the semantics matrix", () => {
       "panthor-per-page": 4096,
       "panthor-blackhole": 2 ** 21,
       "panthor-repeat": 4096,
+      "panthor-repeat-windows": 2 ** 21,
       "panthor-sparse": 2 ** 21,
       "asahi-single-page": 16384,
       "xe-null": 0,
@@ -222,6 +224,13 @@ describe("accounting", () => {
     });
     expect(held("panthor-blackhole")).toEqual({ gpuvas: 48, vmBos: 1, vmRefs: 49, vmBoRefs: 48, gemRefs: 2 });
     expect(held("panthor-repeat")).toEqual({ gpuvas: 1, vmBos: 1, vmRefs: 2, vmBoRefs: 1, gemRefs: 2 });
+    expect(held("panthor-repeat-windows")).toEqual({
+      gpuvas: 2,
+      vmBos: 1,
+      vmRefs: 3,
+      vmBoRefs: 2,
+      gemRefs: 2,
+    });
     // The kernel's dummy was there before: its vm_bo only.
     expect(held("panthor-sparse")).toEqual({ gpuvas: 1, vmBos: 1, vmRefs: 2, vmBoRefs: 1, gemRefs: 1 });
     // So were hk's pages, with their vm_bos.
@@ -286,6 +295,7 @@ describe("accounting", () => {
       "panthor-per-page": 0,
       "panthor-blackhole": 2,
       "panthor-repeat": 2,
+      "panthor-repeat-windows": 2,
       "panthor-sparse": 2,
       "asahi-single-page": 4,
       "xe-null": 2,
@@ -300,6 +310,7 @@ describe("accounting", () => {
       "panthor-per-page": 4096,
       "panthor-blackhole": DUMMY_BYTES,
       "panthor-repeat": DUMMY_BYTES,
+      "panthor-repeat-windows": DUMMY_BYTES,
       "panthor-sparse": DUMMY_BYTES,
     });
   });

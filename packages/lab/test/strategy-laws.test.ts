@@ -1,6 +1,6 @@
 /**
  * Goal: every strategy shows the GPU the same resource.
- * Method: one workload of random binds and unbinds under all six; after each call every block of the resource is held
+ * Method: one workload of random binds and unbinds under all of them; after each call every block of the resource is held
  * against a model that knows nothing of drivers, a table from block to pool block.
  */
 

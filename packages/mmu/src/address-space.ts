@@ -25,7 +25,7 @@ export interface AddressSpaceOptions {
   /** The TLB that answers before the tables do. Default: none. */
   tlb?: Tlb;
   /**
-   * Record a fault but go on: loads give 0, stores are dropped (SOFT_FAULTS of `asahi_drm.h`, Linux 7.3). Default false.
+   * Record a fault but go on: loads give 0, stores are dropped (SOFT_FAULTS of `asahi_drm.h`, Linux 7.3-rc7). Default false.
    */
   softFaults?: boolean;
 }

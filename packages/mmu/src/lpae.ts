@@ -1,6 +1,6 @@
 /**
  * Arm LPAE, stage 1, 4 KiB granule: the format that Panthor's Mali GPUs read (`ARM_64_LPAE_S1` of the kernel's
- * `io-pgtable-arm.c`, Linux 7.3; the bits are those of VMSAv8-64 descriptors in the Arm Architecture Reference Manual).
+ * `io-pgtable-arm.c`, Linux 7.3-rc7; the bits are those of VMSAv8-64 descriptors in the Arm Architecture Reference Manual).
  * Up to four levels of 512 entries; pages of 4 KiB at level 3, blocks of 2 MiB at level 2 and 1 GiB at level 1, which
  * Panthor does not use. How many levels there are follows from the width of the input address: the last level is always
  * 3, the root is level 0, 1 or 2.
@@ -12,7 +12,7 @@ import { addressHi, addressLo } from "./address.ts";
 import type { LevelGeometry, PageTableFormat } from "./format.ts";
 import { maskHi, maskLo, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
 
-/** `prot` bit: the GPU may load (`IOMMU_READ` of the kernel's `iommu.h`, Linux 7.3). */
+/** `prot` bit: the GPU may load (`IOMMU_READ` of the kernel's `iommu.h`, Linux 7.3-rc7). */
 export const IOMMU_READ = 1;
 /** `prot` bit: the GPU may store (`IOMMU_WRITE` of `iommu.h`). */
 export const IOMMU_WRITE = 2;
@@ -94,14 +94,14 @@ export function lpaeTableHi(pa: number, coherentWalk: boolean): number {
 }
 
 /**
- * The MAIR register as `io-pgtable-arm.c` of Linux 7.3 computes it: attributes 4 to 7 are never used, and come out as ones
+ * The MAIR register as `io-pgtable-arm.c` of Linux 7.3-rc7 computes it: attributes 4 to 7 are never used, and come out as ones
  * from a 32-bit sign extension.
  */
 export const LPAE_MAIR = 0xffff_ffff_f404_ff44n;
 
 /**
  * The AS_MEMATTR register of a Mali GPU for a MAIR: each byte translated to the GPU's own encoding (`panthor_mmu.c`,
- * Linux 7.3).
+ * Linux 7.3-rc7).
  */
 export function maliMemattr(mair: bigint, coherent: boolean): bigint {
   let memattr = 0n;
@@ -119,7 +119,7 @@ function memattrByte(mairByte: number, coherent: boolean): number {
   return 0x8c | (inner & 3) | (coherent ? 0x10 : 0);
 }
 
-/** The AS_TRANSCFG register of a Mali GPU for virtual addresses of `vaBits` bits (`panthor_mmu.c`, Linux 7.3). */
+/** The AS_TRANSCFG register of a Mali GPU for virtual addresses of `vaBits` bits (`panthor_mmu.c`, Linux 7.3-rc7). */
 export function maliTranscfg(vaBits: number, coherent: boolean): number {
   return 0x4200_0006 + (55 - vaBits) * 0x40 + (coherent ? 0x2000_0000 : 0);
 }

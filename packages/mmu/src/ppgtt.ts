@@ -1,5 +1,5 @@
 /**
- * PPGTT: the per-process page tables of Intel GPUs, as the `xe` driver of Linux 7.3 writes them. Four or five levels
+ * PPGTT: the per-process page tables of Intel GPUs, as the `xe` driver of Linux 7.3-rc7 writes them. Four or five levels
  * of 512 entries, counted down to 0: the root is level 3 or 4, whatever the width of the addresses. Leaves of 4 KiB
  * (level 0), 2 MiB (level 1) and 1 GiB (level 2). The bits have their names from the driver's register header,
  * `xe_gtt_defs.h`; which of them an entry gets, from the driver's PTE and PDE encode functions.
@@ -16,7 +16,7 @@ import { addressHi, addressLo } from "./address.ts";
 import type { LevelGeometry, PageTableFormat } from "./format.ts";
 import { maskHi, maskLo, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
 
-/** Entry bit: present (`XE_PAGE_PRESENT` of `xe_gtt_defs.h`, Linux 7.3). Every entry that is made here has it. */
+/** Entry bit: present (`XE_PAGE_PRESENT` of `xe_gtt_defs.h`, Linux 7.3-rc7). Every entry that is made here has it. */
 export const PPGTT_PRESENT: number = 1 << 0;
 /** Leaf flag: the GPU may store (`XE_PAGE_RW`). */
 export const PPGTT_WRITE: number = 1 << 1;
@@ -82,7 +82,7 @@ export function ppgttFlags(lo: number): number {
 
 /**
  * Low half of a directory entry to the table at physical address `pa`; `pat` is the driver's index for table memory, 0..3
- * (`xe_pat.c`, Linux 7.3).
+ * (`xe_pat.c`, Linux 7.3-rc7).
  */
 export function ppgttTableLo(pa: number, pat: number, compact: boolean): number {
   return addressLo(pa) | PPGTT_PRESENT | PPGTT_WRITE | patLow(pat) | (compact ? COMPACT_TABLE : 0);
@@ -99,7 +99,7 @@ function patLow(pat: number): number {
 
 /**
  * The format with its root at `rootLevel` (3 or 4). `vaBits`, 30 or more, narrows the address space below what the levels
- * reach (48 bits with four levels, 57 with five). Which GPU has which of the two: `xe_pci.c`, Linux 7.3.
+ * reach (48 bits with four levels, 57 with five). Which GPU has which of the two: `xe_pci.c`, Linux 7.3-rc7.
  * @throws Error when the levels cannot reach so far.
  */
 export function ppgtt(rootLevel: number, vaBits: number = 21 + 9 * rootLevel): PageTableFormat {

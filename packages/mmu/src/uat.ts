@@ -1,5 +1,5 @@
 /**
- * UAT: the page tables of Apple's AGX GPUs. All facts are those of the driver (module `asahi` out of tree, branches of
+ * UAT: the page tables of Apple's AGX GPUs. All facts are those of the driver (the downstream asahi driver, branches of
  * 2025). An Arm table with a 16 KiB granule: three levels, a root with 8 used entries of 64 GiB, then 2048 entries of
  * 32 MiB, then 2048 pages of 16 KiB. No blocks. Levels have their Arm names here: the root is 1, the pages are at level 3
  * (2 and 0 in the driver).

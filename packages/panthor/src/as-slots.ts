@@ -28,6 +28,11 @@ export interface SlotOwner {
   slotLost(): void;
 }
 
+/** Whether `AS_PRESENT` can be so: two or more bits from bit 0 on, without gaps. @internal */
+export function isSlotMask(present: number): boolean {
+  return present >= 3 && present < 2 ** 32 && Number.isInteger(Math.log2(present + 1));
+}
+
 /** The slots of a device. */
 export class AsSlots {
   readonly #counters: PanthorCounters;

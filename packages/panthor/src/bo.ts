@@ -10,6 +10,7 @@ import type { Gpuvm } from "@vmbind/gpuvm-core";
 import { type Fragmentation, OutOfFrames, type PhysicalMemory, ScatterList } from "@vmbind/mmu";
 import type { PanthorDeviceOptions } from "./options.ts";
 import { BLOCK_2M, PAGE_BYTES } from "./page-sizes.ts";
+import { BO_WB_MMAP } from "./uapi-values.ts";
 
 /** Longest DMA segment: what 32 bits hold, in whole pages. */
 const MAX_SEGMENT_BYTES = 0xfffff000;
@@ -63,6 +64,8 @@ export class PanthorBo extends GemObject {
   readonly flags: number;
   /** The VM that alone may map it, or null. */
   readonly exclusiveVm: PanthorBoOwner | null;
+  /** What BO_SET_LABEL called it, a character a byte; null for nothing, which is not the empty string. */
+  label: string | null = null;
   /** Operations that hold its pages in place right now. A mapping alone does not. */
   pins = 0;
   /** DMA segments, null while no memory is behind the object. */
@@ -136,6 +139,11 @@ export class PanthorBo extends GemObject {
     const pa = start + offset - (pages.offset[i] as number);
     const frame = Math.floor(pa / BLOCK_2M) * BLOCK_2M;
     return frame >= start && frame + BLOCK_2M <= start + (pages.bytes[i] as number);
+  }
+
+  /** Whether the CPU maps it past its caches, so that there is nothing to clean (`panthor_gem.c`, Linux 7.3-rc7). */
+  get writeCombined(): boolean {
+    return !this.#device.options.coherent && (this.flags & BO_WB_MMAP) === 0;
   }
 
   /** Which of the shrinker's lists the object is on. */

@@ -22,6 +22,8 @@ export type PanthorCost =
   | "cacheCleanBytes"
   | "kernelWarnings"
   | "bindJobs"
+  | "boSyncs"
+  | "boSyncBytes"
   | "evictions"
   | "restores";
 
@@ -101,6 +103,18 @@ export const COST_SCHEMA: CostSchema<PanthorCounter> = {
     unit: "count",
     title: "bind jobs",
     how: "Jobs that asynchronous VM_BIND calls queued.",
+  },
+  boSyncs: {
+    kind: "sum",
+    unit: "count",
+    title: "CPU cache syncs",
+    how: "Operations of BO_SYNC that had caches to clean: the object has pages, and the CPU maps it cached.",
+  },
+  boSyncBytes: {
+    kind: "sum",
+    unit: "bytes",
+    title: "bytes synced",
+    how: "Bytes of objects that those operations covered.",
   },
   evictions: {
     kind: "sum",

@@ -8,7 +8,7 @@
 import { type CostSchema, type DeviceChoices, EBUSY, fail, GemObjects, quirksOf } from "@vmbind/drm";
 import { vmBosOf } from "@vmbind/gpuvm-core";
 import { lpae4k, type PageTableFormat, PhysicalMemory, Tlb } from "@vmbind/mmu";
-import { AsSlots } from "./as-slots.ts";
+import { AsSlots, isSlotMask } from "./as-slots.ts";
 import { PanthorBo } from "./bo.ts";
 import { COST_SCHEMA, type PanthorCounter, type PanthorCounters, panthorCounters } from "./cost-sheet.ts";
 import { PanthorFile } from "./file.ts";
@@ -61,7 +61,7 @@ export class PanthorDevice {
     if (!DRIVER_VERSIONS.includes(driverVersion))
       throw new RangeError(`driverVersion: no version ${driverVersion}`);
     if (!(vaBits >= 22 && vaBits <= 48)) throw new RangeError(`vaBits: ${vaBits} is not in 22..48`);
-    if (!(asPresent >= 3 && asPresent < 2 ** 32 && Number.isInteger(Math.log2(asPresent + 1))))
+    if (!isSlotMask(asPresent))
       throw new RangeError(
         `asPresent: 0x${asPresent.toString(16)} is not a run of two or more bits from bit 0`,
       );

@@ -28,6 +28,7 @@ export {
   DRIVER_VERSIONS,
   type DriverVersion,
   type PanthorDeviceOptions,
+  type PanthorTimestamps,
   type RepeatVersion,
 } from "./options.ts";
 export {

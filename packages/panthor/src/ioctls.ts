@@ -14,7 +14,6 @@ import {
   ENOENT,
   ENOMEM,
   ENOSPC,
-  EOPNOTSUPP,
   EPERM,
   gemCloseIoctl,
   type IoctlRow,
@@ -24,6 +23,7 @@ import {
   type UserArray,
   userArray,
 } from "@vmbind/drm";
+import { boQueryInfo, boSetLabel, boSync } from "./bo-care-ioctls.ts";
 import { boCreate, boMmapOffset, gemClose } from "./bo-ioctls.ts";
 import { devQuery } from "./dev-query.ts";
 import type { PanthorFile } from "./file.ts";
@@ -69,9 +69,9 @@ export const IOCTLS: IoctlTable<PanthorFile> = new IoctlTable<PanthorFile>([
         optional: true,
       }),
     ],
-    errnos: [EINVAL, EFAULT, EOPNOTSUPP],
+    errnos: [EINVAL, EFAULT, E2BIG],
     since: "1.0",
-    support: { without: "CSIF_INFO, TIMESTAMP_INFO and GROUP_PRIORITIES_INFO (EOPNOTSUPP)" },
+    support: "full",
     run: devQuery,
   }),
   ioctl({
@@ -135,9 +135,41 @@ export const IOCTLS: IoctlTable<PanthorFile> = new IoctlTable<PanthorFile>([
   other("PANTHOR_GROUP_GET_STATE", ID.groupGetState, 16, "1.0", "job submission"),
   other("PANTHOR_TILER_HEAP_CREATE", ID.tilerHeapCreate, 40, "1.0", "heaps of the tiler"),
   other("PANTHOR_TILER_HEAP_DESTROY", ID.tilerHeapDestroy, 8, "1.0", "heaps of the tiler"),
-  other("PANTHOR_BO_SET_LABEL", ID.boSetLabel, 16, "1.4", "names for debugging"),
+  ioctl({
+    name: "PANTHOR_BO_SET_LABEL",
+    request: uapi.IOCTL_BO_SET_LABEL,
+    layout: uapi.BO_SET_LABEL,
+    errnos: [EINVAL, ENOENT, EFAULT, E2BIG],
+    since: "1.4",
+    support: "full",
+    run: boSetLabel,
+  }),
   other("PANTHOR_SET_USER_MMIO_OFFSET", ID.setUserMmioOffset, 8, "1.5", "mmap of registers"),
-  other("PANTHOR_BO_SYNC", ID.boSync, 16, "1.7", "CPU caches"),
-  other("PANTHOR_BO_QUERY_INFO", ID.boQueryInfo, 16, "1.7", "imported objects"),
+  ioctl({
+    name: "PANTHOR_BO_SYNC",
+    request: uapi.IOCTL_BO_SYNC,
+    layout: uapi.BO_SYNC,
+    arrays: [
+      userArray(uapi.BO_SYNC, "ops.array", {
+        field: "ops",
+        count: "ops.count",
+        stride: "ops.stride",
+        element: uapi.BO_SYNC_OP,
+      }),
+    ],
+    errnos: [EINVAL, EFAULT, ENOMEM, E2BIG, ENOENT],
+    since: "1.7",
+    support: "full",
+    run: boSync,
+  }),
+  ioctl({
+    name: "PANTHOR_BO_QUERY_INFO",
+    request: uapi.IOCTL_BO_QUERY_INFO,
+    layout: uapi.BO_QUERY_INFO,
+    errnos: [EINVAL, ENOENT],
+    since: "1.7",
+    support: "full",
+    run: boQueryInfo,
+  }),
   gemCloseIoctl(gemClose),
 ]);

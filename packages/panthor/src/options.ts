@@ -8,6 +8,7 @@
 import type { AllocFault } from "@vmbind/drm";
 import type { Fragmentation, PhysicalMemoryOptions, ScatterList, TlbOptions } from "@vmbind/mmu";
 import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
+import { GROUP_PRIORITIES_OF_ALL } from "./uapi-values.ts";
 
 /**
  * Driver versions that the model knows, oldest first. The timestamp query came with 1.1, group priorities with 1.2,
@@ -36,6 +37,22 @@ export type DriverVersion = (typeof DRIVER_VERSIONS)[number];
  * have the same bytes.
  */
 export type RepeatVersion = "off" | "v2" | "v3" | "v4" | "v5";
+
+/** The clocks of a device, which stand still: numbers below 2^53. */
+export interface PanthorTimestamps {
+  /** Hz of the timer. */
+  readonly frequency: number;
+  /** The GPU's time in ticks. */
+  readonly gpu: number;
+  /** Offset of the GPU's timer in ticks. */
+  readonly offset: number;
+  /** The GPU's cycles. */
+  readonly cycles: number;
+  /** The CPU's time in ns, by either clock. */
+  readonly cpuNsec: number;
+  /** How long a query takes in ns, below 2^32. */
+  readonly durationNsec: number;
+}
 
 /** Everything that can be chosen about a device. */
 export interface PanthorDeviceOptions {
@@ -80,6 +97,13 @@ export interface PanthorDeviceOptions {
   quirks: PanthorQuirks;
   /** Take unknown syncobj handles for syncobjs made elsewhere, as replaying a recorded trace needs. Default false. */
   adoptSyncobjs: boolean;
+  /** What the timestamp query tells: there is no clock in the model. Default: a timer of 24 MHz at 0. */
+  timestamps: PanthorTimestamps;
+  /**
+   * Priorities of groups that the process may use, a bit each (`drm_panthor_group_priorities_info`). Default 0x3, low and medium;
+   * with CAP_SYS_NICE or as DRM master, 0xf.
+   */
+  groupPriorities: number;
   /** GPU id register, default 0xa8670005 (Mali-G610). */
   gpuId: number;
   /** Makes allocations fail. Default: none does. */
@@ -102,5 +126,7 @@ export const DEFAULTS: PanthorDeviceOptions = {
   repeat: "off",
   quirks: NO_QUIRKS,
   adoptSyncobjs: false,
+  timestamps: { frequency: 24_000_000, gpu: 0, offset: 0, cycles: 0, cpuNsec: 0, durationNsec: 0 },
+  groupPriorities: GROUP_PRIORITIES_OF_ALL,
   gpuId: 0xa8670005,
 };

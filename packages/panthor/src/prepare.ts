@@ -119,7 +119,7 @@ function allocateTables(device: PanthorFileDevice, vm: PanthorVm, op: PanthorBin
   const reason = vm.pageTable.io.tooMany(tables);
   if (reason !== null) {
     cleanUp(vm, op);
-    fail(ENOMEM, `vm_bind_op: ${reason}`);
+    fail(ENOMEM, `${op.name}: ${reason}`);
   }
 }
 

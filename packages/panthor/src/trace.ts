@@ -6,17 +6,25 @@
 
 import { counted, DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, hex, size, span } from "@vmbind/drm";
 import type { Action, BindOp, CallReader, Decoder, HeaderReader, Lens, TraceHeader } from "@vmbind/trace";
+import { isSlotMask } from "./as-slots.ts";
 import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
 import { PanthorDevice } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
 import { VM_BIND_OPS } from "./ioctls.ts";
-import { DRIVER_VERSIONS } from "./options.ts";
+import { DEFAULTS, DRIVER_VERSIONS } from "./options.ts";
+import { PAGE_BYTES } from "./page-sizes.ts";
 import { type PanthorQuirks, QUIRKS } from "./quirks.ts";
 import {
   BO_CREATE,
   BO_NO_MMAP,
+  BO_QUERY_INFO,
+  BO_SET_LABEL,
+  BO_SYNC,
   IOCTL_BO_CREATE,
+  IOCTL_BO_QUERY_INFO,
+  IOCTL_BO_SET_LABEL,
+  IOCTL_BO_SYNC,
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
   IOCTL_VM_DESTROY,
@@ -99,6 +107,12 @@ class PanthorDecoder implements Decoder<PanthorTraceOp> {
         const { handle } = call.sent(GEM_CLOSE);
         return { kind: "bo-close", handle, text: `BO ${handle}` };
       }
+      case IOCTL_BO_SET_LABEL:
+        return { kind: "other", text: `BO ${call.sent(BO_SET_LABEL).handle}` };
+      case IOCTL_BO_QUERY_INFO:
+        return { kind: "other", text: `BO ${call.sent(BO_QUERY_INFO).handle}` };
+      case IOCTL_BO_SYNC:
+        return { kind: "other", text: counted(call.sent(BO_SYNC).ops.count, "op") };
       case IOCTL_VM_BIND: {
         const { vmId, flags } = call.sent(VM_BIND);
         const ops = this.#repeats
@@ -189,15 +203,20 @@ function deviceOf(header: HeaderReader): PanthorDevice {
   const repeats = header.has("repeat_proposal") && header.flag("repeat_proposal");
   const boFragmentation = header.fragmentation("bo_fragmentation");
   const dummyFragmentation = header.fragmentation("dummy_fragmentation");
+  // Not in recordings: slots come and go by what runs, which those leave out.
+  const asPresent = header.has("as_present") ? header.hex("as_present") : DEFAULTS.asPresent;
+  if (!isSlotMask(asPresent)) header.fail("as_present", "Expected 2 to 32 bits from bit 0 on, without gaps");
   const quirks = header.quirks(QUIRKS);
   return new PanthorDevice({
     driverVersion,
     gpuId,
     vaBits,
     paBits,
+    asPresent,
     repeat: repeats ? "v5" : "off",
     ...(boFragmentation && { boFragmentation }),
     ...(dummyFragmentation && { dummyFragmentation }),
+    ...header.tableLimit(PAGE_BYTES),
     quirks,
     // Syncobjs are made by ioctls that recordings leave out.
     adoptSyncobjs: true,

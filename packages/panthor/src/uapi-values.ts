@@ -93,3 +93,43 @@ export const VM_STATE_USABLE = 0;
 export const VM_STATE_UNUSABLE = 1;
 /** Names of the states of a `VmGetState`. */
 export const VM_STATE_NAMES: ValueNames = valueNames({ VM_STATE_USABLE, VM_STATE_UNUSABLE });
+
+/** Bits of a `TimestampInfo`'s `flags`, since driver version 1.8. */
+export const TIMESTAMP = {
+  /** `DRM_PANTHOR_TIMESTAMP_GPU`: the GPU's time. */
+  gpu: 0x01,
+  /** `DRM_PANTHOR_TIMESTAMP_CPU_MONOTONIC`: the CPU's, by CLOCK_MONOTONIC. */
+  cpuMonotonic: 0x02,
+  /** `DRM_PANTHOR_TIMESTAMP_CPU_MONOTONIC_RAW`: the CPU's, by CLOCK_MONOTONIC_RAW. */
+  cpuMonotonicRaw: 0x04,
+  /** `DRM_PANTHOR_TIMESTAMP_CPU_TYPE_MASK`: which clock; 0 for none, other values than the two are refused. */
+  cpuTypeMask: 0x0e,
+  /** `DRM_PANTHOR_TIMESTAMP_GPU_OFFSET`: the offset of the GPU's timer. */
+  gpuOffset: 0x10,
+  /** `DRM_PANTHOR_TIMESTAMP_GPU_CYCLE_COUNT`: the GPU's cycles. */
+  gpuCycleCount: 0x20,
+  /** `DRM_PANTHOR_TIMESTAMP_FREQ`: the timer's frequency. */
+  frequency: 0x40,
+  /** `DRM_PANTHOR_TIMESTAMP_DURATION`: how long the query took. */
+  duration: 0x80,
+} as const;
+
+/** `PANTHOR_GROUP_PRIORITY_LOW` and `_MEDIUM`, which every process may use, as a mask. */
+export const GROUP_PRIORITIES_OF_ALL = 0x3;
+/** The mask with `PANTHOR_GROUP_PRIORITY_HIGH` and `_REALTIME`, which need CAP_SYS_NICE or the DRM master. */
+export const GROUP_PRIORITIES_PRIVILEGED = 0xf;
+
+/** `DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH`, since driver version 1.7. */
+export const BO_SYNC_CPU_CACHE_FLUSH = 0;
+/** `DRM_PANTHOR_BO_SYNC_CPU_CACHE_FLUSH_AND_INVALIDATE`, since driver version 1.7. */
+export const BO_SYNC_CPU_CACHE_FLUSH_AND_INVALIDATE = 1;
+/** Names of the types of a `BoSyncOp`. */
+export const BO_SYNC_NAMES: ValueNames = valueNames({
+  BO_SYNC_CPU_CACHE_FLUSH,
+  BO_SYNC_CPU_CACHE_FLUSH_AND_INVALIDATE,
+});
+
+/** `DRM_PANTHOR_BO_IS_IMPORTED`: the object is another driver's or device's. */
+export const BO_IS_IMPORTED = 0x1;
+/** Names of the extra flags of a `BoQueryInfo`. */
+export const BO_EXTRA_NAMES: ValueNames = flagNames({ BO_IS_IMPORTED });

@@ -1,7 +1,8 @@
 /**
- * Facts of `panthor_drm.h` (Linux 7.3-rc7): struct layouts and request numbers; flags and other values are in `uapi-values.ts`. What a comment says
- * of the kernel's checks is the driver's (`panthor_drv.c`, `panthor_mmu.c`). What belongs to REPEAT is from the patches
- * posted as v2 (July 2025) to v5 (March 2026), which were never merged.
+ * Facts of `panthor_drm.h` (Linux 7.3-rc7): struct layouts and request numbers; flags and other values are in
+ * `uapi-values.ts`, what DEV_QUERY answers in `uapi-query.ts`. What a comment says of the kernel's checks is the driver's
+ * (`panthor_drv.c`, `panthor_mmu.c`). What belongs to REPEAT is from the patches posted as v2 (July 2025) to v5 (March
+ * 2026), which were never merged.
  *
  * Every offset that the model uses comes from these tables; the hot bind loop reads members at
  * `VM_BIND_OP.fields.va.offset` and its neighbours instead of building an object per operation.
@@ -9,9 +10,11 @@
  * @module
  */
 
-import { array, drmIowr, nested, type StructLayout, struct, u32, u64 } from "@vmbind/drm";
+import { drmIowr, nested, type StructLayout, struct, u32, u64 } from "@vmbind/drm";
 import {
+  BO_EXTRA_NAMES,
   BO_NAMES,
+  BO_SYNC_NAMES,
   DEV_QUERY_NAMES,
   SYNC_OP_NAMES,
   VM_BIND_NAMES,
@@ -21,6 +24,7 @@ import {
 } from "./uapi-values.ts";
 
 export { GEM_CLOSE, type GemClose } from "@vmbind/drm";
+export * from "./uapi-query.ts";
 export * from "./uapi-values.ts";
 
 /** ioctl ids of `panthor_drm.h`, to be added to `DRM_COMMAND_BASE`. */
@@ -256,89 +260,75 @@ export const BO_MMAP_OFFSET: StructLayout<BoMmapOffset> = struct("drm_panthor_bo
   offset: u64(0x08),
 });
 
-/** `drm_panthor_gpu_info`. */
-export interface GpuInfo {
-  /** GPU id register. */
-  gpuId: number;
-  /** Revision. */
-  gpuRev: number;
-  /** Command stream front-end id. */
-  csfId: number;
-  /** L2 cache features. */
-  l2Features: number;
-  /** Tiler features. */
-  tilerFeatures: number;
-  /** Memory features. */
-  memFeatures: number;
-  /** Bits 7:0 VA bits, bits 15:8 PA bits. */
-  mmuFeatures: number;
-  /** Thread features. */
-  threadFeatures: number;
-  /** Threads per core. */
-  maxThreads: number;
-  /** Threads per workgroup. */
-  threadMaxWorkgroupSize: number;
-  /** Threads per barrier. */
-  threadMaxBarrierSize: number;
-  /** Coherency protocols. */
-  coherencyFeatures: number;
-  /** Texture features. */
-  textureFeatures: number[];
-  /** Bit mask of address-space slots. */
-  asPresent: number;
-  /** 31 = none. Since driver version 1.7. */
-  selectedCoherency: number;
-  /** Bit mask of shader cores. */
-  shaderPresent: number;
-  /** Bit mask of L2 slices. */
-  l2Present: number;
-  /** Bit mask of tilers. */
-  tilerPresent: number;
-  /** Core features. */
-  coreFeatures: number;
-  /** Zero. */
+/** `drm_panthor_bo_set_label`, since driver version 1.4. */
+export interface BoSetLabel {
+  /** GEM handle. */
+  handle: number;
+  /** Must be zero. */
   pad: number;
-  /** GPU features. */
-  gpuFeatures: number;
+  /** User pointer to a string that ends with a zero byte, 4096 bytes with it at most; 0 for none. */
+  label: number;
 }
 
-/** Layout of {@link GpuInfo}. */
-export const GPU_INFO: StructLayout<GpuInfo> = struct("drm_panthor_gpu_info", 112, {
-  gpuId: u32(0x00),
-  gpuRev: u32(0x04),
-  csfId: u32(0x08),
-  l2Features: u32(0x0c),
-  tilerFeatures: u32(0x10),
-  memFeatures: u32(0x14),
-  mmuFeatures: u32(0x18),
-  threadFeatures: u32(0x1c),
-  maxThreads: u32(0x20),
-  threadMaxWorkgroupSize: u32(0x24),
-  threadMaxBarrierSize: u32(0x28),
-  coherencyFeatures: u32(0x2c),
-  textureFeatures: array(0x30, 4, u32),
-  asPresent: u32(0x40),
-  selectedCoherency: u32(0x44),
-  shaderPresent: u64(0x48),
-  l2Present: u64(0x50),
-  tilerPresent: u64(0x58),
-  coreFeatures: u32(0x60),
-  pad: u32(0x64),
-  gpuFeatures: u64(0x68),
+/** Layout of {@link BoSetLabel}. */
+export const BO_SET_LABEL: StructLayout<BoSetLabel> = struct("drm_panthor_bo_set_label", 16, {
+  handle: u32(0x00),
+  pad: u32(0x04),
+  label: u64(0x08),
 });
 
-/** Smallest user size of {@link GPU_INFO} that the kernel accepts, in bytes (`panthor_drv.c`, Linux 7.3-rc7). */
-export const GPU_INFO_MIN_SIZE = 0x60;
+/** Longest label in bytes, its zero byte included. */
+export const BO_LABEL_MAX_BYTES = 4096;
 
-/** `drm_panthor_mmu_info`, since driver version 1.9. */
-export interface MmuInfo {
-  /** Page sizes of the page table, one bit each: always 0x201000 in Linux 7.3-rc7. */
-  pageSizeBitmap: number;
+/** `drm_panthor_bo_sync_op`, since driver version 1.7. */
+export interface BoSyncOp {
+  /** GEM handle. */
+  handle: number;
+  /** {@link BO_SYNC_CPU_CACHE_FLUSH} or {@link BO_SYNC_CPU_CACHE_FLUSH_AND_INVALIDATE}. */
+  type: number;
+  /** First byte in the object. */
+  offset: number;
+  /** Bytes. */
+  size: number;
 }
 
-/** Layout of {@link MmuInfo}. */
-export const MMU_INFO: StructLayout<MmuInfo> = struct("drm_panthor_mmu_info", 8, {
-  pageSizeBitmap: u64(0x00),
+/** Layout of {@link BoSyncOp}; also the smallest stride. */
+export const BO_SYNC_OP: StructLayout<BoSyncOp> = struct("drm_panthor_bo_sync_op", 24, {
+  handle: u32(0x00),
+  type: u32(0x04, BO_SYNC_NAMES),
+  offset: u64(0x08),
+  size: u64(0x10),
+});
+
+/** `drm_panthor_bo_sync`, since driver version 1.7. */
+export interface BoSync {
+  /** Array of {@link BoSyncOp}. */
+  ops: ObjArray;
+}
+
+/** Layout of {@link BoSync}. */
+export const BO_SYNC: StructLayout<BoSync> = struct("drm_panthor_bo_sync", 16, {
+  ops: nested(0x00, OBJ_ARRAY),
+});
+
+/** `drm_panthor_bo_query_info`, since driver version 1.7. */
+export interface BoQueryInfo {
+  /** GEM handle. */
+  handle: number;
+  /** Out: {@link BO_IS_IMPORTED} or 0. */
+  extraFlags: number;
+  /** Out: flags of BO_CREATE, 0 for an imported object. */
+  createFlags: number;
+  /** Out: zero. */
+  pad: number;
+}
+
+/** Layout of {@link BoQueryInfo}. */
+export const BO_QUERY_INFO: StructLayout<BoQueryInfo> = struct("drm_panthor_bo_query_info", 16, {
+  handle: u32(0x00),
+  extraFlags: u32(0x04, BO_EXTRA_NAMES),
+  createFlags: u32(0x08, BO_NAMES),
+  pad: u32(0x0c),
 });
 
 /** `DRM_IOCTL_PANTHOR_DEV_QUERY`. */
@@ -355,6 +345,12 @@ export const IOCTL_VM_GET_STATE: number = drmIowr(0x40 + IOCTL_ID.vmGetState, VM
 export const IOCTL_BO_CREATE: number = drmIowr(0x40 + IOCTL_ID.boCreate, BO_CREATE.size);
 /** `DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET`. */
 export const IOCTL_BO_MMAP_OFFSET: number = drmIowr(0x40 + IOCTL_ID.boMmapOffset, BO_MMAP_OFFSET.size);
+/** `DRM_IOCTL_PANTHOR_BO_SET_LABEL`. */
+export const IOCTL_BO_SET_LABEL: number = drmIowr(0x40 + IOCTL_ID.boSetLabel, BO_SET_LABEL.size);
+/** `DRM_IOCTL_PANTHOR_BO_SYNC`. */
+export const IOCTL_BO_SYNC: number = drmIowr(0x40 + IOCTL_ID.boSync, BO_SYNC.size);
+/** `DRM_IOCTL_PANTHOR_BO_QUERY_INFO`. */
+export const IOCTL_BO_QUERY_INFO: number = drmIowr(0x40 + IOCTL_ID.boQueryInfo, BO_QUERY_INFO.size);
 
 /** VMs that one open file can have (`PANTHOR_MAX_VMS_PER_FILE` of `panthor_mmu.c`, Linux 7.3-rc7). */
 export const MAX_VMS_PER_FILE = 32;

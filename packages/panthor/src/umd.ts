@@ -1,5 +1,5 @@
 /**
- * What panvk of Mesa 26.2 does with this uAPI for sparse resources, and what it would do with the two other proposals.
+ * What panvk of Mesa 26.2 does with this uAPI for sparse resources, and what it would do with the other proposals.
  *
  * An unbound page of a sparse resource must not fault, so panvk binds something to every page from the start, and binds
  * that again instead of unbinding:
@@ -8,7 +8,8 @@
  * |---|---|---|
  * | `sparse` | the kernel's dummy (driver 1.9) | 1 |
  * | `blackhole` (older drivers) | panvk's own 2 MiB object, at offset va mod 2 MiB | one for each 2 MiB chunk that the range touches |
- * | `repeat` | the same object, its window repeated (proposal) | 1 |
+ * | `repeat` | the same object, one window that divides the range repeated (proposal, as posted) | 1 |
+ * | `repeat-windows` | the same object, whole 2 MiB windows of it repeated (proposal, used with care) | 1, and 1 for what sticks out at each end |
  * | `per-page` | a one-page object | one for each page |
  *
  * Creating and destroying are synchronous. Queue binds are asynchronous, at most 16 operations in a call, merged with the
@@ -44,7 +45,15 @@ import {
 export const PANVK_OPS_PER_IOCTL = 16;
 
 /** How unbound ranges are said. */
-export type PanvkStrategy = "sparse" | "blackhole" | "repeat" | "per-page";
+export type PanvkStrategy = "sparse" | "blackhole" | "repeat" | "repeat-windows" | "per-page";
+
+/**
+ * @param strategy - how unbound ranges are said
+ * @returns whether that takes the REPEAT proposal, and with it operations of 56 bytes
+ */
+export function panvkRepeats(strategy: PanvkStrategy): boolean {
+  return strategy === "repeat" || strategy === "repeat-windows";
+}
 
 /** What a {@link PanvkUmd} needs to know. */
 export interface PanvkOptions {
@@ -95,7 +104,7 @@ export class PanvkUmd implements SparseUmd {
     this.#repeatWindow = options.repeatWindow;
     this.#opsAddr = options.opsAddr ?? 0x700000000000;
     this.#syncsAddr = options.syncsAddr ?? 0x710000000000;
-    this.#layout = options.strategy === "repeat" ? VM_BIND_OP_REPEAT : VM_BIND_OP;
+    this.#layout = panvkRepeats(options.strategy) ? VM_BIND_OP_REPEAT : VM_BIND_OP;
     this.dummyHandle = options.dummyHandle ?? 0;
   }
 
@@ -159,6 +168,8 @@ export class PanvkUmd implements SparseUmd {
         return [
           { ...op, flags: op.flags | MAP_REPEAT, boRepeatRange: this.#repeatWindow ?? largestWindow(size) },
         ];
+      case "repeat-windows":
+        return wholeWindows(op);
       case "blackhole":
         return cut(op, BLOCK_2M);
       case "per-page":
@@ -222,6 +233,24 @@ function cut(op: Op, unit: number): Op[] {
     va += size;
   }
   return ops;
+}
+
+/** Repeat the whole 2 MiB windows of a range; what sticks out in front and behind shows the object at its address, too. */
+function wholeWindows(op: Op): Op[] {
+  const end = op.va + op.size;
+  const first = Math.ceil(op.va / BLOCK_2M) * BLOCK_2M;
+  const last = Math.floor(end / BLOCK_2M) * BLOCK_2M;
+  if (last <= first) return cut(op, BLOCK_2M);
+  const windows = {
+    ...op,
+    flags: op.flags | MAP_REPEAT,
+    va: first,
+    size: last - first,
+    boRepeatRange: BLOCK_2M,
+  };
+  const front = { ...op, boOffset: op.va % BLOCK_2M, size: first - op.va };
+  const behind = { ...op, va: last, size: end - last };
+  return [front, windows, behind].filter(({ size }) => size > 0);
 }
 
 /** Make `before` longer by `op` where the two say one thing. */

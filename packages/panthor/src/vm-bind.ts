@@ -9,7 +9,7 @@
  * @module
  */
 
-import { EINVAL, fail, readU64, type UserSpace } from "@vmbind/drm";
+import { EINVAL, errorOf, fail, readU64, type UserSpace } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE } from "@vmbind/gpuvm-core";
 import { cleanUp, type PanthorBindOp } from "./bind-op.ts";
 import { BindJob } from "./bind-queue.ts";
@@ -87,7 +87,7 @@ function bindSync(file: PanthorFile, vm: PanthorVm, ops: CopiedArray, count: num
     }
   } catch (error) {
     arg.setUint32(AT_OPS_COUNT, i, true);
-    throw error;
+    throw errorOf(`ops[${i}]`, error);
   }
 }
 
@@ -151,12 +151,13 @@ function bindAsync(file: PanthorFile, vm: PanthorVm, ops: CopiedArray, count: nu
   const jobs: BindJob[] = [];
   const syncs: (readonly SyncOp[])[] = [];
   let publish: () => void;
+  let made = 0;
   try {
-    for (let i = 0; i < count; i++) {
+    for (; made < count; made++) {
       if (vm.destroyed || vm.unusable)
-        fail(EINVAL, `ops[${i}]: the VM is ${vm.destroyed ? "destroyed" : "unusable"}`);
+        fail(EINVAL, `ops[${made}]: the VM is ${vm.destroyed ? "destroyed" : "unusable"}`);
       const op = queue.takeOp();
-      decode(file, ops, i, op);
+      decode(file, ops, made, op);
       prepare(file, vm, op);
       jobs.push(new BindJob(op));
       syncs.push(copySyncs(file, op, user));
@@ -164,7 +165,7 @@ function bindAsync(file: PanthorFile, vm: PanthorVm, ops: CopiedArray, count: nu
     publish = resolveSyncs(file, jobs, syncs);
   } catch (error) {
     for (const { op } of jobs) cleanUp(vm, op);
-    throw error;
+    throw made < count ? errorOf(`ops[${made}]`, error) : error;
   }
   file.device.counters.bindJobs += count;
   publish();

@@ -12,6 +12,7 @@ const strategies: [PanvkStrategy, DeviceOptions, number][] = [
   ["sparse", { dummyFragmentation: "scattered" }, 0x200000],
   ["blackhole", { driverVersion: "1.8" }, 0x200000],
   ["repeat", { repeat: "v5" }, 0x200000],
+  ["repeat-windows", { repeat: "v5" }, 0x200000],
   ["per-page", {}, 0x1000],
 ];
 

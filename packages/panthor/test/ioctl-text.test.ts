@@ -84,6 +84,24 @@ const GOLDEN: readonly [request: number, arg: Uint8Array, arrays: NamedBytes[], 
     [],
     "PANTHOR_BO_MMAP_OFFSET {handle=2, pad=0, offset=0x100000000}",
   ],
+  [
+    uapi.IOCTL_BO_SET_LABEL,
+    uapi.BO_SET_LABEL.encode({ handle: 2, label: 0x1000 }),
+    [],
+    "PANTHOR_BO_SET_LABEL {handle=2, pad=0, label=0x1000}",
+  ],
+  [
+    uapi.IOCTL_BO_SYNC,
+    uapi.BO_SYNC.encode({ ops: { stride: 24, count: 1, array: 0x1000 } }),
+    [{ field: "ops", data: uapi.BO_SYNC_OP.encode({ handle: 2, type: 1, offset: 4096, size: 8192 }) }],
+    "PANTHOR_BO_SYNC {ops={stride=24, count=1, array=0x1000 [{handle=2, type=BO_SYNC_CPU_CACHE_FLUSH_AND_INVALIDATE, offset=0x1000, size=0x2000}]}}",
+  ],
+  [
+    uapi.IOCTL_BO_QUERY_INFO,
+    uapi.BO_QUERY_INFO.encode({ handle: 2, extraFlags: 1, createFlags: 2 }),
+    [],
+    "PANTHOR_BO_QUERY_INFO {handle=2, extra_flags=BO_IS_IMPORTED, create_flags=BO_WB_MMAP, pad=0}",
+  ],
   [0x40086409, GEM_CLOSE.encode({ handle: 2 }), [], "GEM_CLOSE {handle=2, pad=0}"],
 ];
 

@@ -93,6 +93,28 @@ const rows: Row[] = [
     },
   },
   {
+    name: "repeat of whole windows",
+    va: ALIGNED,
+    umd: { strategy: "repeat-windows" },
+    device: { repeat: "v5" },
+    create: { ops: 2, ioctls: 1, vmas: 2, mapCalls: 48, blocks: 47, ptes: 351, tables: "1/1/1", lock: 2 },
+  },
+  {
+    name: "repeat of whole windows, unaligned",
+    va: ALIGNED + 0x3000,
+    umd: { strategy: "repeat-windows" },
+    device: { repeat: "v5" },
+    create: { ops: 3, ioctls: 1, vmas: 3, blocks: 46, ptes: 863, tables: "1/1/2" },
+  },
+  {
+    name: "repeat of whole windows, less than one",
+    va: ALIGNED + 0x1fe000,
+    size: 0x4000,
+    umd: { strategy: "repeat-windows" },
+    device: { repeat: "v5" },
+    create: { ops: 2, vmas: 2, blocks: 0, ptes: 4, tables: "1/1/2" },
+  },
+  {
     name: "sparse",
     va: ALIGNED,
     umd: { strategy: "sparse" },

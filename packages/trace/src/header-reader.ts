@@ -118,6 +118,18 @@ export class HeaderReader {
   }
 
   /**
+   * The limit of page-table memory, `table_limit_bytes`. Not in recordings: traces that `vmbind fuzz` writes may say it.
+   *
+   * @param tableBytes - bytes of one table, the least limit
+   * @returns options of a device's memory, none where it is left out
+   * @throws {@link InputError} for anything but an integer from there on
+   */
+  tableLimit(tableBytes: number): { memory?: { tableLimitBytes: number } } {
+    if (!this.has("table_limit_bytes")) return {};
+    return { memory: { tableLimitBytes: this.integer("table_limit_bytes", tableBytes) } };
+  }
+
+  /**
    * The defects that a device is to have, as a list of their names or as the name of a profile. Not in recordings, which are
    * held against the profile of what real drivers show; traces that `vmbind fuzz` writes may say them.
    *

@@ -74,8 +74,13 @@ export class XeBo extends GemObject {
   readonly #vm: XeBoOwner | null;
   readonly #dmaBuf: DmaBuf | null;
   #pages: ScatterList | null = null;
+  #givenUp = false;
   #purged = false;
+  #mappings = 0;
+  #willNeed = 0;
 
+  /** The atomics that MADVISE last said of any mapping of the object, `ATOMIC_*`. @internal */
+  atomic = 0;
   /** Regions where it may live, one bit each. */
   readonly placement: number;
   /** `GEM_CPU_CACHING_*`; 0 for an imported dma-buf. */
@@ -84,8 +89,6 @@ export class XeBo extends GemObject {
   readonly flags: number;
   /** VRAM is among the placements and the platform maps it in 64 KiB pages only. */
   readonly internal64k: boolean;
-  /** madvise said that the contents may go: a new MAP, and a PREFETCH, fail with EBUSY. It stays set once they went. */
-  dontNeed = false;
   /** The key of its protected content is no longer valid: CHECK_PXP fails with ENOEXEC. */
   pxpInvalid = false;
 
@@ -122,6 +125,53 @@ export class XeBo extends GemObject {
   }
 
   /**
+   * The contents may go: none of its mappings is WILLNEED, as MADVISE said of each. A new MAP, a PREFETCH and an export fail
+   * with EBUSY. An object that is exported is needed by others, and one that was imported is not the driver's: neither is ever
+   * DONTNEED. It stays so once the contents went, and when its last mapping goes.
+   */
+  get dontNeed(): boolean {
+    return this.#givenUp && this.exported === null;
+  }
+
+  /** Say so without mappings and MADVISE. */
+  set dontNeed(value: boolean) {
+    this.#givenUp = value;
+  }
+
+  /** Mappings of the object in all VMs. @internal */
+  get mappings(): number {
+    return this.#mappings;
+  }
+
+  /** Those of them that are WILLNEED. @internal */
+  get willNeedMappings(): number {
+    return this.#willNeed;
+  }
+
+  /** A mapping came. @internal */
+  mappingCame(willNeed: boolean): void {
+    this.#mappings++;
+    if (willNeed) this.mappingWillNeed();
+  }
+
+  /** A mapping went. @internal */
+  mappingWent(willNeed: boolean): void {
+    this.#mappings--;
+    if (willNeed) this.mappingDontNeed();
+    if (this.#mappings === 0 && this.exported !== null) this.#givenUp = false;
+  }
+
+  /** A mapping is needed which was not. @internal */
+  mappingWillNeed(): void {
+    if (++this.#willNeed === 1) this.#givenUp = this.#purged;
+  }
+
+  /** A mapping is no longer needed, or no longer there: with the last one that was, the object is not needed either. @internal */
+  mappingDontNeed(): void {
+    if (--this.#willNeed === 0 && this.#mappings > 0 && !this.imported) this.#givenUp = true;
+  }
+
+  /**
    * The contents went, for good: a new MAP, and a PREFETCH, fail with EINVAL, and what is mapped shows null pages
    * (`XE_MADV_PURGEABLE_PURGED`, Linux 7.3-rc7).
    */
@@ -136,7 +186,7 @@ export class XeBo extends GemObject {
    * @internal
    */
   dropContents(): void {
-    if (!this.dontNeed) throw new Error("bo: only an object that madvise gave up can be purged");
+    if (!this.dontNeed) throw new Error("bo: only an object that is not needed can be purged");
     this.#purged = true;
     this.#freePages();
   }

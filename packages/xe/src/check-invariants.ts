@@ -5,8 +5,8 @@
  *
  * They hold between ioctls. Of a VM in which quirk `faultScratch` may have left entries behind, the tables are only
  * counted. Besides the names of `checkGpuvm`, `checkGemRefs`, `checkTables` and
- * `checkTlb`, an error may begin with `vma-record`, `leaf-owner`, `num-live`, `child-map`, `table-record`, `table-empty`
- * or `backing-bytes`.
+ * `checkTlb`, an error may begin with `vma-record`, `leaf-owner`, `num-live`, `child-map`, `table-record`, `table-empty`,
+ * `zapped`, `purgeable` or `backing-bytes`.
  *
  * @module
  */
@@ -31,10 +31,12 @@ import {
   type ScatterList,
 } from "@vmbind/mmu";
 import { XeBo } from "./bo.ts";
+import { attributeProblem, checkPurgeable, zappedEntries, zappedRange } from "./check-advice.ts";
 import type { XeDevice } from "./device.ts";
 import type { XeFile } from "./file.ts";
 import { BLOCK_64K } from "./page-sizes.ts";
 import { TABLE_ENTRIES } from "./pt-tables.ts";
+import { ATOMIC_CPU, ATOMIC_DEVICE } from "./uapi-madvise.ts";
 import type { XeVm } from "./vm.ts";
 import {
   VMA_DESTROYED,
@@ -43,6 +45,7 @@ import {
   VMA_READ_ONLY,
   VMA_SPARSE,
   VMA_SYSTEM_ALLOCATOR,
+  VMA_ZAPPED,
   VMA_ZEROED,
 } from "./vma.ts";
 
@@ -79,7 +82,7 @@ export function checkInvariants(vm: XeVm, queues = 0, seen: Set<number> = new Se
   } else {
     const tree = { root: addressSpace.root, ranges, emptyLo, emptyHi };
     checkTables(addressSpace.memory, addressSpace.format, tree, seen, (slot, geometry, va, used) => {
-      checkTableRecord(vm, slot, geometry, va, used);
+      checkTableRecord(vm, slot, geometry, va, used, seen);
     });
   }
   checkTlb(addressSpace);
@@ -118,6 +121,7 @@ function checkRecord(vm: XeVm, va: number): void {
         : !(
               state === 0 ||
               state === VMA_PRESENT ||
+              state === (VMA_PRESENT | VMA_ZAPPED) ||
               state === VMA_ZEROED ||
               (state === VMA_FORGOTTEN && forgetsZeroes(vm))
             )
@@ -128,7 +132,9 @@ function checkRecord(vm: XeVm, va: number): void {
               ? "an object and another backing"
               : isNull && gpuvm.offset(va) !== 0
                 ? `offset ${gpuvm.offset(va)} without an object`
-                : null;
+                : isNull && (state & VMA_ZAPPED) !== 0
+                  ? "zapped leaves, although it is null"
+                  : attributeProblem(vm, va, mirror);
   if (problem !== null) throw new Error(`vma-record: ${place(vm, va)} has ${problem}`);
 }
 
@@ -139,6 +145,7 @@ function expectedRange(vm: XeVm, va: number): ExpectedRange | null {
   if ((state & (VMA_PRESENT | VMA_ZEROED)) === 0) return null;
   const start = gpuvm.addr(va);
   const end = gpuvm.end(va);
+  if ((state & VMA_ZAPPED) !== 0) return vm.scratch ? zappedRange(vm, start, end) : null;
   const flags = vmas.flags[va] as number;
   const bo = gpuvm.gem(va);
   const user = vmas.user.get(va);
@@ -148,8 +155,9 @@ function expectedRange(vm: XeVm, va: number): ExpectedRange | null {
   const pages = bo?.pages ?? user?.pages ?? null;
   const cleared = (state & VMA_ZEROED) !== 0;
   const memory = new Memory(cleared ? null : pages, gpuvm.offset(va) - (user?.base ?? 0) - start);
-  const bits = (flags & VMA_READ_ONLY ? 0 : PPGTT_WRITE) | backingBits(vm, bo, pages);
-  const pat = vmas.pat[va] as number;
+  const bits =
+    (flags & VMA_READ_ONLY ? 0 : PPGTT_WRITE) | backingBits(vm, bo, pages, vmas.atomic[va] as number);
+  const pat = vmas.leafPat[va] as number;
   const compactTables = vm.platform.graphics >= COMPACT_GRAPHICS;
   const inside = (at: number, bytes: number): boolean => at >= start && at + bytes <= end;
   const leafBytes = (at: number): number => {
@@ -213,13 +221,17 @@ class Memory {
 }
 
 /** Attribute bits that depend on what is behind a mapping. */
-function backingBits(vm: XeVm, bo: XeBo | null, pages: ScatterList | null): number {
+function backingBits(vm: XeVm, bo: XeBo | null, pages: ScatterList | null, advised: number): number {
   if (pages === null) return PPGTT_NULL;
   const { platform } = vm;
   const vram = bo?.vram ?? false;
   const everywhere =
-    platform.vramBytes === 0 || !vm.longRunning || (bo !== null && isPowerOfTwo(bo.placement));
-  const atomics = platform.atomicEnableBit && (vram || (platform.systemAtomics && everywhere));
+    advised === ATOMIC_DEVICE ||
+    platform.vramBytes === 0 ||
+    !vm.longRunning ||
+    (bo !== null && isPowerOfTwo(bo.placement));
+  const atomics =
+    platform.atomicEnableBit && advised !== ATOMIC_CPU && (vram || (platform.systemAtomics && everywhere));
   return (vram ? PPGTT_DEVICE_MEMORY : 0) | (atomics ? PPGTT_ATOMIC : 0);
 }
 
@@ -228,11 +240,21 @@ function isPowerOfTwo(value: number): boolean {
 }
 
 /** What the driver keeps of a table, against the table. */
-function checkTableRecord(vm: XeVm, slot: number, geometry: LevelGeometry, va: number, used: number): void {
+function checkTableRecord(
+  vm: XeVm,
+  slot: number,
+  geometry: LevelGeometry,
+  va: number,
+  notEmpty: number,
+  seen: Set<number>,
+): void {
   const { tables, rootLevel } = vm.pageTable;
   const { memory } = tables;
   const { countedTwice } = vm.quirks;
   const where = `level ${geometry.level} table at 0x${va.toString(16)}`;
+  const zapped = zappedEntries(vm, geometry, va);
+  // Zapped entries are in use, and look empty where there is no scratch page.
+  const used = notEmpty + (vm.scratch ? 0 : zapped.size);
   if (tables.level[slot] !== geometry.level || (tables.compact[slot] === 1) !== geometry.isCompact) {
     throw new Error(
       `table-record: the ${where} is kept as level ${tables.level[slot]}, compact ${tables.compact[slot]}`,
@@ -251,6 +273,14 @@ function checkTableRecord(vm: XeVm, slot: number, geometry: LevelGeometry, va: n
   for (let i = memory.isFilled(slot) ? geometry.entries : 0; i < geometry.entries; i++) {
     const lo = memory.entryLo(slot, i);
     const hi = memory.entryHi(slot, i);
+    if (zapped.has(i)) {
+      const kept = tables.child(slot, i);
+      if (lo !== 0 || hi !== 0) throw new Error(`zapped: entry ${i} of the ${where} is not zero`);
+      if (kept < 0) continue;
+      countTables(vm, kept, seen);
+      children++;
+      continue;
+    }
     const empty = lo === vm.pageTable.emptyLo[geometry.level] && hi === vm.pageTable.emptyHi[geometry.level];
     const directory = !empty && (lo & geometry.directoryMask) === geometry.directoryBits;
     const child = directory ? memory.slotOf(lo & geometry.tableAddressLo, hi & geometry.tableAddressHi) : -1;
@@ -302,6 +332,7 @@ export function checkDeviceInvariants(device: XeDevice, files: Iterable<XeFile>)
       if (gem !== null) hold(gem);
     }
   }
+  checkPurgeable(device, vms);
   let backing = 0;
   for (const file of files) {
     for (const [, bo] of file.bos()) hold(bo);

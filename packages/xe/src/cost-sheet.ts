@@ -11,6 +11,7 @@ import { MMU_COSTS, type MmuCounter } from "@vmbind/mmu";
 
 /** Names of the counters that only this driver has. */
 export type XeCost =
+  | "scratchWrites"
   | "ptOps"
   | "ptUpdates"
   | "ptQwords"
@@ -30,6 +31,12 @@ export const COST_SCHEMA: CostSchema<XeCounter> = {
   ...UAPI_COSTS,
   ...GPUVM_COSTS,
   ...MMU_COSTS,
+  scratchWrites: {
+    kind: "sum",
+    unit: "count",
+    title: "scratch entries of new tables",
+    how: "Entries that fill a new table of a VM with a scratch page, 512 each; leaves that are then written over them are counted as leaf entries.",
+  },
   ptOps: {
     kind: "sum",
     unit: "count",

@@ -5,7 +5,9 @@
  */
 
 import { type CostSchema, type DeviceChoices, GemObjects, quirksOf } from "@vmbind/drm";
+import { vmBosOf } from "@vmbind/gpuvm-core";
 import { FrameAllocator, PhysicalMemory, Tlb } from "@vmbind/mmu";
+import type { XeBo } from "./bo.ts";
 import { COST_SCHEMA, type XeCounter, type XeCounters, xeCounters } from "./cost-sheet.ts";
 import { XeFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
@@ -14,6 +16,7 @@ import { PLATFORMS, type Platform } from "./platforms.ts";
 import { PtJob } from "./pt-job.ts";
 import { XeTables } from "./pt-tables.ts";
 import { QUIRKS } from "./quirks.ts";
+import type { XeVm } from "./vm.ts";
 import { VmBindRunner } from "./vm-bind.ts";
 import { Vram } from "./vram.ts";
 
@@ -44,6 +47,8 @@ export class XeDevice {
   readonly tables: XeTables;
   /** Buffer objects. */
   readonly gems: GemObjects = new GemObjects();
+  /** VMs that are not destroyed, by their VA manager. @internal */
+  readonly vms: Map<object, XeVm> = new Map();
   /** The TLB, or null. */
   readonly tlb: Tlb | null;
   /** Runs page-table work. @internal */
@@ -84,7 +89,7 @@ export class XeDevice {
       memory.watch(VRAM_BASE, VRAM_BASE + Math.max(this.vramBytes, 2 ** 21)),
     );
     this.vram = new Vram(this.vramBytes, this.vramFrames, memory.tables);
-    this.tables = new XeTables(memory.tables, this.vramBytes > 0 ? this.vram : null, allocFault);
+    this.tables = new XeTables(memory.tables, counters, this.vramBytes > 0 ? this.vram : null, allocFault);
     this.tlb = tlb === null ? null : new Tlb({ ...tlb, counters });
     this.job = new PtJob(this.tables, this.platform, quirks, counters, allocFault);
   }
@@ -92,6 +97,29 @@ export class XeDevice {
   /** A TLB tag for a new VM. @internal */
   nextAsid(): number {
     return ++this.#asids;
+  }
+
+  /**
+   * Memory is short, and an object that nobody needs is found (`xe_bo_shrink` and eviction, Linux 7.3-rc7): its contents go for
+   * good, its memory is free again. Its leaves become null at once, since outside fault mode every batch binds first; in
+   * fault mode they are zero until a fault, which a VM with a scratch page answers with null leaves, and one without refuses
+   * (EACCES).
+   *
+   * @param bo - an object
+   * @returns false for one that is needed, or that was purged before
+   * @throws `DrmError` ENOMEM for page-table work (by injection alone); the object is purged, its leaves are zero
+   */
+  purge(bo: XeBo): boolean {
+    if (!bo.dontNeed || bo.purged) return false;
+    const mapped: { readonly vm: XeVm; readonly vas: number[] }[] = [];
+    for (const vmBo of vmBosOf(bo)) {
+      const vm = this.vms.get(vmBo.vm);
+      if (vm !== undefined) mapped.push({ vm, vas: [...vmBo.vas()] });
+    }
+    for (const { vm, vas } of mapped) vm.loseMemory(vas);
+    bo.dropContents();
+    for (const { vm, vas } of mapped) vm.bindAgain(vas);
+    return true;
   }
 
   /** Open the device node. */

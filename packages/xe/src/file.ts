@@ -9,6 +9,8 @@ import {
   type DmaBuf,
   type DrmError,
   type DrmFile,
+  EBUSY,
+  EINVAL,
   EPERM,
   fail,
   GemHandles,
@@ -74,6 +76,8 @@ export class XeFile implements DrmFile<XeBo, XeVm> {
       isBo: (gem) => gem instanceof XeBo,
       checkExport(bo) {
         if (bo.vm !== null) fail(EPERM, "export: the object was made for one VM");
+        if (bo.purged) fail(EINVAL, "export: the object is purged");
+        if (bo.dontNeed) fail(EBUSY, "export: madvise gave the object's contents up");
       },
       importForeign(dmaBuf) {
         const pages = ScatterList.of(dmaBuf.attach());
@@ -130,7 +134,8 @@ export class XeFile implements DrmFile<XeBo, XeVm> {
     return this.handles.objectAt(mmapOffset);
   }
 
-  /** See `DrmFile.exportBo`; EPERM for an object that was made for one VM (`xe_dma_buf.c`). */
+  /** See `DrmFile.exportBo`; EPERM for an object that was made for one VM, EBUSY for one that is not needed, EINVAL
+   * for a purged one (`xe_dma_buf.c`). */
   exportBo(handle: number): DmaBuf {
     needOpen(this, "export");
     return this.handles.export(handle);

@@ -27,6 +27,7 @@ import {
   type StructLayout,
   struct,
   type UserArray,
+  u32,
   u64,
   unionArray,
   userArray,
@@ -35,9 +36,21 @@ import { gemClose, gemCreate, gemMmapOffset } from "./bo-ioctls.ts";
 import { deviceQuery } from "./device-query.ts";
 import { execQueueCreate, execQueueDestroy } from "./exec-queue-ioctls.ts";
 import type { XeFile } from "./file.ts";
+import { madvise } from "./madvise.ts";
 import * as uapi from "./uapi.ts";
+import {
+  IOCTL_MADVISE,
+  IOCTL_VM_GET_PROPERTY,
+  IOCTL_VM_QUERY_MEM_RANGE_ATTRS,
+  MADVISE,
+  MEM_RANGE_ATTR,
+  VM_GET_PROPERTY,
+  VM_QUERY_MEM_RANGE_ATTR,
+  VMA_ATTR_PURGEABLE_STATE,
+} from "./uapi-madvise.ts";
 import { DEVICE_QUERY, IOCTL_DEVICE_QUERY } from "./uapi-query.ts";
 import { vmCreate, vmDestroy } from "./vm-ioctls.ts";
+import { vmGetProperty, vmQueryMemRangeAttrs } from "./vm-queries.ts";
 
 /** The first Linux with the driver. */
 const since = "Linux 6.8";
@@ -58,6 +71,9 @@ export const VM_BIND_OPS: UserArray<uapi.VmBind, uapi.VmBindOp> = unionArray(
     element: uapi.VM_BIND_OP,
   },
 );
+
+/** What MADVISE tells: 1 while no object of the range was purged. It must be 0 before. */
+const RETAINED: StructLayout<{ retained: number }> = struct("u32", 4, { retained: u32(0) });
 
 const SYNCS = userArray(uapi.VM_BIND, "syncs", {
   field: "syncs",
@@ -210,17 +226,43 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
       since: "Linux 6.11",
       note: "performance counters",
     }),
-    notModelled({
+    ioctl({
       name: "XE_MADVISE",
-      request: drmIow(DRM_COMMAND_BASE + 0x0c, 64),
+      request: IOCTL_MADVISE,
+      layout: MADVISE,
+      arrays: [
+        userArray(MADVISE, "retainedPtr", {
+          field: "retained_ptr",
+          when: { member: "type", is: VMA_ATTR_PURGEABLE_STATE },
+          element: RETAINED,
+          access: "out",
+          optional: true,
+        }),
+      ],
+      errnos: [EINVAL, EFAULT, ENOENT, ENOMEM],
       since: "Linux 6.18",
-      note: "memory attributes",
+      support: {
+        without: "other devices as preferred locations (ENOENT), what MADVISE_AUTORESET takes back",
+      },
+      runBytes: madvise,
     }),
-    notModelled({
+    ioctl({
       name: "XE_VM_QUERY_MEM_RANGE_ATTRS",
-      request: drmIowr(DRM_COMMAND_BASE + 0x0d, 64),
+      request: IOCTL_VM_QUERY_MEM_RANGE_ATTRS,
+      layout: VM_QUERY_MEM_RANGE_ATTR,
+      arrays: [
+        userArray(VM_QUERY_MEM_RANGE_ATTR, "vectorOfMemAttr", {
+          field: "vector_of_mem_attr",
+          count: "numMemRanges",
+          element: MEM_RANGE_ATTR,
+          access: "out",
+          optional: true,
+        }),
+      ],
+      errnos: [EINVAL, ENOSPC, ENOMEM, ENOBUFS, EFAULT],
       since: "Linux 6.18",
-      note: "memory attributes",
+      support: "full",
+      runBytes: vmQueryMemRangeAttrs,
     }),
     notModelled({
       name: "XE_EXEC_QUEUE_SET_PROPERTY",
@@ -228,11 +270,22 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
       since: "Linux 7.0",
       note: "exec queues",
     }),
-    notModelled({
+    ioctl({
       name: "XE_VM_GET_PROPERTY",
-      request: drmIowr(DRM_COMMAND_BASE + 0x0f, 56),
+      request: IOCTL_VM_GET_PROPERTY,
+      layout: VM_GET_PROPERTY,
+      arrays: [
+        userArray(VM_GET_PROPERTY, "data", {
+          field: "data",
+          count: "size",
+          access: "out",
+          optional: true,
+        }),
+      ],
+      errnos: [EINVAL, ENOENT, EFAULT],
       since: "by Linux 7.3",
-      note: "reports of faults",
+      support: "full",
+      run: vmGetProperty,
     }),
     gemCloseIoctl(gemClose),
   ],

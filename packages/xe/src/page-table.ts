@@ -106,13 +106,13 @@ export class PageTable {
     const lo = this.emptyLo[level] as number;
     const hi = this.emptyHi[level] as number;
     if (lo === 0) return;
-    const { memory } = this.tables;
+    const { counters, memory } = this.tables;
     const first = slot * memory.wordsPerTable;
     memory.words[first] = lo;
     memory.words[first + 1] = hi;
     const quad = first / 2;
     memory.quads.fill(memory.quads[quad] as bigint, quad + 1, quad + TABLE_ENTRIES);
-    memory.counters.pteWrites += TABLE_ENTRIES;
+    counters.scratchWrites += TABLE_ENTRIES;
   }
 
   /** Give every table back. */

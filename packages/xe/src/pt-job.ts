@@ -20,8 +20,9 @@ import { UnbindStager } from "./pt-unbind.ts";
 import { PtUpdates } from "./pt-updates.ts";
 import type { XeQuirks } from "./quirks.ts";
 import { flushBeforeBatch, invalidate, setTlbRange, type TlbInvalidation } from "./tlb-range.ts";
-import { type VmSteps, WORK_BIND, WORK_CLEAR, WORK_UNBIND } from "./vm-steps.ts";
+import { ATOMIC_CPU, ATOMIC_DEVICE } from "./uapi-madvise.ts";
 import { VMA_FORGOTTEN, VMA_PRESENT, VMA_READ_ONLY, VMA_STAGED, VMA_ZEROED, type XeVmas } from "./vma.ts";
+import { WORK_BIND, WORK_CLEAR, WORK_UNBIND, type WorkList } from "./work-list.ts";
 
 /** What a job needs of its VM; see `XeVm`. */
 export interface JobVm {
@@ -96,11 +97,11 @@ export class PtJob {
    * Run the work that was parsed.
    *
    * @param vm - the VM
-   * @param ops - its work list
+   * @param work - what to do
    * @param isArray - the ioctl had more than one operation
    * @throws `DrmError` ENOMEM, ENOBUFS, EINVAL; nothing was changed then
    */
-  run(vm: JobVm, ops: VmSteps, isArray: boolean): void {
+  run(vm: JobVm, work: WorkList, isArray: boolean): void {
     const updates = this.#updates;
     updates.reset();
     this.#flushBefore = false;
@@ -109,22 +110,21 @@ export class PtJob {
       fail(isArray ? ENOBUFS : ENOMEM, "vm_bind: no memory for the page-table operations (injected)");
     }
     try {
-      for (let i = 0; i < ops.workCount; i++) {
-        const kind = ops.workKind(i);
-        if (kind === WORK_UNBIND) this.#stageUnbind(vm, ops.workVa(i));
-        else this.#stageBind(vm, ops.workVa(i), kind === WORK_CLEAR);
+      for (let i = 0; i < work.count; i++) {
+        const kind = work.kind(i);
+        if (kind === WORK_UNBIND) this.#stageUnbind(vm, work.va(i));
+        else this.#stageBind(vm, work.va(i), kind === WORK_CLEAR);
       }
     } catch (error) {
       updates.abort();
-      for (let i = 0; i < ops.workCount; i++)
-        vm.vmas.state[ops.workVa(i)] = stateOf(vm, ops.workVa(i)) & ~VMA_STAGED;
+      for (let i = 0; i < work.count; i++) vm.vmas.state[work.va(i)] = stateOf(vm, work.va(i)) & ~VMA_STAGED;
       throw error;
     }
     const counters = this.#counters;
-    counters.ptOps += updates.ops === 0 ? 0 : ops.workCount;
+    counters.ptOps += updates.ops === 0 ? 0 : work.count;
     counters.ptUpdates += updates.count;
     counters.ptQwords += updates.apply(vm.pageTable);
-    this.#commitStates(vm, ops);
+    this.#commitStates(vm, work);
     this.#invalidateTlb(vm);
   }
 
@@ -146,7 +146,7 @@ export class PtJob {
     source.vram = bo !== null && !bo.purged && bo.vram;
     source.needs64k = source.vram && this.#platform.vram64kOnly;
     source.readOnly = (flags & VMA_READ_ONLY) !== 0;
-    source.atomics = source.pages !== null && this.#atomics(vm, bo);
+    source.atomics = source.pages !== null && this.#atomics(vm, bo, vmas.atomic[va] as number);
     source.pat = vmas.pat[va] as number;
     source.clear = clear;
     const leaves = this.#binder.stage(vm.pageTable, source);
@@ -175,21 +175,22 @@ export class PtJob {
     updates.needsInvalidation = true;
   }
 
-  /** Whether leaves that show memory have the atomics-enable bit; madvise is not modelled. */
-  #atomics(vm: JobVm, bo: XeBo | null): boolean {
+  /** Whether leaves that show memory have the atomics-enable bit. */
+  #atomics(vm: JobVm, bo: XeBo | null, advised: number): boolean {
     const platform = this.#platform;
-    if (!platform.atomicEnableBit) return false;
+    if (!platform.atomicEnableBit || advised === ATOMIC_CPU) return false;
     if (bo?.vram) return true;
     if (!platform.systemAtomics) return false;
-    if (platform.vramBytes === 0 || !vm.longRunning) return true;
+    if (advised === ATOMIC_DEVICE || platform.vramBytes === 0 || !vm.longRunning) return true;
     return bo !== null && (bo.placement & (bo.placement - 1)) === 0;
   }
 
-  #commitStates(vm: JobVm, ops: VmSteps): void {
-    const { state } = vm.vmas;
-    for (let i = 0; i < ops.workCount; i++) {
-      const va = ops.workVa(i);
-      const kind = ops.workKind(i);
+  #commitStates(vm: JobVm, work: WorkList): void {
+    const { state, pat, leafPat } = vm.vmas;
+    for (let i = 0; i < work.count; i++) {
+      const va = work.va(i);
+      const kind = work.kind(i);
+      leafPat[va] = pat[va] as number;
       if (kind === WORK_UNBIND) state[va] = 0;
       else if (kind === WORK_BIND) state[va] = VMA_PRESENT;
       else state[va] = this.#quirks.faultScratch ? VMA_FORGOTTEN : VMA_ZEROED;

@@ -11,6 +11,7 @@
 
 import { type AllocFault, ENOMEM, fail } from "@vmbind/drm";
 import { OutOfTables, type TableMemory } from "@vmbind/mmu";
+import type { XeCounters } from "./cost-sheet.ts";
 import type { Vram } from "./vram.ts";
 
 /** Entries of a table page. */
@@ -22,6 +23,8 @@ export const INDEX_MASK: number = TABLE_ENTRIES - 1;
 export class XeTables {
   /** Where the pages are. */
   readonly memory: TableMemory;
+  /** The device's cost sheet. */
+  readonly counters: XeCounters;
   /** Level of the table in a slot. */
   level: Uint8Array = new Uint8Array(64);
   /** Entries in use of the table in a slot. */
@@ -41,11 +44,13 @@ export class XeTables {
 
   /**
    * @param memory - where the pages are
+   * @param counters - the device's cost sheet
    * @param vram - what they share with objects, null where they are system memory
    * @param allocFault - makes allocations fail
    */
-  constructor(memory: TableMemory, vram: Vram | null, allocFault?: AllocFault) {
+  constructor(memory: TableMemory, counters: XeCounters, vram: Vram | null, allocFault?: AllocFault) {
     this.memory = memory;
+    this.counters = counters;
     this.#vram = vram;
     this.#allocFault = allocFault;
   }

@@ -12,6 +12,7 @@ import { COST_SCHEMA } from "./cost-sheet.ts";
 import { XeDevice } from "./device.ts";
 import type { XeFile } from "./file.ts";
 import { VM_BIND_OPS } from "./ioctls.ts";
+import { PAGE_BYTES } from "./page-sizes.ts";
 import { PLATFORMS } from "./platforms.ts";
 import { QUIRKS } from "./quirks.ts";
 import {
@@ -133,6 +134,7 @@ function deviceOf(header: HeaderReader): XeDevice {
   return new XeDevice({
     platform: { ...platform, vaBits, vramBytes },
     ...(boFragmentation && { boFragmentation }),
+    ...header.tableLimit(PAGE_BYTES),
     quirks,
     forcedScratch,
     // Syncobjs are made by ioctls that recordings leave out.

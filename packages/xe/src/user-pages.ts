@@ -1,6 +1,9 @@
 /**
  * Memory of processes as MAP_USERPTR sees it: pages that the kernel pins, wherever they are.
  *
+ * What a process has mapped, and whether it may write there, is for {@link UserPages.access} to say. Where no process is
+ * modelled, every address that a process could have is memory of it.
+ *
  * Each page of a process gets a physical page when it is first mapped and keeps it until the file is closed, so two
  * mappings of one user address show the same bytes. What those bytes are is a matter of physical memory: a backing store
  * (`PhysicalMemoryOptions.backing`) that knows by {@link UserPages.ownerOf} whose page it is asked for can give the process's.
@@ -8,7 +11,7 @@
  * @module
  */
 
-import { EFAULT, ENOMEM, fail } from "@vmbind/drm";
+import { EFAULT, ENOMEM, EPERM, fail, hex } from "@vmbind/drm";
 import { OutOfFrames, type PhysicalMemory, ScatterList } from "@vmbind/mmu";
 import { PAGE_BYTES } from "./page-sizes.ts";
 
@@ -23,8 +26,13 @@ export interface UserPage {
   readonly addr: number;
 }
 
+/** What a process may do with a page of its own: nothing is there, or nothing that it may read; read; read and write. */
+export type UserAccess = "none" | "read" | "write";
+
 /** The pages behind a mapping. */
 export interface UserRange {
+  /** Who pinned them, and can do so again. */
+  readonly owner: UserPages;
   /** Whose they are, see {@link UserPage.process}. */
   readonly process: object;
   /** User address of the first byte. */
@@ -46,6 +54,12 @@ export class UserPages {
   readonly #file: object;
   readonly #pinned: Map<object, Pinned> = new Map();
   readonly #owned: ScatterList[] = [];
+  /**
+   * What a process has mapped where, asked for each page whenever the kernel takes hold of pages: at MAP_USERPTR, for the
+   * pieces of a cut, at PREFETCH, at a recoverable fault. Null where no process is modelled: everything below 2^47 - 4096
+   * can be written.
+   */
+  access: ((page: UserPage) => UserAccess) | null = null;
 
   /**
    * @param memory - where pages come from
@@ -64,15 +78,18 @@ export class UserPages {
    * @param base - user address, a multiple of 4096
    * @param bytes - length, a multiple of 4096
    * @param process - whose they are; the file's unless given
-   * @throws `DrmError` ENOMEM, EFAULT for a range that does not end below 2^47 - 4096, where processes do
+   * @param write - the GPU is to write there
+   * @throws `DrmError` ENOMEM; EFAULT for a range that does not end below 2^47 - 4096, where processes do, or in which
+   * nothing is mapped; EPERM where the process itself may only read (`hmm_range_fault`, Linux 7.3-rc7)
    */
-  pin(base: number, bytes: number, process: object = this.#file): UserRange {
+  pin(base: number, bytes: number, process: object = this.#file, write = true): UserRange {
     const missing: number[] = [];
     if (bytes > this.#limit) fail(ENOMEM, `userptr: no memory for ${bytes} bytes`);
     // Beyond it nothing can be pinned, and a cut of the mapping would carry its offset over 2^64.
     if (base + bytes > USER_END) {
       fail(EFAULT, `userptr: 0x${base.toString(16)}+0x${bytes.toString(16)} is not process memory`);
     }
+    this.check(process, base, bytes, write);
     const { pageAt, addrAt } = this.#pinned.get(process) ?? nothingPinned();
     for (let at = base; at < base + bytes; at += PAGE_BYTES) if (!pageAt.has(at)) missing.push(at);
     if (missing.length > 0) {
@@ -87,7 +104,33 @@ export class UserPages {
       { length: bytes / PAGE_BYTES },
       (_, i) => pageAt.get(base + i * PAGE_BYTES) as number,
     );
-    return { process, base, pages: new ScatterList(pa, new Float64Array(pa.length).fill(PAGE_BYTES)) };
+    return {
+      owner: this,
+      process,
+      base,
+      pages: new ScatterList(pa, new Float64Array(pa.length).fill(PAGE_BYTES)),
+    };
+  }
+
+  /**
+   * Ask whether pages can be pinned, as the kernel does again for those of a mapping that it binds anew: the process may have
+   * lost them since. The first page that it has not, or not as it is wanted, decides.
+   *
+   * @param process - whose they are
+   * @param base - user address, a multiple of 4096
+   * @param bytes - length, a multiple of 4096
+   * @param write - the GPU is to write there
+   * @throws `DrmError` EFAULT, EPERM as {@link UserPages.pin}
+   */
+  check(process: object, base: number, bytes: number, write: boolean): void {
+    if (this.access === null) return;
+    for (let addr = base; addr < base + bytes; addr += PAGE_BYTES) {
+      const access = this.access({ process, addr });
+      if (access === "none") fail(EFAULT, `userptr: the process has no memory at ${hex(addr)}`);
+      if (write && access === "read") {
+        fail(EPERM, `userptr: the process may not write at ${hex(addr)}, and the mapping is not READONLY`);
+      }
+    }
   }
 
   /**

@@ -29,7 +29,7 @@ import {
   VM_BIND_OP_UNMAP,
   VM_BIND_OP_UNMAP_ALL,
 } from "./uapi.ts";
-import type { UserRange } from "./user-pages.ts";
+import type { UserPages } from "./user-pages.ts";
 
 const ALL_FLAGS = 0xff;
 /** `prefetch_mem_region_instance` that means "where madvise says". */
@@ -83,8 +83,10 @@ export class XeBindOp {
   region = 0;
   /** The object of `obj`, once looked up. */
   bo: XeBo | null = null;
-  /** The pages of MAP_USERPTR, once pinned. */
-  userRange: UserRange | null = null;
+  /** Who pins the pages of MAP_USERPTR. */
+  userPages: UserPages | null = null;
+  /** Whose they are; see `UserSpace.process`. */
+  process: object | undefined = undefined;
 
   /** Where it stands, for messages: `bind` or `vector_of_binds[i]`. */
   get name(): string {
@@ -111,7 +113,8 @@ export class XeBindOp {
     this.flags = view.getUint32(base + FLAGS, true);
     this.region = view.getUint32(base + REGION, true);
     this.bo = null;
-    this.userRange = null;
+    this.userPages = null;
+    this.process = undefined;
   }
 }
 
@@ -199,8 +202,14 @@ function combinationProblem(op: XeBindOp, platform: Platform, pat: PatEntry): st
   return null;
 }
 
-/** Integrated 35.x: memory that the CPU caches needs one certain entry or two-way coherency. */
-function coherentOnXe3p(index: number, platform: Platform, pat: PatEntry): boolean {
+/**
+ * Integrated 35.x: memory that the CPU caches needs one certain entry or two-way coherency.
+ *
+ * @param index - PAT index
+ * @param platform - the device
+ * @param pat - that entry
+ */
+export function coherentOnXe3p(index: number, platform: Platform, pat: PatEntry): boolean {
   if (platform.vramBytes !== 0 || platform.graphics < XE3P_GRAPHICS) return true;
   return index === PAT_XE3P_COHERENT || pat.coherency === "two-way";
 }

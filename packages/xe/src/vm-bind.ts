@@ -120,9 +120,9 @@ export class VmBindRunner {
     const syncs = numSyncs === 0 ? null : readSyncs(file, vm, user, readU64(arg, SYNCS), numSyncs, count);
     for (let i = 0; i < count; i++) {
       const op = ops[i] as XeBindOp;
-      if (op.op === VM_BIND_OP_MAP_USERPTR) {
-        op.userRange = file.userPages.pin(op.objOffset, op.range, user.process);
-      }
+      if (op.op !== VM_BIND_OP_MAP_USERPTR) continue;
+      op.userPages = file.userPages;
+      op.process = user.process;
     }
 
     vm.execute(ops, count);

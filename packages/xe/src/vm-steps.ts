@@ -22,7 +22,7 @@
  * @module
  */
 
-import { EBUSY, EINVAL, ENOMEM, fail, hex } from "@vmbind/drm";
+import { DrmError, EBUSY, EINVAL, ENOMEM, fail, hex } from "@vmbind/drm";
 import {
   GPUVA_SPARSE,
   type Gpuvm,
@@ -34,6 +34,7 @@ import {
 } from "@vmbind/gpuvm-core";
 import type { XeCounters } from "./cost-sheet.ts";
 import type { XeDeviceOptions } from "./options.ts";
+import { PAGE_BYTES } from "./page-sizes.ts";
 import {
   VM_BIND_FLAG_CPU_ADDR_MIRROR,
   VM_BIND_FLAG_DUMPABLE,
@@ -46,7 +47,7 @@ import {
   VM_BIND_OP_PREFETCH,
   VM_BIND_OP_UNMAP,
 } from "./uapi.ts";
-import type { UserRange } from "./user-pages.ts";
+import type { UserPages, UserRange } from "./user-pages.ts";
 import type { XeBindOp } from "./vm-bind-args.ts";
 import {
   leafFlag,
@@ -60,17 +61,12 @@ import {
   VMA_READ_ONLY,
   VMA_SPARSE,
   VMA_SYSTEM_ALLOCATOR,
+  VMA_ZAPPED,
   VMA_ZEROED,
   type XeVmas,
 } from "./vma.ts";
 import { VmaJournal } from "./vma-journal.ts";
-
-/** Work: take a mapping out of the page table. */
-export const WORK_UNBIND = 0;
-/** Work: put a mapping into the page table. */
-export const WORK_BIND = 1;
-/** Work: fill a mapping's range with zero leaves, so that access faults. */
-export const WORK_CLEAR = 2;
+import { WORK_BIND, WORK_CLEAR, WORK_UNBIND, WorkList } from "./work-list.ts";
 
 /** What the changes need to know of their VM; see `XeVm`. */
 export interface SteppingVm {
@@ -80,6 +76,8 @@ export interface SteppingVm {
   readonly faultMode: boolean;
   /** What is not mapped reads as zero. */
   readonly scratch: boolean;
+  /** Bytes of VA, from 0 on. */
+  readonly size: number;
 }
 
 /** The changes of one ioctl. One per VM, reused. */
@@ -92,15 +90,15 @@ export class VmSteps implements StepHandlers {
   readonly #baseFlags: number;
   readonly #journal: VmaJournal;
   readonly #request: MapRequest = { addr: 0.5, range: 0.5, gem: null, offset: 0.5, flags: 0 };
-  /** Pairs of {@link WORK_BIND} and so on, and a handle. */
-  #work: Int32Array = new Int32Array(64);
-  #workCount = 0;
+  /** Page-table work that was parsed. */
+  readonly work: WorkList = new WorkList();
   /** Births before this ioctl. */
   #birthsBefore = 0;
   #mapFlags = 0;
   #mapPat = 0;
-  #mapUser: UserRange | null = null;
-  /** Why a step handler stopped. */
+  #mapUserPages: UserPages | null = null;
+  #mapProcess: object | undefined = undefined;
+  /** Why a step handler stopped; empty where the VA manager did. */
   #refusal = "";
   #mapWork = WORK_BIND;
 
@@ -130,25 +128,10 @@ export class VmSteps implements StepHandlers {
     this.#baseFlags = atomicEnableBit ? VMA_ATOMIC_PTE : 0;
   }
 
-  /** Elements of the work list. */
-  get workCount(): number {
-    return this.#workCount;
-  }
-
-  /** What to do: {@link WORK_BIND} and so on. */
-  workKind(i: number): number {
-    return this.#work[2 * i] as number;
-  }
-
-  /** With which mapping. */
-  workVa(i: number): number {
-    return this.#work[2 * i + 1] as number;
-  }
-
   /** A new ioctl begins. */
   begin(): void {
     this.#journal.begin();
-    this.#workCount = 0;
+    this.work.clear();
     this.steps = 0;
     this.#birthsBefore = this.#vmas.births;
   }
@@ -159,6 +142,7 @@ export class VmSteps implements StepHandlers {
    * @throws `DrmError` EBUSY, ENOMEM; {@link VmSteps.undo} is to follow
    */
   parse(op: XeBindOp): void {
+    this.#refusal = "";
     if (op.op === VM_BIND_OP_MAP || op.op === VM_BIND_OP_MAP_USERPTR) this.#parseMap(op);
     else if (op.op === VM_BIND_OP_UNMAP) this.#check(this.#gpuvm.smUnmap(op.addr, op.range, this), op);
     else if (op.op === VM_BIND_OP_PREFETCH) this.#parsePrefetch(op);
@@ -168,7 +152,7 @@ export class VmSteps implements StepHandlers {
   /** Bind one mapping that exists: what a recoverable fault asks for. */
   addBind(va: number): void {
     this.steps++;
-    this.#push(WORK_BIND, va);
+    this.work.push(WORK_BIND, va);
   }
 
   #parseMap(op: XeBindOp): void {
@@ -176,7 +160,8 @@ export class VmSteps implements StepHandlers {
     if (op.bo?.dontNeed) fail(EBUSY, `${op.name}.obj: madvise gave the object's contents up`);
     const { flags } = op;
     this.#mapPat = op.patIndex;
-    this.#mapUser = op.userRange;
+    this.#mapUserPages = op.userPages;
+    this.#mapProcess = op.process;
     this.#mapFlags =
       this.#baseFlags |
       (flags & VM_BIND_FLAG_READONLY ? VMA_READ_ONLY : 0) |
@@ -191,16 +176,31 @@ export class VmSteps implements StepHandlers {
     const request = this.#request;
     request.addr = op.addr;
     request.range = op.range;
+    if (flags & VM_BIND_FLAG_CPU_ADDR_MIRROR) this.#joinMirrors(request);
     request.gem = op.bo;
     request.offset = op.objOffset;
     request.flags = flags & VM_BIND_FLAG_NULL ? GPUVA_SPARSE : 0;
     this.#check(this.#gpuvm.smMap(request, this), op);
   }
 
+  /** A mirror swallows those beside it (`xe_vm_find_cpu_addr_mirror_vma_range`, Linux 7.3-rc7). */
+  #joinMirrors(request: MapRequest): void {
+    const gpuvm = this.#gpuvm;
+    const start = request.addr;
+    const end = start + request.range;
+    const before = start < PAGE_BYTES ? 0 : gpuvm.findFirst(start - PAGE_BYTES, PAGE_BYTES);
+    const behind = end >= this.#vm.size ? 0 : gpuvm.findFirst(end, PAGE_BYTES);
+    if (this.#vmas.isPlainMirror(before)) request.addr = gpuvm.addr(before);
+    request.range = (this.#vmas.isPlainMirror(behind) ? gpuvm.end(behind) : end) - request.addr;
+  }
+
   #parsePrefetch(op: XeBindOp): void {
-    for (const va of this.#gpuvm.mappingsIn(op.addr, op.range)) {
+    const gpuvm = this.#gpuvm;
+    for (const va of gpuvm.mappingsIn(op.addr, op.range)) {
+      const refused = this.#pinAgain(va, gpuvm.offset(va), gpuvm.rangeOf(va));
+      if (refused !== 0) this.#check(refused, op);
       this.steps++;
-      if (((this.#vmas.flags[va] as number) & VMA_SYSTEM_ALLOCATOR) === 0) this.#push(WORK_BIND, va);
+      if (((this.#vmas.flags[va] as number) & VMA_SYSTEM_ALLOCATOR) === 0) this.work.push(WORK_BIND, va);
     }
   }
 
@@ -220,13 +220,29 @@ export class VmSteps implements StepHandlers {
 
   #check(ret: number, { name }: XeBindOp): void {
     if (ret === 0) return;
-    // The step handlers stop for want of memory only; the rest is the core's.
-    fail(-ret, `${name}: ${ret === -ENOMEM ? this.#refusal : this.#gpuvm.refusal}`);
+    fail(-ret, `${name}: ${this.#refusal || this.#gpuvm.refusal}`);
   }
 
   #noMemory(what: string, addr: number): number {
     this.#refusal = `no memory for the ${what} at ${hex(addr)} (injected)`;
     return -ENOMEM;
+  }
+
+  /** Run what may be refused inside a step handler, which has to return a negative errno. */
+  #attempt(run: () => void): number {
+    try {
+      run();
+      return 0;
+    } catch (error) {
+      if (!(error instanceof DrmError)) throw error;
+      this.#refusal = error.reason;
+      return -error.errno;
+    }
+  }
+
+  /** Pages of a mapping, or of a piece of it, are pinned anew if they are a process's; 0 or a negative errno. */
+  #pinAgain(va: number, offset: number, bytes: number): number {
+    return this.#vmas.user.size === 0 ? 0 : this.#attempt(() => this.#vmas.checkUser(va, offset, bytes));
   }
 
   // -- step handlers ------------------------------------------------------------------------------------------------
@@ -244,18 +260,27 @@ export class VmSteps implements StepHandlers {
         vmBo = gpuvm.vmBoObtain(gem);
       }
     }
+    let user: UserRange | null = null;
+    const pages = this.#mapUserPages;
+    if (pages !== null) {
+      const write = (this.#mapFlags & VMA_READ_ONLY) === 0;
+      const refused = this.#attempt(() => {
+        user = pages.pin(step.offset, step.range, this.#mapProcess, write);
+      });
+      if (refused !== 0) return refused;
+    }
     this.steps++;
     const va = gpuvm.map(step);
     if (va < 0) throw new Error(`vm_bind: GPUVM refused the map step at 0x${step.addr.toString(16)}: ${va}`);
     this.#vmas.create(va, step.addr, step.addr + step.range, this.#mapFlags, this.#mapPat, 0);
-    if (this.#mapUser !== null) this.#vmas.user.set(va, this.#mapUser);
+    if (user !== null) this.#vmas.user.set(va, user);
     if (vmBo !== null) {
       gpuvm.link(va, vmBo);
       gpuvm.extobjAdd(vmBo);
       vmBo.put();
     }
     this.#journal.came(va);
-    if (this.#mapWork >= 0) this.#push(this.#mapWork, va);
+    if (this.#mapWork >= 0) this.work.push(this.#mapWork, va);
     return 0;
   }
 
@@ -270,23 +295,31 @@ export class VmSteps implements StepHandlers {
     const { flags } = this.#vmas;
     this.#gpuvm.remove(va);
     this.#journal.went(va);
-    if (((flags[va] as number) & VMA_SYSTEM_ALLOCATOR) === 0) this.#push(WORK_UNBIND, va);
+    if (((flags[va] as number) & VMA_SYSTEM_ALLOCATOR) === 0) this.work.push(WORK_UNBIND, va);
   }
 
   /** Step handler. @internal */
   remap(step: RemapStep): number {
     const { allocFault } = this.#options;
-    if (step.hasPrev && allocFault?.("gpuva")) return this.#noMemory("piece in front", step.prev.addr);
-    if (step.hasNext && allocFault?.("gpuva")) return this.#noMemory("piece behind", step.next.addr);
+    const old = step.unmap.va;
+    if (step.hasPrev) {
+      if (allocFault?.("gpuva")) return this.#noMemory("piece in front", step.prev.addr);
+      const refused = this.#pinAgain(old, step.prev.offset, step.prev.range);
+      if (refused !== 0) return refused;
+    }
+    if (step.hasNext) {
+      if (allocFault?.("gpuva")) return this.#noMemory("piece behind", step.next.addr);
+      const refused = this.#pinAgain(old, step.next.offset, step.next.range);
+      if (refused !== 0) return refused;
+    }
     this.steps++;
     const vmas = this.#vmas;
-    const old = step.unmap.va;
     const oldFlags = vmas.flags[old] as number;
     const mirror = (oldFlags & VMA_SYSTEM_ALLOCATOR) !== 0;
     const leaf = maxLeafBytes(oldFlags);
     this.#gpuvm.remap(step);
     this.#journal.went(old);
-    if (!mirror) this.#push(WORK_UNBIND, old);
+    if (!mirror) this.work.push(WORK_UNBIND, old);
     if (step.prevVa !== 0) {
       const end = step.prev.addr + step.prev.range;
       if (
@@ -322,16 +355,12 @@ export class VmSteps implements StepHandlers {
     const bindsLater = (vmas.birth[old] as number) > this.#birthsBefore && !this.#options.quirks.lostRemnant;
     // Pieces of a user-pointer mapping get DMA mappings of their own, so they are always bound again.
     const user = vmas.user.size === 0 ? undefined : vmas.user.get(old);
-    const skip = mirror || (aligned && !bindsLater && user === undefined);
+    // Of zapped leaves a table may be cut off that pieces would share.
+    const zapped = ((vmas.state[old] as number) & VMA_ZAPPED) !== 0;
+    const skip = mirror || (aligned && !bindsLater && user === undefined && !zapped);
     const state = skip ? (vmas.state[old] as number) & (VMA_PRESENT | VMA_ZEROED) : 0;
-    vmas.create(
-      va,
-      start,
-      end,
-      skip && !mirror ? flags | leafFlag(leaf) : flags,
-      vmas.pat[old] as number,
-      state,
-    );
+    vmas.create(va, start, end, skip ? flags | leafFlag(leaf) : flags, vmas.pat[old] as number, state);
+    vmas.inheritAttributes(old, va);
     const vmBo = gpuvm.vmBo(old);
     if (vmBo !== null) gpuvm.link(va, vmBo);
     else if (user !== undefined) vmas.user.set(va, user);
@@ -342,7 +371,7 @@ export class VmSteps implements StepHandlers {
       this.#counters.remnantsSkipped++;
     } else {
       this.#counters.remnantsRebound++;
-      this.#push(WORK_BIND, va);
+      this.work.push(WORK_BIND, va);
     }
     return skip;
   }
@@ -364,17 +393,4 @@ export class VmSteps implements StepHandlers {
   removeAll(): void {
     this.#journal.removeAll();
   }
-
-  #push(kind: number, va: number): void {
-    if (2 * this.#workCount === this.#work.length) this.#work = doubled(this.#work);
-    this.#work[2 * this.#workCount] = kind;
-    this.#work[2 * this.#workCount + 1] = va;
-    this.#workCount++;
-  }
-}
-
-function doubled(array: Int32Array): Int32Array {
-  const larger = new Int32Array(array.length * 2);
-  larger.set(array);
-  return larger;
 }

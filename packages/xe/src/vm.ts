@@ -6,10 +6,14 @@
 
 import {
   DrmError,
+  EACCES,
   EINVAL,
+  EPERM,
+  errorOf,
   fail,
   type GemHandles,
   type GemObjects,
+  hex,
   type MappingView,
   type VaRange,
 } from "@vmbind/drm";
@@ -17,24 +21,45 @@ import { Gpuvm } from "@vmbind/gpuvm-core";
 import { AddressSpace, type PhysicalMemory, ppgtt, type Tlb } from "@vmbind/mmu";
 import type { XeBo } from "./bo.ts";
 import type { XeCounters } from "./cost-sheet.ts";
+import { MadviseCuts } from "./madvise-cuts.ts";
 import type { XeDeviceOptions } from "./options.ts";
 import { PageTable } from "./page-table.ts";
 import type { Platform } from "./platforms.ts";
 import type { PtJob } from "./pt-job.ts";
 import type { XeTables } from "./pt-tables.ts";
+import { zapLeaves } from "./pt-zap.ts";
 import type { XeQuirks } from "./quirks.ts";
-import { invalidateSpace, noRange, type TlbInvalidation } from "./tlb-range.ts";
+import {
+  flushBeforeBatch,
+  invalidate,
+  invalidateSpace,
+  noRange,
+  setTlbRange,
+  type TlbInvalidation,
+} from "./tlb-range.ts";
 import { VM_CREATE_FLAG_FAULT_MODE, VM_CREATE_FLAG_LR_MODE, VM_CREATE_FLAG_SCRATCH_PAGE } from "./uapi.ts";
+import type { VmFault } from "./uapi-madvise.ts";
 import type { XeBindOp } from "./vm-bind-args.ts";
+import { type FaultAccess, VmFaults } from "./vm-faults.ts";
 import { VmSteps } from "./vm-steps.ts";
-import { VMA_PRESENT, VMA_SPARSE, VMA_SYSTEM_ALLOCATOR, XeVmas } from "./vma.ts";
+import { VMA_PRESENT, VMA_READ_ONLY, VMA_SPARSE, VMA_SYSTEM_ALLOCATOR, VMA_ZAPPED, XeVmas } from "./vma.ts";
 
 /** One mapping of an Xe VM. */
 export interface XeMappingView extends MappingView {
   /** PAT index. */
   patIndex: number;
-  /** Its leaves are in the page table. */
+  /** Its leaves are in the page table, or were until MADVISE or a purge zapped them. */
   present: boolean;
+  /** Its leaves are zero until it is bound again. */
+  zapped: boolean;
+  /** Who uses atomics there, `ATOMIC_*`. */
+  atomic: number;
+  /** Preferred location, `PREFERRED_LOC_*`. */
+  location: number;
+  /** `MIGRATE_*`. */
+  migration: number;
+  /** `VMA_PURGEABLE_STATE_*`. */
+  purgeable: number;
 }
 
 /** What a VM needs of its device; see `XeDevice`. */
@@ -55,12 +80,16 @@ export interface XeVmDevice {
   readonly tables: XeTables;
   /** Runs page-table work. @internal */
   readonly job: PtJob;
+  /** VMs that are not destroyed, by their VA manager. @internal */
+  readonly vms: Map<object, XeVm>;
 }
 
 /** A VM. */
 export class XeVm {
   readonly #device: XeVmDevice;
   readonly #handles: GemHandles<XeBo>;
+  readonly #cuts: MadviseCuts;
+  readonly #faults: VmFaults;
   /** What the device is. */
   readonly platform: Platform;
   /** The device's defects. */
@@ -126,6 +155,9 @@ export class XeVm {
       device.tlb === null ? { asid } : { asid, tlb: device.tlb },
     );
     this.ops = new VmSteps(this, this.vmas, device.options, counters, platform.atomicEnableBit);
+    this.#faults = new VmFaults(this.addressSpace, this.faultMode);
+    this.#cuts = new MadviseCuts(this.gpuvm, this.vmas, device.options);
+    device.vms.set(this.gpuvm, this);
   }
 
   /**
@@ -148,6 +180,11 @@ export class XeVm {
         flags,
         patIndex: vmas.pat[va] as number,
         present: ((vmas.state[va] as number) & VMA_PRESENT) !== 0,
+        zapped: ((vmas.state[va] as number) & VMA_ZAPPED) !== 0,
+        atomic: vmas.atomic[va] as number,
+        location: vmas.location[va] as number,
+        migration: vmas.migration[va] as number,
+        purgeable: vmas.purgeable[va] as number,
       };
     }
   }
@@ -158,21 +195,48 @@ export class XeVm {
    * again all the same (`xe_pagefault.c`, Linux 7.3-rc7).
    *
    * @param addr - faulting address in bytes
-   * @param access - whether the access was an atomic operation; it was not unless told
-   * @throws `DrmError` EINVAL outside fault mode, or where nothing is mapped; ENOMEM
+   * @param access - what the GPU was about to do; it was a read unless told
+   * @throws `DrmError` EINVAL outside fault mode, or where nothing is mapped; EPERM for a write to what may only be read;
+   *   EACCES for an object that is not needed or purged, unless the VM has a scratch page; EFAULT, EPERM where a process lost its
+   *   memory; ENOMEM. Such a fault is recorded, see
+   *   {@link XeVm.recordedFaults}.
    */
-  fault(addr: number, { atomic = false }: { readonly atomic?: boolean } = {}): void {
+  fault(addr: number, access: FaultAccess = {}): void {
     if (!this.faultMode) fail(EINVAL, "fault: the VM is not in fault mode");
-    const va = this.gpuvm.findFirst(Math.floor(addr / 4096) * 4096, 4096);
-    if (va === 0) fail(EINVAL, `fault: nothing is mapped at 0x${addr.toString(16)}`);
-    const flags = this.vmas.flags[va] as number;
-    if (flags & VMA_SYSTEM_ALLOCATOR) fail(EINVAL, "fault: memory of the process is not modelled");
     this.lastInvalidation = null;
-    if (!atomic && ((this.vmas.state[va] as number) & VMA_PRESENT) !== 0) return;
+    try {
+      this.#serve(addr, access);
+    } catch (error) {
+      if (error instanceof DrmError) this.#faults.record(addr, access);
+      throw error;
+    }
+  }
+
+  #serve(addr: number, { atomic = false, write = false }: FaultAccess): void {
+    const { vmas } = this;
+    const va = this.gpuvm.findFirst(Math.floor(addr / 4096) * 4096, 4096);
+    if (va === 0) fail(EINVAL, `fault: nothing is mapped at ${hex(addr)}`);
+    const flags = vmas.flags[va] as number;
+    if (write && (flags & VMA_READ_ONLY) !== 0) fail(EPERM, `fault: ${hex(addr)} may only be read`);
+    if (flags & VMA_SYSTEM_ALLOCATOR) fail(EINVAL, "fault: memory of the process is not modelled");
+    if (!atomic && ((vmas.state[va] as number) & (VMA_PRESENT | VMA_ZAPPED)) === VMA_PRESENT) return;
+    const bo = this.gpuvm.gem(va) as XeBo | null;
+    if (bo !== null && (bo.purged || bo.dontNeed) && !this.scratch) {
+      fail(
+        EACCES,
+        `fault: the contents of the object at ${hex(addr)} are ${bo.purged ? "gone" : "given up"}`,
+      );
+    }
+    vmas.checkUser(va, this.gpuvm.offset(va), this.gpuvm.rangeOf(va));
     this.ops.begin();
     this.ops.addBind(va);
-    this.#device.job.run(this, this.ops, false);
+    this.#device.job.run(this, this.ops.work, false);
     this.ops.finish();
+  }
+
+  /** The faults that the driver has recorded, see {@link VmFaults.list}. */
+  recordedFaults(): readonly Partial<VmFault>[] {
+    return this.#faults.list();
   }
 
   /**
@@ -190,9 +254,14 @@ export class XeVm {
     try {
       for (let i = 0; i < count; i++) {
         this.gpuvm.op = i;
-        ops.parse(binds[i] as XeBindOp);
+        const op = binds[i] as XeBindOp;
+        try {
+          ops.parse(op);
+        } catch (error) {
+          throw errorOf(op.name, error);
+        }
       }
-      if (ops.steps > 0) this.#device.job.run(this, ops, count > 1);
+      if (ops.steps > 0) this.#device.job.run(this, ops.work, count > 1);
     } catch (error) {
       if (error instanceof DrmError) ops.undo();
       throw error;
@@ -200,8 +269,91 @@ export class XeVm {
     ops.finish();
   }
 
+  /**
+   * Cut mappings without an object at both ends of a range, see {@link MadviseCuts}.
+   *
+   * @throws `DrmError` EINVAL for a range that the VM does not have, ENOMEM; everything is as before then
+   * @internal
+   */
+  cutForAdvice(addr: number, range: number): void {
+    const cuts = this.#cuts;
+    this.lastInvalidation = null;
+    try {
+      cuts.cut(addr, range);
+      if (cuts.work.count > 0) this.#device.job.run(this, cuts.work, false);
+    } catch (error) {
+      if (error instanceof DrmError) cuts.undo();
+      throw error;
+    }
+    cuts.finish();
+  }
+
+  /**
+   * Zap the leaves of mappings, with one TLB invalidation for all: of the range, or more where a mapping reaches out of it.
+   * Those without leaves that are valid are left alone, null mappings too.
+   *
+   * @param vas - mappings
+   * @param start - first VA of the range in bytes
+   * @param end - first VA behind it
+   * @internal
+   */
+  zap(vas: readonly number[], start: number, end: number): void {
+    const zapped = vas.filter((va) => this.#zapOne(va));
+    if (zapped.length === 0) return;
+    const { gpuvm, invalidation } = this;
+    const from = zapped.reduce((least, va) => Math.min(least, gpuvm.addr(va)), start);
+    const to = zapped.reduce((most, va) => Math.max(most, gpuvm.end(va)), end);
+    setTlbRange(invalidation, from, to);
+    this.lastInvalidation = invalidation;
+    invalidate(this.addressSpace, this.platform, this.#device.counters, invalidation);
+  }
+
+  #zapOne(va: number): boolean {
+    const { gpuvm, vmas } = this;
+    const state = vmas.state[va] as number;
+    if ((state & VMA_PRESENT) === 0 || (state & VMA_ZAPPED) !== 0) return false;
+    if (((vmas.flags[va] as number) & VMA_SPARSE) !== 0) return false;
+    zapLeaves(this.pageTable, gpuvm.addr(va), gpuvm.end(va));
+    vmas.state[va] = state | VMA_ZAPPED;
+    return true;
+  }
+
+  /**
+   * The memory of an object is about to go or to move: no leaf shows it any more. In fault mode each mapping is invalidated by
+   * itself, for the GPU may be running; elsewhere it is not, and what it knows is flushed before it runs again.
+   *
+   * @param vas - the object's mappings
+   * @internal
+   */
+  loseMemory(vas: readonly number[]): void {
+    const { gpuvm } = this;
+    for (const va of vas) {
+      if (this.faultMode) this.zap([va], gpuvm.addr(va), gpuvm.end(va));
+      else this.#zapOne(va);
+    }
+    if (!this.faultMode) flushBeforeBatch(this.addressSpace);
+  }
+
+  /**
+   * Bind mappings that {@link XeVm.loseMemory} zapped, as happens outside fault mode before the GPU runs again. Those of a
+   * fault-mode VM wait for a fault.
+   *
+   * @param vas - mappings of one object
+   * @throws `DrmError` ENOMEM; they stay zapped then
+   * @internal
+   */
+  bindAgain(vas: readonly number[]): void {
+    const zapped = vas.filter((va) => ((this.vmas.state[va] as number) & VMA_ZAPPED) !== 0);
+    if (this.faultMode || zapped.length === 0) return;
+    this.ops.begin();
+    for (const va of zapped) this.ops.addBind(va);
+    this.#device.job.run(this, this.ops.work, false);
+    this.ops.finish();
+  }
+
   /** VM_DESTROY: mappings and page tables go; the VM's object stays while something refers to it. @internal */
   close(): void {
+    this.#device.vms.delete(this.gpuvm);
     this.ops.removeAll();
     invalidateSpace(this.addressSpace, this.#device.platform, this.#device.counters);
     this.pageTable.destroy();

@@ -8,6 +8,7 @@
  */
 
 import type { Gpuvm } from "@vmbind/gpuvm-core";
+import type { XeBo } from "./bo.ts";
 import { VMA_DESTROYED, type XeVmas } from "./vma.ts";
 
 /** The journal of one VM, reused. */
@@ -34,9 +35,12 @@ export class VmaJournal {
 
   /** A mapping came into the tree: it takes a reference to its object or, without one, a second one to the VM. */
   came(va: number): void {
-    const gem = this.#gpuvm.gem(va);
-    if (gem !== null) gem.get();
-    else this.#gpuvm.get();
+    const gem = this.#gpuvm.gem(va) as XeBo | null;
+    if (gem === null) this.#gpuvm.get();
+    else {
+      gem.get();
+      gem.mappingCame(this.#vmas.purgeable[va] === 0);
+    }
     this.#record(va);
   }
 
@@ -99,12 +103,15 @@ export class VmaJournal {
   }
 
   #destroy(va: number): void {
-    const gem = this.#gpuvm.gem(va);
+    const gem = this.#gpuvm.gem(va) as XeBo | null;
     this.#vmas.user.delete(va);
     this.#gpuvm.unlink(va);
     this.#gpuvm.free(va);
-    if (gem !== null) gem.put();
-    else this.#gpuvm.put();
+    if (gem === null) this.#gpuvm.put();
+    else {
+      gem.mappingWent(this.#vmas.purgeable[va] === 0);
+      gem.put();
+    }
   }
 
   #record(entry: number): void {

@@ -1,5 +1,5 @@
 /**
- * What the driver knows about a mapping beyond GPUVM (`xe_vma`): flags, PAT index, and what of it is in the page table.
+ * What the driver knows about a mapping beyond GPUVM (`xe_vma`): flags, memory attributes, and what of it is in the page table.
  * Arrays indexed by GPUVM's handle.
  *
  * The flags word is the kernel's (`xe_vm_types.h`, Linux 7.3), so GPUVM's own two flags are its lowest bits. It lives
@@ -52,6 +52,9 @@ export const VMA_ZEROED = 4;
 /** State: the same with quirk `faultScratch`: only an unbind of this very mapping knows of the zero leaves. */
 export const VMA_FORGOTTEN = 8;
 
+/** State, beside {@link VMA_PRESENT}: its leaves were overwritten with zero until it is bound again (`tile_invalidated`). */
+export const VMA_ZAPPED = 16;
+
 /**
  * Largest leaf that a mapping has had, by its flags: a cut at a multiple of it cuts no leaf.
  *
@@ -83,9 +86,21 @@ export class XeVmas {
   birth: Float64Array = new Float64Array(64);
   /** `VMA_*` flags. */
   flags: Int32Array = new Int32Array(64);
-  /** PAT index. */
+  /** Memory attribute: PAT index. */
   pat: Uint8Array = new Uint8Array(64);
-  /** {@link VMA_PRESENT}, {@link VMA_STAGED}, {@link VMA_ZEROED}, {@link VMA_FORGOTTEN}. */
+  /** PAT index that it was mapped with, which is the default of the attribute. */
+  defaultPat: Uint8Array = new Uint8Array(64);
+  /** PAT index in its leaves: MADVISE of another one leaves those of a null mapping as they are. */
+  leafPat: Uint8Array = new Uint8Array(64);
+  /** Memory attribute: `ATOMIC_*`. */
+  atomic: Uint8Array = new Uint8Array(64);
+  /** Memory attribute: preferred location, `PREFERRED_LOC_*` or a file descriptor. */
+  location: Int32Array = new Int32Array(64);
+  /** Memory attribute: `MIGRATE_*`. */
+  migration: Uint8Array = new Uint8Array(64);
+  /** Memory attribute: `VMA_PURGEABLE_STATE_*`. */
+  purgeable: Uint8Array = new Uint8Array(64);
+  /** {@link VMA_PRESENT}, {@link VMA_STAGED}, {@link VMA_ZEROED}, {@link VMA_FORGOTTEN}, {@link VMA_ZAPPED}. */
   state: Uint8Array = new Uint8Array(64);
   /** Pages of a user-pointer mapping; no entry for any other. */
   readonly user: Map<number, UserRange> = new Map();
@@ -96,7 +111,7 @@ export class XeVmas {
     return this.#births;
   }
 
-  /** Fill the record of a new mapping. */
+  /** Fill the record of a new mapping, with default attributes. */
   create(va: number, start: number, end: number, flags: number, pat: number, state: number): void {
     if (va >= this.flags.length) this.#grow(va);
     this.start[va] = start;
@@ -104,13 +119,64 @@ export class XeVmas {
     this.birth[va] = ++this.#births;
     this.flags[va] = flags;
     this.pat[va] = pat;
+    this.defaultPat[va] = pat;
+    this.leafPat[va] = pat;
+    this.atomic[va] = 0;
+    this.location[va] = 0;
+    this.migration[va] = 0;
+    this.purgeable[va] = 0;
     this.state[va] = state;
+  }
+
+  /**
+   * Ask whether pages behind a mapping can still be had of the process whose they are.
+   *
+   * @param va - handle of the mapping; nothing is asked about one of other memory
+   * @param base - user address
+   * @param bytes - length
+   * @throws `DrmError` EFAULT, EPERM
+   */
+  checkUser(va: number, base: number, bytes: number): void {
+    const user = this.user.get(va);
+    user?.owner.check(user.process, base, bytes, ((this.flags[va] as number) & VMA_READ_ONLY) === 0);
+  }
+
+  /** Give a piece of a mapping all its attributes (`xe_vma_mem_attr_copy`). */
+  inheritAttributes(from: number, to: number): void {
+    this.pat[to] = this.pat[from] as number;
+    this.defaultPat[to] = this.defaultPat[from] as number;
+    this.leafPat[to] = this.leafPat[from] as number;
+    this.atomic[to] = this.atomic[from] as number;
+    this.location[to] = this.location[from] as number;
+    this.migration[to] = this.migration[from] as number;
+    this.purgeable[to] = this.purgeable[from] as number;
+  }
+
+  /**
+   * Whether no MADVISE has changed a mapping's attributes, or one has changed them back (`xe_vma_has_default_mem_attrs`, which
+   * does not look at the purgeable state; Linux 7.3-rc7).
+   */
+  hasDefaultAttributes(va: number): boolean {
+    return (
+      this.atomic[va] === 0 &&
+      this.pat[va] === this.defaultPat[va] &&
+      this.location[va] === 0 &&
+      this.migration[va] === 0
+    );
+  }
+
+  /** A mapping that mirrors the process and that no MADVISE set apart from those beside it. 0 is none. */
+  isPlainMirror(va: number): boolean {
+    return (
+      va !== 0 && ((this.flags[va] as number) & VMA_SYSTEM_ALLOCATOR) !== 0 && this.hasDefaultAttributes(va)
+    );
   }
 
   /** Give a mapping that came back under a new handle its old record. */
   move(from: number, to: number): void {
     if (to >= this.flags.length) this.#grow(to);
-    for (const array of [this.start, this.end, this.birth, this.flags, this.pat, this.state]) {
+    this.inheritAttributes(from, to);
+    for (const array of [this.start, this.end, this.birth, this.flags, this.state]) {
       array[to] = array[from] as number;
     }
     const user = this.user.get(from);
@@ -124,6 +190,12 @@ export class XeVmas {
     this.birth = copied(this.birth, new Float64Array(size));
     this.flags = copied(this.flags, new Int32Array(size));
     this.pat = copied(this.pat, new Uint8Array(size));
+    this.defaultPat = copied(this.defaultPat, new Uint8Array(size));
+    this.leafPat = copied(this.leafPat, new Uint8Array(size));
+    this.atomic = copied(this.atomic, new Uint8Array(size));
+    this.location = copied(this.location, new Int32Array(size));
+    this.migration = copied(this.migration, new Uint8Array(size));
+    this.purgeable = copied(this.purgeable, new Uint8Array(size));
     this.state = copied(this.state, new Uint8Array(size));
   }
 }

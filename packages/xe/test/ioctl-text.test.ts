@@ -115,6 +115,42 @@ const GOLDEN: readonly [request: number, arg: Uint8Array, arrays: NamedBytes[], 
     [],
     "XE_EXEC_QUEUE_DESTROY {exec_queue_id=2, pad=0, reserved=[0, 0]}",
   ],
+  [
+    uapi.IOCTL_MADVISE,
+    uapi.MADVISE.encode({
+      start: 0x20_0000,
+      range: 0x1000,
+      vmId: 1,
+      type: uapi.VMA_ATTR_PURGEABLE_STATE,
+      val: uapi.VMA_PURGEABLE_STATE_DONTNEED,
+      retainedPtr: 0x4000,
+    }),
+    [{ field: "retained_ptr", data: Uint8Array.of(1, 0, 0, 0) }],
+    "XE_MADVISE {extensions=0, start=0x200000, range=0x1000, vm_id=1, type=VMA_ATTR_PURGEABLE_STATE, val=1, pad=0, retained_ptr=0x4000, reserved=[0, 0]}",
+  ],
+  [
+    uapi.IOCTL_VM_QUERY_MEM_RANGE_ATTRS,
+    uapi.VM_QUERY_MEM_RANGE_ATTR.encode({
+      vmId: 1,
+      numMemRanges: 1,
+      range: 2 ** 48,
+      sizeofMemRangeAttr: 64,
+      vectorOfMemAttr: 0x5000,
+    }),
+    [
+      {
+        field: "vector_of_mem_attr",
+        data: uapi.MEM_RANGE_ATTR.encode({ end: 0x1000, atomic: 3, patIndex: 2 }),
+      },
+    ],
+    "XE_VM_QUERY_MEM_RANGE_ATTRS {extensions=0, vm_id=1, num_mem_ranges=1, start=0, range=0x1000000000000, sizeof_mem_range_attr=0x40, vector_of_mem_attr=0x5000, reserved=[0, 0]}",
+  ],
+  [
+    uapi.IOCTL_VM_GET_PROPERTY,
+    uapi.VM_GET_PROPERTY.encode({ vmId: 1, property: uapi.VM_GET_PROPERTY_FAULTS, size: 96 }),
+    [],
+    "XE_VM_GET_PROPERTY {extensions=0, vm_id=1, property=VM_GET_PROPERTY_FAULTS, size=96, pad=0, data=0, reserved=[0, 0, 0]}",
+  ],
   [0x40086409, GEM_CLOSE.encode({ handle: 2 }), [], "GEM_CLOSE {handle=2, pad=0}"],
 ];
 

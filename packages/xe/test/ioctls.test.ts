@@ -51,6 +51,9 @@ describe("request numbers", () => {
         xe.IOCTL_VM_BIND,
         xe.IOCTL_EXEC_QUEUE_CREATE,
         xe.IOCTL_EXEC_QUEUE_DESTROY,
+        xe.IOCTL_MADVISE,
+        xe.IOCTL_VM_QUERY_MEM_RANGE_ATTRS,
+        xe.IOCTL_VM_GET_PROPERTY,
       ].map((n) => n.toString(16)),
     ).toEqual([
       "c0286440",
@@ -61,6 +64,9 @@ describe("request numbers", () => {
       "40886445",
       "c0306446",
       "40186447",
+      "4040644c",
+      "c040644d",
+      "c038644f",
     ]);
   });
 
@@ -739,6 +745,9 @@ describe("any bytes", () => {
     xe.IOCTL_VM_BIND,
     xe.IOCTL_EXEC_QUEUE_CREATE,
     xe.IOCTL_EXEC_QUEUE_DESTROY,
+    xe.IOCTL_MADVISE,
+    xe.IOCTL_VM_QUERY_MEM_RANGE_ATTRS,
+    xe.IOCTL_VM_GET_PROPERTY,
     0x40086409,
   ];
   const word = fc.oneof(fc.constantFrom(0, 0, 0, 1, 2, 3, 0x1000, 0x10000, 0xffffffff), fc.nat());

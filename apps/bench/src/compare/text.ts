@@ -4,7 +4,7 @@
  * @module
  */
 
-import { size as sizeInWords } from "@vmbind/drm";
+import { RECORDED_PROFILE, size as sizeInWords } from "@vmbind/drm";
 import {
   type Comparison,
   type CostResult,
@@ -30,7 +30,8 @@ const QUESTION_WORKLOAD = "buffer-100e6";
 const NOTES = [
   "Figures are for the workload between device set-up and teardown; peaks include what the user-mode driver maps for itself.",
   `Recorded: the ioctls that Mesa sent. Derived: the recorded ioctls of ${derivedFrom()}, each sparse operation replaced.`,
-  "Generated: what an application asks of Vulkan, lowered to ioctls as each user-mode driver does it.",
+  `Both are replayed with the quirks of ${RECORDED_PROFILE}.`,
+  "Generated: what an application asks of Vulkan, lowered to ioctls as each user-mode driver does it; no quirks.",
   `Sizes and alignments are the drivers' own: ${[`blocks of ${each(({ blockBytes, umd }) => `${sizeInWords(blockBytes)} (${umd})`)}`, ...lacks()].join("; ")}.`,
 ];
 
@@ -114,15 +115,18 @@ function question(
     },
     style.format,
   );
+  const notes = strategies
+    .flatMap(({ name, note }) => (note === undefined ? [] : [`\n${name}: ${note}\n`]))
+    .join("");
   const answer = answerRows(recorded, costs);
-  if (answer.length === 0) return `${style.title(QUESTION, 1)}\n${says}`;
+  if (answer.length === 0) return `${style.title(QUESTION, 1)}\n${says}${notes}`;
   const [most, ...others] = answer.map(({ values }) => formatNumber(values[0] ?? 0));
   const against = others.length > 0 ? `: ${most} operations against ${listed(others)}` : "";
   const table: Table = {
     columns: ["to create it", ...CREATE_METRICS.map(({ title }) => title)],
     rows: answer.map(({ strategy, values }) => [strategy, ...values]),
   };
-  return `${style.title(QUESTION, 1)}\n${says}\n100e6 bytes, nothing bound${against}.\n\n${renderTable(table, style.format)}`;
+  return `${style.title(QUESTION, 1)}\n${says}\n100e6 bytes, nothing bound${against}.\n\n${renderTable(table, style.format)}${notes}`;
 }
 
 interface AnswerRow {

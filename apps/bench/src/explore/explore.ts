@@ -56,7 +56,7 @@ ${drawSpace(drawing, story, first)}</section>
 <section id="methods"><h2>How it is counted</h2><details><summary>All fields</summary>${methodsTables(EXPLORE_GROUPS)}</details></section>`;
   return renderPage({
     title: story.trace,
-    lead: `${story.workload} by ${story.umd}, driver ${story.driver}, device ${story.device}: ${moments.length} ioctls.`,
+    lead: `${story.workload} by ${story.umd}, driver ${story.driver}, device ${story.device}: ${moments.length} ioctls. The model has ${story.quirks}.`,
     body,
     data: { ...story, moments: moments.map(withoutWords) },
     script: "explore",

@@ -24,8 +24,8 @@ export interface GpuvmPeer extends Peer {
   checksum?: string;
 }
 
-const C = "Linux 7.3.4 drm_gpuvm.c, gcc 12.2 -O2";
-const C_REPEAT = "Linux 7.3.4 drm_gpuvm.c with the proposed REPEAT, gcc 12.2 -O2";
+const C = "Linux 7.3-rc7 drm_gpuvm.c, gcc 12.2 -O2";
+const C_REPEAT = "Linux 7.3-rc7 drm_gpuvm.c with the proposed REPEAT, gcc 12.2 -O2";
 
 /** Workloads a to d by step id. */
 export const GPUVM_PEERS: Readonly<Record<string, GpuvmPeer>> = {

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type CostFigures, type HeldObject, SPARSE_STRATEGIES } from "@vmbind/lab";
+import { RECORDED_PROFILE } from "@vmbind/drm";
+import { type CostFigures, type HeldObject, SPARSE_STRATEGIES, type SparseStrategy } from "@vmbind/lab";
 import { FIELD_GROUPS, type FieldGroup, fieldAt } from "./fields.ts";
 import { formatUnit, type PageData } from "./figure-data.ts";
 import { type Html, type HtmlValue, html } from "./html.ts";
@@ -257,7 +258,7 @@ export function traceTable({ recorded }: ReportInput, data: PageData, workload: 
     ...(t.differences > 0 ? [`${t.strategy}: the model answered ${t.differences} ioctls differently`] : []),
   ]);
   return numberTable(data, {
-    caption: `${workload}, recorded from Mesa’s drivers.${notes.length > 0 ? ` ${notes.join("; ")}.` : ""}`,
+    caption: `${workload}, recorded from Mesa’s drivers, replayed with the quirks of ${RECORDED_PROFILE}.${notes.length > 0 ? ` ${notes.join("; ")}.` : ""}`,
     columns: here.map((t) => ({ strategy: t.strategy, path: `${t.path}.metrics` })),
     fields: names,
   });
@@ -279,13 +280,15 @@ export function methodsTables(groups: readonly FieldGroup[]): Html {
 }
 
 /** The strategies in words. */
-export function strategiesTable(rows: readonly { name: string; driver: string; says: string }[]): Html {
+export function strategiesTable(
+  rows: readonly Pick<SparseStrategy, "name" | "driver" | "says" | "note">[],
+): Html {
   return scrolling(html`<table class="words"><caption>The answers. Colours, markers and order are the same throughout.</caption>
 <thead><tr><th scope="col">strategy</th><th scope="col">driver</th><th scope="col">what user space says</th></tr></thead>
 <tbody>${rows.map(
     (
       s,
-    ) => html`<tr><th scope="row" class="name"><span class="swatch" style="background:${strategyColour(s.name)}"></span> ${s.name}</th><td>${s.driver}</td><td>${s.says}</td></tr>
+    ) => html`<tr><th scope="row" class="name"><span class="swatch" style="background:${strategyColour(s.name)}"></span> ${s.name}</th><td>${s.driver}</td><td>${s.says}${s.note === undefined ? "" : html`. ${s.note}`}</td></tr>
 `,
   )}</tbody></table>`);
 }

@@ -93,7 +93,7 @@ function aboutAxis(axis: Axis, { knobs }: Sweep): string {
     case "size":
       return (
         "A resource is created and destroyed. Laws are of the powers of two, other sizes are in the tables below; a dash is " +
-        ["a point that was left out.", ...growthNotes()].join(" ")
+        ["a point that was left out.", ...strategyNotes()].join(" ")
       );
     case "fraction":
       return (
@@ -108,8 +108,8 @@ function aboutAxis(axis: Axis, { knobs }: Sweep): string {
   }
 }
 
-function growthNotes(): string[] {
-  return SPARSE_STRATEGIES.flatMap(({ growthNote }) => growthNote ?? []);
+function strategyNotes(): string[] {
+  return SPARSE_STRATEGIES.flatMap(({ note }) => note ?? []);
 }
 
 function growthTable(growth: readonly Growth[], axis: Axis): Table {

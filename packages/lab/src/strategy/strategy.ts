@@ -235,6 +235,8 @@ export interface SparseStrategy {
   shortDriver: string;
   /** In a few words. */
   says: string;
+  /** Sentences that readers of its figures need, beside those of other strategies. */
+  note?: string;
   /** In charts. */
   look: StrategyLook;
   /** Largest resource, bytes: more would be millions of operations. */
@@ -253,8 +255,6 @@ export interface SparseStrategy {
    * @param bytes - of the resource
    */
   workOf(bytes: number): Work;
-  /** A sentence that readers of its growth need. */
-  growthNote?: string;
   /** Whether one ioctl can have operations for many tiles, so that it is worth comparing with one tile a call. */
   bindsArrays: boolean;
   /** What is tried with this strategy alone. */

@@ -9,6 +9,7 @@ import { asahiSinglePage } from "../drivers/asahi/single-page.ts";
 import { panthorBlackhole } from "../drivers/panthor/blackhole.ts";
 import { panthorPerPage } from "../drivers/panthor/per-page.ts";
 import { panthorRepeat } from "../drivers/panthor/repeat.ts";
+import { panthorRepeatWindows } from "../drivers/panthor/repeat-windows.ts";
 import { panthorSparse } from "../drivers/panthor/sparse.ts";
 import { xeNull } from "../drivers/xe/null.ts";
 import type { SparseStrategy } from "./strategy.ts";
@@ -20,6 +21,7 @@ export const SPARSE_STRATEGIES: readonly SparseStrategy[] = [
   panthorPerPage,
   panthorBlackhole,
   panthorRepeat,
+  panthorRepeatWindows,
   panthorSparse,
   asahiSinglePage,
   xeNull,

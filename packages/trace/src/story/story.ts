@@ -22,6 +22,8 @@ export interface TraceStory {
   device: string;
   /** Workload. */
   workload: string;
+  /** Which quirks the model had, in words. */
+  quirks: string;
   /** ioctls that the model answered differently from the recording, and other differences. */
   differenceCount: number;
   /** The first of them in words. */

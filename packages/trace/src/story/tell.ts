@@ -55,6 +55,7 @@ export async function tellStory<Op extends BindOp>(
     umd: result.umd,
     device: result.device,
     workload: result.workload,
+    quirks: result.quirks,
     differenceCount: result.differenceCount,
     differences: result.differences.map(
       ({ seq, what, expected, got }) => `#${seq} ${what}: recorded ${expected}, the model has ${got}`,

@@ -7,7 +7,7 @@
 import type { Peer } from "../../micro/harness.ts";
 
 const UAT = "asahi page-table module in Rust, rustc -O";
-const ASAHI = "asahi page-table module in Rust, rustc -O, with Linux 7.3 drm_gpuvm in C, gcc -O2";
+const ASAHI = "asahi page-table module in Rust, rustc -O, with Linux 7.3-rc7 drm_gpuvm in C, gcc -O2";
 
 /** Apple UAT rows: typical and best. Without handle look-ups and op copy, which the model's B to D have. */
 export const ASAHI_PEERS: Readonly<Record<string, Peer>> = {

@@ -9,11 +9,18 @@ import {
   BO_CREATE,
   BO_MMAP_OFFSET,
   BO_NO_MMAP,
+  BO_QUERY_INFO,
+  BO_SET_LABEL,
+  BO_SYNC,
+  BO_SYNC_OP,
   BO_WB_MMAP,
   DEV_QUERY_ARG,
   GEM_CLOSE,
   IOCTL_BO_CREATE,
   IOCTL_BO_MMAP_OFFSET,
+  IOCTL_BO_QUERY_INFO,
+  IOCTL_BO_SET_LABEL,
+  IOCTL_BO_SYNC,
   IOCTL_DEV_QUERY,
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
@@ -31,6 +38,7 @@ import {
   SYNC_OP,
   SYNC_OP_SIGNAL,
   SYNC_OP_TIMELINE,
+  TIMESTAMP_INFO,
   VM_BIND,
   VM_BIND_ASYNC,
   VM_BIND_OP,
@@ -64,6 +72,8 @@ const ANCHORS = [0, BLOCK_2M, 0x4000_0000, 2 ** 39, 2 ** 40, 2 ** 46, 2 ** 47 - 
 /** Longest range of one operation that is let through: 16 blocks. */
 const RANGE_MAX = 2 ** 25;
 const QUERY_ADDR = 0x6000_0000;
+const LABEL_ADDR = 0x6100_0000;
+const TIMESTAMP_FLAGS_AT = TIMESTAMP_INFO.fields.flags.offset;
 /** Windows that must be refused, unless the device has the quirks of the posted patch. */
 const ODD_WINDOWS = [0, 0x800, 0x1800];
 
@@ -87,16 +97,41 @@ function valid(draw: Draw, file: PanthorFile): Call {
   if (how < 14 || ids.handles.length >= OBJECTS_MAX) {
     return call(DRM_IOCTL_GEM_CLOSE, GEM_CLOSE.encode({ handle: ids.handle() }));
   }
-  if (how < 15) return call(IOCTL_BO_MMAP_OFFSET, BO_MMAP_OFFSET.encode({ handle: ids.handle() }));
-  if (how < 16) return call(IOCTL_VM_GET_STATE, VM_GET_STATE.encode({ vmId: ids.vm() }));
-  if (how < 18) {
+  if (how < 15) return boCare(draw, ids);
+  if (how < 16) return call(IOCTL_BO_MMAP_OFFSET, BO_MMAP_OFFSET.encode({ handle: ids.handle() }));
+  if (how < 17) return call(IOCTL_VM_GET_STATE, VM_GET_STATE.encode({ vmId: ids.vm() }));
+  if (how < 19) {
     const size = draw.below(160);
     const arg = { type: draw.below(6), size, pointer: draw.chance(70) ? QUERY_ADDR : 0 };
-    return call(IOCTL_DEV_QUERY, DEV_QUERY_ARG.encode(arg), [
-      { field: "pointer", addr: QUERY_ADDR, bytes: new Uint8Array(size) },
-    ]);
+    const bytes = new Uint8Array(size);
+    // Flags of a timestamp query.
+    if (size > TIMESTAMP_FLAGS_AT) bytes[TIMESTAMP_FLAGS_AT] = draw.below(256);
+    return call(IOCTL_DEV_QUERY, DEV_QUERY_ARG.encode(arg), [{ field: "pointer", addr: QUERY_ADDR, bytes }]);
   }
   return vmBind(draw, ids, file.device.repeats);
+}
+
+/** A name, a look, or caches to be cleaned. */
+function boCare(draw: Draw, ids: Ids): Call {
+  const how = draw.below(3);
+  if (how === 0) return call(IOCTL_BO_QUERY_INFO, BO_QUERY_INFO.encode({ handle: ids.handle() }));
+  if (how === 1) {
+    const bytes = new Uint8Array(1 + draw.length(12)).fill(0x61);
+    if (draw.chance(80)) bytes[bytes.length - 1] = 0;
+    const label = draw.chance(80) ? LABEL_ADDR : 0;
+    return call(IOCTL_BO_SET_LABEL, BO_SET_LABEL.encode({ handle: ids.handle(), label }), [
+      { field: "label", addr: LABEL_ADDR, bytes },
+    ]);
+  }
+  const count = 1 + draw.below(3);
+  const bytes = new Uint8Array(count * BO_SYNC_OP.size);
+  for (let i = 0; i < count; i++) {
+    const handle = ids.handle();
+    const { offset, bytes: size } = pieceOf(draw, ids.sizeOf(handle), PAGE);
+    BO_SYNC_OP.write(viewOf(bytes), i * BO_SYNC_OP.size, { handle, type: draw.below(2), offset, size });
+  }
+  const ops = { stride: BO_SYNC_OP.size, count, array: OPS_ADDR };
+  return call(IOCTL_BO_SYNC, BO_SYNC.encode({ ops }), [{ field: "ops", addr: OPS_ADDR, bytes }]);
 }
 
 function boCreate(draw: Draw, ids: Ids): Call {
@@ -197,6 +232,9 @@ export const panthor: FuzzDriver<PanthorFile> = {
   name: "panthor",
   devices: [
     { ...MALI, driver_version: "1.9" },
+    // One slot for all VMs, and one for two.
+    { ...MALI, driver_version: "1.9", as_present: "0x3" },
+    { ...MALI, driver_version: "1.8", as_present: "0x7", bo_fragmentation: "contiguous" },
     { ...MALI, driver_version: "1.9", bo_fragmentation: "scattered", dummy_fragmentation: "scattered" },
     { ...MALI, driver_version: "1.9", bo_fragmentation: "contiguous", va_bits: 40 },
     { ...MALI, driver_version: "1.6", repeat_proposal: true },

@@ -6,8 +6,8 @@
 
 import type { Peer } from "../../micro/harness.ts";
 
-const IO_PGTABLE = "Linux 7.3.4 io-pgtable-arm.c, gcc 12.2 -O2";
-const PANTHOR = "Linux 7.3.4 panthor_mmu.c, drm_gpuvm.c and io-pgtable-arm.c, gcc 12.2 -O2";
+const IO_PGTABLE = "Linux 7.3-rc7 io-pgtable-arm.c, gcc 12.2 -O2";
+const PANTHOR = "Linux 7.3-rc7 panthor_mmu.c, drm_gpuvm.c and io-pgtable-arm.c, gcc 12.2 -O2";
 
 /**
  * io-pgtable rows: lowest of four medians, best of 84 runs. The kernel has no call that writes one page many times, so

@@ -65,10 +65,13 @@ const PAGE = 4096;
 const BLOCK_64K = 0x1_0000;
 const MIB2 = 0x20_0000;
 const GIB = 0x4000_0000;
+const GIB512 = 2 ** 39;
 /** Borders of every level, the end of 48 bits, and anv's heap. */
-const ANCHORS = [0, MIB2, GIB, 8 * GIB, 2 ** 39, 2 ** 40, 2 ** 47, 2 ** 48 - 4 * MIB2];
-/** Longest range of one operation that is let through. */
-const RANGE_MAX = 2 ** 40;
+const ANCHORS = [0, MIB2, GIB, 8 * GIB, GIB512, 2 ** 40, 2 ** 47, 2 ** 48 - 4 * MIB2];
+/** The same where addresses have 57 bits. */
+const ANCHORS_57 = [...ANCHORS, 2 ** 48, 2 ** 56, 2 ** 57 - 4 * MIB2];
+/** Longest range of one operation that is let through: four entries of the root, 2048 tables full of null leaves. */
+const RANGE_MAX = 2 ** 50;
 /** Longest range of process memory: each page is a record. */
 const USER_RANGE_MAX = 2 ** 22;
 const QUERY_ADDR = 0x6000_0000;
@@ -172,11 +175,11 @@ function bindOp(draw: Draw, ids: Ids, file: XeFile): Partial<VmBindOp> {
   const how = draw.below(20);
   const { platform } = file.device;
   const unit = platform.vram64kOnly && draw.chance(80) ? BLOCK_64K : PAGE;
-  const addr = near(draw, ANCHORS, unit);
+  const addr = near(draw, platform.vaBits > 48 ? ANCHORS_57 : ANCHORS, unit);
   const range = draw.chance(30)
     ? MIB2 * draw.length(draw.chance(5) ? 12 : 4)
     : draw.chance(5)
-      ? GIB * draw.length(8)
+      ? draw.pick([GIB, GIB, GIB, GIB512]) * draw.length(8)
       : unit * draw.length(9);
   const coherent = platform.pat.findIndex(
     ({ coherency }) => coherency === "one-way" || coherency === "two-way",
@@ -220,6 +223,13 @@ export const xe: FuzzDriver<XeFile> = {
     { ...device("Intel Arc B580 (BMG G21, Xe2)", "0xe20b", 4096, 12, "huge"), quirks: switched() },
     { ...device("Intel Arc A770 (DG2 G10, Xe-HPG)", "0x56a0", 65536, 16, "contiguous"), quirks: switched() },
     { ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "scattered"), quirks: Object.keys(LINUX_QUIRKS) },
+    { ...device("Ponte Vecchio (Xe-HPC)", "0xbd5", 65536, 64, "contiguous"), va_bits: 57, quirks: [] },
+    // In system memory, where objects that a refused call populated take nothing from page tables.
+    {
+      ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "huge"),
+      quirks: [],
+      table_limit_bytes: 96 * PAGE,
+    },
   ],
   specs: specsOf(IOCTLS.rows),
   valid,

@@ -6,7 +6,7 @@
 
 import type { Peer } from "../../micro/harness.ts";
 
-const XE = "Linux 7.3.4 xe_vm.c, xe_pt.c and drm_gpuvm.c, gcc 12 -O2";
+const XE = "Linux 7.3-rc7 xe_vm.c, xe_pt.c and drm_gpuvm.c, gcc 12 -O2";
 
 /** VM_BIND ioctls of xe: median and minimum of the best of nine runs. */
 export const XE_PEERS: Readonly<Record<string, Peer>> = {

@@ -1,5 +1,5 @@
 /**
- * `panthor-blackhole`: panvk before Linux 7.3, a 2 MiB object mapped over and over.
+ * `panthor-blackhole`: what panvk does with drivers older than 1.9: a 2 MiB object mapped over and over.
  *
  * @module
  */

@@ -36,6 +36,16 @@ import {
   type TraceRecord,
 } from "@vmbind/trace";
 
+/** A part of a sparse range, said by operations that are alike but for their address. */
+export interface Stretch {
+  /** The operation; address, size and syncs are filled in. */
+  operation: Partial<VmBindOpRepeat>;
+  /** Bytes of VA. */
+  bytes: number;
+  /** Bytes of VA of each operation; divides `bytes`. */
+  pieceBytes: number;
+}
+
 /** How a sparse range is said in another strategy. */
 export interface Lowering {
   /** Bytes of the dummy object. */
@@ -45,18 +55,12 @@ export interface Lowering {
   /** What the header says beside the recorded facts. */
   header: Record<string, unknown>;
   /**
-   * Bytes of VA that one operation covers.
+   * What is sent in place of a sparse operation.
    *
-   * @param range - bytes of the sparse range, a multiple of 4 KiB
+   * @param sparse - the recorded operation, without its SPARSE flag, on the dummy object
+   * @returns parts that follow one another and are the whole range
    */
-  pieceBytes(range: number): number;
-  /**
-   * The operation for one piece; address, size and syncs are filled in.
-   *
-   * @param sparse - the recorded operation, without its SPARSE flag
-   * @param dummy - handle of the dummy object
-   */
-  operation(sparse: VmBindOp, dummy: number): Partial<VmBindOpRepeat>;
+  stretches(sparse: VmBindOp): readonly Stretch[];
 }
 
 const PAGE = 0x1000;
@@ -71,30 +75,48 @@ export const PER_PAGE: Lowering = {
   dummyBytes: PAGE,
   layout: VM_BIND_OP,
   header: { driver_version: "1.8" },
-  pieceBytes: () => PAGE,
-  operation: (sparse, dummy) => ({ ...sparse, boHandle: dummy }),
+  stretches: (sparse) => [{ operation: sparse, bytes: sparse.size, pieceBytes: PAGE }],
 };
 
 /**
- * One MAP_REPEAT. The window must divide the range, so it is the largest power of two up to 2 MiB that does: 4 KiB for
- * 100e6 bytes, 2 MiB for a GiB.
+ * One MAP_REPEAT, as posted. The window must divide the range, so it is the largest power of two up to 2 MiB that does: 4 KiB
+ * for 100e6 bytes, 2 MiB for a GiB.
  */
 export const REPEAT: Lowering = {
   dummyBytes: BLOCK_2M,
   layout: VM_BIND_OP_REPEAT,
   header: { driver_version: "1.8", repeat_proposal: true },
-  pieceBytes: (range) => range,
-  operation(sparse, dummy) {
+  stretches(sparse) {
     let window = PAGE;
     while (window < BLOCK_2M && sparse.size % (2 * window) === 0) window *= 2;
-    return {
-      ...sparse,
-      flags: (sparse.flags | MAP_REPEAT) >>> 0,
-      boHandle: dummy,
-      boRepeatRange: window,
-    };
+    return [repeated(sparse, sparse.size, window)];
   },
 };
+
+/** MAP_REPEAT with care: whole windows of 2 MiB, and a MAP for what sticks out at either end. */
+export const REPEAT_WINDOWS: Lowering = {
+  ...REPEAT,
+  stretches(sparse) {
+    const phase = sparse.va % BLOCK_2M;
+    const front = Math.min(sparse.size, (BLOCK_2M - phase) % BLOCK_2M);
+    const behind = (sparse.size - front) % BLOCK_2M;
+    const whole = sparse.size - front - behind;
+    return [
+      once({ ...sparse, boOffset: phase }, front),
+      repeated(sparse, whole, BLOCK_2M),
+      once(sparse, behind),
+    ].filter(({ bytes }) => bytes > 0);
+  },
+};
+
+function once(operation: VmBindOp, bytes: number): Stretch {
+  return { operation, bytes, pieceBytes: bytes };
+}
+
+function repeated(sparse: VmBindOp, bytes: number, window: number): Stretch {
+  const flags = (sparse.flags | MAP_REPEAT) >>> 0;
+  return { operation: { ...sparse, flags, boRepeatRange: window }, bytes, pieceBytes: bytes };
+}
 
 /**
  * Derive a trace.
@@ -178,18 +200,20 @@ class Derivation {
 
   *#lower(op: VmBindOp, syncs: TraceArray | null): Generator<TraceRecord> {
     const { layout } = this.#lowering;
-    const size = this.#lowering.pieceBytes(op.size);
-    const plain = { ...op, flags: (op.flags & ~MAP_SPARSE) >>> 0 };
-    const piece = layout.encode({ ...this.#lowering.operation(plain, this.#dummy), size, syncs: NO_SYNCS });
+    const plain = { ...op, flags: (op.flags & ~MAP_SPARSE) >>> 0, boHandle: this.#dummy };
     const end = op.va + op.size;
-    // There are millions of pieces: copy the bytes, and write only what differs.
-    for (let va = op.va; va < end; va += size) {
-      const at = this.#at();
-      this.#data.set(piece, at);
-      layout.fields.va.write(this.#view, at, va);
-      const last = va + size >= end;
-      if (last) layout.fields.syncs.write(this.#view, at, op.syncs);
-      if (this.#added(last ? syncs : null)) yield this.#call();
+    let va = op.va;
+    for (const { operation, bytes, pieceBytes } of this.#lowering.stretches(plain)) {
+      const piece = layout.encode({ ...operation, size: pieceBytes, syncs: NO_SYNCS });
+      // There are millions of pieces: copy the bytes, and write only what differs.
+      for (const until = va + bytes; va < until; va += pieceBytes) {
+        const at = this.#at();
+        this.#data.set(piece, at);
+        layout.fields.va.write(this.#view, at, va);
+        const last = va + pieceBytes >= end;
+        if (last) layout.fields.syncs.write(this.#view, at, op.syncs);
+        if (this.#added(last ? syncs : null)) yield this.#call();
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 /**
- * `panthor-repeat`: the operation that the kernel thread proposes. GPUVM knows that a range of an object repeats.
+ * `panthor-repeat`: the operation that the kernel thread proposes, used as it was posted: one window that divides the whole
+ * range. GPUVM knows that a range of an object repeats.
  *
  * @module
  */
@@ -11,7 +12,10 @@ import { BLOCK_2M, PAGE, PANVK } from "./panvk.ts";
 export const panthorRepeat: SparseStrategy = {
   ...PANVK,
   name: "panthor-repeat",
-  says: "one MAP_REPEAT of the proposal",
+  says: "one MAP_REPEAT as posted, with a window that divides the whole range",
+  note:
+    "A window of MAP_REPEAT must divide the range. 100e6 bytes are 24,415 pages, an odd number, so as posted the window is one " +
+    "page, and each page is a leaf of its own: 24,415 leaves under 50 tables.",
   look: { light: "#009e73", dark: "#2fc79a", marker: "square" },
   traces: {
     prefix: "panthor-sparse",

@@ -1,5 +1,5 @@
 /**
- * The four panthor strategies: one user-mode driver (panvk, recorded with two of them), four ways to say "sparse".
+ * The panthor strategies: one user-mode driver (panvk, recorded with two of them), five ways to say "sparse".
  *
  * @module
  */
@@ -21,6 +21,7 @@ import {
   type PanthorVm,
   type PanvkStrategy,
   PanvkUmd,
+  panvkRepeats,
   panvkSparseAlignment,
   SYNC_OP,
   SYNC_OP_SIGNAL,
@@ -87,7 +88,7 @@ class PanthorSession implements SparseSession {
   }
 
   get #repeats(): boolean {
-    return this.#strategy === "repeat";
+    return panvkRepeats(this.#strategy);
   }
 
   get counters(): Readonly<SessionCounters> {
@@ -213,7 +214,7 @@ export function openPanvkVm(file: PanthorFile, strategy: PanvkStrategy): { vm: P
 export function openPanvk(strategy: PanvkStrategy): SparseSession {
   const device = new PanthorDevice({
     driverVersion: strategy === "sparse" ? "1.9" : "1.8",
-    repeat: strategy === "repeat" ? "v5" : "off",
+    repeat: panvkRepeats(strategy) ? "v5" : "off",
     adoptSyncobjs: true,
   });
   return new PanthorSession(device, strategy);

@@ -1,5 +1,5 @@
 /**
- * `panthor-sparse`: what the kernel thread came to in Linux 7.3. The kernel keeps a dummy object for each open file.
+ * `panthor-sparse`: what the kernel thread came to; in Linux 7.2.13 and 7.3-rc7. The kernel keeps a dummy object for each open file.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { fewestLeaves, PANVK } from "./panvk.ts";
 export const panthorSparse: SparseStrategy = {
   ...PANVK,
   name: "panthor-sparse",
-  says: "one MAP_SPARSE of Linux 7.3",
+  says: "one MAP_SPARSE of Linux 7.2.13 and 7.3-rc7",
   look: { light: "#0067b1", dark: "#56a8ea", marker: "diamond" },
   traces: { prefix: "panthor-sparse" },
   workOf: (bytes) => ({ operations: 1, leafEntries: fewestLeaves(bytes) }),

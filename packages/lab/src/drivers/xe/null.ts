@@ -19,9 +19,11 @@ export const xeNull: SparseStrategy = {
   devices: ["bmg", "lnl", "dg2"],
   reportsStrict: true,
   traces: { prefix: "xe" },
-  // Leaves of 1 GiB, two fringes, and new tables, which a VM with a scratch page fills.
-  workOf: (bytes) => ({ operations: 1, leafEntries: Math.floor(bytes / 2 ** 30) + 8 * 512 }),
-  growthNote: "In xe a new page table of a VM with a scratch page begins with 512 leaf entries.",
+  // Leaves of 1 GiB, and at either end of 2 MiB and of 4 KiB.
+  workOf: (bytes) => ({ operations: 1, leafEntries: Math.floor(bytes / 2 ** 30) + 4 * 512 }),
+  note:
+    "Leaf entries of xe are null entries and those that show memory. The 512 entries of the scratch page that fill each new page " +
+    "table first are counted apart, as scratchWrites.",
   bindsArrays: true,
   open: async (device) => (await import("./session.ts")).openAnv(device),
 };
