@@ -48,9 +48,7 @@ test.each(Object.keys(LENSES))("a header of %s may say how much memory page tabl
   const limited = (bytes: unknown) =>
     deviceFor(lensOf(driver), { path: "t", header: { ...header, table_limit_bytes: bytes } });
   expect(limited(0x40_0000).memory.tables.limitBytes).toBe(0x40_0000);
-  expect(() => limited(4095)).toThrow(
-    /header\.table_limit_bytes: Invalid value: Expected >=(4096|16384) but received 4095/,
-  );
+  expect(() => limited(4095)).toThrow(/header\.table_limit_bytes: expected .*4095/);
 });
 
 describe.each(names)("%s", (name) => {

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { type CostSchema, type DeviceChoices, GemObjects, quirksOf } from "@vmbind/drm";
+import { type CostSchema, type DeviceChoices, DrmError, GemObjects, quirksOf } from "@vmbind/drm";
 import { vmBosOf } from "@vmbind/gpuvm-core";
 import { FrameAllocator, PhysicalMemory, Tlb } from "@vmbind/mmu";
-import type { XeBo } from "./bo.ts";
+import { XeBo } from "./bo.ts";
 import { COST_SCHEMA, type XeCounter, type XeCounters, xeCounters } from "./cost-sheet.ts";
 import { XeFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
@@ -120,6 +120,26 @@ export class XeDevice {
     bo.dropContents();
     for (const { vm, vas } of mapped) vm.bindAgain(vas);
     return true;
+  }
+
+  /**
+   * Memory is short: whatever nobody needs is purged.
+   *
+   * @returns how many objects went
+   */
+  shrink(): number {
+    let purged = 0;
+    for (const gem of this.gems.values()) {
+      if (!(gem instanceof XeBo)) continue;
+      try {
+        if (this.purge(gem)) purged++;
+      } catch (error) {
+        // Purged all the same: its leaves are zero and not null, since a table that these need could not be had.
+        if (!(error instanceof DrmError)) throw error;
+        purged++;
+      }
+    }
+    return purged;
   }
 
   /** Open the device node. */

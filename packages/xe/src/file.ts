@@ -41,6 +41,8 @@ export interface XeFileDevice extends XeBoDevice, XeVmDevice {
   readonly binder: { run(file: XeFile, arg: DataView, user: UserSpace): void };
   /** A TLB tag for a new VM. @internal */
   nextAsid(): number;
+  /** Memory is short: purges what nobody needs. */
+  shrink(): number;
 }
 
 /** An open file. */
@@ -95,7 +97,9 @@ export class XeFile implements DrmFile<XeBo, XeVm> {
 
   /** See `DrmFile.ioctl`. */
   ioctl(request: number, arg: Uint8Array, user?: UserSpace): number {
-    return this.#ioctls.ioctl(this, request, arg, user);
+    const result = this.#ioctls.ioctl(this, request, arg, user);
+    if (this.device.options.memoryPressure) this.device.shrink();
+    return result;
   }
 
   /**

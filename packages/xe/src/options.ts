@@ -31,6 +31,8 @@ export interface XeDeviceOptions {
    * a kernel without the workaround, or a stand-in for one, as recordings were made on.
    */
   forcedScratch?: boolean | undefined;
+  /** Memory is always short: `XeDevice.shrink` runs behind each ioctl. Default false: it runs when it is called. */
+  memoryPressure: boolean;
   /** Makes allocations fail. Default: none does. */
   allocFault?: AllocFault | undefined;
 }
@@ -43,4 +45,5 @@ export const DEFAULTS: XeDeviceOptions = {
   tlb: {},
   quirks: NO_QUIRKS,
   adoptSyncobjs: false,
+  memoryPressure: false,
 };

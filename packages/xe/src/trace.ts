@@ -127,6 +127,7 @@ function deviceOf(header: HeaderReader): XeDevice {
   const quirks = header.quirks(QUIRKS);
   // Recordings that do not say it were answered by a kernel, or a stand-in for one, that forces no scratch page on a VM.
   const forcedScratch = header.has("forced_scratch") && header.flag("forced_scratch");
+  const memoryPressure = header.has("memory_pressure") && header.flag("memory_pressure");
   const platform = [...PLATFORMS.values()].find(({ deviceId }) => deviceId === pciId);
   if (!platform) return header.fail("pci_id", `no platform ${hex(pciId)}`);
   const vram = regions.filter((region) => region.class === "vram");
@@ -137,6 +138,7 @@ function deviceOf(header: HeaderReader): XeDevice {
     ...header.tableLimit(PAGE_BYTES),
     quirks,
     forcedScratch,
+    memoryPressure,
     // Syncobjs are made by ioctls that recordings leave out.
     adoptSyncobjs: true,
   });

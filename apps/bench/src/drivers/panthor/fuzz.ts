@@ -72,8 +72,6 @@ const ANCHORS = [0, BLOCK_2M, 0x4000_0000, 2 ** 39, 2 ** 40, 2 ** 46, 2 ** 47 - 
 /** Longest range of one operation that is let through: 16 blocks. */
 const RANGE_MAX = 2 ** 25;
 const QUERY_ADDR = 0x6000_0000;
-const LABEL_ADDR = 0x6100_0000;
-const TIMESTAMP_FLAGS_AT = TIMESTAMP_INFO.fields.flags.offset;
 /** Windows that must be refused, unless the device has the quirks of the posted patch. */
 const ODD_WINDOWS = [0, 0x800, 0x1800];
 
@@ -97,41 +95,46 @@ function valid(draw: Draw, file: PanthorFile): Call {
   if (how < 14 || ids.handles.length >= OBJECTS_MAX) {
     return call(DRM_IOCTL_GEM_CLOSE, GEM_CLOSE.encode({ handle: ids.handle() }));
   }
-  if (how < 15) return boCare(draw, ids);
-  if (how < 16) return call(IOCTL_BO_MMAP_OFFSET, BO_MMAP_OFFSET.encode({ handle: ids.handle() }));
-  if (how < 17) return call(IOCTL_VM_GET_STATE, VM_GET_STATE.encode({ vmId: ids.vm() }));
-  if (how < 19) {
-    const size = draw.below(160);
-    const arg = { type: draw.below(6), size, pointer: draw.chance(70) ? QUERY_ADDR : 0 };
-    const bytes = new Uint8Array(size);
-    // Flags of a timestamp query.
-    if (size > TIMESTAMP_FLAGS_AT) bytes[TIMESTAMP_FLAGS_AT] = draw.below(256);
-    return call(IOCTL_DEV_QUERY, DEV_QUERY_ARG.encode(arg), [{ field: "pointer", addr: QUERY_ADDR, bytes }]);
-  }
+  if (how < 15) return call(IOCTL_BO_MMAP_OFFSET, BO_MMAP_OFFSET.encode({ handle: ids.handle() }));
+  if (how < 16) return call(IOCTL_VM_GET_STATE, VM_GET_STATE.encode({ vmId: ids.vm() }));
+  if (how < 19) return devQuery(draw);
+  if (how < 23) return boCare(draw, ids);
   return vmBind(draw, ids, file.device.repeats);
 }
 
-/** A name, a look, or caches to be cleaned. */
+function devQuery(draw: Draw): Call {
+  const size = draw.chance(30) ? draw.pick([4, 8, 24, 32, 56, 96, 112]) : draw.below(160);
+  const bytes = new Uint8Array(size);
+  const flagsAt = TIMESTAMP_INFO.fields.flags.offset;
+  if (size > flagsAt && draw.chance(50)) bytes[flagsAt] = draw.below(256);
+  const arg = { type: draw.below(6), size, pointer: draw.chance(70) ? QUERY_ADDR : 0 };
+  return call(IOCTL_DEV_QUERY, DEV_QUERY_ARG.encode(arg), [{ field: "pointer", addr: QUERY_ADDR, bytes }]);
+}
+
+/** What looks after objects. */
 function boCare(draw: Draw, ids: Ids): Call {
-  const how = draw.below(3);
-  if (how === 0) return call(IOCTL_BO_QUERY_INFO, BO_QUERY_INFO.encode({ handle: ids.handle() }));
+  const handle = ids.handle();
+  const how = draw.below(4);
+  if (how === 0) return call(IOCTL_BO_QUERY_INFO, BO_QUERY_INFO.encode({ handle }));
   if (how === 1) {
-    const bytes = new Uint8Array(1 + draw.length(12)).fill(0x61);
-    if (draw.chance(80)) bytes[bytes.length - 1] = 0;
-    const label = draw.chance(80) ? LABEL_ADDR : 0;
-    return call(IOCTL_BO_SET_LABEL, BO_SET_LABEL.encode({ handle: ids.handle(), label }), [
-      { field: "label", addr: LABEL_ADDR, bytes },
+    const bytes = new Uint8Array(draw.pick([1, 8, 64, 100, 4096, 4097])).fill(0x61);
+    if (draw.chance(70)) bytes[draw.below(bytes.length)] = 0;
+    const label = draw.chance(90) ? OPS_ADDR : 0;
+    return call(IOCTL_BO_SET_LABEL, BO_SET_LABEL.encode({ handle, label }), [
+      { field: "label", addr: OPS_ADDR, bytes },
     ]);
   }
-  const count = 1 + draw.below(3);
-  const bytes = new Uint8Array(count * BO_SYNC_OP.size);
+  const { size: stride } = BO_SYNC_OP;
+  const count = draw.below(5);
+  const bytes = new Uint8Array(count * stride);
   for (let i = 0; i < count; i++) {
-    const handle = ids.handle();
-    const { offset, bytes: size } = pieceOf(draw, ids.sizeOf(handle), PAGE);
-    BO_SYNC_OP.write(viewOf(bytes), i * BO_SYNC_OP.size, { handle, type: draw.below(2), offset, size });
+    const object = ids.handle();
+    const { offset, bytes: size } = pieceOf(draw, ids.sizeOf(object), draw.pick([1, 64, PAGE]));
+    BO_SYNC_OP.write(viewOf(bytes), i * stride, { handle: object, type: draw.below(2), offset, size });
   }
-  const ops = { stride: BO_SYNC_OP.size, count, array: OPS_ADDR };
-  return call(IOCTL_BO_SYNC, BO_SYNC.encode({ ops }), [{ field: "ops", addr: OPS_ADDR, bytes }]);
+  return call(IOCTL_BO_SYNC, BO_SYNC.encode({ ops: { stride, count, array: OPS_ADDR } }), [
+    { field: "ops", addr: OPS_ADDR, bytes },
+  ]);
 }
 
 function boCreate(draw: Draw, ids: Ids): Call {

@@ -20,17 +20,28 @@ import {
   IOCTL_EXEC_QUEUE_DESTROY,
   IOCTL_GEM_CREATE,
   IOCTL_GEM_MMAP_OFFSET,
+  IOCTL_MADVISE,
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
   IOCTL_VM_DESTROY,
+  IOCTL_VM_GET_PROPERTY,
+  IOCTL_VM_QUERY_MEM_RANGE_ATTRS,
   IOCTLS,
   LINUX_QUIRKS,
+  MADVISE,
+  MADVISE_LOCATION,
+  MEM_RANGE_ATTR,
+  MEM_RANGE_ATTR_ATOMIC,
+  MEM_RANGE_ATTR_PAT,
+  MEM_RANGE_ATTR_PREFERRED_LOC,
   QUIRKS,
   SYNC,
   SYNC_TYPE_USER_FENCE,
   VM_BIND,
+  VM_BIND_FLAG_CPU_ADDR_MIRROR,
   VM_BIND_FLAG_DUMPABLE,
   VM_BIND_FLAG_IMMEDIATE,
+  VM_BIND_FLAG_MADVISE_AUTORESET,
   VM_BIND_FLAG_NULL,
   VM_BIND_FLAG_READONLY,
   VM_BIND_OP,
@@ -42,9 +53,13 @@ import {
   VM_BIND_VECTOR,
   VM_CREATE,
   VM_DESTROY,
+  VM_GET_PROPERTY,
+  VM_QUERY_MEM_RANGE_ATTR,
+  VMA_ATTR_PURGEABLE_STATE,
   VMA_PTE_FLAGS,
   type VmBindOp,
   type XeFile,
+  type XeVm,
 } from "@vmbind/xe";
 import type { Draw } from "../../fuzz/draw.ts";
 import {
@@ -98,6 +113,7 @@ function valid(draw: Draw, file: XeFile): Call {
   }
   if (how < 16) return call(IOCTL_GEM_MMAP_OFFSET, GEM_MMAP_OFFSET.encode({ handle: ids.handle() }));
   if (how < 17) return deviceQuery(draw);
+  if (how >= 90) return how < 96 ? madvise(draw, ids, file) : vmQuery(draw, ids, file);
   if (how < 19 && file.execQueue(QUEUES_MAX) === undefined) return queueCreate(draw, ids);
   if (how < 20)
     return call(IOCTL_EXEC_QUEUE_DESTROY, EXEC_QUEUE_DESTROY.encode({ execQueueId: 1 + draw.below(3) }));
@@ -128,6 +144,79 @@ function deviceQuery(draw: Draw): Call {
   return call(IOCTL_DEVICE_QUERY, DEVICE_QUERY.encode(arg), [
     { field: "data", addr: QUERY_ADDR, bytes: new Uint8Array(size) },
   ]);
+}
+
+/** Where a mapping is, or where one could be. */
+function rangeOf(
+  draw: Draw,
+  vm: XeVm | undefined,
+  anchors: readonly number[],
+): { start: number; range: number } {
+  const found = vm === undefined ? [] : [...vm.gpuvm.mappings()];
+  if (found.length === 0 || draw.chance(20)) {
+    return { start: near(draw, anchors, PAGE), range: draw.pick([PAGE, MIB2, GIB]) * draw.length(6) };
+  }
+  const va = draw.pick(found);
+  const pages = (vm as XeVm).gpuvm.rangeOf(va) / PAGE;
+  const start = (vm as XeVm).gpuvm.addr(va);
+  if (draw.chance(50)) return { start, range: pages * PAGE };
+  const first = draw.below(pages);
+  return {
+    start: start + first * PAGE,
+    range: PAGE * (1 + draw.below(draw.chance(50) ? pages - first : pages)),
+  };
+}
+
+/** A VM, and a range of it. */
+function place(draw: Draw, ids: Ids, file: XeFile): { vmId: number; start: number; range: number } {
+  const vmId = ids.vm();
+  return { vmId, ...rangeOf(draw, file.vm(vmId), anchorsOf(file)) };
+}
+
+function madvise(draw: Draw, ids: Ids, file: XeFile): Call {
+  const type = draw.pick([
+    MEM_RANGE_ATTR_PREFERRED_LOC,
+    MEM_RANGE_ATTR_ATOMIC,
+    MEM_RANGE_ATTR_PAT,
+    VMA_ATTR_PURGEABLE_STATE,
+    VMA_ATTR_PURGEABLE_STATE,
+  ]);
+  const asks = type === VMA_ATTR_PURGEABLE_STATE && draw.chance(70);
+  const val =
+    type === MEM_RANGE_ATTR_PAT
+      ? draw.below(file.device.platform.pat.length)
+      : draw.below(type === MEM_RANGE_ATTR_ATOMIC ? 4 : 2);
+  const arg = MADVISE.encode({ ...place(draw, ids, file), type, val, retainedPtr: asks ? QUERY_ADDR : 0 });
+  if (type === MEM_RANGE_ATTR_PREFERRED_LOC) {
+    const where = {
+      devmemFd: draw.pick([0, -1, -1 >>> 0, 3]) >>> 0,
+      migrationPolicy: draw.below(2),
+      regionInstance: 0,
+    };
+    MADVISE_LOCATION.write(viewOf(arg), MADVISE.fields.val.offset, where);
+  }
+  const retained = { field: "retained_ptr", addr: QUERY_ADDR, bytes: new Uint8Array(4) };
+  return call(IOCTL_MADVISE, arg, asks ? [retained] : []);
+}
+
+/** What a VM tells of itself. */
+function vmQuery(draw: Draw, ids: Ids, file: XeFile): Call {
+  if (draw.chance(30)) {
+    const size = draw.pick([0, 48, 96]);
+    return call(
+      IOCTL_VM_GET_PROPERTY,
+      VM_GET_PROPERTY.encode({ vmId: ids.vm(), size, data: size > 0 ? QUERY_ADDR : 0 }),
+      [{ field: "data", addr: QUERY_ADDR, bytes: new Uint8Array(size) }],
+    );
+  }
+  const numMemRanges = draw.chance(40) ? 0 : draw.length(5);
+  const { size } = MEM_RANGE_ATTR;
+  const wanted = numMemRanges > 0 && { numMemRanges, sizeofMemRangeAttr: size, vectorOfMemAttr: QUERY_ADDR };
+  return call(
+    IOCTL_VM_QUERY_MEM_RANGE_ATTRS,
+    VM_QUERY_MEM_RANGE_ATTR.encode({ ...place(draw, ids, file), ...wanted }),
+    [{ field: "vector_of_mem_attr", addr: QUERY_ADDR, bytes: new Uint8Array(numMemRanges * size) }],
+  );
 }
 
 function queueCreate(draw: Draw, ids: Ids): Call {
@@ -171,11 +260,15 @@ function vmBind(draw: Draw, ids: Ids, file: XeFile): Call {
   return call(IOCTL_VM_BIND, arg, buffers);
 }
 
+function anchorsOf({ device }: XeFile): readonly number[] {
+  return device.platform.vaBits > 48 ? ANCHORS_57 : ANCHORS;
+}
+
 function bindOp(draw: Draw, ids: Ids, file: XeFile): Partial<VmBindOp> {
   const how = draw.below(20);
   const { platform } = file.device;
   const unit = platform.vram64kOnly && draw.chance(80) ? BLOCK_64K : PAGE;
-  const addr = near(draw, platform.vaBits > 48 ? ANCHORS_57 : ANCHORS, unit);
+  const addr = near(draw, anchorsOf(file), unit);
   const range = draw.chance(30)
     ? MIB2 * draw.length(draw.chance(5) ? 12 : 4)
     : draw.chance(5)
@@ -189,10 +282,16 @@ function bindOp(draw: Draw, ids: Ids, file: XeFile): Partial<VmBindOp> {
   const flags =
     immediate | (draw.chance(20) ? VM_BIND_FLAG_READONLY : 0) | (draw.chance(10) ? VM_BIND_FLAG_DUMPABLE : 0);
   if (how < 4) return { op: VM_BIND_OP_UNMAP, addr, range };
-  if (how < 5) return { op: VM_BIND_OP_PREFETCH, addr, range };
+  if (how < 5) {
+    return { op: VM_BIND_OP_PREFETCH, addr, range, prefetchMemRegionInstance: draw.pick([0, 0, 1]) };
+  }
   const obj = ids.handle();
   if (how < 6) return { op: VM_BIND_OP_UNMAP_ALL, obj, patIndex };
   if (how < 12) return { op: VM_BIND_OP_MAP, flags: flags | VM_BIND_FLAG_NULL, addr, range, patIndex };
+  if (how < 13 && draw.chance(30)) {
+    const reset = draw.chance(30) ? VM_BIND_FLAG_MADVISE_AUTORESET : 0;
+    return { op: VM_BIND_OP_MAP, flags: flags | VM_BIND_FLAG_CPU_ADDR_MIRROR | reset, addr, range, patIndex };
+  }
   if (how < 13) {
     const objOffset = QUERY_ADDR + PAGE * draw.below(64);
     return { op: VM_BIND_OP_MAP_USERPTR, flags, addr, range: PAGE * draw.length(6), objOffset, patIndex };
@@ -224,6 +323,13 @@ export const xe: FuzzDriver<XeFile> = {
     { ...device("Intel Arc A770 (DG2 G10, Xe-HPG)", "0x56a0", 65536, 16, "contiguous"), quirks: switched() },
     { ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "scattered"), quirks: Object.keys(LINUX_QUIRKS) },
     { ...device("Ponte Vecchio (Xe-HPC)", "0xbd5", 65536, 64, "contiguous"), va_bits: 57, quirks: [] },
+    // What madvise gives up goes at once.
+    {
+      ...device("Intel Arc B580 (BMG G21, Xe2)", "0xe20b", 4096, 12, "huge"),
+      quirks: [],
+      memory_pressure: true,
+    },
+    { ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "scattered"), memory_pressure: true },
     // In system memory, where objects that a refused call populated take nothing from page tables.
     {
       ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "huge"),
@@ -244,6 +350,8 @@ export const xe: FuzzDriver<XeFile> = {
     }
   },
   prefix: () => null,
+  // MADVISE cuts first and asks then, and writes what it tells at the very end.
+  mustRepeat: ({ request }) => (request & 0xff) === (IOCTL_MADVISE & 0xff),
   // Leaf sizes are noted while staging, and an ioctl that is undone then does not take the notes back. They decide which
   // pieces of a later cut are bound again.
   carryOver({ request }, from, to) {
