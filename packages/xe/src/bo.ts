@@ -7,6 +7,7 @@
 import { type DmaBuf, EINVAL, ENOMEM, EOPNOTSUPP, fail, GemObject, type GemObjects } from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
 import {
+  DataPages,
   type Fragmentation,
   type FrameAllocator,
   OutOfFrames,
@@ -14,6 +15,7 @@ import {
   type ScatterList,
 } from "@vmbind/mmu";
 import type { XeDeviceOptions } from "./options.ts";
+import { PAGE_BYTES } from "./page-sizes.ts";
 import type { Platform } from "./platforms.ts";
 import type { Vram } from "./vram.ts";
 
@@ -50,7 +52,7 @@ export interface XeBoOwner {
 
 /** How a BO is made. */
 export interface XeBoOptions {
-  /** Regions where it may live, one bit each. With VRAM among them it lives there. */
+  /** Regions where it may live, one bit each. With VRAM among them it lives there, until it is moved. */
   placement: number;
   /** `GEM_CPU_CACHING_*`; 0 for an imported dma-buf. */
   cpuCaching: number;
@@ -66,15 +68,26 @@ export interface XeBoOptions {
   dmaBuf?: DmaBuf;
 }
 
+/** Where an object's memory is, or was. @internal */
+export interface XeBoHome {
+  /** In VRAM. */
+  readonly vram: boolean;
+  /** DMA segments, null while no memory is behind it. */
+  readonly pages: ScatterList | null;
+  /** Segments that whoever made the object gave it. */
+  readonly fixed: ScatterList | null;
+}
+
 /** A buffer object. */
 export class XeBo extends GemObject {
   readonly #device: XeBoDevice;
   readonly #fragmentation: Fragmentation | undefined;
-  readonly #fixed: ScatterList | null;
+  #fixed: ScatterList | null;
   readonly #vm: XeBoOwner | null;
   readonly #dmaBuf: DmaBuf | null;
   #pages: ScatterList | null = null;
   #givenUp = false;
+  #vram: boolean;
   #purged = false;
   #mappings = 0;
   #willNeed = 0;
@@ -106,6 +119,7 @@ export class XeBo extends GemObject {
     this.#vm = options.vm ?? null;
     this.#dmaBuf = options.dmaBuf ?? null;
     this.placement = options.placement;
+    this.#vram = (options.placement & PLACEMENT_VRAM) !== 0;
     this.cpuCaching = options.cpuCaching;
     this.flags = options.flags ?? 0;
     this.internal64k = device.platform.vram64kOnly && (options.placement & PLACEMENT_VRAM) !== 0;
@@ -119,9 +133,14 @@ export class XeBo extends GemObject {
     }
   }
 
-  /** It lives in VRAM. */
+  /** It lives in VRAM: from the start if it may, until PREFETCH brings it to system memory. */
   get vram(): boolean {
-    return (this.placement & PLACEMENT_VRAM) !== 0;
+    return this.#vram;
+  }
+
+  /** Other devices show its memory, which stays where it is. */
+  get shared(): boolean {
+    return (this.exported?.attachments ?? 0) > 0;
   }
 
   /**
@@ -231,7 +250,7 @@ export class XeBo extends GemObject {
   }
 
   #allocate(): ScatterList {
-    const { options, memory, vram, vramFrames } = this.#device;
+    const { options, vram } = this.#device;
     if (options.allocFault?.("bo-pages")) fail(ENOMEM, `bo: no memory for ${this.size} bytes (injected)`);
     const wish = this.#fragmentation ?? options.boFragmentation;
     if (this.vram && this.size > vram.leftBytes) {
@@ -242,11 +261,50 @@ export class XeBo extends GemObject {
     }
     const kind = this.vram && wish === "scattered" ? "huge" : wish;
     try {
-      return (this.vram ? vramFrames : memory.frames).alloc(this.size, kind);
+      return this.#framesOf(this.vram).alloc(this.size, kind);
     } catch (error) {
       if (error instanceof OutOfFrames) fail(ENOMEM, `bo: no memory for ${this.size} bytes`);
       throw error;
     }
+  }
+
+  /**
+   * Move to the other region, contents and all.
+   *
+   * @param vram - to VRAM
+   * @returns where it was; the memory there is kept until {@link XeBo.leave} or {@link XeBo.moveBack}
+   * @throws `DrmError` ENOMEM; it stays where it is then
+   * @internal
+   */
+  moveTo(vram: boolean): XeBoHome {
+    const home = { vram: this.#vram, pages: this.#pages, fixed: this.#fixed };
+    this.#vram = vram;
+    try {
+      this.#pages = this.#allocate();
+    } catch (error) {
+      this.#vram = home.vram;
+      throw error;
+    }
+    this.#fixed = null;
+    if (home.pages !== null) copyPages(this.#device.memory, home.pages, this.#pages, this.size);
+    return home;
+  }
+
+  /** Go back to where it was. @internal */
+  moveBack(home: XeBoHome): void {
+    this.#freePages();
+    this.#vram = home.vram;
+    this.#pages = home.pages;
+    this.#fixed = home.fixed;
+  }
+
+  /** Give up the memory where it was. @internal */
+  leave({ vram, pages, fixed }: XeBoHome): void {
+    if (pages !== null && fixed === null) this.#framesOf(vram).free(pages);
+  }
+
+  #framesOf(vram: boolean): FrameAllocator {
+    return vram ? this.#device.vramFrames : this.#device.memory.frames;
   }
 
   /** The pages are the device's memory, not given by whoever made the object. */
@@ -255,9 +313,7 @@ export class XeBo extends GemObject {
   }
 
   #freePages(): void {
-    if (this.#pages !== null && this.#fixed === null) {
-      (this.vram ? this.#device.vramFrames : this.#device.memory.frames).free(this.#pages);
-    }
+    if (this.#pages !== null && this.#fixed === null) this.#framesOf(this.#vram).free(this.#pages);
     this.#pages = null;
   }
 
@@ -265,5 +321,33 @@ export class XeBo extends GemObject {
     this.#freePages();
     this.#dmaBuf?.detach();
     this.#vm?.gpuvm.resvObject.put();
+  }
+}
+
+/** Bytes that are copied at a time. */
+const COPY_BYTES = 0x1_0000;
+
+/** Copy what is not zero: new memory reads as zero, and memory that nothing was stored to takes no place in the host. */
+function copyPages(memory: PhysicalMemory, from: ScatterList, to: ScatterList, bytes: number): void {
+  if (memory.backing instanceof DataPages && memory.residentBytes === 0) return;
+  const buffer = new Uint8Array(COPY_BYTES);
+  const words = new Int32Array(buffer.buffer);
+  for (let at = 0; at < bytes; ) {
+    const left = from.segmentAt(at);
+    const entered = to.segmentAt(at);
+    const count = Math.min(
+      COPY_BYTES,
+      bytes - at,
+      (from.offset[left] as number) + (from.bytes[left] as number) - at,
+      (to.offset[entered] as number) + (to.bytes[entered] as number) - at,
+    );
+    const part = buffer.subarray(0, count);
+    memory.read(from.addressAt(at), part);
+    const target = to.addressAt(at);
+    for (let page = 0; page < count; page += PAGE_BYTES) {
+      const used = words.subarray(page / 4, (page + PAGE_BYTES) / 4).some((word) => word !== 0);
+      if (used) memory.write(target + page, buffer.subarray(page, page + PAGE_BYTES));
+    }
+    at += count;
   }
 }

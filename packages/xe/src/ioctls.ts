@@ -163,9 +163,9 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
       request: uapi.IOCTL_VM_BIND,
       layout: uapi.VM_BIND,
       arrays: [VM_BIND_OPS, SYNCS],
-      errnos: [EINVAL, ENOBUFS, EFAULT, ENOENT, EBUSY, ENOMEM, EOPNOTSUPP, ENOEXEC],
+      errnos: [EINVAL, ENOBUFS, EFAULT, EPERM, ENOENT, EBUSY, ENOMEM, EOPNOTSUPP, ENOEXEC],
       since,
-      support: { without: "signals (EINTR), pages behind CPU_ADDR_MIRROR, moving memory in PREFETCH" },
+      support: { without: "signals (EINTR), pages behind CPU_ADDR_MIRROR" },
       runBytes: (file, arg, user) => file.device.binder.run(file, arg, user),
     }),
     ioctl({

@@ -44,6 +44,8 @@ export interface JobVm {
   lastInvalidation: TlbInvalidation | null;
   /** The record for it. */
   readonly invalidation: TlbInvalidation;
+  /** Gives objects the memory that is to be shown. */
+  readonly moves: { prepare(work: WorkList): void };
 }
 
 /** Runs page-table jobs of a device. */
@@ -99,7 +101,7 @@ export class PtJob {
    * @param vm - the VM
    * @param work - what to do
    * @param isArray - the ioctl had more than one operation
-   * @throws `DrmError` ENOMEM, ENOBUFS, EINVAL; nothing was changed then
+   * @throws `DrmError` ENOMEM, ENOBUFS, EINVAL, EBUSY; nothing was changed then, but for objects that moved
    */
   run(vm: JobVm, work: WorkList, isArray: boolean): void {
     const updates = this.#updates;
@@ -109,6 +111,7 @@ export class PtJob {
     if (this.#allocFault?.("op-array")) {
       fail(isArray ? ENOBUFS : ENOMEM, "vm_bind: no memory for the page-table operations (injected)");
     }
+    vm.moves.prepare(work);
     try {
       for (let i = 0; i < work.count; i++) {
         const kind = work.kind(i);

@@ -51,6 +51,9 @@ export const VM_CREATE_FLAG_NAMES: ValueNames = flagNames({
   VM_CREATE_FLAG_NO_VM_OVERCOMMIT,
 });
 
+/** `DRM_XE_CONSULT_MEM_ADVISE_PREF_LOC`: the region of a PREFETCH that means "where madvise says"; an object stays where it is. */
+export const CONSULT_MEM_ADVISE_PREF_LOC = 0xffff_ffff;
+
 /** `DRM_XE_VM_BIND_OP_MAP`: map an object, or nothing at all ({@link VM_BIND_FLAG_NULL}). */
 export const VM_BIND_OP_MAP = 0;
 /** `DRM_XE_VM_BIND_OP_UNMAP`: unmap a range. */

@@ -15,6 +15,7 @@ import { BLOCK_64K, PAGE_BYTES } from "./page-sizes.ts";
 import type { PatEntry, Platform } from "./platforms.ts";
 import { regionMask } from "./platforms.ts";
 import {
+  CONSULT_MEM_ADVISE_PREF_LOC,
   GEM_CPU_CACHING_WB,
   GEM_CREATE_FLAG_NO_COMPRESSION,
   VM_BIND_FLAG_CHECK_PXP,
@@ -32,8 +33,6 @@ import {
 import type { UserPages } from "./user-pages.ts";
 
 const ALL_FLAGS = 0xff;
-/** `prefetch_mem_region_instance` that means "where madvise says". */
-const CONSULT_MEM_ADVISE_PREF_LOC = 0xffff_ffff;
 /** On integrated 35.x this index counts as coherent with the CPU. */
 const PAT_XE3P_COHERENT = 19;
 /** First graphics version, times 100, with DECOMPRESS and NO_COMPRESSION (`xe_vm.c`, `xe_bo.c`, Linux 7.3). */

@@ -33,8 +33,8 @@ import {
   type UnmapStep,
 } from "@vmbind/gpuvm-core";
 import type { XeCounters } from "./cost-sheet.ts";
+import { joinMirrors } from "./mirrors.ts";
 import type { XeDeviceOptions } from "./options.ts";
-import { PAGE_BYTES } from "./page-sizes.ts";
 import {
   VM_BIND_FLAG_CPU_ADDR_MIRROR,
   VM_BIND_FLAG_DUMPABLE,
@@ -176,31 +176,23 @@ export class VmSteps implements StepHandlers {
     const request = this.#request;
     request.addr = op.addr;
     request.range = op.range;
-    if (flags & VM_BIND_FLAG_CPU_ADDR_MIRROR) this.#joinMirrors(request);
+    if (flags & VM_BIND_FLAG_CPU_ADDR_MIRROR) joinMirrors(request, this.#vm, this.#vmas);
     request.gem = op.bo;
     request.offset = op.objOffset;
     request.flags = flags & VM_BIND_FLAG_NULL ? GPUVA_SPARSE : 0;
     this.#check(this.#gpuvm.smMap(request, this), op);
   }
 
-  /** A mirror swallows those beside it (`xe_vm_find_cpu_addr_mirror_vma_range`, Linux 7.3-rc7). */
-  #joinMirrors(request: MapRequest): void {
-    const gpuvm = this.#gpuvm;
-    const start = request.addr;
-    const end = start + request.range;
-    const before = start < PAGE_BYTES ? 0 : gpuvm.findFirst(start - PAGE_BYTES, PAGE_BYTES);
-    const behind = end >= this.#vm.size ? 0 : gpuvm.findFirst(end, PAGE_BYTES);
-    if (this.#vmas.isPlainMirror(before)) request.addr = gpuvm.addr(before);
-    request.range = (this.#vmas.isPlainMirror(behind) ? gpuvm.end(behind) : end) - request.addr;
-  }
-
   #parsePrefetch(op: XeBindOp): void {
     const gpuvm = this.#gpuvm;
+    let { region } = op;
     for (const va of gpuvm.mappingsIn(op.addr, op.range)) {
       const refused = this.#pinAgain(va, gpuvm.offset(va), gpuvm.rangeOf(va));
       if (refused !== 0) this.#check(refused, op);
       this.steps++;
-      if (((this.#vmas.flags[va] as number) & VMA_SYSTEM_ALLOCATOR) === 0) this.work.push(WORK_BIND, va);
+      if (((this.#vmas.flags[va] as number) & VMA_SYSTEM_ALLOCATOR) !== 0) continue;
+      this.work.pushPrefetch(va, region, op.name);
+      if (this.#options.quirks.prefetchFirstOnly) region = 0;
     }
   }
 

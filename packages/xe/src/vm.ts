@@ -22,6 +22,7 @@ import { AddressSpace, type PhysicalMemory, ppgtt, type Tlb } from "@vmbind/mmu"
 import type { XeBo } from "./bo.ts";
 import type { XeCounters } from "./cost-sheet.ts";
 import { MadviseCuts } from "./madvise-cuts.ts";
+import { ObjectMoves } from "./object-moves.ts";
 import type { XeDeviceOptions } from "./options.ts";
 import { PageTable } from "./page-table.ts";
 import type { Platform } from "./platforms.ts";
@@ -114,6 +115,8 @@ export class XeVm {
   readonly vmas: XeVmas = new XeVmas();
   /** Changes of the running ioctl. @internal */
   readonly ops: VmSteps;
+  /** Objects that the running ioctl moves. @internal */
+  readonly moves: ObjectMoves;
   /** Grows when the next batch of each queue must flush the TLB. */
   tlbFlushSeqno = 0;
   /** The TLB invalidation that the last VM_BIND sent, null when it sent none. The next one writes to the same record. */
@@ -154,6 +157,7 @@ export class XeVm {
       memory.tables.address(this.pageTable.root),
       device.tlb === null ? { asid } : { asid, tlb: device.tlb },
     );
+    this.moves = new ObjectMoves(device, this.gpuvm);
     this.ops = new VmSteps(this, this.vmas, device.options, counters, platform.atomicEnableBit);
     this.#faults = new VmFaults(this.addressSpace, this.faultMode);
     this.#cuts = new MadviseCuts(this.gpuvm, this.vmas, device.options);
@@ -263,10 +267,21 @@ export class XeVm {
       }
       if (ops.steps > 0) this.#device.job.run(this, ops.work, count > 1);
     } catch (error) {
-      if (error instanceof DrmError) ops.undo();
+      if (error instanceof DrmError) {
+        ops.undo();
+        this.moves.undo();
+      }
       throw error;
     }
     ops.finish();
+    if (this.moves.any) this.#followMoves();
+  }
+
+  /** Leaves of other mappings follow the objects that PREFETCH moved; what the ioctl itself sent stays on record. */
+  #followMoves(): void {
+    const sent = this.lastInvalidation === null ? null : { ...this.lastInvalidation };
+    this.moves.finish(this.ops.work);
+    this.lastInvalidation ??= sent;
   }
 
   /**
@@ -332,6 +347,22 @@ export class XeVm {
       else this.#zapOne(va);
     }
     if (!this.faultMode) flushBeforeBatch(this.addressSpace);
+  }
+
+  /**
+   * Mappings were bound to other memory by page-table work that takes them for the same as before: forget them, too.
+   *
+   * @param vas - mappings of an object that moved
+   * @internal
+   */
+  forgetMoved(vas: readonly number[]): void {
+    const { addressSpace, faultMode, gpuvm, invalidation } = this;
+    if (!faultMode) flushBeforeBatch(addressSpace);
+    for (const va of faultMode ? vas : []) {
+      setTlbRange(invalidation, gpuvm.addr(va), gpuvm.end(va));
+      this.lastInvalidation = invalidation;
+      invalidate(addressSpace, this.platform, this.#device.counters, invalidation);
+    }
   }
 
   /**

@@ -12,11 +12,23 @@ export const WORK_BIND = 1;
 /** Work: fill a mapping's range with zero leaves, so that access faults. */
 export const WORK_CLEAR = 2;
 
+/** Where the object of a mapping is wanted before it is bound. */
+export interface Prefetch {
+  /** Index of the {@link WORK_BIND}. */
+  readonly at: number;
+  /** `prefetch_mem_region_instance`. */
+  readonly region: number;
+  /** The operation's place in the ioctl, for messages. */
+  readonly name: string;
+}
+
 /** The list, reused from one ioctl to the next. */
 export class WorkList {
   /** Pairs of {@link WORK_BIND} and so on, and a handle. */
   #pairs: Int32Array = new Int32Array(64);
   #count = 0;
+  /** What PREFETCH asked for, in order. */
+  readonly prefetches: Prefetch[] = [];
 
   /** Elements. */
   get count(): number {
@@ -36,6 +48,7 @@ export class WorkList {
   /** A new ioctl begins. */
   clear(): void {
     this.#count = 0;
+    this.prefetches.length = 0;
   }
 
   /**
@@ -51,6 +64,18 @@ export class WorkList {
     this.#pairs[2 * this.#count] = kind;
     this.#pairs[2 * this.#count + 1] = va;
     this.#count++;
+  }
+
+  /**
+   * Bind a mapping, its object in a certain region.
+   *
+   * @param va - handle of the mapping
+   * @param region - `prefetch_mem_region_instance`
+   * @param name - the operation's place in the ioctl
+   */
+  pushPrefetch(va: number, region: number, name: string): void {
+    this.prefetches.push({ at: this.#count, region, name });
+    this.push(WORK_BIND, va);
   }
 
   /**

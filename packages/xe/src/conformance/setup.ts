@@ -161,8 +161,13 @@ const OP_CODES: Readonly<Record<string, number>> = {
   prefetch: uapi.VM_BIND_OP_PREFETCH,
 };
 
-/** An operation of a case in the struct's terms. */
-export function rawBind(op: VectorOp): RawBind {
+/**
+ * An operation of a case in the struct's terms.
+ *
+ * @param op - the operation
+ * @param region - where a PREFETCH brings objects, which the formats do not say: system memory unless given
+ */
+export function rawBind(op: VectorOp, region = 0): RawBind {
   const code = OP_CODES[op.op];
   if (code === undefined) return fail(EINVAL, `ops.op: ${op.op} is not known`);
   return {
@@ -173,7 +178,7 @@ export function rawBind(op: VectorOp): RawBind {
     range: op.range,
     addr: op.addr,
     pat_index: op.pat_index,
-    prefetch_mem_region_instance: 0,
+    prefetch_mem_region_instance: op.op === "prefetch" ? region : 0,
   };
 }
 

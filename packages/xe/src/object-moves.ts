@@ -1,0 +1,135 @@
+/**
+ * What happens to objects between the parsing of an ioctl and its page-table work (`op_lock_and_prep` of `xe_vm.c`, Linux
+ * 7.3-rc7): those that are bound get their memory, and PREFETCH brings those that it names to the region that it asks for.
+ *
+ * An object that moves takes its contents with it, and every leaf that showed it has to follow: those of the mappings
+ * that the ioctl binds do so by its own work, all others, in every VM, once the ioctl has succeeded. Until then the old
+ * memory is kept, so that an ioctl that fails later leaves the object where it was.
+ *
+ * @module
+ */
+
+import { DrmError, EBUSY, EINVAL, fail, hex } from "@vmbind/drm";
+import { type Gpuvm, vmBosOf } from "@vmbind/gpuvm-core";
+import { PLACEMENT_SYSTEM, PLACEMENT_VRAM, type XeBo, type XeBoHome } from "./bo.ts";
+import { CONSULT_MEM_ADVISE_PREF_LOC } from "./uapi-values.ts";
+import { type Prefetch, WORK_BIND, type WorkList } from "./work-list.ts";
+
+/** Region instance of VRAM. */
+const REGION_VRAM = 1;
+
+/** What follows an object that moved; see `XeVm`. */
+export interface MovingVm {
+  /** Mappings. */
+  readonly gpuvm: Gpuvm;
+  /** Leaves are about to show memory that is gone. */
+  loseMemory(vas: readonly number[]): void;
+  /** Bind what lost its memory. */
+  bindAgain(vas: readonly number[]): void;
+  /** The TLB forgets mappings that were bound to other memory. */
+  forgetMoved(vas: readonly number[]): void;
+}
+
+/** Finds the VM that an entry of an object's list belongs to. */
+export interface VmsOfDevice {
+  /** VMs by their VA manager. */
+  readonly vms: { get(gpuvm: object): MovingVm | undefined };
+}
+
+/** The objects of one ioctl. One per VM, reused. */
+export class ObjectMoves {
+  readonly #device: VmsOfDevice;
+  readonly #gpuvm: Gpuvm;
+  /** Where the objects that moved were, in the order of their moves. */
+  readonly #left: { readonly bo: XeBo; readonly home: XeBoHome }[] = [];
+
+  /**
+   * @param device - the device
+   * @param gpuvm - the VM's mappings
+   */
+  constructor(device: VmsOfDevice, gpuvm: Gpuvm) {
+    this.#device = device;
+    this.#gpuvm = gpuvm;
+  }
+
+  /** Objects have moved since the ioctl began. */
+  get any(): boolean {
+    return this.#left.length > 0;
+  }
+
+  /**
+   * Give every object that is to be bound its memory, where it is wanted.
+   *
+   * @param work - what the ioctl will do
+   * @throws `DrmError` EINVAL, EBUSY, ENOMEM; {@link ObjectMoves.undo} is to follow
+   */
+  prepare(work: WorkList): void {
+    const { prefetches } = work;
+    let next = 0;
+    for (let i = 0; i < work.count; i++) {
+      if (work.kind(i) !== WORK_BIND) continue;
+      const va = work.va(i);
+      const wish = prefetches[next];
+      const bo = this.#gpuvm.gem(va) as XeBo | null;
+      if (wish?.at === i) {
+        next++;
+        if (bo !== null) this.#bring(bo, wish, va);
+      } else if (bo !== null && !bo.purged) bo.populate();
+    }
+  }
+
+  #bring(bo: XeBo, { region, name }: Prefetch, va: number): void {
+    const what = `the object at ${hex(this.#gpuvm.addr(va))}`;
+    if (bo.purged) fail(EINVAL, `${name}: ${what} is purged: its contents are gone`);
+    if (bo.dontNeed) fail(EBUSY, `${name}: madvise gave the contents of ${what} up`);
+    const vram = region === CONSULT_MEM_ADVISE_PREF_LOC ? bo.vram : region === REGION_VRAM;
+    if (vram === bo.vram) {
+      bo.populate();
+      return;
+    }
+    if (bo.shared) fail(EBUSY, `${name}: another device uses ${what}, which has to stay`);
+    if (bo.imported || (bo.placement & (vram ? PLACEMENT_VRAM : PLACEMENT_SYSTEM)) === 0) {
+      fail(EINVAL, `${name}.prefetch_mem_region_instance: ${what} may not live in region ${region}`);
+    }
+    this.#left.push({ bo, home: bo.moveTo(vram) });
+  }
+
+  /** The ioctl failed: objects go back. */
+  undo(): void {
+    for (const { bo, home } of this.#left.splice(0).reverse()) bo.moveBack(home);
+  }
+
+  /**
+   * The ioctl succeeded: the other mappings of the objects follow, and the old memory goes.
+   *
+   * @param work - what the ioctl did
+   */
+  finish(work: WorkList): void {
+    const left = this.#left.splice(0);
+    const follow: { vm: MovingVm; bound: number[]; others: number[] }[] = [];
+    for (const bo of new Set(left.map((move) => move.bo))) {
+      for (const vmBo of vmBosOf(bo)) {
+        const vm = this.#device.vms.get(vmBo.vm);
+        if (vm === undefined) continue;
+        const isBound = (va: number): boolean => vm.gpuvm === this.#gpuvm && work.has(WORK_BIND, va);
+        const vas = [...vmBo.vas()];
+        follow.push({ vm, bound: vas.filter(isBound), others: vas.filter((va) => !isBound(va)) });
+      }
+    }
+    for (const { vm, bound, others } of follow) {
+      vm.forgetMoved(bound);
+      vm.loseMemory(others);
+    }
+    for (const { vm, others } of follow) bindIfPossible(vm, others);
+    for (const { bo, home } of left) bo.leave(home);
+  }
+}
+
+/** Without memory for page tables the leaves stay zero, until the mappings are bound by something else. */
+function bindIfPossible(vm: MovingVm, vas: readonly number[]): void {
+  try {
+    vm.bindAgain(vas);
+  } catch (error) {
+    if (!(error instanceof DrmError)) throw error;
+  }
+}
