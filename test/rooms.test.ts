@@ -44,6 +44,8 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "exec-queue-ioctls.ts",
     "madvise-cuts.ts",
     "madvise.ts",
+    "mirrors.ts",
+    "object-moves.ts",
     "page-sizes.ts",
     "platforms.ts",
     "pt-job.ts",
