@@ -30,8 +30,8 @@ const QUESTION_WORKLOAD = "buffer-100e6";
 const NOTES = [
   "Figures are for the workload between device set-up and teardown; peaks include what the user-mode driver maps for itself.",
   `Recorded: the ioctls that Mesa sent. Derived: the recorded ioctls of ${derivedFrom()}, each sparse operation replaced.`,
-  `Both are replayed with the quirks of ${RECORDED_PROFILE}.`,
-  "Generated: what an application asks of Vulkan, lowered to ioctls as each user-mode driver does it; no quirks.",
+  "Generated: what an application asks of Vulkan, lowered to ioctls as each user-mode driver does it.",
+  `The models of all figures have the quirks of ${RECORDED_PROFILE}: what the drivers get wrong in ordinary use.`,
   `Sizes and alignments are the drivers' own: ${[`blocks of ${each(({ blockBytes, umd }) => `${sizeInWords(blockBytes)} (${umd})`)}`, ...lacks()].join("; ")}.`,
 ];
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { RECORDED_PROFILE } from "@vmbind/drm";
 import { type CostFigures, type GpuView, SPARSE_STRATEGIES } from "@vmbind/lab";
 import { PHASES } from "@vmbind/trace";
 import { type Bar, drawBars } from "./bars.ts";
@@ -107,7 +108,8 @@ that must not fault. So the user-mode driver has to tell the kernel, through its
 to be mapped to nothing in particular. Linux has several ways to say so, one of them proposed and withdrawn.</p>
 ${strategiesTable(SPARSE_STRATEGIES.filter((s) => names.has(s.name)))}
 <p>Here the same workloads go through each of them: bytes of real ioctls into models of the drivers, real page-table bits
-out of them, and a model of the MMU that reads those bits. Costs are counted, not timed.</p></section>`;
+out of them, and a model of the MMU that reads those bits. Costs are counted, not timed. The models have the quirks of
+${RECORDED_PROFILE}: what the drivers get wrong in ordinary use.</p></section>`;
   }
 
   #findings(): Html {

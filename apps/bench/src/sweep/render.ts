@@ -4,7 +4,7 @@
  * @module
  */
 
-import { counted, size as sizeInWords } from "@vmbind/drm";
+import { counted, RECORDED_PROFILE, size as sizeInWords } from "@vmbind/drm";
 import {
   AXES,
   type Axis,
@@ -93,7 +93,11 @@ function aboutAxis(axis: Axis, { knobs }: Sweep): string {
     case "size":
       return (
         "A resource is created and destroyed. Laws are of the powers of two, other sizes are in the tables below; a dash is " +
-        ["a point that was left out.", ...strategyNotes()].join(" ")
+        [
+          "a point that was left out.",
+          `The models have the quirks of ${RECORDED_PROFILE}.`,
+          ...strategyNotes(),
+        ].join(" ")
       );
     case "fraction":
       return (

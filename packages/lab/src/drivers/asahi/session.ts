@@ -19,7 +19,7 @@ import {
   PAGE_BYTES,
   vmBindCall,
 } from "@vmbind/asahi";
-import { type CostSchema, type IoctlCall, type SparseUmd, viewOf } from "@vmbind/drm";
+import { type CostSchema, type IoctlCall, RECORDED_PROFILE, type SparseUmd, viewOf } from "@vmbind/drm";
 import type {
   CallSync,
   Issue,
@@ -133,5 +133,5 @@ function vmOf(file: AsahiFile, id: number): AsahiVm {
 
 /** An M1 as the recordings had it. */
 export function openHoneykrisp(): SparseSession {
-  return new AsahiSession(new AsahiDevice({ softFaults: true }));
+  return new AsahiSession(new AsahiDevice({ softFaults: true, quirks: RECORDED_PROFILE }));
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { RECORDED_PROFILE } from "@vmbind/drm";
 import { PanthorDevice } from "@vmbind/panthor";
 import { sweepSequential } from "../../measure/tlb-sweep.ts";
 import type { DummyExperiment } from "../../result.ts";
@@ -20,7 +21,7 @@ export function mapOverDummies(): DummyExperiment[] {
 }
 
 function mapSparse(dummy: DummyExperiment["dummy"]): DummyExperiment {
-  const device = new PanthorDevice({ dummyFragmentation: dummy });
+  const device = new PanthorDevice({ dummyFragmentation: dummy, quirks: RECORDED_PROFILE });
   const file = device.open();
   const { vm, umd } = openPanvkVm(file, "sparse");
   const before = { ...device.counters };

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { type CostSchema, DRM_IOCTL_GEM_CLOSE, type GemObject, type IoctlCall, viewOf } from "@vmbind/drm";
+import {
+  type CostSchema,
+  DRM_IOCTL_GEM_CLOSE,
+  type GemObject,
+  type IoctlCall,
+  RECORDED_PROFILE,
+  viewOf,
+} from "@vmbind/drm";
 import {
   BO_CREATE,
   GEM_CLOSE,
@@ -216,6 +223,7 @@ export function openPanvk(strategy: PanvkStrategy): SparseSession {
     driverVersion: strategy === "sparse" ? "1.9" : "1.8",
     repeat: panvkRepeats(strategy) ? "v5" : "off",
     adoptSyncobjs: true,
+    quirks: RECORDED_PROFILE,
   });
   return new PanthorSession(device, strategy);
 }

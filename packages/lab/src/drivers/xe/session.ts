@@ -8,6 +8,7 @@ import {
   type CostSchema,
   DRM_IOCTL_GEM_CLOSE,
   type IoctlCall,
+  RECORDED_PROFILE,
   type SparseUmd,
   type UserBuffer,
   viewOf,
@@ -229,5 +230,5 @@ function createVm(file: XeFile): { vm: XeVm; vmId: number } {
  * @returns a fresh session on it
  */
 export function openAnv(device: string): SparseSession {
-  return new XeSession(new XeDevice(device, { adoptSyncobjs: true }));
+  return new XeSession(new XeDevice(device, { adoptSyncobjs: true, quirks: RECORDED_PROFILE }));
 }
