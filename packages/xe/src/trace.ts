@@ -37,6 +37,23 @@ import {
   type VmBindOp,
 } from "./uapi.ts";
 
+import {
+  IOCTL_MADVISE,
+  IOCTL_VM_GET_PROPERTY,
+  IOCTL_VM_QUERY_MEM_RANGE_ATTRS,
+  MADVISE,
+  type Madvise,
+  MEM_RANGE_ATTR_ATOMIC,
+  MEM_RANGE_ATTR_PAT,
+  MEM_RANGE_ATTR_PREFERRED_LOC,
+  PREFERRED_LOC_DEFAULT_SYSTEM,
+  VM_FAULT,
+  VM_GET_PROPERTY,
+  VM_QUERY_MEM_RANGE_ATTR,
+  VMA_ATTR_PURGEABLE_STATE,
+  VMA_PURGEABLE_STATE_WILLNEED,
+} from "./uapi-madvise.ts";
+
 /** One operation of a recorded VM_BIND. The offset of a `map-userptr` is a user address. */
 export interface XeTraceOp extends BindOp {
   /** Which operation it is. */
@@ -74,9 +91,39 @@ class XeDecoder implements Decoder<XeTraceOp> {
         const text = `VM ${vmId}, ${queue}, ${counted(binds.length, "op")}`;
         return { kind: "bind", vm: vmId, ops: binds.map(decodeOp), text };
       }
+      case IOCTL_MADVISE:
+        return { kind: "other", text: adviceOf(call.sent(MADVISE)) };
+      case IOCTL_VM_QUERY_MEM_RANGE_ATTRS: {
+        const { vmId, numMemRanges } = call.returned(VM_QUERY_MEM_RANGE_ATTR);
+        return { kind: "other", text: `VM ${vmId}, ${counted(numMemRanges, "mapping")}` };
+      }
+      case IOCTL_VM_GET_PROPERTY: {
+        const { vmId, size: bytes } = call.returned(VM_GET_PROPERTY);
+        return { kind: "other", text: `VM ${vmId}, ${counted(Math.floor(bytes / VM_FAULT.size), "fault")}` };
+      }
       default:
         return { kind: "other", text: "" };
     }
+  }
+}
+
+/** What a MADVISE says of which range. */
+function adviceOf({ vmId, start, range, type, val }: Madvise): string {
+  const where = `VM ${vmId}, ${span(start, range)}`;
+  switch (type) {
+    case MEM_RANGE_ATTR_PREFERRED_LOC: {
+      const fd = val | 0;
+      const place = fd === PREFERRED_LOC_DEFAULT_SYSTEM ? "system memory" : fd === 0 ? "the device" : `fd ${fd}`;
+      return `${where}: preferred location ${place}`;
+    }
+    case MEM_RANGE_ATTR_ATOMIC:
+      return `${where}: atomics of ${["nobody in particular", "the GPU", "both", "the CPU"][val] ?? val}`;
+    case MEM_RANGE_ATTR_PAT:
+      return `${where}: pat ${val}`;
+    case VMA_ATTR_PURGEABLE_STATE:
+      return `${where}: ${val === VMA_PURGEABLE_STATE_WILLNEED ? "needed" : "not needed"}`;
+    default:
+      return `${where}: attribute ${type}`;
   }
 }
 
