@@ -1,6 +1,7 @@
 import { issue, UserMemory } from "@vmbind/drm";
 import { beforeEach, describe, expect, test } from "vitest";
 import {
+  type AsahiBo,
   AsahiDevice,
   type AsahiFile,
   type AsahiVm,
@@ -216,6 +217,13 @@ describe("TLB", () => {
     expect(vms[63]?.run()).toBe(2);
     expect(vms.slice(0, 3).map((vm) => vm.asid)).toEqual([1, 0, 3]);
     expect(device.counters.contextSteals).toBe(1);
+    // A view that is kept goes through the slot that its VM has when it is used.
+    const bo = file.gemCreate({ size: PAGE_BYTES, flags: 0, vmId: 0 });
+    const [, loser] = vms as [AsahiVm, AsahiVm];
+    const view = loser.addressSpace;
+    loser.bind(file.bo(bo) as AsahiBo, ADDR, PAGE_BYTES, 0, RW);
+    view.store32(ADDR, 7);
+    expect([loser.asid, view.asid]).toEqual([3, 3]);
     expect(vms[1]?.run()).toBe(3);
   });
 

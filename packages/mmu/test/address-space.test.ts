@@ -224,3 +224,20 @@ describe("listings", () => {
     expect(() => [...leaves(memory, format, root)]).toThrow("level 2 entry for 0x0 points to 0x1000003000");
   });
 });
+
+describe("an address space that has to be entered", () => {
+  test("uses the number that it is given, and faults while translation is off", () => {
+    map(3, 0, 0x1_0000_0000, 1, READ_WRITE);
+    const tlb = new Tlb();
+    let number = 5;
+    const space = new AddressSpace(memory, format, root, { tlb, enter: () => number });
+    space.store32(0, 9);
+    expect([space.asid, [...tlb.remembered(5)].length]).toEqual([5, 1]);
+    number = 2;
+    expect([space.load32(0), space.asid, [...tlb.remembered(2)].length]).toEqual([9, 2, 1]);
+    number = -1;
+    const fault = faultOf(() => space.load32(0));
+    expect([fault.kind, fault.level, space.walk(0).kind]).toEqual(["not-present", 0, "page"]);
+    expect(space.translate(0).kind).toBe("fault");
+  });
+});

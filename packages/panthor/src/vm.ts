@@ -102,7 +102,7 @@ export class PanthorVm {
   readonly pageTable: PageTable;
   /**
    * What the GPU sees. An access takes an AS slot where the VM has none, as a short job does (`DrmError` EBUSY where all others
-   * run); when the VM is unusable or gone, it faults.
+   * run); when the VM is unusable, it faults.
    */
   readonly addressSpace: AddressSpace;
   /** The VM's AS slot. */
@@ -215,7 +215,7 @@ export class PanthorVm {
 
   /** The slot that an access goes through, -1 when the AS is off. */
   #enter(): number {
-    return this.unusable || this.#freed ? -1 : this.#device.asSlots.visit(this.as);
+    return this.unusable ? -1 : this.#device.asSlots.visit(this.as);
   }
 
   // -- execution ----------------------------------------------------------------------------------------------------
