@@ -32,3 +32,4 @@ export { type UserPage, UserPages, type UserRange } from "./user-pages.ts";
 export { type XeMappingView, XeVm, type XeVmDevice } from "./vm.ts";
 export { type FaultAccess, VmFaults } from "./vm-faults.ts";
 export * from "./vma.ts";
+export type { Vram } from "./vram.ts";

@@ -113,7 +113,8 @@ function adviceOf({ vmId, start, range, type, val }: Madvise): string {
   switch (type) {
     case MEM_RANGE_ATTR_PREFERRED_LOC: {
       const fd = val | 0;
-      const place = fd === PREFERRED_LOC_DEFAULT_SYSTEM ? "system memory" : fd === 0 ? "the device" : `fd ${fd}`;
+      const place =
+        fd === PREFERRED_LOC_DEFAULT_SYSTEM ? "system memory" : fd === 0 ? "the device" : `fd ${fd}`;
       return `${where}: preferred location ${place}`;
     }
     case MEM_RANGE_ATTR_ATOMIC:

@@ -40,6 +40,6 @@ export class Vram {
   /** What fills it, for the reason of an ENOMEM. */
   usage(): string {
     const { live, pageBytes } = this.#tables;
-    return `of ${this.bytes} bytes of VRAM objects take ${this.#frames.usedBytes}, page tables ${live * pageBytes}`;
+    return `of VRAM (platform.vramBytes ${this.bytes}) objects take ${this.#frames.usedBytes}, page tables ${live * pageBytes}`;
   }
 }

@@ -2,18 +2,7 @@
 import { EACCES, EBUSY, EFAULT, EINVAL, UserMemory } from "@vmbind/drm";
 import { describe, expect, it } from "vitest";
 import * as xe from "../src/index.ts";
-import {
-  bind,
-  type Fixture,
-  fixture,
-  GIB,
-  MIB,
-  map,
-  mustBind,
-  systemBo,
-  unmap,
-  vramBo,
-} from "./support.ts";
+import { bind, type Fixture, fixture, GIB, MIB, map, mustBind, systemBo, unmap, vramBo } from "./support.ts";
 
 const RETAINED = 0x4000;
 const FAULT_MODE = xe.VM_CREATE_FLAG_FAULT_MODE | xe.VM_CREATE_FLAG_LR_MODE;
