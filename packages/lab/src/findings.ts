@@ -191,7 +191,8 @@ function experimentFindings({ experiments: { dummies, arrays, postedRepeat } }: 
     );
   }
   if (postedRepeat) {
-    const { samples, changedByCut, faultsAfterCut, changedByRestore, faultsAfterRestore } = postedRepeat;
+    const { samples, changedByCut, faultsAfterCut, changedByRestore, faultsAfterRestore, vmUnusable } =
+      postedRepeat;
     found.push(
       say(
         "repeat-as-posted",
@@ -201,7 +202,7 @@ function experimentFindings({ experiments: { dummies, arrays, postedRepeat } }: 
         samples,
         " unbound pages faulting and ",
         changedByCut,
-        " with other contents; once the object was evicted and restored, ",
+        ` with other contents; once the object was evicted and restored, ${vmUnusable ? "the VM is unusable: " : ""}`,
         faultsAfterRestore,
         " fault and ",
         changedByRestore,

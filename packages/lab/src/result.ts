@@ -400,6 +400,8 @@ export interface PostedRepeat {
   changedByRestore: number;
   /** Pages that fault then. */
   faultsAfterRestore: number;
+  /** The VM is unusable then: an unmap failed, and its address space is off. */
+  vmUnusable: boolean;
 }
 
 // -- findings ---------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 /**
- * The ioctls that make, find and drop objects (`xe_bo.c`, Linux 7.3). Checks stand in the kernel's order.
+ * The ioctls that make, find and drop objects (`xe_bo.c`, Linux 7.3-rc7). Checks stand in the kernel's order.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * What an Xe device counts: one plain object for all layers. Page-table operations and updates are those of `xe_pt.c`
- * (Linux 7.3).
+ * (Linux 7.3-rc7).
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * An Intel GPU under the `xe` driver of Linux 7.3: its platform, memory, TLB, and what was chosen about it.
+ * An Intel GPU under the `xe` driver of Linux 7.3-rc7: its platform, memory, TLB, and what was chosen about it.
  *
  * @module
  */

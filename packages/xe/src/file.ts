@@ -1,6 +1,6 @@
 /**
  * An open file of the device node: its VMs, its handles, its exec queues, and the process's memory that it pinned
- * (`struct xe_file` of `xe_device_types.h`, Linux 7.3). The ioctls are in `ioctls.ts`.
+ * (`struct xe_file` of `xe_device_types.h`, Linux 7.3-rc7). The ioctls are in `ioctls.ts`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What is known of each ioctl of `xe_drm.h` (Linux 7.3), and what runs it.
+ * What is known of each ioctl of `xe_drm.h` (Linux 7.3-rc7), and what runs it.
  *
  * @module
  */
@@ -283,7 +283,7 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
         }),
       ],
       errnos: [EINVAL, ENOENT, EFAULT],
-      since: "by Linux 7.3",
+      since: "by Linux 7.3-rc7",
       support: "full",
       run: vmGetProperty,
     }),

@@ -1,5 +1,5 @@
 /**
- * Facts of `xe_drm.h` (Linux 7.3) about DEVICE_QUERY; the rest of the header is in `uapi.ts`.
+ * Facts of `xe_drm.h` (Linux 7.3-rc7) about DEVICE_QUERY; the rest of the header is in `uapi.ts`.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import {
 export const DEVICE_QUERY_MEM_REGIONS = 1;
 /** `DRM_XE_DEVICE_QUERY_CONFIG`. */
 export const DEVICE_QUERY_CONFIG = 2;
-/** Highest query number of 7.3, `DRM_XE_DEVICE_QUERY_EU_STALL`. */
+/** Highest query number of 7.3-rc7, `DRM_XE_DEVICE_QUERY_EU_STALL`. */
 export const DEVICE_QUERY_LAST = 10;
 /** Names of the queries. */
 export const DEVICE_QUERY_NAMES: ValueNames = valueNames({
@@ -38,7 +38,7 @@ export const DEVICE_QUERY_NAMES: ValueNames = valueNames({
   DEVICE_QUERY_EU_STALL: DEVICE_QUERY_LAST,
 });
 
-/** `drm_xe_device_query` of `xe_drm.h`, Linux 7.3. */
+/** `drm_xe_device_query` of `xe_drm.h`, Linux 7.3-rc7. */
 export interface DeviceQuery {
   /** Chain of extensions; none exist. */
   extensions: number;
@@ -61,13 +61,13 @@ export const DEVICE_QUERY: StructLayout<DeviceQuery> = struct("drm_xe_device_que
   reserved: array(24, 2, u64),
 });
 
-/** `drm_xe_query_config` of `xe_drm.h`, Linux 7.3: `num_params` u64 values, indexed by the `QUERY_CONFIG_*` numbers. */
+/** `drm_xe_query_config` of `xe_drm.h`, Linux 7.3-rc7: `num_params` u64 values, indexed by the `QUERY_CONFIG_*` numbers. */
 export interface QueryConfig {
   /** Values that follow. */
   numParams: number;
   /** Zero. */
   pad: number;
-  /** The five values of 7.3. */
+  /** The five values of 7.3-rc7. */
   info: number[];
 }
 
@@ -105,7 +105,7 @@ export const QUERY_CONFIG_FLAG_HAS_DISABLE_STATE_CACHE_PERF_FIX = 0x10;
 /** `DRM_XE_QUERY_CONFIG_FLAG_HAS_PURGING_SUPPORT`: MADVISE knows `VMA_ATTR_PURGEABLE_STATE`; always set. */
 export const QUERY_CONFIG_FLAG_HAS_PURGING_SUPPORT = 0x20;
 
-/** `drm_xe_mem_region` of `xe_drm.h`, Linux 7.3. */
+/** `drm_xe_mem_region` of `xe_drm.h`, Linux 7.3-rc7. */
 export interface MemRegion {
   /** {@link MEM_REGION_CLASS_SYSMEM} or {@link MEM_REGION_CLASS_VRAM}. */
   memClass: number;

@@ -1,5 +1,5 @@
 /**
- * Facts of `xe_drm.h` (Linux 7.3): the values of flags, ops and types, and their names for people. The structs that hold them are in
+ * Facts of `xe_drm.h` (Linux 7.3-rc7): the values of flags, ops and types, and their names for people. The structs that hold them are in
  * `uapi.ts`.
  *
  * @module
@@ -138,5 +138,5 @@ export const ENGINE_CLASS_NAMES: ValueNames = valueNames({
 export const EXEC_QUEUE_SET_PROPERTY_PRIORITY = 0;
 /** `DRM_XE_EXEC_QUEUE_SET_PROPERTY_TIMESLICE`: microseconds. */
 export const EXEC_QUEUE_SET_PROPERTY_TIMESLICE = 1;
-/** The last property that 7.3 knows, `DRM_XE_EXEC_QUEUE_SET_DISABLE_STATE_CACHE_PERF_FIX`. */
+/** The last property that 7.3-rc7 knows, `DRM_XE_EXEC_QUEUE_SET_DISABLE_STATE_CACHE_PERF_FIX`. */
 export const EXEC_QUEUE_SET_PROPERTY_LAST = 6;

@@ -1,5 +1,5 @@
 /**
- * Facts of `xe_drm.h` (Linux 7.3): struct layouts and request numbers; flags and other values are in `uapi-values.ts`.
+ * Facts of `xe_drm.h` (Linux 7.3-rc7): struct layouts and request numbers; flags and other values are in `uapi-values.ts`.
  *
  * All structs have the same layout for 32- and 64-bit callers. A u64 is a plain number, NaN when a double cannot hold
  * it exactly.
@@ -35,7 +35,7 @@ import {
 export { GEM_CLOSE, type GemClose } from "@vmbind/drm";
 export * from "./uapi-values.ts";
 
-/** `drm_xe_user_extension` of `xe_drm.h`, Linux 7.3: what every extension begins with. */
+/** `drm_xe_user_extension` of `xe_drm.h`, Linux 7.3-rc7: what every extension begins with. */
 export interface UserExtension {
   /** User pointer to the next one, 0 for none. */
   nextExtension: number;
@@ -81,7 +81,7 @@ export const EXT_SET_PROPERTY: StructLayout<ExtSetProperty> = struct("drm_xe_ext
   reserved: array(32, 2, u64),
 });
 
-/** `drm_xe_gem_create` of `xe_drm.h`, Linux 7.3. */
+/** `drm_xe_gem_create` of `xe_drm.h`, Linux 7.3-rc7. */
 export interface GemCreate {
   /** Chain of extensions. */
   extensions: number;
@@ -116,7 +116,7 @@ export const GEM_CREATE: StructLayout<GemCreate> = struct("drm_xe_gem_create", 5
   reserved: array(40, 2, u64),
 });
 
-/** `drm_xe_gem_mmap_offset` of `xe_drm.h`, Linux 7.3. */
+/** `drm_xe_gem_mmap_offset` of `xe_drm.h`, Linux 7.3-rc7. */
 export interface GemMmapOffset {
   /** Chain of extensions; none exist. */
   extensions: number;
@@ -139,7 +139,7 @@ export const GEM_MMAP_OFFSET: StructLayout<GemMmapOffset> = struct("drm_xe_gem_m
   reserved: array(24, 2, u64),
 });
 
-/** `drm_xe_vm_create` of `xe_drm.h`, Linux 7.3. */
+/** `drm_xe_vm_create` of `xe_drm.h`, Linux 7.3-rc7. */
 export interface VmCreate {
   /** Chain of extensions; none exist. */
   extensions: number;
@@ -159,7 +159,7 @@ export const VM_CREATE: StructLayout<VmCreate> = struct("drm_xe_vm_create", 32, 
   reserved: array(16, 2, u64),
 });
 
-/** `drm_xe_vm_destroy` of `xe_drm.h`, Linux 7.3. */
+/** `drm_xe_vm_destroy` of `xe_drm.h`, Linux 7.3-rc7. */
 export interface VmDestroy {
   /** VM id. */
   vmId: number;
@@ -176,15 +176,15 @@ export const VM_DESTROY: StructLayout<VmDestroy> = struct("drm_xe_vm_destroy", 2
   reserved: array(8, 2, u64),
 });
 
-/** `drm_xe_vm_bind_op` of `xe_drm.h`, Linux 7.3. */
+/** `drm_xe_vm_bind_op` of `xe_drm.h`, Linux 7.3-rc7. */
 export interface VmBindOp {
-  /** Not looked at by 7.3. */
+  /** Not looked at by 7.3-rc7. */
   extensions: number;
   /** GEM handle: MAP of an object and UNMAP_ALL; 0 otherwise. */
   obj: number;
   /** Index into the platform's PAT table. */
   patIndex: number;
-  /** Not looked at by 7.3. */
+  /** Not looked at by 7.3-rc7. */
   pad: number;
   /** Byte offset into the object, or the user address of MAP_USERPTR. */
   objOffset: number;
@@ -198,9 +198,9 @@ export interface VmBindOp {
   flags: number;
   /** Where PREFETCH is to bring the memory. */
   prefetchMemRegionInstance: number;
-  /** Not looked at by 7.3. */
+  /** Not looked at by 7.3-rc7. */
   pad2: number;
-  /** Not looked at by 7.3. */
+  /** Not looked at by 7.3-rc7. */
   reserved: number[];
 }
 
@@ -220,7 +220,7 @@ export const VM_BIND_OP: StructLayout<VmBindOp> = struct("drm_xe_vm_bind_op", 80
   reserved: array(56, 3, u64),
 });
 
-/** `drm_xe_vm_bind` of `xe_drm.h`, Linux 7.3; with more than one op the bytes at `bind` are {@link VmBindVector}. */
+/** `drm_xe_vm_bind` of `xe_drm.h`, Linux 7.3-rc7; with more than one op the bytes at `bind` are {@link VmBindVector}. */
 export interface VmBind {
   /** Chain of extensions; none exist. */
   extensions: number;
@@ -272,9 +272,9 @@ export const VM_BIND_VECTOR: StructLayout<VmBindVector> = struct("drm_xe_vm_bind
   unused: bytes(8, 72),
 });
 
-/** `drm_xe_sync` of `xe_drm.h`, Linux 7.3. */
+/** `drm_xe_sync` of `xe_drm.h`, Linux 7.3-rc7. */
 export interface Sync {
-  /** Not looked at by 7.3. */
+  /** Not looked at by 7.3-rc7. */
   extensions: number;
   /** `SYNC_TYPE_*`. */
   type: number;
@@ -298,7 +298,7 @@ export const SYNC: StructLayout<Sync> = struct("drm_xe_sync", 48, {
   reserved: array(32, 2, u64),
 });
 
-/** `drm_xe_exec_queue_create` of `xe_drm.h`, Linux 7.3. */
+/** `drm_xe_exec_queue_create` of `xe_drm.h`, Linux 7.3-rc7. */
 export interface ExecQueueCreate {
   /** Chain of {@link ExtSetProperty}, 16 at most. */
   extensions: number;
@@ -330,7 +330,7 @@ export const EXEC_QUEUE_CREATE: StructLayout<ExecQueueCreate> = struct("drm_xe_e
   reserved: array(32, 2, u64),
 });
 
-/** `drm_xe_engine_class_instance` of `xe_drm.h`, Linux 7.3. */
+/** `drm_xe_engine_class_instance` of `xe_drm.h`, Linux 7.3-rc7. */
 export interface EngineClassInstance {
   /** Class; {@link ENGINE_CLASS_VM_BIND} makes a bind queue. */
   engineClass: number;
@@ -349,7 +349,7 @@ export const ENGINE_CLASS_INSTANCE: StructLayout<EngineClassInstance> = struct(
   { engineClass: u16(0, ENGINE_CLASS_NAMES), engineInstance: u16(2), gtId: u16(4), pad: u16(6) },
 );
 
-/** `drm_xe_exec_queue_destroy` of `xe_drm.h`, Linux 7.3. */
+/** `drm_xe_exec_queue_destroy` of `xe_drm.h`, Linux 7.3-rc7. */
 export interface ExecQueueDestroy {
   /** Queue id. */
   execQueueId: number;

@@ -1,8 +1,8 @@
 /**
  * The argument checks of VM_BIND that look at one operation (`vm_bind_ioctl_check_args` and
- * `xe_vm_bind_ioctl_validate_bo` of `xe_vm.c`, Linux 7.3).
+ * `xe_vm_bind_ioctl_validate_bo` of `xe_vm.c`, Linux 7.3-rc7).
  *
- * The kernel says EINVAL for nearly all of them; here each rule has its sentence. Note what is *not* checked by 7.3:
+ * The kernel says EINVAL for nearly all of them; here each rule has its sentence. Note what is *not* checked by 7.3-rc7:
  * an operation's `extensions`, `pad`, `pad2` and `reserved`. And what is checked although it means nothing: an unaligned
  * `obj_offset` fails an UNMAP.
  *
@@ -35,7 +35,7 @@ import type { UserPages } from "./user-pages.ts";
 const ALL_FLAGS = 0xff;
 /** On integrated 35.x this index counts as coherent with the CPU. */
 const PAT_XE3P_COHERENT = 19;
-/** First graphics version, times 100, with DECOMPRESS and NO_COMPRESSION (`xe_vm.c`, `xe_bo.c`, Linux 7.3). */
+/** First graphics version, times 100, with DECOMPRESS and NO_COMPRESSION (`xe_vm.c`, `xe_bo.c`, Linux 7.3-rc7). */
 export const XE2_GRAPHICS = 2000;
 const XE3P_GRAPHICS = 3500;
 
@@ -60,7 +60,7 @@ function isMultiple(value: number, of: number): boolean {
   return (value & (of - 1)) === 0 && !Number.isNaN(value);
 }
 
-/** One decoded `drm_xe_vm_bind_op` (`xe_drm.h`, Linux 7.3); reused. */
+/** One decoded `drm_xe_vm_bind_op` (`xe_drm.h`, Linux 7.3-rc7); reused. */
 export class XeBindOp {
   #index = 0;
   #count = 1;

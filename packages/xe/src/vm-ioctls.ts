@@ -1,5 +1,5 @@
 /**
- * The ioctls that make and destroy VMs (`xe_vm.c`, Linux 7.3). Checks stand in the kernel's order.
+ * The ioctls that make and destroy VMs (`xe_vm.c`, Linux 7.3-rc7). Checks stand in the kernel's order.
  *
  * @module
  */

@@ -2,7 +2,7 @@
  * What the driver knows about a mapping beyond GPUVM (`xe_vma`): flags, memory attributes, and what of it is in the page table.
  * Arrays indexed by GPUVM's handle.
  *
- * The flags word is the kernel's (`xe_vm_types.h`, Linux 7.3), so GPUVM's own two flags are its lowest bits. It lives
+ * The flags word is the kernel's (`xe_vm_types.h`, Linux 7.3-rc7), so GPUVM's own two flags are its lowest bits. It lives
  * here and not in GPUVM's word, where the proposed REPEAT flag has taken bit 2.
  *
  * @module
@@ -36,7 +36,7 @@ export const VMA_SYSTEM_ALLOCATOR = 0x800;
 export const VMA_MADV_AUTORESET = 0x1000;
 /**
  * All flags that tell leaf sizes (`XE_VMA_PTE_4K` and so on, `xe_vm_types.h`). They are set while leaves are staged and
- * never cleared, not even when the ioctl is then refused (`xe_pt_stage_bind_entry` in `xe_pt.c`, Linux 7.3).
+ * never cleared, not even when the ioctl is then refused (`xe_pt_stage_bind_entry` in `xe_pt.c`, Linux 7.3-rc7).
  */
 export const VMA_PTE_FLAGS: number = VMA_PTE_4K | VMA_PTE_2M | VMA_PTE_1G | VMA_PTE_64K | VMA_PTE_COMPACT;
 /** What the pieces of a split mapping inherit. */

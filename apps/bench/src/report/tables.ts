@@ -238,7 +238,9 @@ export function experimentTables({ lab }: ReportInput, data: PageData): Html {
       ? numberTable(data, {
           caption: "A cut off the window’s boundary under the REPEAT patch as it was posted (v4).",
           columns: [{ strategy: `${postedName()} as posted`, path: `${group}.postedRepeat` }],
-          fields: Object.keys(postedRepeat),
+          fields: Object.entries(postedRepeat).flatMap(([name, value]) =>
+            typeof value === "number" ? [name] : [],
+          ),
         })
       : null
   }`;

@@ -17,8 +17,8 @@ const WINDOW = 2 ** 21;
 const BLOCK_BYTES = 0x10000;
 
 /**
- * A block is bound in the middle of a window; then the object behind the unbound pages is evicted and comes back, which
- * maps everything anew.
+ * A block is bound in the middle of a window; then the object behind the unbound pages is evicted and comes back. The
+ * eviction unmaps pages that the cut left without an entry, which makes the VM unusable: its address space is switched off.
  */
 export function cutAsPosted(): PostedRepeat {
   const device = new PanthorDevice({ driverVersion: "1.8", repeat: "v4", quirks: REPEAT_PATCH_QUIRKS });
@@ -52,6 +52,7 @@ export function cutAsPosted(): PostedRepeat {
     faultsAfterCut: faulting(afterCut).length,
     changedByRestore: changed(afterRestore).length,
     faultsAfterRestore: faulting(afterRestore).length,
+    vmUnusable: vm.unusable,
   };
 }
 
