@@ -4,7 +4,12 @@ import { describe, expect, it } from "vitest";
 import {
   EXEC_QUEUE_CREATE,
   IOCTL_EXEC_QUEUE_CREATE,
+  IOCTL_MADVISE,
   IOCTL_VM_BIND,
+  IOCTL_VM_GET_PROPERTY,
+  IOCTL_VM_QUERY_MEM_RANGE_ATTRS,
+  MADVISE,
+  type Madvise,
   VM_BIND,
   VM_BIND_FLAG_NULL,
   VM_BIND_FLAG_READONLY,
@@ -14,6 +19,8 @@ import {
   VM_BIND_OP_PREFETCH,
   VM_BIND_OP_UNMAP,
   VM_BIND_OP_UNMAP_ALL,
+  VM_GET_PROPERTY,
+  VM_QUERY_MEM_RANGE_ATTR,
   type VmBindOp,
   XeDevice,
 } from "../src/index.ts";
@@ -71,6 +78,36 @@ describe("operations in words", () => {
     const call = record(IOCTL_VM_BIND, VM_BIND.encode({ numBinds: 1, bind: opOf(VM_BIND_OP_UNMAP, 0) }));
     const action = lens.decoder(header).decode(call);
     expect(action.kind === "bind" && action.ops.map((op) => lens.details?.(op))).toEqual([{ pat_index: 2 }]);
+  });
+});
+
+describe("what is said of a VM in words", () => {
+  const text = (request: number, arg: Uint8Array): string => {
+    const action = lens.decoder(header).decode(record(request, arg));
+    return action.kind === "other" ? action.text : action.kind;
+  };
+  const where = { vmId: 2, start: 0x1000, range: 0x2000 };
+
+  it.each<[Partial<Madvise>, string]>([
+    [{ type: 0 }, "preferred location the device"],
+    [{ type: 0, val: 0xffff_ffff }, "preferred location system memory"],
+    [{ type: 0, val: 5 }, "preferred location fd 5"],
+    [{ type: 1, val: 3 }, "atomics of the CPU"],
+    [{ type: 1, val: 9 }, "atomics of 9"],
+    [{ type: 2, val: 7 }, "pat 7"],
+    [{ type: 3 }, "needed"],
+    [{ type: 3, val: 1 }, "not needed"],
+    [{ type: 9 }, "attribute 9"],
+  ])("advice %o", (fields, said) => {
+    const arg = MADVISE.encode({ ...where, ...fields });
+    expect(text(IOCTL_MADVISE, arg)).toBe(`VM 2, [0x1000, 0x3000): ${said}`);
+  });
+
+  it("questions", () => {
+    const attributes = VM_QUERY_MEM_RANGE_ATTR.encode({ vmId: 2, numMemRanges: 3 });
+    expect(text(IOCTL_VM_QUERY_MEM_RANGE_ATTRS, attributes)).toBe("VM 2, 3 mappings");
+    const property = VM_GET_PROPERTY.encode({ vmId: 2, size: 48 });
+    expect(text(IOCTL_VM_GET_PROPERTY, property)).toBe("VM 2, 1 fault");
   });
 });
 
