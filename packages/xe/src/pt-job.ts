@@ -159,7 +159,8 @@ export class PtJob {
     const counted = rebind || ((state & VMA_STAGED) !== 0 && !this.#quirks.countedTwice);
     updates.commitBind(first, counted);
     if (!rebind && vm.scratch && vm.longRunning) updates.needsInvalidation = true;
-    if (!vm.longRunning && (rebind || vm.scratch)) this.#flushBefore = true;
+    // Long-running queues are preempted while a VM binds, and flush when they go on; in fault mode only null leaves change here.
+    if (rebind || (!vm.longRunning && vm.scratch)) this.#flushBefore = true;
     if (rebind && !vm.longRunning) {
       vm.tlbFlushSeqno++;
       this.#counters.tlbFlushRequests++;
