@@ -19,7 +19,7 @@ import { type Prefetch, WORK_BIND, type WorkList } from "./work-list.ts";
 const REGION_VRAM = 1;
 
 /** What follows an object that moved; see `XeVm`. */
-export interface MovingVm {
+interface MovingVm {
   /** Mappings. */
   readonly gpuvm: Gpuvm;
   /** Leaves are about to show memory that is gone. */

@@ -37,7 +37,7 @@ import {
 } from "@vmbind/trace";
 
 /** A part of a sparse range, said by operations that are alike but for their address. */
-export interface Stretch {
+interface Stretch {
   /** The operation; address, size and syncs are filled in. */
   operation: Partial<VmBindOpRepeat>;
   /** Bytes of VA. */
