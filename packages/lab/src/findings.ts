@@ -191,8 +191,9 @@ function experimentFindings({ experiments: { dummies, arrays, postedRepeat } }: 
     );
   }
   if (postedRepeat) {
-    const { samples, changedByCut, faultsAfterCut, changedByRestore, faultsAfterRestore, vmUnusable } =
-      postedRepeat;
+    const { samples, changedByCut, faultsAfterCut, changedByRestore, faultsAfterRestore } = postedRepeat;
+    // A failed unmap makes the VM unusable, and switches its address space off.
+    const lost = faultsAfterRestore === samples ? "the VM is unusable: " : "";
     found.push(
       say(
         "repeat-as-posted",
@@ -202,7 +203,7 @@ function experimentFindings({ experiments: { dummies, arrays, postedRepeat } }: 
         samples,
         " unbound pages faulting and ",
         changedByCut,
-        ` with other contents; once the object was evicted and restored, ${vmUnusable ? "the VM is unusable: " : ""}`,
+        ` with other contents; once the object was evicted and restored, ${lost}`,
         faultsAfterRestore,
         " fault and ",
         changedByRestore,

@@ -400,8 +400,6 @@ export interface PostedRepeat {
   changedByRestore: number;
   /** Pages that fault then. */
   faultsAfterRestore: number;
-  /** The VM is unusable then: an unmap failed, and its address space is off. */
-  vmUnusable: boolean;
 }
 
 // -- findings ---------------------------------------------------------------------------------------------------------

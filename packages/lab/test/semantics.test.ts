@@ -197,7 +197,6 @@ describe("a strategy that is broken", () => {
       faultsAfterCut: 496,
       changedByRestore: 0,
       faultsAfterRestore: 1520,
-      vmUnusable: true,
     });
   });
 });

@@ -238,9 +238,7 @@ export function experimentTables({ lab }: ReportInput, data: PageData): Html {
       ? numberTable(data, {
           caption: "A cut off the window’s boundary under the REPEAT patch as it was posted (v4).",
           columns: [{ strategy: `${postedName()} as posted`, path: `${group}.postedRepeat` }],
-          fields: Object.entries(postedRepeat).flatMap(([name, value]) =>
-            typeof value === "number" ? [name] : [],
-          ),
+          fields: Object.keys(postedRepeat),
         })
       : null
   }`;

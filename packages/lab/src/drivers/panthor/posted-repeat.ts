@@ -52,7 +52,6 @@ export function cutAsPosted(): PostedRepeat {
     faultsAfterCut: faulting(afterCut).length,
     changedByRestore: changed(afterRestore).length,
     faultsAfterRestore: faulting(afterRestore).length,
-    vmUnusable: vm.unusable,
   };
 }
 
