@@ -140,6 +140,12 @@ describe("DEVICE_QUERY", () => {
     mustBind(file, map(GIB, 2 * MIB, 3));
     expect(used(device.open())).toEqual([2 * MIB, 4 * MIB + tables()]);
     expect(tables()).toBeGreaterThan(4096);
+    // What moves counts where it is.
+    expect(gem({ placement: 3, cpuCaching: 2 })).toBe(0);
+    mustBind(file, map(2 * GIB, 2 * MIB, 4));
+    expect(used()).toEqual([2 * MIB, 6 * MIB + tables()]);
+    mustBind(file, prefetch(2 * GIB, 2 * MIB));
+    expect(used()).toEqual([4 * MIB, 4 * MIB + tables()]);
     file.close();
     expect(vm.gpuvm.refs).toBe(0);
     expect(used(device.open())).toEqual([0, 0]);

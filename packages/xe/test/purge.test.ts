@@ -2,7 +2,19 @@
 import { EACCES, EBUSY, EFAULT, EINVAL, UserMemory } from "@vmbind/drm";
 import { describe, expect, it } from "vitest";
 import * as xe from "../src/index.ts";
-import { bind, type Fixture, fixture, GIB, MIB, map, mustBind, systemBo, unmap, vramBo } from "./support.ts";
+import {
+  bind,
+  type Fixture,
+  fixture,
+  GIB,
+  MIB,
+  map,
+  mustBind,
+  prefetch,
+  systemBo,
+  unmap,
+  vramBo,
+} from "./support.ts";
 
 const RETAINED = 0x4000;
 const FAULT_MODE = xe.VM_CREATE_FLAG_FAULT_MODE | xe.VM_CREATE_FLAG_LR_MODE;
@@ -149,6 +161,7 @@ describe("a purged object", () => {
     expect(say(f.file, GIB, MIB, WILLNEED)).toBe(0);
     expect([boOf(f, handle).purged, boOf(f, handle).dontNeed]).toEqual([true, true]);
     expect(bind(f.file, [map(0, MIB, handle)])).toBe(-EINVAL);
+    expect(bind(f.file, [prefetch(GIB, MIB)])).toBe(-EINVAL);
     expect(() => f.file.exportBo(handle)).toThrow(/purged/);
     // The range of another object: all of it is still there.
     const other = vramBo(f, MIB);
