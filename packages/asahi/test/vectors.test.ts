@@ -53,7 +53,7 @@ describe("the checks themselves", () => {
     ["ops.0.ret", -22, "ops[0].ret"],
     ["ops.1.steps.0.3", "0x0", "ops[1].steps[0][3]"],
     ["tables.count.l3", 2, "tables.count.l3"],
-    ["tables.entries.0.2", "0x3", "tables.entries[0][2]"],
+    ["tables.entries.0.2", "0x0000000000000003", "tables.entries[0][2]"],
     ["ptes.0.desc", "0x00c0000700004c8b", "ptes[0]+0"],
     ["ptes", [], "ptes.length"],
     ["vas.1.3", "0x8000", "vas[1][3]"],
@@ -64,9 +64,11 @@ describe("the checks themselves", () => {
   });
 
   test("refuse what is not of the format", () => {
-    expect(() => check("asahi-pgtable", {})).toThrow("EINVAL: bos: expected a list");
-    expect(() => check("asahi-pgtable", changed("ops.0.addr", "12"))).toThrow("EINVAL");
-    expect(() => check("asahi-tlbi", {})).toThrow("EINVAL: asid");
+    expect(() => check("asahi-pgtable", {})).toThrow("EINVAL: id: is missing");
+    expect(() => check("asahi-pgtable", changed("ops.0.addr", "12"))).toThrow(
+      'EINVAL: ops[0].addr: expected a u64 in hex, got "12"',
+    );
+    expect(() => check("asahi-tlbi", {})).toThrow("EINVAL: asid: is missing");
     expect(() => check("asahi-uapi", { struct: "nothing" })).toThrow("EINVAL: struct");
   });
 });

@@ -4,18 +4,21 @@
  * @module
  */
 
-import type { VectorCheck } from "./conformance/check.ts";
+import { closed, type VectorCheck } from "./conformance/check.ts";
+import { checkRepeatHazards } from "./conformance/hazards.ts";
 import { checkLookup } from "./conformance/lookup.ts";
 import { checkRefs } from "./conformance/refs.ts";
-import { checkRepeatHazards, checkSteps } from "./conformance/steps.ts";
+import { HAZARDS_CASE, LOOKUP_CASE, REFS_CASE, STEPS_CASE } from "./conformance/shapes.ts";
+import { checkSteps } from "./conformance/steps.ts";
 
 export type { Mismatch, VectorCheck, VectorHeader } from "./conformance/check.ts";
-export { mismatch, u64Of } from "./conformance/check.ts";
+export { closed, mismatch, u64Of } from "./conformance/check.ts";
+export * from "./conformance/shape.ts";
 
 /** Checks by the `format` of a vector file's header. */
 export const vectorChecks: Readonly<Record<string, VectorCheck>> = {
-  "gpuvm-steps": checkSteps,
-  "gpuvm-repeat-hazards": checkRepeatHazards,
-  "gpuvm-lookup": checkLookup,
-  "gpuvm-refs": checkRefs,
+  "gpuvm-steps": closed(STEPS_CASE, checkSteps),
+  "gpuvm-repeat-hazards": closed(HAZARDS_CASE, checkRepeatHazards),
+  "gpuvm-lookup": closed(LOOKUP_CASE, checkLookup),
+  "gpuvm-refs": closed(REFS_CASE, checkRefs),
 };

@@ -4,12 +4,13 @@
  * @packageDocumentation
  */
 
-import type { VectorCheck } from "@vmbind/gpuvm-core/conformance";
+import { closed, type VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import { checkBindArgs } from "./conformance/bind-args.ts";
 import { checkPpgtt } from "./conformance/ppgtt.ts";
+import { ARGS_CASE, PPGTT_CASE } from "./conformance/shapes.ts";
 
 /** The checks of this package's vector formats, by format name. */
 export const vectorChecks: Readonly<Record<string, VectorCheck>> = {
-  "xe-ppgtt": checkPpgtt,
-  "xe-vmbind-args": checkBindArgs,
+  "xe-ppgtt": closed(PPGTT_CASE, checkPpgtt),
+  "xe-vmbind-args": closed(ARGS_CASE, checkBindArgs),
 };

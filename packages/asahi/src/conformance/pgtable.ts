@@ -25,6 +25,8 @@ import {
 import type { AsahiVm } from "../vm.ts";
 
 const OPS_ADDR = 0x1000;
+/** The longest list of steps that was recorded; that of a bind over 6104 mappings was left out. */
+const STEPS_LISTED = 105;
 const FLAGS: Readonly<Record<string, number>> = {
   UNBIND: BIND_UNBIND,
   READ: BIND_READ,
@@ -51,7 +53,7 @@ interface PgtableCase {
     kernel_end: string;
     table_base: string;
     table_stride: string;
-    asid?: number;
+    asid: number;
   };
   bos: { id: number; chunks: [pa: string, bytes: string][] }[];
   ops: VectorOp[];
@@ -71,7 +73,7 @@ interface PgtableCase {
  * @returns the first difference, or null
  */
 export function checkPgtable(testCase: Record<string, unknown>): Mismatch | null {
-  const vector = shaped(testCase);
+  const vector = testCase as unknown as PgtableCase;
   const { config } = vector;
   const device = new AsahiDevice({
     oas: config.oas,
@@ -101,23 +103,6 @@ export function checkPgtable(testCase: Record<string, unknown>): Mismatch | null
     checkMappings(vm, bos, vector) ??
     checkTranslations(vm, vector.translate)
   );
-}
-
-/** Refuses what is not of the format, so that a broken file is not taken for a broken model. */
-function shaped(testCase: Record<string, unknown>): PgtableCase {
-  for (const name of ["bos", "ops", "ptes", "vm_bo_refs", "translate"]) {
-    if (!Array.isArray(testCase[name])) fail(EINVAL, `${name}: expected a list`);
-  }
-  const { config, tables } = testCase as { config?: object; tables?: { count?: object } };
-  if (typeof config !== "object") fail(EINVAL, "config: expected an object");
-  if (typeof tables?.count !== "object") fail(EINVAL, "tables.count: expected an object");
-  const vector = testCase as unknown as PgtableCase;
-  vector.ops.forEach(({ addr, range, offset = "0x0", ret, repeat }, i) => {
-    for (const value of [addr, range, offset, repeat?.addr_step ?? "0x0", repeat?.offset_step ?? "0x0"])
-      u64Of(value);
-    if (!Number.isInteger(ret)) fail(EINVAL, `ops[${i}].ret: expected an integer`);
-  });
-  return vector;
 }
 
 /** Objects with the handles that the case gives them. */
@@ -197,17 +182,16 @@ function checkOp(
     const found = mismatch(`${field}.ret`, op.ret, file.ioctl(IOCTL_VM_BIND, arg, user));
     if (found !== null) return found;
   }
-  return op.steps === undefined ? null : mismatch(`${field}.steps`, op.steps, steps);
+  if (op.steps !== undefined) return mismatch(`${field}.steps`, op.steps, steps);
+  if (op.repeat !== undefined || steps.length > STEPS_LISTED) return null;
+  return fail(EINVAL, `${field}.steps: is missing: there are ${steps.length}`);
 }
 
 function flagsOf(op: VectorOp): number {
   if (op.op === "unbind") return BIND_UNBIND;
   let flags = 0;
   for (const name of op.flags ?? []) {
-    const bit = /^BIT(\d+)$/.exec(name)?.[1];
-    const flag = bit === undefined ? FLAGS[name] : 2 ** Number(bit);
-    if (flag === undefined) return fail(EINVAL, `flags: ${name} is no flag of the format`);
-    flags += flag;
+    flags += FLAGS[name] ?? 2 ** Number(name.slice("BIT".length));
   }
   return flags;
 }
@@ -256,9 +240,9 @@ function checkMappings(vm: AsahiVm, bos: Map<number, AsahiBo>, vector: PgtableCa
     toHex(offset),
     kind === "single-page" ? "single" : "plain",
   ]);
-  const refs = vector.vm_bo_refs.map(([id]) => [
+  const refs = Array.from(bos, ([id, bo]) => [
     id,
-    bos.get(id)?.vmBos.find((vmBo) => vmBo.vm === vm.gpuvm)?.vaCount ?? 0,
+    bo.vmBos.find((vmBo) => vmBo.vm === vm.gpuvm)?.vaCount ?? 0,
   ]);
   return (
     (vector.vas === undefined ? null : mismatch("vas", vector.vas, vas)) ??

@@ -4,8 +4,22 @@
  * @module
  */
 
-import { DrmError, EINVAL, fail, type StructLayout, UserMemory } from "@vmbind/drm";
-import { type Mismatch, mismatch, u64Of } from "@vmbind/gpuvm-core/conformance";
+import { DrmError, type StructLayout, UserMemory } from "@vmbind/drm";
+import {
+  bytes,
+  errno,
+  integer,
+  list,
+  type Mismatch,
+  mismatch,
+  object,
+  optional,
+  type Shape,
+  text,
+  u64,
+  u64Of,
+  variants,
+} from "@vmbind/gpuvm-core/conformance";
 import * as uapi from "../uapi.ts";
 import * as submit from "../uapi-submit.ts";
 import { BindOpReader } from "../vm-bind.ts";
@@ -29,6 +43,69 @@ const STRUCTS: Readonly<Record<string, readonly [layout: unknown, request?: numb
   submit: [submit.SUBMIT, uapi.IOCTL_SUBMIT],
 };
 
+/** Records of an array at most. */
+const BINDS_MAX = 2 ** 16;
+/** A number, as the vectors write it. */
+const NUMBER: Shape = (value) => (typeof value === "string" ? u64 : integer(0, 2 ** 32 - 1))(value);
+const RECORDS: Shape = list(fieldsOf(uapi.GEM_BIND_OP), BINDS_MAX);
+
+const ARRAY_CASE: Shape = object(
+  {
+    id: text,
+    struct: text,
+    stride: integer(0, 2 ** 32 - 1),
+    num_binds: integer(0, BINDS_MAX),
+    array: bytes,
+    // Where the driver differs, what it decodes or that it fails; an array that cannot be read has no `ops`.
+    ops: optional(RECORDS),
+    ops_driver: optional(RECORDS),
+    error_driver: optional(errno),
+  },
+  (value) => {
+    if (!Object.hasOwn(value, "error_driver")) {
+      const right = value["ops"];
+      if (!Array.isArray(right)) return { at: ".ops", rule: "is missing" };
+      return right.length === value["num_binds"] ? null : { at: ".ops", rule: "expected num_binds records" };
+    }
+    return Object.hasOwn(value, "ops_driver") ? { at: ".ops_driver", rule: "beside error_driver" } : null;
+  },
+);
+
+/** A case of `asahi-uapi`: an array, or one of the structs with all its members. */
+export const UAPI_CASE: Shape = variants("struct", {
+  vm_bind_array: ARRAY_CASE,
+  ...Object.fromEntries(
+    Object.entries(STRUCTS).map(([name, [layout, request]]) => [
+      name,
+      object({
+        id: text,
+        struct: text,
+        bytes,
+        fields: fieldsOf(layout as Layout),
+        ...(request === undefined ? {} : { request: u64 }),
+      }),
+    ]),
+  ),
+});
+
+/** All members of a struct under the names of the header; numbers are looked into, arrays and bytes are not. */
+function fieldsOf(layout: { fields: Readonly<Record<string, { shape: { kind: string } }>> }): Shape {
+  const anything: Shape = () => null;
+  const known = new Map(Object.entries(layout.fields));
+  return (value) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return object({})(value);
+    const given = new Map(Object.entries(value).map(([name, member]) => [camelCase(name), { name, member }]));
+    for (const [field, { name, member }] of given) {
+      const shape = known.get(field)?.shape;
+      if (shape === undefined) return { at: `.${name}`, rule: "is no member of the struct" };
+      const fault = (shape.kind === "number" ? NUMBER : anything)(member);
+      if (fault) return { at: `.${name}${fault.at}`, rule: fault.rule };
+    }
+    for (const field of known.keys()) if (!given.has(field)) return { at: `.${field}`, rule: "is missing" };
+    return null;
+  };
+}
+
 /**
  * @param testCase - see the module comment
  * @returns the first difference, or null
@@ -38,15 +115,16 @@ export function checkUapi(testCase: Record<string, unknown>): Mismatch | null {
 }
 
 function checkStruct(testCase: Record<string, unknown>): Mismatch | null {
-  const name = String(testCase["struct"]);
-  const known = STRUCTS[name];
-  if (known === undefined) return fail(EINVAL, `struct: ${name} is not in asahi_drm.h`);
+  const known = STRUCTS[testCase["struct"] as string];
+  if (known === undefined) throw new Error(`conformance: no struct ${testCase["struct"]}`);
   const layout = known[0] as Layout;
-  const bytes = bytesOf(String(testCase["bytes"]));
+  const raw = bytesOf(testCase["bytes"] as string);
   const fields = members(testCase["fields"]);
-  if (bytes.length !== layout.size)
-    return { field: "bytes.length", expected: bytes.length, got: layout.size };
-  const decoded = mismatch("fields", fields, layout.read(new DataView(bytes.buffer)));
+  if (raw.length !== layout.size) return { field: "bytes.length", expected: raw.length, got: layout.size };
+  const view = new DataView(raw.buffer);
+  const decoded =
+    mismatch("fields", fields, layout.read(view)) ??
+    exactly("fields", testCase["fields"] as Record<string, unknown>, layout, view);
   if (decoded !== null) return decoded;
   // What no double can hold exactly reads as NaN and cannot be written.
   if (!Object.values(fields).flat().some(Number.isNaN)) {
@@ -58,31 +136,69 @@ function checkStruct(testCase: Record<string, unknown>): Mismatch | null {
 }
 
 function checkArray(testCase: Record<string, unknown>): Mismatch | null {
-  const right = testCase["ops"];
-  // An array that cannot be read at all has an error and no ops.
-  if (Array.isArray(right) && right.length === testCase["num_binds"]) {
-    const found = mismatch("ops", numbers(right), readOps(testCase, false));
+  const right = testCase["ops"] as Records | undefined;
+  if (right?.length === testCase["num_binds"]) {
+    const found =
+      mismatch("ops", numbers(right), readOps(testCase, false)) ?? exactOps(testCase, "ops", false);
     if (found !== null) return found;
   }
   const error = testCase["error_driver"];
   if (error === undefined) {
-    return mismatch("ops_driver", numbers(testCase["ops_driver"] ?? right), readOps(testCase, true));
+    const driven = testCase["ops_driver"] === undefined ? "ops" : "ops_driver";
+    return (
+      mismatch(driven, numbers(testCase[driven]), readOps(testCase, true)) ?? exactOps(testCase, driven, true)
+    );
   }
   try {
     return { field: "error_driver", expected: error, got: readOps(testCase, true) };
   } catch (thrown) {
     if (!(thrown instanceof DrmError)) throw thrown;
-    return typeof error === "number" ? mismatch("error_driver", -Math.abs(error), -thrown.errno) : null;
+    return mismatch("error_driver", error, -thrown.errno);
   }
 }
+
+type Records = readonly Record<string, unknown>[];
 
 function readOps(testCase: Record<string, unknown>, packed: boolean): uapi.GemBindOp[] {
   const user = new UserMemory();
   const userptr = 0x1000;
-  user.place(userptr, bytesOf(String(testCase["array"])));
+  user.place(userptr, bytesOf(testCase["array"] as string));
   const { stride, num_binds } = testCase as { stride: number; num_binds: number };
   const reader = new BindOpReader({ vmId: 1, numBinds: num_binds, stride, pad: 0, userptr }, user, packed);
   return Array.from({ length: num_binds }, (_, i) => ({ ...reader.read(i) }));
+}
+
+/** The records of an array once more, to the last bit; the driver finds them without the gaps between them. */
+function exactOps(testCase: Record<string, unknown>, name: string, packed: boolean): Mismatch | null {
+  const { size } = uapi.GEM_BIND_OP;
+  const array = bytesOf(testCase["array"] as string);
+  const stride = testCase["stride"] as number;
+  const held = Math.min(size, stride);
+  for (const [i, record] of (testCase[name] as Records).entries()) {
+    const base = i * (packed ? held : stride);
+    const whole = new Uint8Array(size);
+    whole.set(array.subarray(base, base + held));
+    const found = exactly(`${name}[${i}]`, record, uapi.GEM_BIND_OP, new DataView(whole.buffer));
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** Compares the u64 members with the bytes: those that no double holds read as NaN, which equals itself. */
+function exactly(
+  field: string,
+  expected: Record<string, unknown>,
+  layout: { fields: Readonly<Record<string, { offset: number; size: number; shape: { kind: string } }>> },
+  view: DataView,
+): Mismatch | null {
+  for (const [name, value] of Object.entries(expected)) {
+    const { offset, size, shape } = layout.fields[camelCase(name)] ?? { offset: 0, size: 0, shape: null };
+    if (size !== 8 || shape?.kind !== "number") continue;
+    const got = view.getBigUint64(offset, true);
+    if (BigInt(value as string) !== got)
+      return { field: `${field}.${name}`, expected: value, got: `0x${got.toString(16)}` };
+  }
+  return null;
 }
 
 /** The members of a struct by the names that its layout has: a vector spells them as the header does. */
@@ -104,7 +220,6 @@ function numbers(value: unknown): unknown {
 }
 
 function bytesOf(digits: string): Uint8Array<ArrayBuffer> {
-  if (!/^([0-9a-f]{2})*$/.test(digits)) fail(EINVAL, `bytes: expected hex digits, got ${digits}`);
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { EINVAL, fail } from "@vmbind/drm";
+import { holdShape, type Shape } from "./shape.ts";
 
 /** The first difference between a vector and the model. */
 export interface Mismatch {
@@ -14,6 +15,20 @@ export interface Mismatch {
   expected: unknown;
   /** What the model did. */
   got: unknown;
+}
+
+/**
+ * A check of cases that are of their format.
+ *
+ * @param shape - all that a case of the format may hold
+ * @param check - compares a case of that shape with the model
+ * @returns a check that refuses every other case
+ */
+export function closed(shape: Shape, check: VectorCheck): VectorCheck {
+  return (testCase, header) => {
+    holdShape(shape, testCase);
+    return check(testCase, header);
+  };
 }
 
 /** First line of a vector file. */
@@ -46,7 +61,7 @@ export type VectorCheck = (testCase: Record<string, unknown>, header: VectorHead
  */
 export function u64Of(value: unknown, field = "u64"): number {
   if (typeof value !== "string" || !/^0x[0-9a-f]{1,16}$/.test(value)) {
-    return fail(EINVAL, `vector: ${field}: expected a u64 in hex, got ${JSON.stringify(value)}`);
+    return fail(EINVAL, `${field}: expected a u64 in hex, got ${JSON.stringify(value)}`);
   }
   const digits = value.slice(2).padStart(16, "0");
   const high = Number.parseInt(digits.slice(0, 8), 16);
@@ -57,10 +72,10 @@ export function u64Of(value: unknown, field = "u64"): number {
 }
 
 /**
- * Compare two JSON-like values deeply.
+ * Compare two JSON-like values deeply, with all that either of them has: what only the model says is a difference, too.
  *
  * @param field - name of the place, extended on the way down
- * @param expected - from the vector; keys that it lacks are not compared
+ * @param expected - from the vector
  * @param got - from the model
  * @returns the first difference, or null
  */
@@ -75,7 +90,7 @@ export function mismatch(field: string, expected: unknown, got: unknown): Mismat
     return { field: `${field}.length`, expected: expected.length, got: got.length };
   }
   if (expected !== null && got !== null && typeof expected === "object" && typeof got === "object") {
-    for (const key of Object.keys(expected)) {
+    for (const key of new Set([...Object.keys(expected), ...Object.keys(got)])) {
       const m = mismatch(
         `${field}.${key}`,
         (expected as Record<string, unknown>)[key],

@@ -40,21 +40,25 @@ import {
 } from "../uapi.ts";
 import type { PanthorVm } from "../vm.ts";
 import { runOp } from "../vm-bind.ts";
-import { integer, type Json, list, object, objects } from "./json.ts";
 import { sha256 } from "./sha256.ts";
 import { first } from "./units.ts";
 
 /** Operations of one ioctl, as Mesa batches them. */
 const OPS_PER_IOCTL = 16;
+/** The longest list of leaves that was recorded, in runs; two of 24415 were left out. */
+const RUNS_LISTED = 84;
 const OPS_ADDRESS = 0x700000000000;
 const SYNCS_ADDRESS = 0x710000000000;
+/** A parsed JSON object. */
+type Json = Record<string, unknown>;
+
 /** A handle that no case uses. */
 const UNKNOWN_HANDLE = 0x7fff0000;
 
 /** Check one case of `panthor-pgtable`. */
 export const checkPageTable: VectorCheck = (testCase) => {
   const run = new Run(testCase);
-  const ops = objects(testCase, "ops");
+  const ops = testCase["ops"] as Json[];
   for (const [i, op] of ops.entries()) {
     const found = run.step(op, `ops[${i}]`);
     if (found) return found;
@@ -63,7 +67,7 @@ export const checkPageTable: VectorCheck = (testCase) => {
 };
 
 function segments(json: Json): ScatterList {
-  const chunks = list(json, "chunks").map((chunk) => (Array.isArray(chunk) ? chunk : []));
+  const chunks = json["chunks"] as [string, string][];
   return ScatterList.of(chunks.map(([pa, bytes]) => ({ pa: u64Of(pa), bytes: u64Of(bytes) })));
 }
 
@@ -80,17 +84,17 @@ class Run {
   #locks: number[] = [];
 
   constructor(testCase: Json) {
-    const config = object(testCase, "config");
-    const repeats = objects(testCase, "ops").some((op) => op["op"] === "repeat");
+    const config = testCase["config"] as Json;
+    const repeats = (testCase["ops"] as Json[]).some((op) => op["op"] === "repeat");
     this.#coherent = config["coherent"] === 1;
     this.#device = new PanthorDevice({
-      vaBits: integer(config, "ias"),
-      paBits: integer(config, "oas"),
+      vaBits: config["ias"] as number,
+      paBits: config["oas"] as number,
       coherent: this.#coherent,
       activeAs: config["active"] === 1,
       repeat: repeats ? "v4" : "off",
       quirks: repeats ? REPEAT_PATCH_QUIRKS : RECORDED_PROFILE,
-      ...(testCase["dummy"] ? { dummyPages: segments(object(testCase, "dummy")) } : {}),
+      ...(testCase["dummy"] ? { dummyPages: segments(testCase["dummy"] as Json) } : {}),
     });
     this.#file = this.#device.open();
     this.#vmId = this.#file.createVm(u64Of(config["user_va_range"]));
@@ -98,7 +102,7 @@ class Run {
     this.#vm.as.onLock = (lockaddr) => this.#locks.push(lockaddr);
     this.#layout = (repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP) as StructLayout<VmBindOpRepeat>;
     this.#ids.set(this.#file.dummy, 0);
-    for (const bo of objects(testCase, "bos")) this.#addBo(bo);
+    for (const bo of testCase["bos"] as Json[]) this.#addBo(bo);
   }
 
   #addBo(json: Json): void {
@@ -118,8 +122,8 @@ class Run {
     // Vectors of what page-table calls do when VA manager and table disagree have such objects, of which the driver cuts
     // blocks without widening. The model always widens where a block is, so here it is not told of any.
     if (json["small_folios"] === 1) this.#vm.pageTable.io.isBlock = () => false;
-    this.#handles.set(integer(json, "id"), handle);
-    this.#ids.set(this.#file.bo(handle) as PanthorBo, integer(json, "id"));
+    this.#handles.set(json["id"] as number, handle);
+    this.#ids.set(this.#file.bo(handle) as PanthorBo, json["id"] as number);
   }
 
   /** Run one operation and compare what it returned and cost. */
@@ -129,12 +133,15 @@ class Run {
     this.#locks = [];
     if (kind === "io_map" || kind === "io_unmap") return this.#ioStep(op, at, before);
     const got: Json = this.#runOp(op, kind);
-    const expected = object(op, "stats");
-    const stats = this.#stats(before, expected);
+    const expected = op["stats"] as Json;
+    const stats: Json = this.#stats(before, expected);
+    // Where one operation of the case is many of the driver it says how many.
+    if (kind === "loop" || kind === "blackhole")
+      Object.assign(stats, { ops: got["ops"], ioctls: got["ioctls"] });
     return first([
       mismatch(`${at}.ret`, op["ret"], got["ret"]),
       op["stage"] === undefined ? null : mismatch(`${at}.stage`, op["stage"], got["stage"]),
-      mismatch(`${at}.stats`, { warns: 0, ...expected }, { ...stats, ...got }),
+      mismatch(`${at}.stats`, { warns: 0, ...expected }, stats),
     ]);
   }
 
@@ -153,7 +160,7 @@ class Run {
       unlock: since("asUnlock"),
       vmas: this.#vm.gpuvm.count,
       unusable: this.#vm.unusable ? 1 : 0,
-      cleans: [since("cacheCleans"), since("cacheCleanBytes")],
+      ...(this.#coherent ? {} : { cleans: [since("cacheCleans"), since("cacheCleanBytes")] }),
       warns: since("kernelWarnings"),
     };
   }
@@ -169,9 +176,9 @@ class Run {
       case "unmap":
         return this.#bind([this.#fields(op, OP_UNMAP)]);
       case "bind":
-        return this.#bind([this.#fields(op, 0)], { syncs: integer(op, "syncs") });
+        return this.#bind([this.#fields(op, 0)], { syncs: op["syncs"] as number });
       case "async":
-        return this.#bind([this.#fields(op, 0)], { syncs: integer(op, "syncs"), async: true });
+        return this.#bind([this.#fields(op, 0)], { syncs: op["syncs"] as number, async: true });
       case "loop":
         return this.#bind(this.#loop(op));
       case "blackhole":
@@ -180,7 +187,7 @@ class Run {
       case "restore":
         return this.#reclaim(kind, op);
       default:
-        return fail(EINVAL, `op: ${JSON.stringify(kind)} is unknown`);
+        throw new Error(`conformance: no operation ${kind}`);
     }
   }
 
@@ -204,9 +211,9 @@ class Run {
     const [va, step, offset, offsetStep] = ["va", "step", "offset", "offset_step"].map((name) =>
       u64Of(op[name]),
     ) as [number, number, number, number];
-    const boHandle = this.#handle(integer(op, "bo"));
-    return Array.from({ length: integer(op, "count") }, (_, i) => ({
-      flags: integer(op, "flags"),
+    const boHandle = this.#handle(op["bo"] as number);
+    return Array.from({ length: op["count"] as number }, (_, i) => ({
+      flags: op["flags"] as number,
       boHandle,
       boOffset: offset + i * offsetStep,
       va: va + i * step,
@@ -215,14 +222,14 @@ class Run {
   }
 
   #blackhole(op: Json): Partial<VmBindOpRepeat>[] {
-    const boHandle = this.#handle(integer(op, "bo"));
+    const boHandle = this.#handle(op["bo"] as number);
     const boSize = (this.#file.bo(boHandle) as PanthorBo).size;
     const ops: Partial<VmBindOpRepeat>[] = [];
     const end = u64Of(op["va"]) + u64Of(op["size"]);
     for (let va = u64Of(op["va"]); va < end; ) {
       const boOffset = va % boSize;
       const size = Math.min(boSize - boOffset, end - va);
-      ops.push({ flags: integer(op, "flags"), boHandle, boOffset, va, size });
+      ops.push({ flags: op["flags"] as number, boHandle, boOffset, va, size });
       va += size;
     }
     return ops;
@@ -233,7 +240,7 @@ class Run {
     const op = this.#vm.syncOp;
     Object.assign(op, { type: OP_MAP, kind: GPUVA_SPARSE, boHandle: 0, boOffset: 0, repeatRange: 0, pad: 0 });
     Object.assign(op, {
-      flags: integer(json, "flags") | MAP_SPARSE,
+      flags: (json["flags"] as number) | MAP_SPARSE,
       va: u64Of(json["va"]),
       size: u64Of(json["size"]),
     });
@@ -241,7 +248,7 @@ class Run {
   }
 
   #reclaim(kind: string, op: Json): Json {
-    const id = integer(op, "bo");
+    const id = op["bo"] as number;
     const bo = id === 0 ? this.#file.dummy : (this.#file.bo(this.#handle(id)) as PanthorBo);
     return { ret: errnoOf(() => (kind === "evict" ? this.#device.evict(bo) : this.#device.restore(bo))) };
   }
@@ -295,10 +302,10 @@ class Run {
     const { io } = this.#vm.pageTable;
     io.reserved = Number.POSITIVE_INFINITY;
     const [va, pgsize] = [u64Of(op["va"]), u64Of(op["pgsize"])];
-    const pgcount = integer(op, "pgcount");
+    const pgcount = op["pgcount"] as number;
     const got: Json = {};
     if (op["op"] === "io_map") {
-      got["ret"] = io.mapPages(va, u64Of(op["pa"]), pgsize, pgcount, integer(op, "prot"));
+      got["ret"] = io.mapPages(va, u64Of(op["pa"]), pgsize, pgcount, op["prot"] as number);
       got["mapped"] = `0x${io.mapped.toString(16)}`;
     } else {
       got["unmapped"] = `0x${io.unmapPages(va, pgsize, pgcount).toString(16)}`;
@@ -327,20 +334,20 @@ class Run {
     const atLevel = (level: number) => found.filter((leaf) => leaf.level === level).length;
     const lines = found.map((leaf) => `${leaf.va.toString(16)} ${leaf.level} ${leaf.entry.toString(16)}\n`);
     return first([
-      mismatch("tables.count", object(testCase, "tables")["count"], count),
+      mismatch("tables.count", (testCase["tables"] as Json)["count"], count),
       mismatch("leaves", testCase["leaves"], {
         blocks_l1: atLevel(1),
         blocks_l2: atLevel(2),
         pages_l3: atLevel(3),
       }),
       mismatch("entries", testCase["entries"], found.length),
-      testCase["ptes"] === undefined ? null : comparePtes(testCase["ptes"] as unknown[], found),
+      comparePtes(testCase["ptes"] as unknown[] | undefined, found),
       mismatch("digest", testCase["digest"], sha256(lines.join(""))),
       testCase["vma_count"] === undefined
         ? null
         : mismatch("vma_count", testCase["vma_count"], this.#vm.gpuvm.count),
       testCase["vmas"] === undefined ? null : mismatch("vmas", testCase["vmas"], this.#vmas()),
-      this.#compareTranslations((testCase["translate"] ?? []) as [string, string | null][]),
+      this.#compareTranslations(testCase["translate"] as [string, string | null][]),
     ]);
   }
 
@@ -375,8 +382,12 @@ function errnoOf(run: () => void): number {
   }
 }
 
-/** Leaves against single entries `[va, level, desc]` and runs of them. */
-function comparePtes(expected: readonly unknown[], found: readonly LeafEntry[]): Mismatch | null {
+/** Leaves against single entries `[va, level, desc]` and runs of them; a list that would be short is there. */
+function comparePtes(expected: readonly unknown[] | undefined, found: readonly LeafEntry[]): Mismatch | null {
+  if (expected === undefined) {
+    const runs = countRuns(found);
+    return runs > RUNS_LISTED ? null : fail(EINVAL, `ptes: is missing: the leaves are ${runs} runs`);
+  }
   let at = 0;
   for (const [i, item] of expected.entries()) {
     const run = Array.isArray(item)
@@ -384,7 +395,7 @@ function comparePtes(expected: readonly unknown[], found: readonly LeafEntry[]):
       : (item as Json);
     const [va, strideVa] = [u64Of(run["va"]), u64Of(run["stride_va"])];
     const [desc, stridePa] = [BigInt(run["desc"] as string), BigInt(run["stride_pa"] as string)];
-    for (let k = 0; k < integer(run, "count"); k++) {
+    for (let k = 0; k < (run["count"] as number); k++) {
       const leaf = found[at++];
       const want = `${(va + k * strideVa).toString(16)} ${run["level"]} ${(desc + BigInt(k) * stridePa).toString(16)}`;
       const got = leaf && `${leaf.va.toString(16)} ${leaf.level} ${leaf.entry.toString(16)}`;
@@ -392,4 +403,23 @@ function comparePtes(expected: readonly unknown[], found: readonly LeafEntry[]):
     }
   }
   return mismatch("ptes.length", at, found.length);
+}
+
+/** Runs of leaves at even distances in address and entry, each as long as can be. */
+function countRuns(leaves: readonly LeafEntry[]): number {
+  let runs = 0;
+  for (let i = 0; i < leaves.length; runs++) {
+    const [first, second] = [leaves[i], leaves[i + 1]] as [LeafEntry, LeafEntry | undefined];
+    i++;
+    if (second === undefined || second.level !== first.level) continue;
+    const strideVa = second.va - first.va;
+    const stride = second.entry - first.entry;
+    for (let last = first; i < leaves.length; i++) {
+      const next = leaves[i] as LeafEntry;
+      if (next.level !== last.level || next.va - last.va !== strideVa || next.entry - last.entry !== stride)
+        break;
+      last = next;
+    }
+  }
+  return runs;
 }

@@ -112,7 +112,7 @@ export function makeBench(config: VectorConfig, bos: readonly VectorBo[], quirks
       vm: bo.external ? null : vm,
       pages,
     });
-    if (handle !== bo.id) fail(EINVAL, `bos: expected ids 1, 2, ..., got ${bo.id}`);
+    if (handle !== bo.id) throw new Error(`conformance: object ${bo.id} has handle ${handle}`);
     const object = file.bo(handle);
     if (object !== undefined) object.dontNeed = bo.dontneed ?? false;
   }
@@ -169,7 +169,7 @@ const OP_CODES: Readonly<Record<string, number>> = {
  */
 export function rawBind(op: VectorOp, region = 0): RawBind {
   const code = OP_CODES[op.op];
-  if (code === undefined) return fail(EINVAL, `ops.op: ${op.op} is not known`);
+  if (code === undefined) throw new Error(`conformance: no operation ${op.op}`);
   return {
     op: code,
     flags: op.op === "null" ? op.flags | uapi.VM_BIND_FLAG_NULL : op.flags,
