@@ -8,7 +8,7 @@ import { isatty } from "node:tty";
 import { styleText } from "node:util";
 import { oneLine, visible, visibleLines } from "@vmbind/trace";
 import { MESSAGE_MAX, OutputError } from "./errors.ts";
-import { writeAll } from "./output/stream.ts";
+import { TextStream, writeAll } from "./output/stream.ts";
 import { type Save, saveFile } from "./output/whole-file.ts";
 
 /** The outside world of one run of the command. */
@@ -20,6 +20,12 @@ export interface Io {
    * @throws ReaderGone when nobody reads any more; {@link OutputError} when it cannot be written
    */
   out(text: string): void;
+  /**
+   * Write what is held back of standard output. Whoever writes a file calls it before, so that what was found is out first.
+   *
+   * @throws as {@link Io.out}
+   */
+  flush(): void;
   /** Write to standard error. Nothing is thrown: there is nowhere left to say it. */
   err(text: string): void;
   /** Write a file as a whole. */
@@ -35,8 +41,10 @@ export interface Io {
  * @returns the real standard streams; NO_COLOR switches emphasis off
  */
 export function processIo(save: Save = saveFile): Io {
+  const stdout = new TextStream(1, isatty(1));
   return {
-    out: (text) => writeAll(1, text),
+    out: (text) => stdout.write(text),
+    flush: () => stdout.flush(),
     err: (text) => {
       try {
         writeAll(2, text);

@@ -25,9 +25,12 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
   const io = guarded(world);
   const command = COMMANDS.find(({ name }) => name === (argv[0] === "help" ? argv[1] : argv[0])) ?? null;
   try {
-    return await run(argv, command, io);
+    const status = await run(argv, command, io);
+    io.flush();
+    return status;
   } catch (error) {
     const { status, message, usage } = failureOf(error);
+    flushWhatIsLeft(io);
     if (message !== null) complain(io, command?.name ?? "", message);
     if (usage && command) io.err(`${commandUsage(command)}\n`);
     if (status === EXIT.internal && process.env["VMBIND_STACK"] && error instanceof Error) {
@@ -35,6 +38,13 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
     }
     return status;
   }
+}
+
+/** What was found before something went wrong is worth reading; that it cannot be written is not the first trouble. */
+function flushWhatIsLeft(io: Io): void {
+  try {
+    io.flush();
+  } catch {}
 }
 
 async function run(argv: readonly string[], command: CommandSpec | null, io: Io): Promise<number> {

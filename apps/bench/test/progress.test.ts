@@ -10,6 +10,7 @@ function progress(terminal: boolean): { bar: Progress; written: string[] } {
   const bar = new Progress({
     out: () => {},
     err: (text) => written.push(text),
+    flush: () => {},
     save: async () => {},
     outIsTerminal: terminal,
     errIsTerminal: terminal,

@@ -22,6 +22,7 @@ export async function vmbind(...argv: string[]): Promise<Outcome> {
     err: (text) => {
       err += text;
     },
+    flush: () => {},
     save: saveFile,
     outIsTerminal: false,
     errIsTerminal: false,

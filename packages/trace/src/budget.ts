@@ -21,14 +21,14 @@ export interface Budget {
 export const TRACE_BUDGETS: Readonly<Record<"bytes" | "ioctls" | "marks" | "files", Budget>> = {
   bytes: { name: "bytes", standard: 2 ** 30, counts: "bytes of uncompressed text" },
   ioctls: { name: "ioctls", standard: 2 ** 22, counts: "ioctls of a trace" },
-  marks: { name: "marks", standard: 2 ** 20, counts: "marks of a trace" },
+  marks: { name: "marks", standard: 2 ** 18, counts: "marks of a trace" },
   files: { name: "files", standard: 1024, counts: "open device files, counted to the highest number" },
 };
 
 /** What a story of a trace may hold on top of that. */
 export const STORY_BUDGETS: Readonly<Record<"moments" | "mappings" | "leaves", Budget>> = {
-  moments: { name: "moments", standard: 20_000, counts: "ioctls of a trace that is told on one page" },
-  mappings: { name: "mappings", standard: 500_000, counts: "mappings that come and go on one page" },
+  moments: { name: "moments", standard: 8192, counts: "ioctls of a trace that is told on one page" },
+  mappings: { name: "mappings", standard: 32_768, counts: "mappings that come and go on one page" },
   leaves: {
     name: "leaves",
     standard: 2 ** 18,

@@ -73,7 +73,10 @@ export async function run({ options, budgets }: CommandInput, io: Io): Promise<n
       if (options["details"]) io.out(`\n${renderDetails(output.lab, style)}`);
     }
   };
-  const gone = reader(print);
+  const gone = reader(() => {
+    print();
+    io.flush();
+  });
   // What was measured is printed before anything can go wrong with the file; nor does a reader who leaves take it away.
   if (report !== null) await makeFile(io, report, await renderOutput(output));
   if (gone) throw gone;

@@ -24,7 +24,7 @@ import { type Budgets, InputError, type Lens } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { strategyNamed } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { findWorkload } from "../files/workload-file.ts";
+import { findWorkload, isWorkloadFile } from "../files/workload-file.ts";
 import { complain, type Io } from "../io.ts";
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
@@ -40,7 +40,14 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
   const lens = await (DRIVERS.get(strategy.driver) as () => Promise<Lens>)();
   const print = options["json"] ? jsonPrinter(io) : textPrinter(io, lens);
   try {
-    await lower(workload, strategy, device, lens, print, budgets);
+    await lower(
+      workload,
+      strategy,
+      device,
+      lens,
+      print,
+      isWorkloadFile(operands[0] as string) ? budgets : null,
+    );
   } catch (error) {
     if (error instanceof WorkloadError) throw new InputError(operands[0] as string, 0, error.message);
     if (!(error instanceof RefusedError)) throw error;
@@ -61,10 +68,11 @@ async function lower(
   device: string,
   lens: Lens,
   print: Printer,
-  budgets: Budgets,
+  budgets: Budgets | null,
 ): Promise<void> {
   const steps = workload.steps(strategy.blockBytes);
-  holdStrategyWork(steps, strategy, budgets);
+  // What the program brings along is as much work as its user has chosen.
+  if (budgets) holdStrategyWork(steps, strategy, budgets);
   const session = await strategy.open(device);
   const run = new StrategyRun(
     strategy,

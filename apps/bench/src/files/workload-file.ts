@@ -43,7 +43,7 @@ export async function findWorkload(operand: string, choice: WorkloadChoice = {})
     throw new UsageError(`no workload ${JSON.stringify(operand)}; there are ${names}, and JSON files`);
   }
   if (size !== undefined && !builtin?.sized) throw new UsageError(`--size: ${operand} has sizes of its own`);
-  if (builtin) return builtin.make(seed, size);
+  if (builtin) return builtin.make(seed, size, budgets);
   return workloadOfFile(operand, await readWorkload(operand), seed, budgets);
 }
 

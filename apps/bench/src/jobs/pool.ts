@@ -24,6 +24,7 @@ const WORKERS_MAX = 256;
 /** Runs jobs; {@link JobPool.close} it. */
 export class JobPool implements Engine {
   readonly #threads: Tinypool | null;
+  readonly #died: Promise<never>;
   readonly #here = new LocalEngine(bundledTrace);
 
   /**
@@ -32,10 +33,19 @@ export class JobPool implements Engine {
    */
   constructor(workers: number, file: URL = new URL("./worker.js", import.meta.url)) {
     // Node 20 cannot run the TypeScript sources that tests are run from: no threads there.
-    const threads = file.pathname.endsWith(".js") && import.meta.url.endsWith(".js") && workers > 1;
+    const threads = import.meta.url.endsWith(".js") && workers > 1;
     this.#threads = threads
       ? new Tinypool({ filename: file.href, minThreads: workers, maxThreads: workers, isolateWorkers: false })
       : null;
+    // The pool hears of a thread's errors, but waits for one that has ended without any.
+    this.#died = new Promise((_, reject) => {
+      for (const thread of this.#threads?.threads ?? []) {
+        thread.on("exit", (code) =>
+          reject(new Error(`a worker thread ended with ${code}; --jobs 1 runs without any`)),
+        );
+      }
+    });
+    this.#died.catch(() => {});
   }
 
   /**
@@ -51,13 +61,17 @@ export class JobPool implements Engine {
   }
 
   async #send(threads: Tinypool, message: object): Promise<unknown> {
+    // A thread that has ended keeps nobody awake to hear of it.
+    const awake = setInterval(() => {}, 2 ** 30);
     try {
-      return await threads.run(message);
+      return await Promise.race([threads.run(message), this.#died]);
     } catch (error) {
       if (codeOf(error) !== "ERR_WORKER_OUT_OF_MEMORY") throw error;
       throw new OutOfMemory(
         "out of memory in a worker thread; --jobs 1 needs the least, NODE_OPTIONS=--max-old-space-size=MIB gives each more",
       );
+    } finally {
+      clearInterval(awake);
     }
   }
 

@@ -1,5 +1,6 @@
 /**
- * The standard streams, written at once: an error is thrown where the text is written, and memory holds nothing that waits.
+ * The standard streams, written when a write is asked for: an error is thrown there, and memory holds nothing that waits for a
+ * reader.
  *
  * @module
  */
@@ -9,6 +10,48 @@ import { codeOf, OutputError, ReaderGone } from "../errors.ts";
 
 /** How long to wait for a reader that is slower than we are, in milliseconds. */
 const WAIT_MS = 2;
+
+/** Characters that are written together: a line at a time would be a system call each. */
+const TOGETHER = 2 ** 16;
+
+/** Text on its way to a stream. */
+export class TextStream {
+  readonly #fd: 1 | 2;
+  readonly #together: number;
+  #held: string[] = [];
+  #length = 0;
+
+  /**
+   * @param fd - 1 or 2
+   * @param atOnce - whether somebody watches: nothing is held back
+   */
+  constructor(fd: 1 | 2, atOnce: boolean) {
+    this.#fd = fd;
+    this.#together = atOnce ? 1 : TOGETHER;
+  }
+
+  /**
+   * @param text - to be written, now or with more that follows
+   * @throws as {@link writeAll}
+   */
+  write(text: string): void {
+    this.#held.push(text);
+    this.#length += text.length;
+    if (this.#length >= this.#together) this.flush();
+  }
+
+  /**
+   * Write what is held.
+   *
+   * @throws as {@link writeAll}; it is forgotten then
+   */
+  flush(): void {
+    const text = this.#held.join("");
+    this.#held = [];
+    this.#length = 0;
+    writeAll(this.#fd, text);
+  }
+}
 
 const waiting = new Int32Array(new SharedArrayBuffer(4));
 

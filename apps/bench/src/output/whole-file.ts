@@ -48,6 +48,7 @@ export async function checkOutput({ option, path }: OutputFile, inputs: readonly
   try {
     // An older file is replaced: it is the folder that has to take the new one.
     const target = there && !there.isFile() ? path : dirname(there ? realpathSync(path) : resolve(path));
+    if (!there && statSync(target).isFile()) throw errorOf("ENOTDIR");
     await access(target, constants.W_OK);
     if (there?.isFile()) await access(path, constants.W_OK);
   } catch (error) {
@@ -64,10 +65,11 @@ export async function checkOutput({ option, path }: OutputFile, inputs: readonly
  * @throws {@link OutputError} when it cannot be made; a file that was there is as it was
  */
 export async function makeFile(
-  io: { readonly save: Save },
+  io: { readonly save: Save; flush(): void },
   { option, path }: OutputFile,
   content: string,
 ): Promise<void> {
+  io.flush();
   try {
     await io.save(path, content);
   } catch (error) {

@@ -10,9 +10,6 @@
 import { Worker } from "node:worker_threads";
 import type { Orders, Report, Saved } from "./messages.ts";
 
-/** What a thread comes to that has not said so. */
-const DIED = 3;
-
 /**
  * Run a command.
  *
@@ -21,8 +18,8 @@ const DIED = 3;
  */
 export function supervise(argv: readonly string[]): Promise<number> {
   return new Promise((resolve) => {
-    let status: number = DIED;
-    let failed = Promise.resolve();
+    let status: number | null = null;
+    let failed: Promise<number> | null = null;
     const thread = new Worker(new URL("./thread.js", import.meta.url), {
       workerData: { argv } satisfies Orders,
     });
@@ -31,11 +28,13 @@ export function supervise(argv: readonly string[]): Promise<number> {
       else void save(report.save).then((saved) => thread.postMessage(saved));
     });
     thread.on("error", (error) => {
-      failed = explain(error, argv[0] ?? "").then((found) => {
-        status = found;
-      });
+      failed = explain(error, argv[0] ?? "");
     });
-    thread.on("exit", () => void failed.then(() => resolve(status)));
+    thread.on("exit", () => {
+      failed ??=
+        status === null ? explain(new Error("the command ended without a status"), argv[0] ?? "") : null;
+      resolve(failed ?? status ?? 0);
+    });
   });
 }
 

@@ -145,15 +145,15 @@ function put({ holder, key }: Place, value: unknown): void {
 function inJson(change: (places: Place[], draw: Draw) => void): Damage {
   return (lines, draw) => {
     const index = draw(3) === 0 ? 0 : draw(lines.length);
-    let value: unknown;
     try {
-      value = JSON.parse(lines[index] ?? "");
+      const value: unknown = JSON.parse(lines[index] ?? "");
+      const places = placesOf(value);
+      if (places.length > 0) change(places, draw);
+      return lines.with(index, JSON.stringify(value));
     } catch {
+      // No JSON any more, or nested deeper than this program can write.
       return lines;
     }
-    const places = placesOf(value);
-    if (places.length > 0) change(places, draw);
-    return lines.with(index, JSON.stringify(value));
   };
 }
 
@@ -164,7 +164,8 @@ function put1(values: readonly unknown[], fits: (value: unknown) => boolean): Da
   });
 }
 
-const isNumeric = (value: unknown): boolean => typeof value === "number" || /^0x/.test(String(value));
+const isNumeric = (value: unknown): boolean =>
+  typeof value === "number" || (typeof value === "string" && value.startsWith("0x"));
 
 /** Without white space: what is nested stands inside one line. */
 function nested(draw: Draw): string {
@@ -174,9 +175,13 @@ function nested(draw: Draw): string {
     : `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
 }
 
+function isBytes(value: unknown): boolean {
+  return typeof value === "string" && value.length % 2 === 0 && /^[0-9a-f]{8,}$/.test(value);
+}
+
 /** Of ioctls' bytes: one digit, or a number at the edge in the place of eight bytes; the text stays of its format. */
 const inBytes: Damage = inJson((places, draw) => {
-  const hex = places.filter((place) => /^([0-9a-f]{2}){4,}$/.test(String(at(place))));
+  const hex = places.filter((place) => isBytes(at(place)));
   if (hex.length === 0) return;
   const place = pick(hex, draw);
   const digits = String(at(place));

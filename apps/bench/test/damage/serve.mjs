@@ -17,6 +17,7 @@ process.on("message", async (argv) => {
     err: (text) => {
       err += text;
     },
+    flush: () => {},
     save: saveFile,
     outIsTerminal: false,
     errIsTerminal: false,

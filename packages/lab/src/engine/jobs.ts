@@ -5,6 +5,7 @@
  * @module
  */
 
+import { STANDARD_BUDGETS } from "@vmbind/trace";
 import { experiments } from "../experiments/experiments.ts";
 import { account } from "../measure/accounting.ts";
 import { measureCell } from "../measure/generated.ts";
@@ -50,7 +51,7 @@ export function jobsOf(library: TraceLibrary): Jobs {
   return {
     recorded: ({ workload, strategy }) => replayRecorded(workload, sparseStrategy(strategy), library),
     cost: async ({ workload, strategy, views }) => {
-      const budgets = "file" in workload ? workload.budgets : undefined;
+      const budgets = "file" in workload ? (workload.budgets ?? STANDARD_BUDGETS) : undefined;
       return measureCell(resolveWorkload(workload), strategy, views, budgets);
     },
     semantics: async ({ strategy }) => askAll(sparseStrategy(strategy)),

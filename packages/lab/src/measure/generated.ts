@@ -44,7 +44,7 @@ export const SHOWN_FIGURES: readonly (readonly [keyof CostFigures, string])[] = 
  * @param workload - what the application does
  * @param name - of the strategy
  * @param views - whether to look at the largest resource as the GPU sees it; never above 16 GiB
- * @param budgets - amounts of work other than the standard ones
+ * @param budgets - of work that a file may ask for; what the program brings along has none
  * @throws WorkloadError when a resource is larger than the strategy is run with, or all are more work than a budget
  */
 export async function measureCell(
@@ -64,6 +64,6 @@ export async function measureCell(
       `a resource of ${sizeInWords(largest)}; ${name} is run with ${sizeInWords(strategy.resourceBytesMax)} at most`,
     );
   }
-  holdStrategyWork(steps, strategy, budgets);
+  if (budgets) holdStrategyWork(steps, strategy, budgets);
   return measure(workload, strategy, { views: views && largest <= VIEW_BYTES_MAX });
 }

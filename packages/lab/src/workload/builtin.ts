@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Budgets } from "@vmbind/trace";
 import { bufferStream } from "./buffer-stream.ts";
 import { manySmall } from "./many-small.ts";
 import { type ParametricOptions, parametric } from "./parametric.ts";
@@ -20,8 +21,9 @@ export interface BuiltinWorkload {
    *
    * @param seed - of the draws
    * @param size - bytes of each resource; undefined for the usual ones
+   * @param budgets - amounts of work that a chosen size may ask for, other than the standard ones
    */
-  make(seed: number, size: number | undefined): Workload;
+  make(seed: number, size: number | undefined, budgets?: Budgets): Workload;
 }
 
 function withKnobs(name: string, says: string, knobs: ParametricOptions): [string, BuiltinWorkload] {
@@ -30,7 +32,8 @@ function withKnobs(name: string, says: string, knobs: ParametricOptions): [strin
     {
       says,
       sized: true,
-      make: (seed, size) => parametric(name, seed, size === undefined ? knobs : { ...knobs, size }),
+      make: (seed, size, budgets) =>
+        parametric(name, seed, size === undefined ? knobs : { ...knobs, size }, budgets),
     },
   ];
 }

@@ -11,10 +11,10 @@ import { type Step, WorkloadError } from "./workload.ts";
 
 /** What a workload may ask for. */
 export const WORK_BUDGETS: Readonly<Record<"binds" | "operations" | "entries", Budget>> = {
-  binds: { name: "binds", standard: 2 ** 20, counts: "binds of a workload with knobs" },
+  binds: { name: "binds", standard: 2 ** 18, counts: "binds of a workload with knobs" },
   operations: {
     name: "operations",
-    standard: 2 ** 22,
+    standard: 2 ** 18,
     counts: "operations that the strategy makes of the resources",
   },
   entries: { name: "entries", standard: 2 ** 26, counts: "leaf entries that the resources take" },

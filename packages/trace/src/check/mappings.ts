@@ -17,6 +17,8 @@ export class MappingChecker implements Checker {
   readonly #device: OpenDevice;
   readonly #plain: ReadonlyMap<number, PlainFile>;
   readonly #report: Report;
+  /** Nothing has happened since the last comparison. */
+  #compared = false;
 
   /**
    * @param device - the model
@@ -34,6 +36,11 @@ export class MappingChecker implements Checker {
     if (action.kind === "vm-destroy") this.#compare();
   }
 
+  /** See {@link Checker.afterCall}. */
+  afterCall(): void {
+    this.#compared = false;
+  }
+
   /** See {@link Checker.mark}. */
   mark({ mark }: TraceMark): void {
     if (mark === "workload-end" || fileClosedBy(mark) !== null) this.#compare();
@@ -45,6 +52,8 @@ export class MappingChecker implements Checker {
   }
 
   #compare(): void {
+    if (this.#compared) return;
+    this.#compared = true;
     const open = new Map(this.#device.entries());
     for (const [index, file] of this.#plain) {
       const model = new Map(open.get(index)?.vms());

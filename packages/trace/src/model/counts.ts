@@ -117,6 +117,8 @@ export class TraceCounter implements Checker {
   readonly #keepsIntervals: boolean;
   readonly #counts: TraceCounts;
   readonly #files = new Map<number, PlainState>();
+  /** Something has happened since the last mark `workload-end`. */
+  #changed = true;
   #objectCount = 0;
   readonly #mapHits: Hits = noHits();
   readonly #unmapHits: Hits = noHits();
@@ -146,11 +148,15 @@ export class TraceCounter implements Checker {
     if (mark.startsWith("workload ")) this.inWorkload = true;
     if (mark === "workload-end") {
       this.inWorkload = false;
-      this.#counts.intervals.mappingsAtWorkloadEnd = this.#total();
-      this.leftAtWorkloadEnd = this.#vms().flatMap((vm) => [...vm.intervals]);
+      // One after the other they say the same.
+      if (this.#changed) {
+        this.#changed = false;
+        this.#counts.intervals.mappingsAtWorkloadEnd = this.#total();
+        this.leftAtWorkloadEnd = this.#vms().flatMap((vm) => vm.intervals);
+      }
     }
     const closed = fileClosedBy(mark);
-    if (closed !== null) this.#files.delete(closed);
+    if (closed !== null) this.#changed = this.#files.delete(closed) || this.#changed;
     if (mark === "exec") this.#counts.execs++;
     this.#counts.stores += exec?.stores.length ?? 0;
   }
@@ -162,6 +168,7 @@ export class TraceCounter implements Checker {
    * @param action - what it means
    */
   ioctl(call: TraceIoctl, action: Action): void {
+    this.#changed = true;
     const counts = this.#counts;
     const payload = call.arrays.reduce((sum, array) => sum + array.data.length, call.argIn.length);
     counts.ioctls++;
