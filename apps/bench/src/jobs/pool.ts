@@ -77,7 +77,8 @@ export class JobPool implements Engine {
 
   /** Stop the threads, whatever they are doing. */
   async close(): Promise<void> {
-    await this.#threads?.destroy();
+    // It would wait for ever for the end of a thread that has ended.
+    await Promise.race([this.#threads?.destroy(), this.#died.catch(() => {})]);
   }
 }
 
