@@ -41,9 +41,18 @@ describe("a story", () => {
     for (const handle of handles[blackhole] ?? []) expect(memory?.has(handle)).toBe(false);
   });
 
-  it("has every mapping of every moment, played forward from the start", async () => {
+  it.each([
+    TRACE,
+    "panthor-sparse-image-3d",
+    "asahi-image-window",
+    "asahi-many-small",
+    "xe-image-window",
+    "xe-igt-unbind-all-8-vmas",
+    "xe-igt-munmap-style-unbind-many-all",
+  ])("has every mapping of every moment, played forward from the start: %s", async (name) => {
     const expected: MappingTuple[][] = [];
-    await replayTrace(await openTrace(TRACE), {
+    const story = await tellStory(await openTrace(name), await lensOf(await openTrace(name)));
+    await replayTrace(await openTrace(name), {
       after: (record, device) => {
         if (record.kind === "mark") return;
         expected.push(

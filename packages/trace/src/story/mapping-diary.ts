@@ -72,11 +72,11 @@ export class MappingDiary {
   }
 
   /**
-   * A handle is closed: its object's mappings have gone, or have no handle any more.
+   * An object's mappings may have gone all at once, or have no handle any more: it is unmapped as a whole, or its handle closed.
    *
    * @param handle - GEM handle
    */
-  closed(handle: number): void {
+  touchObject(handle: number): void {
     for (const [vm, addr] of this.#byHandle.get(handle) ?? []) this.#vms.get(vm)?.touched.add(addr);
   }
 

@@ -183,13 +183,14 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
       if (action.kind === "bind") {
         for (const { effect, handle, heading } of action.ops) {
           if (effect === "map" && handle !== 0) this.#roles.set(handle, heading);
+          if (effect === "unmap-object") this.#diary.touchObject(handle);
         }
       } else if (action.kind === "vm-create" || action.kind === "vm-destroy") {
         const vm = device.vm(0, action.vm);
         if (vm) this.#diary.watch(action.vm, vm);
         else this.#diary.forget(action.vm);
       } else if (action.kind === "bo-close") {
-        this.#diary.closed(action.handle);
+        this.#diary.touchObject(action.handle);
       }
     }
     const changes = this.#diary.changes();
