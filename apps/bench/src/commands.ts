@@ -12,6 +12,10 @@ import type { CommandSpec, OptionSpec } from "./command.ts";
 import { DRIVER_NAMES } from "./drivers/table.ts";
 
 const JSON_OPTION: OptionSpec = { type: "boolean", help: "print JSON in place of text" };
+const NO_CACHE_OPTION: OptionSpec = {
+  type: "boolean",
+  help: "count everything anew, whatever an earlier run has left",
+};
 const EXAMPLE_TRACE = `${EXAMPLE_STRATEGY.traces.prefix}-buffer-100e6`;
 const TRACE_HELP = `A TRACE is a file, or the name of a bundled trace such as ${EXAMPLE_TRACE}.`;
 
@@ -163,6 +167,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       details: { type: "boolean", help: "also the findings, the semantics and the accounting" },
       report: { type: "string", value: "FILE", help: "also write everything as one HTML page" },
       jobs: { type: "string", value: "N", help: "cells run at a time (default: one per CPU)" },
+      "no-cache": NO_CACHE_OPTION,
       json: JSON_OPTION,
       csv: { type: "boolean", help: "print comma-separated values: a row per workload, strategy and figure" },
       markdown: { type: "boolean", help: "print Markdown tables" },
@@ -199,6 +204,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         help: "leave out points with more operations or leaf entries (default 1048576)",
       },
       jobs: { type: "string", value: "N", help: "points measured at a time (default: one per CPU)" },
+      "no-cache": NO_CACHE_OPTION,
       shard: { type: "string", value: "I/N", help: "only part I of N; needs --json or --csv" },
       merge: { type: "boolean", help: "put shards together: each FILE is what --shard --json printed" },
       json: JSON_OPTION,

@@ -7,6 +7,7 @@
 import { isatty } from "node:tty";
 import { styleText } from "node:util";
 import { oneLine, visible, visibleLines } from "@vmbind/trace";
+import { cacheFolder } from "./cache/cache-folder.ts";
 import { MESSAGE_MAX, OutputError } from "./errors.ts";
 import { TextStream, writeAll } from "./output/stream.ts";
 import { type Save, saveFile } from "./output/whole-file.ts";
@@ -34,13 +35,37 @@ export interface Io {
   readonly outIsTerminal: boolean;
   /** Whether standard error is a terminal, so that progress may be shown. */
   readonly errIsTerminal: boolean;
+  /** Whether progress is told in lines where standard error is no terminal; not unless told. */
+  readonly progressLines?: boolean;
+  /** Most characters of a line of text; no limit unless told. */
+  readonly columns?: number;
+  /** Folder in which results are kept between runs; none unless told. */
+  readonly cacheFolder?: string;
+}
+
+/** Width of text that goes into a file or a pipe. */
+const COLUMNS = 80;
+
+/** A terminal that is narrower wraps. */
+const COLUMNS_MIN = 40;
+
+/**
+ * How wide text may be: as `COLUMNS` says, or the terminal, or 80 characters where there is none. So what is piped does not depend on
+ * the window that it was made in.
+ *
+ * @param terminal - columns of the terminal; undefined where standard output is none
+ */
+export function columnsOf(terminal: number | undefined): number {
+  const told = Number(process.env["COLUMNS"]);
+  return Math.max(COLUMNS_MIN, Number.isInteger(told) && told > 0 ? told : (terminal ?? COLUMNS));
 }
 
 /**
  * @param save - writes files; in this thread unless given
+ * @param terminal - columns of the terminal, where standard output is one
  * @returns the real standard streams; NO_COLOR switches emphasis off
  */
-export function processIo(save: Save = saveFile): Io {
+export function processIo(save: Save = saveFile, terminal?: number): Io {
   const stdout = new TextStream(1, isatty(1));
   return {
     out: (text) => stdout.write(text),
@@ -55,6 +80,9 @@ export function processIo(save: Save = saveFile): Io {
     save,
     outIsTerminal: isatty(1) && !process.env["NO_COLOR"],
     errIsTerminal: isatty(2),
+    progressLines: !isatty(2),
+    columns: columnsOf(terminal),
+    cacheFolder: cacheFolder(),
   };
 }
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Io } from "../src/io.ts";
 import { main } from "../src/main.ts";
 import { saveFile } from "../src/output/whole-file.ts";
 
@@ -12,7 +13,12 @@ export interface Outcome {
 }
 
 /** Run the command in process; output is collected. */
-export async function vmbind(...argv: string[]): Promise<Outcome> {
+export function vmbind(...argv: string[]): Promise<Outcome> {
+  return vmbindIn({}, ...argv);
+}
+
+/** The same in another world. */
+export async function vmbindIn(world: Partial<Io>, ...argv: string[]): Promise<Outcome> {
   let out = "";
   let err = "";
   const status = await main(argv, {
@@ -26,6 +32,7 @@ export async function vmbind(...argv: string[]): Promise<Outcome> {
     save: saveFile,
     outIsTerminal: false,
     errIsTerminal: false,
+    ...world,
   });
   return { status, out, err };
 }

@@ -8,7 +8,7 @@
 export {
   type Comparison,
   compare,
-  jobCount,
+  jobGroups,
   type LeftOutCell,
   type OnDone,
   runComparison,
@@ -137,6 +137,7 @@ export {
   knobsOf,
   measurePoints,
   planOf,
+  pointGroups,
   pointsOfShard,
   type SweepRequest,
   sweep,

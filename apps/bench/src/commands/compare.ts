@@ -7,11 +7,12 @@
 import {
   type ComparePlan,
   type Comparison,
-  jobCount,
+  jobGroups,
   knobsOf,
   measurePoints,
   type PointRow,
   planOf,
+  pointGroups,
   RefusedError,
   runComparison,
   SMALL_GRID,
@@ -27,8 +28,7 @@ import { QUESTION, renderComparison, type Style } from "../compare/text.ts";
 import { EXIT, ReaderGone } from "../errors.ts";
 import { isWorkloadFile } from "../files/workload-file.ts";
 import { complain, heading, type Io } from "../io.ts";
-import { Bar } from "../jobs/bar.ts";
-import { JobPool, workerCount } from "../jobs/pool.ts";
+import { withEngine } from "../jobs/with-engine.ts";
 import { checkOutput, makeFile } from "../output/whole-file.ts";
 import type { ReportInput, SweepResult } from "../report/input.ts";
 import { markdownText } from "../text/table.ts";
@@ -52,7 +52,7 @@ export async function run({ options, budgets }: CommandInput, io: Io): Promise<n
   const plan = await planComparison(options, budgets);
   let found: Pick<Output, keyof Comparison | "sweeps">;
   try {
-    found = await measureAll(plan, report !== null, options["jobs"] as string | undefined, io);
+    found = await measureAll(plan, report !== null, options, io);
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
     complain(io, "compare", error.message);
@@ -90,23 +90,18 @@ export async function run({ options, budgets }: CommandInput, io: Io): Promise<n
 async function measureAll(
   plan: ComparePlan,
   withSweep: boolean,
-  jobs: string | undefined,
+  options: CommandInput["options"],
   io: Io,
 ): Promise<Pick<Output, keyof Comparison | "sweeps">> {
   const knobs = knobsOf(plan.strategies, REPORT_WORK_MAX);
   const points = withSweep ? planOf(knobs, SMALL_GRID).points : [];
-  const total = jobCount(plan) + points.length;
-  const pool = new JobPool(workerCount(jobs, total));
-  const bar = new Bar(io, total);
-  try {
-    const comparison = runComparison(plan, pool, (name) => bar.step(name));
-    const rows = measurePoints(points, pool, (name) => bar.step(name));
+  const groups = new Map([...jobGroups(plan), ...pointGroups(points)]);
+  return withEngine(io, options, groups, async (engine, onDone) => {
+    const comparison = runComparison(plan, engine, onDone);
+    const rows = measurePoints(points, engine, onDone);
     const [found, swept] = await Promise.all([comparison, rows]);
     return withSweep ? { ...found, sweeps: forReport(knobs, swept) } : found;
-  } finally {
-    bar.close();
-    await pool.close();
-  }
+  });
 }
 
 /** The curves of a report. */

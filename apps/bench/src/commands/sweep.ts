@@ -10,6 +10,7 @@ import {
   knobsOf,
   measurePoints,
   planOf,
+  pointGroups,
   pointsOfShard,
   RefusedError,
   type Sweep,
@@ -20,8 +21,7 @@ import type { CommandInput } from "../command.ts";
 import { chosenStrategies, outputFormat, wholeNumber } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { complain, heading, type Io } from "../io.ts";
-import { Bar } from "../jobs/bar.ts";
-import { JobPool, workerCount } from "../jobs/pool.ts";
+import { withEngine } from "../jobs/with-engine.ts";
 import { renderSweep, sweepCsv } from "../sweep/render.ts";
 import { mergeFiles, parseShard } from "../sweep/shard.ts";
 
@@ -57,7 +57,7 @@ async function measureSweep(
   io: Io,
 ): Promise<Sweep> {
   if (operands.length > 0) throw new UsageError(`unexpected operand ${JSON.stringify(operands[0])}`);
-  const { shard: shardOption, jobs } = options as Record<string, string | undefined>;
+  const shardOption = options["shard"] as string | undefined;
   const shard = shardOption === undefined ? null : parseShard(shardOption);
   if (shard && format !== "json" && format !== "csv") {
     throw new UsageError("--shard needs --json, to be merged, or --csv: laws are of whole sweeps");
@@ -65,14 +65,9 @@ async function measureSweep(
   const knobs = knobsOf(chosenStrategies(options), wholeNumber(options, "work-max", 1, 2 ** 30) ?? WORK_MAX);
   const plan = planOf(knobs, FULL_GRID);
   const points = pointsOfShard(plan.points, shard);
-  const pool = new JobPool(workerCount(jobs, points.length));
-  const bar = new Bar(io, points.length);
-  try {
-    return sweepResult(knobs, plan, shard, await measurePoints(points, pool, (name) => bar.step(name)));
-  } finally {
-    bar.close();
-    await pool.close();
-  }
+  return withEngine(io, options, pointGroups(points), async (engine, onDone) =>
+    sweepResult(knobs, plan, shard, await measurePoints(points, engine, onDone)),
+  );
 }
 
 function markdown(sweep: Sweep): string {

@@ -23,29 +23,21 @@ const WORKERS_MAX = 256;
 
 /** Runs jobs; {@link JobPool.close} it. */
 export class JobPool implements Engine {
-  readonly #threads: Tinypool | null;
-  readonly #died: Promise<never>;
+  readonly #workers: number;
+  readonly #file: URL;
+  #threads: Threads | null = null;
   readonly #here = new LocalEngine(bundledTrace);
 
   /**
+   * Threads start with the first job.
+   *
    * @param workers - how many jobs run at a time; with 1 they run in this thread
    * @param file - what a thread runs; other programs in tests
    */
   constructor(workers: number, file: URL = new URL("./worker.js", import.meta.url)) {
+    this.#file = file;
     // Node 20 cannot run the TypeScript sources that tests are run from: no threads there.
-    const threads = import.meta.url.endsWith(".js") && workers > 1;
-    this.#threads = threads
-      ? new Tinypool({ filename: file.href, minThreads: workers, maxThreads: workers, isolateWorkers: false })
-      : null;
-    // The pool hears of a thread's errors, but waits for one that has ended without any.
-    this.#died = new Promise((_, reject) => {
-      for (const thread of this.#threads?.threads ?? []) {
-        thread.on("exit", (code) =>
-          reject(new Error(`a worker thread ended with ${code}; --jobs 1 runs without any`)),
-        );
-      }
-    });
-    this.#died.catch(() => {});
+    this.#workers = import.meta.url.endsWith(".js") ? workers : 1;
   }
 
   /**
@@ -56,15 +48,16 @@ export class JobPool implements Engine {
    * @throws what the job throws; {@link OutOfMemory} when the thread has no memory left; Error when it died
    */
   async run<K extends JobKind>(kind: K, task: JobTask<K>): Promise<JobResult<K>> {
-    if (!this.#threads) return this.#here.run(kind, task);
+    if (this.#workers === 1) return this.#here.run(kind, task);
+    this.#threads ??= startThreads(this.#workers, this.#file);
     return unwrap((await this.#send(this.#threads, { kind, task })) as JobOutcome<JobResult<K>>);
   }
 
-  async #send(threads: Tinypool, message: object): Promise<unknown> {
+  async #send({ pool, died }: Threads, message: object): Promise<unknown> {
     // A thread that has ended keeps nobody awake to hear of it.
     const awake = setInterval(() => {}, 2 ** 30);
     try {
-      return await Promise.race([threads.run(message), this.#died]);
+      return await Promise.race([pool.run(message), died]);
     } catch (error) {
       if (codeOf(error) !== "ERR_WORKER_OUT_OF_MEMORY") throw error;
       throw new OutOfMemory(
@@ -77,9 +70,36 @@ export class JobPool implements Engine {
 
   /** Stop the threads, whatever they are doing. */
   async close(): Promise<void> {
+    if (!this.#threads) return;
+    const { pool, died } = this.#threads;
     // It would wait for ever for the end of a thread that has ended.
-    await Promise.race([this.#threads?.destroy(), this.#died.catch(() => {})]);
+    await Promise.race([pool.destroy(), died.catch(() => {})]);
   }
+}
+
+interface Threads {
+  readonly pool: Tinypool;
+  /** Rejected when a thread ends before the pool does. */
+  readonly died: Promise<never>;
+}
+
+function startThreads(workers: number, file: URL): Threads {
+  const pool = new Tinypool({
+    filename: file.href,
+    minThreads: workers,
+    maxThreads: workers,
+    isolateWorkers: false,
+  });
+  // The pool hears of a thread's errors, but waits for one that has ended without any.
+  const died = new Promise<never>((_, reject) => {
+    for (const thread of pool.threads) {
+      thread.on("exit", (code) =>
+        reject(new Error(`a worker thread ended with ${code}; --jobs 1 runs without any`)),
+      );
+    }
+  });
+  died.catch(() => {});
+  return { pool, died };
 }
 
 /**

@@ -8,6 +8,8 @@
 export interface Orders {
   /** The words after the program's name. */
   readonly argv: readonly string[];
+  /** Columns of the terminal that standard output is; a thread cannot find out by itself. */
+  readonly columns: number | undefined;
 }
 
 /** From the command's thread. */

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { isatty } from "node:tty";
 import { Worker } from "node:worker_threads";
 import type { Orders, Report, Saved } from "./messages.ts";
 
@@ -21,7 +22,7 @@ export function supervise(argv: readonly string[]): Promise<number> {
     let status: number | null = null;
     let failed: Promise<number> | null = null;
     const thread = new Worker(new URL("./thread.js", import.meta.url), {
-      workerData: { argv } satisfies Orders,
+      workerData: { argv, columns: isatty(1) ? process.stdout.columns : undefined } satisfies Orders,
     });
     thread.on("message", (report: Report) => {
       if ("status" in report) status = report.status;

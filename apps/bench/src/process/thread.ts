@@ -30,6 +30,7 @@ parentPort?.on("message", ({ id, error }: Saved) => {
 });
 parentPort?.unref();
 
+const { argv, columns } = workerData as Orders;
 const io = processIo(
   (path, content) =>
     new Promise((resolve, reject) => {
@@ -38,7 +39,7 @@ const io = processIo(
       parentPort?.ref();
       tell({ save: { id, path, content } });
     }),
+  columns,
 );
 
-const { argv } = workerData as Orders;
 tell({ status: await main(argv, io) });

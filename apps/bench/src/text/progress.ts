@@ -1,5 +1,5 @@
 /**
- * One rewritten line on standard error for work that takes longer than a second; silent in a pipe.
+ * How far the work is, on standard error: one rewritten line on a terminal, a line now and then in a pipe or a log.
  *
  * @module
  */
@@ -10,11 +10,15 @@ import type { Io } from "../io.ts";
 const QUIET_MS = 1000;
 const INTERVAL_MS = 100;
 
+/** Between two lines of a log. */
+const LOG_MS = 10_000;
+
 /** The progress line of one command. */
 export class Progress {
   readonly #io: Io;
   readonly #started = Date.now();
   #shownAt = 0;
+  #toldAt = Date.now();
 
   /** @param io - where the line goes */
   constructor(io: Io) {
@@ -27,11 +31,25 @@ export class Progress {
    * @param text - makes the text, called only when the line is written
    */
   show(text: () => string): void {
-    if (!this.#io.errIsTerminal) return;
     const now = Date.now();
+    if (!this.#io.errIsTerminal) {
+      if (now - this.#toldAt >= LOG_MS) this.tell(text());
+      return;
+    }
     if (now - this.#started < QUIET_MS || now - this.#shownAt < INTERVAL_MS) return;
     this.#shownAt = now;
     this.#io.err(`\r\x1b[K${visible(text())}`);
+  }
+
+  /**
+   * Say that a part of the work is done; only where there is no terminal, whose line says it already.
+   *
+   * @param text - what is done
+   */
+  tell(text: string): void {
+    if (!this.#io.progressLines) return;
+    this.#toldAt = Date.now();
+    this.#io.err(`${visible(text)}\n`);
   }
 
   /** Take the line away. */

@@ -42,13 +42,31 @@ type Cell = { cost: CostResult } | { leftOut: LeftOutCell; error: Error };
  * How many jobs a plan is.
  *
  * @param plan - what to run
+ * @returns jobs by group: a workload under all strategies, or a part of the details
  */
-export function jobCount({ strategies, recorded, generated, details }: ComparePlan): number {
-  return strategies.length * (recorded.length + generated.length + (details ? 2 : 0)) + (details ? 1 : 0);
+export function jobGroups({ strategies, recorded, generated, details }: ComparePlan): Map<string, number> {
+  const groups = [
+    ...recorded.map(recordedGroup),
+    ...generated.map(({ name }) => generatedGroup(name)),
+    ...(details ? [ACCOUNTING, SEMANTICS] : []),
+  ].map((group) => [group, strategies.length] as const);
+  return new Map([...groups, ...(details ? [[EXPERIMENTS, 1] as const] : [])]);
 }
 
-/** Told of each job that has ended: what it was. */
-export type OnDone = (name: string) => void;
+/** Told of each job that has ended: what it was, and its group. */
+export type OnDone = (name: string, group: string) => void;
+
+const ACCOUNTING = "accounting";
+const SEMANTICS = "semantics";
+const EXPERIMENTS = "experiments";
+
+function recordedGroup(workload: string): string {
+  return `${workload} recorded`;
+}
+
+function generatedGroup(workload: string): string {
+  return `${workload} generated`;
+}
 
 /**
  * Compare strategies: recorded workloads, generated ones, semantics, accounting, experiments, and what they come to.
@@ -78,17 +96,17 @@ export async function runComparison(
   onDone: OnDone = () => {},
 ): Promise<Comparison> {
   const { strategies } = plan;
-  const watch = async <T>(job: Promise<T>, name: string): Promise<T> => {
+  const watch: Watch = async (job, group, name) => {
     const value = await job;
-    onDone(name);
+    onDone(name === undefined ? group : `${group}, ${name}`, group);
     return value;
   };
-  // The first strategy has the most operations and the last recorded workload is the largest: begin with the longest.
+  // The last recorded workload is the largest and the first strategy has the most operations: begin with the longest.
   const recorded = grid(plan.recorded, strategies, (workload, { name }) =>
-    watch(engine.run("recorded", { workload, strategy: name }), `${workload} recorded, ${name}`),
+    watch(engine.run("recorded", { workload, strategy: name }), recordedGroup(workload), name),
   );
   const cells = grid(plan.generated, strategies, (workload, { name }) =>
-    watch(runCell(workload, name, plan.details, engine), `${workload.name} generated, ${name}`),
+    watch(runCell(workload, name, plan.details, engine), generatedGroup(workload.name), name),
   );
   const details = plan.details ? runDetails(strategies, engine, watch) : NO_DETAILS;
   const [rows, generated, found] = await Promise.all([recorded, cells, details]);
@@ -105,15 +123,18 @@ export async function runComparison(
   };
 }
 
-/** Starts cells with the longest first, and gives them in the order of the table. */
+/** Says that a job has ended. */
+type Watch = <T>(job: Promise<T>, group: string, name?: string) => Promise<T>;
+
+/** Starts workload after workload, the longest first, and gives the cells in the order of the table. */
 function grid<W, T>(
   workloads: readonly W[],
   strategies: readonly SparseStrategy[],
   start: (workload: W, strategy: SparseStrategy) => Promise<T>,
 ): Promise<T[]> {
   const cells: Promise<T>[] = [];
-  for (const [s, strategy] of strategies.entries()) {
-    for (let w = workloads.length - 1; w >= 0; w--) {
+  for (let w = workloads.length - 1; w >= 0; w--) {
+    for (const [s, strategy] of strategies.entries()) {
       cells[w * strategies.length + s] = start(workloads[w] as W, strategy);
     }
   }
@@ -144,15 +165,15 @@ const NO_DETAILS: Omit<LabResult, "costs" | "findings"> = {
 async function runDetails(
   strategies: readonly SparseStrategy[],
   engine: Engine,
-  watch: <T>(job: Promise<T>, name: string) => Promise<T>,
+  watch: Watch,
 ): Promise<Omit<LabResult, "costs" | "findings">> {
   const names = strategies.map(({ name }) => name);
-  const experiments = watch(engine.run("experiments", { strategies: names }), "experiments");
+  const experiments = watch(engine.run("experiments", { strategies: names }), EXPERIMENTS);
   const accounting = names.map((strategy) =>
-    watch(engine.run("accounting", { strategy }), `accounting, ${strategy}`),
+    watch(engine.run("accounting", { strategy }), ACCOUNTING, strategy),
   );
   const semantics = names.map((strategy) =>
-    watch(engine.run("semantics", { strategy }), `semantics, ${strategy}`),
+    watch(engine.run("semantics", { strategy }), SEMANTICS, strategy),
   );
   // All at once: when one fails, none of the others may fail unseen.
   const found = await Promise.all([Promise.all(semantics), Promise.all(accounting), experiments]);

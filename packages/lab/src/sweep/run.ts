@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { OnDone } from "../compare/comparison.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { SPARSE_STRATEGIES, sparseStrategy } from "../strategy/table.ts";
@@ -43,7 +44,7 @@ export interface SweepRequest {
 export async function sweep(
   engine: Engine,
   { strategies = SPARSE_STRATEGIES, grid = FULL_GRID, workMax = WORK_MAX }: SweepRequest = {},
-  onDone?: (name: string) => void,
+  onDone?: OnDone,
 ): Promise<Sweep> {
   const knobs = knobsOf(strategies, workMax);
   const plan = planOf(knobs, grid);
@@ -87,6 +88,20 @@ export function pointsOfShard(points: readonly SweepPoint[], shard: Shard | null
 }
 
 /**
+ * @param points - what will be measured
+ * @returns how many there are of each strategy, by the group that {@link measurePoints} tells of
+ */
+export function pointGroups(points: readonly SweepPoint[]): Map<string, number> {
+  const groups = new Map<string, number>();
+  for (const point of points) groups.set(groupOf(point), (groups.get(groupOf(point)) ?? 0) + 1);
+  return groups;
+}
+
+function groupOf({ strategy }: SweepPoint): string {
+  return `sweep of ${strategy}`;
+}
+
+/**
  * Measure points, the longest first.
  *
  * @param points - what to measure
@@ -97,11 +112,11 @@ export function pointsOfShard(points: readonly SweepPoint[], shard: Shard | null
 export function measurePoints(
   points: readonly SweepPoint[],
   engine: Engine,
-  onDone: (name: string) => void = () => {},
+  onDone: OnDone = () => {},
 ): Promise<PointRow[]> {
   const measured = async (point: SweepPoint): Promise<PointRow> => {
     const row = await engine.run("point", point);
-    onDone(`${point.strategy} ${point.axis}`);
+    onDone(`sweep of ${point.strategy}, ${point.axis}`, groupOf(point));
     return row;
   };
   const rows: Promise<PointRow>[] = [];
