@@ -4,8 +4,11 @@
  * @module
  */
 
-import type { Budget, Budgets } from "@vmbind/trace";
+import type { Budget, Budgets } from "@vmbind/trace/input";
 import type { Io } from "./io.ts";
+
+/** What values and operands can be, where names or files can be offered for them. */
+export type NameKind = "area" | "driver" | "file" | "shell" | "strategy" | "trace" | "vectors" | "workload";
 
 /** One option of a command. */
 export interface OptionSpec {
@@ -13,10 +16,20 @@ export interface OptionSpec {
   type: "boolean" | "string";
   /** What the value stands for in help, e.g. `N`. */
   value?: string;
+  /** What the value is. */
+  is?: NameKind;
   /** May be given several times. */
   multiple?: boolean;
-  /** One line of help. */
+  /** One line of help; `{name}` as {@link filler} knows them. */
   help: string;
+}
+
+/** A command line that somebody may want. */
+export interface Example {
+  /** The line, without a prompt; `{name}` as {@link filler} knows them. */
+  line: string;
+  /** What it does, one line. */
+  does: string;
 }
 
 /** What the parser found. */
@@ -27,6 +40,8 @@ export interface CommandInput {
   operands: readonly string[];
   /** What `--budget` says; only budgets of the command. */
   budgets: Budgets;
+  /** The table, for commands about commands. */
+  commands: readonly CommandSpec[];
 }
 
 /** The code of a command; the result is its exit status. */
@@ -40,18 +55,24 @@ export interface CommandSpec {
   summary: string;
   /** How operands are written, empty if there are none. */
   operands: string;
+  /** What each operand is; nothing unless given. */
+  operandIs?: NameKind;
   /** Fewest operands. */
   min: number;
   /** Most operands. */
   max: number;
   /** Options by name. */
   options: Readonly<Record<string, OptionSpec>>;
-  /** Paragraphs of help. */
+  /** Paragraphs of help; `{name}` as {@link filler} knows them. */
   details: readonly string[];
+  /** At least one. */
+  examples: readonly Example[];
   /** What a file may ask of the command; `--budget NAME=N` changes it. None unless given. */
   budgets?: readonly Budget[];
   /** Exit statuses in words; the others mean the same for every command. */
   exits: Readonly<Record<0 | 1, string>>;
+  /** It takes next to no time and memory: no thread is started for it. */
+  quick?: true;
   /** Import the code. */
   load(): Promise<{ run: Run }>;
 }

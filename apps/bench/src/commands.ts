@@ -6,33 +6,23 @@
  * @module
  */
 
-import { EXAMPLE_STRATEGY, SPARSE_STRATEGIES, WORK_BUDGETS } from "@vmbind/lab/strategies";
-import { STORY_BUDGETS, TRACE_BUDGETS } from "@vmbind/trace";
+import { WORK_BUDGETS } from "@vmbind/lab/budgets";
+import { STORY_BUDGETS, TRACE_BUDGETS } from "@vmbind/trace/input";
 import type { CommandSpec, OptionSpec } from "./command.ts";
-import { DRIVER_NAMES } from "./drivers/table.ts";
+import { ABOUT_COMMANDS } from "./commands-about.ts";
 
 const JSON_OPTION: OptionSpec = { type: "boolean", help: "print JSON in place of text" };
 const NO_CACHE_OPTION: OptionSpec = {
   type: "boolean",
   help: "count everything anew, whatever an earlier run has left",
 };
-const EXAMPLE_TRACE = `${EXAMPLE_STRATEGY.traces.prefix}-buffer-100e6`;
-const TRACE_HELP = `A TRACE is a file, or the name of a bundled trace such as ${EXAMPLE_TRACE}.`;
+const TRACE_HELP =
+  "A TRACE is a file, - for standard input, or the name of a recording that ships, such as {trace}.";
+const TRACES_HELP = `${TRACE_HELP} A folder is all .jsonl and .jsonl.gz files in it.`;
+const WORKLOAD_FILE_HELP = "JSON as schema/workload.schema.json describes it, - for standard input";
 
 const TRACE = Object.values(TRACE_BUDGETS);
 const WORK = Object.values(WORK_BUDGETS);
-
-/** `a, b or c`. */
-function choice(names: readonly string[]): string {
-  return `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
-}
-
-/** GPUs of the strategies that run on several. */
-function deviceChoices(): string {
-  return SPARSE_STRATEGIES.filter(({ devices }) => devices.length > 1)
-    .map(({ name, devices }) => `${choice(devices)} for ${name} (default ${devices[0]})`)
-    .join("; ");
-}
 
 /** All commands in the order of help. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -40,12 +30,19 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "verify",
     summary: "hold the models against conformance vectors",
     operands: "FILE...",
+    operandIs: "vectors",
     min: 1,
     max: Number.POSITIVE_INFINITY,
     options: { json: JSON_OPTION },
     details: [
       "Runs every case of each vector file (.jsonl or .jsonl.gz; the header's `format` says what it tests) against the " +
-        "model and prints one line per file, with the first mismatch of a file that has one.",
+        "model and prints one line per file, with the first mismatch of a file that has one. - is standard input, a folder is " +
+        "all .jsonl and .jsonl.gz files in it.",
+    ],
+    examples: [
+      { line: "vmbind verify vectors/", does: "every .jsonl and .jsonl.gz file in a folder" },
+      { line: "zcat cases.jsonl.gz | vmbind verify -", does: "what another program writes" },
+      { line: "vmbind verify --json cases.jsonl", does: "the tally and the first mismatch, for a script" },
     ],
     budgets: [TRACE_BUDGETS.bytes],
     exits: { 0: "every case passed", 1: "a case failed" },
@@ -55,6 +52,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "replay",
     summary: "feed recorded ioctls to a driver model and compare its answers",
     operands: "TRACE...",
+    operandIs: "trace",
     min: 1,
     max: Number.POSITIVE_INFINITY,
     options: {
@@ -66,7 +64,12 @@ export const COMMANDS: readonly CommandSpec[] = [
         "returned bytes with the recording, the mappings with an independent interval replay, and recorded GPU stores " +
         "with where the model's page tables send them. Prints the counts, the cost sheet by phase and what is still " +
         "mapped at the end.",
-      TRACE_HELP,
+      TRACES_HELP,
+    ],
+    examples: [
+      { line: "vmbind replay {trace}", does: "a recording that ships" },
+      { line: "vmbind replay --check mine.jsonl.gz", does: "your own, with every invariant checked" },
+      { line: "vmbind replay --json traces/ > results.jsonl", does: "a line for each trace of a folder" },
     ],
     budgets: TRACE,
     exits: { 0: "no difference", 1: "the model answers differently" },
@@ -76,6 +79,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "explain",
     summary: "a trace in words, like strace, with what each VM_BIND does inside",
     operands: "TRACE",
+    operandIs: "trace",
     min: 1,
     max: 1,
     options: {
@@ -91,6 +95,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         "entries that change, and for a failing operation the rule that it breaks.",
       TRACE_HELP,
     ],
+    examples: [
+      { line: "vmbind explain {trace}", does: "every ioctl" },
+      { line: "vmbind explain {trace} --seq 10-12 --ops", does: "three ioctls, operation by operation" },
+      { line: "zcat mine.jsonl.gz | vmbind explain - | less", does: "what another program writes" },
+    ],
     budgets: [...TRACE, STORY_BUDGETS.leaves],
     exits: { 0: "printed", 1: "the model answers differently from the recording" },
     load: () => import("./commands/explain.ts"),
@@ -99,15 +108,25 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "explore",
     summary: "a trace as an HTML page: time line, address space, steps and page-table changes",
     operands: "TRACE",
+    operandIs: "trace",
     min: 1,
     max: 1,
     options: {
-      output: { type: "string", value: "FILE", help: "where to write the page (default NAME.html here)" },
+      output: {
+        type: "string",
+        value: "FILE",
+        is: "file",
+        help: "where to write the page (default NAME.html here)",
+      },
     },
     details: [
       "Replays the trace and writes one self-contained page: choose an ioctl and see its operations, the split and merge " +
         "steps, the page-table leaves that changed, and what is mapped then. Works offline and without JavaScript.",
       TRACE_HELP,
+    ],
+    examples: [
+      { line: "vmbind explore {trace}", does: "writes {trace}.html" },
+      { line: "vmbind explore mine.jsonl.gz --output mine.html", does: "your own trace" },
     ],
     budgets: [...TRACE, ...Object.values(STORY_BUDGETS)],
     exits: { 0: "written", 1: "the model answers differently from the recording" },
@@ -117,28 +136,41 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "lower",
     summary: "the ioctls that a strategy makes of a workload",
     operands: "WORKLOAD",
+    operandIs: "workload",
     min: 1,
     max: 1,
     options: {
       strategy: {
         type: "string",
         value: "NAME",
-        help: `how sparse is said, e.g. ${EXAMPLE_STRATEGY.name}; needed`,
+        is: "strategy",
+        help: "how sparse is said, e.g. {strategy}; needed",
       },
       seed: { type: "string", value: "N", help: "seed of the random draws (default 1)" },
       size: {
         type: "string",
         value: "BYTES",
-        help: "bytes of the resource, for workloads that leave it open",
+        help: "bytes of the resource, e.g. 64MiB, for workloads that leave it open",
       },
-      device: { type: "string", value: "NAME", help: `GPU: ${deviceChoices()}` },
+      device: { type: "string", value: "NAME", help: "GPU: {devices}" },
       json: { type: "boolean", help: "print one JSON object per ioctl, with all its bytes" },
     },
     details: [
       "Runs the workload under the strategy and prints each ioctl of its steps with decoded operations; what an address " +
         "or a handle belongs to stands behind the #. Opening the device is left out.",
-      "A WORKLOAD is buffer-100e6, buffer-stream, many-small, unbound, sequential, random, window, or a JSON file as " +
-        "schema/workload.schema.json describes it.",
+      "A WORKLOAD is buffer-100e6, buffer-stream, many-small, unbound, sequential, random, window, or a file: " +
+        `${WORKLOAD_FILE_HELP}.`,
+    ],
+    examples: [
+      { line: "vmbind lower buffer-100e6 --strategy {strategy}", does: "a workload that ships" },
+      {
+        line: "vmbind lower buffer-stream --strategy {strategy} --size 64MiB",
+        does: "the same at another size",
+      },
+      {
+        line: "vmbind lower mine.json --strategy {strategy} --json",
+        does: "your own, one JSON object for each ioctl",
+      },
     ],
     budgets: WORK,
     exits: { 0: "printed", 1: "the model refused an operation" },
@@ -154,18 +186,24 @@ export const COMMANDS: readonly CommandSpec[] = [
       workload: {
         type: "string",
         value: "NAME|FILE",
+        is: "workload",
         multiple: true,
         help: "only this workload; may be repeated",
       },
       strategy: {
         type: "string",
         value: "NAME",
+        is: "strategy",
         multiple: true,
         help: "only this strategy; may be repeated",
       },
-      size: { type: "string", value: "BYTES", help: "one buffer of this size, up to 1 TiB, nothing bound" },
+      size: {
+        type: "string",
+        value: "BYTES",
+        help: "one buffer of this size, up to 1 TiB, e.g. 100e6 or 64MiB; nothing bound",
+      },
       details: { type: "boolean", help: "also the findings, the semantics and the accounting" },
-      report: { type: "string", value: "FILE", help: "also write everything as one HTML page" },
+      report: { type: "string", value: "FILE", is: "file", help: "also write everything as one HTML page" },
       jobs: { type: "string", value: "N", help: "cells run at a time (default: one per CPU)" },
       "no-cache": NO_CACHE_OPTION,
       json: JSON_OPTION,
@@ -179,7 +217,14 @@ export const COMMANDS: readonly CommandSpec[] = [
         "image-3d, image-array-mips, many-small. Generated ones are what an application asks of Vulkan, lowered to ioctls " +
         "anew: buffer-100e6, buffer-stream, many-small-40 (the first 40 buffers of many-small: all 500 would be four " +
         "million operations page by page), random, and by name also many-small, unbound, sequential, window. A name that " +
-        "is both runs both. A FILE is JSON as schema/workload.schema.json describes it.",
+        "is both runs both. A FILE is " +
+        `${WORKLOAD_FILE_HELP}; a folder is all .json files in it.`,
+    ],
+    examples: [
+      { line: "vmbind compare", does: "everything" },
+      { line: "vmbind compare --size 100e6", does: "one buffer, nothing bound" },
+      { line: "vmbind compare --workload mine.json --markdown", does: "your own workload, for a mail" },
+      { line: "vmbind compare --report report.html", does: "the tables, and a page of all that was found" },
     ],
     budgets: WORK,
     exits: { 0: "printed", 1: "a model refused an operation" },
@@ -189,12 +234,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "sweep",
     summary: "how the cost of a sparse resource grows with its size and with what is bound",
     operands: "[FILE]...",
+    operandIs: "file",
     min: 0,
     max: Number.POSITIVE_INFINITY,
     options: {
       strategy: {
         type: "string",
         value: "NAME",
+        is: "strategy",
         multiple: true,
         help: "only this strategy; may be repeated",
       },
@@ -217,6 +264,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         "grows and the counted work against size, and names the points that it leaves out.",
       "Everything is counted, nothing timed: the output depends neither on --jobs nor on sharding.",
     ],
+    examples: [
+      { line: "vmbind sweep --strategy {strategy}", does: "one strategy" },
+      { line: "vmbind sweep --shard 1/3 --json > 1.json", does: "a third of the points, on this machine" },
+      { line: "vmbind sweep --merge shards/", does: "the whole, from the files of a folder" },
+    ],
     exits: { 0: "printed", 1: "a model refused an operation" },
     load: () => import("./commands/sweep.ts"),
   },
@@ -227,11 +279,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     min: 0,
     max: 0,
     options: {
-      driver: { type: "string", value: "NAME", help: `${choice(DRIVER_NAMES)}; needed` },
+      driver: { type: "string", value: "NAME", is: "driver", help: "{drivers}; needed" },
       seed: { type: "string", value: "N", help: "seed of every draw (default 1)" },
       runs: { type: "string", value: "N", help: "ioctls to issue (default 100000)" },
       check: { type: "boolean", help: "check every invariant after every ioctl, not now and then" },
-      out: { type: "string", value: "FILE", help: "where to write a reproducer (default fuzz-NAME-N.jsonl)" },
+      out: {
+        type: "string",
+        value: "FILE",
+        is: "file",
+        help: "where to write a reproducer (default fuzz-NAME-N.jsonl)",
+      },
       json: JSON_OPTION,
     },
     details: [
@@ -241,6 +298,13 @@ export const COMMANDS: readonly CommandSpec[] = [
         "The same seed gives the same calls.",
       "What is found is shrunk and written as a trace for `vmbind replay --check`.",
     ],
+    examples: [
+      { line: "vmbind fuzz --driver {driver}", does: "100000 ioctls" },
+      {
+        line: "vmbind fuzz --driver {driver} --seed 7 --runs 1e6 --check",
+        does: "many more, and everything checked after each",
+      },
+    ],
     exits: { 0: "nothing found", 1: "something found" },
     load: () => import("./commands/fuzz.ts"),
   },
@@ -248,6 +312,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "micro",
     summary: "microbenchmarks beside the figures of the real kernel code",
     operands: "[AREA]",
+    operandIs: "area",
     min: 0,
     max: 1,
     options: {
@@ -266,11 +331,16 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
     },
     details: [
-      `AREA is ${choice(["gpuvm", "mmu", ...DRIVER_NAMES, "replay", "baseline"])}; without it all run. Every run checks its result, so a fast ` +
+      "AREA is {areas}; without it all run. Every run checks its result, so a fast " +
         "wrong answer cannot win. Workloads that share no state run in processes of their own. Times are CPU time of the process (wall time for runs below a millisecond); `peer` is " +
         "the kernel's C or Rust code, compiled for user space, on another machine of this kind.",
+    ],
+    examples: [
+      { line: "vmbind micro gpuvm --max 1e5", does: "one area, with smaller sizes" },
+      { line: "vmbind micro --runs 20 --json", does: "everything, for a script" },
     ],
     exits: { 0: "measured", 1: "a check value was wrong, or a measurement failed" },
     load: () => import("./commands/micro.ts"),
   },
+  ...ABOUT_COMMANDS,
 ];

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { InputError } from "@vmbind/trace";
+import { InputError } from "@vmbind/trace/input";
 
 /** Exit statuses of the command. */
 export const EXIT = { ok: 0, difference: 1, usage: 2, internal: 3 } as const;

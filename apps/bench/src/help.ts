@@ -5,25 +5,34 @@
  */
 
 import type { CommandSpec, OptionSpec } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
 import { DRIVER_NAMES } from "./drivers/table.ts";
 import { type EXIT, EXIT_MEANINGS } from "./errors.ts";
+import { filler } from "./names.ts";
+import { BYTES_FORMS } from "./text/amounts.ts";
 
-const WIDTH = 100;
+const WIDTH = 80;
+/** What stands at the left of a list is at most so wide. */
+const MARGIN_MAX = 26;
 const IN_WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
-/** @returns the help of the program */
-export function programHelp(): string {
-  const width = Math.max(...COMMANDS.map((c) => c.name.length)) + 2;
-  const commands = COMMANDS.map((c) => `  ${c.name.padEnd(width)}${c.summary}\n`).join("");
+/** What the program is. */
+export const SUMMARY: string =
+  `An executable model of how ${IN_WORDS[DRIVER_NAMES.length]} Linux GPU drivers (${DRIVER_NAMES.join(", ")}) let user space manage a GPU's virtual ` +
+  "address space, and a laboratory that counts what a sparse workload costs in each.";
+
+/**
+ * @param commands - the table
+ * @returns the help of the program
+ */
+export function programHelp(commands: readonly CommandSpec[]): string {
+  const list = listed(commands.map(({ name, summary }) => [name, summary]));
   return (
     "Usage: vmbind COMMAND [OPTION]... [OPERAND]...\n\n" +
-    wrap(
-      `An executable model of how ${IN_WORDS[DRIVER_NAMES.length]} Linux GPU drivers (${DRIVER_NAMES.join(", ")}) let user space manage a GPU's virtual ` +
-        "address space, and a laboratory that counts what a sparse workload costs in each.",
-    ) +
-    `\nCommands:\n${commands}\n` +
+    wrap(SUMMARY) +
+    `\nCommands:\n${list}\n` +
     "vmbind COMMAND --help tells more. vmbind --version prints the version.\n\n" +
+    wrap(`Numbers of bytes are written as ${BYTES_FORMS}. A file named - is standard input.`) +
+    "\n" +
     `Exit status:\n${statuses(EXIT_MEANINGS)}`
   );
 }
@@ -32,19 +41,29 @@ export function programHelp(): string {
  * @param command - an entry of the table
  * @returns its help
  */
-export function commandHelp(command: CommandSpec): string {
+export async function commandHelp(command: CommandSpec): Promise<string> {
+  const fill = await filler();
   const options = Object.entries(optionsOf(command)).map(
-    ([name, { type, value, help }]) =>
-      [type === "string" ? `--${name} ${value}` : `--${name}`, help] as const,
+    ([name, option]) => [optionSyntax(name, option), fill(option.help)] as const,
   );
-  const width = Math.max(...options.map(([left]) => left.length)) + 2;
+  const examples = command.examples.map(({ line, does }) => `  ${fill(line)}\n      ${fill(does)}\n`);
   return (
     `${commandUsage(command)}\n\n` +
-    command.details.map((paragraph) => `${wrap(paragraph)}\n`).join("") +
-    `Options:\n${options.map(([left, help]) => `  ${left.padEnd(width)}${help}\n`).join("")}\n` +
+    command.details.map((paragraph) => `${wrap(fill(paragraph))}\n`).join("") +
+    `Options:\n${listed(options)}\n` +
     budgets(command) +
+    `Examples:\n${examples.join("")}\n` +
     `Exit status:\n${statuses({ ...EXIT_MEANINGS, ...command.exits })}`
   );
+}
+
+/**
+ * @param name - of an option
+ * @param option - its entry
+ * @returns `--name VALUE`
+ */
+export function optionSyntax(name: string, { type, value }: OptionSpec): string {
+  return type === "string" ? `--${name} ${value ?? "VALUE"}` : `--${name}`;
 }
 
 /**
@@ -68,16 +87,27 @@ const BUDGET_OPTION: OptionSpec = {
 
 function budgets({ budgets: some }: CommandSpec): string {
   if (!some) return "";
-  const width = Math.max(...some.map(({ name, standard }) => `${name}=${standard}`.length)) + 2;
-  const lines = some.map(
-    ({ name, standard, counts }) => `  ${`${name}=${standard}`.padEnd(width)}${counts}\n`,
-  );
-  return `Budgets, as they are unless told:\n${lines.join("")}\n`;
+  const rows = some.map(({ name, standard, counts }) => [`${name}=${standard}`, counts] as const);
+  return `Budgets, as they are unless told:\n${listed(rows)}\n`;
 }
 
 function statuses(meanings: Readonly<Record<(typeof EXIT)[keyof typeof EXIT], string>>): string {
-  return Object.entries(meanings)
-    .map(([status, meaning]) => `  ${status}  ${meaning}\n`)
+  return listed(Object.entries(meanings));
+}
+
+/** Words at the left, what they mean at the right, nothing wider than a terminal. */
+function listed(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.min(MARGIN_MAX, Math.max(...rows.map(([left]) => left.length)) + 2);
+  const indent = " ".repeat(2 + width);
+  return rows
+    .map(([left, right]) => {
+      const lines = wrap(right, WIDTH - indent.length)
+        .trimEnd()
+        .split("\n")
+        .join(`\n${indent}`);
+      const first = left.length + 2 > width ? `${left}\n${indent}` : left.padEnd(width);
+      return `  ${first}${lines}\n`;
+    })
     .join("");
 }
 
@@ -89,11 +119,11 @@ export function commandUsage(command: CommandSpec): string {
   return `Usage: vmbind ${command.name} [OPTION]...${command.operands ? ` ${command.operands}` : ""}`;
 }
 
-function wrap(paragraph: string): string {
+function wrap(paragraph: string, width: number = WIDTH): string {
   const lines: string[] = [];
   let line = "";
   for (const word of paragraph.split(" ")) {
-    if (line && line.length + 1 + word.length > WIDTH) {
+    if (line && line.length + 1 + word.length > width) {
       lines.push(line);
       line = word;
     } else {

@@ -6,7 +6,7 @@
 
 import { isatty } from "node:tty";
 import { styleText } from "node:util";
-import { oneLine, visible, visibleLines } from "@vmbind/trace";
+import { oneLine, visible, visibleLines } from "@vmbind/trace/input";
 import { cacheFolder } from "./cache/cache-folder.ts";
 import { MESSAGE_MAX, OutputError } from "./errors.ts";
 import { TextStream, writeAll } from "./output/stream.ts";

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { parseArgs } from "node:util";
-import { type Budget, type Budgets, STANDARD_BUDGETS } from "@vmbind/trace";
-import type { CommandInput, CommandSpec } from "./command.ts";
+import { parseArguments } from "./arguments.ts";
+import type { CommandSpec } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { EXIT, failureOf, UsageError } from "./errors.ts";
-import { commandHelp, commandUsage, optionsOf, programHelp } from "./help.ts";
+import { commandHelp, commandUsage, programHelp } from "./help.ts";
 import { complain, guarded, type Io } from "./io.ts";
+import { noSuchName } from "./text/nearest.ts";
 
 /**
  * Run the command.
@@ -50,7 +50,7 @@ function flushWhatIsLeft(io: Io): void {
 async function run(argv: readonly string[], command: CommandSpec | null, io: Io): Promise<number> {
   const [name, ...rest] = argv;
   if (name === "--help" || name === "-h" || (name === "help" && rest.length === 0)) {
-    io.out(programHelp());
+    io.out(programHelp(COMMANDS));
     return EXIT.ok;
   }
   if (name === "--version") {
@@ -58,64 +58,27 @@ async function run(argv: readonly string[], command: CommandSpec | null, io: Io)
     return EXIT.ok;
   }
   if (name === undefined) {
-    io.err(programHelp());
+    io.err(programHelp(COMMANDS));
     return EXIT.usage;
   }
   if (!command) {
-    const wanted = name === "help" ? rest[0] : name;
-    const known = COMMANDS.map((c) => c.name).join(", ");
-    throw new UsageError(`no command ${JSON.stringify(wanted)}; there are ${known}`);
+    throw new UsageError(unknownCommand(name === "help" ? String(rest[0]) : name));
   }
   if (name === "help" || rest.includes("--help") || rest.includes("-h")) {
-    io.out(commandHelp(command));
+    io.out(await commandHelp(command));
     return EXIT.ok;
   }
-  const input = parse(command, rest);
+  const input = { ...parseArguments(command, rest), commands: COMMANDS };
   const code = await command.load();
   return code.run(input, io);
 }
 
-function parse(command: CommandSpec, args: readonly string[]): CommandInput {
-  const options = Object.fromEntries(
-    Object.entries(optionsOf(command)).map(([name, { type, multiple }]) => [
-      name,
-      { type, multiple: multiple ?? false },
-    ]),
-  );
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      options,
-      allowPositionals: true,
-      strict: true,
-    });
-    if (positionals.length < command.min) throw new UsageError(`${command.operands} is missing`);
-    if (positionals.length > command.max) {
-      throw new UsageError(`unexpected operand ${JSON.stringify(positionals[command.max])}`);
-    }
-    return {
-      options: values,
-      operands: positionals,
-      budgets: budgetsOf(command.budgets ?? [], values["budget"]),
-    };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS_")) {
-      throw new UsageError((error as Error).message.split(". ")[0] as string);
-    }
-    throw error;
-  }
-}
-
-function budgetsOf(known: readonly Budget[], given: CommandInput["options"][string]): Budgets {
-  if (!Array.isArray(given)) return STANDARD_BUDGETS;
-  return new Map(
-    given.map((text) => {
-      const [, name, amount] = /^([a-z]+)=([0-9]{1,15})$/.exec(String(text)) ?? [];
-      if (known.some((budget) => budget.name === name)) return [String(name), Number(amount)];
-      const names = known.map((budget) => budget.name).join(", ");
-      throw new UsageError(`--budget: expected NAME=N, NAME one of ${names}; got ${JSON.stringify(text)}`);
-    }),
-  );
+function unknownCommand(word: string): string {
+  const names = COMMANDS.map(({ name }) => name);
+  if (!word.startsWith("-")) return noSuchName("command", word, [...names, "help"]);
+  const known = COMMANDS.some((command) => word.replace(/^--/, "") in command.options);
+  if (known) return `${word} stands behind the name of a command: vmbind COMMAND ${word}`;
+  return noSuchName("option", word, ["--help", "--version"]);
 }
 
 async function version(): Promise<string> {

@@ -139,14 +139,14 @@ describe("output", () => {
   });
 
   it.each([
-    [["--workload", "quake"], /--workload: no "quake"; there are buffer-100e6, /],
+    [["--workload", "quake"], /--workload: no workload "quake"; there are buffer-100e6, /],
     [["--workload", "/nowhere.json"], /\/nowhere\.json: cannot be read: ENOENT, no such file/],
     [["--strategy", "hope"], /--strategy: no strategy "hope"; there are /],
     [["--json", "--csv"], /exclude each other/],
-    [["--size", "0"], /--size: expected a whole number from 1 to 1099511627776, got "0"/],
+    [["--size", "0"], /--size: expected bytes \(100e6, 64MiB, 1G\) from 1 to 1099511627776, got "0"/],
     [["--size", "-4096"], /--size/],
-    [["--size", "4k"], /--size: expected a whole number/],
-    [["--size", "1e99"], /--size: expected a whole number/],
+    [["--size", "4q"], /--size: expected bytes /],
+    [["--size", "1e99"], /--size: expected bytes /],
     [
       ["--report", "/nowhere/report.html"],
       /--report: \/nowhere\/report\.html: cannot be written: no such folder, ENOENT\n/,

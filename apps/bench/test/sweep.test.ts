@@ -38,7 +38,7 @@ describe("vmbind sweep", () => {
       [[third, first, second, first], /shard-1\.json: shard\.index: .+shard-1\.json is shard 1, too\n$/],
       [[whole.out === "" ? "" : tempFile("whole.json", whole.out)], /whole\.json: shard: /],
       [[tempFile("text.json", "shard")], /text\.json: not JSON/],
-      [["/nowhere.json"], /^vmbind sweep: \/nowhere\.json: no such file\n$/],
+      [["/nowhere.json"], /^vmbind sweep: \/nowhere\.json: cannot be read: ENOENT, no such file\n$/],
       [
         [first, second, edited(third, (sweep) => void (sweep.rows[4] as PointRow).x++)],
         /edited\.json: rows\[4\]: expected panthor-sparse size \d+, got panthor-sparse size \d+\n$/,

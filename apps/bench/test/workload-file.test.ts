@@ -224,7 +224,10 @@ describe("wrong usage", () => {
     [["lower", "buffer-100e6", "--strategy", "x"], 'no strategy "x"; there are panthor-per-page, '],
     [["lower", "bufer", "--strategy", "xe-null"], 'no workload "bufer"; there are buffer-100e6, '],
     [["lower", "random", "--strategy", "xe-null", "--seed=-1"], "--seed: expected a whole number from 0"],
-    [["lower", "random", "--strategy", "xe-null", "--size", "0"], "--size: expected a whole number from 1"],
+    [
+      ["lower", "random", "--strategy", "xe-null", "--size", "0"],
+      "--size: expected bytes (100e6, 64MiB, 1G) from 1",
+    ],
     [
       ["lower", "buffer-100e6", "--strategy", "xe-null", "--size", "1"],
       "--size: buffer-100e6 has sizes of its own",

@@ -22,7 +22,7 @@ import {
 } from "@vmbind/lab";
 import { type Budgets, InputError, type Lens } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
-import { strategyNamed } from "../compare/options.ts";
+import { byteCount, strategyNamed, wholeNumber } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { findWorkload, isWorkloadFile } from "../files/workload-file.ts";
 import { complain, type Io } from "../io.ts";
@@ -33,8 +33,8 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
   const strategy = strategyNamed(String(options["strategy"]));
   const device = deviceOf(strategy, options["device"]);
   const workload = await findWorkload(operands[0] as string, {
-    seed: numberOf("--seed", options["seed"], 0, Number.MAX_SAFE_INTEGER),
-    size: numberOf("--size", options["size"], 1, 2 ** 40),
+    seed: wholeNumber(options, "seed", 0, Number.MAX_SAFE_INTEGER),
+    size: byteCount(options, "size", 1, 2 ** 40),
     budgets,
   });
   const lens = await (DRIVERS.get(strategy.driver) as () => Promise<Lens>)();
@@ -131,20 +131,4 @@ function deviceOf(strategy: SparseStrategy, value: CommandInput["options"][strin
   const device = value === undefined ? strategy.devices[0] : String(value);
   if (strategy.devices.includes(device)) return device;
   throw new UsageError(`--device: ${strategy.name} runs on ${strategy.devices.join(", ")}, not on ${device}`);
-}
-
-/** A whole number, decimal or hex. */
-function numberOf(
-  option: string,
-  value: CommandInput["options"][string],
-  min: number,
-  max: number,
-): number | undefined {
-  if (value === undefined) return undefined;
-  const text = String(value);
-  const number = Number(text);
-  if (/^(\d+|0x[0-9a-fA-F]+)$/.test(text) && number >= min && number <= max) return number;
-  throw new UsageError(
-    `${option}: expected a whole number from ${min} to ${max}, got ${JSON.stringify(value)}`,
-  );
 }

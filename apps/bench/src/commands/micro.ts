@@ -11,6 +11,7 @@ import { measureApart } from "../micro/apart.ts";
 import { AREAS } from "../micro/areas.ts";
 import type { MicroResult } from "../micro/harness.ts";
 import { type Machine, thisMachine } from "../micro/machine.ts";
+import { noSuchName } from "../text/nearest.ts";
 import { Progress } from "../text/progress.ts";
 import { renderTable } from "../text/table.ts";
 
@@ -27,8 +28,7 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
   let failures = 0;
   for (const area of names) {
     const scenarios = await AREAS.get(area)?.(largest);
-    if (!scenarios)
-      throw new UsageError(`no area ${JSON.stringify(area)}; there are ${[...AREAS.keys()].join(", ")}`);
+    if (!scenarios) throw new UsageError(noSuchName("area", area, AREAS.keys()));
     const before = results.length;
     for (const [scenario, { steps }] of scenarios.entries()) {
       const wanted = steps.map(({ id }) => id).filter((id) => !only || only.includes(id));

@@ -4,9 +4,11 @@
  * @module
  */
 
-import { SPARSE_STRATEGIES, type SparseStrategy, sparseStrategy } from "@vmbind/lab";
+import { SPARSE_STRATEGIES, type SparseStrategy } from "@vmbind/lab";
 import type { CommandInput } from "../command.ts";
 import { UsageError } from "../errors.ts";
+import { bytesOf, wholeOf } from "../text/amounts.ts";
+import { noSuchName } from "../text/nearest.ts";
 import type { TableFormat } from "../text/table.ts";
 
 type Options = CommandInput["options"];
@@ -40,11 +42,10 @@ export function chosenStrategies(options: Options): SparseStrategy[] {
  * @throws {@link UsageError} for a name that is not in the table
  */
 export function strategyNamed(name: string, where = ""): SparseStrategy {
-  try {
-    return sparseStrategy(name);
-  } catch (error) {
-    throw new UsageError(`${where}${(error as Error).message}`);
-  }
+  const found = SPARSE_STRATEGIES.find((strategy) => strategy.name === name);
+  if (found) return found;
+  const names = SPARSE_STRATEGIES.map((strategy) => strategy.name);
+  throw new UsageError(`${where}${noSuchName("strategy", name, names)}`);
 }
 
 /**
@@ -56,11 +57,32 @@ export function strategyNamed(name: string, where = ""): SparseStrategy {
  * @throws {@link UsageError} naming the option and the rule
  */
 export function wholeNumber(options: Options, name: string, least: number, most: number): number | undefined {
+  return amount(options, name, least, most, "a whole number", wholeOf);
+}
+
+/**
+ * @param options - of the command line
+ * @param name - of an option that takes a number of bytes
+ * @param least - smallest value
+ * @param most - largest value
+ * @returns its value, undefined when it was not given
+ * @throws {@link UsageError} naming the option and the rule
+ */
+export function byteCount(options: Options, name: string, least: number, most: number): number | undefined {
+  return amount(options, name, least, most, "bytes (100e6, 64MiB, 1G)", bytesOf);
+}
+
+function amount(
+  options: Options,
+  name: string,
+  least: number,
+  most: number,
+  what: string,
+  read: (text: string) => number,
+): number | undefined {
   const given = options[name] as string | undefined;
   if (given === undefined) return undefined;
-  const value = /^(?:[0-9]+|0x[0-9a-fA-F]+)$/.test(given) ? Number(given) : Number.NaN;
+  const value = read(given);
   if (value >= least && value <= most) return value;
-  throw new UsageError(
-    `--${name}: expected a whole number from ${least} to ${most}, got ${JSON.stringify(given)}`,
-  );
+  throw new UsageError(`--${name}: expected ${what} from ${least} to ${most}, got ${JSON.stringify(given)}`);
 }

@@ -14,7 +14,8 @@ import type { Budgets } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { isWorkloadFile, readWorkload } from "../files/workload-file.ts";
-import { chosenStrategies, wholeNumber } from "./options.ts";
+import { noSuchName } from "../text/nearest.ts";
+import { byteCount, chosenStrategies } from "./options.ts";
 
 /** Largest `--size`, bytes. */
 const SIZE_MAX = 2 ** 40;
@@ -30,7 +31,7 @@ export async function planComparison(
   budgets: Budgets,
 ): Promise<ComparePlan> {
   const strategies = chosenStrategies(options);
-  const size = wholeNumber(options, "size", 1, SIZE_MAX);
+  const size = byteCount(options, "size", 1, SIZE_MAX);
   const names = options["workload"] as string[] | undefined;
   for (const name of names ?? []) checkName(name);
   const workloads: (string | WorkloadRef)[] = await Promise.all(
@@ -43,9 +44,7 @@ export async function planComparison(
 
 function checkName(name: string): void {
   if (isWorkloadFile(name) || workloadNames().includes(name)) return;
-  throw new UsageError(
-    `--workload: no ${JSON.stringify(name)}; there are ${workloadNames().join(", ")}, and JSON files`,
-  );
+  throw new UsageError(`--workload: ${noSuchName("workload", name, workloadNames(), ", and JSON files")}`);
 }
 
 async function named(name: string, budgets: Budgets): Promise<string | WorkloadRef> {

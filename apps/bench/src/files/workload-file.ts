@@ -14,6 +14,7 @@ import {
 } from "@vmbind/lab";
 import type { Budgets } from "@vmbind/trace";
 import { UsageError } from "../errors.ts";
+import { noSuchName } from "../text/nearest.ts";
 import { readJsonFile } from "./json-file.ts";
 import { asKind } from "./kinds.ts";
 
@@ -39,8 +40,7 @@ export async function findWorkload(operand: string, choice: WorkloadChoice = {})
   const { seed = 1, size, budgets } = choice;
   const builtin = BUILTIN_WORKLOADS.get(operand);
   if (!builtin && !isWorkloadFile(operand)) {
-    const names = [...BUILTIN_WORKLOADS.keys()].join(", ");
-    throw new UsageError(`no workload ${JSON.stringify(operand)}; there are ${names}, and JSON files`);
+    throw new UsageError(noSuchName("workload", operand, BUILTIN_WORKLOADS.keys(), ", and JSON files"));
   }
   if (size !== undefined && !builtin?.sized) throw new UsageError(`--size: ${operand} has sizes of its own`);
   if (builtin) return builtin.make(seed, size, budgets);
@@ -49,10 +49,10 @@ export async function findWorkload(operand: string, choice: WorkloadChoice = {})
 
 /**
  * @param operand - what a user typed
- * @returns whether it is a path and no name
+ * @returns whether it is a path, or `-` for standard input, and no name
  */
 export function isWorkloadFile(operand: string): boolean {
-  return /[./]/.test(operand);
+  return operand === "-" || /[./\\]/.test(operand);
 }
 
 /**

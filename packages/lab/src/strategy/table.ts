@@ -14,8 +14,6 @@ import { panthorSparse } from "../drivers/panthor/sparse.ts";
 import { xeNull } from "../drivers/xe/null.ts";
 import type { SparseStrategy } from "./strategy.ts";
 
-export { WORK_BUDGETS } from "../workload/work-budget.ts";
-
 /** The strategies, most operations first. */
 export const SPARSE_STRATEGIES: readonly SparseStrategy[] = [
   panthorPerPage,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { allowed, type Budget, type Budgets, overBudget, STANDARD_BUDGETS } from "@vmbind/trace";
+import { allowed, type Budget, type Budgets, overBudget, STANDARD_BUDGETS } from "@vmbind/trace/input";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { type Step, WorkloadError } from "./workload.ts";
 
