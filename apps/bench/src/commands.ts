@@ -282,6 +282,11 @@ export const COMMANDS: readonly CommandSpec[] = [
       driver: { type: "string", value: "NAME", is: "driver", help: "{drivers}; needed" },
       seed: { type: "string", value: "N", help: "seed of every draw (default 1)" },
       runs: { type: "string", value: "N", help: "ioctls to issue (default 100000)" },
+      only: {
+        type: "string",
+        value: "KIND",
+        help: "sessions of one kind: mutation or simulation (default: in turn)",
+      },
       check: { type: "boolean", help: "check every invariant after every ioctl, not now and then" },
       out: {
         type: "string",
@@ -296,6 +301,9 @@ export const COMMANDS: readonly CommandSpec[] = [
         "nothing is thrown, that every result is 0 or an errno of the specification, that no byte beyond the argument " +
         "changes, that the driver's invariants hold, and that a refused ioctl leaves what the real driver would leave. " +
         "The same seed gives the same calls.",
+      "Every second session is a simulation: several files share objects, fences signal in any order, memory is taken and given back, " +
+        "allocations fail, files close at any point, and what the GPU finds is compared page by page with a naive model. In the end, " +
+        "without faults, every VM must bind and unbind again.",
       "What is found is shrunk and written as a trace for `vmbind replay --check`.",
     ],
     examples: [

@@ -28,14 +28,18 @@ describe("a bounded run finds nothing", () => {
     "%s",
     async (name) => {
       const target = await targetFor(name);
-      const result = fuzz(target, { seed: 20260322, runs: 3000, check: false });
+      const result = fuzz(target, { seed: 20260322, runs: 3000, check: false, kinds: ["mutation"] });
       expect(result).toMatchObject({ driver: name, ioctls: 3000, finding: null, reproducer: null });
       // Neither everything succeeds nor everything is refused.
       expect(result.succeeded).toBeGreaterThan(600);
       expect(result.succeeded).toBeLessThan(2400);
+      const simulated = fuzz(target, { seed: 20260322, runs: 1600, check: false, kinds: ["simulation"] });
+      expect(simulated).toMatchObject({ driver: name, finding: null, sessions: 4 });
+      expect(simulated.succeeded).toBeGreaterThan(600);
+      expect(simulated.succeeded).toBeLessThan(1500);
       // The same seed gives the same calls.
-      expect(fuzz(target, { seed: 7, runs: 300, check: true })).toEqual(
-        fuzz(target, { seed: 7, runs: 300, check: true }),
+      expect(fuzz(target, { seed: 7, runs: 500, check: true })).toEqual(
+        fuzz(target, { seed: 7, runs: 500, check: true }),
       );
     },
     60_000,
@@ -51,7 +55,7 @@ describe("devices with quirks", () => {
       expect(devices.length).toBeGreaterThan(0);
       const result = fuzz(
         { ...target, fuzz: { ...target.fuzz, devices } },
-        { seed: 20261122, runs: 400 * devices.length, check: false },
+        { seed: 20261122, runs: 400 * devices.length, check: false, kinds: ["mutation"] },
       );
       expect(result).toMatchObject({ finding: null, sessions: devices.length });
     },
@@ -76,7 +80,7 @@ describe("devices with quirks", () => {
       ]),
     ];
     const header = headerFor(target, device, 1);
-    const text = traceOf(target, header, { finding: { kind: "state", text: "none" }, calls });
+    const text = traceOf(target, header, { finding: { kind: "state", text: "none" }, steps: calls });
     const [first, ...rest] = text.split("\n") as [string, ...string[]];
     const { quirks, ...plain } = JSON.parse(first);
     expect(quirks).toContain("emptyRanges");
@@ -177,7 +181,12 @@ const DEFECTS: readonly [kind: FuzzFinding["kind"], defect: string, commit: () =
 describe("the fuzzer notices", () => {
   it.each(DEFECTS)("%s: %s", async (kind, _defect, commit, calls) => {
     commit();
-    const result: FuzzResult = fuzz(await targetFor("asahi"), { seed: 1, runs: 20_000, check: false });
+    const result: FuzzResult = fuzz(await targetFor("asahi"), {
+      seed: 1,
+      runs: 20_000,
+      check: false,
+      kinds: ["mutation"],
+    });
     expect(result.finding?.kind).toBe(kind);
     expect(result.reproducerCalls).toBeGreaterThan(0);
     expect(result.reproducerCalls).toBeLessThanOrEqual(calls);
@@ -202,7 +211,7 @@ describe("the command", () => {
   it("prints what it did", async () => {
     const { status, out } = await vmbind("fuzz", "--driver", "asahi", "--runs", "500", "--seed", "3");
     expect(status).toBe(0);
-    expect(out).toMatch(/^asahi, seed 3: 500 ioctls on 2 devices, \d+ succeeded, nothing found\n$/);
+    expect(out).toMatch(/^asahi, seed 3: 5\d\d ioctls on 2 devices, \d+ succeeded, nothing found\n$/);
   });
 
   it("writes the reproducer where it is told, and says so as JSON", async () => {
@@ -219,6 +228,7 @@ describe("the command", () => {
     [["--runs", "1"], /--driver: expected one of panthor, asahi, xe/],
     [["--driver", "nouveau"], /--driver: expected one of/],
     [["--driver", "xe", "--runs=-1"], /--runs: expected an integer from 0/],
+    [["--driver", "xe", "--only", "x"], /--only: expected one of mutation, simulation/],
     [["--driver", "xe", "--seed", "x"], /--seed: expected an integer from 0/],
   ])("%j is wrong usage", async (args, message) => {
     const { status, err } = await vmbind("fuzz", ...args);

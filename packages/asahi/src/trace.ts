@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 
-import { counted, DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, hex, size, span } from "@vmbind/drm";
+import { type AllocFault, counted, DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, hex, size, span } from "@vmbind/drm";
 import type {
   Action,
   BindOp,
@@ -113,7 +113,7 @@ function findings(destroyed: readonly BindOp[], left: readonly Interval[]): read
   ];
 }
 
-function deviceOf(header: HeaderReader): AsahiDevice {
+function deviceOf(header: HeaderReader, allocFault?: AllocFault): AsahiDevice {
   const chipId = header.hex("chip_id");
   header.oneOf("page_size", [PAGE_BYTES]);
   const vmStart = header.hex("vm_start");
@@ -127,6 +127,7 @@ function deviceOf(header: HeaderReader): AsahiDevice {
     ...header.tableLimit(PAGE_BYTES),
     softFaults,
     quirks,
+    ...(allocFault && { allocFault }),
     params: { chipId, vmStart, vmEnd, vmKernelMinSize },
   });
 }

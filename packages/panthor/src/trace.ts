@@ -4,7 +4,17 @@
  * @packageDocumentation
  */
 
-import { counted, DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, hex, size, span } from "@vmbind/drm";
+import {
+  type AllocFault,
+  counted,
+  DRM_IOCTL_GEM_CLOSE,
+  EINVAL,
+  fail,
+  GEM_CLOSE,
+  hex,
+  size,
+  span,
+} from "@vmbind/drm";
 import type { Action, BindOp, CallReader, Decoder, HeaderReader, Lens, TraceHeader } from "@vmbind/trace";
 import { isSlotMask } from "./as-slots.ts";
 import { checkDeviceInvariants } from "./check-invariants.ts";
@@ -193,7 +203,7 @@ function mayBreak({ repeatUnaligned, repeatWholeWindows }: PanthorQuirks): boole
   return repeatUnaligned || repeatWholeWindows;
 }
 
-function deviceOf(header: HeaderReader): PanthorDevice {
+function deviceOf(header: HeaderReader, allocFault?: AllocFault): PanthorDevice {
   const driverVersion = header.oneOf("driver_version", DRIVER_VERSIONS);
   const gpuId = header.hex("gpu_id");
   const vaBits = header.integer("va_bits", 32, 48);
@@ -218,6 +228,7 @@ function deviceOf(header: HeaderReader): PanthorDevice {
     ...(dummyFragmentation && { dummyFragmentation }),
     ...header.tableLimit(PAGE_BYTES),
     quirks,
+    ...(allocFault && { allocFault }),
     // Syncobjs are made by ioctls that recordings leave out.
     adoptSyncobjs: true,
   });
@@ -233,6 +244,13 @@ export const lens: Lens<PanthorTraceOp, PanthorFile, PanthorDevice> = {
   describe,
   decoder: (header) => new PanthorDecoder(header),
   device: deviceOf,
+  evict(device, file, handle) {
+    const bo = handle === 0 ? file.dummy : file.bo(handle);
+    device.evict(bo ?? fail(EINVAL, `evict: no object ${handle}`));
+  },
+  restore(file) {
+    for (const [, vm] of file.vms()) vm.validate();
+  },
   checkInvariants(device, files) {
     checkDeviceInvariants(device, files);
     const { kernelWarnings } = device.counters;

@@ -5,9 +5,10 @@
  * @module
  */
 
-import { quirksText } from "@vmbind/drm";
+import { type AllocFault, DrmError, EBADF, EINVAL, EOPNOTSUPP, Fence, fail, quirksText } from "@vmbind/drm";
 import type { PhysicalMemory } from "@vmbind/mmu";
 import { CallBytes } from "./call-bytes.ts";
+import type { TraceEvent } from "./event.ts";
 import type { Trace, TraceIoctl } from "./format.ts";
 import { HeaderReader } from "./header-reader.ts";
 import type { Action, BindOp, Lens, ModelCounters, ModelDevice, ModelFile, ModelVm } from "./lens.ts";
@@ -15,8 +16,27 @@ import type { Action, BindOp, Lens, ModelCounters, ModelDevice, ModelFile, Model
 /** What is asked of a device's lens. */
 type Hooks<File extends ModelFile> = Pick<
   Lens<BindOp, File>,
-  "quirks" | "checkInvariants" | "beforeCall" | "vmCreated"
+  "quirks" | "checkInvariants" | "beforeCall" | "vmCreated" | "evict" | "restore"
 >;
+
+/** Lets one allocation fail, the Nth from when it was armed. */
+class CountedFault {
+  /** Allocations that failed so far. */
+  failed = 0;
+  #left = 0;
+
+  /** What a device asks; a property, so that it can be handed on. */
+  readonly ask: AllocFault = () => {
+    if (this.#left === 0 || --this.#left > 0) return false;
+    this.failed++;
+    return true;
+  };
+
+  /** @param nth - which allocation, 1 for the next; 0 for none */
+  arm(nth: number): void {
+    this.#left = nth;
+  }
+}
 
 /** A device with its open files. */
 export class OpenDevice<File extends ModelFile = ModelFile> {
@@ -30,17 +50,27 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
   readonly #device: ModelDevice<File>;
   /** By number; null where a file was closed. */
   readonly #files: (File | null)[] = [];
+  /** Fences that somebody else will signal, by number. */
+  readonly #fences = new Map<number, Fence>();
+  readonly #fault: CountedFault | null;
 
   /**
    * @param device - a fresh device
    * @param lens - that made it
+   * @param fault - which it asks; null where allocations cannot fail
    */
-  constructor(device: ModelDevice<File>, lens: Hooks<File>) {
+  constructor(device: ModelDevice<File>, lens: Hooks<File>, fault: CountedFault | null = null) {
     this.counters = device.counters;
     this.memory = device.memory;
     this.quirks = quirksText(lens.quirks, device.options.quirks);
     this.#device = device;
     this.#hooks = lens;
+    this.#fault = fault;
+  }
+
+  /** Allocations that were made to fail so far. */
+  get allocationsFailed(): number {
+    return this.#fault?.failed ?? 0;
   }
 
   /** Open files in the order of their numbers. */
@@ -74,6 +104,70 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
   closeFile(index: number): void {
     this.#files[index]?.close();
     if (index < this.#files.length) this.#files[index] = null;
+  }
+
+  /**
+   * Let something happen to it that is no ioctl. What names a file that is not open does nothing, as an event of a
+   * process that died before.
+   *
+   * @param event - what
+   * @returns 0, for `share` the handle in the file that imports; or a negative errno of what was refused
+   */
+  happen(event: TraceEvent): number {
+    try {
+      return this.#happen(event);
+    } catch (error) {
+      if (!(error instanceof DrmError)) throw error;
+      return -error.errno;
+    }
+  }
+
+  #happen(event: TraceEvent): number {
+    switch (event.kind) {
+      case "fence": {
+        const syncobj = this.#open(event.file).syncobjs.get(event.syncobj);
+        if (syncobj === undefined) fail(EINVAL, `fence: no syncobj ${event.syncobj}`);
+        const fence = this.#fences.get(event.fence) ?? new Fence();
+        this.#fences.set(event.fence, fence);
+        syncobj.attach(0, fence);
+        return 0;
+      }
+      case "signal": {
+        const fence = this.#fences.get(event.fence);
+        this.#fences.delete(event.fence);
+        fence?.signal();
+        return 0;
+      }
+      case "evict":
+        if (!this.#hooks.evict) fail(EOPNOTSUPP, "evict: this driver's model has no shrinker");
+        this.#hooks.evict(this.#device, this.#open(event.file), event.handle);
+        return 0;
+      case "restore":
+        this.#hooks.restore?.(this.#open(event.file));
+        return 0;
+      case "share": {
+        const to = this.#open(event.to);
+        const dmaBuf = this.#open(event.from).exportBo(event.handle);
+        try {
+          return to.importBo(dmaBuf);
+        } finally {
+          dmaBuf.put();
+        }
+      }
+      case "fault":
+        if (this.#fault === null) fail(EOPNOTSUPP, "fault: the header has no alloc_faults");
+        this.#fault.arm(event.nth);
+        return 0;
+      case "must-succeed":
+        return 0;
+      case "close":
+        this.closeFile(event.file);
+        return 0;
+    }
+  }
+
+  #open(index: number): File {
+    return this.#files[index] ?? fail(EBADF, `file ${index} is not open`);
   }
 
   /**
@@ -118,6 +212,8 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
   close(): void {
     for (const file of this.files) file.close();
     this.#files.length = 0;
+    // Jobs that wait hold their VM: in the end every fence signals.
+    for (const number of [...this.#fences.keys()]) this.happen({ kind: "signal", fence: number });
   }
 }
 
@@ -133,7 +229,9 @@ export function deviceFor<File extends ModelFile>(
   lens: Lens<BindOp, File>,
   { path, header }: Pick<Trace, "path" | "header">,
 ): OpenDevice<File> {
-  const device = new OpenDevice(lens.device(new HeaderReader(path, header)), lens);
+  const reader = new HeaderReader(path, header);
+  const fault = reader.has("alloc_faults") && reader.flag("alloc_faults") ? new CountedFault() : null;
+  const device = new OpenDevice(lens.device(reader, fault?.ask), lens, fault);
   device.file(0);
   return device;
 }

@@ -86,15 +86,6 @@ export interface TraceMark {
   exec: TraceExec | null;
 }
 
-/**
- * @param mark - text of a mark
- * @returns number of the open file that the client closes there, null at other marks
- */
-export function fileClosedBy(mark: string): number | null {
-  const index = /^file-close (\d+)$/.exec(mark)?.[1];
-  return index === undefined ? null : Number(index);
-}
-
 /** Where an address landed when the recording was made. */
 export interface TraceLanding {
   /** GPU address in bytes. */

@@ -19,6 +19,7 @@ export * from "./cost.ts";
 export type { TraceCosts } from "./cost-book.ts";
 export * from "./device.ts";
 export type { Difference } from "./differences.ts";
+export * from "./event.ts";
 export * from "./format.ts";
 export * from "./gunzip.ts";
 export * from "./header-reader.ts";

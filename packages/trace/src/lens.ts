@@ -9,6 +9,7 @@
  */
 
 import type {
+  AllocFault,
   CostSchema,
   CostSheet,
   DrmFile,
@@ -282,10 +283,27 @@ export interface Lens<
   decoder(header: TraceHeader): Decoder<Op>;
   /**
    * @param header - facts of the device
+   * @param allocFault - what makes its allocations fail; none do unless given
    * @returns a fresh device
    * @throws {@link InputError} for a header that lacks a fact, from its reader
    */
-  device(header: HeaderReader): Device;
+  device(header: HeaderReader, allocFault?: AllocFault): Device;
+  /**
+   * Take the memory of an object, as the shrinker of the kernel does. Left out where the driver has no such thing.
+   *
+   * @param device - a device of this lens
+   * @param file - an open file of it
+   * @param handle - GEM handle in the file, 0 for what lies behind its sparse ranges
+   * @throws `DrmError` for a handle that the file does not have, and for an object whose memory has to stay
+   */
+  evict?(device: Device, file: File, handle: number): void;
+  /**
+   * Bring back what was taken, in every VM of a file, as happens before a job.
+   *
+   * @param file - an open file
+   * @throws `DrmError` where there is no memory for it
+   */
+  restore?(file: File): void;
   /**
    * Check every invariant of a device: structure, references, page tables against mappings, TLB.
    *

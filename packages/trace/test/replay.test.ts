@@ -1,5 +1,12 @@
 /** What a replay notices, on a recording that is bent, and on one with two open files. */
-import { type Checker, replay, type Trace, type TraceIoctl, type TraceRecord } from "@vmbind/trace";
+import {
+  type Checker,
+  replay,
+  type Trace,
+  type TraceEvent,
+  type TraceIoctl,
+  type TraceRecord,
+} from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
 import { open, recordsOf } from "../../../test/recordings.ts";
 import { lens } from "../../panthor/src/trace.ts";
@@ -130,4 +137,53 @@ it("more checkers are asked first, around each call", async () => {
   expect(seen).toHaveLength(2 * result.counts.ioctls + 1);
   expect(seen.at(-1)).toBe("0 files");
   expect(result.differences).toMatchObject([{ what: "mine", got: "1 files" }]);
+});
+
+describe("what happens without an ioctl", () => {
+  const mark = (text: string): TraceRecord => ({ kind: "mark", line: 1, mark: text, exec: null });
+
+  /** The recording with a mark in front of the VM_BIND of a number, and what the GPU saw behind that call. */
+  async function behind(bind: number, marks: readonly string[], facts = {}): Promise<(string | number)[]> {
+    const records = await recordsOf(NAME);
+    const binds = records.flatMap((r, i) => (r.kind === "ioctl" && r.ioctl === "PANTHOR_VM_BIND" ? [i] : []));
+    records.splice(binds[bind] as number, 0, ...marks.map(mark));
+    const trace = await traceOf(records);
+    const seen: (string | number)[] = [];
+    const checkers = () => [
+      { afterEvent: (event: TraceEvent, ret: number) => void seen.push(event.kind, ret) },
+    ];
+    const header = { ...trace.header, ...facts };
+    const { differences } = await replay({ ...trace, header }, lens, {}, { checkers });
+    return [...seen, ...differences.slice(0, 1).map(({ what, got }) => `${what} ${got}`)];
+  }
+
+  it("is let happen by replay, and its refusals are told", async () => {
+    expect(await behind(1, ["evict 0 1", "restore 0"])).toEqual(["evict", 0, "restore", 0]);
+    expect(await behind(1, ["evict 0 77"])).toEqual(["evict", -22]);
+    expect(await behind(1, ["evict 5 1", "share 0 1 9"])).toEqual(["evict", -9, "share", -9]);
+    expect(await behind(1, ["fence 0 1 1", "signal 1", "signal 1"])).toEqual([
+      "fence",
+      0,
+      "signal",
+      0,
+      "signal",
+      0,
+    ]);
+  });
+
+  it("may be an allocation that fails, where the header says so", async () => {
+    expect(await behind(1, ["fault 1"])).toEqual(["fault", -95]);
+    expect(await behind(1, ["fault 0"], { alloc_faults: true })).toEqual(["fault", 0]);
+    expect(await behind(1, ["fault 1"], { alloc_faults: true })).toEqual([
+      "fault",
+      0,
+      expect.stringMatching(/^ret -12 ENOMEM/),
+    ]);
+    await expect(behind(1, [], { alloc_faults: 1 })).rejects.toThrow(/alloc_faults: expected true or false/);
+  });
+
+  it("may leave a call waiting until the end, when all fences signal", async () => {
+    // The client's calls wait for nothing of a later number.
+    expect(await behind(1, ["fence 0 1 1", "fence 0 2 2"])).toEqual(["fence", 0, "fence", 0]);
+  });
 });

@@ -5,7 +5,7 @@
  * @packageDocumentation
  */
 
-import { counted, DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, hex, size, span } from "@vmbind/drm";
+import { type AllocFault, counted, DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, hex, size, span } from "@vmbind/drm";
 import type { Action, BindOp, CallReader, Decoder, HeaderReader, Lens } from "@vmbind/trace";
 import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
@@ -163,7 +163,7 @@ function describe(op: XeTraceOp): string {
   }
 }
 
-function deviceOf(header: HeaderReader): XeDevice {
+function deviceOf(header: HeaderReader, allocFault?: AllocFault): XeDevice {
   const pciId = header.hex("pci_id");
   const vaBits = header.integer("va_bits", 32, 57);
   header.integer("min_alignment", 4096);
@@ -187,6 +187,7 @@ function deviceOf(header: HeaderReader): XeDevice {
     quirks,
     forcedScratch,
     memoryPressure,
+    ...(allocFault && { allocFault }),
     // Syncobjs are made by ioctls that recordings leave out.
     adoptSyncobjs: true,
   });

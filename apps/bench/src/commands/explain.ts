@@ -11,6 +11,8 @@ import {
   type BindOp,
   costBetween,
   describeRun,
+  eventOf,
+  eventText,
   LeafBudget,
   type LeafSnapshot,
   type Lens,
@@ -192,7 +194,8 @@ function tables(cost: Record<string, number>): string {
 }
 
 function describeMark({ mark, exec }: TraceMark): string {
-  if (!exec) return `-- ${visible(mark)}\n`;
+  const event = eventOf(mark);
+  if (!exec) return `-- ${visible(event === null ? mark : eventText(event))}\n`;
   const { vm, batch, stores } = exec;
   const shown = stores.slice(0, SHOWN).map((s) => `     ${hex(s.va)} = ${hex(s.value)} -> ${landing(s)}\n`);
   const more = stores.length - shown.length;

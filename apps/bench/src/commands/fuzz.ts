@@ -8,7 +8,7 @@ import { counted } from "@vmbind/drm";
 import type { CommandInput } from "../command.ts";
 import { DRIVER_NAMES } from "../drivers/table.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { type FuzzResult, fuzz } from "../fuzz/fuzz.ts";
+import { type FuzzResult, fuzz, SESSION_KINDS } from "../fuzz/fuzz.ts";
 import { targetFor } from "../fuzz/targets.ts";
 import type { Io } from "../io.ts";
 import { checkOutput, makeFile } from "../output/whole-file.ts";
@@ -24,6 +24,10 @@ export async function run({ options }: CommandInput, io: Io): Promise<number> {
   }
   const seed = integer("seed", options["seed"], 1);
   const runs = integer("runs", options["runs"], RUNS_DEFAULT);
+  const only = SESSION_KINDS.find((kind) => kind === options["only"]);
+  if (options["only"] !== undefined && only === undefined) {
+    throw new UsageError(`--only: expected one of ${SESSION_KINDS.join(", ")}`);
+  }
   const out = {
     option: "--out",
     path: typeof options["out"] === "string" ? options["out"] : `fuzz-${name}-${seed}.jsonl`,
@@ -34,6 +38,7 @@ export async function run({ options }: CommandInput, io: Io): Promise<number> {
     seed,
     runs,
     check: options["check"] === true,
+    ...(only !== undefined && { kinds: [only] }),
     onSession: (issued) => progress.show(() => `${name}: ${issued} of ${runs} ioctls`),
   });
   progress.done();

@@ -22,7 +22,7 @@ import type { CommandInput } from "../command.ts";
 import { benchDriver } from "../drivers/table.ts";
 import { forEachInput } from "../files/inputs.ts";
 import { openTrace } from "../files/trace-files.ts";
-import { checkersOf } from "../fuzz/examiner.ts";
+import { checkersOf, isSimulation } from "../fuzz/examiner.ts";
 import { heading, type Io } from "../io.ts";
 import { Progress } from "../text/progress.ts";
 import { type Cell, renderTable } from "../text/table.ts";
@@ -40,7 +40,10 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
     const after: ReplayObserver["after"] = (record) =>
       progress.show(() => `${trace.name}: line ${record.line}`);
     const watched = options["check"] === true ? await benchDriver(trace.header.driver)?.fuzz() : undefined;
-    const checkers = watched && ((subject: ReplaySubject) => checkersOf(watched, subject, { every: 1 }));
+    const checkers =
+      watched &&
+      ((subject: ReplaySubject) =>
+        checkersOf(watched, subject, { every: 1, simulated: isSimulation(trace.header) }));
     const lens = await lensOf(trace);
     const left = options["json"] ? new MappingPrinter(io) : new MappingSummary();
     const atEnd: ReplayOptions["atEnd"] = (rows) => left.take(rows);

@@ -1,10 +1,18 @@
 /**
- * Copies of calls, and calls of recorded ioctls.
+ * Steps of a session, copies of calls, and calls of recorded ioctls.
  *
  * @module
  */
 
-import type { Call, TraceIoctl } from "@vmbind/trace";
+import type { Call, TraceEvent, TraceIoctl } from "@vmbind/trace";
+
+/** What is done to a device: an ioctl, or something that happens without one. */
+export type Step = Call | TraceEvent;
+
+/** @returns whether it is no ioctl */
+export function isEvent(step: Step): step is TraceEvent {
+  return "kind" in step;
+}
 
 /** @returns a copy that shares no bytes */
 export function copyOf(call: Call): Call {

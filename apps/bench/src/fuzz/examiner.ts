@@ -9,21 +9,27 @@ import {
   type Call,
   CheckedRun,
   type Checker,
+  eventMark,
+  FUZZ_UMD,
   InvariantChecker,
+  LeakChecker,
   type ModelFile,
   type OpenDevice,
   type ReplaySubject,
+  type TraceEvent,
+  type TraceHeader,
 } from "@vmbind/trace";
 import { copyOf } from "./call.ts";
 import { ErrnoChecker } from "./check/errnos.ts";
 import { ExceptionChecker } from "./check/exceptions.ts";
 import { MemoryChecker } from "./check/memory.ts";
+import { PageChecker } from "./check/pages.ts";
 import { StateChecker, TwinChecker } from "./check/twin.ts";
 import type { FuzzDriver } from "./fuzz-driver.ts";
 
 /** Something that must not be. */
 export interface FuzzFinding {
-  /** Which rule is broken: `exception`, `errno`, `memory`, `invariant` or `state`. */
+  /** Which rule is broken: `exception`, `errno`, `memory`, `invariant`, `state`, `pages`, `liveness` or `leak`. */
   kind: string;
   /** What happened. */
   text: string;
@@ -39,10 +45,23 @@ export interface Issued {
   finding: FuzzFinding | null;
 }
 
-/** How often to look at everything. */
+/** How to look. */
 export interface ExamineOptions {
   /** Check invariants and compare with the twin after so many ioctls; 1 is after each. */
   every: number;
+  /** It is a simulation: what the GPU finds is compared with the naive model of pages, in place of a twin. */
+  simulated: boolean;
+}
+
+/** `workload` in the header of traces of a simulation, for which calls that the naive model follows were drawn. */
+export const SIMULATION = "simulation";
+
+/**
+ * @param header - of a trace
+ * @returns whether the naive model of pages follows it
+ */
+export function isSimulation({ umd, workload }: TraceHeader): boolean {
+  return umd === FUZZ_UMD && workload === SIMULATION;
 }
 
 /**
@@ -55,17 +74,17 @@ export interface ExamineOptions {
 export function checkersOf(
   driver: FuzzDriver,
   { device, make, report }: ReplaySubject,
-  { every }: ExamineOptions,
+  { every, simulated }: ExamineOptions,
 ): Checker[] {
-  const twin = new TwinChecker(driver, device, make(), report);
-  return [
+  const always = [
     new ExceptionChecker(report),
     new ErrnoChecker(driver, device, report),
     new MemoryChecker(driver, report),
-    twin,
-    new InvariantChecker(device, report, every),
-    new StateChecker(device, twin.twin, report, every),
   ];
+  const invariants = new InvariantChecker(device, report, every);
+  if (simulated) return [...always, new PageChecker(driver, device, report), invariants];
+  const twin = new TwinChecker(driver, device, make(), report);
+  return [...always, twin, invariants, new StateChecker(device, twin.twin, report, every)];
 }
 
 /** Watches over a device of its own. */
@@ -84,11 +103,13 @@ export class Examiner {
     const subject: ReplaySubject = {
       device: this.#device,
       make,
-      report: (kind, _expected, text) => {
-        this.#finding ??= { kind, text };
+      report: (kind, expected, got) => {
+        this.#finding ??= { kind, text: expected === "none" ? got : `expected ${expected}, got ${got}` };
       },
     };
-    this.#run = new CheckedRun(this.#device, checkersOf(driver, subject, options));
+    // A mutation may have made what a device keeps on purpose, with its quirks.
+    const leaks = options.simulated ? [new LeakChecker(this.#device, subject.report)] : [];
+    this.#run = new CheckedRun(this.#device, [...checkersOf(driver, subject, options), ...leaks]);
   }
 
   /**
@@ -97,6 +118,11 @@ export class Examiner {
    */
   file(index: number): ModelFile {
     return this.#device.file(index);
+  }
+
+  /** Open files with their numbers. */
+  files(): [number, ModelFile][] {
+    return [...this.#device.entries()];
   }
 
   /**
@@ -110,10 +136,23 @@ export class Examiner {
     return { ret, argOut: arg.slice(), finding: this.#finding };
   }
 
-  /** Check everything now. */
+  /**
+   * Let something happen.
+   *
+   * @param event - what
+   * @returns as of {@link OpenDevice.happen}, and the first rule that was found broken, or null
+   */
+  happen(event: TraceEvent): { result: number; finding: FuzzFinding | null } {
+    this.#finding = null;
+    const result = this.#run.mark({ kind: "mark", line: 0, mark: eventMark(event), exec: null });
+    return { result, finding: this.#finding };
+  }
+
+  /** Check everything now, then close all files and see what is left. */
   finish(): FuzzFinding | null {
     this.#finding = null;
     this.#run.end();
+    if (this.#finding === null) this.#run.close();
     return this.#finding;
   }
 }

@@ -5,9 +5,11 @@
  * @module
  */
 
-import { type GemObject, viewOf } from "@vmbind/drm";
+import { type GemObject, type StructLayout, viewOf } from "@vmbind/drm";
 import type { Call, ModelFile } from "@vmbind/trace";
 import type { Draw } from "./draw.ts";
+import type { Meaning } from "./meaning.ts";
+import type { WorldFacts } from "./page-world.ts";
 import type { IoctlSpec } from "./spec.ts";
 
 /**
@@ -30,6 +32,28 @@ export interface FuzzDriver<File extends ModelFile = ModelFile> {
    * @param file - open file that it will be issued on, as it is
    */
   valid(draw: Draw, file: File): Call;
+  /** What the naive model of pages is told of it. */
+  readonly facts: WorldFacts;
+  /** Bind calls can wait for fences. */
+  readonly queues: boolean;
+  /**
+   * What a call does, if it succeeds, to what the GPU sees.
+   *
+   * @param call - as it is issued
+   * @param argOut - its argument as it comes back; of a call that was not issued yet, as it is
+   * @returns null for a call that the naive model does not follow
+   */
+  meaning(call: Call, argOut: Uint8Array): Meaning | null;
+  /**
+   * A bind call, which need not be valid as a whole.
+   *
+   * @param draw - decides
+   * @param file - open file that it will be issued on, as it is
+   * @param count - operations
+   */
+  bind(draw: Draw, file: File, count: number): Call;
+  /** Calls that have to succeed while no allocation fails. */
+  readonly probe: Probe;
   /**
    * Bound what a call may cost: shorten huge ranges that would be accepted, at the same alignment.
    *
@@ -68,6 +92,22 @@ export interface FuzzDriver<File extends ModelFile = ModelFile> {
    * @param to - the same file on the twin, which was not given the call
    */
   mustRepeat?(call: Call, from: File, to: File): boolean;
+}
+
+/** A bind and an unbind that must be possible in every VM, in an order: object, bind, unbind, close. */
+export interface Probe {
+  /** Makes a VM. */
+  vm(): Call;
+  /** Makes an object of a few pages. */
+  object(): Call;
+  /** Binds it where no other call does. */
+  bind(vm: number, handle: number): Call;
+  /** Unbinds it. */
+  unbind(vm: number): Call;
+  /** Closes its handle. */
+  close(handle: number): Call;
+  /** Destroys a VM. */
+  destroy(vm: number): Call;
 }
 
 /** Most objects and VMs of a file before calls that remove some become likely. */
@@ -162,4 +202,25 @@ export function boundObject(call: Call, request: number, at: number): void {
   if ((call.request & 0xff) === (request & 0xff) && arg.length >= at + 8) {
     shorten(viewOf(arg), at, OBJECT_BYTES_MAX, MEMORY_BYTES);
   }
+}
+
+/**
+ * The elements of an array of a call, where it has as many bytes as they need.
+ *
+ * @param call - the call
+ * @param addr - user address of the array
+ * @param count - elements
+ * @param layout - of an element
+ * @returns null where it is not so
+ */
+export function elementsOf<T>(
+  { buffers }: Call,
+  addr: number,
+  count: number,
+  layout: StructLayout<T>,
+): T[] | null {
+  if (count === 0) return [];
+  const bytes = buffers.find((buffer) => buffer.addr === addr)?.bytes;
+  if (bytes === undefined || bytes.length < count * layout.size) return null;
+  return Array.from({ length: count }, (_, i) => layout.read(viewOf(bytes), i * layout.size));
 }

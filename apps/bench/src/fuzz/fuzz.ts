@@ -4,20 +4,27 @@
  * @module
  */
 
+import type { TraceHeader } from "@vmbind/trace";
 import type { FuzzFinding } from "./examiner.ts";
 import {
-  deviceOf,
-  headerFor,
   runSession,
   SESSION_CALLS,
   type SessionFinding,
+  type SessionResult,
   type Target,
 } from "./session.ts";
 import { shrink } from "./shrink.ts";
+import { runSimulation } from "./simulation.ts";
 import { traceOf } from "./trace-file.ts";
 
 /** How often invariants are looked at when not after every call. */
 const EVERY = 200;
+
+/** Kinds of sessions: random and mutated bytes against a twin, or a simulation against the naive model of pages. */
+export const SESSION_KINDS = ["mutation", "simulation"] as const;
+
+/** See {@link SESSION_KINDS}. */
+export type SessionKind = (typeof SESSION_KINDS)[number];
 
 /** How to run. */
 export interface FuzzOptions {
@@ -27,6 +34,8 @@ export interface FuzzOptions {
   readonly runs: number;
   /** Look at everything after every call. */
   readonly check: boolean;
+  /** Kinds of sessions, which take turns; all unless given. */
+  readonly kinds?: readonly SessionKind[];
   /** Called after each session with the calls issued so far. */
   onSession?(issued: number): void;
 }
@@ -45,7 +54,7 @@ export interface FuzzResult {
   sessions: number;
   /** What was found, null for nothing. */
   finding: FuzzFinding | null;
-  /** Calls of the reproducer, 0 for nothing. */
+  /** Steps of the reproducer, 0 for nothing. */
   reproducerCalls: number;
   /** Text of a trace that shows the finding, null for nothing. */
   reproducer: string | null;
@@ -58,7 +67,7 @@ export interface FuzzResult {
  * @param options - see {@link FuzzOptions}
  */
 export function fuzz(target: Target, options: FuzzOptions): FuzzResult {
-  const { seed, runs, check } = options;
+  const { seed, runs, check, kinds = SESSION_KINDS } = options;
   const result: FuzzResult = {
     driver: target.lens.name,
     seed,
@@ -72,25 +81,25 @@ export function fuzz(target: Target, options: FuzzOptions): FuzzResult {
   // Most calls fail, and nobody reads where the errors of those were made.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
-  let found: SessionFinding | null = null;
-  while (result.ioctls < runs && found === null) {
+  let last: SessionResult | null = null;
+  while (result.ioctls < runs && !last?.found) {
     const session = result.sessions++;
     const calls = Math.min(SESSION_CALLS, runs - result.ioctls);
-    const outcome = runSession(target, seed, session, calls, check ? 1 : EVERY);
-    result.ioctls += outcome.issued;
-    result.succeeded += outcome.succeeded;
-    found = outcome.found;
+    const device = Math.floor(session / kinds.length) % target.fuzz.devices.length;
+    const run = kinds[session % kinds.length] === "simulation" ? runSimulation : runSession;
+    last = run(target, seed, session, device, calls, check ? 1 : EVERY);
+    result.ioctls += last.issued;
+    result.succeeded += last.succeeded;
     options.onSession?.(result.ioctls);
   }
   Error.stackTraceLimit = stackTraceLimit;
-  if (found !== null) report(result, target, deviceOf(target, result.sessions - 1), found);
+  if (last?.found) report(result, target, last.header, last.found);
   return result;
 }
 
-function report(result: FuzzResult, target: Target, device: number, found: SessionFinding): void {
-  const header = headerFor(target, device, result.seed);
+function report(result: FuzzResult, target: Target, header: TraceHeader, found: SessionFinding): void {
   const small = shrink(target, header, found);
   result.finding = small.finding;
-  result.reproducerCalls = small.calls.length;
+  result.reproducerCalls = small.steps.length;
   result.reproducer = traceOf(target, header, small);
 }

@@ -7,9 +7,9 @@
 
 import type { Call } from "@vmbind/trace";
 import { deviceFor, FUZZ_UMD, type Lens, type OpenDevice, type TraceHeader } from "@vmbind/trace";
-import { copyOf } from "./call.ts";
+import { copyOf, isEvent, type Step } from "./call.ts";
 import { Draw } from "./draw.ts";
-import { Examiner, type FuzzFinding } from "./examiner.ts";
+import { Examiner, type FuzzFinding, isSimulation } from "./examiner.ts";
 import type { FuzzDriver } from "./fuzz-driver.ts";
 import { mutate, randomCall } from "./mutate.ts";
 import { specByNumber } from "./spec.ts";
@@ -36,13 +36,15 @@ export interface Target {
 export interface SessionFinding {
   /** What was found. */
   readonly finding: FuzzFinding;
-  /** All calls of the session, the last one being that which showed it. */
-  readonly calls: readonly Call[];
+  /** All steps of the session, the last one being that which showed it. */
+  readonly steps: readonly Step[];
 }
 
 /** What a session came to. */
 export interface SessionResult {
-  /** Calls issued. */
+  /** The device. */
+  readonly header: TraceHeader;
+  /** Calls issued, and other steps. */
   readonly issued: number;
   /** Those that returned 0. */
   readonly succeeded: number;
@@ -50,8 +52,19 @@ export interface SessionResult {
   readonly found: SessionFinding | null;
 }
 
-/** Header of a trace for a device of the fuzzer's. */
-export function headerFor(target: Target, device: number, seed: number): TraceHeader {
+/**
+ * @param target - what is fuzzed
+ * @param device - index in the driver's list
+ * @param seed - of the run
+ * @param more - members beside those of the list and in place of them
+ * @returns header of a trace for a device of the fuzzer's
+ */
+export function headerFor(
+  target: Target,
+  device: number,
+  seed: number,
+  more: Readonly<Record<string, unknown>> = {},
+): TraceHeader {
   const facts = target.fuzz.devices[device] as Readonly<Record<string, unknown>>;
   return {
     format: "drm-ioctl-trace",
@@ -63,6 +76,7 @@ export function headerFor(target: Target, device: number, seed: number): TraceHe
     workload: "fuzz",
     seed,
     ...facts,
+    ...more,
   };
 }
 
@@ -71,17 +85,13 @@ export function freshDevice({ lens }: Pick<Target, "lens">, header: TraceHeader)
   return deviceFor(lens, { path: "fuzz", header });
 }
 
-/** Which device a session runs on. */
-export function deviceOf(target: Target, session: number): number {
-  return session % target.fuzz.devices.length;
-}
-
 /**
  * Run a session of random calls.
  *
  * @param target - what to fuzz
  * @param seed - of the run
  * @param session - number of the session
+ * @param device - index in the driver's list
  * @param calls - most calls to issue
  * @param every - see `ExamineOptions`
  */
@@ -89,23 +99,30 @@ export function runSession(
   target: Target,
   seed: number,
   session: number,
+  device: number,
   calls: number,
   every: number,
 ): SessionResult {
   const draw = new Draw(Math.imul(seed, 0x9e3779b1) + session);
-  const header = headerFor(target, deviceOf(target, session), seed);
-  const examiner = new Examiner(target.fuzz, () => freshDevice(target, header), { every });
+  const header = headerFor(target, device, seed);
+  const examiner = new Examiner(target.fuzz, () => freshDevice(target, header), { every, simulated: false });
   const issued: Call[] = [];
   let succeeded = 0;
   while (issued.length < calls) {
     const call = nextCall(draw, target, examiner);
     issued.push(copyOf(call));
     const { ret, finding } = examiner.issue(call);
-    if (finding !== null) return { issued: issued.length, succeeded, found: { finding, calls: issued } };
+    if (finding !== null)
+      return { header, issued: issued.length, succeeded, found: { finding, steps: issued } };
     if (ret === 0) succeeded++;
   }
   const finding = examiner.finish();
-  return { issued: issued.length, succeeded, found: finding === null ? null : { finding, calls: issued } };
+  return {
+    header,
+    issued: issued.length,
+    succeeded,
+    found: finding === null ? null : { finding, steps: issued },
+  };
 }
 
 function nextCall(draw: Draw, { fuzz, seeds }: Target, examiner: Examiner): Call {
@@ -123,18 +140,20 @@ function nextCall(draw: Draw, { fuzz, seeds }: Target, examiner: Examiner): Call
 }
 
 /**
- * Issue given calls on a fresh device, looking at everything after each.
+ * Take given steps on a fresh device, looking at everything after each.
  *
  * @param target - what is fuzzed
  * @param header - the device
- * @param calls - in order; not changed
- * @returns the finding with the calls up to it, null when there is none
+ * @param steps - in order; not changed
+ * @returns the finding with the steps up to it, null when there is none
  */
-export function rerun(target: Target, header: TraceHeader, calls: readonly Call[]): SessionFinding | null {
-  const examiner = new Examiner(target.fuzz, () => freshDevice(target, header), { every: 1 });
-  for (const [i, call] of calls.entries()) {
-    const { finding } = examiner.issue(call);
-    if (finding !== null) return { finding, calls: calls.slice(0, i + 1) };
+export function rerun(target: Target, header: TraceHeader, steps: readonly Step[]): SessionFinding | null {
+  const options = { every: 1, simulated: isSimulation(header) };
+  const examiner = new Examiner(target.fuzz, () => freshDevice(target, header), options);
+  for (const [i, step] of steps.entries()) {
+    const { finding } = isEvent(step) ? examiner.happen(step) : examiner.issue(step);
+    if (finding !== null) return { finding, steps: steps.slice(0, i + 1) };
   }
-  return null;
+  const finding = examiner.finish();
+  return finding === null ? null : { finding, steps };
 }

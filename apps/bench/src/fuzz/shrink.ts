@@ -7,7 +7,7 @@
 
 import { readSlot } from "@vmbind/drm";
 import type { Call, TraceHeader } from "@vmbind/trace";
-import { copyOf } from "./call.ts";
+import { copyOf, isEvent, type Step } from "./call.ts";
 import { rerun, type SessionFinding, type Target } from "./session.ts";
 import type { ArraySpec } from "./spec.ts";
 import { specByNumber } from "./spec.ts";
@@ -25,21 +25,21 @@ const RERUNS_MAX = 3000;
  */
 export function shrink(target: Target, header: TraceHeader, found: SessionFinding): SessionFinding {
   // Looking after each call may show the cause before its consequence.
-  let best = rerun(target, header, found.calls);
+  let best = rerun(target, header, found.steps);
   if (best === null) return found;
   const wanted = signature(best);
   let reruns = 0;
-  const again = (calls: readonly Call[]): SessionFinding | null => {
+  const again = (steps: readonly Step[]): SessionFinding | null => {
     if (reruns++ >= RERUNS_MAX) return null;
-    const result = rerun(target, header, calls);
+    const result = rerun(target, header, steps);
     return result !== null && signature(result) === wanted ? result : null;
   };
-  best = fewerCalls(best, again);
+  best = fewerSteps(best, again);
   best = fewerBytes(target, best, again);
-  return fewerCalls(best, again);
+  return fewerSteps(best, again);
 }
 
-type Again = (calls: readonly Call[]) => SessionFinding | null;
+type Again = (steps: readonly Step[]) => SessionFinding | null;
 
 /** Two findings are the same when they break the same rule in the same words, numbers aside. */
 function signature({ finding: { kind, text } }: SessionFinding): string {
@@ -47,12 +47,12 @@ function signature({ finding: { kind, text } }: SessionFinding): string {
   return `${kind} ${words?.replace(/[0-9a-fx]*\d[0-9a-fx]*/g, "N")}`;
 }
 
-/** Leave out runs of calls, long ones first. */
-function fewerCalls(found: SessionFinding, again: Again): SessionFinding {
+/** Leave out runs of steps, long ones first. */
+function fewerSteps(found: SessionFinding, again: Again): SessionFinding {
   let best = found;
-  for (let size = best.calls.length >> 1; size >= 1; size = size >> 1) {
-    for (let at = 0; at + size < best.calls.length; ) {
-      const shorter = again([...best.calls.slice(0, at), ...best.calls.slice(at + size)]);
+  for (let size = best.steps.length >> 1; size >= 1; size = size >> 1) {
+    for (let at = 0; at + size < best.steps.length; ) {
+      const shorter = again([...best.steps.slice(0, at), ...best.steps.slice(at + size)]);
       if (shorter === null) at += size;
       else best = shorter;
     }
@@ -64,18 +64,22 @@ function fewerCalls(found: SessionFinding, again: Again): SessionFinding {
 function fewerBytes(target: Target, found: SessionFinding, again: Again): SessionFinding {
   let best = found;
   const attempt = (index: number, change: (call: Call) => boolean): boolean => {
-    const old = best.calls[index];
-    if (old === undefined) return false;
+    const old = best.steps[index];
+    if (old === undefined || isEvent(old)) return false;
     const call = copyOf(old);
     if (!change(call)) return false;
-    const result = again(best.calls.with(index, call));
+    const result = again(best.steps.with(index, call));
     if (result === null) return false;
     best = result;
     return true;
   };
-  for (let index = best.calls.length - 1; index >= 0; index--) {
-    const call = best.calls[index];
-    if (call === undefined) continue;
+  for (let index = best.steps.length - 1; index >= 0; index--) {
+    const callAt = (): Call | undefined => {
+      const step = best.steps[index];
+      return step === undefined || isEvent(step) ? undefined : step;
+    };
+    const call = callAt();
+    if (call === undefined || hasToSucceed(best.steps[index - 1])) continue;
     if (call.file !== 0) {
       attempt(index, (c) => {
         c.file = 0;
@@ -90,7 +94,7 @@ function fewerBytes(target: Target, found: SessionFinding, again: Again): Sessio
       }
     }
     for (const { offset, size } of spec.slots) {
-      if (isZero(best.calls[index]?.arg, offset, size)) continue;
+      if (isZero(callAt()?.arg, offset, size)) continue;
       const set = (low: number) =>
         attempt(index, (c) => {
           c.arg.fill(0, offset, offset + size);
@@ -98,10 +102,10 @@ function fewerBytes(target: Target, found: SessionFinding, again: Again): Sessio
           return true;
         });
       // Ids begin with 1.
-      if (!set(0) && best.calls[index]?.arg[offset] !== 1) set(1);
+      if (!set(0) && callAt()?.arg[offset] !== 1) set(1);
     }
     for (const array of spec.arrays) {
-      const bytes = () => best.calls[index]?.buffers.find((b) => b.field === array.field)?.bytes;
+      const bytes = () => callAt()?.buffers.find((b) => b.field === array.field)?.bytes;
       for (let base = 0; base < (bytes()?.length ?? 0); base += array.elementBytes) {
         for (const { offset, size } of array.slots) {
           if (isZero(bytes(), base + offset, size)) continue;
@@ -116,6 +120,11 @@ function fewerBytes(target: Target, found: SessionFinding, again: Again): Sessio
     }
   }
   return best;
+}
+
+/** Whether the step says that the next call has to succeed: with other bytes it need not. */
+function hasToSucceed(step: Step | undefined): boolean {
+  return step !== undefined && isEvent(step) && step.kind === "must-succeed";
 }
 
 function isZero(bytes: Uint8Array | undefined, from: number, size: number): boolean {

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type Call, type NewRecord, type TraceHeader, traceLine } from "@vmbind/trace";
-import { Examiner } from "./examiner.ts";
+import { type Call, eventMark, type NewRecord, type TraceHeader, traceLine } from "@vmbind/trace";
+import { isEvent } from "./call.ts";
+import { Examiner, isSimulation } from "./examiner.ts";
 import { freshDevice, type SessionFinding, type Target } from "./session.ts";
 import { specByNumber } from "./spec.ts";
 
@@ -18,11 +19,17 @@ import { specByNumber } from "./spec.ts";
  * @returns JSON Lines
  */
 export function traceOf(target: Target, header: TraceHeader, found: SessionFinding): string {
-  const examiner = new Examiner(target.fuzz, () => freshDevice(target, header), { every: 1 });
+  const options = { every: 1, simulated: isSimulation(header) };
+  const examiner = new Examiner(target.fuzz, () => freshDevice(target, header), options);
   const { kind, text } = found.finding;
-  const records = found.calls.map((call, seq) => {
-    const { ret, argOut } = examiner.issue(call);
-    return traceLine(record(target, call, seq, ret, argOut));
+  let seq = 0;
+  const records = found.steps.map((step) => {
+    if (isEvent(step)) {
+      examiner.happen(step);
+      return traceLine({ kind: "mark", mark: eventMark(step), exec: null });
+    }
+    const { ret, argOut } = examiner.issue(step);
+    return traceLine(record(target, step, seq++, ret, argOut));
   });
   return traceLine({ ...header, workload_doc: `${kind}: ${text}` }) + records.join("");
 }

@@ -6,7 +6,8 @@
 
 import { UserMemory } from "@vmbind/drm";
 import type { OpenDevice } from "../device.ts";
-import { fileClosedBy, type TraceIoctl, type TraceMark } from "../format.ts";
+import { eventOf } from "../event.ts";
+import type { TraceIoctl, TraceMark } from "../format.ts";
 import type { Action } from "../lens.ts";
 import type { Call, CheckedCall, Checker } from "./checker.ts";
 
@@ -66,21 +67,31 @@ export class CheckedRun {
     return call;
   }
 
-  #threw(call: CheckedCall, error: unknown): void {
+  #threw(call: CheckedCall | null, error: unknown): void {
     const takers = this.#checkers.filter((checker) => checker.threw);
     if (takers.length === 0) throw error;
     for (const checker of takers) checker.threw?.(call, error);
   }
 
   /**
-   * Pass a mark of the client; `file-close N` closes the file behind it.
+   * Pass a mark; an event that it says happens to the device behind it.
    *
    * @param mark - the mark
+   * @returns 0, a handle, or a negative errno, as {@link OpenDevice.happen} gives it
    */
-  mark(mark: TraceMark): void {
+  mark(mark: TraceMark): number {
     for (const checker of this.#checkers) checker.mark?.(mark);
-    const closed = fileClosedBy(mark.mark);
-    if (closed !== null) this.#device.closeFile(closed);
+    const event = eventOf(mark.mark);
+    if (event === null) return 0;
+    let result: number;
+    try {
+      result = this.#device.happen(event);
+    } catch (error) {
+      this.#threw(null, error);
+      return 0;
+    }
+    for (const checker of this.#checkers) checker.afterEvent?.(event, result);
+    return result;
   }
 
   /** Behind the last record. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { TraceEvent } from "../event.ts";
 import type { TraceIoctl, TraceMark } from "../format.ts";
 import type { Action } from "../lens.ts";
 
@@ -63,10 +64,10 @@ export interface Checker {
   /**
    * An exception came out of the model; without a checker that takes it, it goes on to the caller.
    *
-   * @param call - the call
+   * @param call - the call; null when something else happened to the device
    * @param error - what was thrown
    */
-  threw?(call: CheckedCall, error: unknown): void;
+  threw?(call: CheckedCall | null, error: unknown): void;
   /**
    * After a call.
    *
@@ -79,6 +80,13 @@ export interface Checker {
    * @param mark - the mark
    */
   mark?(mark: TraceMark): void;
+  /**
+   * After something happened to the device without an ioctl.
+   *
+   * @param event - what
+   * @param result - 0, a handle, or a negative errno, as {@link OpenDevice.happen} gives it
+   */
+  afterEvent?(event: TraceEvent, result: number): void;
   /** Behind the last call, with everything still open. */
   end?(): void;
   /** With all files closed. */

@@ -35,6 +35,11 @@ export class InvariantChecker implements Checker {
     if (this.#hold() && phase === 0) this.#touch();
   }
 
+  /** See {@link Checker.afterEvent}. */
+  afterEvent(): void {
+    if (this.#every === 1) this.#hold();
+  }
+
   /** See {@link Checker.end}. */
   end(): void {
     this.#hold();

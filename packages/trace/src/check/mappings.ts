@@ -7,7 +7,8 @@
 
 import { hex, type MappingView, span } from "@vmbind/drm";
 import type { OpenDevice } from "../device.ts";
-import { fileClosedBy, type TraceMark } from "../format.ts";
+import { eventOf } from "../event.ts";
+import type { TraceMark } from "../format.ts";
 import type { PlainFile } from "../model/counts.ts";
 import type { Interval } from "../model/intervals.ts";
 import type { CheckedCall, Checker, Report } from "./checker.ts";
@@ -43,7 +44,7 @@ export class MappingChecker implements Checker {
 
   /** See {@link Checker.mark}. */
   mark({ mark }: TraceMark): void {
-    if (mark === "workload-end" || fileClosedBy(mark) !== null) this.#compare();
+    if (mark === "workload-end" || eventOf(mark)?.kind === "close") this.#compare();
   }
 
   /** See {@link Checker.end}. */

@@ -8,7 +8,8 @@
  */
 
 import type { CheckedCall, Checker } from "../check/checker.ts";
-import { fileClosedBy, type TraceIoctl, type TraceMark } from "../format.ts";
+import { eventOf } from "../event.ts";
+import type { TraceIoctl, TraceMark } from "../format.ts";
 import type { Action, BindOp, Lens } from "../lens.ts";
 import { PHASES, type Phase, phaseAfter } from "../phase.ts";
 import { type Hits, type Interval, IntervalMap, noHits } from "./intervals.ts";
@@ -155,8 +156,8 @@ export class TraceCounter implements Checker {
         this.leftAtWorkloadEnd = this.#vms().flatMap((vm) => vm.intervals);
       }
     }
-    const closed = fileClosedBy(mark);
-    if (closed !== null) this.#changed = this.#files.delete(closed) || this.#changed;
+    const event = eventOf(mark);
+    if (event?.kind === "close") this.#changed = this.#files.delete(event.file) || this.#changed;
     if (mark === "exec") this.#counts.execs++;
     this.#counts.stores += exec?.stores.length ?? 0;
   }

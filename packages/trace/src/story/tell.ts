@@ -8,7 +8,8 @@ import type { GemObject, MappingView } from "@vmbind/drm";
 import { type Budgets, holdBudget, STANDARD_BUDGETS, STORY_BUDGETS } from "../budget.ts";
 import { costBetween, snapshot } from "../cost.ts";
 import type { OpenDevice } from "../device.ts";
-import { fileClosedBy, type Trace, type TraceRecord } from "../format.ts";
+import { eventOf, eventText } from "../event.ts";
+import type { Trace, TraceRecord } from "../format.ts";
 import type { Action, BindOp, Lens } from "../lens.ts";
 import { type Phase, phaseAfter } from "../phase.ts";
 import { type ReplayObserver, replay } from "../replay.ts";
@@ -101,9 +102,10 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
 
   before(record: TraceRecord, device: OpenDevice, action: Action<Op> | null): void {
     if (record.kind === "mark") {
-      this.#marks.push(record.mark);
+      const event = eventOf(record.mark);
+      this.#marks.push(event === null ? record.mark : eventText(event));
       this.#phase = phaseAfter(record.mark, this.#phase);
-      if (fileClosedBy(record.mark) === 0) this.#diary.forgetAll();
+      if (event?.kind === "close" && event.file === 0) this.#diary.forgetAll();
       return;
     }
     this.#counters = snapshot(device.counters);

@@ -33,7 +33,7 @@ import {
   VM_END,
   VM_START,
 } from "@vmbind/asahi";
-import { DRM_IOCTL_GEM_CLOSE, viewOf } from "@vmbind/drm";
+import { DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, viewOf } from "@vmbind/drm";
 import type { Call } from "@vmbind/trace";
 import { copyOf } from "../../fuzz/call.ts";
 import type { Draw } from "../../fuzz/draw.ts";
@@ -49,6 +49,8 @@ import {
   VMS_MAX,
 } from "../../fuzz/fuzz-driver.ts";
 import { specsOf } from "../../fuzz/spec.ts";
+import { meaning } from "./meaning.ts";
+import { probe } from "./probe.ts";
 
 /** Kernel ranges of VM_CREATE: hk's, and one in the middle with edges that are shrunk. */
 const KERNEL_RANGES = [
@@ -87,9 +89,7 @@ function valid(draw: Draw, file: AsahiFile): Call {
   if (ids.handles.length < 3 || (how < 10 && ids.handles.length < OBJECTS_MAX)) return gemCreate(draw, ids);
   if (how < 11) return call(IOCTL_VM_DESTROY, VM_DESTROY.encode({ vmId: ids.vm() }));
   if (how < 15 || ids.handles.length >= OBJECTS_MAX) {
-    const arg = new Uint8Array(8);
-    viewOf(arg).setUint32(0, ids.handle(), true);
-    return call(DRM_IOCTL_GEM_CLOSE, arg);
+    return call(DRM_IOCTL_GEM_CLOSE, GEM_CLOSE.encode({ handle: ids.handle() }));
   }
   if (how < 17) return call(IOCTL_GEM_MMAP_OFFSET, GEM_MMAP_OFFSET.encode({ handle: ids.handle() }));
   if (how < 18) {
@@ -100,7 +100,8 @@ function valid(draw: Draw, file: AsahiFile): Call {
     ]);
   }
   if (how < 22) return bindObject(draw, ids);
-  return vmBind(draw, ids, file.device.options.quirks);
+  const count = draw.chance(5) ? draw.below(40) : 1 + draw.below(4);
+  return vmBind(draw, ids, file.device.options.quirks, count);
 }
 
 function gemCreate(draw: Draw, ids: Ids): Call {
@@ -120,8 +121,7 @@ function bindObject(draw: Draw, ids: Ids): Call {
   return call(IOCTL_GEM_BIND_OBJECT, GEM_BIND_OBJECT.encode({ flags: 1, handle, offset, range }));
 }
 
-function vmBind(draw: Draw, ids: Ids, quirks: AsahiQuirks): Call {
-  const numBinds = draw.chance(5) ? draw.below(40) : 1 + draw.below(4);
+function vmBind(draw: Draw, ids: Ids, quirks: AsahiQuirks, numBinds: number): Call {
   const bytes = new Uint8Array(numBinds * GEM_BIND_OP.size);
   for (let i = 0; i < numBinds; i++)
     GEM_BIND_OP.write(viewOf(bytes), i * GEM_BIND_OP.size, bindOp(draw, ids, quirks));
@@ -184,6 +184,11 @@ export const asahi: FuzzDriver<AsahiFile> = {
   ],
   specs: specsOf(IOCTLS.rows),
   valid,
+  facts: { pageBytes: PAGE_BYTES, closeUnbinds: true, vaEnd: VM_END },
+  queues: false,
+  meaning,
+  bind: (draw, file, count) => vmBind(draw, new Ids(draw, file), file.device.options.quirks, count),
+  probe,
   bound(call) {
     boundObject(call, IOCTL_GEM_CREATE, GEM_CREATE.fields.size.offset);
     const { request, arg, buffers } = call;

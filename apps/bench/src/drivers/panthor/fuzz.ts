@@ -64,6 +64,8 @@ import {
   VMS_MAX,
 } from "../../fuzz/fuzz-driver.ts";
 import { specsOf } from "../../fuzz/spec.ts";
+import { meaning } from "./meaning.ts";
+import { probe } from "./probe.ts";
 
 const PAGE = 4096;
 const BLOCK_2M = 0x20_0000;
@@ -99,7 +101,9 @@ function valid(draw: Draw, file: PanthorFile): Call {
   if (how < 16) return call(IOCTL_VM_GET_STATE, VM_GET_STATE.encode({ vmId: ids.vm() }));
   if (how < 19) return devQuery(draw);
   if (how < 23) return boCare(draw, ids);
-  return vmBind(draw, ids, file.device.repeats);
+  const isAsync = draw.chance(40);
+  const count = draw.chance(5) ? draw.below(40) : 1 + draw.below(4);
+  return vmBind(draw, ids, file.device.repeats, count, isAsync);
 }
 
 function devQuery(draw: Draw): Call {
@@ -148,10 +152,8 @@ function boCreate(draw: Draw, ids: Ids): Call {
   );
 }
 
-function vmBind(draw: Draw, ids: Ids, repeats: boolean): Call {
+function vmBind(draw: Draw, ids: Ids, repeats: boolean, count: number, isAsync: boolean): Call {
   const layout = repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP;
-  const isAsync = draw.chance(40);
-  const count = draw.chance(5) ? draw.below(40) : 1 + draw.below(4);
   const bytes = new Uint8Array(count * layout.size);
   const buffers: CallBuffer[] = [{ field: "ops", addr: OPS_ADDR, bytes }];
   for (let i = 0; i < count; i++) {
@@ -256,6 +258,11 @@ export const panthor: FuzzDriver<PanthorFile> = {
   ],
   specs: specsOf(IOCTLS.rows),
   valid,
+  facts: { pageBytes: PAGE, closeUnbinds: false, vaEnd: 2 ** 48 },
+  queues: true,
+  meaning,
+  bind: (draw, file, count) => vmBind(draw, new Ids(draw, file), file.device.repeats, count, false),
+  probe,
   bound(call) {
     boundObject(call, IOCTL_BO_CREATE, BO_CREATE.fields.size.offset);
     const { request, arg, buffers } = call;

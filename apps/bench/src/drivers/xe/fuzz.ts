@@ -75,6 +75,8 @@ import {
   VMS_MAX,
 } from "../../fuzz/fuzz-driver.ts";
 import { specsOf } from "../../fuzz/spec.ts";
+import { meaning } from "./meaning.ts";
+import { probe } from "./probe.ts";
 
 const PAGE = 4096;
 const BLOCK_64K = 0x1_0000;
@@ -117,7 +119,8 @@ function valid(draw: Draw, file: XeFile): Call {
   if (how < 19 && file.execQueue(QUEUES_MAX) === undefined) return queueCreate(draw, ids);
   if (how < 20)
     return call(IOCTL_EXEC_QUEUE_DESTROY, EXEC_QUEUE_DESTROY.encode({ execQueueId: 1 + draw.below(3) }));
-  return vmBind(draw, ids, file);
+  const count = draw.chance(50) ? 1 : draw.chance(5) ? draw.below(40) : draw.below(6);
+  return vmBind(draw, ids, file, count);
 }
 
 function gemCreate(draw: Draw, ids: Ids, file: XeFile): Call {
@@ -227,8 +230,7 @@ function queueCreate(draw: Draw, ids: Ids): Call {
   ]);
 }
 
-function vmBind(draw: Draw, ids: Ids, file: XeFile): Call {
-  const numBinds = draw.chance(50) ? 1 : draw.chance(5) ? draw.below(40) : draw.below(6);
+function vmBind(draw: Draw, ids: Ids, file: XeFile, numBinds: number): Call {
   const numSyncs = draw.chance(20) ? 1 + draw.below(3) : 0;
   const arg = VM_BIND.encode({
     vmId: ids.vm(),
@@ -339,6 +341,11 @@ export const xe: FuzzDriver<XeFile> = {
   ],
   specs: specsOf(IOCTLS.rows),
   valid,
+  facts: { pageBytes: PAGE, closeUnbinds: false, vaEnd: 2 ** 57 },
+  queues: true,
+  meaning,
+  bind: (draw, file, count) => vmBind(draw, new Ids(draw, file), file, count),
+  probe,
   bound(call) {
     boundObject(call, IOCTL_GEM_CREATE, GEM_CREATE.fields.size.offset);
     const { request, arg, buffers } = call;

@@ -16,7 +16,7 @@ export class ExceptionChecker implements Checker {
   }
 
   /** See {@link Checker.threw}. */
-  threw(_call: CheckedCall, error: unknown): void {
+  threw(_call: CheckedCall | null, error: unknown): void {
     const stack = error instanceof Error ? error.stack : undefined;
     this.#report("exception", "none", stack?.split("\n").slice(0, 3).join(" ") ?? String(error));
   }

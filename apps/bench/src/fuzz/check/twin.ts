@@ -6,7 +6,7 @@
  */
 
 import { UserMemory } from "@vmbind/drm";
-import type { Call, CheckedCall, Checker, OpenDevice, Report } from "@vmbind/trace";
+import type { Call, CheckedCall, Checker, OpenDevice, Report, TraceEvent } from "@vmbind/trace";
 import { copyOf } from "../call.ts";
 import { difference, stateOf } from "../digest.ts";
 import type { FuzzDriver } from "../fuzz-driver.ts";
@@ -43,10 +43,16 @@ export class TwinChecker implements Checker {
     this.#bindOps = this.#device.counters.bindOps;
   }
 
+  /** See {@link Checker.afterEvent}. Allocations of the twin do not fail. */
+  afterEvent(event: TraceEvent): void {
+    if (event.kind !== "fault") this.twin.happen(event);
+  }
+
   /** See {@link Checker.afterCall}. */
   afterCall({ ret, arg }: CheckedCall): void {
     const call = this.#sent;
-    if (call === null) return;
+    // Behind an allocation that failed, what was made first may have stayed.
+    if (call === null || this.#device.allocationsFailed > 0) return;
     const file = this.twin.file(call.file);
     const tested = this.#device.file(call.file);
     if (ret !== 0) this.#driver.carryOver?.(call, tested, file);
@@ -95,6 +101,7 @@ export class StateChecker implements Checker {
 
   /** See {@link Checker.end}. */
   end(): void {
+    if (this.#device.allocationsFailed > 0) return;
     const text = difference(stateOf(this.#device.files), stateOf(this.#twin.files));
     if (text !== null) this.#report("state", "none", text);
   }

@@ -1,0 +1,116 @@
+/**
+ * What happens to a device without an ioctl: a fence of somebody else signals, the shrinker takes an object's memory, an
+ * allocation fails, a process dies. Recordings have none of it but `file-close`; traces that `vmbind fuzz` writes say it in marks, one
+ * event each, in words and plain integers:
+ *
+ * ```text
+ * fence FILE SYNCOBJ N    fence N, which another device will signal, is put into a syncobj of a file
+ * signal N                fence N signals
+ * evict FILE HANDLE       an object's memory is taken; handle 0 is what lies behind the file's sparse ranges
+ * restore FILE            what was taken is given back to the VMs of a file, as before a job
+ * share FROM HANDLE TO    an object is exported by one file and imported by another
+ * fault N                 of the allocations from here on the Nth fails, once; 0 for none
+ * must-succeed            the next ioctl has to succeed
+ * file-close FILE         a file is closed, with whatever it holds
+ * ```
+ *
+ * @module
+ */
+
+/** Something that happens to a device. Files have numbers, handles are those of the file. */
+export type TraceEvent =
+  | { readonly kind: "fence"; readonly file: number; readonly syncobj: number; readonly fence: number }
+  | { readonly kind: "signal"; readonly fence: number }
+  | { readonly kind: "evict"; readonly file: number; readonly handle: number }
+  | { readonly kind: "restore"; readonly file: number }
+  | { readonly kind: "share"; readonly from: number; readonly handle: number; readonly to: number }
+  | { readonly kind: "fault"; readonly nth: number }
+  | { readonly kind: "must-succeed" }
+  | { readonly kind: "close"; readonly file: number };
+
+/** Nine digits are more than any file needs, and are exact. */
+const WORDS = /^([a-z-]+)((?: \d{1,9}){0,3})$/;
+
+/**
+ * @param mark - text of a mark
+ * @returns the event that it says; null at marks that are for people, such as one with a number too many
+ */
+export function eventOf(mark: string): TraceEvent | null {
+  const [, word, rest = ""] = WORDS.exec(mark) ?? [];
+  const numbers = rest.split(" ").slice(1).map(Number);
+  const [a = 0, b = 0, c = 0] = numbers;
+  switch (`${word} ${numbers.length}`) {
+    case "fence 3":
+      return { kind: "fence", file: a, syncobj: b, fence: c };
+    case "signal 1":
+      return { kind: "signal", fence: a };
+    case "evict 2":
+      return { kind: "evict", file: a, handle: b };
+    case "restore 1":
+      return { kind: "restore", file: a };
+    case "share 3":
+      return { kind: "share", from: a, handle: b, to: c };
+    case "fault 1":
+      return { kind: "fault", nth: a };
+    case "must-succeed 0":
+      return { kind: "must-succeed" };
+    case "file-close 1":
+      return { kind: "close", file: a };
+    default:
+      return null;
+  }
+}
+
+/**
+ * @param event - an event
+ * @returns the text of the mark that says it
+ */
+export function eventMark(event: TraceEvent): string {
+  switch (event.kind) {
+    case "fence":
+      return `fence ${event.file} ${event.syncobj} ${event.fence}`;
+    case "signal":
+      return `signal ${event.fence}`;
+    case "evict":
+      return `evict ${event.file} ${event.handle}`;
+    case "restore":
+      return `restore ${event.file}`;
+    case "share":
+      return `share ${event.from} ${event.handle} ${event.to}`;
+    case "fault":
+      return `fault ${event.nth}`;
+    case "must-succeed":
+      return "must-succeed";
+    case "close":
+      return `file-close ${event.file}`;
+  }
+}
+
+/**
+ * @param event - an event
+ * @returns it in words, for a story
+ */
+export function eventText(event: TraceEvent): string {
+  switch (event.kind) {
+    case "fence":
+      return `syncobj ${event.syncobj} of file ${event.file} gets fence ${event.fence} of another device`;
+    case "signal":
+      return `fence ${event.fence} signals`;
+    case "evict":
+      return `the memory of ${objectText(event.handle)} of file ${event.file} is taken`;
+    case "restore":
+      return `what was taken from the VMs of file ${event.file} comes back`;
+    case "share":
+      return `BO ${event.handle} of file ${event.from} is exported, and imported by file ${event.to}`;
+    case "fault":
+      return event.nth === 0 ? "no allocation fails any more" : `allocation ${event.nth} from here fails`;
+    case "must-succeed":
+      return "the next call has to succeed";
+    case "close":
+      return `file ${event.file} is closed`;
+  }
+}
+
+function objectText(handle: number): string {
+  return handle === 0 ? "the object behind sparse ranges" : `BO ${handle}`;
+}
