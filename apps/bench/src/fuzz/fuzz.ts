@@ -24,7 +24,7 @@ const EVERY = 200;
 export const SESSION_KINDS = ["mutation", "simulation"] as const;
 
 /** See {@link SESSION_KINDS}. */
-export type SessionKind = (typeof SESSION_KINDS)[number];
+type SessionKind = (typeof SESSION_KINDS)[number];
 
 /** How to run. */
 export interface FuzzOptions {

@@ -6,7 +6,7 @@
  */
 
 /** What a page shows. Objects have numbers of their own here, since handles are given out again. */
-export type Content =
+type Content =
   | { readonly kind: "nothing" | "null" | "unknown" }
   | { readonly kind: "object"; readonly object: number; readonly page: number };
 

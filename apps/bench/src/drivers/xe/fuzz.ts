@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE, quirksOf, RECORDED_PROFILE, viewOf } from "@vmbind/drm";
+import { DRM_IOCTL_GEM_CLOSE, viewOf } from "@vmbind/drm";
 import type { Call, CallBuffer } from "@vmbind/trace";
 import {
   DEVICE_QUERY,
@@ -27,14 +27,12 @@ import {
   IOCTL_VM_GET_PROPERTY,
   IOCTL_VM_QUERY_MEM_RANGE_ATTRS,
   IOCTLS,
-  LINUX_QUIRKS,
   MADVISE,
   MADVISE_LOCATION,
   MEM_RANGE_ATTR,
   MEM_RANGE_ATTR_ATOMIC,
   MEM_RANGE_ATTR_PAT,
   MEM_RANGE_ATTR_PREFERRED_LOC,
-  QUIRKS,
   SYNC,
   SYNC_TYPE_USER_FENCE,
   VM_BIND,
@@ -75,6 +73,7 @@ import {
   VMS_MAX,
 } from "../../fuzz/fuzz-driver.ts";
 import { specsOf } from "../../fuzz/spec.ts";
+import { DEVICES } from "./fuzz-devices.ts";
 import { meaning } from "./meaning.ts";
 import { probe } from "./probe.ts";
 
@@ -315,30 +314,7 @@ function boundOp(bytes: Uint8Array, at: number): void {
 /** Xe for the fuzzer. */
 export const xe: FuzzDriver<XeFile> = {
   name: "xe",
-  devices: [
-    device("Intel Arc B580 (BMG G21, Xe2)", "0xe20b", 4096, 12, "contiguous"),
-    device("Intel Arc A770 (DG2 G10, Xe-HPG)", "0x56a0", 65536, 16, "contiguous"),
-    device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "scattered"),
-    { ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "huge"), quirks: [] },
-    { ...device("Intel Arc A770 (DG2 G10, Xe-HPG)", "0x56a0", 65536, 16, "huge"), quirks: [] },
-    { ...device("Intel Arc B580 (BMG G21, Xe2)", "0xe20b", 4096, 12, "huge"), quirks: switched() },
-    { ...device("Intel Arc A770 (DG2 G10, Xe-HPG)", "0x56a0", 65536, 16, "contiguous"), quirks: switched() },
-    { ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "scattered"), quirks: Object.keys(LINUX_QUIRKS) },
-    { ...device("Ponte Vecchio (Xe-HPC)", "0xbd5", 65536, 64, "contiguous"), va_bits: 57, quirks: [] },
-    // What madvise gives up goes at once.
-    {
-      ...device("Intel Arc B580 (BMG G21, Xe2)", "0xe20b", 4096, 12, "huge"),
-      quirks: [],
-      memory_pressure: true,
-    },
-    { ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "scattered"), memory_pressure: true },
-    // In system memory, where objects that a refused call populated take nothing from page tables.
-    {
-      ...device("Lunar Lake (LNL, Xe2)", "0x64a0", 4096, 0, "huge"),
-      quirks: [],
-      table_limit_bytes: 96 * PAGE,
-    },
-  ],
+  devices: DEVICES,
   specs: specsOf(IOCTLS.rows),
   valid,
   facts: { pageBytes: PAGE, closeUnbinds: false, vaEnd: 2 ** 57 },
@@ -374,32 +350,3 @@ export const xe: FuzzDriver<XeFile> = {
     }
   },
 };
-
-/** Names of the quirks that the profile of recordings, which the first devices have, leaves out. */
-function switched(): string[] {
-  return Object.entries(quirksOf(QUIRKS, RECORDED_PROFILE)).flatMap(([name, on]) => (on ? [] : [name]));
-}
-
-function device(
-  name: string,
-  pci_id: string,
-  min_alignment: number,
-  vramGib: number,
-  bo_fragmentation: string,
-) {
-  const regions = [{ instance: 0, class: "sysmem", size: "0x800000000", min_page_size: 4096 }];
-  const vram = {
-    instance: 1,
-    class: "vram",
-    size: `0x${(vramGib * GIB).toString(16)}`,
-    min_page_size: min_alignment,
-  };
-  return {
-    device: name,
-    pci_id,
-    va_bits: 48,
-    min_alignment,
-    mem_regions: vramGib === 0 ? regions : [...regions, vram],
-    bo_fragmentation,
-  };
-}
