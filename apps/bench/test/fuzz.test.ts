@@ -82,11 +82,14 @@ describe("devices with quirks", () => {
     const header = headerFor(target, device, 1);
     const text = traceOf(target, header, { finding: { kind: "state", text: "none" }, steps: calls });
     const [first, ...rest] = text.split("\n") as [string, ...string[]];
-    const { quirks, ...plain } = JSON.parse(first);
+    // What is changed by hand can no longer keep the promise of an end line.
+    const { quirks, sealed, ...plain } = JSON.parse(first);
+    const records = rest.filter((line) => !line.startsWith('{"end"'));
+    expect(sealed).toBe(true);
     expect(quirks).toContain("emptyRanges");
     const same = await vmbind("replay", "--check", tempFile("quirks.jsonl", text));
-    expect([same.status, same.out]).toEqual([0, expect.stringContaining("no difference")]);
-    const without = tempFile("plain.jsonl", [JSON.stringify(plain), ...rest].join("\n"));
+    expect([same.status, same.out, same.err]).toEqual([0, expect.stringContaining("no difference"), ""]);
+    const without = tempFile("plain.jsonl", [JSON.stringify(plain), ...records].join("\n"));
     expect((await vmbind("replay", "--check", without)).status).toBe(1);
   });
 });

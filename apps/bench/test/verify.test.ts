@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gunzipSync, gzipSync } from "node:zlib";
+import { Seal } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
 import type { VerifyResult } from "../src/commands/verify.ts";
 import { tempFile, vmbind } from "./run.ts";
@@ -94,7 +96,65 @@ describe("verify", () => {
       expect.stringContaining(`${unknown}:1: header.format: no check for "gpuvm-stairs"`),
       expect.stringContaining(`${headless}:1: header.format: `),
       expect.stringContaining(`${badHex}:9: `),
+      expect.stringContaining(`warning: ${good}: has no end line`),
     ]);
     expect(out).toBe(`${good}: 40 passed, 0 failed\n`);
+  });
+
+  describe("an end line", () => {
+    const seal = new Seal(createHash("sha256"));
+    const whole = [`${header.slice(0, -1)},"sealed":true}`, ...few].map((line) => seal.add(`${line}\n`));
+    const end = seal.end();
+
+    it("is found in order, and without one there is a warning and no other status", async () => {
+      const path = tempFile("sealed.jsonl", whole.join("") + end);
+      expect(await vmbind("verify", path)).toMatchObject({
+        status: 0,
+        out: `${path}: 40 passed, 0 failed\n`,
+        err: "",
+      });
+      const open = file("open.jsonl.gz", few);
+      const { status, err } = await vmbind("verify", open);
+      expect(status).toBe(0);
+      expect(err).toMatch(/^vmbind verify: warning: .*open\.jsonl\.gz: has no end line.*\n$/);
+    });
+
+    it("makes a file that is cut where a line ends a broken file", async () => {
+      for (const kept of [1, 20, 40, 41]) {
+        const { status, out, err } = await vmbind(
+          "verify",
+          tempFile("cut.jsonl", whole.slice(0, kept).join("")),
+        );
+        expect([status, out]).toEqual([2, ""]);
+        expect(err).toMatch(/^vmbind verify: .*header\.sealed: .*cut behind line \d+\n$/);
+      }
+    });
+
+    it("makes a file that somebody changed a broken file", async () => {
+      const other = whole.with(9, (whole[9] as string).replace(/"id":"/, '"id":"x'));
+      const { status, err } = await vmbind("verify", tempFile("changed.jsonl", other.join("") + end));
+      expect(status).toBe(2);
+      expect(err).toMatch(/:42: sha256: is not that of the bytes before this line\n$/);
+    });
+
+    it("says when there is more than the file has", async () => {
+      const cut = new Seal(createHash("sha256"));
+      const text = whole.slice(0, 4).map((line) => cut.add(line));
+      const { status, err } = await vmbind("verify", tempFile("says.jsonl", text.join("") + cut.end("cut")));
+      expect(status).toBe(0);
+      expect(err).toMatch(/warning: .*says of itself that it is cut/);
+    });
+  });
+
+  it("refuses a header of another version, or with members that the format does not know", async () => {
+    for (const [bent, rule] of [
+      [header.replace('"version": 1', '"version": 2'), "header.version"],
+      [header.replace('"version": 1', '"version": 1, "edition": 3'), "header.edition"],
+    ] as const) {
+      expect(bent).not.toBe(header);
+      const { status, err } = await vmbind("verify", tempFile("header.jsonl", [bent, ...few].join("\n")));
+      expect(status).toBe(2);
+      expect(err).toContain(`:1: ${rule}: `);
+    }
   });
 });

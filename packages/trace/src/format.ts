@@ -10,7 +10,8 @@ import { allowed, type Budgets, holdBudget, STANDARD_BUDGETS, TRACE_BUDGETS } fr
 import { HeaderReader } from "./header-reader.ts";
 import { bytesOf } from "./hex-bytes.ts";
 import { InputError } from "./input-error.ts";
-import { type ByteSource, readBody, readHeader } from "./jsonl.ts";
+import { type ByteSource, type EndOptions, readBody, readHeader } from "./jsonl.ts";
+import type { FileEnd } from "./seal.ts";
 import { valueInWords } from "./words.ts";
 
 /** First line of a trace; further members are facts of the device and depend on the driver. */
@@ -35,6 +36,9 @@ export interface TraceHeader {
 
 /** `umd` in the header of traces that a fuzzer wrote: malformed on purpose. */
 export const FUZZ_UMD = "vmbind fuzz";
+
+/** The mark that a recording ends with. */
+const END_MARK = "end";
 
 /** An array that an ioctl's argument points to. */
 export interface TraceArray {
@@ -135,6 +139,7 @@ export interface Trace {
  * @param path - where it comes from, for errors; the name of the trace is made from it
  * @param source - its bytes
  * @param budgets - amounts other than those of {@link TRACE_BUDGETS}
+ * @param atEnd - what is done about its end line, or about there being none
  * @returns its header and its records; reading those throws {@link InputError} where the text breaks a rule, or asks for more
  * than a budget
  * @throws {@link InputError} for an unreadable text or a malformed header
@@ -143,10 +148,11 @@ export async function readTrace(
   path: string,
   source: ByteSource,
   budgets: Budgets = STANDARD_BUDGETS,
+  atEnd: EndOptions = {},
 ): Promise<Trace> {
   const header = checkHeader(path, await readHeader(path, source));
   const name = path.replace(/^.*\//, "").replace(/\.jsonl(\.gz)?$/, "");
-  return { name, path, header, records: readRecords(path, source, budgets) };
+  return { name, path, header, records: readRecords(path, source, budgets, atEnd) };
 }
 
 function checkHeader(path: string, value: Readonly<Record<string, unknown>>): TraceHeader {
@@ -163,11 +169,20 @@ function checkHeader(path: string, value: Readonly<Record<string, unknown>>): Tr
   };
 }
 
-async function* readRecords(path: string, source: ByteSource, budgets: Budgets): AsyncGenerator<TraceRecord> {
+async function* readRecords(
+  path: string,
+  source: ByteSource,
+  budgets: Budgets,
+  atEnd: EndOptions,
+): AsyncGenerator<TraceRecord> {
   let seq = 0;
   let marks = 0;
   const limits = { fileBytes: allowed(TRACE_BUDGETS.bytes, budgets) };
-  for await (const { line, value } of readBody(path, source, limits)) {
+  let marked = false;
+  // The recorders of Mesa's drivers set a mark at the end: such a trace is not cut, though it states no digest.
+  const ended = (end: FileEnd): void => atEnd.ended?.(end === "open" && marked ? "complete" : end);
+  for await (const { line, value } of readBody(path, source, limits, { ...atEnd, ended })) {
+    marked = value["mark"] === END_MARK;
     const fields = new Fields(path, line, value);
     if (Object.hasOwn(value, "mark")) {
       holdBudget(TRACE_BUDGETS.marks, ++marks, budgets, { path, line });

@@ -32,6 +32,7 @@ export * from "./model/counts.ts";
 export * from "./model/intervals.ts";
 export * from "./phase.ts";
 export * from "./replay.ts";
+export * from "./seal.ts";
 export * from "./story/bind-ranges.ts";
 export * from "./story/leaf-diff.ts";
 export * from "./story/regions.ts";

@@ -10,6 +10,7 @@
 import { overBudget, TRACE_BUDGETS } from "./budget.ts";
 import { InputError } from "./input-error.ts";
 import { parseJson } from "./json-text.ts";
+import { type FileEnd, type NewDigest, SealCheck } from "./seal.ts";
 
 /** Longest line that is accepted, in bytes. The longest line of the recorded traces has three megabytes. */
 const MAX_LINE_BYTES: number = 64 * 2 ** 20;
@@ -61,11 +62,19 @@ export async function* readJsonLines(
   bytes: AsyncIterable<Uint8Array>,
   limits: JsonlLimits = {},
 ): AsyncGenerator<JsonLine> {
+  for await (const { line, value } of parsedLines(path, bytes, limits)) yield { line, value };
+}
+
+async function* parsedLines(
+  path: string,
+  bytes: AsyncIterable<Uint8Array>,
+  limits: JsonlLimits,
+): AsyncGenerator<JsonLine & { text: Uint8Array }> {
   const utf8 = new TextDecoder("utf-8", { fatal: true });
   let line = 0;
   for await (const text of splitLines(path, bytes, limits)) {
     line++;
-    yield { line, value: parseObject(path, line, text, utf8) };
+    yield { line, value: parseObject(path, line, text, utf8), text };
   }
   if (line === 0) throw new InputError(path, 1, "header: the file is empty");
 }
@@ -88,20 +97,34 @@ export async function readHeader(path: string, source: ByteSource): Promise<Reco
   throw new Error(`${path}: no first line`);
 }
 
+/** What is done about the end of a text; see `seal.ts`. */
+export interface EndOptions {
+  /** Begins the digest that the end line is held against; only the lines are counted without it. */
+  digest?: NewDigest;
+  /** Told how the text ended, once all of it is read. */
+  ended?: (end: FileEnd) => void;
+}
+
 /**
- * The lines behind the header.
+ * The lines behind the header, without the end line.
  *
  * @param path - name of the text, for errors
  * @param source - its bytes
  * @param limits - as for {@link readJsonLines}
- * @throws {@link InputError} for an unreadable text
+ * @param atEnd - what is done about its end
+ * @throws {@link InputError} for an unreadable text, and for one that does not end as it says
  */
 export async function* readBody(
   path: string,
   source: ByteSource,
   limits: JsonlLimits = {},
+  atEnd: EndOptions = {},
 ): AsyncGenerator<JsonLine> {
-  for await (const line of readJsonLines(path, source(), limits)) if (line.line > 1) yield line;
+  const seal = new SealCheck(path, atEnd.digest?.() ?? null);
+  for await (const { line, value, text } of parsedLines(path, source(), limits)) {
+    if (seal.take(line, text, value)) yield { line, value };
+  }
+  atEnd.ended?.(seal.close());
 }
 
 function parseObject(

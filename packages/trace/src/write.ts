@@ -11,6 +11,7 @@
 import { hex } from "@vmbind/drm";
 import type { TraceHeader, TraceIoctl, TraceLanding, TraceMark, TraceRecord } from "./format.ts";
 import { hexOf } from "./hex-bytes.ts";
+import { type NewDigest, Seal } from "./seal.ts";
 
 /** A record without its place in a file. */
 export type NewRecord = Omit<TraceIoctl, "line"> | Omit<TraceMark, "line">;
@@ -26,16 +27,26 @@ export function traceLine(line: TraceHeader | NewRecord): string {
 /**
  * Write a trace.
  *
- * @param header - first line
+ * @param header - first line; `sealed` in it is set as the trace ends
  * @param records - in order; an ioctl's `seq` must be the number of ioctls before it
+ * @param digest - begins the digest of the end line; without it the trace has none
  * @returns its lines, one by one
  */
 export async function* writeTrace(
   header: TraceHeader,
   records: AsyncIterable<TraceRecord> | Iterable<NewRecord>,
+  digest?: NewDigest,
 ): AsyncGenerator<string> {
-  yield traceLine(header);
-  for await (const record of records) yield traceLine(record);
+  const { sealed: _, ...facts } = header;
+  if (digest === undefined) {
+    yield traceLine(facts as TraceHeader);
+    for await (const record of records) yield traceLine(record);
+    return;
+  }
+  const seal = new Seal(digest());
+  yield seal.add(traceLine({ ...header, sealed: true }));
+  for await (const record of records) yield seal.add(traceLine(record));
+  yield seal.end();
 }
 
 function isHeader(line: TraceHeader | NewRecord): line is TraceHeader {

@@ -41,7 +41,7 @@ const SHOWN = 4;
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
-  const trace = await openTrace(operands[0] as string, budgets);
+  const trace = await openTrace(operands[0] as string, budgets, { command: "explain", io });
   const lens = await lensOf(trace);
   const seen = seqRange(options["seq"]);
   const explainer = new Explainer(io, lens, seen, options["ops"] === true, new LeafBudget(budgets));

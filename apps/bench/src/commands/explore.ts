@@ -15,7 +15,7 @@ import { checkOutput, makeFile } from "../output/whole-file.ts";
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
-  const trace = await openTrace(operands[0] as string, budgets);
+  const trace = await openTrace(operands[0] as string, budgets, { command: "explore", io });
   const output = { option: "--output", path: String(options["output"] ?? `${trace.name}.html`) };
   await checkOutput(output, [trace.path]);
   const story = await tellStory(trace, await lensOf(trace), budgets);

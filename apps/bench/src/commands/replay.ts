@@ -36,7 +36,7 @@ const CHUNK = 2 ** 16;
 export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
   const progress = new Progress(io);
   return forEachInput(operands, "replay", io, async (operand) => {
-    const trace = await openTrace(operand, budgets);
+    const trace = await openTrace(operand, budgets, { command: "replay", io: progress });
     const after: ReplayObserver["after"] = (record) =>
       progress.show(() => `${trace.name}: line ${record.line}`);
     const watched = options["check"] === true ? await benchDriver(trace.header.driver)?.fuzz() : undefined;

@@ -6,9 +6,10 @@
 
 import { DrmError, type QuirkProfile, RECORDED_PROFILE } from "@vmbind/drm";
 import type { Mismatch, VectorCheck } from "@vmbind/gpuvm-core/conformance";
-import { type Budgets, InputError, oneLine, valueInWords, visible } from "@vmbind/trace";
+import { type Budgets, type EndOptions, InputError, oneLine, valueInWords, visible } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { BENCH_DRIVERS } from "../drivers/table.ts";
+import { endOf } from "../files/ends.ts";
 import { forEachInput } from "../files/inputs.ts";
 import { asKind } from "../files/kinds.ts";
 import { openVectors } from "../files/vector-file.ts";
@@ -48,11 +49,22 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
   const progress = new Progress(io);
   return forEachInput(operands, "verify", io, async (file) => {
     const onCase = (done: number): void => progress.show(() => `${file}: ${done} cases`);
-    const result = await asKind("vectors", file, () => verifyFile(file, checks, onCase, budgets));
+    const atEnd = endOf(file, "verify", progress);
+    const result = await asKind("vectors", file, () => verifyFile(file, checks, { onCase, budgets, atEnd }));
     progress.done();
     io.out(options["json"] ? `${JSON.stringify(result)}\n` : describe(result));
     return result.failed === 0;
   });
+}
+
+/** How a file is verified. */
+export interface VerifyOptions {
+  /** Told after each case how many there were. */
+  onCase?: (done: number) => void;
+  /** Amounts other than the standard ones. */
+  budgets?: Budgets | undefined;
+  /** What is done about the file's end line. */
+  atEnd?: EndOptions;
 }
 
 /**
@@ -60,18 +72,16 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
  *
  * @param file - path
  * @param checks - by format
- * @param onCase - told after each case how many there were
- * @param budgets - amounts other than the standard ones
+ * @param options - see {@link VerifyOptions}
  * @returns the tally
  * @throws {@link InputError} for an unreadable file, an unknown format, or a case that is not of the format
  */
 export async function verifyFile(
   file: string,
   checks: ReadonlyMap<string, FormatCheck>,
-  onCase: (done: number) => void = () => {},
-  budgets?: Budgets,
+  { onCase = () => {}, budgets, atEnd }: VerifyOptions = {},
 ): Promise<VerifyResult> {
-  const { header, cases } = await openVectors(file, budgets);
+  const { header, cases } = await openVectors(file, budgets, atEnd);
   const known = checks.get(header.format);
   if (!known) {
     const formats = [...checks.keys()].sort().join(", ");

@@ -8,6 +8,8 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Budgets, readTrace, type Trace } from "@vmbind/trace";
+import type { Io } from "../io.ts";
+import { endOf, newDigest } from "./ends.ts";
 import { fileBytes } from "./file-bytes.ts";
 import { asKind } from "./kinds.ts";
 
@@ -36,12 +38,19 @@ export async function bundledTrace(name: string): Promise<Trace | null> {
  *
  * @param operand - a path, or the name of a bundled trace
  * @param budgets - amounts of work that it may ask for, other than the standard ones
+ * @param reader - the command that reads a file of its user's, and where a warning goes that it has no end line
  * @returns its header and its records
  * @throws InputError for an unreadable file, a malformed header, or a file of another kind
  */
-export async function openTrace(operand: string, budgets?: Budgets): Promise<Trace> {
+export async function openTrace(
+  operand: string,
+  budgets?: Budgets,
+  reader?: { command: string; io: Pick<Io, "err"> },
+): Promise<Trace> {
   const path = traceFile(operand);
-  return asKind("trace", path, () => readTrace(path, () => fileBytes(path), budgets));
+  // What comes with the program is as whole as the program.
+  const ends = reader && path === operand ? endOf(path, reader.command, reader.io) : { digest: newDigest };
+  return asKind("trace", path, () => readTrace(path, () => fileBytes(path), budgets, ends));
 }
 
 /**

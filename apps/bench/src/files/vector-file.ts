@@ -8,6 +8,7 @@ import type { VectorHeader } from "@vmbind/gpuvm-core/conformance";
 import {
   allowed,
   type Budgets,
+  type EndOptions,
   InputError,
   type JsonLine,
   readBody,
@@ -15,13 +16,15 @@ import {
   TRACE_BUDGETS,
 } from "@vmbind/trace";
 import * as v from "valibot";
+import { newDigest } from "./ends.ts";
 import { fileBytes } from "./file-bytes.ts";
 
-const headerSchema = v.looseObject({
+const headerSchema = v.strictObject({
   format: v.pipe(v.string(), v.nonEmpty()),
   version: v.literal(1),
   source: v.string(),
   notes: v.exactOptional(v.string()),
+  sealed: v.exactOptional(v.boolean()),
 });
 
 /** An opened vector file. */
@@ -37,20 +40,28 @@ export interface VectorFile {
  *
  * @param path - .jsonl or .jsonl.gz
  * @param budgets - amounts other than the standard ones
+ * @param atEnd - what is done about its end line
  * @returns its header and its cases
  * @throws {@link InputError} for an unreadable file or a malformed header
  */
-export async function openVectors(path: string, budgets?: Budgets): Promise<VectorFile> {
+export async function openVectors(
+  path: string,
+  budgets?: Budgets,
+  atEnd: EndOptions = { digest: newDigest },
+): Promise<VectorFile> {
   const header = checkHeader(path, await readHeader(path, () => fileBytes(path)));
-  return { header, cases: casesOf(path, budgets) };
+  return { header, cases: casesOf(path, budgets, atEnd) };
 }
 
 /** A file without a case says nothing about anything. */
-async function* casesOf(path: string, budgets: Budgets | undefined): AsyncGenerator<JsonLine> {
+async function* casesOf(
+  path: string,
+  budgets: Budgets | undefined,
+  atEnd: EndOptions,
+): AsyncGenerator<JsonLine> {
   let cases = 0;
-  for await (const line of readBody(path, () => fileBytes(path), {
-    fileBytes: allowed(TRACE_BUDGETS.bytes, budgets),
-  })) {
+  const limits = { fileBytes: allowed(TRACE_BUDGETS.bytes, budgets) };
+  for await (const line of readBody(path, () => fileBytes(path), limits, atEnd)) {
     cases++;
     yield line;
   }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Call, eventMark, type NewRecord, type TraceHeader, traceLine } from "@vmbind/trace";
+import { type Call, eventMark, type NewRecord, Seal, type TraceHeader, traceLine } from "@vmbind/trace";
+import { newDigest } from "../files/ends.ts";
 import { isEvent } from "./call.ts";
 import { Examiner, isSimulation } from "./examiner.ts";
 import { freshDevice, type SessionFinding, type Target } from "./session.ts";
@@ -22,16 +23,18 @@ export function traceOf(target: Target, header: TraceHeader, found: SessionFindi
   const options = { every: 1, simulated: isSimulation(header) };
   const examiner = new Examiner(target.fuzz, () => freshDevice(target, header), options);
   const { kind, text } = found.finding;
+  const seal = new Seal(newDigest());
+  const first = seal.add(traceLine({ ...header, workload_doc: `${kind}: ${text}`, sealed: true }));
   let seq = 0;
   const records = found.steps.map((step) => {
     if (isEvent(step)) {
       examiner.happen(step);
-      return traceLine({ kind: "mark", mark: eventMark(step), exec: null });
+      return seal.add(traceLine({ kind: "mark", mark: eventMark(step), exec: null }));
     }
     const { ret, argOut } = examiner.issue(step);
-    return traceLine(record(target, step, seq++, ret, argOut));
+    return seal.add(traceLine(record(target, step, seq++, ret, argOut)));
   });
-  return traceLine({ ...header, workload_doc: `${kind}: ${text}` }) + records.join("");
+  return first + records.join("") + seal.end();
 }
 
 function record({ fuzz }: Target, call: Call, seq: number, ret: number, argOut: Uint8Array): NewRecord {

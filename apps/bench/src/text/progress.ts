@@ -57,4 +57,14 @@ export class Progress {
     if (this.#shownAt > 0) this.#io.err("\r\x1b[K");
     this.#shownAt = 0;
   }
+
+  /**
+   * Say something else.
+   *
+   * @param text - whole lines
+   */
+  readonly err = (text: string): void => {
+    this.done();
+    this.#io.err(text);
+  };
 }
