@@ -6,18 +6,10 @@
  * @module
  */
 
-import {
-  DrmError,
-  EINVAL,
-  fail,
-  type IoctlCall,
-  issue,
-  RECORDED_PROFILE,
-  type StructLayout,
-} from "@vmbind/drm";
+import { DrmError, type IoctlCall, issue, RECORDED_PROFILE, type StructLayout } from "@vmbind/drm";
 import { GPUVA_SPARSE } from "@vmbind/gpuvm-core";
 import { type Mismatch, mismatch, u64Of, type VectorCheck } from "@vmbind/gpuvm-core/conformance";
-import { directories, type LeafEntry, leaves, lpae4k, ScatterList } from "@vmbind/mmu";
+import { directories, leaves, lpae4k, ScatterList } from "@vmbind/mmu";
 import type { PanthorBo } from "../bo.ts";
 import type { PanthorCounters } from "../cost-sheet.ts";
 import { PanthorDevice } from "../device.ts";
@@ -40,13 +32,12 @@ import {
 } from "../uapi.ts";
 import type { PanthorVm } from "../vm.ts";
 import { runOp } from "../vm-bind.ts";
+import { compareLeaves } from "./leaves.ts";
 import { sha256 } from "./sha256.ts";
 import { first } from "./units.ts";
 
 /** Operations of one ioctl, as Mesa batches them. */
 const OPS_PER_IOCTL = 16;
-/** The longest list of leaves that was recorded, in runs; two of 24415 were left out. */
-const RUNS_LISTED = 84;
 const OPS_ADDRESS = 0x700000000000;
 const SYNCS_ADDRESS = 0x710000000000;
 /** A parsed JSON object. */
@@ -341,7 +332,7 @@ class Run {
         pages_l3: atLevel(3),
       }),
       mismatch("entries", testCase["entries"], found.length),
-      comparePtes(testCase["ptes"] as unknown[] | undefined, found),
+      compareLeaves(testCase["ptes"] as unknown[] | undefined, found),
       mismatch("digest", testCase["digest"], sha256(lines.join(""))),
       testCase["vma_count"] === undefined
         ? null
@@ -380,46 +371,4 @@ function errnoOf(run: () => void): number {
     if (error instanceof DrmError) return -error.errno;
     throw error;
   }
-}
-
-/** Leaves against single entries `[va, level, desc]` and runs of them; a list that would be short is there. */
-function comparePtes(expected: readonly unknown[] | undefined, found: readonly LeafEntry[]): Mismatch | null {
-  if (expected === undefined) {
-    const runs = countRuns(found);
-    return runs > RUNS_LISTED ? null : fail(EINVAL, `ptes: is missing: the leaves are ${runs} runs`);
-  }
-  let at = 0;
-  for (const [i, item] of expected.entries()) {
-    const run = Array.isArray(item)
-      ? { va: item[0], level: item[1], desc: item[2], count: 1, stride_va: "0x0", stride_pa: "0x0" }
-      : (item as Json);
-    const [va, strideVa] = [u64Of(run["va"]), u64Of(run["stride_va"])];
-    const [desc, stridePa] = [BigInt(run["desc"] as string), BigInt(run["stride_pa"] as string)];
-    for (let k = 0; k < (run["count"] as number); k++) {
-      const leaf = found[at++];
-      const want = `${(va + k * strideVa).toString(16)} ${run["level"]} ${(desc + BigInt(k) * stridePa).toString(16)}`;
-      const got = leaf && `${leaf.va.toString(16)} ${leaf.level} ${leaf.entry.toString(16)}`;
-      if (got !== want) return { field: `ptes[${i}]+${k}`, expected: want, got };
-    }
-  }
-  return mismatch("ptes.length", at, found.length);
-}
-
-/** Runs of leaves at even distances in address and entry, each as long as can be. */
-function countRuns(leaves: readonly LeafEntry[]): number {
-  let runs = 0;
-  for (let i = 0; i < leaves.length; runs++) {
-    const [first, second] = [leaves[i], leaves[i + 1]] as [LeafEntry, LeafEntry | undefined];
-    i++;
-    if (second === undefined || second.level !== first.level) continue;
-    const strideVa = second.va - first.va;
-    const stride = second.entry - first.entry;
-    for (let last = first; i < leaves.length; i++) {
-      const next = leaves[i] as LeafEntry;
-      if (next.level !== last.level || next.va - last.va !== strideVa || next.entry - last.entry !== stride)
-        break;
-      last = next;
-    }
-  }
-  return runs;
 }

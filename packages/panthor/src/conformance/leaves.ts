@@ -1,0 +1,67 @@
+/**
+ * The leaves of a table against those that a case lists, one by one or as runs at even distances.
+ *
+ * @module
+ */
+
+import { EINVAL, fail } from "@vmbind/drm";
+import { type Mismatch, mismatch, u64Of } from "@vmbind/gpuvm-core/conformance";
+import type { LeafEntry } from "@vmbind/mmu";
+
+/** The longest list of leaves that was recorded, in runs; two of 24415 were left out. */
+const RUNS_LISTED = 84;
+
+/**
+ * @param expected - single entries `[va, level, desc]` and runs of them; undefined where the case leaves them out
+ * @param found - the leaves of the table, ascending
+ * @returns the first difference, or null
+ * @throws DrmError EINVAL where a list is left out that would be short
+ */
+export function compareLeaves(
+  expected: readonly unknown[] | undefined,
+  found: readonly LeafEntry[],
+): Mismatch | null {
+  if (expected === undefined) {
+    const runs = countRuns(found);
+    return runs > RUNS_LISTED ? null : fail(EINVAL, `ptes: is missing: the leaves are ${runs} runs`);
+  }
+  let at = 0;
+  for (const [i, item] of expected.entries()) {
+    const run = Array.isArray(item)
+      ? { va: item[0], level: item[1], desc: item[2], count: 1, stride_va: "0x0", stride_pa: "0x0" }
+      : (item as Record<string, unknown>);
+    const [va, strideVa] = [u64Of(run["va"]), u64Of(run["stride_va"])];
+    const [desc, stridePa] = [BigInt(run["desc"] as string), signed(run["stride_pa"] as string)];
+    for (let k = 0; k < (run["count"] as number); k++) {
+      const leaf = found[at++];
+      const want = `${(va + k * strideVa).toString(16)} ${run["level"]} ${(desc + BigInt(k) * stridePa).toString(16)}`;
+      const got = leaf && `${leaf.va.toString(16)} ${leaf.level} ${leaf.entry.toString(16)}`;
+      if (got !== want) return { field: `ptes[${i}]+${k}`, expected: want, got };
+    }
+  }
+  return mismatch("ptes.length", at, found.length);
+}
+
+/** Runs of leaves at even distances in address and entry, each as long as can be. */
+function countRuns(leaves: readonly LeafEntry[]): number {
+  let runs = 0;
+  for (let i = 0; i < leaves.length; runs++) {
+    const [first, second] = [leaves[i], leaves[i + 1]] as [LeafEntry, LeafEntry | undefined];
+    i++;
+    if (second === undefined || second.level !== first.level) continue;
+    const strideVa = second.va - first.va;
+    const stride = second.entry - first.entry;
+    for (let last = first; i < leaves.length; i++) {
+      const next = leaves[i] as LeafEntry;
+      if (next.level !== last.level || next.va - last.va !== strideVa || next.entry - last.entry !== stride)
+        break;
+      last = next;
+    }
+  }
+  return runs;
+}
+
+/** BigInt reads no sign in front of hex. */
+function signed(value: string): bigint {
+  return value.startsWith("-") ? -BigInt(value.slice(1)) : BigInt(value);
+}
