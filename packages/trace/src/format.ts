@@ -151,7 +151,7 @@ export async function readTrace(
   atEnd: EndOptions = {},
 ): Promise<Trace> {
   const header = checkHeader(path, await readHeader(path, source));
-  const name = path.replace(/^.*\//, "").replace(/\.jsonl(\.gz)?$/, "");
+  const name = path.replace(/^.*[\\/]/, "").replace(/\.jsonl(\.gz)?$/, "");
   return { name, path, header, records: readRecords(path, source, budgets, atEnd) };
 }
 

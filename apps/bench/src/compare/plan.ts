@@ -13,6 +13,7 @@ import {
 import type { Budgets } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { UsageError } from "../errors.ts";
+import { filesOf, JSON_FILES } from "../files/folders.ts";
 import { isWorkloadFile, readWorkload } from "../files/workload-file.ts";
 import { noSuchName } from "../text/nearest.ts";
 import { byteCount, chosenStrategies } from "./options.ts";
@@ -32,8 +33,9 @@ export async function planComparison(
 ): Promise<ComparePlan> {
   const strategies = chosenStrategies(options);
   const size = byteCount(options, "size", 1, SIZE_MAX);
-  const names = options["workload"] as string[] | undefined;
-  for (const name of names ?? []) checkName(name);
+  const given = options["workload"] as string[] | undefined;
+  for (const name of given ?? []) checkName(name);
+  const names = given?.flatMap((name) => (isWorkloadFile(name) ? filesOf(name, JSON_FILES) : [name]));
   const workloads: (string | WorkloadRef)[] = await Promise.all(
     (names ?? []).map((name) => named(name, budgets)),
   );

@@ -23,11 +23,14 @@ export function bashCompletion(commands: readonly OfferedCommand[]): string {
   );
   const operands = commands.map(({ name, operands: offer }) => `    ${name}) ${say(offer)} ;;\n`);
   return `# Completion of vmbind for bash, made by: vmbind completion bash
-_vmbind_words() { COMPREPLY+=($(compgen -W "$1" -- "$cur")); }
+_vmbind_words() {
+  COMPREPLY+=($(compgen -W "$1" -- "$cur"))
+  case $1 in *=) compopt -o nospace 2>/dev/null ;; esac
+}
 _vmbind_files() {
   local IFS=$'\\n'
   COMPREPLY+=($(compgen -f -- "$cur"))
-  type compopt >/dev/null 2>&1 && compopt -o filenames
+  compopt -o filenames 2>/dev/null
 }
 _vmbind() {
   local cur=\${COMP_WORDS[COMP_CWORD]} before=$((COMP_CWORD - 1)) command= i

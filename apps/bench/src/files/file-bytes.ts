@@ -5,14 +5,15 @@
  */
 
 import { type FileHandle, open } from "node:fs/promises";
-import { pipeline } from "node:stream";
+import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { UnreadableError } from "@vmbind/trace";
+import { STANDARD_INPUT, standardInput } from "./standard-input.ts";
 
 /**
  * Read a file, plain or gzip; the content decides, not the name.
  *
- * @param path - of the file
+ * @param path - of the file, `-` for standard input
  * @throws UnreadableError for a file that cannot be read or is no intact gzip
  */
 export async function* fileBytes(path: string): AsyncGenerator<Uint8Array> {
@@ -23,21 +24,27 @@ export async function* fileBytes(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-async function* chunks(path: string): AsyncGenerator<Buffer> {
+async function* chunks(path: string): AsyncGenerator<Uint8Array> {
+  if (path === STANDARD_INPUT) {
+    return yield* unpacked(standardInput.front(2), Readable.from(standardInput.bytes()));
+  }
   let file: FileHandle | undefined;
   try {
     file = await open(path, "r");
     const magic = new Uint8Array(2);
     await file.read(magic, 0, 2, 0);
-    const raw = file.createReadStream({ start: 0, autoClose: false });
-    if (magic[0] !== 0x1f || magic[1] !== 0x8b) {
-      yield* raw;
-    } else {
-      // The iteration below sees the error of either stream; the callback only keeps it from being unhandled.
-      yield* pipeline(raw, createGunzip(), () => {});
-    }
+    yield* unpacked(magic, file.createReadStream({ start: 0, autoClose: false }));
   } finally {
     await file?.close();
+  }
+}
+
+async function* unpacked(magic: Uint8Array, raw: Readable): AsyncGenerator<Uint8Array> {
+  if (magic[0] !== 0x1f || magic[1] !== 0x8b) {
+    yield* raw;
+  } else {
+    // The iteration below sees the error of either stream; the callback only keeps it from being unhandled.
+    yield* pipeline(raw, createGunzip(), () => {});
   }
 }
 

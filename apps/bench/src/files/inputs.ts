@@ -7,11 +7,12 @@
 import { InputError } from "@vmbind/trace";
 import { EXIT } from "../errors.ts";
 import { complain, type Io } from "../io.ts";
+import { filesOf, JSON_LINES } from "./folders.ts";
 
 /**
  * Process inputs one after the other.
  *
- * @param inputs - files
+ * @param inputs - files, and folders for all JSON lines in them
  * @param command - name of the command, for messages
  * @param io - where messages go
  * @param run - processes one input; false when it found a difference
@@ -24,13 +25,19 @@ export async function forEachInput(
   run: (input: string) => Promise<boolean>,
 ): Promise<number> {
   let status: number = EXIT.ok;
-  for (const input of inputs) {
+  const attempt = async <T>(work: () => T | Promise<T>): Promise<T | null> => {
     try {
-      if (!(await run(input))) status = Math.max(status, EXIT.difference);
+      return await work();
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       complain(io, command, error.message);
       status = EXIT.usage;
+      return null;
+    }
+  };
+  for (const input of inputs) {
+    for (const file of (await attempt(() => filesOf(input, JSON_LINES))) ?? []) {
+      if ((await attempt(() => run(file))) === false) status = Math.max(status, EXIT.difference);
     }
   }
   return status;

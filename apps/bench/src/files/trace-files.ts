@@ -7,11 +7,13 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Budgets, readTrace, type Trace } from "@vmbind/trace";
+import { type Budgets, InputError, readTrace, type Trace } from "@vmbind/trace";
 import type { Io } from "../io.ts";
+import { nearestName } from "../text/nearest.ts";
 import { endOf, newDigest } from "./ends.ts";
 import { fileBytes } from "./file-bytes.ts";
 import { asKind } from "./kinds.ts";
+import { STANDARD_INPUT } from "./standard-input.ts";
 
 const TRACES = fileURLToPath(new URL("../../traces/", import.meta.url));
 
@@ -48,6 +50,9 @@ export async function openTrace(
   reader?: { command: string; io: Pick<Io, "err"> },
 ): Promise<Trace> {
   const path = traceFile(operand);
+  if (path === operand && isBareName(operand) && !existsSync(operand)) {
+    throw new InputError(operand, 0, unknownTrace(operand));
+  }
   // What comes with the program is as whole as the program.
   const ends = reader && path === operand ? endOf(path, reader.command, reader.io) : { digest: newDigest };
   return asKind("trace", path, () => readTrace(path, () => fileBytes(path), budgets, ends));
@@ -59,6 +64,16 @@ export async function openTrace(
  */
 export function traceFile(operand: string): string {
   const bundled = join(TRACES, `${operand}.jsonl.gz`);
-  const isName = !existsSync(operand) && !operand.includes("/") && existsSync(bundled);
-  return isName ? bundled : operand;
+  return isBareName(operand) && !existsSync(operand) && existsSync(bundled) ? bundled : operand;
+}
+
+function isBareName(operand: string): boolean {
+  return operand !== STANDARD_INPUT && !/[/\\]|\.jsonl(\.gz)?$/.test(operand);
+}
+
+/** There are too many to list them. */
+function unknownTrace(operand: string): string {
+  const near = nearestName(operand, bundledTraces());
+  const hint = near === null ? "`vmbind traces` lists those" : `did you mean ${near}?`;
+  return `no such file, and no recording of this name ships; ${hint}`;
 }

@@ -4,12 +4,14 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
 import {
   BUILTIN_WORKLOADS,
   inFile,
   parseWorkload,
   type Workload,
   type WorkloadFile,
+  workloadNames,
   workloadOfFile,
 } from "@vmbind/lab";
 import type { Budgets } from "@vmbind/trace";
@@ -17,6 +19,7 @@ import { UsageError } from "../errors.ts";
 import { noSuchName } from "../text/nearest.ts";
 import { readJsonFile } from "./json-file.ts";
 import { asKind } from "./kinds.ts";
+import { STANDARD_INPUT } from "./standard-input.ts";
 
 /** What can be said about a workload beside its name. */
 export interface WorkloadChoice {
@@ -52,7 +55,8 @@ export async function findWorkload(operand: string, choice: WorkloadChoice = {})
  * @returns whether it is a path, or `-` for standard input, and no name
  */
 export function isWorkloadFile(operand: string): boolean {
-  return operand === "-" || /[./\\]/.test(operand);
+  if (operand === STANDARD_INPUT || /[./\\]/.test(operand)) return true;
+  return !workloadNames().includes(operand) && existsSync(operand);
 }
 
 /**

@@ -36,6 +36,7 @@ export async function manualPage(version: string): Promise<string> {
     ".SH ENVIRONMENT",
     ...terms([
       ["NO_COLOR", "no emphasis, even on a terminal"],
+      ["VMBIND_CACHE", "folder where compare and sweep keep what they have counted"],
       ["VMBIND_STACK", "an internal error prints where it was thrown"],
       ["NODE_OPTIONS", "e.g. --max-old-space-size=MIB, for files that need more memory"],
     ]),

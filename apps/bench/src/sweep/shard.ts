@@ -7,6 +7,7 @@
 
 import { mergeShards, type Shard, type ShardSource, type Sweep } from "@vmbind/lab";
 import { UsageError } from "../errors.ts";
+import { filesOf, JSON_FILES } from "../files/folders.ts";
 import { readJsonFile } from "../files/json-file.ts";
 import { asKind } from "../files/kinds.ts";
 
@@ -29,12 +30,13 @@ export function parseShard(option: string): Shard {
 /**
  * Put shards together.
  *
- * @param paths - what `vmbind sweep --shard` printed, one file a shard, in any order
+ * @param paths - what `vmbind sweep --shard` printed, one file a shard, in any order; folders for all JSON files in them
  * @returns what the whole sweep would have printed
  * @throws InputError for a file that cannot be read, is no shard, or does not belong to the others
  */
 export async function mergeFiles(paths: readonly string[]): Promise<Sweep> {
-  return mergeShards(await Promise.all(paths.map(readShard)));
+  const files = paths.flatMap((path) => filesOf(path, JSON_FILES));
+  return mergeShards(await Promise.all(files.map(readShard)));
 }
 
 function readShard(path: string): Promise<ShardSource> {

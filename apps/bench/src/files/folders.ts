@@ -1,0 +1,38 @@
+/**
+ * Folders in place of files: all of a kind that are in them.
+ *
+ * @module
+ */
+
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { InputError } from "@vmbind/trace/input";
+
+/** How traces and vectors end. */
+export const JSON_LINES: readonly string[] = [".jsonl", ".jsonl.gz"];
+/** How workloads and shards of a sweep end. */
+export const JSON_FILES: readonly string[] = [".json", ".json.gz"];
+
+/**
+ * @param path - of a file or a folder
+ * @param endings - of names that are meant
+ * @returns the path itself for a file; for a folder those in it and below, sorted by name, without hidden ones
+ * @throws {@link InputError} for a folder that has none
+ */
+export function filesOf(path: string, endings: readonly string[]): string[] {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
+  const found = below(path, endings);
+  if (found.length === 0) throw new InputError(path, 0, `no ${endings.join(" or ")} file in this folder`);
+  return found;
+}
+
+function below(folder: string, endings: readonly string[]): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter(({ name }) => !name.startsWith("."))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return below(path, endings);
+      return endings.some((ending) => entry.name.endsWith(ending)) ? [path] : [];
+    });
+}
