@@ -24,9 +24,14 @@ function header(facts: Readonly<Record<string, unknown>> = {}): TraceHeader {
   return { ...common, device: "", workload: "", driver_version: "1.9", ...facts };
 }
 
+const stride = VM_BIND_OP_REPEAT.size;
+/** One operation, as the argument of a call says where it is. */
+const ONE_OP = { stride, count: 1, array: 0x1000 };
+
 function record(request: number, arg: Uint8Array, ops?: Uint8Array): CallBytes {
-  const stride = VM_BIND_OP_REPEAT.size;
-  const arrays = ops ? [{ field: "ops", addr: 0, count: ops.length / stride, stride, data: ops }] : [];
+  const arrays = ops
+    ? [{ field: "ops", addr: ONE_OP.array, count: ops.length / stride, stride, data: ops }]
+    : [];
   const call: TraceIoctl = {
     ...{ kind: "ioctl", line: 2, seq: 0, ioctl: "", file: 0, ret: 0 },
     ...{ request, argIn: arg, argOut: arg, arrays },
@@ -39,7 +44,7 @@ function line(op: Partial<VmBindOpRepeat>, facts?: Readonly<Record<string, unkno
   const decoder = lens.decoder(header(facts));
   decoder.decode(record(IOCTL_BO_CREATE, BO_CREATE.encode({ size: 0x200000, flags: BO_NO_MMAP, handle: 9 })));
   const ops = VM_BIND_OP_REPEAT.encode({ va: 0x200000, size: 0x3000, ...op });
-  const action = decoder.decode(record(IOCTL_VM_BIND, VM_BIND.encode({ vmId: 1 }), ops));
+  const action = decoder.decode(record(IOCTL_VM_BIND, VM_BIND.encode({ vmId: 1, ops: ONE_OP }), ops));
   return action.kind === "bind" ? action.ops.flatMap((o) => [o.heading, o.effect, lens.describe(o)]) : [];
 }
 
@@ -79,7 +84,9 @@ describe("operations in words", () => {
   it("a call says whether it waits", () => {
     const ops = VM_BIND_OP_REPEAT.encode({});
     const text = (flags: number) =>
-      lens.decoder(header()).decode(record(IOCTL_VM_BIND, VM_BIND.encode({ vmId: 7, flags }), ops)).text;
+      lens
+        .decoder(header())
+        .decode(record(IOCTL_VM_BIND, VM_BIND.encode({ vmId: 7, flags, ops: ONE_OP }), ops)).text;
     expect([text(0), text(VM_BIND_ASYNC)]).toEqual(["VM 7, sync, 1 op", "VM 7, async, 1 op"]);
   });
 });
