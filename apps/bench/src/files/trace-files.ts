@@ -62,7 +62,7 @@ export async function openTrace(
  * @param operand - a path, or the name of a bundled trace
  * @returns the path of the file that is meant
  */
-export function traceFile(operand: string): string {
+function traceFile(operand: string): string {
   const bundled = join(TRACES, `${operand}.jsonl.gz`);
   return isBareName(operand) && !existsSync(operand) && existsSync(bundled) ? bundled : operand;
 }
