@@ -32,7 +32,8 @@ export async function run({ options }: CommandInput, io: Io): Promise<number> {
     option: "--out",
     path: typeof options["out"] === "string" ? options["out"] : `fuzz-${name}-${seed}.jsonl`,
   };
-  await checkOutput(out, []);
+  // Without the option nothing is written unless something is found.
+  if (options["out"] !== undefined) await checkOutput(out, []);
   const progress = new Progress(io);
   const result = fuzz(await targetFor(name), {
     seed,
