@@ -51,7 +51,10 @@ export class CallBytes implements CallReader {
 }
 
 /** Of an array what tells where it is and what it holds. */
-type CallArray<E extends object> = Pick<UserArray<object, E>, "pointer" | "count" | "stride" | "element">;
+export type CallArray<E extends object> = Pick<
+  UserArray<object, E>,
+  "pointer" | "count" | "stride" | "element"
+>;
 
 type Slot = CallArray<object>["pointer"];
 

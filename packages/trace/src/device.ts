@@ -14,7 +14,7 @@ import { HeaderReader } from "./header-reader.ts";
 import type { Action, BindOp, Lens, ModelCounters, ModelDevice, ModelFile, ModelVm } from "./lens.ts";
 
 /** What is asked of a device's lens. */
-type Hooks<File extends ModelFile> = Pick<
+export type Hooks<File extends ModelFile> = Pick<
   Lens<BindOp, File>,
   "quirks" | "checkInvariants" | "beforeCall" | "vmCreated" | "evict" | "restore"
 >;

@@ -12,6 +12,18 @@ import { valueInWords } from "./words.ts";
 
 const KINDS_OF_MEMORY: readonly Fragmentation[] = ["contiguous", "huge", "scattered"];
 
+/** What a header says of a device's memory, as an option of the device. */
+export interface MemoryChoice {
+  /** Absent where it says nothing. */
+  memory?: TableLimit;
+}
+
+/** Page-table memory. */
+export interface TableLimit {
+  /** Most bytes of page tables. */
+  tableLimitBytes: number;
+}
+
 /** Reads the members of a header, or of an object in it. */
 export class HeaderReader {
   readonly #path: string;
@@ -124,7 +136,7 @@ export class HeaderReader {
    * @returns options of a device's memory, none where it is left out
    * @throws {@link InputError} for anything but an integer from there on
    */
-  tableLimit(tableBytes: number): { memory?: { tableLimitBytes: number } } {
+  tableLimit(tableBytes: number): MemoryChoice {
     if (!this.has("table_limit_bytes")) return {};
     return { memory: { tableLimitBytes: this.integer("table_limit_bytes", tableBytes) } };
   }

@@ -218,12 +218,18 @@ export interface ModelVm extends DrmVm {
 /** What all driver models' open files have in common. */
 export type ModelFile = DrmFile<GemObject, ModelVm>;
 
+/** What all drivers let choose. */
+export interface ModelOptions {
+  /** Which quirks a device has. */
+  readonly quirks: Readonly<Quirks>;
+}
+
 /** What all driver models' devices have in common. */
 export interface ModelDevice<File extends ModelFile = ModelFile> {
   /** The cost sheet of the device. */
   readonly counters: ModelCounters;
   /** What was chosen, as far as all drivers have it. */
-  readonly options: Readonly<{ /** Which quirks it has. */ quirks: Readonly<Quirks> }>;
+  readonly options: ModelOptions;
   /** Physical memory. */
   readonly memory: PhysicalMemory;
   /** Open the device node. */
