@@ -180,7 +180,10 @@ async function* readRecords(
   const limits = { fileBytes: allowed(TRACE_BUDGETS.bytes, budgets) };
   let marked = false;
   // The recorders of Mesa's drivers set a mark at the end: such a trace is not cut, though it states no digest.
-  const ended = (end: FileEnd): void => atEnd.ended?.(end === "open" && marked ? "complete" : end);
+  const ended = (end: FileEnd): void => {
+    // Of a trace without an ioctl worse is said than that.
+    if (seq > 0) atEnd.ended?.(end === "open" && marked ? "complete" : end);
+  };
   for await (const { line, value } of readBody(path, source, limits, { ...atEnd, ended })) {
     marked = value["mark"] === END_MARK;
     const fields = new Fields(path, line, value);

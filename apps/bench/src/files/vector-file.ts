@@ -9,6 +9,7 @@ import {
   allowed,
   type Budgets,
   type EndOptions,
+  type FileEnd,
   InputError,
   type JsonLine,
   readBody,
@@ -60,13 +61,18 @@ async function* casesOf(
   atEnd: EndOptions,
 ): AsyncGenerator<JsonLine> {
   let cases = 0;
+  let end: FileEnd | undefined;
+  const ended = (how: FileEnd): void => {
+    end = how;
+  };
   const limits = { fileBytes: allowed(TRACE_BUDGETS.bytes, budgets) };
-  for await (const line of readBody(path, () => fileBytes(path), limits, atEnd)) {
+  for await (const line of readBody(path, () => fileBytes(path), limits, { ...atEnd, ended })) {
     cases++;
     yield line;
   }
   if (cases === 0)
     throw new InputError(path, 0, "no case in it: the file is empty, or cut behind its header");
+  if (end !== undefined) atEnd.ended?.(end);
 }
 
 function checkHeader(path: string, value: unknown): VectorHeader {

@@ -149,7 +149,7 @@ export const PGTABLE_CASE: Shape = object(
 
 interface PgtableMembers {
   config: { coherent: number };
-  ops: { op: string; flags?: number | string; bo?: number; stats?: object }[];
+  ops: { op: string; ret: number; bo?: number; stats?: object }[];
   vma_count?: number;
 }
 
@@ -178,7 +178,7 @@ function dummyWhereNeeded(testCase: JsonObject): Fault | null {
   if (Object.hasOwn(testCase, "dummy")) return null;
   const { ops } = testCase as unknown as PgtableMembers;
   const i = ops.findIndex(
-    ({ op, bo }) => op === "sparse" || ((op === "evict" || op === "restore") && bo === 0),
+    ({ op, bo, ret }) => (op === "sparse" && ret === 0) || ((op === "evict" || op === "restore") && bo === 0),
   );
   return i < 0 ? null : { at: ".dummy", rule: `is missing: ops[${i}] maps it` };
 }
