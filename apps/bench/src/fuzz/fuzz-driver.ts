@@ -34,6 +34,11 @@ export interface FuzzDriver<File extends ModelFile = ModelFile> {
   valid(draw: Draw, file: File): Call;
   /** What the naive model of pages is told of it. */
   readonly facts: WorldFacts;
+  /**
+   * @param file - an open file
+   * @returns end of the addresses that bind calls reach: what lies behind is nobody's, or the driver's own
+   */
+  vaEnd(file: File): number;
   /** Bind calls can wait for fences. */
   readonly queues: boolean;
   /**

@@ -56,8 +56,6 @@ export interface WorldFacts {
   readonly pageBytes: number;
   /** Closing a handle unbinds the object in every VM of the file. */
   readonly closeUnbinds: boolean;
-  /** End of the addresses that bind calls reach; the driver's own lie behind it. */
-  readonly vaEnd: number;
 }
 
 /** A device as it must be. */
@@ -238,10 +236,10 @@ export class PageWorld {
     vm.log.add(line);
     if (line.kind !== "range" || !remembered) return;
     const { va, bytes } = line;
-    const { pageBytes, vaEnd } = this.#facts;
+    const { pageBytes } = this.#facts;
     const middle = va + Math.floor(bytes / 2 / pageBytes) * pageBytes;
     for (const at of [va - pageBytes, va, middle, va + bytes - pageBytes, va + bytes]) {
-      if (at < 0 || at >= vaEnd) continue;
+      if (at < 0) continue;
       vm.places.delete(at);
       vm.places.add(at);
       this.#changed.push([vm, at]);

@@ -88,7 +88,7 @@ export class PageChecker implements Checker {
 
   #look(all: boolean): void {
     if (this.#broken) return;
-    const found = new Map<PageVm, [name: string, model: ModelVm]>();
+    const found = new Map<PageVm, [name: string, model: ModelVm, end: number]>();
     const places: [PageVm, number][] = [...this.#world.takeChanged()];
     for (const [file, id, vm] of this.#world.vms()) {
       const model = this.#device.vm(file, id);
@@ -97,7 +97,8 @@ export class PageChecker implements Checker {
         return;
       }
       if ("unusable" in model && model.unusable === true) vm.lost = true;
-      found.set(vm, [`file ${file} VM ${id}`, model]);
+      const end = this.#driver.vaEnd(this.#device.file(file));
+      found.set(vm, [`file ${file} VM ${id}`, model, end]);
       const old = [...vm.places];
       if (all) places.push(...old.map((va): [PageVm, number] => [vm, va]));
       else if (old.length > 0) {
@@ -105,8 +106,8 @@ export class PageChecker implements Checker {
       }
     }
     for (const [vm, va] of places) {
-      const [name, model] = found.get(vm) ?? [];
-      if (name === undefined || model === undefined || vm.lost) continue;
+      const [name, model, end] = found.get(vm) ?? [];
+      if (name === undefined || model === undefined || vm.lost || va >= (end ?? 0)) continue;
       if (!this.#compare(name, model, vm, va)) return;
     }
   }
