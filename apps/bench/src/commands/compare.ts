@@ -24,7 +24,7 @@ import { renderDetails } from "../compare/details.ts";
 import { commands, versions } from "../compare/facts.ts";
 import { outputFormat } from "../compare/options.ts";
 import { planComparison } from "../compare/plan.ts";
-import { QUESTION, renderComparison, type Style } from "../compare/text.ts";
+import { QUESTION, renderAnswer, renderComparison, type Style } from "../compare/text.ts";
 import { EXIT, ReaderGone } from "../errors.ts";
 import { isWorkloadFile } from "../files/workload-file.ts";
 import { complain, heading, type Io } from "../io.ts";
@@ -68,9 +68,10 @@ export async function run({ options, budgets }: CommandInput, io: Io): Promise<n
     if (format === "json") io.out(`${JSON.stringify(output, null, 2)}\n`);
     else if (format === "csv") io.out(comparisonCsv(output));
     else {
-      const style = format === "markdown" ? MARKDOWN : textStyle(io);
+      const style = format === "markdown" ? MARKDOWN : textStyle(io, options["details"] === true);
       io.out(renderComparison(output, plan.strategies, plan.generated, style));
       if (options["details"]) io.out(`\n${renderDetails(output.lab, style)}`);
+      if (format === "text") io.out(`\n${renderAnswer(output, style)}`);
     }
   };
   const gone = reader(() => {
@@ -81,7 +82,7 @@ export async function run({ options, budgets }: CommandInput, io: Io): Promise<n
   if (report !== null) await makeFile(io, report, await renderOutput(output));
   if (gone) throw gone;
   if (report !== null && (format === "text" || format === "markdown")) {
-    io.out(`\nThe report is in ${report.path}.\n`);
+    io.out(`${format === "text" ? "" : "\n"}The report is in ${report.path}.\n`);
   }
   const wrong = output.recorded.some(({ differences }) => differences > 0);
   return wrong || output.leftOut.some(({ refused }) => refused) ? EXIT.difference : EXIT.ok;
@@ -144,11 +145,14 @@ async function renderOutput({ lab, sweeps, recorded, ...facts }: Output): Promis
 
 const MARKDOWN: Style = {
   format: "markdown",
+  columns: Number.POSITIVE_INFINITY,
+  details: true,
   title: (title, level) => `${"#".repeat(level + 1)} ${markdownText(title)}\n${level === 3 ? "\n" : ""}`,
 };
 
-function textStyle(io: Io): Style {
-  return { format: "text", title: (title) => `${heading(io, title)}\n` };
+function textStyle(io: Io, details: boolean): Style {
+  const columns = io.columns ?? Number.POSITIVE_INFINITY;
+  return { format: "text", title: (title) => `${heading(io, title)}\n`, columns, details };
 }
 
 /** The options that decide what is compared, as they would be typed. */

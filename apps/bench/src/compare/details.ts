@@ -5,7 +5,8 @@
  */
 
 import type { AccountingFigures, AccountingResult, LabResult, SemanticsAnswer } from "@vmbind/lab";
-import { renderTable, type Table } from "../text/table.ts";
+import { fits, renderTable, type Table, transposed } from "../text/table.ts";
+import { paragraph } from "../text/wrap.ts";
 import type { Style } from "./text.ts";
 
 /**
@@ -17,12 +18,13 @@ import type { Style } from "./text.ts";
 export function renderDetails(lab: LabResult, style: Style): string {
   const { format } = style;
   const section = (title: string, text: string): string => `${style.title(title, 2)}\n${text}`;
-  const findings = lab.findings.map(({ text }) => `- ${text}\n`).join("");
+  const { columns } = style;
+  const findings = lab.findings.map(({ text }) => paragraph(`- ${text}`, columns, "  ")).join("");
   const accounting = (title: string, of: (a: AccountingResult) => AccountingFigures): string =>
-    `${style.title(title, 3)}${renderTable(accountingTable(lab.accounting, of), format)}`;
+    `${style.title(title, 3)}${renderTable(accountingIn(style, accountingTable(lab.accounting, of)), format, columns)}`;
   return [
     section("Findings", findings),
-    section("Semantics", renderTable(semanticsTable(lab.semantics, format), format)),
+    section("Semantics", renderTable(semanticsTable(lab.semantics, format), format, columns)),
     section(
       "Accounting",
       accounting("What the sparse mapping of one resource causes", (a) => a.sparse),
@@ -30,6 +32,11 @@ export function renderDetails(lab: LabResult, style: Style): string {
     accounting("What binding one block into it adds", (a) => a.tile),
     accounting("What is left when the resource is gone", (a) => a.left),
   ].join("\n");
+}
+
+/** Strategies side by side where that fits. */
+function accountingIn({ format, columns }: Style, table: Table): Table {
+  return format === "markdown" || fits(table, columns) ? table : transposed(table);
 }
 
 /** A matrix in Markdown; on a terminal so many answers do not fit side by side. */

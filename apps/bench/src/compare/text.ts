@@ -1,5 +1,5 @@
 /**
- * A comparison for people: the question and its short answer, then a table for every workload.
+ * A comparison for people: the question, a table for every workload, and the short answer where the prompt will be.
  *
  * @module
  */
@@ -18,14 +18,31 @@ import {
   WORKLOADS,
 } from "@vmbind/lab";
 import { formatNumber, visible } from "@vmbind/trace";
-import { markdownText, renderTable, type Table, type TableFormat } from "../text/table.ts";
+import { fits, markdownText, renderTable, type Table, type TableFormat, transposed } from "../text/table.ts";
+import { paragraph } from "../text/wrap.ts";
+import { type AnswerRow, answerLines, answerRows, QUESTION_WORKLOAD } from "./answer.ts";
 
 /** The question that all of this answers. */
 export const QUESTION: string =
   "A sparse resource whose pages are not bound must not fault. How should user space say so?";
 
-/** The workload that the question was asked with. */
-const QUESTION_WORKLOAD = "buffer-100e6";
+/** What creating a resource takes, where there is no room for all of it. */
+const KEY_OF_CREATION: readonly string[] = [
+  "createOps",
+  "createPayloadBytes",
+  "createPteWrites",
+  "createTables",
+  "createTlbInvalidations",
+];
+
+/** Figures that text shows of each workload; the others are details. */
+const KEY_FIGURES: readonly string[] = [
+  "bindOps",
+  "payloadBytes",
+  "pteWrites",
+  "tablesPeak",
+  "tlbInvalidations",
+];
 
 const NOTES = [
   "Figures are for the workload between device set-up and teardown; peaks include what the user-mode driver maps for itself.",
@@ -66,6 +83,10 @@ export interface Style {
    * @param level - 1 for the whole, 2 for parts, 3 for tables
    */
   title(title: string, level: number): string;
+  /** Most characters of a line. */
+  columns: number;
+  /** Whether to show every figure of every workload. */
+  details: boolean;
 }
 
 /**
@@ -83,7 +104,12 @@ export function renderComparison(
   style: Style,
 ): string {
   const traces = WORKLOADS.filter((name) => recorded.some((row) => row.workload === name));
-  const parts = [question(strategies, recorded, lab.costs, style)];
+  const isText = style.format === "text";
+  const rows = answerRows(recorded, lab.costs);
+  const headline = describeCreation(rows, style);
+  const parts = [question(strategies, style)];
+  if (!isText && headline !== null) parts.push(headline);
+  parts.push(...strategyNotes(strategies, style));
   if (traces.length > 0) parts.push(style.title("Recorded workloads", 2));
   for (const name of traces) {
     const rows = recorded.filter((row) => row.workload === name);
@@ -96,81 +122,100 @@ export function renderComparison(
   }
   for (const { workload, strategy, why } of leftOut) {
     const said = style.format === "markdown" ? markdownText(why) : visible(why);
-    parts.push(`Left out: ${workload} generated, ${strategy}: ${said}\n`);
+    parts.push(paragraph(`Left out: ${workload} generated, ${strategy}: ${said}`, style.columns, "  "));
   }
-  parts.push(NOTES.map((note) => `${note}\n`).join(style.format === "markdown" ? "\n" : ""));
+  const more = style.details ? [] : ["--details shows all figures, findings, semantics and accounting."];
+  parts.push([...NOTES, ...more].map((note) => paragraph(note, style.columns)).join(isText ? "" : "\n"));
   return parts.join("\n");
 }
 
-function question(
-  strategies: readonly SparseStrategy[],
-  recorded: readonly TraceRow[],
-  costs: readonly CostResult[],
-  style: Style,
-): string {
+/**
+ * The end of a text: what creating the resource takes, and the answer in four lines.
+ *
+ * @param comparison - what was found
+ * @param style - of text
+ * @returns nothing when there is too little to compare
+ */
+export function renderAnswer({ recorded, lab }: Comparison, style: Style): string {
+  const headline = describeCreation(answerRows(recorded, lab.costs), style);
+  const answer = answerLines(recorded, lab.costs, style.columns);
+  return [headline, answer].filter((part) => part !== null && part !== "").join("\n");
+}
+
+function question(strategies: readonly SparseStrategy[], style: Style): string {
   const says = renderTable(
     {
       columns: ["strategy", "says"],
       rows: strategies.map((s) => [s.name, `${s.says}${isDerived(s) ? " (derived)" : ""}`]),
     },
     style.format,
+    style.columns,
   );
-  const notes = strategies
-    .flatMap(({ name, note }) => (note === undefined ? [] : [`\n${name}: ${note}\n`]))
-    .join("");
-  const answer = answerRows(recorded, costs);
-  if (answer.length === 0) return `${style.title(QUESTION, 1)}\n${says}${notes}`;
+  const title = style.format === "text" ? paragraph(QUESTION, style.columns) : QUESTION;
+  return `${title
+    .trimEnd()
+    .split("\n")
+    .map((line) => style.title(line, 1))
+    .join("")}\n${says}`;
+}
+
+function strategyNotes(strategies: readonly SparseStrategy[], { columns }: Style): string[] {
+  return strategies.flatMap(({ name, note }) =>
+    note === undefined ? [] : [paragraph(`${name}: ${note}`, columns)],
+  );
+}
+
+/** What it takes to create the resource that the question is about; null where no row is there. */
+function describeCreation(answer: readonly AnswerRow[], style: Style): string | null {
+  if (answer.length === 0) return null;
   const [most, ...others] = answer.map(({ values }) => formatNumber(values[0] ?? 0));
   const against = others.length > 0 ? `: ${most} operations against ${listed(others)}` : "";
-  const table: Table = {
-    columns: ["to create it", ...CREATE_METRICS.map(({ title }) => title)],
-    rows: answer.map(({ strategy, values }) => [strategy, ...values]),
+  const tableOf = (shown: (figure: string) => boolean): Table => ({
+    columns: ["to create it", ...CREATE_METRICS.filter(({ name }) => shown(name)).map(({ title }) => title)],
+    rows: answer.map(({ strategy, values }) => [
+      strategy,
+      ...values.filter((_, i) => shown(CREATE_METRICS[i]?.name ?? "")),
+    ]),
+  });
+  const whole = tableOf(() => true);
+  const table =
+    style.details || fits(whole, style.columns) ? whole : tableOf((figure) => KEY_OF_CREATION.includes(figure));
+  const title = paragraph(`100e6 bytes, nothing bound${against}.`, style.columns);
+  return `${title}\n${renderTable(table, style.format, style.columns)}`;
+}
+
+/** A workload's figures: strategies side by side where that fits, else one below the other. */
+function figures(
+  source: string,
+  strategies: readonly string[],
+  rows: readonly (readonly [figure: string, title: string, values: readonly (number | null)[]])[],
+  { format, columns, details }: Style,
+): string {
+  const shown = rows.filter(([figure]) => details || KEY_FIGURES.includes(figure));
+  const wide: Table = {
+    columns: [source, ...strategies],
+    rows: shown.map(([, title, values]) => [title, ...values]),
   };
-  return `${style.title(QUESTION, 1)}\n${says}\n100e6 bytes, nothing bound${against}.\n\n${renderTable(table, style.format)}${notes}`;
-}
-
-interface AnswerRow {
-  strategy: string;
-  values: (number | null)[];
-}
-
-/** What creating the resource takes: as recorded, or as generated where only that was run. */
-function answerRows(recorded: readonly TraceRow[], costs: readonly CostResult[]): AnswerRow[] {
-  const rows = recorded.filter(({ workload }) => workload === QUESTION_WORKLOAD);
-  if (rows.length > 0) {
-    return rows.map(({ strategy, metrics }) => ({
-      strategy,
-      values: CREATE_METRICS.map(({ name }) => metrics[name] ?? null),
-    }));
-  }
-  return costs
-    .filter(({ workload }) => workload === QUESTION_WORKLOAD)
-    .map(({ strategy, phases: { create: c } }) => ({
-      strategy,
-      values: c
-        ? [
-            c.bindOps,
-            c.bindIoctls,
-            c.payloadBytes,
-            c.mapSteps,
-            c.pteWrites,
-            c.tablesAllocated,
-            c.tlbInvalidations,
-          ]
-        : CREATE_METRICS.map(() => null),
-    }));
+  return renderTable(format === "markdown" || fits(wide, columns) ? wide : transposed(wide), format, columns);
 }
 
 function describeRecorded(name: string, rows: readonly TraceRow[], style: Style): string {
   const title = name === QUESTION_WORKLOAD ? `${name}: 100e6 bytes, nothing bound` : name;
-  const table: Table = {
-    columns: ["recorded", ...rows.map((row) => row.strategy)],
-    rows: METRICS.map((m) => [m.title, ...rows.map((row) => row.metrics[m.name] ?? null)]),
-  };
+  const table = figures(
+    "recorded",
+    rows.map((row) => row.strategy),
+    METRICS.map((m) => [m.name, m.title, rows.map((row) => row.metrics[m.name] ?? null)]),
+    style,
+  );
   const refused = rows
     .filter((row) => row.differences > 0)
-    .map((r) => `${r.strategy}: the model answered ${r.differences} ioctls differently from the trace\n`);
-  return `${style.title(title, 3)}${renderTable(table, style.format)}${refused.join("")}`;
+    .map((r) =>
+      paragraph(
+        `${r.strategy}: the model answered ${r.differences} ioctls differently from the trace`,
+        style.columns,
+      ),
+    );
+  return `${style.title(title, 3)}${table}${refused.join("")}`;
 }
 
 function describeGenerated(
@@ -179,11 +224,16 @@ function describeGenerated(
   costs: readonly CostResult[],
   style: Style,
 ): string {
-  const table: Table = {
-    columns: ["generated", ...costs.map(({ strategy }) => strategy)],
-    rows: SHOWN_FIGURES.map(([figure, title]) => [title, ...costs.map(({ total }) => total[figure])]),
-  };
-  return `${style.title(`${name}: ${description}`, 3)}${renderTable(table, style.format)}`;
+  const table = figures(
+    "generated",
+    costs.map(({ strategy }) => strategy),
+    SHOWN_FIGURES.map(([figure, title]) => [figure, title, costs.map(({ total }) => total[figure])]),
+    style,
+  );
+  const title = `${name}: ${description}`;
+  const lines =
+    style.format === "text" ? paragraph(visible(title), style.columns, "  ").trimEnd().split("\n") : [title];
+  return `${lines.map((line) => style.title(line, 3)).join("")}${table}`;
 }
 
 /** `48, 1, 1, 2 and 1`. */

@@ -5,6 +5,7 @@
  */
 
 import { formatNumber, visible } from "@vmbind/trace";
+import { wrapWords } from "./wrap.ts";
 
 /** A cell: numbers are right-aligned and grouped in threes, everything else is text. */
 export type Cell = string | number | null;
@@ -23,29 +24,136 @@ export type TableFormat = "text" | "csv" | "markdown";
 /**
  * Write a table.
  *
+ * Text that would be too wide wraps its titles, then its longest texts; columns that still do not fit go into another block below,
+ * each with the first column.
+ *
  * @param table - what to write
  * @param format - how
+ * @param columns - most characters of a line of text
  * @returns lines, each with its line end
  */
-export function renderTable(table: Table, format: TableFormat = "text"): string {
+export function renderTable(
+  table: Table,
+  format: TableFormat = "text",
+  columns: number = Number.POSITIVE_INFINITY,
+): string {
   if (format === "csv") return csv(table);
-  return format === "markdown" ? markdown(table) : text(table);
+  return format === "markdown" ? markdown(table) : text(table, columns);
 }
 
-function text({ columns, rows }: Table): string {
-  const cells = rows.map((row) => row.map(display));
-  const widths = columns.map((title, c) =>
-    cells.reduce((width, row) => Math.max(width, row[c]?.length ?? 0), title.length),
-  );
-  const right = numericColumns({ columns, rows });
-  const line = (row: readonly string[]): string => {
-    const padded = row.map((cell, c) => {
-      const width = widths[c] as number;
-      return right[c] ? cell.padStart(width) : cell.padEnd(width);
-    });
-    return `${padded.join("  ").trimEnd()}\n`;
+/**
+ * @param table - any
+ * @param columns - most characters of a line
+ * @returns whether its text fits without wrapping anything
+ */
+export function fits(table: Table, columns: number): boolean {
+  const { titles, cells } = displayed(table);
+  return lineWidth(titles.map((title, c) => Math.max(title.length, widest(cells, c)))) <= columns;
+}
+
+/**
+ * @param table - whose first column names the rows
+ * @returns rows as columns
+ */
+export function transposed({ columns, rows }: Table): Table {
+  return {
+    columns: [columns[0] ?? "", ...rows.map((row) => String(row[0] ?? ""))],
+    rows: columns.slice(1).map((title, c) => [title, ...rows.map((row) => row[c + 1] ?? null)]),
   };
-  return [columns, ...cells].map(line).join("");
+}
+
+/** Between two columns. */
+const GAP = 2;
+
+/** Texts are not wrapped to less. */
+const TEXT_MIN = 16;
+
+interface Displayed {
+  titles: string[];
+  cells: string[][];
+  right: boolean[];
+}
+
+function displayed({ columns, rows }: Table): Displayed {
+  const cells = rows.map((row) => row.map(display));
+  return { titles: columns.map(visible), cells, right: numericColumns({ columns, rows }) };
+}
+
+function text(table: Table, columns: number): string {
+  const whole = displayed(table);
+  const { titles, cells, right } = whole;
+  if (fits(table, columns)) {
+    return block(
+      whole,
+      titles.map((_, c) => c),
+      titles.map((title, c) => Math.max(title.length, widest(cells, c))),
+    );
+  }
+  const widths = titles.map((title, c) => Math.max(longestWord(title), widest(cells, c)));
+  shrinkTexts(widths, right, columns);
+  return blocksOf(widths, columns)
+    .map((some) => block(whole, some, widths))
+    .join("\n");
+}
+
+/** Takes from the widest text until the line fits or all are as narrow as texts may be. */
+function shrinkTexts(widths: number[], right: readonly boolean[], columns: number): void {
+  for (let over = lineWidth(widths) - columns; over > 0; ) {
+    const candidates = widths.map((width, c) => (right[c] || c === 0 ? 0 : width));
+    const most = Math.max(...candidates);
+    if (most <= TEXT_MIN) return;
+    const next = Math.max(TEXT_MIN, ...candidates.filter((width) => width < most));
+    const taken = Math.min(over, most - next || 1);
+    widths[candidates.indexOf(most)] = most - taken;
+    over -= taken;
+  }
+}
+
+/** Which columns stand beside each other: the first and as many of the others as fit, at least one. */
+function blocksOf(widths: readonly number[], columns: number): number[][] {
+  const blocks: number[][] = [];
+  let here = [0];
+  for (let c = 1; c < widths.length; c++) {
+    const wider = [...here, c];
+    if (here.length > 1 && lineWidth(wider.map((i) => widths[i] as number)) > columns) {
+      blocks.push(here);
+      here = [0, c];
+    } else here = wider;
+  }
+  return [...blocks, here];
+}
+
+function block(
+  { titles, cells, right }: Displayed,
+  some: readonly number[],
+  widths: readonly number[],
+): string {
+  const row = (texts: readonly string[], atTop: boolean): string => {
+    const wrapped = some.map((c) => wrapWords(texts[c] ?? "", widths[c] as number));
+    const height = Math.max(...wrapped.map((lines) => lines.length));
+    return Array.from({ length: height }, (_, i) => {
+      const line = some.map((c, k) => {
+        const lines = wrapped[k] as string[];
+        const part = lines[atTop ? i : i - height + lines.length] ?? "";
+        const width = widths[c] as number;
+        return right[c] ? part.padStart(width) : part.padEnd(width);
+      });
+      return `${line.join(" ".repeat(GAP)).trimEnd()}\n`;
+    }).join("");
+  };
+  return [row(titles, false), ...cells.map((cell) => row(cell, true))].join("");
+}
+
+function lineWidth(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, 0) + GAP * (widths.length - 1);
+}
+
+function widest(cells: readonly (readonly string[])[], column: number): number {
+  return cells.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 0);
+}
+
+function longestWord(title: string): number {
+  return Math.max(...title.split(" ").map((word) => word.length));
 }
 
 function markdown({ columns, rows }: Table): string {
