@@ -11,6 +11,7 @@ import { cacheFolder } from "./cache/cache-folder.ts";
 import { MESSAGE_MAX, OutputError } from "./errors.ts";
 import { TextStream, writeAll } from "./output/stream.ts";
 import { type Save, saveFile } from "./output/whole-file.ts";
+import { foldLines } from "./text/wrap.ts";
 
 /** The outside world of one run of the command. */
 export interface Io {
@@ -37,8 +38,10 @@ export interface Io {
   readonly errIsTerminal: boolean;
   /** Whether progress is told in lines where standard error is no terminal; not unless told. */
   readonly progressLines?: boolean;
-  /** Most characters of a line of text; no limit unless told. */
+  /** Most characters of a line of a table or a paragraph; no limit unless told. */
   readonly columns?: number;
+  /** Whether the lines of a listing are folded to that, too: on a terminal; elsewhere each is one line, for `grep`. */
+  readonly foldsListings?: boolean;
   /** Folder in which results are kept between runs; none unless told. */
   readonly cacheFolder?: string;
 }
@@ -82,6 +85,7 @@ export function processIo(save: Save = saveFile, terminal?: number): Io {
     errIsTerminal: isatty(2),
     progressLines: !isatty(2),
     columns: columnsOf(terminal),
+    foldsListings: isatty(1),
     cacheFolder: cacheFolder(),
   };
 }
@@ -123,4 +127,23 @@ export function complain(io: Pick<Io, "err">, command: string, message: string):
  */
 export function heading(io: Pick<Io, "outIsTerminal">, text: string): string {
   return io.outIsTerminal ? styleText("bold", visible(text)) : visible(text);
+}
+
+/**
+ * @param io - where it will be written
+ * @returns most characters of a line of a table or a paragraph
+ */
+export function columnsIn({ columns }: Pick<Io, "columns">): number {
+  return columns ?? Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Lines of a listing: a trace in words, what differs.
+ *
+ * @param io - where they will be written
+ * @param text - lines, each with its line end
+ * @returns the same, what is wider than a terminal folded, deeper indented
+ */
+export function listing(io: Pick<Io, "columns" | "foldsListings">, text: string): string {
+  return io.foldsListings ? foldLines(text, columnsIn(io)) : text;
 }

@@ -1,6 +1,6 @@
 import type { LabResult, TraceRow } from "@vmbind/lab";
 import { describe, expect, it } from "vitest";
-import { tempFile, vmbind } from "./run.ts";
+import { tempFile, vmbind, vmbindIn } from "./run.ts";
 
 describe("output", () => {
   const args = ["compare", "--workload", "buffer-100e6"];
@@ -23,6 +23,44 @@ describe("output", () => {
     expect(out).toMatch(
       /\nRecorded workloads\n[\s\S]+\nrecorded +panthor-per-page[\s\S]+\nGenerated workloads\n[\s\S]+\ngenerated +panthor/,
     );
+  });
+
+  it.each([80, 60, 200])(
+    "as text fits into %d columns, with the answer in the last five lines where it is 80",
+    async (columns) => {
+      const { out } = await vmbindIn({ columns }, ...args, "--details");
+      const lines = out.trimEnd().split("\n");
+      expect(lines.filter((line) => line.length > columns)).toEqual([]);
+      if (columns === 60) return;
+      const end = lines.slice(-5).join("\n");
+      expect(end).toMatch(/^operations +1: panthor-sparse.* 24,415: panthor-per-page$/m);
+      expect(end).toMatch(/^leaf entries +398: panthor-sparse.* 24,415: panthor-per-page/m);
+      expect(end).toMatch(/^TLB invalidations +0: /m);
+      expect(end.replace(/\s+/g, " ")).toContain(
+        "nothing bound; unbeaten in all three: panthor-sparse, xe-null",
+      );
+    },
+  );
+
+  it("as text has strategies as rows where the terminal is narrow, and few figures without --details", async () => {
+    const narrow = await vmbindIn({ columns: 80 }, ...args);
+    expect(narrow.out).toMatch(/^panthor-per-page +24,417 +1,208,728 +24,415 +54 +24,416$/m);
+    expect(narrow.out).not.toContain("directory");
+    const wide = await vmbindIn({ columns: 160 }, ...args);
+    expect(wide.out).toMatch(/^operations +24,417 +50 +3 +4 +3 +3 +2$/m);
+    expect(wide.out).not.toContain("directory");
+    expect((await vmbindIn({ columns: 160 }, ...args, "--details")).out).toMatch(
+      /^directory entries written +50 +3 +97 +3 +3 +6 +2$/m,
+    );
+  });
+
+  it("answers for a workload of the user's, and not for one strategy", async () => {
+    const size = ["compare", "--size", "4096", "--strategy", "panthor-sparse"];
+    const two = await vmbind(...size, "--strategy", "panthor-per-page");
+    expect(two.out).toMatch(
+      /\noperations +3 each\nleaf entries +1 each\nTLB invalidations +2 each\nbuffer-4096; unbeaten in all three: panthor-per-page, panthor-sparse\n$/,
+    );
+    expect((await vmbind(...size)).out).not.toContain("unbeaten");
   });
 
   it("as JSON is one object", async () => {

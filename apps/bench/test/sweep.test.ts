@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { type CostFigures, measurePoint, type PointRow, type Sweep, sparseStrategy } from "@vmbind/lab";
 import { formatNumber } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
-import { tempFile, vmbind } from "./run.ts";
+import { tempFile, vmbind, vmbindIn } from "./run.ts";
 
 async function size(strategy: string, x: number): Promise<CostFigures> {
   return (await measurePoint({ strategy, axis: "size", x })).figures;
@@ -24,13 +24,18 @@ describe("vmbind sweep", () => {
     const merged = await vmbind("sweep", "--merge", "--json", ...paths);
     expect(merged.err).toBe("");
     expect(merged.out).toBe(whole.out);
-    const table = await vmbind("sweep", "--merge", ...paths);
+    const table = await vmbind("sweep", "--merge", "--details", ...paths);
     expect(table.out).toMatch(
       /^panthor-sparse +leaf entries written +1 per 4 KiB up to 1 MiB, then 1 per 2 MiB$/m,
     );
     expect(table.out).toMatch(
       /^panthor-sparse +size +more than 8192 leaf entries \(--work-max\) +16 GiB - 4 KiB; /m,
     );
+
+    const narrow = await vmbindIn({ columns: 80 }, "sweep", "--merge", ...paths);
+    expect(narrow.out.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    expect(narrow.out).not.toContain("Operations by size");
+    expect(narrow.out).toMatch(/^panthor-sparse +size +more than 8192 leaf/m);
 
     const [third, first, second] = paths as [string, string, string];
     const refused: [string[], RegExp][] = [

@@ -27,7 +27,7 @@ import { planComparison } from "../compare/plan.ts";
 import { QUESTION, renderAnswer, renderComparison, type Style } from "../compare/text.ts";
 import { EXIT, ReaderGone } from "../errors.ts";
 import { isWorkloadFile } from "../files/workload-file.ts";
-import { complain, heading, type Io } from "../io.ts";
+import { columnsIn, complain, heading, type Io } from "../io.ts";
 import { withEngine } from "../jobs/with-engine.ts";
 import { checkOutput, makeFile } from "../output/whole-file.ts";
 import type { ReportInput, SweepResult } from "../report/input.ts";
@@ -151,8 +151,12 @@ const MARKDOWN: Style = {
 };
 
 function textStyle(io: Io, details: boolean): Style {
-  const columns = io.columns ?? Number.POSITIVE_INFINITY;
-  return { format: "text", title: (title) => `${heading(io, title)}\n`, columns, details };
+  return {
+    format: "text",
+    title: (title) => `${heading(io, title)}\n`,
+    columns: columnsIn(io),
+    details,
+  };
 }
 
 /** The options that decide what is compared, as they would be typed. */

@@ -34,7 +34,7 @@ import {
 import type { CommandInput } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { openTrace } from "../files/trace-files.ts";
-import type { Io } from "../io.ts";
+import { type Io, listing } from "../io.ts";
 
 /** Operations and leaf runs shown of one call unless --ops asks for all. */
 const SHOWN = 4;
@@ -44,13 +44,14 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
   const trace = await openTrace(operands[0] as string, budgets, { command: "explain", io });
   const lens = await lensOf(trace);
   const seen = seqRange(options["seq"]);
-  const explainer = new Explainer(io, lens, seen, options["ops"] === true, new LeafBudget(budgets));
+  const folding: Io = { ...io, out: (text) => io.out(listing(io, text)) };
+  const explainer = new Explainer(folding, lens, seen, options["ops"] === true, new LeafBudget(budgets));
   const { differenceCount, differences, counts } = await replay(trace, lens, explainer);
   if (explainer.shown === 0) {
     throw new UsageError(`--seq: the trace has ioctls 0 to ${counts.ioctls - 1}`);
   }
   for (const { seq, what, expected, got } of differences) {
-    io.out(`${visible(`difference at #${seq}: ${what}: recorded ${expected}, the model has ${got}`)}\n`);
+    folding.out(`${visible(`difference at #${seq}: ${what}: recorded ${expected}, the model has ${got}`)}\n`);
   }
   return differenceCount > 0 ? EXIT.difference : EXIT.ok;
 }

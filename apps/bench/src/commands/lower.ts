@@ -25,7 +25,7 @@ import type { CommandInput } from "../command.ts";
 import { byteCount, strategyNamed, wholeNumber } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { findWorkload, isWorkloadFile } from "../files/workload-file.ts";
-import { complain, type Io } from "../io.ts";
+import { complain, type Io, listing } from "../io.ts";
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
@@ -94,7 +94,8 @@ function jsonPrinter(io: Io): Printer {
   };
 }
 
-function textPrinter(io: Io, lens: Lens): Printer {
+function textPrinter(world: Io, lens: Lens): Printer {
+  const io = { out: (text: string): void => world.out(listing(world, text)) };
   let step = -1;
   let phase = "";
   return {

@@ -23,9 +23,10 @@ import { benchDriver } from "../drivers/table.ts";
 import { forEachInput } from "../files/inputs.ts";
 import { openTrace } from "../files/trace-files.ts";
 import { checkersOf, isSimulation } from "../fuzz/examiner.ts";
-import { heading, type Io } from "../io.ts";
+import { columnsIn, heading, type Io, listing } from "../io.ts";
 import { Progress } from "../text/progress.ts";
 import { type Cell, renderTable } from "../text/table.ts";
+import { paragraph, wrapWords } from "../text/wrap.ts";
 
 const SHOWN_MAPPINGS = 12;
 
@@ -98,12 +99,16 @@ class MappingSummary {
 
 function describe(result: ReplayResult, schema: CostSchema, left: MappingSummary, io: Io): string {
   const { counts } = result;
+  const columns = columnsIn(io);
   const sections = [
-    heading(io, `${result.trace}: ${result.workload} (${result.umd}, ${result.device})`),
-    verdict(result),
-    ...result.findings.map(({ name, text }) => `finding ${name}: ${visible(text)}\n`),
+    ...wrapWords(
+      visible(`${result.trace}: ${result.workload} (${result.umd}, ${result.device})`),
+      columns,
+    ).map((line) => heading(io, line)),
+    listing(io, verdict(result)),
+    ...result.findings.map(({ name, text }) => paragraph(`finding ${name}: ${visible(text)}`, columns, "  ")),
     heading(io, "counts"),
-    countTable(counts),
+    countTable(counts, columns),
     heading(io, "operations"),
     renderTable({
       columns: ["kind", "operations", "VA bytes"],
@@ -118,9 +123,9 @@ function describe(result: ReplayResult, schema: CostSchema, left: MappingSummary
       }),
     }),
     heading(io, "cost sheet by phase (levels such as gpuvasLive: at the end of the phase)"),
-    costTable(result, schema),
+    costTable(result, schema, columns),
     heading(io, "still mapped at the end"),
-    mappedTable(left),
+    mappedTable(left, columns),
   ];
   return `${sections.map((s) => (s.endsWith("\n") ? s : `${s}\n`)).join("")}\n`;
 }
@@ -136,7 +141,7 @@ function verdict({ counts, differenceCount, differences, quirks, storesChecked }
   return line + shown.join("") + (more > 0 ? `  and ${counted(more, "more difference")}\n` : "");
 }
 
-function countTable(counts: TraceCounts): string {
+function countTable(counts: TraceCounts, columns: number): string {
   const { intervals } = counts;
   const rows: [string, Cell][] = [
     ["ioctls", counts.ioctls],
@@ -161,36 +166,44 @@ function countTable(counts: TraceCounts): string {
     ["mappings in destroyed VMs", intervals.mappingsAtVmDestroy],
     ["jobs", counts.execs],
   ];
-  return renderTable({ columns: ["count", ""], rows });
+  return renderTable({ columns: ["count", ""], rows }, "text", columns);
 }
 
-function costTable({ cost, costByPhase }: ReplayResult, schema: CostSchema): string {
+function costTable({ cost, costByPhase }: ReplayResult, schema: CostSchema, columns: number): string {
   const phases = PHASES.filter((phase) => costByPhase[phase]);
   const used = Object.keys(cost).filter(
     (name) => cost[name] !== 0 || phases.some((phase) => costByPhase[phase]?.[name]),
   );
-  return renderTable({
-    columns: ["counter", ...phases, "total"],
-    rows: used.map((name) => [
-      name,
-      ...phases.map((phase) => costByPhase[phase]?.[name] ?? 0),
-      schema[name]?.kind === "level" ? null : (cost[name] ?? 0),
-    ]),
-  });
+  return renderTable(
+    {
+      columns: ["counter", ...phases, "total"],
+      rows: used.map((name) => [
+        name,
+        ...phases.map((phase) => costByPhase[phase]?.[name] ?? 0),
+        schema[name]?.kind === "level" ? null : (cost[name] ?? 0),
+      ]),
+    },
+    "text",
+    columns,
+  );
 }
 
-function mappedTable({ shown, count, bytes }: MappingSummary): string {
+function mappedTable({ shown, count, bytes }: MappingSummary, columns: number): string {
   if (count === 0) return "nothing\n";
   const more = count - shown.length;
-  const table = renderTable({
-    columns: ["VM", "address", "size", "kind", "object"],
-    rows: shown.map(({ vm, addr, range, kind, bo, offset }) => [
-      vm,
-      addr,
-      size(range),
-      kind,
-      bo === 0 ? "-" : `BO ${bo} + 0x${offset.toString(16)}`,
-    ]),
-  });
+  const table = renderTable(
+    {
+      columns: ["VM", "address", "size", "kind", "object"],
+      rows: shown.map(({ vm, addr, range, kind, bo, offset }) => [
+        vm,
+        addr,
+        size(range),
+        kind,
+        bo === 0 ? "-" : `BO ${bo} + 0x${offset.toString(16)}`,
+      ]),
+    },
+    "text",
+    columns,
+  );
   return `${table}${more > 0 ? `... ${more} more; ` : ""}${counted(count, "mapping")}, ${size(bytes)}\n`;
 }

@@ -7,7 +7,7 @@
 import { SPARSE_STRATEGIES } from "@vmbind/lab/strategies";
 import type { CommandInput } from "../command.ts";
 import { EXIT } from "../errors.ts";
-import type { Io } from "../io.ts";
+import { type Io, listing } from "../io.ts";
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options }: CommandInput, io: Io): Promise<number> {
@@ -25,7 +25,7 @@ export async function run({ options }: CommandInput, io: Io): Promise<number> {
   }
   for (const { name, driver, umd, devices, says, derivedFrom } of rows) {
     const origin = derivedFrom === null ? `as ${umd} sends it` : `derived from the calls of ${derivedFrom}`;
-    io.out(`${name}\n    ${says}\n    ${driver} (${devices.join(", ")}), ${origin}\n`);
+    io.out(listing(io, `${name}\n    ${says}\n    ${driver} (${devices.join(", ")}), ${origin}\n`));
   }
   return EXIT.ok;
 }

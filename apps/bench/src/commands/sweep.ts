@@ -20,7 +20,7 @@ import {
 import type { CommandInput } from "../command.ts";
 import { chosenStrategies, outputFormat, wholeNumber } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { complain, heading, type Io } from "../io.ts";
+import { columnsIn, complain, heading, type Io } from "../io.ts";
 import { withEngine } from "../jobs/with-engine.ts";
 import { renderSweep, sweepCsv } from "../sweep/render.ts";
 import { mergeFiles, parseShard } from "../sweep/shard.ts";
@@ -39,7 +39,12 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
   if (format === "json") io.out(`${JSON.stringify(sweep)}\n`);
   else if (format === "csv") io.out(sweepCsv(sweep));
   else if (format === "markdown") io.out(markdown(sweep));
-  else io.out(renderSweep(sweep, "text", (title) => heading(io, title)));
+  else {
+    const title = (text: string): string => heading(io, text);
+    io.out(
+      renderSweep(sweep, { format, title, columns: columnsIn(io), details: options["details"] === true }),
+    );
+  }
   return EXIT.ok;
 }
 
@@ -74,5 +79,13 @@ function markdown(sweep: Sweep): string {
   const intro =
     "# Counted work\n\nWhat it takes to create a sparse resource and to destroy it again, counted in the driver models. Made by " +
     "`vmbind sweep --markdown`; a number changes only when a model does.\n\n";
-  return intro + renderSweep(sweep, "markdown", (title) => `## ${title}`);
+  return (
+    intro +
+    renderSweep(sweep, {
+      format: "markdown",
+      title: (title) => `## ${title}`,
+      columns: Number.POSITIVE_INFINITY,
+      details: true,
+    })
+  );
 }

@@ -13,7 +13,7 @@ import { endOf } from "../files/ends.ts";
 import { forEachInput } from "../files/inputs.ts";
 import { asKind } from "../files/kinds.ts";
 import { openVectors } from "../files/vector-file.ts";
-import type { Io } from "../io.ts";
+import { type Io, listing } from "../io.ts";
 import { Progress } from "../text/progress.ts";
 
 /** Longest value of a mismatch, UTF-16 units. */
@@ -52,7 +52,7 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
     const atEnd = endOf(file, "verify", progress);
     const result = await asKind("vectors", file, () => verifyFile(file, checks, { onCase, budgets, atEnd }));
     progress.done();
-    io.out(options["json"] ? `${JSON.stringify(result)}\n` : describe(result));
+    io.out(options["json"] ? `${JSON.stringify(result)}\n` : listing(io, describe(result)));
     return result.failed === 0;
   });
 }

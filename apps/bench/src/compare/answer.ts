@@ -88,8 +88,11 @@ export function answerLines(
     const who = (value: number): string[] =>
       [...new Set([...unbeaten, ...contenders])].filter((c) => c.values[i] === value).map((c) => c.strategy);
     const start = `${title.padEnd(width)}  `;
-    if (least === most) return `${start}${formatNumber(least)} each\n`;
-    return `${start}${extremes([least, who(least)], [most, who(most)], columns - start.length)}\n`;
+    const says =
+      least === most
+        ? `${formatNumber(least)} each`
+        : extremes([least, who(least)], [most, who(most)], columns - start.length);
+    return paragraph(`${start}${says}`, columns, "  ");
   });
   const names = unbeaten.map(({ strategy }) => strategy).join(", ");
   const verdict = paragraph(`${about}; unbeaten in all three: ${names}`, columns, "  ");

@@ -24,7 +24,7 @@ export function renderDetails(lab: LabResult, style: Style): string {
     `${style.title(title, 3)}${renderTable(accountingIn(style, accountingTable(lab.accounting, of)), format, columns)}`;
   return [
     section("Findings", findings),
-    section("Semantics", renderTable(semanticsTable(lab.semantics, format), format, columns)),
+    section("Semantics", semantics(lab.semantics, style)),
     section(
       "Accounting",
       accounting("What the sparse mapping of one resource causes", (a) => a.sparse),
@@ -39,27 +39,33 @@ function accountingIn({ format, columns }: Style, table: Table): Table {
   return format === "markdown" || fits(table, columns) ? table : transposed(table);
 }
 
-/** A matrix in Markdown; on a terminal so many answers do not fit side by side. */
-function semanticsTable(answers: readonly SemanticsAnswer[], format: Style["format"]): Table {
+/** A matrix in Markdown; text says an answer once, and who gives it. */
+function semantics(answers: readonly SemanticsAnswer[], { format, columns }: Style): string {
   const strategies = [...new Set(answers.map(({ strategy }) => strategy))];
   const questions = [...new Set(answers.map(({ question }) => question))];
   const find = (question: string, strategy: string): SemanticsAnswer | undefined =>
     answers.find((a) => a.question === question && a.strategy === strategy);
   if (format === "markdown") {
-    return {
-      columns: ["", ...strategies],
-      rows: questions.map((question) => [
-        question,
-        ...strategies.map((strategy) => said(find(question, strategy))),
-      ]),
-    };
+    const rows = questions.map((question) => [
+      question,
+      ...strategies.map((strategy) => said(find(question, strategy))),
+    ]);
+    return renderTable({ columns: ["", ...strategies], rows }, format);
   }
-  return {
-    columns: ["question", "strategy", "answer"],
-    rows: questions.flatMap((question) =>
-      strategies.map((strategy, i) => [i === 0 ? question : "", strategy, said(find(question, strategy))]),
-    ),
-  };
+  return questions
+    .map((question) => {
+      const byAnswer = new Map<string, string[]>();
+      for (const strategy of strategies) {
+        const answer = said(find(question, strategy));
+        byAnswer.set(answer, [...(byAnswer.get(answer) ?? []), strategy]);
+      }
+      const lines = [...byAnswer].map(([answer, who]) => {
+        const whose = who.length === strategies.length ? "all" : who.join(", ");
+        return paragraph(`  ${whose}: ${answer}`, columns, "      ");
+      });
+      return `${paragraph(question, columns)}${lines.join("")}`;
+    })
+    .join("");
 }
 
 function said(answer: SemanticsAnswer | undefined): string {

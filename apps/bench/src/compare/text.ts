@@ -179,7 +179,9 @@ function describeCreation(answer: readonly AnswerRow[], style: Style): string | 
   });
   const whole = tableOf(() => true);
   const table =
-    style.details || fits(whole, style.columns) ? whole : tableOf((figure) => KEY_OF_CREATION.includes(figure));
+    style.details || fits(whole, style.columns)
+      ? whole
+      : tableOf((figure) => KEY_OF_CREATION.includes(figure));
   const title = paragraph(`100e6 bytes, nothing bound${against}.`, style.columns);
   return `${title}\n${renderTable(table, style.format, style.columns)}`;
 }

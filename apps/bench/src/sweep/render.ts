@@ -18,6 +18,7 @@ import {
 } from "@vmbind/lab";
 import { formatNumber } from "@vmbind/trace";
 import { renderTable, type Table, type TableFormat } from "../text/table.ts";
+import { paragraph } from "../text/wrap.ts";
 
 /** Figures that people are shown; JSON and CSV have all. */
 const SHOWN: readonly (readonly [keyof CostFigures, string])[] = [
@@ -41,34 +42,43 @@ const TITLES: Readonly<Record<Axis, string>> = {
   offset: "Where the resource may begin",
 };
 
+/** How people read a sweep. */
+export interface SweepStyle {
+  /** Text or Markdown. */
+  format: Exclude<TableFormat, "csv">;
+  /** Emphasises a title, in one line. */
+  title(title: string): string;
+  /** Most characters of a line. */
+  columns: number;
+  /** Whether to show the tables by size, and every point that is left out. */
+  details: boolean;
+}
+
 /**
  * Write a sweep as text or Markdown.
  *
  * @param sweep - a whole sweep
- * @param format - how
- * @param heading - emphasises a title
+ * @param style - how
  */
-export function renderSweep(
-  sweep: Sweep,
-  format: Exclude<TableFormat, "csv">,
-  heading: (title: string) => string,
-): string {
+export function renderSweep(sweep: Sweep, { format, title: heading, columns, details }: SweepStyle): string {
   const parts: string[] = [];
   const section = (title: string, paragraphs: readonly string[], table: Table): void => {
-    const text = paragraphs.map((p) => `${p}\n`).join(format === "markdown" ? "\n" : "");
+    const text = paragraphs.map((p) => paragraph(p, columns)).join(format === "markdown" ? "\n" : "");
     const gap = format === "markdown" ? "\n" : "";
-    parts.push(`${heading(title)}\n${gap}${text}${text && gap}${renderTable(table, format)}`);
+    parts.push(`${heading(title)}\n${gap}${text}${text && gap}${renderTable(table, format, columns)}`);
   };
   for (const axis of AXES) {
     section(`${TITLES[axis]}: how costs grow`, [aboutAxis(axis, sweep)], growthTable(sweep.growth, axis));
   }
-  for (const figure of TABLED) {
+  for (const figure of details ? TABLED : []) {
     const title = SHOWN.find(([name]) => name === figure)?.[1] as string;
     section(`${capital(title)} by size`, [], sizeTable(sweep, figure));
   }
   if (sweep.leftOut.length > 0) {
-    section("Left out", [counted(sweep.leftOut.length, "point")], leftOutTable(sweep.leftOut));
+    section("Left out", [counted(sweep.leftOut.length, "point")], leftOutTable(sweep.leftOut, details));
   }
+  if (!details)
+    parts.push(paragraph("--details shows counted work by size, and each point left out.", columns));
   return parts.join("\n");
 }
 
@@ -160,7 +170,7 @@ function isPower(bytes: number): boolean {
 }
 
 /** One row for each strategy and reason. */
-function leftOutTable(leftOut: readonly LeftOutPoint[]): Table {
+function leftOutTable(leftOut: readonly LeftOutPoint[], details: boolean): Table {
   const groups = new Map<string, LeftOutPoint[]>();
   for (const point of leftOut) {
     const key = `${point.strategy} ${point.axis} ${point.why}`;
@@ -172,7 +182,8 @@ function leftOutTable(leftOut: readonly LeftOutPoint[]): Table {
       const { strategy, axis, why } = points[0] as LeftOutPoint;
       const named = (x: number): string => (axis === "size" ? nameOf(x) : valueInWords(axis, x));
       const values = points.map(({ x }) => named(x) || formatNumber(x));
-      return [strategy, axis, why, values.join("; ")];
+      const some = values.length > 2 ? [values[0], "...", values.at(-1)] : values;
+      return [strategy, axis, why, details ? values.join("; ") : some.join(" ")];
     }),
   };
 }

@@ -15,7 +15,10 @@ export function wrapWords(text: string, width: number): string[] {
   if (text.length <= width) return [text];
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
+  // What indents a text belongs to its first word.
+  const indent = /^ */.exec(text)?.[0] ?? "";
+  const [first = "", ...others] = text.slice(indent.length).split(" ");
+  for (const word of [indent + first, ...others]) {
     const longer = line === "" ? word : `${line} ${word}`;
     if (longer.length <= width) {
       line = longer;
