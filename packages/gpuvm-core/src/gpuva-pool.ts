@@ -1,14 +1,16 @@
 /**
- * The mappings (`struct drm_gpuva`, `include/drm/drm_gpuvm.h`, Linux 7.3-rc7) as 40-byte records in one buffer: the
- * kernel's 120 bytes without the tree and list nodes, which the VA tree keeps more densely.
+ * The mappings (`struct drm_gpuva`, `include/drm/drm_gpuvm.h`, Linux 7.3-rc7) as 32-byte records in one buffer, two of them a
+ * cache line: the kernel's 120 bytes without the tree and list nodes, which the VA tree keeps more densely.
  *
  * ```text
- * f64 0  addr      i32 6  object: vm_bo slot when linked, minus the GEM id when not, 0 = none
- * f64 1  end       i32 7  flags
- * f64 2  offset    i32 8  next in the vm_bo's list     i32 9  previous
+ * f64 0  addr      i32 4  object: vm_bo slot when linked, minus the GEM id when not, 0 = none
+ * i32 2  length    i32 5  flags
+ * i32 3  offset    i32 6  next in the vm_bo's list     i32 7  previous
  * ```
  *
- * The window and phase of a repeated mapping live in arrays of their own that exist only once a VM has such a mapping.
+ * Length and offset are numbers of 4 KiB, the smallest page of any driver. GPUVM knows no pages, though, and takes what is no
+ * multiple of that, or is 8 TiB and more: -1 stands for such a value, which then is in an array of its own. Those arrays
+ * exist only once a VM has such a mapping, as do those of the window and phase of a repeated one.
  *
  * @module
  */
@@ -20,16 +22,19 @@ const MANY = 65536;
 
 // Not exported: V8 folds a constant of the module itself, but loads and checks an imported one at every use.
 /** Doubles per record. */
-const F64 = 5;
+const F64 = 4;
 /** Ints per record. */
-const I32 = 10;
-const ADDR = 0;
-const END = 1;
-const OFFSET = 2;
-const OBJECT = 6;
-const FLAGS = 7;
-const NEXT = 8;
-const PREV = 9;
+const I32 = 8;
+const LENGTH = 2;
+const OFFSET = 3;
+const OBJECT = 4;
+const FLAGS = 5;
+const NEXT = 6;
+const PREV = 7;
+/** Bytes that lengths and offsets are counted in. */
+const UNIT = 4096;
+/** Such a number of units that the value is elsewhere. */
+const WIDE = -1;
 
 /** Records of mappings, addressed by handles from 1. */
 export class GpuvaPool {
@@ -37,6 +42,9 @@ export class GpuvaPool {
   f64: Float64Array;
   /** The same memory as ints: record `va` begins at `va * I32`. Replaced when the pool grows. */
   i32: Int32Array;
+  /** Ends and offsets of records that have {@link WIDE} in their place. */
+  #ends: Float64Array | null = null;
+  #offsets: Float64Array | null = null;
   #windows: Uint32Array | null = null;
   #phases: Uint32Array | null = null;
   #used = 1;
@@ -53,7 +61,8 @@ export class GpuvaPool {
 
   /** Bytes of the arrays. */
   get memoryBytes(): number {
-    return this.f64.byteLength + (this.#windows === null ? 0 : 2 * this.#windows.byteLength);
+    const beside = [this.#ends, this.#offsets, this.#windows, this.#phases];
+    return beside.reduce((sum, array) => sum + (array?.byteLength ?? 0), this.f64.byteLength);
   }
 
   /** @returns a handle whose record is to be filled; the last one freed comes first */
@@ -75,22 +84,26 @@ export class GpuvaPool {
 
   /** First address of a mapping, in bytes. */
   addr(va: number): number {
-    return this.f64[va * F64 + ADDR] as number;
+    return this.f64[va * F64] as number;
   }
 
   /** First address behind a mapping, in bytes. */
   end(va: number): number {
-    return this.f64[va * F64 + END] as number;
+    const length = this.i32[va * I32 + LENGTH] as number;
+    return length < 0 ? this.#end(va) : (this.f64[va * F64] as number) + length * UNIT;
   }
 
   /** Offset into the object, in bytes. */
   offset(va: number): number {
-    return this.f64[va * F64 + OFFSET] as number;
+    const offset = this.i32[va * I32 + OFFSET] as number;
+    return offset < 0 ? this.#offset(va) : offset * UNIT;
   }
 
   /** See {@link GpuvaPool.offset}. */
   setOffset(va: number, offset: number): void {
-    this.f64[va * F64 + OFFSET] = offset;
+    const units = (offset / UNIT) | 0;
+    if (units >= 0 && units * UNIT === offset) this.i32[va * I32 + OFFSET] = units;
+    else this.#setWideOffset(va, offset);
   }
 
   /** The object: a vm_bo's slot when the mapping is linked, minus the GEM id when not, 0 = none. */
@@ -135,10 +148,15 @@ export class GpuvaPool {
 
   /** Store what every record has: range in bytes, offset in bytes, object and flags. */
   fill(va: number, addr: number, end: number, offset: number, object: number, flags: number): void {
-    const { f64, i32 } = this;
-    f64[va * F64 + ADDR] = addr;
-    f64[va * F64 + END] = end;
-    f64[va * F64 + OFFSET] = offset;
+    const { i32 } = this;
+    this.f64[va * F64] = addr;
+    // Whether it is the end to the byte is asked of the sum that will be read again; `| 0` cuts what is too much.
+    const length = ((end - addr) / UNIT) | 0;
+    if (length >= 0 && addr + length * UNIT === end) i32[va * I32 + LENGTH] = length;
+    else this.#setWideEnd(va, end);
+    const units = (offset / UNIT) | 0;
+    if (units >= 0 && units * UNIT === offset) i32[va * I32 + OFFSET] = units;
+    else this.#setWideOffset(va, offset);
     i32[va * I32 + OBJECT] = object;
     i32[va * I32 + FLAGS] = flags;
   }
@@ -164,19 +182,40 @@ export class GpuvaPool {
     this.#phases[va] = phase;
   }
 
+  #end(va: number): number {
+    return this.#ends?.[va] as number;
+  }
+
+  #offset(va: number): number {
+    return this.#offsets?.[va] as number;
+  }
+
+  #setWideEnd(va: number, end: number): void {
+    this.#ends ??= new Float64Array(this.#capacity);
+    this.#ends[va] = end;
+    this.i32[va * I32 + LENGTH] = WIDE;
+  }
+
+  #setWideOffset(va: number, offset: number): void {
+    this.#offsets ??= new Float64Array(this.#capacity);
+    this.#offsets[va] = offset;
+    this.i32[va * I32 + OFFSET] = WIDE;
+  }
+
   #grow(): void {
     this.#capacity = grown(this.#capacity, MANY);
     const f64 = new Float64Array(this.#capacity * F64);
     f64.set(this.f64);
     this.f64 = f64;
     this.i32 = new Int32Array(f64.buffer);
-    if (this.#windows !== null && this.#phases !== null) {
-      const windows = new Uint32Array(this.#capacity);
-      windows.set(this.#windows);
-      this.#windows = windows;
-      const phases = new Uint32Array(this.#capacity);
-      phases.set(this.#phases);
-      this.#phases = phases;
-    }
+    this.#ends = this.#ends && copied(this.#ends, new Float64Array(this.#capacity));
+    this.#offsets = this.#offsets && copied(this.#offsets, new Float64Array(this.#capacity));
+    this.#windows = this.#windows && copied(this.#windows, new Uint32Array(this.#capacity));
+    this.#phases = this.#phases && copied(this.#phases, new Uint32Array(this.#capacity));
   }
+}
+
+function copied<T extends { set(source: T): void }>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }

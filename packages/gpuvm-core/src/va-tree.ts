@@ -25,6 +25,8 @@ export class VaTree extends TreeNodes {
   #gapLeaf = 0;
   #gapStart = 0;
   #gapEnd = 0;
+  /** Handle that was inserted last. */
+  #latest = 0;
 
   /** Leaf that {@link VaTree.seek} found. */
   leaf = 0;
@@ -263,20 +265,11 @@ export class VaTree extends TreeNodes {
    */
   insertAtPlace(key: number, handle: number): void {
     if (this.#gapLeaf !== 0) this.seek(key);
-    let leaf = this.leaf;
-    let pos = this.pos;
-    let count = this.counts[leaf] as number;
-    if (count === this.capacity) {
-      const right = this.#splitLeaf(leaf, pos);
-      count = this.counts[leaf] as number;
-      if (pos > count || (pos === count && (this.counts[right] as number) === 0)) {
-        leaf = right;
-        pos -= count;
-        count = this.counts[right] as number;
-      }
-    }
-    this.#insertInLeaf(leaf, pos, count, key, handle);
+    if (this.counts[this.leaf] === this.capacity) this.#makeRoom(this.leaf, this.pos);
+    const leaf = this.leaf;
+    this.#insertInLeaf(leaf, this.pos, this.counts[leaf] as number, key, handle);
     this.#hint = leaf;
+    this.#latest = handle;
     this.entries++;
   }
 
@@ -381,12 +374,65 @@ export class VaTree extends TreeNodes {
   }
 
   /**
-   * Make room in a full leaf: a fresh right neighbour takes the upper half, or nothing when the insert is at the end,
-   * so that ascending inserts leave full leaves behind.
+   * Make room at the sought place in a full leaf, and set it where the entry then goes.
+   *
+   * Memory is a matter of how full leaves are. Binds come in runs, upwards or downwards: what is behind the place of a run goes
+   * to the neighbour, or a fresh leaf, and the run fills this leaf to its end. Elsewhere there are two halves.
    */
-  #splitLeaf(leaf: number, pos: number): number {
+  #makeRoom(leaf: number, pos: number): void {
+    const { capacity } = this;
+    const at = (leaf << this.lg2) + pos;
+    const next = this.nexts[leaf] as number;
+    const room = next === 0 ? 0 : capacity - (this.counts[next] as number);
+    if (pos === 0) this.#splitLeaf(leaf, 0);
+    else if (pos === capacity) {
+      // In front of the next leaf's entries, or alone in a fresh one.
+      const right = room > 0 ? next : this.#splitLeaf(leaf, capacity);
+      if (this.#cursorLeaf === leaf && this.#cursorPos === capacity) {
+        this.#cursorLeaf = right;
+        this.#cursorPos = 0;
+      }
+      this.leaf = right;
+      this.pos = 0;
+    } else if (this.values[at - 1] === this.#latest || this.values[at] === this.#latest) {
+      if (room > 0) this.#giveToNext(leaf, next, Math.min(room, capacity - pos));
+      else this.#splitLeaf(leaf, pos);
+    } else this.#splitLeaf(leaf, capacity >>> 1);
+  }
+
+  /** Move the last `n` entries of a full leaf in front of its neighbour's; the sought place in it stays on its entry. */
+  #giveToNext(leaf: number, next: number, n: number): void {
+    const { keys, values, capacity } = this;
+    const to = next << this.lg2;
+    const count = this.counts[next] as number;
+    for (let i = to + count - 1; i >= to; i--) {
+      keys[i + n] = keys[i] as number;
+      values[i + n] = values[i] as number;
+    }
+    const keep = capacity - n;
+    this.moveEntries((leaf << this.lg2) + keep, to, n);
+    this.counts[leaf] = keep;
+    this.counts[next] = count + n;
+    this.firstKeyChanged(next, keys[to] as number);
+    if (this.#cursorLeaf === next) this.#cursorPos += n;
+    this.#entriesMoved(leaf, next, keep);
+  }
+
+  /** Entries from `keep` on went in front of those of the leaf behind: cursor and sought place go with theirs. */
+  #entriesMoved(leaf: number, right: number, keep: number): void {
+    if (this.#cursorLeaf === leaf && this.#cursorPos > keep) {
+      this.#cursorLeaf = right;
+      this.#cursorPos -= keep;
+    }
+    if (this.pos > keep) {
+      this.leaf = right;
+      this.pos -= keep;
+    }
+  }
+
+  /** Give entries from `keep` on to a fresh right neighbour. */
+  #splitLeaf(leaf: number, keep: number): number {
     const right = this.allocNode();
-    const keep = pos === this.capacity ? this.capacity : this.capacity >>> 1;
     const moved = this.capacity - keep;
     const from = (leaf << this.lg2) + keep;
     // The separator of an empty right leaf is set by the insert that follows.
@@ -401,10 +447,7 @@ export class VaTree extends TreeNodes {
     this.nexts[right] = next;
     if (next !== 0) this.prevs[next] = right;
 
-    if (this.#cursorLeaf === leaf && this.#cursorPos >= keep) {
-      this.#cursorLeaf = right;
-      this.#cursorPos -= keep;
-    }
+    this.#entriesMoved(leaf, right, keep);
     this.addChild(leaf, right, separator);
     return right;
   }

@@ -52,23 +52,22 @@ function check(): void {
 
 const at = (page: number): number => vm.findFirst(page * PAGE, PAGE);
 const pair = (gem: GemObject): VmBo => gem.vmBos[0] as VmBo;
-/** Doubles of a record: 0 start, 1 end. */
-const setEdge = (va: number, edge: 0 | 1, value: number): void => {
-  vm.pool.f64[va * 5 + edge] = value;
+const setEnd = (va: number, end: number): void => {
+  vm.pool.fill(va, vm.addr(va), end, vm.offset(va), vm.pool.object(va), vm.flags(va));
 };
 
 const FAULTS: readonly [invariant: string, fault: string, breakIt: () => void][] = [
   ["va-tree", "a node miscounts", () => void (vm.tree as unknown as { entries: number }).entries++],
   ["va-tree", "two keys change places", () => void (vm.tree as unknown as { keys: number[] }).keys.reverse()],
-  ["gpuva-window", "a mapping ends behind the VM", () => setEdge(at(3), 1, 2 ** 41)],
-  ["gpuva-window", "a mapping ends before it begins", () => setEdge(at(1), 1, 0)],
-  ["gpuva-overlap", "a mapping reaches into the next", () => setEdge(at(1), 1, 3 * PAGE)],
-  ["gpuva-overlap", "a mapping reaches over one without length", () => setEdge(at(3), 1, 9 * PAGE)],
+  ["gpuva-window", "a mapping ends behind the VM", () => setEnd(at(3), 2 ** 41)],
+  ["gpuva-window", "a mapping ends before it begins", () => setEnd(at(1), 0)],
+  ["gpuva-overlap", "a mapping reaches into the next", () => setEnd(at(1), 3 * PAGE)],
+  ["gpuva-overlap", "a mapping reaches over one without length", () => setEnd(at(3), 9 * PAGE)],
   ["gpuva-object", "a mapped object leaves the registry", () => gems.delete(own.id)],
   ["vm-bo-list", "a mapping loses its link", () => void vm.unlink(at(1))],
   ["vm-bo-list", "a list names a mapping that is gone", () => vm.remove(at(3))],
   ["vm-bo-list", "the tail is another", () => void Object.assign(pair(external), { tail: at(1) })],
-  ["vm-bo-list", "a link back is wrong", () => void vm.pool.i32.fill(0, at(3) * 10 + 9, at(3) * 10 + 10)],
+  ["vm-bo-list", "a link back is wrong", () => void vm.pool.setPrev(at(3), 0)],
   ["vm-bo-list", "the count is wrong", () => void pair(own).vaCount++],
   ["vm-bo-pair", "an object lists a pair twice", () => void own.vmBos.push(pair(own))],
   ["vm-bo-pair", "an object forgets a pair", () => void own.vmBos.pop()],
