@@ -2,7 +2,8 @@
  * Are the packages ready to publish? Packs each one as `pnpm publish` would, lets publint and attw look at the tarball,
  * installs it with nothing but its sister packages into an empty folder, by npm and by pnpm, and there does what a user
  * would: import every entry from JavaScript and from strict TypeScript, and run the README's example. The examples of the
- * other documents and of doc comments run in a folder that has all packages. Needs the builds; needs no network.
+ * other documents and of doc comments run in a folder that has all packages. The command is put into a folder with nothing but what it
+ * depends on, and run from another one. Needs the builds; needs no network.
  *
  * An example is all ```ts blocks of a document, in order. What it prints must be what its comments say: the comment behind
  * a console.log, or the comment lines below it, up to a ": " where a remark begins.
@@ -10,7 +11,7 @@
 
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -52,6 +53,9 @@ const packages = readdirSync(join(root, "packages"))
   })
   // Private ones are tests, not for users.
   .filter(({ json }) => !json.private);
+/** The package with the command: it has dependencies of others, so it is tried in another way. */
+const program = { dir: join(root, "apps/bench"), json: readJson(join(root, "apps/bench/package.json")) };
+program.name = program.json.name;
 const byName = new Map(packages.map((p) => [p.name, p]));
 /** What others wrote, as it is installed here; `test/dependencies.test.ts` says who may need it. */
 const outsiders = new Map(
@@ -113,7 +117,8 @@ async function lint(pkg) {
   for (const message of messages)
     findings.push(`${pkg.name}: publint: ${formatMessage(message, json, { color: false })}`);
   await command(`${pkg.name}: attw`, bin("attw"), [pkg.tarball, "--profile", "esm-only", "--no-color"], root);
-  if (pkg.json.sideEffects !== false) findings.push(`${pkg.name}: sideEffects is not false`);
+  if (pkg !== program && pkg.json.sideEffects !== false)
+    findings.push(`${pkg.name}: sideEffects is not false`);
 }
 
 /** Bytes of the JavaScript that importing `.` loads, without other packages: as built, and gzipped. */
@@ -129,10 +134,14 @@ function size(pkg) {
   return { files: files.size, bytes: Buffer.byteLength(text), gzip: gzipSync(text).length };
 }
 
-function checkTexts(pkg) {
+function checkChangelog(pkg) {
   if (!readFileSync(join(pkg.dir, "CHANGELOG.md"), "utf8").includes(`\n## ${pkg.json.version}\n`)) {
     findings.push(`${pkg.name}: CHANGELOG.md has nothing about ${pkg.json.version}`);
   }
+}
+
+function checkTexts(pkg) {
+  checkChangelog(pkg);
   const text = readFileSync(join(pkg.dir, "README.md"), "utf8");
   for (const section of SECTIONS) {
     if (!text.includes(`\n## ${section}\n`))
@@ -245,6 +254,36 @@ for (const path of ${JSON.stringify(deep)}) {
   }
 }
 
+/** Run the command as an installed one, from a folder of the user's, with a path that is relative to it. */
+async function tryProgram(where) {
+  const home = join(where, "program");
+  const elsewhere = join(where, "elsewhere");
+  const deploy = ["--filter", program.name, "deploy", "--legacy", "--prod", "--offline", home];
+  if ((await command(`${program.name}: deploy`, "pnpm", deploy, root)) === null) return;
+  await mkdir(elsewhere);
+  const trace = "xe-image-3d.jsonl.gz";
+  await copyFile(join(home, "traces", trace), join(elsewhere, trace));
+  const script = join(home, program.json.bin.vmbind);
+  const vmbind = (...args) =>
+    command(`vmbind ${args.join(" ")}`, process.execPath, [script, ...args], elsewhere);
+  const expected = [
+    [["--version"], (out) => out === `${program.json.version}\n`],
+    [["replay", "--json", trace], (out) => JSON.parse(out).differenceCount === 0],
+    [["traces", "--json"], (out) => JSON.parse(out).length > 50],
+    [["compare", "--size", "64KiB", "--json", "--no-cache"], (out) => JSON.parse(out).lab !== undefined],
+    [["explore", trace], (out) => existsSync(join(elsewhere, out.trim()))],
+    [["completion", "zsh"], (out) => out.startsWith("#compdef vmbind\n")],
+  ];
+  for (const [args, right] of expected) {
+    const out = await vmbind(...args);
+    if (out !== null && !right(out)) findings.push(`vmbind ${args.join(" ")} printed ${out.slice(0, 200)}`);
+  }
+  const entries = `import { bundledTraces, sparseStrategy } from "${program.name}";
+if (bundledTraces().length === 0 || sparseStrategy("xe-null").name !== "xe-null") throw new Error("not the laboratory");\n`;
+  await writeFile(join(home, "entries.mjs"), entries);
+  await command(`${program.name}: JavaScript imports`, process.execPath, ["entries.mjs"], home);
+}
+
 /** Markdown of the project, and modules whose doc comments have an example. */
 function otherExamples() {
   const markdown = [
@@ -276,14 +315,16 @@ async function inParallel(tasks) {
 const temporary = await mkdtemp(join(tmpdir(), "vmbind-packages-"));
 try {
   await inParallel([
-    ...packages.map((pkg) => () => pack(pkg, temporary)),
+    ...[...packages, program].map((pkg) => () => pack(pkg, temporary)),
     ...[...outsiders.values()].map((pkg) => () => packOutsider(pkg, temporary)),
   ]);
-  const packed = packages.filter((pkg) => pkg.tarball !== "");
-  if (packed.length === packages.length) {
+  const packed = [...packages, program].filter((pkg) => pkg.tarball !== "");
+  if (packed.length === packages.length + 1) {
     packages.forEach(checkTexts);
+    checkChangelog(program);
     await inParallel([
-      ...packages.map((pkg) => () => lint(pkg)),
+      () => tryProgram(temporary),
+      ...[...packages, program].map((pkg) => () => lint(pkg)),
       ...packages.flatMap((pkg) =>
         ["npm", "pnpm"].map((manager) => () => {
           const readme = example(join(pkg.dir, "README.md"));

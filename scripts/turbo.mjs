@@ -4,10 +4,9 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const turbo = join(dirname(createRequire(import.meta.url).resolve("turbo/package.json")), "bin/turbo");
+const turbo = fileURLToPath(import.meta.resolve("turbo"));
 const { status } = spawnSync(process.execPath, [turbo, "run", ...process.argv.slice(2)], {
   stdio: ["inherit", 2, 2],
   env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" },

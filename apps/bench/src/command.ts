@@ -25,7 +25,7 @@ export interface OptionSpec {
 }
 
 /** A command line that somebody may want. */
-export interface Example {
+interface Example {
   /** The line, without a prompt; `{name}` as {@link filler} knows them. */
   line: string;
   /** What it does, one line. */
