@@ -13,30 +13,19 @@
  * @module
  */
 
-import { TreeNodes } from "./tree-nodes.ts";
+import { TreeLeaves } from "./tree-leaves.ts";
 
 /** Ordered map from start address to mapping handle. */
-export class VaTree extends TreeNodes {
-  /** Leaf of the last search, tried first by the next one: binds come in neighbourhoods. */
-  #hint = 0;
-  #cursorLeaf = 0;
-  #cursorPos = 0;
+export class VaTree extends TreeLeaves {
   /** Leaf with removed entries `[#gapStart, #gapEnd)` still in its row, 0 = none. Its count includes them. */
   #gapLeaf = 0;
   #gapStart = 0;
   #gapEnd = 0;
-  /** Handle that was inserted last. */
-  #latest = 0;
-
-  /** Leaf that {@link VaTree.seek} found. */
-  leaf = 0;
-  /** Index in that leaf, 0..count: the place of the first key above the sought one. */
-  pos = 0;
 
   /** @param nodeCapacity - entries a node, a power of two from 4 */
   constructor(nodeCapacity = 64) {
     super(nodeCapacity);
-    this.#hint = this.root;
+    this.hint = this.root;
   }
 
   /** Number of entries. */
@@ -54,7 +43,7 @@ export class VaTree extends TreeNodes {
     const lg2 = this.lg2;
     const keys = this.keys;
     const counts = this.counts;
-    let node = this.#hint;
+    let node = this.hint;
     let count = counts[node] as number;
     if (!this.#covers(node, count, key)) {
       node = this.root;
@@ -73,7 +62,7 @@ export class VaTree extends TreeNodes {
         }
         node = this.values[base + lo - 1] as number;
       }
-      this.#hint = node;
+      this.hint = node;
       count = counts[node] as number;
     }
     const base = node << lg2;
@@ -200,13 +189,13 @@ export class VaTree extends TreeNodes {
     }
     for (let i = base + count; i < base + count + n; i++) keys[i] = Number.POSITIVE_INFINITY;
     this.counts[leaf] = count;
-    if (leaf === this.#cursorLeaf && start < this.#cursorPos) {
-      this.#cursorPos = Math.max(start, this.#cursorPos - n);
+    if (leaf === this.cursorLeaf && start < this.cursorPos) {
+      this.cursorPos = Math.max(start, this.cursorPos - n);
     }
-    if (count === 0) this.#dropLeaf(leaf);
+    if (count === 0) this.dropLeaf(leaf);
     else {
       if (start === 0) this.firstKeyChanged(leaf, keys[base] as number);
-      if (count < this.capacity >>> 2) this.#mergeLeaf(leaf);
+      if (count < this.capacity >>> 2) this.mergeLeaf(leaf);
     }
   }
 
@@ -221,8 +210,8 @@ export class VaTree extends TreeNodes {
 
   /** Put the cursor on the sought place. */
   startWalk(): void {
-    this.#cursorLeaf = this.leaf;
-    this.#cursorPos = this.pos;
+    this.cursorLeaf = this.leaf;
+    this.cursorPos = this.pos;
   }
 
   /** Put the cursor on the first entry. */
@@ -230,8 +219,8 @@ export class VaTree extends TreeNodes {
     if (this.#gapLeaf !== 0) this.#closeGap();
     let node = this.root;
     for (let h = this.height; h > 0; h--) node = this.values[node << this.lg2] as number;
-    this.#cursorLeaf = node;
-    this.#cursorPos = 0;
+    this.cursorLeaf = node;
+    this.cursorPos = 0;
   }
 
   /**
@@ -242,8 +231,8 @@ export class VaTree extends TreeNodes {
    * @returns a handle, 0 at the end
    */
   walk(end: number): number {
-    let leaf = this.#cursorLeaf;
-    let pos = this.#cursorPos;
+    let leaf = this.cursorLeaf;
+    let pos = this.cursorPos;
     while (pos >= (this.counts[leaf] as number)) {
       leaf = this.nexts[leaf] as number;
       if (leaf === 0) return 0;
@@ -251,8 +240,8 @@ export class VaTree extends TreeNodes {
     }
     const at = (leaf << this.lg2) + pos;
     if ((this.keys[at] as number) >= end) return 0;
-    this.#cursorLeaf = leaf;
-    this.#cursorPos = pos + 1;
+    this.cursorLeaf = leaf;
+    this.cursorPos = pos + 1;
     return this.values[at] as number;
   }
 
@@ -265,11 +254,11 @@ export class VaTree extends TreeNodes {
    */
   insertAtPlace(key: number, handle: number): void {
     if (this.#gapLeaf !== 0) this.seek(key);
-    if (this.counts[this.leaf] === this.capacity) this.#makeRoom(this.leaf, this.pos);
+    if (this.counts[this.leaf] === this.capacity) this.makeRoom(this.leaf, this.pos);
     const leaf = this.leaf;
     this.#insertInLeaf(leaf, this.pos, this.counts[leaf] as number, key, handle);
-    this.#hint = leaf;
-    this.#latest = handle;
+    this.hint = leaf;
+    this.latest = handle;
     this.entries++;
   }
 
@@ -284,7 +273,7 @@ export class VaTree extends TreeNodes {
     keys[base + pos] = key;
     values[base + pos] = handle;
     this.counts[leaf] = count + 1;
-    if (leaf === this.#cursorLeaf && pos <= this.#cursorPos) this.#cursorPos++;
+    if (leaf === this.cursorLeaf && pos <= this.cursorPos) this.cursorPos++;
     if (pos === 0) this.firstKeyChanged(leaf, key);
   }
 
@@ -352,8 +341,8 @@ export class VaTree extends TreeNodes {
 
   /** Set the sought place on the entry that the walk returned last. False when that is another one. */
   #walkedLast(handle: number): boolean {
-    const pos = this.#cursorPos - 1;
-    const leaf = this.#cursorLeaf;
+    const pos = this.cursorPos - 1;
+    const leaf = this.cursorLeaf;
     if (pos < 0 || pos >= (this.counts[leaf] as number)) return false;
     if (this.values[(leaf << this.lg2) + pos] !== handle) return false;
     if (leaf === this.#gapLeaf && pos >= this.#gapStart && pos < this.#gapEnd) return false;
@@ -371,128 +360,6 @@ export class VaTree extends TreeNodes {
       this.stepBack();
       if (found === handle) return;
     }
-  }
-
-  /**
-   * Make room at the sought place in a full leaf, and set it where the entry then goes.
-   *
-   * Memory is a matter of how full leaves are. Binds come in runs, upwards or downwards: what is behind the place of a run goes
-   * to the neighbour, or a fresh leaf, and the run fills this leaf to its end. Elsewhere there are two halves.
-   */
-  #makeRoom(leaf: number, pos: number): void {
-    const { capacity } = this;
-    const at = (leaf << this.lg2) + pos;
-    const next = this.nexts[leaf] as number;
-    const room = next === 0 ? 0 : capacity - (this.counts[next] as number);
-    if (pos === 0) this.#splitLeaf(leaf, 0);
-    else if (pos === capacity) {
-      // In front of the next leaf's entries, or alone in a fresh one.
-      const right = room > 0 ? next : this.#splitLeaf(leaf, capacity);
-      if (this.#cursorLeaf === leaf && this.#cursorPos === capacity) {
-        this.#cursorLeaf = right;
-        this.#cursorPos = 0;
-      }
-      this.leaf = right;
-      this.pos = 0;
-    } else if (this.values[at - 1] === this.#latest || this.values[at] === this.#latest) {
-      if (room > 0) this.#giveToNext(leaf, next, Math.min(room, capacity - pos));
-      else this.#splitLeaf(leaf, pos);
-    } else this.#splitLeaf(leaf, capacity >>> 1);
-  }
-
-  /** Move the last `n` entries of a full leaf in front of its neighbour's; the sought place in it stays on its entry. */
-  #giveToNext(leaf: number, next: number, n: number): void {
-    const { keys, values, capacity } = this;
-    const to = next << this.lg2;
-    const count = this.counts[next] as number;
-    for (let i = to + count - 1; i >= to; i--) {
-      keys[i + n] = keys[i] as number;
-      values[i + n] = values[i] as number;
-    }
-    const keep = capacity - n;
-    this.moveEntries((leaf << this.lg2) + keep, to, n);
-    this.counts[leaf] = keep;
-    this.counts[next] = count + n;
-    this.firstKeyChanged(next, keys[to] as number);
-    if (this.#cursorLeaf === next) this.#cursorPos += n;
-    this.#entriesMoved(leaf, next, keep);
-  }
-
-  /** Entries from `keep` on went in front of those of the leaf behind: cursor and sought place go with theirs. */
-  #entriesMoved(leaf: number, right: number, keep: number): void {
-    if (this.#cursorLeaf === leaf && this.#cursorPos > keep) {
-      this.#cursorLeaf = right;
-      this.#cursorPos -= keep;
-    }
-    if (this.pos > keep) {
-      this.leaf = right;
-      this.pos -= keep;
-    }
-  }
-
-  /** Give entries from `keep` on to a fresh right neighbour. */
-  #splitLeaf(leaf: number, keep: number): number {
-    const right = this.allocNode();
-    const moved = this.capacity - keep;
-    const from = (leaf << this.lg2) + keep;
-    // The separator of an empty right leaf is set by the insert that follows.
-    const separator = moved === 0 ? Number.POSITIVE_INFINITY : (this.keys[from] as number);
-    this.moveEntries(from, right << this.lg2, moved);
-    this.counts[leaf] = keep;
-    this.counts[right] = moved;
-
-    const next = this.nexts[leaf] as number;
-    this.nexts[leaf] = right;
-    this.prevs[right] = leaf;
-    this.nexts[right] = next;
-    if (next !== 0) this.prevs[next] = right;
-
-    this.#entriesMoved(leaf, right, keep);
-    this.addChild(leaf, right, separator);
-    return right;
-  }
-
-  /** Join a small leaf with a neighbour below the same parent when the two fill at most half a node. */
-  #mergeLeaf(leaf: number): void {
-    const parent = this.parents[leaf] as number;
-    if (parent === 0) return;
-    const next = this.nexts[leaf] as number;
-    const prev = this.prevs[leaf] as number;
-    if (next !== 0 && this.parents[next] === parent) this.#mergeNeighbours(leaf, next);
-    else if (prev !== 0 && this.parents[prev] === parent) this.#mergeNeighbours(prev, leaf);
-  }
-
-  #mergeNeighbours(left: number, right: number): void {
-    const nLeft = this.counts[left] as number;
-    const nRight = this.counts[right] as number;
-    if (nLeft + nRight > this.capacity >>> 1) return;
-    this.moveEntries(right << this.lg2, (left << this.lg2) + nLeft, nRight);
-    this.counts[left] = nLeft + nRight;
-    if (this.#cursorLeaf === right) {
-      this.#cursorLeaf = left;
-      this.#cursorPos += nLeft;
-    }
-    this.#unlinkLeaf(right);
-  }
-
-  #dropLeaf(leaf: number): void {
-    if (leaf === this.root) return;
-    if (this.#cursorLeaf === leaf) {
-      const next = this.nexts[leaf] as number;
-      this.#cursorLeaf = next !== 0 ? next : (this.prevs[leaf] as number);
-      this.#cursorPos = next !== 0 ? 0 : (this.counts[this.#cursorLeaf] as number);
-    }
-    this.#unlinkLeaf(leaf);
-  }
-
-  #unlinkLeaf(leaf: number): void {
-    const next = this.nexts[leaf] as number;
-    const prev = this.prevs[leaf] as number;
-    if (next !== 0) this.prevs[next] = prev;
-    if (prev !== 0) this.nexts[prev] = next;
-    if (this.#hint === leaf) this.#hint = prev !== 0 ? prev : next;
-    this.removeChild(this.parents[leaf] as number, leaf);
-    this.freeNode(leaf);
   }
 
   /**

@@ -1,0 +1,147 @@
+/**
+ * The leaves of the VA tree: how full ones make room and small ones are joined. Whatever moves between leaves, a search's place
+ * and the cursor of a walk stay with their entries.
+ *
+ * @module
+ */
+
+import { TreeNodes } from "./tree-nodes.ts";
+
+/** Nodes of a B+-tree whose leaves split and merge under a cursor. */
+export class TreeLeaves extends TreeNodes {
+  /** Leaf of the last search, tried first by the next one: binds come in neighbourhoods. */
+  protected hint = 0;
+  /** Leaf of the walk. */
+  protected cursorLeaf = 0;
+  /** Index in that leaf of the entry that the walk comes to next. */
+  protected cursorPos = 0;
+  /** Handle that was inserted last. */
+  protected latest = 0;
+
+  /** Leaf that `VaTree.seek` found. */
+  leaf = 0;
+  /** Index in that leaf, 0..count: the place of the first key above the sought one. */
+  pos = 0;
+
+  /**
+   * Make room at the sought place in a full leaf, and set it where the entry then goes.
+   *
+   * Memory is a matter of how full leaves are. Binds come in runs, upwards or downwards: what is behind the place of a run goes
+   * to the neighbour, or a fresh leaf, and the run fills this leaf to its end. Elsewhere there are two halves.
+   */
+  protected makeRoom(leaf: number, pos: number): void {
+    const { capacity } = this;
+    const at = (leaf << this.lg2) + pos;
+    const next = this.nexts[leaf] as number;
+    const room = next === 0 ? 0 : capacity - (this.counts[next] as number);
+    if (pos === 0) this.#splitLeaf(leaf, 0);
+    else if (pos === capacity) {
+      // In front of the next leaf's entries, or alone in a fresh one.
+      const right = room > 0 ? next : this.#splitLeaf(leaf, capacity);
+      if (this.cursorLeaf === leaf && this.cursorPos === capacity) {
+        this.cursorLeaf = right;
+        this.cursorPos = 0;
+      }
+      this.leaf = right;
+      this.pos = 0;
+    } else if (this.values[at - 1] === this.latest || this.values[at] === this.latest) {
+      if (room > 0) this.#giveToNext(leaf, next, Math.min(room, capacity - pos));
+      else this.#splitLeaf(leaf, pos);
+    } else this.#splitLeaf(leaf, capacity >>> 1);
+  }
+
+  /** Move the last `n` entries of a full leaf in front of its neighbour's; the sought place in it stays on its entry. */
+  #giveToNext(leaf: number, next: number, n: number): void {
+    const { keys, values, capacity } = this;
+    const to = next << this.lg2;
+    const count = this.counts[next] as number;
+    for (let i = to + count - 1; i >= to; i--) {
+      keys[i + n] = keys[i] as number;
+      values[i + n] = values[i] as number;
+    }
+    const keep = capacity - n;
+    this.moveEntries((leaf << this.lg2) + keep, to, n);
+    this.counts[leaf] = keep;
+    this.counts[next] = count + n;
+    this.firstKeyChanged(next, keys[to] as number);
+    if (this.cursorLeaf === next) this.cursorPos += n;
+    this.#entriesMoved(leaf, next, keep);
+  }
+
+  /** Entries from `keep` on went in front of those of the leaf behind: cursor and sought place go with theirs. */
+  #entriesMoved(leaf: number, right: number, keep: number): void {
+    if (this.cursorLeaf === leaf && this.cursorPos > keep) {
+      this.cursorLeaf = right;
+      this.cursorPos -= keep;
+    }
+    if (this.pos > keep) {
+      this.leaf = right;
+      this.pos -= keep;
+    }
+  }
+
+  /** Give entries from `keep` on to a fresh right neighbour. */
+  #splitLeaf(leaf: number, keep: number): number {
+    const right = this.allocNode();
+    const moved = this.capacity - keep;
+    const from = (leaf << this.lg2) + keep;
+    // The separator of an empty right leaf is set by the insert that follows.
+    const separator = moved === 0 ? Number.POSITIVE_INFINITY : (this.keys[from] as number);
+    this.moveEntries(from, right << this.lg2, moved);
+    this.counts[leaf] = keep;
+    this.counts[right] = moved;
+
+    const next = this.nexts[leaf] as number;
+    this.nexts[leaf] = right;
+    this.prevs[right] = leaf;
+    this.nexts[right] = next;
+    if (next !== 0) this.prevs[next] = right;
+
+    this.#entriesMoved(leaf, right, keep);
+    this.addChild(leaf, right, separator);
+    return right;
+  }
+
+  /** Join a small leaf with a neighbour below the same parent when the two fill at most half a node. */
+  protected mergeLeaf(leaf: number): void {
+    const parent = this.parents[leaf] as number;
+    if (parent === 0) return;
+    const next = this.nexts[leaf] as number;
+    const prev = this.prevs[leaf] as number;
+    if (next !== 0 && this.parents[next] === parent) this.#mergeNeighbours(leaf, next);
+    else if (prev !== 0 && this.parents[prev] === parent) this.#mergeNeighbours(prev, leaf);
+  }
+
+  #mergeNeighbours(left: number, right: number): void {
+    const nLeft = this.counts[left] as number;
+    const nRight = this.counts[right] as number;
+    if (nLeft + nRight > this.capacity >>> 1) return;
+    this.moveEntries(right << this.lg2, (left << this.lg2) + nLeft, nRight);
+    this.counts[left] = nLeft + nRight;
+    if (this.cursorLeaf === right) {
+      this.cursorLeaf = left;
+      this.cursorPos += nLeft;
+    }
+    this.#unlinkLeaf(right);
+  }
+
+  protected dropLeaf(leaf: number): void {
+    if (leaf === this.root) return;
+    if (this.cursorLeaf === leaf) {
+      const next = this.nexts[leaf] as number;
+      this.cursorLeaf = next !== 0 ? next : (this.prevs[leaf] as number);
+      this.cursorPos = next !== 0 ? 0 : (this.counts[this.cursorLeaf] as number);
+    }
+    this.#unlinkLeaf(leaf);
+  }
+
+  #unlinkLeaf(leaf: number): void {
+    const next = this.nexts[leaf] as number;
+    const prev = this.prevs[leaf] as number;
+    if (next !== 0) this.prevs[next] = prev;
+    if (prev !== 0) this.nexts[prev] = next;
+    if (this.hint === leaf) this.hint = prev !== 0 ? prev : next;
+    this.removeChild(this.parents[leaf] as number, leaf);
+    this.freeNode(leaf);
+  }
+}
