@@ -326,7 +326,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     max: 1,
     options: {
       json: JSON_OPTION,
-      runs: { type: "string", value: "N", help: "timed runs of each workload after the warm-up (default 5)" },
+      runs: {
+        type: "string",
+        value: "N",
+        help: "timed runs of each workload after the warm-up (default 5; with --against 11)",
+      },
       "warm-up": {
         type: "string",
         value: "MS",
@@ -338,15 +342,27 @@ export const COMMANDS: readonly CommandSpec[] = [
         value: "N",
         help: "largest N of the gpuvm and baseline areas (default 1000000)",
       },
+      save: { type: "string", value: "FILE", help: "also write the figures, for --compare" },
+      compare: { type: "string", value: "FILE", help: "ratios to the figures that --save has written" },
+      against: {
+        type: "string",
+        value: "DIR",
+        help: "ratios to another build: a clone, in turns with this one, in both orders of loading",
+      },
     },
     details: [
       "AREA is {areas}; without it all run. Every run checks its result, so a fast " +
         "wrong answer cannot win. Workloads that share no state run in processes of their own. Times are CPU time of the process (wall time for runs below a millisecond); `peer` is " +
         "the kernel's C or Rust code, compiled for user space, on another machine of this kind.",
+      "To compare two commits, build the other in a worktree of its own (`git worktree add ../before HEAD~1`, install and build " +
+        "there), then give its folder to --against: each repetition runs in both builds a millisecond apart, which tells small " +
+        "changes from a busy machine. Two runs joined by --save and --compare do not.",
     ],
     examples: [
       { line: "vmbind micro gpuvm --max 1e5", does: "one area, with smaller sizes" },
       { line: "vmbind micro --runs 20 --json", does: "everything, for a script" },
+      { line: "vmbind micro xe --against ../before", does: "this build and another, in turns" },
+      { line: "vmbind micro --save before.json", does: "figures for a later --compare before.json" },
     ],
     exits: { 0: "measured", 1: "a check value was wrong, or a measurement failed" },
     load: () => import("./commands/micro.ts"),

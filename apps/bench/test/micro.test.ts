@@ -1,9 +1,13 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { permutation } from "@vmbind/lab";
 import { xorshift32 } from "@vmbind/mmu";
 import { describe, expect, it } from "vitest";
+import { joined } from "../src/micro/against.ts";
 import { compare, type MicroResult, measure, median } from "../src/micro/harness.ts";
 import type { Machine } from "../src/micro/machine.ts";
-import { vmbind } from "./run.ts";
+import { measurePair } from "../src/micro/pair.ts";
+import type { MicroFile, SavedRatio } from "../src/micro/saved.ts";
+import { tempFile, vmbind } from "./run.ts";
 
 async function micro(...argv: string[]): Promise<MicroResult[]> {
   const { status, out } = await vmbind("micro", ...argv, "--json", "--runs", "1", "--warm-up", "1");
@@ -65,6 +69,132 @@ describe("the harness", () => {
   });
 });
 
+describe("figures of an earlier run", () => {
+  const measured = async (...more: string[]) =>
+    vmbind("micro", "baseline", "--only", "fill", "--runs", "1", "--warm-up", "1", ...more);
+
+  it("are saved, and stand beside the next ones", async () => {
+    const path = tempFile("micro.json", "");
+    expect(await measured("--save", path)).toMatchObject({ status: 0, err: "" });
+    const saved = JSON.parse(readFileSync(path, "utf8")) as MicroFile;
+    expect(saved).toMatchObject({ format: "vmbind-micro", version: 1, results: [{ id: "fill" }] });
+    const { out, err } = await measured("--compare", path);
+    expect(err).toBe("");
+    expect(out).toMatch(
+      /^id +ns +per +min +then ns +ratio to then +of minima\nfill +[0-9.]+ +entry( +[0-9.]+){4}\n/m,
+    );
+    const { out: json } = await measured("--compare", path, "--json");
+    const { results, comparison } = JSON.parse(json) as MicroFile & { comparison: { ratios: SavedRatio[] } };
+    const [now, then] = [results[0] as MicroResult, saved.results[0] as MicroResult];
+    expect(comparison.ratios).toEqual([
+      {
+        area: "baseline",
+        id: "fill",
+        thenNs: then.ns,
+        ratio: now.ns / then.ns,
+        ratioOfMinima: now.min / then.min,
+      },
+    ]);
+  });
+
+  it("of another machine or Node are compared with a warning", async () => {
+    const path = tempFile("other.json", "");
+    await measured("--save", path);
+    const saved = JSON.parse(readFileSync(path, "utf8")) as MicroFile;
+    writeFileSync(
+      path,
+      JSON.stringify({ ...saved, machine: { ...saved.machine, node: "1.2.3" }, results: [] }),
+    );
+    const { status, out, err } = await measured("--compare", path);
+    expect(err).toMatch(/--compare: ratios are of two machines .+: node 1\.2\.3 then, [0-9.]+ now\n$/);
+    expect(out).toMatch(/^fill .+ - +- +-$/m);
+    expect(status).toBe(0);
+  });
+
+  it.each([
+    ["{}", /bad\.json: format: /],
+    ['{"format":"vmbind-micro","version":1,"results":[]}', /bad\.json: machine: /],
+    ['{"format":"vmbind-sweep"}', /bad\.json: this is a shard of a sweep: /],
+  ])("that are %s are refused before anything is measured", async (content, message) => {
+    const { status, out, err } = await measured("--compare", tempFile("bad.json", content));
+    expect({ status, out }).toEqual({ status: 2, out: "" });
+    expect(err).toMatch(message);
+  });
+
+  it("are not written over what they are compared with", async () => {
+    const path = tempFile("same.json", "{}");
+    expect((await measured("--compare", path, "--save", path)).err).toMatch(/is an input of this run/);
+    expect((await measured("--against", ".", "--save", path)).err).toMatch(
+      /--save has no meaning with --against/,
+    );
+    expect((await measured("--against", "/nowhere")).err).toMatch(/--against: \/nowhere: no built clone/);
+  });
+});
+
+describe("two builds in turns", () => {
+  const scenario = (work: number, order: string[], name: string, wrong: string | null = null) => ({
+    repeat: 3,
+    prepare: () => ({ sum: 0 }),
+    steps: [
+      {
+        id: "step",
+        what: "work",
+        unit: "op",
+        units: 10,
+        run: (state: { sum: number }) => {
+          order.push(name);
+          for (let i = 0; i < work; i++) state.sum = (state.sum + i) | 0;
+        },
+        check: () => wrong,
+        peer: null,
+      },
+    ],
+  });
+
+  it("alternate who is first, and tell how much longer the second takes", async () => {
+    const order: string[] = [];
+    const [result] = await measurePair(scenario(200_000, order, "a"), scenario(1_200_000, order, "b"), {
+      runs: 5,
+      warmUpMs: 1,
+    });
+    expect(result?.ratio).toBeGreaterThan(2);
+    expect(result?.ns[1]).toBeGreaterThan(result?.ns[0] as number);
+    const pairs = order.join("").match(/../g) as string[];
+    expect(pairs.length).toBe(8 * 3);
+    expect(pairs.filter((pair) => pair === "ab").length).toBe(12);
+    expect(pairs.filter((pair) => pair === "ba").length).toBe(12);
+  });
+
+  it("count no wrong result", async () => {
+    const bad = measurePair(scenario(1, [], "a"), scenario(1, [], "b", "5 expected"), {
+      runs: 1,
+      warmUpMs: 0,
+    });
+    await expect(bad).rejects.toThrow("step: 5 expected");
+  });
+
+  it("are joined from both orders of loading: above 1, this build is slower", () => {
+    const otherFirst = { id: "s", ns: [10, 22], min: [9, 20], ratio: 2.2 } as const;
+    const hereFirst = { id: "s", ns: [18, 11], min: [18, 10], ratio: 0.5 } as const;
+    expect(
+      joined(
+        "gpuvm",
+        "s",
+        { ...otherFirst, ns: [10, 22], min: [9, 20] },
+        { ...hereFirst, ns: [18, 11], min: [18, 10] },
+      ),
+    ).toEqual({
+      area: "gpuvm",
+      id: "s",
+      ns: 18,
+      otherNs: 10,
+      ratio: expect.closeTo(Math.sqrt(2 * 2.2)),
+      ratioByOrder: [2, 2.2],
+      ratioOfMinima: 2,
+    });
+  });
+});
+
 describe("workloads come to the peers' check values", () => {
   it("gpuvm at N = 1000, and 100e6 bytes", async () => {
     const results = await micro("gpuvm", "--max", "1000");
@@ -96,7 +226,7 @@ describe("workloads come to the peers' check values", () => {
 });
 
 it("refuses unknown areas, workloads and counts", async () => {
-  expect((await vmbind("micro", "gpu")).err).toContain(
+  expect((await vmbind("micro", "quake")).err).toContain(
     "there are gpuvm, mmu, panthor, asahi, xe, replay, baseline",
   );
   expect((await vmbind("micro", "baseline", "--only", "nothing", "--runs", "1")).status).toBe(2);

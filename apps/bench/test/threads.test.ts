@@ -5,6 +5,7 @@ import { InputError } from "@vmbind/trace";
 import { beforeAll, describe, expect, it } from "vitest";
 import { drawBar } from "../src/jobs/bar.ts";
 import { JobPool, workerCount } from "../src/jobs/pool.ts";
+import type { AgainstResult } from "../src/micro/against.ts";
 import { tempFile } from "./run.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -50,11 +51,21 @@ describe("worker threads and processes", () => {
       "1",
       "--json",
     );
-    expect({ status, err }).toEqual({ status: 0, err: "" });
+    expect({ status, err }).toEqual({ status: 0, err: "baseline: fill: measured\n" });
     expect(JSON.parse(out)).toMatchObject({
       machine: { node: process.versions.node },
       results: [{ area: "baseline", id: "fill", runs: 1, wrong: null }],
     });
+  });
+
+  it("measure a build against itself: about the same", () => {
+    const only = ["--only", "fill", "--only", "copy", "--only", "loop-repeated", "--only", "loop-ascending"];
+    const argv = ["micro", "baseline", ...only, "--runs", "5", "--warm-up", "50", "--against", ".", "--json"];
+    const { status, out } = built(...argv);
+    expect(status).toBe(0);
+    const { results } = JSON.parse(out) as { results: AgainstResult[] };
+    expect(results.map(({ id }) => id)).toEqual(["fill", "copy", "loop-repeated", "loop-ascending"]);
+    for (const { ratio } of results) expect(Math.abs(Math.log(ratio))).toBeLessThan(Math.log(1.5));
   });
 
   it("leave an error its class: one line, exit 2", { timeout: 120_000 }, () => {

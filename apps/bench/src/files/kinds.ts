@@ -8,19 +8,21 @@ import { InputError } from "@vmbind/trace";
 import { fileBytes } from "./file-bytes.ts";
 
 /** What files can be. */
-export type FileKind = "trace" | "vectors" | "workload" | "sweep";
+export type FileKind = "trace" | "vectors" | "workload" | "sweep" | "micro";
 
 /** By `format`; every other format is one of vectors. */
 const KINDS: ReadonlyMap<string, FileKind> = new Map<string, FileKind>([
   ["drm-ioctl-trace", "trace"],
   ["vmbind-workload", "workload"],
   ["vmbind-sweep", "sweep"],
+  ["vmbind-micro", "micro"],
 ]);
 
 const SAYS: Readonly<Record<FileKind, string>> = {
   trace: "this is a trace: `vmbind replay`, `vmbind explain`, `vmbind explore`",
   vectors: "these are conformance vectors: `vmbind verify`",
   workload: "this is a workload: `vmbind lower`, `vmbind compare --workload`",
+  micro: "these are figures of microbenchmarks: `vmbind micro --compare`",
   sweep: "this is a shard of a sweep: `vmbind sweep --merge`",
 };
 

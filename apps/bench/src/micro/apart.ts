@@ -7,10 +7,18 @@
 
 import { fork } from "node:child_process";
 import type { MicroResult } from "./harness.ts";
+import type { PairResult, PairTask } from "./pair.ts";
 import { measureTask, type Task } from "./task.ts";
 
+/** What a measuring process is told: one build's scenario, or that of two builds. */
+export type Order = { alone: Task } | { pair: PairTask };
+
 /** What a measuring process says: the step that it begins, and in the end the figures or why there are none. */
-export type Answer = { step: string } | { results: MicroResult[] } | { error: string };
+export type Answer =
+  | { step: string }
+  | { results: MicroResult[] }
+  | { pairs: PairResult[] }
+  | { error: string };
 
 /**
  * Measure a scenario in a fresh process.
@@ -19,15 +27,32 @@ export type Answer = { step: string } | { results: MicroResult[] } | { error: st
  * @param onStep - told before each step of each run
  * @throws Error, in one line, when the process ends without figures
  */
-export function measureApart(task: Task, onStep: (id: string) => void): Promise<MicroResult[]> {
+export async function measureApart(task: Task, onStep: (id: string) => void): Promise<MicroResult[]> {
   // Node 20 cannot run the TypeScript sources that tests are run from: no processes there.
   if (!import.meta.url.endsWith(".js")) return measureTask(task, onStep);
+  const answer = await inProcess({ alone: task }, onStep);
+  return "results" in answer ? answer.results : [];
+}
+
+/**
+ * Measure a scenario of two builds in a fresh process.
+ *
+ * @param task - what
+ * @param onStep - told before each step of each run
+ * @throws Error, in one line, when the process ends without figures
+ */
+export async function measurePairApart(task: PairTask, onStep: (id: string) => void): Promise<PairResult[]> {
+  const answer = await inProcess({ pair: task }, onStep);
+  return "pairs" in answer ? answer.pairs : [];
+}
+
+function inProcess(order: Order, onStep: (id: string) => void): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const child = fork(new URL("./child.js", import.meta.url));
     child.on("message", (answer: Answer) => {
       if ("step" in answer) return onStep(answer.step);
-      if ("results" in answer) resolve(answer.results);
-      else reject(new Error(answer.error));
+      if ("error" in answer) reject(new Error(answer.error));
+      else resolve(answer);
       child.disconnect();
     });
     child.once("error", reject);
@@ -35,6 +60,6 @@ export function measureApart(task: Task, onStep: (id: string) => void): Promise<
     child.once("exit", (code, signal) =>
       reject(new Error(`the measuring process ended with ${signal ?? code}`)),
     );
-    child.send(task);
+    child.send(order);
   });
 }

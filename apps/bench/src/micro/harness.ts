@@ -144,7 +144,7 @@ export async function measure<S>(
   }
   return scenario.steps.map((step, s) => {
     const { cpu, wall } = figures[s] as Timing;
-    const clock = median(cpu) >= CPU_CLOCK_NS ? "cpu" : "wall";
+    const clock = clockFor(cpu);
     const times = (clock === "cpu" ? cpu : wall).map((t) => t / step.units);
     const ns = median(times);
     return {
@@ -165,13 +165,29 @@ export async function measure<S>(
   });
 }
 
-function isWarm(runs: number, ms: number, warmUpMs: number): boolean {
+/**
+ * @param cpu - CPU times of runs, nanoseconds
+ * @returns the clock that tells more about steps of this length
+ */
+export function clockFor(cpu: readonly number[]): keyof Timing {
+  return median(cpu) >= CPU_CLOCK_NS ? "cpu" : "wall";
+}
+
+/**
+ * @param runs - untimed runs so far
+ * @param ms - how long they took together
+ * @param warmUpMs - how long they are to take
+ * @returns whether the timed runs may begin
+ */
+export function isWarm(runs: number, ms: number, warmUpMs: number): boolean {
   return runs >= WARM_UPS_MIN && ms >= warmUpMs;
 }
 
 /** Nanoseconds of the repetitions of one step in one run, or of its runs. */
-interface Timing {
+export interface Timing {
+  /** CPU time of the process. */
   cpu: number[];
+  /** Wall time. */
   wall: number[];
 }
 
@@ -202,7 +218,14 @@ export function compare(
   return expected === undefined || got === expected ? null : `${what}: expected ${expected}, got ${got}`;
 }
 
-function time<S>(step: Step<S>, state: S, timing: Timing): void {
+/**
+ * Run a step once and note how long it took.
+ *
+ * @param step - what to run
+ * @param state - on what
+ * @param timing - where both clocks are noted
+ */
+export function time<S>(step: Step<S>, state: S, timing: Timing): void {
   const cpu = process.cpuUsage();
   const wall = process.hrtime.bigint();
   step.run(state);

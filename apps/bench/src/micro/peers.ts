@@ -10,6 +10,10 @@
 
 import type { Peer } from "./harness.ts";
 
+/** What the peers' figures were taken on. */
+export const PEERS_MACHINE =
+  "two cores of an AMD EPYC virtual machine shared with other work; one thread, CPU time";
+
 /** A figure of the VA manager, with what the same work must come to. */
 export interface GpuvmPeer extends Peer {
   /** Fastest single figure in nanoseconds per unit. */
