@@ -361,7 +361,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [
       { line: "vmbind micro gpuvm --max 1e5", does: "one area, with smaller sizes" },
       { line: "vmbind micro --runs 20 --json", does: "everything, for a script" },
-      { line: "vmbind micro xe --against ../before", does: "this build and another, in turns" },
+      { line: "vmbind micro gpuvm --against ../before", does: "this build and another, in turns" },
       { line: "vmbind micro --save before.json", does: "figures for a later --compare before.json" },
     ],
     exits: { 0: "measured", 1: "a check value was wrong, or a measurement failed" },
