@@ -90,7 +90,7 @@ export const HAZARDS_CASE: Shape = object({
   build: oneOf("v4", "v4+init", "v4+init+slipfix"),
   hazards: list(oneOf("phase-shift", "length", "keep", "window-lost")),
   vm: object(VM),
-  page_size: u64,
+  page_size: oneOf("0x1000", "0x4000", "0x10000"),
   ops: list(variants("op", requests({ right_steps: RIGHT_STEPS, keep_differs: truth }))),
   final: FINAL,
   right_final: RIGHT_FINAL,
