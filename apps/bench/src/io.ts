@@ -58,7 +58,7 @@ const COLUMNS_MIN = 40;
  *
  * @param terminal - columns of the terminal; undefined where standard output is none
  */
-export function columnsOf(terminal: number | undefined): number {
+function columnsOf(terminal: number | undefined): number {
   const told = Number(process.env["COLUMNS"]);
   return Math.max(COLUMNS_MIN, Number.isInteger(told) && told > 0 ? told : (terminal ?? COLUMNS));
 }
