@@ -13,6 +13,7 @@ export * from "./check/checker.ts";
 export * from "./check/invariants.ts";
 export * from "./check/leaks.ts";
 export * from "./check/mappings.ts";
+export * from "./check/pace.ts";
 export * from "./check/results.ts";
 export * from "./check/stores.ts";
 export * from "./cost.ts";

@@ -6,7 +6,15 @@
  */
 
 import { UserMemory } from "@vmbind/drm";
-import type { Call, CheckedCall, Checker, OpenDevice, Report, TraceEvent } from "@vmbind/trace";
+import {
+  type Call,
+  type CheckedCall,
+  type Checker,
+  type OpenDevice,
+  Pace,
+  type Report,
+  type TraceEvent,
+} from "@vmbind/trace";
 import { copyOf } from "../call.ts";
 import { difference, stateOf } from "../digest.ts";
 import type { FuzzDriver } from "../fuzz-driver.ts";
@@ -78,25 +86,24 @@ export class StateChecker implements Checker {
   readonly #device: OpenDevice;
   readonly #twin: OpenDevice;
   readonly #report: Report;
-  readonly #every: number;
-  #calls = 0;
+  readonly #pace: Pace;
 
   /**
    * @param device - the device under test
    * @param twin - the twin, kept up by a {@link TwinChecker} that is asked before
    * @param report - takes what is wrong
-   * @param every - look after so many calls
+   * @param every - look after so many calls, more rarely where much is mapped
    */
   constructor(device: OpenDevice, twin: OpenDevice, report: Report, every: number) {
     this.#device = device;
     this.#twin = twin;
     this.#report = report;
-    this.#every = every;
+    this.#pace = new Pace(every);
   }
 
   /** See {@link Checker.afterCall}. */
   afterCall(): void {
-    if (this.#calls++ % this.#every === 0) this.end();
+    if (this.#pace.due(this.#device.counters["gpuvasLive"] ?? 0)) this.end();
   }
 
   /** See {@link Checker.end}. */
