@@ -3,7 +3,7 @@
  * installs it with nothing but its sister packages into an empty folder, by npm and by pnpm, and there does what a user
  * would: import every entry from JavaScript and from strict TypeScript, and run the README's example. The examples of the
  * other documents and of doc comments run in a folder that has all packages. The command is put into a folder with nothing but what it
- * depends on, and run from another one. Needs the builds; needs no network.
+ * says it depends on, and run from another one. Needs the builds; needs no network.
  *
  * An example is all ```ts blocks of a document, in order. What it prints must be what its comments say: the comment behind
  * a console.log, or the comment lines below it, up to a ": " where a remark begins.
@@ -11,7 +11,7 @@
 
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -258,12 +258,19 @@ for (const path of ${JSON.stringify(deep)}) {
 async function tryProgram(where) {
   const home = join(where, "program");
   const elsewhere = join(where, "elsewhere");
-  const deploy = ["--filter", program.name, "deploy", "--legacy", "--prod", "--offline", home];
-  if ((await command(`${program.name}: deploy`, "pnpm", deploy, root)) === null) return;
+  const modules = join(home, "node_modules");
+  for (const { name, tarball } of [...packages, program]) {
+    await mkdir(join(modules, name), { recursive: true });
+    await run("tar", ["-xzf", tarball, "--strip-components=1", "-C", join(modules, name)]);
+  }
+  for (const name of Object.keys(program.json.dependencies).filter((other) => !byName.has(other))) {
+    await mkdir(dirname(join(modules, name)), { recursive: true });
+    await symlink(await realpath(join(program.dir, "node_modules", name)), join(modules, name));
+  }
   await mkdir(elsewhere);
   const trace = "xe-image-3d.jsonl.gz";
-  await copyFile(join(home, "traces", trace), join(elsewhere, trace));
-  const script = join(home, program.json.bin.vmbind);
+  await copyFile(join(modules, program.name, "traces", trace), join(elsewhere, trace));
+  const script = join(modules, program.name, program.json.bin.vmbind);
   const vmbind = (...args) =>
     command(`vmbind ${args.join(" ")}`, process.execPath, [script, ...args], elsewhere);
   const expected = [
