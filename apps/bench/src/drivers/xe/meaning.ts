@@ -84,8 +84,9 @@ function bindOf(call: Call): Meaning | null {
 
 function pageOp({ op, flags, addr: va, range: bytes, obj, objOffset: offset }: VmBindOp): PageOp | null {
   const range = (shows: Shown): PageOp => {
-    // In a VM in fault mode a page is bound by the first access, unless told; in others at once.
-    const promised = (flags & VM_BIND_FLAG_IMMEDIATE) === 0;
+    // In a VM in fault mode a page is bound by the first access, unless told, and again by the next one where the object has
+    // moved; in others at once.
+    const promised = (flags & VM_BIND_FLAG_IMMEDIATE) === 0 || shows.kind === "object";
     return {
       kind: "range",
       va,
