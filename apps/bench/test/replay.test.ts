@@ -2,7 +2,7 @@ import { replayTrace } from "@vmbind/lab";
 import type { ReplayResult, TraceRecord } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
 import { openTrace } from "../src/files/trace-files.ts";
-import { vmbind } from "./run.ts";
+import { vmbind, vmbindIn } from "./run.ts";
 
 describe("the cost sheet", () => {
   it("of 100e6 sparse bytes is 47 blocks and 351 pages under 3 tables, of 50 reserved", async () => {
@@ -89,4 +89,12 @@ it("--json prints one object per trace", async () => {
     .map((line) => JSON.parse(line) as ReplayResult);
   expect(results.map((r) => r.counts.opsByKind["MAP blackhole"])).toEqual([0, 48]);
   expect(results.map((r) => r.mappedAtEnd)).toEqual([[], []]);
+});
+
+it("fits into 80 columns", async () => {
+  const { out } = await vmbindIn({ columns: 80 }, "replay", "asahi-buffer-100e6", "xe-igt-null-many");
+  expect(out.split("\n").filter((line) => line.length > 80)).toEqual([]);
+  expect(out).toMatch(
+    /^35 ioctls replayed, 10240 GPU addresses checked, no difference \(quirks of\n {2}linux-7\.3/m,
+  );
 });

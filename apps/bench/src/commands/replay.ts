@@ -105,7 +105,8 @@ function describe(result: ReplayResult, schema: CostSchema, left: MappingSummary
       visible(`${result.trace}: ${result.workload} (${result.umd}, ${result.device})`),
       columns,
     ).map((line) => heading(io, line)),
-    listing(io, verdict(result)),
+    paragraph(verdict(result), columns, "  "),
+    listing(io, differencesOf(result)),
     ...result.findings.map(({ name, text }) => paragraph(`finding ${name}: ${visible(text)}`, columns, "  ")),
     heading(io, "counts"),
     countTable(counts, columns),
@@ -127,18 +128,23 @@ function describe(result: ReplayResult, schema: CostSchema, left: MappingSummary
     heading(io, "still mapped at the end"),
     mappedTable(left, columns),
   ];
-  return `${sections.map((s) => (s.endsWith("\n") ? s : `${s}\n`)).join("")}\n`;
+  const said = sections.filter((section) => section !== "");
+  return `${said.map((s) => (s.endsWith("\n") ? s : `${s}\n`)).join("")}\n`;
 }
 
-function verdict({ counts, differenceCount, differences, quirks, storesChecked }: ReplayResult): string {
+function verdict({ counts, differenceCount, quirks, storesChecked }: ReplayResult): string {
   const stores = storesChecked > 0 ? `, ${counted(storesChecked, "GPU address")} checked` : "";
-  const line = `${counted(counts.ioctls, "ioctl")} replayed${stores}, ${differenceCount === 0 ? "no difference" : counted(differenceCount, "difference")} (${quirks})\n`;
+  const found = differenceCount === 0 ? "no difference" : counted(differenceCount, "difference");
+  return `${counted(counts.ioctls, "ioctl")} replayed${stores}, ${found} (${quirks})`;
+}
+
+function differencesOf({ differences, differenceCount }: ReplayResult): string {
   const shown = differences.map(
     ({ seq, line, what, expected, got, reason }) =>
       `${visible(`  seq ${seq} (line ${line}) ${what}: expected ${expected}, got ${got}${reason === null ? "" : ` (${reason})`}`)}\n`,
   );
   const more = differenceCount - differences.length;
-  return line + shown.join("") + (more > 0 ? `  and ${counted(more, "more difference")}\n` : "");
+  return shown.join("") + (more > 0 ? `  and ${counted(more, "more difference")}\n` : "");
 }
 
 function countTable(counts: TraceCounts, columns: number): string {
