@@ -101,6 +101,19 @@ describe("verify", () => {
     expect(out).toBe(`${good}: 40 passed, 0 failed\n`);
   });
 
+  it("holds a file to the number of cases that its header states", async () => {
+    for (const [cases, status] of [
+      [few.length, 0],
+      [few.length + 1, 2],
+    ] as const) {
+      const stated = `${header.slice(0, -1)},"cases":${cases}}`;
+      const path = tempFile("stated.jsonl", [stated, ...few].map((line) => `${line}\n`).join(""));
+      const { status: got, err } = await vmbind("verify", path);
+      expect(got).toBe(status);
+      if (status === 2) expect(err).toContain(`header.cases: says ${cases}, and there are ${few.length}`);
+    }
+  });
+
   describe("an end line", () => {
     const seal = new Seal(createHash("sha256"));
     const whole = [`${header.slice(0, -1)},"sealed":true}`, ...few].map((line) => seal.add(`${line}\n`));

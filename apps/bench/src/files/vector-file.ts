@@ -26,7 +26,10 @@ const headerSchema = v.strictObject({
   source: v.string(),
   notes: v.exactOptional(v.string()),
   sealed: v.exactOptional(v.boolean()),
+  cases: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
 });
+
+type Header = v.InferOutput<typeof headerSchema>;
 
 /** An opened vector file. */
 export interface VectorFile {
@@ -51,12 +54,13 @@ export async function openVectors(
   atEnd: EndOptions = { digest: newDigest },
 ): Promise<VectorFile> {
   const header = checkHeader(path, await readHeader(path, () => fileBytes(path)));
-  return { header, cases: casesOf(path, budgets, atEnd) };
+  return { header, cases: casesOf(path, header, budgets, atEnd) };
 }
 
-/** A file without a case says nothing about anything. */
+/** A file without a case says nothing about anything, and one that says how many there are is held to it. */
 async function* casesOf(
   path: string,
+  header: Header,
   budgets: Budgets | undefined,
   atEnd: EndOptions,
 ): AsyncGenerator<JsonLine> {
@@ -72,10 +76,12 @@ async function* casesOf(
   }
   if (cases === 0)
     throw new InputError(path, 0, "no case in it: the file is empty, or cut behind its header");
+  if (header.cases !== undefined && header.cases !== cases)
+    throw new InputError(path, 1, `header.cases: says ${header.cases}, and there are ${cases}`);
   if (end !== undefined) atEnd.ended?.(end);
 }
 
-function checkHeader(path: string, value: unknown): VectorHeader {
+function checkHeader(path: string, value: unknown): Header {
   const result = v.safeParse(headerSchema, value);
   if (result.success) return result.output;
   const issue = result.issues[0];
