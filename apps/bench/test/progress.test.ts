@@ -39,6 +39,14 @@ it("is silent for a second, then rewrites one line, and takes it away", () => {
   expect(written).toEqual(["\r\x1b[Kone", "\r\x1b[Ktwo", "\r\x1b[K"]);
 });
 
+it("is never wider than the terminal", () => {
+  vi.useFakeTimers();
+  const { bar, written } = progress({ errIsTerminal: true, columns: 10 });
+  vi.advanceTimersByTime(1001);
+  bar.show(() => "0123456789abc");
+  expect(written).toEqual(["\r\x1b[K012345678"]);
+});
+
 it("in a log is a line for each part that is done, and every ten seconds", () => {
   vi.useFakeTimers();
   const { bar, written } = progress({ progressLines: true });

@@ -5,7 +5,7 @@
  */
 
 import { visible } from "@vmbind/trace";
-import type { Io } from "../io.ts";
+import { columnsIn, type Io } from "../io.ts";
 
 const QUIET_MS = 1000;
 const INTERVAL_MS = 100;
@@ -38,7 +38,8 @@ export class Progress {
     }
     if (now - this.#started < QUIET_MS || now - this.#shownAt < INTERVAL_MS) return;
     this.#shownAt = now;
-    this.#io.err(`\r\x1b[K${visible(text())}`);
+    // A line that wraps cannot be taken back.
+    this.#io.err(`\r\x1b[K${visible(text()).slice(0, columnsIn(this.#io) - 1)}`);
   }
 
   /**
