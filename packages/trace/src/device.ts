@@ -20,7 +20,7 @@ export type Hooks<File extends ModelFile> = Pick<
 >;
 
 /** Lets one allocation fail, the Nth from when it was armed. */
-class CountedFault {
+export class CountedFault {
   /** Allocations that failed so far. */
   failed = 0;
   #left = 0;
@@ -32,7 +32,11 @@ class CountedFault {
     return true;
   };
 
-  /** @param nth - which allocation, 1 for the next; 0 for none */
+  /**
+   * Arm it.
+   *
+   * @param nth - which allocation fails, 1 for the next; 0 for none
+   */
   arm(nth: number): void {
     this.#left = nth;
   }

@@ -19,14 +19,62 @@
 
 /** Something that happens to a device. Files have numbers, handles are those of the file. */
 export type TraceEvent =
-  | { readonly kind: "fence"; readonly file: number; readonly syncobj: number; readonly fence: number }
-  | { readonly kind: "signal"; readonly fence: number }
-  | { readonly kind: "evict"; readonly file: number; readonly handle: number }
-  | { readonly kind: "restore"; readonly file: number }
-  | { readonly kind: "share"; readonly from: number; readonly handle: number; readonly to: number }
-  | { readonly kind: "fault"; readonly nth: number }
-  | { readonly kind: "must-succeed" }
-  | { readonly kind: "close"; readonly file: number };
+  | {
+      /** See the module's table. */
+      readonly kind: "fence";
+      /** The file whose syncobj it is put into. */
+      readonly file: number;
+      /** Handle of the syncobj. */
+      readonly syncobj: number;
+      /** Number of the fence in this trace. */
+      readonly fence: number;
+    }
+  | {
+      /** See the module's table. */
+      readonly kind: "signal";
+      /** Number of the fence. */
+      readonly fence: number;
+    }
+  | {
+      /** See the module's table. */
+      readonly kind: "evict";
+      /** The file. */
+      readonly file: number;
+      /** Handle of the object; 0 for what lies behind sparse ranges. */
+      readonly handle: number;
+    }
+  | {
+      /** See the module's table. */
+      readonly kind: "restore";
+      /** The file. */
+      readonly file: number;
+    }
+  | {
+      /** See the module's table. */
+      readonly kind: "share";
+      /** The file that exports. */
+      readonly from: number;
+      /** Handle of the object in it. */
+      readonly handle: number;
+      /** The file that imports. */
+      readonly to: number;
+    }
+  | {
+      /** See the module's table. */
+      readonly kind: "fault";
+      /** Which allocation from here on fails, from 1; 0 for none. */
+      readonly nth: number;
+    }
+  | {
+      /** See the module's table. */
+      readonly kind: "must-succeed";
+    }
+  | {
+      /** See the module's table. */
+      readonly kind: "close";
+      /** The file. */
+      readonly file: number;
+    };
 
 /** Nine digits are more than any file needs, and are exact. */
 const WORDS = /^([a-z-]+)((?: \d{1,9}){0,3})$/;

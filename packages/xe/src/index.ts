@@ -28,7 +28,7 @@ export * from "./uapi.ts";
 export * from "./uapi-madvise.ts";
 export * from "./uapi-query.ts";
 export { ANV_BLOCK_BYTES, type AnvOptions, AnvUmd } from "./umd.ts";
-export { type UserPage, UserPages, type UserRange } from "./user-pages.ts";
+export { type UserAccess, type UserPage, UserPages, type UserRange } from "./user-pages.ts";
 export { type XeMappingView, XeVm, type XeVmDevice } from "./vm.ts";
 export { type FaultAccess, VmFaults } from "./vm-faults.ts";
 export * from "./vma.ts";
