@@ -246,8 +246,7 @@ export class AddressSpace {
   /** How many of `most` bytes from `va` lie in the page that `found` describes; after a fault, in the smallest page. */
   #untilPageEnd(va: number, found: Walk, most: number): number {
     const size = found.sizeBytes || this.#smallestPage;
-    // Leaves are at most 1 GiB, so the low half of the address is enough.
-    return Math.min(most, size - (va & (size - 1)));
+    return Math.min(most, size - (va % size));
   }
 }
 

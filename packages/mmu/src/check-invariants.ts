@@ -4,14 +4,15 @@
  * shares code with the writers.
  *
  * A check that fails throws an `Error` whose message begins with the invariant's name: `table-dead`, `table-shared`,
- * `table-leak`, `table-counters`, `leaf-unexplained`, `leaf-size`, `leaf-value`, `leaf-missing`, `space-dead`, `tlb-stale`.
+ * `table-leak`, `table-counters`, `leaf-unexplained`, `leaf-size`, `leaf-value`, `leaf-missing`, `leaf-hidden`, `space-dead`,
+ * `tlb-stale`.
  */
 
 import { addressOf, hexAddress } from "./address.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { rootSlotOf } from "./address-space.ts";
-import type { LevelGeometry, PageTableFormat } from "./format.ts";
-import { rootGeometry } from "./format.ts";
+import type { DecodedEntry, LevelGeometry, PageTableFormat } from "./format.ts";
+import { decodeEntry, rootGeometry, tableAddress } from "./format.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 import type { TableMemory } from "./table-memory.ts";
 import { Walk } from "./walk.ts";
@@ -86,6 +87,7 @@ class TreeCheck {
   readonly #seen: Set<number>;
   readonly #visit: TableVisitor | undefined;
   readonly #want: DescriptorHalves = { lo: 0, hi: 0 };
+  readonly #decoded: DecodedEntry = { kind: "empty", address: 0, rights: 0, compact: false };
   /** Index of the first range that does not end at or below the place reached. */
   #range = 0;
   /** Everything of that range below this address has a leaf. */
@@ -115,6 +117,10 @@ class TreeCheck {
 
   #table(slot: number, geometry: LevelGeometry, va: number): void {
     const tables = this.#tables;
+    if (geometry.highHalf !== null) {
+      this.#pairs(slot, geometry, geometry.highHalf, va);
+      return;
+    }
     const { words, wordsPerTable } = tables;
     const filled = tables.isFilled(slot);
     const { entries, entryBytes, level } = geometry;
@@ -138,6 +144,65 @@ class TreeCheck {
     this.#visit?.(slot, geometry, va, used);
   }
 
+  /** A table whose entries have two halves. */
+  #pairs(slot: number, geometry: LevelGeometry, highHalf: LevelGeometry, va: number): void {
+    const tables = this.#tables;
+    const { entries, entryBytes } = geometry;
+    let used = 0;
+    for (let i = 0; i < entries; i++) {
+      const first = va + i * entryBytes;
+      const lo = tables.entryLo(slot, i * 2);
+      const hi = tables.entryHi(slot, i * 2);
+      const highLo = tables.entryLo(slot, i * 2 + 1);
+      const highHi = tables.entryHi(slot, i * 2 + 1);
+      if ((lo | hi | highLo | highHi) === 0) continue;
+      used++;
+      const compact = this.#child(geometry, first, lo, hi);
+      const whole = this.#child(highHalf, first, highLo, highHi);
+      if (compact < 0 && whole < 0) this.#leaf(geometry, first, lo, hi);
+      else this.#sideBySide(geometry, compact, whole, first);
+    }
+    this.#visit?.(slot, geometry, va, used);
+  }
+
+  /** The table that an entry points to, -1 where it points to none. */
+  #child(geometry: LevelGeometry, va: number, lo: number, hi: number): number {
+    if ((lo & geometry.directoryMask) !== geometry.directoryBits) return -1;
+    const child = this.#tables.slotAt(tableAddress(geometry, lo, hi));
+    this.#enter(child, `the level ${geometry.level} entry for ${hexAddress(va)}`);
+    return child;
+  }
+
+  /** Two tables for the same addresses: what a walk finds, and nothing behind it. */
+  #sideBySide(parent: LevelGeometry, compact: number, whole: number, va: number): void {
+    const tables = this.#tables;
+    const large = parent.belowCompact as LevelGeometry;
+    const small = parent.below as LevelGeometry;
+    const each = large.entryBytes / small.entryBytes;
+    let usedLarge = 0;
+    let usedSmall = 0;
+    for (let i = 0; i < large.entries; i++) {
+      const lo = compact < 0 ? 0 : tables.entryLo(compact, i);
+      const first = va + i * large.entryBytes;
+      if (decodeEntry(large, lo, 0, this.#decoded).kind !== "empty") {
+        usedLarge++;
+        this.#leaf(large, first, lo, tables.entryHi(compact, i));
+      }
+      for (let j = i * each; whole >= 0 && j < (i + 1) * each; j++) {
+        const smallLo = tables.entryLo(whole, j);
+        const { kind } = decodeEntry(small, smallLo, 0, this.#decoded);
+        if (kind === "empty") continue;
+        usedSmall++;
+        const at = va + j * small.entryBytes;
+        if (lo === 0) this.#leaf(small, at, smallLo, tables.entryHi(whole, j));
+        else if (kind === "page")
+          throw new Error(`leaf-hidden: a page for ${hexAddress(at)} behind a larger entry`);
+      }
+    }
+    if (compact >= 0) this.#visit?.(compact, large, va, usedLarge);
+    if (whole >= 0) this.#visit?.(whole, small, va, usedSmall);
+  }
+
   /** Checks a filled table of leaves that one uniform range covers; false where it is none. */
   #isUniform(slot: number, geometry: LevelGeometry, va: number): boolean {
     const tables = this.#tables;
@@ -153,7 +218,7 @@ class TreeCheck {
   }
 
   #directory(geometry: LevelGeometry, va: number, lo: number, hi: number): void {
-    const child = this.#tables.slotOf(lo & geometry.tableAddressLo, hi & geometry.tableAddressHi);
+    const child = this.#tables.slotAt(tableAddress(geometry, lo, hi));
     this.#enter(child, `the level ${geometry.level} entry for ${hexAddress(va)}`);
     const compact = (lo & geometry.compactMask) !== 0;
     this.#table(child, (compact ? geometry.belowCompact : geometry.below) as LevelGeometry, va);

@@ -1,8 +1,12 @@
 /**
- * A page-table format, as data. All three formats of this project are radix trees of 64-bit descriptors, and differ
+ * A page-table format, as data. The formats of this project are radix trees of 64-bit descriptors, and differ
  * in geometry and in which bits say "present", "leaf" and "address". So a format is a table: for every level the
  * masks that a walker needs. Decoding is written once over these masks; the format's own file builds them from the
  * same named bits that its encode functions use, and names the manual or the kernel file that they come from.
+ *
+ * Two things are more than a mask. Where an address does not lie in place, the format says how to get it
+ * ({@link EntryAddresses}). And where an entry has two halves, each with a table of its own ({@link LevelGeometry.highHalf}),
+ * both tables serve the same addresses side by side: the compact one is asked first, and a zero in it means the other.
  *
  * Laws (checked for every format): decoding an encoded leaf gives its address and rights; encoding what was decoded
  * gives the same descriptor; a zero descriptor is not present at every level.
@@ -16,6 +20,14 @@ export const RIGHT_READ = 1;
 export const RIGHT_WRITE = 2;
 /** Right to fetch instructions. */
 export const RIGHT_EXEC = 4;
+
+/** Addresses in entries that do not lie in place, or whose width depends on other bits. */
+export interface EntryAddresses {
+  /** Physical address of a page, from the halves of its leaf. */
+  readonly leaf: (lo: number, hi: number) => number;
+  /** Physical address of a table, from the halves of a directory entry. */
+  readonly table: (lo: number, hi: number) => number;
+}
 
 /** What one level of a format looks like. All masks are signed 32-bit halves. */
 export interface LevelGeometry {
@@ -47,8 +59,10 @@ export interface LevelGeometry {
   readonly tableAddressLo: number;
   /** Address bits of a directory entry, high half. */
   readonly tableAddressHi: number;
-  /** A leaf is a null page when `(lo & nullMask) !== 0`; 0 when the format has none. */
+  /** A leaf is a null page when `(lo & nullMask) === nullBits`, present bit or not; 0 when the format has none. */
   readonly nullMask: number;
+  /** See {@link LevelGeometry.nullMask}; 1 where the mask is 0. */
+  readonly nullBits: number;
   /** A directory entry points to a compact table when `(lo & compactMask) !== 0`; 0 when the format has none. */
   readonly compactMask: number;
   /** The level of the tables that directory entries point to; null at the last level. */
@@ -57,6 +71,13 @@ export interface LevelGeometry {
   readonly belowCompact: LevelGeometry | null;
   /** Whether this is the level of compact tables. */
   readonly isCompact: boolean;
+  /**
+   * Entries have 16 bytes, and this is how their second half is to be read: it points to a table of {@link LevelGeometry.below},
+   * while the first half points to a compact one, or is a leaf. Null where entries have 8 bytes.
+   */
+  readonly highHalf: LevelGeometry | null;
+  /** How to get addresses out of entries where masks do not do; null where they do. */
+  readonly addresses: EntryAddresses | null;
   /** Rights of the GPU ({@link RIGHT_READ} and so on) in a leaf with these halves. */
   readonly rights: (lo: number, hi: number) => number;
 }
@@ -85,6 +106,8 @@ export interface PageTableFormat {
   readonly vaEnd: number;
   /** The levels, root first, compact tables left out: each is the next one's parent. */
   readonly levels: readonly LevelGeometry[];
+  /** Whether a level has entries of two halves, see {@link LevelGeometry.highHalf}. */
+  readonly paired: boolean;
 }
 
 /** The geometry of the root table. */
@@ -103,21 +126,41 @@ export function decodeEntry(
   out.address = 0;
   out.rights = 0;
   out.compact = false;
-  if ((lo & geometry.presentMask) !== geometry.presentBits) return out;
   if ((lo & geometry.directoryMask) === geometry.directoryBits) {
     out.kind = "table";
-    out.address = addressOf(lo & geometry.tableAddressLo, hi & geometry.tableAddressHi);
+    out.address = tableAddress(geometry, lo, hi);
     out.compact = (lo & geometry.compactMask) !== 0;
     return out;
   }
-  out.rights = geometry.rights(lo, hi);
-  if ((lo & geometry.nullMask) !== 0) {
+  if ((lo & geometry.nullMask) === geometry.nullBits) {
     out.kind = "null";
-  } else {
+    out.rights = geometry.rights(lo, hi);
+  } else if ((lo & geometry.presentMask) === geometry.presentBits) {
     out.kind = "page";
-    out.address = addressOf(lo & geometry.leafAddressLo, hi & geometry.leafAddressHi);
+    out.rights = geometry.rights(lo, hi);
+    out.address = leafAddress(geometry, lo, hi);
   }
   return out;
+}
+
+/** Physical address that a directory entry of this level points to. */
+export function tableAddress(geometry: LevelGeometry, lo: number, hi: number): number {
+  if (geometry.addresses !== null) return geometry.addresses.table(lo, hi);
+  return addressOf(lo & geometry.tableAddressLo, hi & geometry.tableAddressHi);
+}
+
+/** Physical address of the page of a leaf of this level. */
+export function leafAddress(geometry: LevelGeometry, lo: number, hi: number): number {
+  if (geometry.addresses !== null) return geometry.addresses.leaf(lo, hi);
+  return addressOf(lo & geometry.leafAddressLo, hi & geometry.leafAddressHi);
+}
+
+/**
+ * Where an entry stands in its table, counted in 8 bytes: its number, or twice that where entries have two halves. The second
+ * half is the next.
+ */
+export function entryAt(geometry: LevelGeometry, index: number): number {
+  return geometry.highHalf === null ? index : index * 2;
 }
 
 /** Index of virtual address `va` (bytes) in a table of the given level. */

@@ -16,10 +16,25 @@ export { checkTablePages, checkTables, checkTlb } from "./check-invariants.ts";
 export type { MmuCost, MmuCounter, MmuCounters } from "./counters.ts";
 export { MMU_COSTS, mmuCounters } from "./counters.ts";
 export { DataPages, type PhysicalBacking } from "./data-pages.ts";
-export type { DecodedEntry, LevelGeometry, PageTableFormat } from "./format.ts";
+export type { DecodedEntry, EntryAddresses, LevelGeometry, PageTableFormat } from "./format.ts";
 export { decodeEntry, entryIndex, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE, rootGeometry } from "./format.ts";
 export type { Fragmentation, FrameOptions, FrameWatch } from "./frame-allocator.ts";
 export { FrameAllocator, OutOfFrames } from "./frame-allocator.ts";
+export type { GmmuAperture, GmmuVersion } from "./gmmu.ts";
+export {
+  GMMU_SPARSE,
+  gmmu,
+  gmmuAddressHi,
+  gmmuAddressLo,
+  gmmuAperture,
+  gmmuKind,
+  gmmuLeafHi,
+  gmmuLeafLo,
+  gmmuNoSmall,
+  gmmuStride,
+  gmmuTableHi,
+  gmmuTableLo,
+} from "./gmmu.ts";
 export type { Access, FaultKind } from "./gpu-fault.ts";
 export { GpuFault } from "./gpu-fault.ts";
 export type { DirectoryEntry, LeafEntry, ListOptions } from "./listing.ts";

@@ -6,8 +6,9 @@
 import { hexAddress } from "./address.ts";
 import { rootSlotOf } from "./address-space.ts";
 import type { DecodedEntry, LevelGeometry, PageTableFormat } from "./format.ts";
-import { decodeEntry, entryIndex, rootGeometry } from "./format.ts";
+import { decodeEntry, entryAt, entryIndex, rootGeometry } from "./format.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
+import type { TableMemory } from "./table-memory.ts";
 
 /** Which part of a tree to list. */
 export interface ListOptions {
@@ -66,16 +67,15 @@ export function* leaves(
   root: number,
   options: ListOptions = {},
 ): Generator<LeafEntry> {
-  for (const found of scan(memory, format, root, options)) {
-    const { kind, cursor, va } = found;
+  for (const { kind, slot, geometry, at, va } of scan(memory, format, root, options)) {
     if (kind === "table") continue;
     yield {
       va,
-      level: cursor.geometry.level,
-      entry: memory.tables.entry(cursor.slot, cursor.index),
-      sizeBytes: cursor.geometry.entryBytes,
+      level: geometry.level,
+      entry: memory.tables.entry(slot, at),
+      sizeBytes: geometry.entryBytes,
       kind,
-      compact: cursor.geometry.isCompact,
+      compact: geometry.isCompact,
     };
   }
 }
@@ -90,17 +90,18 @@ export function* directories(
   root: number,
   options: ListOptions = {},
 ): Generator<DirectoryEntry> {
-  for (const found of scan(memory, format, root, options)) {
-    if (found.kind !== "table") continue;
-    const { cursor, va, child, compact } = found;
-    const entry = memory.tables.entry(cursor.slot, cursor.index);
-    yield { va, level: cursor.geometry.level, entry, slot: child, compact };
+  for (const { kind, slot, geometry, at, va, child, compact } of scan(memory, format, root, options)) {
+    if (kind !== "table") continue;
+    yield { va, level: geometry.level, entry: memory.tables.entry(slot, at), slot: child, compact };
   }
 }
 
+/** An entry that says something: its table, its place there in 8 bytes, and the table that it points to. */
 interface Found {
   kind: "table" | "page" | "null";
-  cursor: Cursor;
+  slot: number;
+  geometry: LevelGeometry;
+  at: number;
   va: number;
   child: number;
   compact: boolean;
@@ -117,7 +118,6 @@ function* scan(
   const { start = 0, prune } = options;
   const end = Math.min(options.end ?? format.vaEnd, format.vaEnd);
   if (!(start < end)) return;
-  const decoded: DecodedEntry = { kind: "empty", address: 0, rights: 0, compact: false };
   const top = rootGeometry(format);
   const firstSlot = rootSlotOf(memory, format, root);
   const stack: Cursor[] = [{ slot: firstSlot, geometry: top, index: entryIndex(top, start), va: 0 }];
@@ -128,25 +128,78 @@ function* scan(
       stack.pop();
       continue;
     }
-    decodeEntry(geometry, tables.entryLo(slot, index), tables.entryHi(slot, index), decoded);
-    const { kind, compact, address } = decoded;
-    if (kind === "table") {
-      const child = tables.slotAt(address);
-      if (!tables.isLive(child)) {
-        const where = `level ${geometry.level} entry for ${hexAddress(va)}`;
-        throw new Error(
-          `${format.name}: ${where} points to ${hexAddress(address)}, which is no table in use`,
-        );
-      }
-      yield { kind, cursor, va, child, compact };
-      if (!prune?.(child)) {
-        const below = (compact ? geometry.belowCompact : geometry.below) as LevelGeometry;
-        const first = start > va ? entryIndex(below, start) : 0;
-        stack.push({ slot: child, geometry: below, index: first, va });
-      }
-    } else if (kind !== "empty") {
-      yield { kind, cursor, va, child: -1, compact: false };
-    }
     cursor.index++;
+    const at = entryAt(geometry, index);
+    const found = look(tables, format, { slot, geometry, index: at, va });
+    if (found !== null) yield found;
+    const compact = found?.kind === "table" ? found : null;
+    const { highHalf } = geometry;
+    if (highHalf === null) {
+      if (compact !== null && !prune?.(compact.child)) stack.push(firstOf(compact, start));
+      continue;
+    }
+    const whole = look(tables, format, { slot, geometry: highHalf, index: at + 1, va });
+    if (whole?.kind === "table") yield whole;
+    for (const leaf of sideBySide(tables, format, geometry, va, compact, whole)) {
+      if (leaf.va < end && leaf.va + leaf.geometry.entryBytes > start) yield leaf;
+    }
   }
 }
+
+/** Where to begin in the table that an entry points to. */
+function firstOf({ geometry, child, compact, va }: Found, start: number): Cursor {
+  const below = (compact ? geometry.belowCompact : geometry.below) as LevelGeometry;
+  return { slot: child, geometry: below, index: start > va ? entryIndex(below, start) : 0, va };
+}
+
+/** The leaves of two tables for the same addresses, as a walk finds them. */
+function* sideBySide(
+  tables: TableMemory,
+  format: PageTableFormat,
+  { belowCompact, below }: LevelGeometry,
+  va: number,
+  compact: Found | null,
+  whole: Found | null,
+): Generator<Found> {
+  const large = belowCompact as LevelGeometry;
+  const small = below as LevelGeometry;
+  const each = large.entryBytes / small.entryBytes;
+  for (let i = 0; i < large.entries; i++) {
+    const first = va + i * large.entryBytes;
+    if (compact !== null) {
+      const leaf = look(tables, format, { slot: compact.child, geometry: large, index: i, va: first });
+      if (leaf !== null) yield leaf;
+      if (tables.entryLo(compact.child, i) !== 0) continue;
+    }
+    if (whole === null) continue;
+    for (let j = 0; j < each; j++) {
+      const at = first + j * small.entryBytes;
+      const leaf = look(tables, format, { slot: whole.child, geometry: small, index: i * each + j, va: at });
+      if (leaf !== null) yield leaf;
+    }
+  }
+}
+
+/** One entry, null where it says nothing. */
+function look(
+  tables: TableMemory,
+  format: PageTableFormat,
+  { slot, geometry, index: at, va }: Cursor,
+): Found | null {
+  const { kind, address, compact } = decodeEntry(
+    geometry,
+    tables.entryLo(slot, at),
+    tables.entryHi(slot, at),
+    DECODED,
+  );
+  if (kind === "empty") return null;
+  if (kind !== "table") return { kind, slot, geometry, at, va, child: -1, compact: false };
+  const child = tables.slotAt(address);
+  if (!tables.isLive(child)) {
+    const where = `level ${geometry.level} entry for ${hexAddress(va)}`;
+    throw new Error(`${format.name}: ${where} points to ${hexAddress(address)}, which is no table in use`);
+  }
+  return { kind, slot, geometry, at, va, child, compact };
+}
+
+const DECODED: DecodedEntry = { kind: "empty", address: 0, rights: 0, compact: false };

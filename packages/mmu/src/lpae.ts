@@ -139,7 +139,7 @@ export function lpae4k(ias = 48): PageTableFormat {
       lpaeLevel(level, shift, level === rootLevel ? 1 << (ias - shift) : 512, levels[0] ?? null),
     );
   }
-  return { name: "lpae-4k", tableBytes: 4096, vaBits: ias, vaEnd: 2 ** ias, levels };
+  return { name: "lpae-4k", tableBytes: 4096, vaBits: ias, vaEnd: 2 ** ias, levels, paired: false };
 }
 
 function lpaeLevel(
@@ -167,10 +167,13 @@ function lpaeLevel(
     tableAddressLo: ADDRESS_LO,
     tableAddressHi: ADDRESS_HI,
     nullMask: 0,
+    nullBits: 1,
     compactMask: 0,
     below,
     belowCompact: null,
     isCompact: false,
+    highHalf: null,
+    addresses: null,
     rights: lpaeRights,
   };
 }

@@ -113,7 +113,7 @@ export function ppgtt(rootLevel: number, vaBits: number = 21 + 9 * rootLevel): P
   for (let level = 0; level <= rootLevel; level++) {
     levels.unshift(ppgttLevel(level, 12 + 9 * level, 512, levels[0] ?? null));
   }
-  return { name: "ppgtt", tableBytes: 4096, vaBits, vaEnd: 2 ** vaBits, levels };
+  return { name: "ppgtt", tableBytes: 4096, vaBits, vaEnd: 2 ** vaBits, levels, paired: false };
 }
 
 function ppgttLevel(
@@ -139,11 +139,14 @@ function ppgttLevel(
     leafAddressHi: maskHi(ADDRESS_TOP, shift),
     tableAddressLo: maskLo(12),
     tableAddressHi: maskHi(ADDRESS_TOP, 12),
-    nullMask: PPGTT_NULL,
+    nullMask: PPGTT_PRESENT | PPGTT_NULL,
+    nullBits: PPGTT_PRESENT | PPGTT_NULL,
     compactMask: level === 1 ? COMPACT_TABLE : 0,
     below,
     belowCompact: level === 1 ? COMPACT_LEVEL : null,
     isCompact: shift === COMPACT_PAGE_LG2,
+    highHalf: null,
+    addresses: null,
     rights: ppgttRights,
   };
 }

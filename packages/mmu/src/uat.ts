@@ -155,7 +155,7 @@ export function uat(oas = 40): PageTableFormat {
   const pages = uatLevel(3, PAGE_LG2, 2048, oas, null);
   const middle = uatLevel(2, 25, 2048, oas, pages);
   const levels = [uatLevel(1, 36, 8, oas, middle), middle, pages];
-  return { name: "uat", tableBytes: 16384, vaBits: 39, vaEnd: 2 ** 39, levels };
+  return { name: "uat", tableBytes: 16384, vaBits: 39, vaEnd: 2 ** 39, levels, paired: false };
 }
 
 function uatLevel(
@@ -183,10 +183,13 @@ function uatLevel(
     tableAddressLo: maskLo(PAGE_LG2),
     tableAddressHi: maskHi(oas - 1, PAGE_LG2),
     nullMask: 0,
+    nullBits: 1,
     compactMask: 0,
     below,
     belowCompact: null,
     isCompact: false,
+    highHalf: null,
+    addresses: null,
     rights: uatGpuRights,
   };
 }

@@ -5,7 +5,16 @@
  */
 
 import type { LevelGeometry, PageTableFormat } from "./format.ts";
-import { RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE, rootGeometry } from "./format.ts";
+import {
+  entryAt,
+  entryIndex,
+  leafAddress,
+  RIGHT_EXEC,
+  RIGHT_READ,
+  RIGHT_WRITE,
+  rootGeometry,
+  tableAddress,
+} from "./format.ts";
 import type { TableMemory } from "./table-memory.ts";
 
 const TWO_32 = 4294967296;
@@ -73,6 +82,7 @@ export function walkTables(
   va: number,
   out: Walk,
 ): Walk {
+  if (format.paired) return walkPaired(tables, format, root, va, out);
   const { words, wordsPerTableLg2 } = tables;
   const vaLo = va | 0;
   const vaHi = (va / TWO_32) | 0;
@@ -97,10 +107,9 @@ export function walkTables(
         hi = tables.entryHi(slot, 0);
       }
       if ((lo & geometry.directoryMask) !== geometry.directoryBits) {
-        if ((lo & geometry.presentMask) !== geometry.presentBits) break;
-        if ((lo & geometry.nullMask) !== 0) {
+        if ((lo & geometry.nullMask) === geometry.nullBits) {
           out.kind = "null";
-        } else {
+        } else if ((lo & geometry.presentMask) === geometry.presentBits) {
           const offset = vaLo & ((1 << shift) - 1);
           out.kind = "page";
           out.pa = (hi & geometry.leafAddressHi) * TWO_32 + (((lo & geometry.leafAddressLo) | offset) >>> 0);
@@ -119,4 +128,74 @@ export function walkTables(
   out.hi = hi;
   tables.counters.walkSteps += steps;
   return out;
+}
+
+/**
+ * The same where an entry of one level has two halves with a table each. A leaf in the compact table hides what the other one
+ * has there; zero in it sends the walk to the other table, and anything else that is no leaf is a fault.
+ */
+function walkPaired(tables: TableMemory, format: PageTableFormat, root: number, va: number, out: Walk): Walk {
+  let geometry = rootGeometry(format);
+  let slot = root;
+  let steps = 0;
+  let lo = 0;
+  let hi = 0;
+  out.kind = "fault";
+  out.pa = 0;
+  if (va >= 0 && va < format.vaEnd) {
+    for (;;) {
+      const at = entryAt(geometry, entryIndex(geometry, va));
+      lo = tables.entryLo(slot, at);
+      hi = tables.entryHi(slot, at);
+      steps++;
+      const high = geometry.highHalf;
+      if (high !== null) {
+        const highLo = tables.entryLo(slot, at + 1);
+        const highHi = tables.entryHi(slot, at + 1);
+        const isPair = (highLo & high.directoryMask) === high.directoryBits;
+        if ((lo & geometry.directoryMask) === geometry.directoryBits) {
+          const compact = geometry.belowCompact as LevelGeometry;
+          slot = tables.slotAt(tableAddress(geometry, lo, hi));
+          if (slot < 0) break;
+          geometry = compact;
+          lo = tables.entryLo(slot, entryIndex(compact, va));
+          hi = tables.entryHi(slot, entryIndex(compact, va));
+          steps++;
+          if (lo !== 0 || !isPair) {
+            finish(geometry, lo, hi, va, out);
+            break;
+          }
+        } else if (!isPair) {
+          finish(geometry, lo, hi, va, out);
+          break;
+        }
+        slot = tables.slotAt(tableAddress(high, highLo, highHi));
+        if (slot < 0) break;
+        geometry = high.below as LevelGeometry;
+        continue;
+      }
+      if ((lo & geometry.directoryMask) !== geometry.directoryBits) {
+        finish(geometry, lo, hi, va, out);
+        break;
+      }
+      slot = tables.slotAt(tableAddress(geometry, lo, hi));
+      if (slot < 0) break;
+      geometry = geometry.below as LevelGeometry;
+    }
+  }
+  out.geometry = geometry;
+  out.lo = lo;
+  out.hi = hi;
+  tables.counters.walkSteps += steps;
+  return out;
+}
+
+/** What an entry without a table says. */
+function finish(geometry: LevelGeometry, lo: number, hi: number, va: number, out: Walk): void {
+  if ((lo & geometry.nullMask) === geometry.nullBits) {
+    out.kind = "null";
+  } else if ((lo & geometry.presentMask) === geometry.presentBits) {
+    out.kind = "page";
+    out.pa = leafAddress(geometry, lo, hi) + (va % geometry.entryBytes);
+  }
 }

@@ -3,8 +3,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  addressHi,
-  addressLo,
   addressOf,
   decodeEntry,
   directories,
@@ -16,7 +14,7 @@ import {
   RIGHT_WRITE,
   type Walk,
 } from "../src/index.ts";
-import { leafLevels, SUBJECTS, type Subject, Tree } from "./tree.ts";
+import { addressHalves, leafLevels, SUBJECTS, type Subject, Tree } from "./tree.ts";
 
 /** Output addresses lie between the window of the tables and the smallest output address size. */
 const PA_MIN = 0x20_0000_0000;
@@ -71,19 +69,19 @@ describe.each(SUBJECTS)("$name", (subject) => {
     });
     fc.assert(
       fc.property(leaf, ({ level, variant, pa }) => {
-        const address = subject.isNull(variant) ? 0 : alignDown(pa, level.entryBytes);
+        const within = pa % 2 ** (subject.paBits ?? 48);
+        const address = subject.isNull(variant) ? 0 : alignDown(within, level.entryBytes);
+        const [addressLow, addressHigh] = addressHalves(subject, address);
         const [attributesLo, attributesHi] = subject.leaf(level.level, variant);
-        const lo = attributesLo | addressLo(address);
-        const hi = attributesHi | addressHi(address);
+        const lo = attributesLo | addressLow;
+        const hi = attributesHi | addressHigh;
         const decoded = decodeEntry(level, lo, hi);
         expect(decoded.kind).toBe(subject.isNull(variant) ? "null" : "page");
         expect(decoded.address).toBe(address);
         expect(rightsName(decoded.rights)).toBe(subject.rights(variant));
         const [againLo, againHi] = subject.again(level.level, lo, hi);
-        expect([againLo | addressLo(decoded.address), againHi | addressHi(decoded.address)]).toEqual([
-          lo,
-          hi,
-        ]);
+        const [backLo, backHi] = addressHalves(subject, decoded.address);
+        expect([againLo | backLo, againHi | backHi]).toEqual([lo, hi]);
       }),
     );
   });
@@ -100,7 +98,8 @@ describe.each(SUBJECTS)("$name", (subject) => {
         const address = page * format.tableBytes;
         const isCompact = compact && level.belowCompact !== null;
         const [lo, hi] = subject.table(address, isCompact);
-        expect(decodeEntry(level, lo, hi)).toEqual({ kind: "table", address, rights: 0, compact: isCompact });
+        const half = level.highHalf !== null && !isCompact ? level.highHalf : level;
+        expect(decodeEntry(half, lo, hi)).toEqual({ kind: "table", address, rights: 0, compact: isCompact });
       }),
     );
   });
@@ -265,8 +264,8 @@ function expectListing(tree: Tree, model: readonly Interval[]): void {
   const sorted = [...model].sort((a, b) => a.va - b.va);
   const expected = sorted.map(({ level, va, pa, variant }) => {
     const [lo, hi] = subject.leaf(level.level, variant);
-    const address = subject.isNull(variant) ? 0 : pa;
-    const entry = addressOf(lo | addressLo(address), hi & 0xfffff) + addressHi(address) * 2 ** 32;
+    const [addressLow, addressHigh] = addressHalves(subject, subject.isNull(variant) ? 0 : pa);
+    const entry = addressOf(lo | addressLow, (hi & 0xfffff) | addressHigh);
     return [va, level.level, level.entryBytes, level.isCompact, entry];
   });
   const listed = [...leaves(memory, subject.format, space.root)].map((leaf) => [

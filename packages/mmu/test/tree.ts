@@ -8,6 +8,18 @@ import {
   addressHi,
   addressLo,
   entryIndex,
+  GMMU_SPARSE,
+  type GmmuAperture,
+  type GmmuVersion,
+  gmmu,
+  gmmuAddressHi,
+  gmmuAddressLo,
+  gmmuAperture,
+  gmmuKind,
+  gmmuLeafHi,
+  gmmuLeafLo,
+  gmmuTableHi,
+  gmmuTableLo,
   type LevelGeometry,
   lpae4k,
   lpaeLeafHi,
@@ -50,6 +62,15 @@ export interface Subject {
   rights(variant: number): string;
   isNull(variant: number): boolean;
   table(pa: number, compact: boolean): Halves;
+  /** How entries have a page's address; in place unless given. */
+  address?(pa: number): Halves;
+  /** Width of a page's address, 48 unless given. */
+  paBits?: number;
+}
+
+/** The halves that the address of a page adds to its leaf. */
+export function addressHalves(subject: Subject, pa: number): Halves {
+  return subject.address?.(pa) ?? [addressLo(pa), addressHi(pa)];
 }
 
 function lpaeSubject(ias: number): Subject {
@@ -111,6 +132,35 @@ function ppgttSubject(rootLevel: number, vaBits: number): Subject {
   };
 }
 
+function gmmuSubject(version: GmmuVersion, tables: GmmuAperture): Subject {
+  const kinds: [aperture: GmmuAperture, kind: number][] = [
+    ["vram", 0],
+    ["vram", 6],
+    ["coherent", version === 2 ? 0xfe : 15],
+    ["noncoherent", 1],
+  ];
+  // The last variant is sparse.
+  const kind = (variant: number) => kinds[variant] as [GmmuAperture, number];
+  const encode = (aperture: GmmuAperture, number: number): Halves => [
+    gmmuLeafLo(version, number, aperture),
+    gmmuLeafHi(version, number),
+  ];
+  return {
+    name: `gmmu v${version}, tables ${tables}`,
+    format: gmmu(version, tables),
+    variants: kinds.length + 1,
+    leaf: (_level, variant) => (variant === kinds.length ? [GMMU_SPARSE, 0] : encode(...kind(variant))),
+    again: (_level, lo, hi) =>
+      lo === GMMU_SPARSE ? [lo, hi] : encode(gmmuAperture(lo), gmmuKind(version, lo, hi)),
+    rights: () => "rwx",
+    isNull: (variant) => variant === kinds.length,
+    table: (pa) => [gmmuTableLo(version, pa, tables), gmmuTableHi(version, pa)],
+    address: (pa) => [gmmuAddressLo(version, pa), gmmuAddressHi(version, pa)],
+    // What VRAM leaves of version 2 can hold.
+    paBits: version === 2 ? 40 : 48,
+  };
+}
+
 export const SUBJECTS: readonly Subject[] = [
   lpaeSubject(48),
   lpaeSubject(40),
@@ -120,6 +170,10 @@ export const SUBJECTS: readonly Subject[] = [
   ppgttSubject(3, 48),
   ppgttSubject(4, 48),
   ppgttSubject(4, 57),
+  gmmuSubject(2, "vram"),
+  gmmuSubject(2, "coherent"),
+  gmmuSubject(3, "vram"),
+  gmmuSubject(3, "noncoherent"),
 ];
 
 /** Every level of a subject that may hold leaves, compact tables included. */
@@ -133,6 +187,8 @@ export class Tree {
   readonly memory: PhysicalMemory;
   readonly space: AddressSpace;
   readonly subject: Subject;
+  /** Tables by the entry that points to them: slot and place in it. */
+  readonly #children = new Map<string, number>();
 
   constructor(subject: Subject) {
     this.subject = subject;
@@ -147,18 +203,22 @@ export class Tree {
     let slot = 0;
     for (const level of this.subject.format.levels) {
       if (level.level === target.level) break;
-      const index = entryIndex(level, va);
-      if (tables.entry(slot, index) === 0n) {
-        const compact = target.isCompact && level.level === target.level + 1;
-        const pa = tables.address(tables.alloc());
-        writeDirectory(tables, slot, index, ...this.subject.table(pa, compact));
+      const compact = target.isCompact && level.level === target.level + 1;
+      // Of an entry with two halves, the second one leads to the tables that are not compact.
+      const wide = level.highHalf !== null;
+      const at = entryIndex(level, va) * (wide ? 2 : 1) + (wide && !compact ? 1 : 0);
+      const key = `${slot} ${at}`;
+      let child = this.#children.get(key);
+      if (child === undefined) {
+        child = tables.alloc();
+        this.#children.set(key, child);
+        writeDirectory(tables, slot, at, ...this.subject.table(tables.address(child), compact));
       }
-      // Slots are handed out in order, so the address says which one it is without any decoding by a format.
-      const address = tables.entry(slot, index) & 0xffff_ffff_f000n;
-      slot = Number((address - BigInt(tables.base)) / BigInt(tables.stride));
+      slot = child;
     }
     const [lo, hi] = this.subject.leaf(target.level, variant);
-    const [paLo, paHi] = this.subject.isNull(variant) ? [0, 0] : [addressLo(pa), addressHi(pa)];
-    writeRepeated(tables, slot, entryIndex(target, va), 1, lo | paLo, hi | paHi);
+    const [paLo, paHi] = this.subject.isNull(variant) ? [0, 0] : addressHalves(this.subject, pa);
+    const at = entryIndex(target, va) * (target.highHalf === null ? 1 : 2);
+    writeRepeated(tables, slot, at, 1, lo | paLo, hi | paHi);
   }
 }
