@@ -168,6 +168,9 @@ export class VaSpace {
       tree.seek(Number.NEGATIVE_INFINITY);
       return tree.at() !== 0;
     }
+    // The mapping behind the one that was taken out last: no search. It is met, unless one of the two has no length.
+    if (range !== 0 && this.emptyMappings === 0 && addr + range < U64 && tree.seekBehindGap(addr))
+      return true;
     tree.seek(addr);
     const { leaf, pos } = tree;
     // A zero-length mapping never meets what begins at its own address; the mapping in front of it may.

@@ -7,8 +7,9 @@
  *
  * One cursor is kept valid across inserts and removals, so that a walk may change the tree under its own feet, as the
  * step callbacks of split and merge do. What a walk removes one by one leaves a gap in its leaf, as in a text editor's
- * buffer: a request that removes k neighbours and inserts one mapping shifts the row once, not k + 1 times. Every search
- * closes the gap first, so only the three methods that know of it ever see one.
+ * buffer: a request that removes k neighbours and inserts one mapping shifts the row once, not k + 1 times, and so do k
+ * requests that remove one neighbour each, upwards. Every other search closes the gap first, so only the methods that know
+ * of it ever see one.
  *
  * @module
  */
@@ -149,6 +150,23 @@ export class VaTree extends TreeLeaves {
     if (this.#gapLeaf === 0) return false;
     this.leaf = this.#gapLeaf;
     this.pos = this.#gapStart;
+    return true;
+  }
+
+  /**
+   * Set the sought place on the entry behind the gap when it begins at an address, and leave the gap open: neighbours that
+   * go one by one, upwards, are taken from a row that shifts once, not once for each of them.
+   *
+   * @param key - start address in bytes
+   * @returns false when no such entry follows a gap in its leaf; keys above the first equal one are not looked at
+   */
+  seekBehindGap(key: number): boolean {
+    const leaf = this.#gapLeaf;
+    if (leaf === 0) return false;
+    const pos = this.#gapEnd;
+    if (pos >= (this.counts[leaf] as number) || this.keys[(leaf << this.lg2) + pos] !== key) return false;
+    this.leaf = leaf;
+    this.pos = pos;
     return true;
   }
 

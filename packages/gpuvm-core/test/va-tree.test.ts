@@ -128,6 +128,67 @@ describe.each([4, 8, 64])("va tree with %i entries a node", (capacity) => {
     );
   });
 
+  // Requests that take one neighbour each: the gap of the last stays open for the next.
+  it("takes neighbours out one request at a time", () => {
+    const request = fc.record({
+      at: keys,
+      neighbours: fc.integer({ min: 1, max: 12 }),
+      insertAfter: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(keys, { maxLength: 60 }),
+        fc.array(request, { maxLength: 12 }),
+        (inserted, requests) => {
+          const tree = new VaTree(capacity);
+          const naive = new NaiveTree();
+          let handle = 0;
+          for (const k of inserted) {
+            tree.seek(k);
+            tree.insertAtPlace(k, ++handle);
+            naive.insert(k, handle);
+          }
+          for (const { at, neighbours, insertAfter } of requests) {
+            const first = naive.entries.findIndex((e) => e.key >= at);
+            const victims = first < 0 ? [] : naive.entries.slice(first, first + neighbours);
+            for (const { key, handle: victim } of victims) {
+              if (!tree.seekBehindGap(key)) tree.seek(key - 0.5);
+              expect(tree.at()).toBe(victim);
+              expect(tree.keyAt()).toBe(key);
+              tree.startWalk();
+              expect(tree.walk(key + 0.5)).toBe(victim);
+              expect(tree.removeWalked(victim)).toBe(true);
+              naive.remove(victim);
+            }
+            if (insertAfter && !naive.entries.some((e) => e.key === at)) {
+              tree.seek(at);
+              tree.insertAtPlace(at, ++handle);
+              naive.insert(at, handle);
+            }
+          }
+          tree.validate();
+          expect(contents(tree)).toEqual(naive.entries.map((e) => e.handle));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("leaves the gap open only for the very next entry", () => {
+    const tree = new VaTree(capacity);
+    for (const k of [1, 2, 3]) {
+      tree.seek(k);
+      tree.insertAtPlace(k, k);
+    }
+    expect(tree.seekBehindGap(2)).toBe(false);
+    tree.seek(0.5);
+    tree.startWalk();
+    expect(tree.removeWalked(tree.walk(2))).toBe(true);
+    expect(tree.seekBehindGap(3)).toBe(false);
+    expect(tree.seekBehindGap(2)).toBe(true);
+    expect(tree.at()).toBe(2);
+  });
+
   it("fills leaves when keys ascend, and gives nodes back when they go", () => {
     const tree = new VaTree(capacity);
     for (let k = 1; k <= 1000; k++) {
