@@ -114,6 +114,19 @@ export class Gpuvm extends VmObjects {
     this.#removed();
   }
 
+  /**
+   * Put a mapping back that was removed and not freed (`drm_gpuva_insert` of the same node): under its handle, with its data, and
+   * linked as it still is. Takes a VM reference.
+   *
+   * @param va - its handle
+   * @returns 0, -EEXIST where a mapping came in the meantime
+   */
+  reinsert(va: number): number {
+    if (!this.plant(va, this.addr(va), this.end(va))) return -EEXIST;
+    this.#inserted();
+    return 0;
+  }
+
   #removed(): void {
     this.refs--;
     this.counters.gpuvasLive--;

@@ -290,6 +290,37 @@ describe("deferred destruction", () => {
   });
 });
 
+describe("a mapping that was removed and not freed", () => {
+  it("comes back under its handle, with its object, its offset and its place in the vm_bo's list", () => {
+    const gems = new GemObjects();
+    const gem = new GemObject(gems, 4 * PAGE);
+    const vm = new Gpuvm({ range: PAGES * PAGE, gems });
+    const vmBo = vm.vmBoObtain(gem);
+    const vas = [0, 1, 2].map((i) => vm.insert(2 * i * PAGE, PAGE, gem, i * PAGE));
+    for (const va of vas) vm.link(va, vmBo);
+    const [, second] = vas as [number, number, number];
+    const refs = vm.refs;
+    vm.remove(second);
+    expect(vm.findFirst(2 * PAGE, PAGE)).toBe(0);
+    expect(vm.reinsert(second)).toBe(0);
+    expect(vm.findFirst(2 * PAGE, PAGE)).toBe(second);
+    expect([vm.gem(second), vm.offset(second), vm.refs]).toEqual([gem, PAGE, refs]);
+    expect([...vmBo.vas()]).toEqual(vas);
+    expect(vm.counters.gpuvasLive).toBe(3);
+  });
+
+  it("stays out where another one is", () => {
+    const gems = new GemObjects();
+    const vm = new Gpuvm({ range: PAGES * PAGE, gems });
+    const va = vm.insert(0, 2 * PAGE, null, 0);
+    vm.remove(va);
+    const other = vm.insert(PAGE, PAGE, null, 0);
+    expect(vm.reinsert(va)).toBe(-17);
+    expect(vm.mappings()).toEqual([other]);
+    expect(vm.counters.gpuvasLive).toBe(1);
+  });
+});
+
 describe("a zero-length mapping", () => {
   it("shares its start with another one, and goes when an unmap cuts that one", () => {
     const driver = new PlainDriver();

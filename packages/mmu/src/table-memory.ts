@@ -16,6 +16,8 @@ import type { MmuCounters } from "./counters.ts";
 import { mmuCounters } from "./counters.ts";
 
 const FIRST_SLOTS = 16;
+/** Slots up to which memory grows to twice its size; then by an eighth, for what is not used every mapping of a VM pays for. */
+const MANY_SLOTS = 1024;
 /** Bytes that the three views can reach: as many as the longest array of bytes has in Node.js 20. */
 const MOST_BYTES = 2 ** 32;
 
@@ -324,7 +326,8 @@ export class TableMemory {
 
   #grow(): void {
     const before = this.#generations.length;
-    const slots = Math.min(before * 2, this.limit);
+    const more = before < MANY_SLOTS ? before : before / 8;
+    const slots = Math.min(before + Math.ceil(more), this.limit);
     const buffer = new ArrayBuffer(slots * this.pageBytes);
     const bytes = new Uint8Array(buffer);
     // Of filled tables there is nothing to copy, and nothing must be: zeros that are written take memory.

@@ -43,6 +43,17 @@ describe("page-table pages", () => {
     expect(tables.entryHi(99, 7)).toBe(0);
   });
 
+  test("there is never much more memory than pages, once these are many", () => {
+    const tables = new TableMemory();
+    let most = 0;
+    for (let pages = 1; pages <= 6000; pages++) {
+      tables.alloc();
+      if (pages > 1024) most = Math.max(most, tables.bytes.length / (pages * tables.pageBytes));
+    }
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(1.125);
+  });
+
   test.each([
     { tableBase: 0 },
     { tableBase: 0xffff_f000 },

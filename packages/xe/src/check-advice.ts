@@ -21,9 +21,9 @@ export function attributeProblem(
 ): string | null {
   const pat = platform.pat[vmas.pat[va] as number];
   if (pat === undefined || pat.coherency === "reserved") return `PAT index ${vmas.pat[va]}`;
-  if ((vmas.atomic[va] as number) > ATOMIC_CPU) return `atomics ${vmas.atomic[va]}`;
-  if (!mirror && (vmas.location[va] !== 0 || vmas.migration[va] !== 0)) return "a preferred location";
-  if (vmas.purgeable[va] !== 0 && gpuvm.gemId(va) === 0) return "a purgeable state, but no object";
+  if (vmas.atomic(va) > ATOMIC_CPU) return `atomics ${vmas.atomic(va)}`;
+  if (!mirror && (vmas.location(va) !== 0 || vmas.migration(va) !== 0)) return "a preferred location";
+  if (vmas.purgeable(va) !== 0 && gpuvm.gemId(va) === 0) return "a purgeable state, but no object";
   return null;
 }
 
@@ -71,7 +71,7 @@ export function checkPurgeable(device: XeDevice, vms: readonly XeVm[]): void {
       if (gem === null) continue;
       const count = counts.get(gem) ?? { mappings: 0, willNeed: 0 };
       count.mappings++;
-      if (vmas.purgeable[va] === 0) count.willNeed++;
+      if (vmas.purgeable(va) === 0) count.willNeed++;
       counts.set(gem, count);
     }
   }

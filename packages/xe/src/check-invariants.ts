@@ -41,6 +41,7 @@ import type { XeVm } from "./vm.ts";
 import {
   VMA_DESTROYED,
   VMA_FORGOTTEN,
+  VMA_NEW,
   VMA_PRESENT,
   VMA_READ_ONLY,
   VMA_SPARSE,
@@ -114,10 +115,10 @@ function checkRecord(vm: XeVm, va: number): void {
   const user = vmas.user.has(va);
   const isNull = (flags & VMA_SPARSE) !== 0;
   const problem =
-    vmas.start[va] !== gpuvm.addr(va) || vmas.end[va] !== gpuvm.end(va)
-      ? "another range"
-      : flags & VMA_DESTROYED
-        ? "the flag DESTROYED"
+    vmas.trims.size !== 0
+      ? "neighbours that an ioctl left trimmed"
+      : flags & (VMA_DESTROYED | VMA_NEW)
+        ? "a flag of an ioctl that runs"
         : !(
               state === 0 ||
               state === VMA_PRESENT ||
@@ -155,9 +156,8 @@ function expectedRange(vm: XeVm, va: number): ExpectedRange | null {
   const pages = bo?.pages ?? user?.pages ?? null;
   const cleared = (state & VMA_ZEROED) !== 0;
   const memory = new Memory(cleared ? null : pages, gpuvm.offset(va) - (user?.base ?? 0) - start);
-  const bits =
-    (flags & VMA_READ_ONLY ? 0 : PPGTT_WRITE) | backingBits(vm, bo, pages, vmas.atomic[va] as number);
-  const pat = vmas.leafPat[va] as number;
+  const bits = (flags & VMA_READ_ONLY ? 0 : PPGTT_WRITE) | backingBits(vm, bo, pages, vmas.atomic(va));
+  const pat = vmas.leafPat(va);
   const compactTables = vm.platform.graphics >= COMPACT_GRAPHICS;
   const inside = (at: number, bytes: number): boolean => at >= start && at + bytes <= end;
   const leafBytes = (at: number): number => {

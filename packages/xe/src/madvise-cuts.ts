@@ -91,8 +91,8 @@ export class MadviseCuts implements StepHandlers {
     this.#journal.went(old);
     this.#pieceWork = this.#workOf(old, step);
     if (this.#pieceWork >= 0) this.work.push(WORK_UNBIND, old);
-    if (step.prevVa !== 0) this.#piece(step.prevVa, step.prev.addr, step.prev.range, true);
-    if (step.nextVa !== 0) this.#piece(step.nextVa, step.next.addr, step.next.range, true);
+    if (step.prevVa !== 0) this.#piece(step.prevVa, step.prev.addr, true);
+    if (step.nextVa !== 0) this.#piece(step.nextVa, step.next.addr, true);
     return 0;
   }
 
@@ -101,7 +101,7 @@ export class MadviseCuts implements StepHandlers {
     if (this.#options.allocFault?.("gpuva")) return this.#noMemory(this.#old);
     const va = this.#gpuvm.map(step);
     if (va < 0) throw new Error(`madvise: GPUVM refused the map step at ${hex(step.addr)}: ${va}`);
-    this.#piece(va, step.addr, step.range, false);
+    this.#piece(va, step.addr, false);
     return 0;
   }
 
@@ -119,7 +119,7 @@ export class MadviseCuts implements StepHandlers {
     return (state & VMA_PRESENT) !== 0 ? WORK_BIND : WORK_CLEAR;
   }
 
-  #piece(va: number, addr: number, range: number, outside: boolean): void {
+  #piece(va: number, addr: number, outside: boolean): void {
     const vmas = this.#vmas;
     const old = this.#old;
     const oldFlags = vmas.flags[old] as number;
@@ -130,7 +130,7 @@ export class MadviseCuts implements StepHandlers {
     // As with a cut by VM_BIND, what is left of a mirror counts as one that has had leaves of 1 GiB.
     if (mirror && outside) flags |= VMA_PTE_1G;
     if (!mirror && state !== 0) flags |= leafFlag(maxLeafBytes(oldFlags));
-    vmas.create(va, addr, addr + range, flags, vmas.pat[old] as number, state);
+    vmas.create(va, flags, vmas.pat[old] as number, state);
     vmas.inheritAttributes(old, va);
     const user = vmas.user.get(old);
     if (user !== undefined) vmas.user.set(va, user);

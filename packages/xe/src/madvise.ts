@@ -137,10 +137,12 @@ function advise(vm: XeVm, { start, range, type, val }: Madvise, location: Locati
 /** A mirror's alone: where objects are is a matter of their placement. */
 function setLocation({ vmas }: XeVm, vas: readonly number[], { fd, migration }: Location): number[] {
   const mirrors = vas.filter((va) => ((vmas.flags[va] as number) & VMA_SYSTEM_ALLOCATOR) !== 0);
-  const changed = mirrors.filter((va) => vmas.location[va] !== fd || vmas.migration[va] !== migration);
+  const changed = mirrors.filter((va) => vmas.location(va) !== fd || vmas.migration(va) !== migration);
+  if (changed.length === 0) return changed;
+  const advice = vmas.advise();
   for (const va of changed) {
-    vmas.location[va] = fd;
-    vmas.migration[va] = migration;
+    advice.location[va] = fd;
+    advice.migration[va] = migration;
   }
   return changed;
 }
@@ -166,6 +168,7 @@ function setPat(vm: XeVm, vas: readonly number[], index: number): number[] {
     }
   }
   const changed = vas.filter((va) => vmas.pat[va] !== index);
+  if (changed.length > 0) vmas.advise();
   for (const va of changed) vmas.pat[va] = index;
   return changed;
 }
@@ -187,8 +190,9 @@ function setAtomic(vm: XeVm, vas: readonly number[], atomic: number): number[] {
   for (const va of vas) {
     if (vmas.user.has(va) && !systemAtomics) continue;
     const bo = gpuvm.gem(va) as XeBo | null;
-    if (vmas.atomic[va] !== atomic || (bo !== null && bo.atomic !== atomic)) changed.push(va);
-    vmas.atomic[va] = atomic;
+    const differs = vmas.atomic(va) !== atomic;
+    if (differs || (bo !== null && bo.atomic !== atomic)) changed.push(va);
+    if (differs) vmas.advise().atomic[va] = atomic;
     if (bo !== null) bo.atomic = atomic;
   }
   return changed;
@@ -218,8 +222,8 @@ function setPurgeable({ vmas, gpuvm }: XeVm, vas: readonly number[], state: numb
     const bo = gpuvm.gem(va) as XeBo | null;
     if (bo === null) continue;
     if (bo.purged) retained = false;
-    else if (vmas.purgeable[va] !== state) {
-      vmas.purgeable[va] = state;
+    else if (vmas.purgeable(va) !== state) {
+      vmas.advise().purgeable[va] = state;
       if (state === VMA_PURGEABLE_STATE_WILLNEED) bo.mappingWillNeed();
       else bo.mappingDontNeed();
     }

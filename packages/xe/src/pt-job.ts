@@ -140,8 +140,8 @@ export class PtJob {
     const source = this.#source;
     const bo = gpuvm.gem(va) as XeBo | null;
     const flags = vmas.flags[va] as number;
-    source.start = vmas.start[va] as number;
-    source.end = vmas.end[va] as number;
+    source.start = vmas.trims.start(va, gpuvm.addr(va));
+    source.end = vmas.trims.end(va, gpuvm.end(va));
     const user = vmas.user.size === 0 ? undefined : vmas.user.get(va);
     // Nothing is behind a purged object, as behind a null mapping: its leaves are null.
     source.pages = bo === null ? (user?.pages ?? null) : bo.purged ? null : bo.populate();
@@ -149,7 +149,7 @@ export class PtJob {
     source.vram = bo !== null && !bo.purged && bo.vram;
     source.needs64k = source.vram && this.#platform.vram64kOnly;
     source.readOnly = (flags & VMA_READ_ONLY) !== 0;
-    source.atomics = source.pages !== null && this.#atomics(vm, bo, vmas.atomic[va] as number);
+    source.atomics = source.pages !== null && this.#atomics(vm, bo, vmas.atomic(va));
     source.pat = vmas.pat[va] as number;
     source.clear = clear;
     const leaves = this.#binder.stage(vm.pageTable, source);
@@ -169,10 +169,11 @@ export class PtJob {
 
   #stageUnbind(vm: JobVm, va: number): void {
     if (stateOf(vm, va) === 0) return;
+    const { gpuvm, vmas } = vm;
     const updates = this.#updates;
     const first = updates.count;
-    const start = vm.vmas.start[va] as number;
-    const end = vm.vmas.end[va] as number;
+    const start = vmas.trims.start(va, gpuvm.addr(va));
+    const end = vmas.trims.end(va, gpuvm.end(va));
     this.#unbinder.stage(vm.pageTable, start, end);
     updates.addInterval(start, end, first);
     updates.commitUnbind(first);
@@ -190,11 +191,12 @@ export class PtJob {
   }
 
   #commitStates(vm: JobVm, work: WorkList): void {
-    const { state, pat, leafPat } = vm.vmas;
+    const { vmas } = vm;
+    const { state } = vmas;
     for (let i = 0; i < work.count; i++) {
       const va = work.va(i);
       const kind = work.kind(i);
-      leafPat[va] = pat[va] as number;
+      vmas.leavesWritten(va);
       if (kind === WORK_UNBIND) state[va] = 0;
       else if (kind === WORK_BIND) state[va] = VMA_PRESENT;
       else state[va] = this.#quirks.faultScratch ? VMA_FORGOTTEN : VMA_ZEROED;

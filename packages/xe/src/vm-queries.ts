@@ -70,9 +70,9 @@ export function vmQueryMemRangeAttrs(file: XeFile, arg: DataView, user: UserSpac
     MEM_RANGE_ATTR.write(viewOf(out), i * size, {
       start: gpuvm.addr(va),
       end: gpuvm.end(va),
-      devmemFd: (vmas.location[va] as number) >>> 0,
-      migrationPolicy: vmas.migration[va] as number,
-      atomic: vmas.atomic[va] as number,
+      devmemFd: vmas.location(va) >>> 0,
+      migrationPolicy: vmas.migration(va),
+      atomic: vmas.atomic(va),
       patIndex: vmas.pat[va] as number,
     });
   });

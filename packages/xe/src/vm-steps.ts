@@ -57,6 +57,7 @@ import {
   VMA_DUMPABLE,
   VMA_INHERITED,
   VMA_MADV_AUTORESET,
+  VMA_NEW,
   VMA_PRESENT,
   VMA_READ_ONLY,
   VMA_SPARSE,
@@ -92,8 +93,6 @@ export class VmSteps implements StepHandlers {
   readonly #request: MapRequest = { addr: 0.5, range: 0.5, gem: null, offset: 0.5, flags: 0 };
   /** Page-table work that was parsed. */
   readonly work: WorkList = new WorkList();
-  /** Births before this ioctl. */
-  #birthsBefore = 0;
   #mapFlags = 0;
   #mapPat = 0;
   #mapUserPages: UserPages | null = null;
@@ -133,7 +132,6 @@ export class VmSteps implements StepHandlers {
     this.#journal.begin();
     this.work.clear();
     this.steps = 0;
-    this.#birthsBefore = this.#vmas.births;
   }
 
   /**
@@ -199,10 +197,9 @@ export class VmSteps implements StepHandlers {
   #parseUnmapAll(op: XeBindOp): void {
     const vmBo = op.bo === null ? null : this.#gpuvm.vmBoFind(op.bo);
     if (vmBo === null) return;
-    const { birth, flags } = this.#vmas;
+    const { flags } = this.#vmas;
     // Mappings that an earlier operation of the ioctl took out are still linked; the kernel would take them out twice.
     const vas = [...vmBo.vas()].filter((va) => ((flags[va] as number) & VMA_DESTROYED) === 0);
-    vas.sort((a, b) => (birth[a] as number) - (birth[b] as number));
     for (const va of vas) {
       this.#gpuvm.counters.unmapSteps++;
       this.#remove(va);
@@ -264,7 +261,7 @@ export class VmSteps implements StepHandlers {
     this.steps++;
     const va = gpuvm.map(step);
     if (va < 0) throw new Error(`vm_bind: GPUVM refused the map step at 0x${step.addr.toString(16)}: ${va}`);
-    this.#vmas.create(va, step.addr, step.addr + step.range, this.#mapFlags, this.#mapPat, 0);
+    this.#vmas.create(va, this.#mapFlags, this.#mapPat, 0);
     if (user !== null) this.#vmas.user.set(va, user);
     if (vmBo !== null) {
       gpuvm.link(va, vmBo);
@@ -309,24 +306,21 @@ export class VmSteps implements StepHandlers {
     const oldFlags = vmas.flags[old] as number;
     const mirror = (oldFlags & VMA_SYSTEM_ALLOCATOR) !== 0;
     const leaf = maxLeafBytes(oldFlags);
+    let first = this.#gpuvm.addr(old);
+    let behind = this.#gpuvm.end(old);
     this.#gpuvm.remap(step);
     this.#journal.went(old);
     if (!mirror) this.work.push(WORK_UNBIND, old);
     if (step.prevVa !== 0) {
       const end = step.prev.addr + step.prev.range;
-      if (
-        this.#piece(old, step.prevVa, step.prev.addr, end, oldFlags, mirror, (end & (leaf - 1)) === 0, leaf)
-      ) {
-        vmas.start[old] = end;
-      }
+      if (this.#piece(old, step.prevVa, oldFlags, mirror, (end & (leaf - 1)) === 0, leaf)) first = end;
     }
     if (step.nextVa !== 0) {
       const start = step.next.addr;
-      const end = start + step.next.range;
-      if (this.#piece(old, step.nextVa, start, end, oldFlags, mirror, (start & (leaf - 1)) === 0, leaf)) {
-        vmas.end[old] = start;
-      }
+      if (this.#piece(old, step.nextVa, oldFlags, mirror, (start & (leaf - 1)) === 0, leaf)) behind = start;
     }
+    if (first !== this.#gpuvm.addr(old) || behind !== this.#gpuvm.end(old))
+      vmas.trims.set(old, first, behind);
     return 0;
   }
 
@@ -334,8 +328,6 @@ export class VmSteps implements StepHandlers {
   #piece(
     old: number,
     va: number,
-    start: number,
-    end: number,
     oldFlags: number,
     mirror: boolean,
     aligned: boolean,
@@ -344,14 +336,14 @@ export class VmSteps implements StepHandlers {
     const vmas = this.#vmas;
     const gpuvm = this.#gpuvm;
     const flags = this.#baseFlags | (oldFlags & VMA_INHERITED);
-    const bindsLater = (vmas.birth[old] as number) > this.#birthsBefore && !this.#options.quirks.lostRemnant;
+    const bindsLater = (oldFlags & VMA_NEW) !== 0 && !this.#options.quirks.lostRemnant;
     // Pieces of a user-pointer mapping get DMA mappings of their own, so they are always bound again.
     const user = vmas.user.size === 0 ? undefined : vmas.user.get(old);
     // Of zapped leaves a table may be cut off that pieces would share.
     const zapped = ((vmas.state[old] as number) & VMA_ZAPPED) !== 0;
     const skip = mirror || (aligned && !bindsLater && user === undefined && !zapped);
     const state = skip ? (vmas.state[old] as number) & (VMA_PRESENT | VMA_ZEROED) : 0;
-    vmas.create(va, start, end, skip ? flags | leafFlag(leaf) : flags, vmas.pat[old] as number, state);
+    vmas.create(va, skip ? flags | leafFlag(leaf) : flags, vmas.pat[old] as number, state);
     vmas.inheritAttributes(old, va);
     const vmBo = gpuvm.vmBo(old);
     if (vmBo !== null) gpuvm.link(va, vmBo);

@@ -185,10 +185,10 @@ export class XeVm {
         patIndex: vmas.pat[va] as number,
         present: ((vmas.state[va] as number) & VMA_PRESENT) !== 0,
         zapped: ((vmas.state[va] as number) & VMA_ZAPPED) !== 0,
-        atomic: vmas.atomic[va] as number,
-        location: vmas.location[va] as number,
-        migration: vmas.migration[va] as number,
-        purgeable: vmas.purgeable[va] as number,
+        atomic: vmas.atomic(va),
+        location: vmas.location(va),
+        migration: vmas.migration(va),
+        purgeable: vmas.purgeable(va),
       };
     }
   }

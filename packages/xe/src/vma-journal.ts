@@ -9,7 +9,7 @@
 
 import type { Gpuvm } from "@vmbind/gpuvm-core";
 import type { XeBo } from "./bo.ts";
-import { VMA_DESTROYED, type XeVmas } from "./vma.ts";
+import { VMA_DESTROYED, VMA_NEW, type XeVmas } from "./vma.ts";
 
 /** The journal of one VM, reused. */
 export class VmaJournal {
@@ -31,15 +31,17 @@ export class VmaJournal {
   /** Forget everything: a new ioctl begins. */
   begin(): void {
     this.#count = 0;
+    this.#vmas.trims.clear();
   }
 
   /** A mapping came into the tree: it takes a reference to its object or, without one, a second one to the VM. */
   came(va: number): void {
+    this.#vmas.flags[va] = (this.#vmas.flags[va] as number) | VMA_NEW;
     const gem = this.#gpuvm.gem(va) as XeBo | null;
     if (gem === null) this.#gpuvm.get();
     else {
       gem.get();
-      gem.mappingCame(this.#vmas.purgeable[va] === 0);
+      gem.mappingCame(this.#vmas.purgeable(va) === 0);
     }
     this.#record(va);
   }
@@ -50,27 +52,26 @@ export class VmaJournal {
     this.#record(-va);
   }
 
-  /** Everything went well: destroy the mappings that went. */
+  /** Everything went well: those that came are like any others, those that went are destroyed. */
   finish(): void {
+    const { flags, trims } = this.#vmas;
     for (let i = 0; i < this.#count; i++) {
       const entry = this.#entries[i] as number;
       if (entry < 0) this.#destroy(-entry);
+      else flags[entry] = (flags[entry] as number) & ~VMA_NEW;
     }
+    trims.clear();
   }
 
   /** Bring the tree back to what it was when the ioctl began. */
   undo(): void {
-    // GPUVM gives a mapping that comes back a new handle; earlier entries know the old one.
-    const renamed = new Map<number, number>();
     for (let i = this.#count - 1; i >= 0; i--) {
       const entry = this.#entries[i] as number;
-      if (entry < 0) {
-        renamed.set(-entry, this.#bringBack(-entry));
-        continue;
+      if (entry < 0) this.#bringBack(-entry);
+      else {
+        this.#gpuvm.remove(entry);
+        this.#destroy(entry);
       }
-      const va = renamed.get(entry) ?? entry;
-      this.#gpuvm.remove(va);
-      this.#destroy(va);
     }
     this.begin();
   }
@@ -83,23 +84,11 @@ export class VmaJournal {
     }
   }
 
-  #bringBack(old: number): number {
-    const gpuvm = this.#gpuvm;
-    const vmas = this.#vmas;
-    const addr = gpuvm.addr(old);
-    const range = gpuvm.rangeOf(old);
-    const vmBo = gpuvm.vmBo(old);
-    const va = gpuvm.insert(addr, range, gpuvm.gem(old), gpuvm.offset(old), gpuvm.flags(old));
-    if (va < 0) throw new Error(`vm_bind: the place of mapping ${old} is taken: ${va}`);
-    vmas.move(old, va);
-    vmas.start[va] = addr;
-    vmas.end[va] = addr + range;
-    vmas.flags[va] = (vmas.flags[va] as number) & ~VMA_DESTROYED;
-    if (vmBo !== null) gpuvm.link(va, vmBo);
-    this.#vmas.user.delete(old);
-    gpuvm.unlink(old);
-    gpuvm.free(old);
-    return va;
+  #bringBack(va: number): void {
+    const ret = this.#gpuvm.reinsert(va);
+    if (ret !== 0) throw new Error(`vm_bind: the place of mapping ${va} is taken: ${ret}`);
+    const { flags } = this.#vmas;
+    flags[va] = (flags[va] as number) & ~VMA_DESTROYED;
   }
 
   #destroy(va: number): void {
@@ -109,7 +98,7 @@ export class VmaJournal {
     this.#gpuvm.free(va);
     if (gem === null) this.#gpuvm.put();
     else {
-      gem.mappingWent(this.#vmas.purgeable[va] === 0);
+      gem.mappingWent(this.#vmas.purgeable(va) === 0);
       gem.put();
     }
   }

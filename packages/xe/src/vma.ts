@@ -1,6 +1,6 @@
 /**
  * What the driver knows about a mapping beyond GPUVM (`xe_vma`): flags, memory attributes, and what of it is in the page table.
- * Arrays indexed by GPUVM's handle.
+ * Arrays indexed by GPUVM's handle, 4 bytes a mapping; what few mappings or few VMs have is kept where it takes no room in the rest.
  *
  * The flags word is the kernel's (`xe_vm_types.h`, Linux 7.3-rc7), so GPUVM's own two flags are its lowest bits. It lives
  * here and not in GPUVM's word, where the proposed REPEAT flag has taken bit 2.
@@ -8,7 +8,9 @@
  * @module
  */
 
+import { Trims } from "./trims.ts";
 import type { UserRange } from "./user-pages.ts";
+import { copied, VmaAdvice } from "./vma-advice.ts";
 
 /** `DRM_GPUVA_SPARSE` (`drm_gpuvm.h`): a null mapping. */
 export const VMA_SPARSE = 0x2;
@@ -34,6 +36,8 @@ export const VMA_DUMPABLE = 0x400;
 export const VMA_SYSTEM_ALLOCATOR = 0x800;
 /** `XE_VMA_MADV_AUTORESET`: attributes of madvise end with the CPU mapping. */
 export const VMA_MADV_AUTORESET = 0x1000;
+/** Made by the ioctl that is running. No flag of the kernel's: there a list of operations tells. */
+export const VMA_NEW = 0x2000;
 /**
  * All flags that tell leaf sizes (`XE_VMA_PTE_4K` and so on, `xe_vm_types.h`). They are set while leaves are staged and
  * never cleared, not even when the ioctl is then refused (`xe_pt_stage_bind_entry` in `xe_pt.c`, Linux 7.3-rc7).
@@ -76,56 +80,71 @@ export function leafFlag(bytes: number): number {
   return bytes === 0x1_0000 ? VMA_PTE_64K : VMA_PTE_4K;
 }
 
+/** Mappings from which the arrays grow by an eighth and not to twice their length: what is unused, every mapping pays for. */
+const MANY = 65536;
+
 /** The driver's data of a VM's mappings. */
 export class XeVmas {
-  /** First VA in bytes; differs from GPUVM's once a kept remnant was trimmed off a mapping that is about to go. */
-  start: Float64Array = new Float64Array(64);
-  /** First VA behind, likewise. */
-  end: Float64Array = new Float64Array(64);
-  /** Time of creation: a number that grows. */
-  birth: Float64Array = new Float64Array(64);
   /** `VMA_*` flags. */
-  flags: Int32Array = new Int32Array(64);
-  /** Memory attribute: PAT index. */
+  flags: Uint16Array = new Uint16Array(64);
+  /** Memory attribute: PAT index. Who changes it asks for {@link XeVmas.advise} before. */
   pat: Uint8Array = new Uint8Array(64);
-  /** PAT index that it was mapped with, which is the default of the attribute. */
-  defaultPat: Uint8Array = new Uint8Array(64);
-  /** PAT index in its leaves: MADVISE of another one leaves those of a null mapping as they are. */
-  leafPat: Uint8Array = new Uint8Array(64);
-  /** Memory attribute: `ATOMIC_*`. */
-  atomic: Uint8Array = new Uint8Array(64);
-  /** Memory attribute: preferred location, `PREFERRED_LOC_*` or a file descriptor. */
-  location: Int32Array = new Int32Array(64);
-  /** Memory attribute: `MIGRATE_*`. */
-  migration: Uint8Array = new Uint8Array(64);
-  /** Memory attribute: `VMA_PURGEABLE_STATE_*`. */
-  purgeable: Uint8Array = new Uint8Array(64);
   /** {@link VMA_PRESENT}, {@link VMA_STAGED}, {@link VMA_ZEROED}, {@link VMA_FORGOTTEN}, {@link VMA_ZAPPED}. */
   state: Uint8Array = new Uint8Array(64);
   /** Pages of a user-pointer mapping; no entry for any other. */
   readonly user: Map<number, UserRange> = new Map();
-  #births = 0;
-
-  /** Births so far: a mapping of the running ioctl has a larger one than this was at its begin. */
-  get births(): number {
-    return this.#births;
-  }
+  /** What is left of mappings that the running ioctl takes out. */
+  readonly trims: Trims = new Trims();
+  #advice: VmaAdvice | null = null;
 
   /** Fill the record of a new mapping, with default attributes. */
-  create(va: number, start: number, end: number, flags: number, pat: number, state: number): void {
+  create(va: number, flags: number, pat: number, state: number): void {
     if (va >= this.flags.length) this.#grow(va);
-    this.start[va] = start;
-    this.end[va] = end;
-    this.birth[va] = ++this.#births;
     this.flags[va] = flags;
     this.pat[va] = pat;
-    this.defaultPat[va] = pat;
-    this.leafPat[va] = pat;
-    this.atomic[va] = 0;
-    this.location[va] = 0;
-    this.migration[va] = 0;
-    this.purgeable[va] = 0;
     this.state[va] = state;
+    this.#advice?.create(va, pat);
+  }
+
+  /** The attributes that MADVISE changes besides {@link XeVmas.pat}, null while no mapping of the VM was advised about. */
+  get advice(): VmaAdvice | null {
+    return this.#advice;
+  }
+
+  /** The same, to be changed. */
+  advise(): VmaAdvice {
+    this.#advice ??= new VmaAdvice(this.pat);
+    return this.#advice;
+  }
+
+  /** Memory attribute: `ATOMIC_*`. */
+  atomic(va: number): number {
+    return this.#advice === null ? 0 : (this.#advice.atomic[va] as number);
+  }
+
+  /** Memory attribute: preferred location, `PREFERRED_LOC_*` or a file descriptor. */
+  location(va: number): number {
+    return this.#advice === null ? 0 : (this.#advice.location[va] as number);
+  }
+
+  /** Memory attribute: `MIGRATE_*`. */
+  migration(va: number): number {
+    return this.#advice === null ? 0 : (this.#advice.migration[va] as number);
+  }
+
+  /** Memory attribute: `VMA_PURGEABLE_STATE_*`. */
+  purgeable(va: number): number {
+    return this.#advice === null ? 0 : (this.#advice.purgeable[va] as number);
+  }
+
+  /** PAT index in a mapping's leaves. */
+  leafPat(va: number): number {
+    return (this.#advice === null ? this.pat[va] : this.#advice.leafPat[va]) as number;
+  }
+
+  /** A mapping's leaves were written: they have its PAT index now. */
+  leavesWritten(va: number): void {
+    if (this.#advice !== null) this.#advice.leafPat[va] = this.pat[va] as number;
   }
 
   /**
@@ -144,63 +163,24 @@ export class XeVmas {
   /** Give a piece of a mapping all its attributes (`xe_vma_mem_attr_copy`). */
   inheritAttributes(from: number, to: number): void {
     this.pat[to] = this.pat[from] as number;
-    this.defaultPat[to] = this.defaultPat[from] as number;
-    this.leafPat[to] = this.leafPat[from] as number;
-    this.atomic[to] = this.atomic[from] as number;
-    this.location[to] = this.location[from] as number;
-    this.migration[to] = this.migration[from] as number;
-    this.purgeable[to] = this.purgeable[from] as number;
-  }
-
-  /**
-   * Whether no MADVISE has changed a mapping's attributes, or one has changed them back (`xe_vma_has_default_mem_attrs`, which
-   * does not look at the purgeable state; Linux 7.3-rc7).
-   */
-  hasDefaultAttributes(va: number): boolean {
-    return (
-      this.atomic[va] === 0 &&
-      this.pat[va] === this.defaultPat[va] &&
-      this.location[va] === 0 &&
-      this.migration[va] === 0
-    );
+    this.#advice?.inherit(from, to);
   }
 
   /** A mapping that mirrors the process and that no MADVISE set apart from those beside it. 0 is none. */
   isPlainMirror(va: number): boolean {
     return (
-      va !== 0 && ((this.flags[va] as number) & VMA_SYSTEM_ALLOCATOR) !== 0 && this.hasDefaultAttributes(va)
+      va !== 0 &&
+      ((this.flags[va] as number) & VMA_SYSTEM_ALLOCATOR) !== 0 &&
+      (this.#advice === null || this.#advice.isDefault(va, this.pat[va] as number))
     );
   }
 
-  /** Give a mapping that came back under a new handle its old record. */
-  move(from: number, to: number): void {
-    if (to >= this.flags.length) this.#grow(to);
-    this.inheritAttributes(from, to);
-    for (const array of [this.start, this.end, this.birth, this.flags, this.state]) {
-      array[to] = array[from] as number;
-    }
-    const user = this.user.get(from);
-    if (user !== undefined) this.user.set(to, user);
-  }
-
   #grow(va: number): void {
-    const size = 2 ** Math.ceil(Math.log2(va + 1));
-    this.start = copied(this.start, new Float64Array(size));
-    this.end = copied(this.end, new Float64Array(size));
-    this.birth = copied(this.birth, new Float64Array(size));
-    this.flags = copied(this.flags, new Int32Array(size));
+    let size = this.flags.length;
+    while (size <= va) size += size < MANY ? size : Math.ceil(size / 8);
+    this.flags = copied(this.flags, new Uint16Array(size));
     this.pat = copied(this.pat, new Uint8Array(size));
-    this.defaultPat = copied(this.defaultPat, new Uint8Array(size));
-    this.leafPat = copied(this.leafPat, new Uint8Array(size));
-    this.atomic = copied(this.atomic, new Uint8Array(size));
-    this.location = copied(this.location, new Int32Array(size));
-    this.migration = copied(this.migration, new Uint8Array(size));
-    this.purgeable = copied(this.purgeable, new Uint8Array(size));
     this.state = copied(this.state, new Uint8Array(size));
+    this.#advice?.grow(size);
   }
-}
-
-function copied<T extends { set(source: T): void }>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }

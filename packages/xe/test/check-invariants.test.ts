@@ -108,7 +108,12 @@ const FAULTS: readonly [invariant: string, fault: string, breakIt: () => void][]
     () => void Object.defineProperty(own, "pages", { value: null }),
   ],
   ["gpuva-object", "a mapped object leaves the registry", () => f.device.gems.delete(own.id)],
-  ["vma-record", "a record has another range", () => void f.vm.vmas.start.fill(0)],
+  ["vma-record", "a mapping stays trimmed", () => f.vm.vmas.trims.set(mappingAt(VA), VA, VA + PAGE)],
+  [
+    "vma-record",
+    "a mapping stays new",
+    () => void f.vm.vmas.flags.fill(0x2000, mappingAt(VA), mappingAt(VA) + 1),
+  ],
   [
     "vma-record",
     "a mapping is staged for ever",
@@ -188,7 +193,7 @@ function lie(): void {
   const { gpuvm, vmas } = f.vm;
   const va = gpuvm.insert(64 * VA, PAGE, null, 0);
   gpuvm.get();
-  vmas.create(va, 64 * VA, 64 * VA + PAGE, 2, 0, 1);
+  vmas.create(va, 2, 0, 1);
 }
 
 describe.each([
