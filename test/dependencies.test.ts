@@ -12,6 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(DRIVERS.map((driver) => [driver, BELOW_DRIVERS])),
   trace: ["drm", "mmu"],
   lab: [...BELOW_DRIVERS, ...DRIVERS, "trace"],
+  live: ["drm", "mmu", ...DRIVERS, "trace"],
   "driver-laws": [...BELOW_DRIVERS, ...DRIVERS, "trace"],
 };
 

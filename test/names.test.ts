@@ -1,5 +1,5 @@
 /**
- * A driver or a strategy is one place: outside its package, its folders in `lab` and `bench`, and the tables, no code spells
+ * A driver or a strategy is one place: outside its package, its folders in `lab`, `live` and `bench`, and the tables, no code spells
  * the name of a driver, of a user-mode driver or of a strategy. Comments may: they say where a fact is from.
  */
 import { expect, test } from "vitest";
@@ -15,6 +15,7 @@ const NAMES = [
 /** Where they are spelled: the tables. */
 const TABLES = [
   "packages/lab/src/drivers.ts",
+  "packages/live/src/drivers/table.ts",
   "packages/lab/src/strategy/table.ts",
   "apps/bench/src/drivers/table.ts",
 ];
@@ -31,6 +32,7 @@ test("no code outside a driver's places spells its name", () => {
   const places = [
     ...DRIVERS.flatMap((driver) => [
       `packages/lab/src/drivers/${driver}/`,
+      `packages/live/src/drivers/${driver}/`,
       `apps/bench/src/drivers/${driver}/`,
     ]),
   ];

@@ -8,7 +8,16 @@ import type { Budget, Budgets } from "@vmbind/trace/input";
 import type { Io } from "./io.ts";
 
 /** What values and operands can be, where names or files can be offered for them. */
-export type NameKind = "area" | "driver" | "file" | "shell" | "strategy" | "trace" | "vectors" | "workload";
+export type NameKind =
+  | "area"
+  | "device"
+  | "driver"
+  | "file"
+  | "shell"
+  | "strategy"
+  | "trace"
+  | "vectors"
+  | "workload";
 
 /** One option of a command. */
 export interface OptionSpec {
@@ -71,7 +80,7 @@ export interface CommandSpec {
   budgets?: readonly Budget[];
   /** Exit statuses in words; the others mean the same for every command. */
   exits: Readonly<Record<0 | 1, string>>;
-  /** It takes next to no time and memory: no thread is started for it. */
+  /** It takes next to no time and memory, or its work is done by other processes: no thread is started for it. */
   quick?: true;
   /** Import the code. */
   load(): Promise<{ run: Run }>;

@@ -10,6 +10,7 @@ import { WORK_BUDGETS } from "@vmbind/lab/budgets";
 import { STORY_BUDGETS, TRACE_BUDGETS } from "@vmbind/trace/input";
 import type { CommandSpec, OptionSpec } from "./command.ts";
 import { ABOUT_COMMANDS } from "./commands-about.ts";
+import { LIVE_COMMANDS } from "./commands-live.ts";
 
 const JSON_OPTION: OptionSpec = { type: "boolean", help: "print JSON in place of text" };
 const NO_CACHE_OPTION: OptionSpec = {
@@ -367,5 +368,6 @@ export const COMMANDS: readonly CommandSpec[] = [
     exits: { 0: "measured", 1: "a check value was wrong, or a measurement failed" },
     load: () => import("./commands/micro.ts"),
   },
+  ...LIVE_COMMANDS,
   ...ABOUT_COMMANDS,
 ];

@@ -10,6 +10,7 @@ import { COMMANDS } from "./commands.ts";
 import { EXIT, failureOf, UsageError } from "./errors.ts";
 import { commandHelp, commandUsage, programHelp } from "./help.ts";
 import { complain, guarded, type Io } from "./io.ts";
+import { asksForHelp } from "./quick.ts";
 import { noSuchName } from "./text/nearest.ts";
 
 /**
@@ -64,7 +65,7 @@ async function run(argv: readonly string[], command: CommandSpec | null, io: Io)
   if (!command) {
     throw new UsageError(unknownCommand(name === "help" ? String(rest[0]) : name));
   }
-  if (name === "help" || rest.includes("--help") || rest.includes("-h")) {
+  if (name === "help" || asksForHelp(rest)) {
     io.out(await commandHelp(command));
     return EXIT.ok;
   }

@@ -22,6 +22,7 @@ export async function namesOf(kind: NameKind): Promise<readonly string[]> {
 
 const NAMES: Readonly<Record<NameKind, () => Promise<readonly string[]>>> = {
   area: async () => [...AREAS.keys()],
+  device: async () => (await import("@vmbind/live")).liveDevices(),
   driver: async () => DRIVER_NAMES,
   file: async () => [],
   shell: async () => SHELLS,
@@ -33,7 +34,7 @@ const NAMES: Readonly<Record<NameKind, () => Promise<readonly string[]>>> = {
 
 /**
  * @returns puts names into a text of the table of commands, for `{strategy}`, `{trace}`, `{driver}` an example of each, for
- *   `{drivers}`, `{devices}`, `{areas}` all of them in words
+ *   `{drivers}`, `{devices}`, `{areas}` all of them in words, for `{gpu}` the one that programs get unless told
  */
 export async function filler(): Promise<(text: string) => string> {
   const { EXAMPLE_STRATEGY, SPARSE_STRATEGIES } = await strategies();
@@ -47,6 +48,7 @@ export async function filler(): Promise<(text: string) => string> {
     ["drivers", choice(DRIVER_NAMES)],
     ["devices", devices],
     ["areas", choice([...AREAS.keys()])],
+    ["gpu", (await import("@vmbind/live")).DEFAULT_DEVICE],
   ]);
   return (text) => text.replace(/\{(\w+)\}/g, (all, word: string) => words.get(word) ?? all);
 }

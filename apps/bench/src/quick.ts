@@ -12,5 +12,14 @@ import { COMMANDS } from "./commands.ts";
  */
 export function isQuick(argv: readonly string[]): boolean {
   const command = COMMANDS.find(({ name }) => name === argv[0]);
-  return !command || command.quick === true || argv.some((word) => word === "--help" || word === "-h");
+  return !command || command.quick === true || asksForHelp(argv);
+}
+
+/**
+ * @param argv - words of a command line
+ * @returns whether one of them asks for help; what stands behind `--` is another program's
+ */
+export function asksForHelp(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  return (end < 0 ? argv : argv.slice(0, end)).some((word) => word === "--help" || word === "-h");
 }

@@ -19,6 +19,8 @@ export class Syncobj {
   #fence: Fence | null = null;
   #points = 0;
   #forgetAt = POINTS_MIN;
+  /** Most syncobjs have none. */
+  #watchers: (() => void)[] | null = null;
 
   /** The payload: a `FenceChain` is the newest point of a timeline; null until something was submitted. */
   get fence(): Fence | null {
@@ -42,6 +44,7 @@ export class Syncobj {
     if (point === 0) {
       this.#fence = fence;
       this.#points = fence instanceof FenceChain ? length(fence) : 0;
+      this.#tell();
       return;
     }
     const chain = new FenceChain(this.#fence, fence, Number.isNaN(point) ? Number.POSITIVE_INFINITY : point);
@@ -50,6 +53,23 @@ export class Syncobj {
       this.#points = length(chain);
       this.#forgetAt = Math.max(POINTS_MIN, 2 * this.#points);
     }
+    this.#tell();
+  }
+
+  /**
+   * Call back once, when something is attached next: what a wait for a point does that nobody has submitted
+   * (`DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT`).
+   */
+  onAttach(watcher: () => void): void {
+    if (this.#watchers === null) this.#watchers = [watcher];
+    else this.#watchers.push(watcher);
+  }
+
+  #tell(): void {
+    const watchers = this.#watchers;
+    if (watchers === null) return;
+    this.#watchers = null;
+    for (const watcher of watchers) watcher();
   }
 
   /** Take the payload out (`DRM_IOCTL_SYNCOBJ_RESET`). */

@@ -1,0 +1,109 @@
+/**
+ * One ioctl of a client while it is worked on: who calls, and what a handler can do beside reading and writing its argument.
+ *
+ * @module
+ */
+
+import { readlinkSync } from "node:fs";
+import { EBADF, ETIME, fail } from "@vmbind/drm";
+import type { ClientProcess } from "./client-process.ts";
+import type { Descriptor, Descriptors } from "./descriptors.ts";
+import type { ProcessMemory } from "./process-memory.ts";
+import type { Scheduler, Wait } from "./scheduler.ts";
+
+/** `O_CLOEXEC` of Linux, and `O_NONBLOCK`. */
+export const O_CLOEXEC = 0o2000000;
+
+/** A descriptor that the shim is to make. */
+export interface MadeDescriptor {
+  /** Number of the descriptor. */
+  readonly object: number;
+  /** Byte of the argument where its file descriptor goes, an i32. */
+  readonly at: number;
+  /** `O_` flags. */
+  readonly flags: number;
+}
+
+/** What all calls of a server share. */
+export interface CallContext {
+  /** Descriptors of clients. */
+  readonly descriptors: Descriptors;
+  /** Who waits. */
+  readonly scheduler: Scheduler;
+}
+
+/** One call. */
+export class LiveCall {
+  /** The caller. */
+  readonly client: ClientProcess;
+  /** The descriptor that this call makes, null for none. */
+  made: MadeDescriptor | null = null;
+  readonly #context: CallContext;
+
+  /**
+   * @param client - the caller
+   * @param context - what all calls share
+   */
+  constructor(client: ClientProcess, context: CallContext) {
+    this.client = client;
+    this.#context = context;
+  }
+
+  /** The caller's memory. */
+  get user(): ProcessMemory {
+    return this.client.memory;
+  }
+
+  /**
+   * Answer with a new file descriptor.
+   *
+   * @param descriptor - what it is to be
+   * @param at - byte of the argument where its number goes, an i32
+   * @param flags - `O_` flags; close-on-exec unless given
+   */
+  makeDescriptor(descriptor: Descriptor, at: number, flags: number = O_CLOEXEC): void {
+    this.made = { object: this.#context.descriptors.add(descriptor), at, flags };
+  }
+
+  /**
+   * @param fd - a file descriptor of the caller
+   * @param what - name of the member that says it, for the reason
+   * @returns what it stands for; undefined for a file of another kind
+   * @throws `DrmError` EBADF when there is no such descriptor
+   */
+  descriptorAt(fd: number, what: string): Descriptor | undefined {
+    let link: string;
+    try {
+      link = readlinkSync(`/proc/${this.user.pid}/fd/${fd}`);
+    } catch {
+      return fail(EBADF, `${what}: ${fd} is not an open file descriptor`);
+    }
+    const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
+    const { descriptors } = this.#context;
+    return inode === undefined ? undefined : descriptors.get(descriptors.objectAt(Number(inode)));
+  }
+
+  /**
+   * Wait.
+   *
+   * @param wait - see {@link Wait}
+   * @returns true once it has come, false at the deadline
+   */
+  until(wait: Wait): boolean | Promise<boolean> {
+    return this.#context.scheduler.until(wait);
+  }
+
+  /**
+   * Wait, then finish.
+   *
+   * @param wait - see {@link Wait}
+   * @param then - makes the answer once it has come; 0 unless given
+   * @param what - what is waited for, for the reason of ETIME
+   * @returns the answer; ETIME at the deadline
+   */
+  waitThen(wait: Wait, what: string, then: () => number = () => 0): number | Promise<number> {
+    const finish = (came: boolean) => (came ? then() : fail(ETIME, `${what}: the time is over`));
+    const came = this.until(wait);
+    return typeof came === "boolean" ? finish(came) : came.then(finish);
+  }
+}

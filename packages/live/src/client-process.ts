@@ -1,0 +1,67 @@
+/**
+ * A process that has spoken to the server: its memory, and what it has mapped. A mapping keeps its object alive until it is
+ * unmapped, and so do the copies of it that a fork makes.
+ *
+ * @module
+ */
+
+import type { GemObject } from "@vmbind/drm";
+import { ProcessMemory } from "./process-memory.ts";
+
+interface Mapping {
+  readonly start: number;
+  readonly end: number;
+  readonly gem: GemObject;
+}
+
+/** A client. */
+export class ClientProcess {
+  /** Its memory. */
+  readonly memory: ProcessMemory;
+  #mappings: Mapping[] = [];
+
+  /**
+   * @param pid - its number
+   * @param parent - the process that it is a copy of; null for one that begins
+   */
+  constructor(pid: number, parent: ClientProcess | null) {
+    this.memory = new ProcessMemory(pid);
+    for (const { start, end, gem } of parent?.mappings() ?? []) this.map(start, end - start, gem);
+  }
+
+  /** An object is mapped; what was mapped there before is not any more. */
+  map(addr: number, bytes: number, gem: GemObject): void {
+    this.unmap(addr, bytes);
+    this.#mappings.push({ start: addr, end: addr + bytes, gem: gem.get() });
+  }
+
+  /** Nothing of ours is mapped at `[addr, addr + bytes)` any more. */
+  unmap(addr: number, bytes: number): void {
+    const end = addr + Math.ceil(bytes / 4096) * 4096;
+    const left: Mapping[] = [];
+    const gone: GemObject[] = [];
+    for (const mapping of this.#mappings) {
+      const { start, end: last, gem } = mapping;
+      if (last <= addr || start >= end) {
+        left.push(mapping);
+        continue;
+      }
+      if (start < addr) left.push({ start, end: addr, gem: gem.get() });
+      if (last > end) left.push({ start: end, end: last, gem: gem.get() });
+      gone.push(gem);
+    }
+    this.#mappings = left;
+    for (const gem of gone) gem.put();
+  }
+
+  /** What is mapped. */
+  mappings(): readonly Mapping[] {
+    return this.#mappings;
+  }
+
+  /** The process has ended, or runs another program. */
+  close(): void {
+    for (const { gem } of this.#mappings.splice(0)) gem.put();
+    this.memory.close();
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * An Apple GPU for live programs: the model of `@vmbind/asahi` in a device tree.
+ *
+ * @module
+ */
+
+import { AsahiDevice, type AsahiFile, IOCTLS } from "@vmbind/asahi";
+import { lens } from "@vmbind/asahi/trace";
+import type { LiveCall } from "../../call.ts";
+import {
+  type Answer,
+  askModel,
+  type Bus,
+  type DriverVersion,
+  type Hardware,
+  type HardwareDriver,
+  type HardwareOptions,
+  type LiveFile,
+} from "../../hardware.ts";
+import { RECORDING } from "./recording.ts";
+
+class AsahiLiveFile implements LiveFile {
+  readonly model: AsahiFile;
+
+  constructor(model: AsahiFile) {
+    this.model = model;
+  }
+
+  ioctl(call: LiveCall, request: number, arg: Uint8Array): Answer {
+    return askModel(this.model, call, request, arg);
+  }
+
+  close(): void {
+    this.model.close();
+  }
+}
+
+class AsahiHardware implements Hardware {
+  readonly device: AsahiDevice;
+  readonly version: DriverVersion = {
+    name: "asahi",
+    date: "20250101",
+    description: "Apple AGX Graphics",
+    version: [0, 0, 0],
+  };
+  readonly bus: Bus = { bus: "platform", path: "/soc/gpu@406400000", compatible: ["apple,agx-t8103"] };
+  readonly addressBytes: number;
+  readonly header: Readonly<Record<string, unknown>>;
+  readonly title = "Apple M1 (G13G B1)";
+
+  constructor({ backing, systemBytes }: HardwareOptions) {
+    const limit = systemBytes === undefined ? 2 ** 36 : 2 ** 32 + systemBytes;
+    this.device = new AsahiDevice({ softFaults: true, memory: { backing, frames: { limit } } });
+    this.addressBytes = limit;
+    const { chipId, vmStart, vmEnd, vmKernelMinSize } = this.device.params;
+    const hex = (value: number) => `0x${value.toString(16)}`;
+    this.header = {
+      driver_version: "0.0",
+      chip_id: hex(chipId),
+      page_size: 16384,
+      vm_start: hex(vmStart),
+      vm_end: hex(vmEnd),
+      vm_kernel_min_size: hex(vmKernelMinSize),
+      soft_faults: true,
+    };
+  }
+
+  open(): LiveFile {
+    return new AsahiLiveFile(this.device.open());
+  }
+
+  progress(): boolean {
+    return false;
+  }
+}
+
+/** Asahi. */
+export const HARDWARE: HardwareDriver = {
+  name: "asahi",
+  devices: new Map([["g13", "Apple M1"]]),
+  lens,
+  rows: IOCTLS.rows,
+  recording: RECORDING,
+  create: (_, options) => new AsahiHardware(options),
+};

@@ -1,0 +1,392 @@
+/**
+ * The server: the kernel of its clients. It listens in a folder, gives every connection its answers, and knows which processes,
+ * descriptors and mappings there are. What a call means is decided elsewhere: ioctls of the DRM core in `core/`, those of a driver
+ * in its room, and below that in the model.
+ *
+ * A fault of the model is EIO for the client that found it; the server lives on.
+ *
+ * @module
+ */
+
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import {
+  DrmError,
+  EBADF,
+  EINVAL,
+  EIO,
+  ENODEV,
+  ENOMEM,
+  ENOTTY,
+  fail,
+  type GemObject,
+  size as sizeText,
+  TYPE_DRM,
+} from "@vmbind/drm";
+import { LiveCall } from "./call.ts";
+import { ClientProcess } from "./client-process.ts";
+import { CORE_IOCTLS } from "./core/drm-ioctls.ts";
+import { SwSyncTimeline } from "./core/sw-sync.ts";
+import { descriptorIoctl } from "./core/sync-file-ioctls.ts";
+import { Descriptors } from "./descriptors.ts";
+import type { Answer, Hardware, LiveFile } from "./hardware.ts";
+import { SW_SYNC_MINOR } from "./node-folder.ts";
+import type { IoctlResult, SeenIoctl, ServerObserver } from "./observer.ts";
+import { Scheduler } from "./scheduler.ts";
+import { MemoryFull, type SharedMemory } from "./shared-memory.ts";
+import { type Ask, AskReader, OP, readNumber, type Span, type Tell, tellBytes } from "./wire.ts";
+
+const PAGE_BYTES = 4096;
+
+interface OpenNode {
+  readonly file: LiveFile;
+  readonly number: number;
+}
+
+/** One connection of a client. */
+interface Connection {
+  readonly socket: Socket;
+  /** The descriptor that it is, 0 for one that asks. */
+  object: number;
+  /** The process whose life it stands for, 0 for none. */
+  pid: number;
+}
+
+/** What a server is made of. */
+export interface ServerOptions {
+  /** The GPU. */
+  readonly hardware: Hardware;
+  /** Where it listens, from `makeFolder`. */
+  readonly folder: string;
+  /** The shared file. */
+  readonly memory: SharedMemory;
+  /** Who looks on. */
+  readonly observers?: readonly ServerObserver[];
+}
+
+/** The server. */
+export class LiveServer {
+  readonly #hardware: Hardware;
+  readonly #folder: string;
+  readonly #memory: SharedMemory;
+  readonly #observers: readonly ServerObserver[];
+  readonly #descriptors = new Descriptors();
+  readonly #scheduler: Scheduler;
+  readonly #processes = new Map<number, ClientProcess>();
+  readonly #nodes = new Map<number, OpenNode>();
+  readonly #connections = new Set<Connection>();
+  readonly #server: Server;
+  #opened = 0;
+
+  /** @param options - see {@link ServerOptions} */
+  constructor({ hardware, folder, memory, observers = [] }: ServerOptions) {
+    this.#hardware = hardware;
+    this.#folder = folder;
+    this.#memory = memory;
+    this.#observers = observers;
+    this.#scheduler = new Scheduler(() => this.#progress());
+    this.#server = createServer((socket) => this.#connected(socket));
+  }
+
+  /** Open files of nodes, in the order of opening. */
+  get files(): LiveFile[] {
+    return [...this.#nodes.values()].map(({ file }) => file);
+  }
+
+  /** Begin to listen. */
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      const mask = process.umask(0o177);
+      this.#server.listen(join(this.#folder, "socket"), () => resolve());
+      process.umask(mask);
+    });
+  }
+
+  /** End: every connection is cut, every file closed. */
+  close(): void {
+    this.#server.close();
+    for (const connection of [...this.#connections]) {
+      connection.socket.destroy();
+      this.#gone(connection);
+    }
+    for (const process of this.#processes.values()) process.close();
+    this.#processes.clear();
+    this.#scheduler.close();
+  }
+
+  #progress(): boolean {
+    try {
+      return this.#hardware.progress();
+    } catch (error) {
+      this.#fault(error);
+      return false;
+    }
+  }
+
+  #fault(error: unknown): void {
+    for (const observer of this.#observers) observer.fault?.(error);
+  }
+
+  // -- connections
+
+  #connected(socket: Socket): void {
+    const connection: Connection = { socket, object: 0, pid: 0 };
+    const reader = new AskReader();
+    this.#connections.add(connection);
+    socket.on("data", (chunk) => reader.take(chunk, (ask) => this.#serve(connection, ask)));
+    socket.on("error", () => {});
+    socket.on("close", () => this.#gone(connection));
+  }
+
+  #gone(connection: Connection): void {
+    if (!this.#connections.delete(connection)) return;
+    try {
+      this.#memory.leave(connection);
+      if (connection.object !== 0) this.#closeDescriptor(connection.object);
+      if (connection.pid !== 0) {
+        this.#processes.get(connection.pid)?.close();
+        this.#processes.delete(connection.pid);
+      }
+    } catch (error) {
+      this.#fault(error);
+    }
+  }
+
+  #closeDescriptor(object: number): void {
+    const descriptor = this.#descriptors.remove(object);
+    if (descriptor?.what === "dma-buf") descriptor.dmaBuf.put();
+    else if (descriptor?.what === "sw-sync") descriptor.timeline.end(-2);
+    const node = this.#nodes.get(object);
+    if (node === undefined) return;
+    this.#nodes.delete(object);
+    for (const observer of this.#observers) observer.closed?.(node.number);
+    node.file.close();
+    this.#scheduler.run();
+  }
+
+  #client(pid: number): ClientProcess {
+    let client = this.#processes.get(pid);
+    if (client === undefined) {
+      client = new ClientProcess(pid, null);
+      this.#processes.set(pid, client);
+    }
+    return client;
+  }
+
+  #tell({ socket }: Connection, tell: Tell): void {
+    if (socket.writable) socket.write(tellBytes(tell));
+  }
+
+  // -- questions
+
+  #serve(connection: Connection, ask: Ask): void {
+    let tell: Tell | null;
+    try {
+      tell = this.#answer(connection, ask);
+    } catch (error) {
+      tell = { ret: this.#refusal(error) };
+    }
+    if (tell !== null) this.#tell(connection, tell);
+  }
+
+  /** The answer, null for one that is given later, or was given already. */
+  #answer(connection: Connection, ask: Ask): Tell | null {
+    const { op, pid, body } = ask;
+    switch (op) {
+      case OP.ioctl:
+        this.#ioctl(connection, ask);
+        return null;
+      case OP.hello:
+        return this.#hello(connection, ask);
+      case OP.open:
+        return this.#open(connection, ask);
+      case OP.adopt:
+        this.#adopt(connection, ask);
+        return null;
+      case OP.what:
+        return { ret: 0, object: this.#descriptors.objectAt(readNumber(body, 0)) };
+      case OP.mmap:
+        return this.#mmap(connection, ask);
+      case OP.munmap:
+        this.#processes.get(pid)?.unmap(readNumber(body, 0), readNumber(body, 8));
+        return { ret: 0 };
+      case OP.seek:
+        return this.#seek(ask);
+      case OP.punched:
+        this.#memory.punched(connection);
+        return { ret: 0 };
+      case OP.mark:
+        for (const observer of this.#observers) observer.mark?.(new TextDecoder().decode(body));
+        return { ret: 0 };
+      default:
+        return fail(EINVAL, `wire: no op ${op}`);
+    }
+  }
+
+  /** What an exception is to a client. */
+  #refusal(error: unknown): number {
+    if (error instanceof DrmError) return -error.errno;
+    this.#fault(error);
+    return error instanceof MemoryFull ? -ENOMEM : -EIO;
+  }
+
+  #hello(connection: Connection, { pid, value }: Ask): Tell {
+    connection.pid = pid;
+    this.#processes.get(pid)?.close();
+    this.#processes.set(pid, new ClientProcess(pid, this.#processes.get(value) ?? null));
+    for (const observer of this.#observers) observer.connected?.(pid);
+    const body = Buffer.alloc(128);
+    body.writeUInt32LE(process.pid, 0);
+    body.write(this.#memory.path, 8);
+    return { ret: 0, body };
+  }
+
+  #open(connection: Connection, { pid, object: minor, body }: Ask): Tell {
+    const client = this.#client(pid);
+    if (minor === SW_SYNC_MINOR) {
+      connection.object = this.#descriptors.add({ what: "sw-sync", timeline: new SwSyncTimeline() }, minor);
+    } else {
+      const file = this.#hardware.open();
+      const number = this.#opened++;
+      connection.object = this.#descriptors.add({ what: "file", model: file.model }, minor);
+      this.#nodes.set(connection.object, { file, number });
+      for (const observer of this.#observers) observer.opened?.(file, number, client);
+    }
+    this.#descriptors.settle(connection.object, readNumber(body, 0));
+    return { ret: 0, object: connection.object };
+  }
+
+  #adopt(connection: Connection, { object, body }: Ask): void {
+    const descriptor = this.#descriptors.get(object) ?? fail(EBADF, "adopt: no such descriptor");
+    connection.object = object;
+    this.#descriptors.settle(object, readNumber(body, 0));
+    this.#tell(connection, { ret: 0, object });
+    // A sync file is readable once its fence has signalled.
+    if (descriptor.what === "sync-file") {
+      descriptor.fence.onSignal(() =>
+        setImmediate(() => connection.socket.writable && connection.socket.write("!")),
+      );
+    }
+  }
+
+  #seek({ object, body }: Ask): Tell {
+    const descriptor = this.#descriptors.get(object);
+    const offset = readNumber(body, 0);
+    const whence = readNumber(body, 8);
+    if (descriptor?.what !== "dma-buf" || offset !== 0 || (whence !== 0 && whence !== 2)) {
+      fail(EINVAL, "lseek: a dma-buf has SEEK_SET and SEEK_END of 0");
+    }
+    const out = new Uint8Array(16);
+    new DataView(out.buffer).setBigUint64(0, BigInt(whence === 2 ? descriptor.dmaBuf.size : 0), true);
+    return { ret: 0, body: out };
+  }
+
+  // -- ioctl
+
+  #ioctl(connection: Connection, { pid, object, request, body }: Ask): void {
+    const client = this.#client(pid);
+    client.memory.forgetMaps();
+    const node = this.#nodes.get(object);
+    const call = new LiveCall(client, { descriptors: this.#descriptors, scheduler: this.#scheduler });
+    const seen: SeenIoctl = { client, fileNumber: node?.number ?? -1, request, arg: body };
+    const after: ((result: IoctlResult) => void)[] = [];
+    for (const observer of this.#observers) {
+      const then = observer.ioctl?.(seen);
+      if (then !== undefined) after.push(then);
+    }
+    const sent = body.slice();
+    const finish = (ret: number, reason: string | null) => {
+      for (const then of after) then({ ret, reason });
+      const changed = Buffer.compare(sent, body) !== 0;
+      const { made } = call;
+      this.#tell(connection, {
+        ret,
+        ...(changed && { body }),
+        ...(made !== null && { object: made.object, objectAt: made.at, objectFlags: made.flags }),
+        spans: this.#memory.holesFor(connection),
+      });
+    };
+    const refuse = (error: unknown) =>
+      finish(this.#refusal(error), error instanceof Error ? error.message : `${error}`);
+    let answer: Answer;
+    try {
+      answer = this.#run(call, object, node?.file, request, body);
+      this.#scheduler.run();
+    } catch (error) {
+      refuse(error);
+      return;
+    }
+    if (typeof answer === "number")
+      finish(answer, answer < 0 ? (node?.file.model.lastError?.message ?? null) : null);
+    else answer.then((ret) => finish(ret, null), refuse);
+  }
+
+  #run(call: LiveCall, object: number, file: LiveFile | undefined, request: number, arg: Uint8Array): Answer {
+    if (file === undefined) {
+      const descriptor = this.#descriptors.get(object);
+      if (descriptor === undefined || descriptor.what === "file")
+        return fail(EBADF, "ioctl: the descriptor is gone");
+      return descriptorIoctl(descriptor, call, request, viewOf(arg));
+    }
+    const type = (request >>> 8) & 0xff;
+    if (type !== TYPE_DRM)
+      return fail(ENOTTY, `ioctl: 0x${(request >>> 0).toString(16)} is not a DRM request`);
+    const core = CORE_IOCTLS.get(request & 0xff);
+    if (core === undefined) return file.ioctl(call, request, arg);
+    const whole = new Uint8Array(Math.max(arg.length, core.layout?.size ?? 0));
+    whole.set(arg);
+    const answer = core.run(file, call, viewOf(whole), this.#hardware);
+    const copyOut = (ret: number) => {
+      arg.set(whole.subarray(0, arg.length));
+      return ret;
+    };
+    return typeof answer === "number" ? copyOut(answer) : answer.then(copyOut);
+  }
+
+  // -- mmap
+
+  #mmap(connection: Connection, ask: Ask): Tell | null {
+    const { pid, object, body } = ask;
+    const offset = readNumber(body, 0);
+    const bytes = Math.ceil(readNumber(body, 8) / PAGE_BYTES) * PAGE_BYTES;
+    const addr = readNumber(body, 32);
+    const found = this.#mapped(object, offset);
+    if (found === null) return { ret: 0 };
+    const { gem, at } = found;
+    if (at + bytes > gem.size) {
+      fail(EINVAL, `mmap: ${bytes} bytes at ${at} leave an object of ${gem.size}`);
+    }
+    const pieces: Span[] = [...gem.segments(at, bytes)].map((piece) => ({
+      at: piece.pa,
+      bytes: piece.bytes,
+    }));
+    const ready = this.#memory.prepare(pieces, connection);
+    if (ready === "wait") {
+      this.#memory.onPunched(() => this.#serve(connection, ask));
+      return null;
+    }
+    if (ready !== "ready") return { ret: 0, spans: ready, holes: true };
+    const { room } = this.#memory;
+    if (bytes > room) {
+      throw new MemoryFull(`mmap of ${sizeText(bytes)}: ${this.#memory.roomText}`);
+    }
+    this.#client(pid).map(addr, bytes, gem);
+    return { ret: 0, spans: pieces };
+  }
+
+  /** What an mmap is of; null for a page of no object. */
+  #mapped(object: number, offset: number): { gem: GemObject; at: number } | null {
+    const descriptor = this.#descriptors.get(object);
+    if (descriptor?.what === "dma-buf") return { gem: descriptor.dmaBuf.gem, at: offset };
+    const file = this.#nodes.get(object)?.file ?? fail(ENODEV, "mmap: neither a node nor a dma-buf");
+    const target = file.model.objectAt(offset);
+    if (target !== undefined) return { gem: target.object, at: target.offset };
+    if (file.hasPage?.(offset)) return null;
+    return fail(EINVAL, `mmap: offset 0x${offset.toString(16)} is no object's`);
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
