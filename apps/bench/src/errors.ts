@@ -50,6 +50,20 @@ export class ReaderGone extends Error {
   override readonly name = "ReaderGone";
 }
 
+/** A model broke down over an input that it should be able to answer: a defect of the program, found in a file. */
+export class ModelError extends Error {
+  override readonly name = "ModelError";
+
+  /**
+   * @param place - where in which file
+   * @param error - what the model threw
+   */
+  constructor(place: string, error: unknown) {
+    super(`${place}: ${thrownText(error)}`);
+    if (error instanceof Error && error.stack !== undefined) this.stack = error.stack;
+  }
+}
+
 /** Memory has run out. */
 export class OutOfMemory extends Error {
   override readonly name = "OutOfMemory";
@@ -114,8 +128,13 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof UsageError) return failure(EXIT.usage, error.message, true);
   if (error instanceof InputError) return failure(EXIT.usage, error.message);
   if (error instanceof OutputError) return failure(error.status, error.message);
-  const memory = outOfMemory(error);
-  return failure(EXIT.internal, memory ?? internal(error));
+  if (error instanceof ModelError) return failure(EXIT.internal, error.message);
+  return failure(EXIT.internal, thrownText(error));
+}
+
+/** What is said of an error that no user is to blame for. */
+function thrownText(error: unknown): string {
+  return outOfMemory(error) ?? internal(error);
 }
 
 /** What V8 says when a single object is more than it has room for. */

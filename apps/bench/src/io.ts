@@ -8,7 +8,7 @@ import { isatty } from "node:tty";
 import { styleText } from "node:util";
 import { oneLine, visible, visibleLines } from "@vmbind/trace/input";
 import { cacheFolder } from "./cache/cache-folder.ts";
-import { MESSAGE_MAX, OutputError } from "./errors.ts";
+import { EXIT, type Failure, failureOf, MESSAGE_MAX, OutputError } from "./errors.ts";
 import { TextStream, writeAll } from "./output/stream.ts";
 import { type Save, saveFile } from "./output/whole-file.ts";
 import { foldLines } from "./text/wrap.ts";
@@ -116,6 +116,23 @@ export function guarded(io: Io): Io {
  */
 export function complain(io: Pick<Io, "err">, command: string, message: string): void {
   io.err(`${oneLine(`vmbind${command === "" ? "" : ` ${command}`}: ${message}`, MESSAGE_MAX)}\n`);
+}
+
+/**
+ * Say in one line what was thrown, and with VMBIND_STACK where, if the program is to blame.
+ *
+ * @param io - where
+ * @param command - name of the command, empty for the program
+ * @param error - what was thrown
+ * @returns how the run ends
+ */
+export function complainOf(io: Pick<Io, "err">, command: string, error: unknown): Failure {
+  const failure = failureOf(error);
+  if (failure.message !== null) complain(io, command, failure.message);
+  if (failure.status === EXIT.internal && process.env["VMBIND_STACK"] && error instanceof Error) {
+    io.err(`${error.stack}\n`);
+  }
+  return failure;
 }
 
 /**

@@ -7,9 +7,9 @@
 import { parseArguments } from "./arguments.ts";
 import type { CommandSpec } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
-import { EXIT, failureOf, UsageError } from "./errors.ts";
+import { EXIT, UsageError } from "./errors.ts";
 import { commandHelp, commandUsage, programHelp } from "./help.ts";
-import { complain, guarded, type Io } from "./io.ts";
+import { complainOf, guarded, type Io } from "./io.ts";
 import { asksForHelp } from "./quick.ts";
 import { noSuchName } from "./text/nearest.ts";
 
@@ -30,13 +30,9 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
     io.flush();
     return status;
   } catch (error) {
-    const { status, message, usage } = failureOf(error);
     flushWhatIsLeft(io);
-    if (message !== null) complain(io, command?.name ?? "", message);
+    const { status, usage } = complainOf(io, command?.name ?? "", error);
     if (usage && command) io.err(`${commandUsage(command)}\n`);
-    if (status === EXIT.internal && process.env["VMBIND_STACK"] && error instanceof Error) {
-      io.err(`${error.stack}\n`);
-    }
     return status;
   }
 }

@@ -2,9 +2,13 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { Seal } from "@vmbind/trace";
+import { InputError, Seal } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
-import type { VerifyResult } from "../src/commands/verify.ts";
+import { type FormatCheck, type VerifyResult, verifyFile } from "../src/commands/verify.ts";
+import { failureOf, ModelError } from "../src/errors.ts";
+import { forEachInput } from "../src/files/inputs.ts";
+import type { Io } from "../src/io.ts";
+import { saveFile } from "../src/output/whole-file.ts";
 import { tempFile, vmbind } from "./run.ts";
 
 const steps = gunzipSync(
@@ -99,6 +103,42 @@ describe("verify", () => {
       expect.stringContaining(`warning: ${good}: has no end line`),
     ]);
     expect(out).toBe(`${good}: 40 passed, 0 failed\n`);
+  });
+
+  it("tells a model that breaks down from a file that is broken, and the other files still run", async () => {
+    const path = file("breaks.jsonl.gz", few);
+    const breaking: FormatCheck = {
+      check: (testCase) => {
+        if (testCase["id"] === JSON.parse(few[3] as string).id) throw new TypeError("x is undefined");
+        return null;
+      },
+    };
+    const thrown = await verifyFile(path, new Map([["gpuvm-steps", breaking]])).catch((e: unknown) => e);
+    expect(thrown).toBeInstanceOf(ModelError);
+    expect(failureOf(thrown)).toMatchObject({
+      status: 3,
+      message: expect.stringMatching(
+        /breaks.jsonl.gz:5: case .*gpuvm-steps: internal error, please report it: TypeError: x is/,
+      ),
+    });
+    const ran: string[] = [];
+    let err = "";
+    const world: Io = {
+      out: () => {},
+      err: (text) => {
+        err += text;
+      },
+      flush: () => {},
+      save: saveFile,
+      outIsTerminal: false,
+      errIsTerminal: false,
+    };
+    const status = await forEachInput([path, file("next.jsonl.gz", few)], "verify", world, async (input) => {
+      ran.push(input);
+      if (input === path) throw thrown;
+      throw new InputError(input, 1, "broken");
+    });
+    expect([status, ran.length, err.split("\n").length]).toEqual([3, 2, 3]);
   });
 
   it("holds a file to the number of cases that its header states", async () => {

@@ -9,6 +9,7 @@ import type { Mismatch, VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import { type Budgets, type EndOptions, InputError, oneLine, valueInWords, visible } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { BENCH_DRIVERS } from "../drivers/table.ts";
+import { ModelError } from "../errors.ts";
 import { endOf } from "../files/ends.ts";
 import { forEachInput } from "../files/inputs.ts";
 import { asKind } from "../files/kinds.ts";
@@ -74,7 +75,8 @@ export interface VerifyOptions {
  * @param checks - by format
  * @param options - see {@link VerifyOptions}
  * @returns the tally
- * @throws {@link InputError} for an unreadable file, an unknown format, or a case that is not of the format
+ * @throws {@link InputError} for an unreadable file, an unknown format, or a case that is not of the format; {@link ModelError} where the
+ *   model breaks down over one that is
  */
 export async function verifyFile(
   file: string,
@@ -109,7 +111,8 @@ export async function verifyFile(
 }
 
 /**
- * A case that a check cannot run is no failure of the model: what is not of the format is the file's mistake.
+ * What is not of the format is the file's mistake, and the check says so with a `DrmError`. Whatever else it throws is ours, and no
+ * difference either: nobody knows what the model would have answered.
  */
 function runCase(
   check: VectorCheck,
@@ -123,8 +126,7 @@ function runCase(
   } catch (error) {
     const id = typeof testCase["id"] === "string" ? `case ${testCase["id"]}: ` : "";
     if (error instanceof DrmError) throw new InputError(file, line, `${id}${error.reason}`);
-    const message = error instanceof Error ? error.message : String(error);
-    throw new InputError(file, line, `${id}cannot be run as ${header.format}: ${message}`);
+    throw new ModelError(`${file}:${line}: ${id}${header.format}`, error);
   }
 }
 

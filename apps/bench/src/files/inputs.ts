@@ -1,12 +1,12 @@
 /**
- * Commands that take several files: a bad one is reported and the others still run.
+ * Commands that take several files: a bad one, and one that a model breaks down over, is reported and the others still run.
  *
  * @module
  */
 
 import { InputError } from "@vmbind/trace";
-import { EXIT } from "../errors.ts";
-import { complain, type Io } from "../io.ts";
+import { EXIT, ModelError } from "../errors.ts";
+import { complainOf, type Io } from "../io.ts";
 import { filesOf, JSON_LINES } from "./folders.ts";
 
 /**
@@ -16,7 +16,7 @@ import { filesOf, JSON_LINES } from "./folders.ts";
  * @param command - name of the command, for messages
  * @param io - where messages go
  * @param run - processes one input; false when it found a difference
- * @returns the exit status: 2 when an input was bad, else 1 when there was a difference, else 0
+ * @returns the exit status: 3 when a model broke down, else 2 when an input was bad, else 1 when there was a difference, else 0
  */
 export async function forEachInput(
   inputs: readonly string[],
@@ -29,9 +29,8 @@ export async function forEachInput(
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      complain(io, command, error.message);
-      status = EXIT.usage;
+      if (!(error instanceof InputError || error instanceof ModelError)) throw error;
+      status = Math.max(status, complainOf(io, command, error).status);
       return null;
     }
   };
