@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Engine, type JobKind, type JobResult, type JobTask, WorkloadError } from "@vmbind/lab";
 import { describe, expect, it } from "vitest";
+import { tempFolder } from "../../../test/temp.ts";
 import { CachedEngine } from "../src/cache/cached-engine.ts";
 import { codeDigest } from "../src/cache/code-digest.ts";
 import { ResultCache } from "../src/cache/result-cache.ts";
@@ -25,17 +25,13 @@ class Counting implements Engine {
   }
 }
 
-function folder(): string {
-  return mkdtempSync(join(tmpdir(), "vmbind-cache-"));
-}
-
 function entries(path: string): string[] {
   return readdirSync(path).map((name) => join(path, name));
 }
 
 describe("a cached engine", () => {
   it("does a job once, however often it is asked, and gives the same", async () => {
-    const path = folder();
+    const path = tempFolder();
     const engine = new Counting();
     const first = await new CachedEngine(engine, new ResultCache(path, "code")).run("point", ROW);
     const later = new CachedEngine(engine, new ResultCache(path, "code"));
@@ -44,7 +40,7 @@ describe("a cached engine", () => {
   });
 
   it("does it anew for other code, another kind, another task", async () => {
-    const path = folder();
+    const path = tempFolder();
     const engine = new Counting();
     await new CachedEngine(engine, new ResultCache(path, "code")).run("point", ROW);
     await new CachedEngine(engine, new ResultCache(path, "other code")).run("point", ROW);
@@ -67,7 +63,7 @@ describe("a cached engine", () => {
     ["something else", () => "{}"],
     ["binary", () => "\u0000\n\u0000\n\u0000"],
   ])("does a job anew whose entry is %s, and mends the entry", async (_, damage) => {
-    const path = folder();
+    const path = tempFolder();
     const engine = new Counting();
     const cached = new CachedEngine(engine, new ResultCache(path, "code"));
     await cached.run("point", ROW);
@@ -79,7 +75,7 @@ describe("a cached engine", () => {
   });
 
   it("keeps the rule that stands in the way, but no defect", async () => {
-    const path = folder();
+    const path = tempFolder();
     const refusing = new Counting(() => {
       throw new WorkloadError("too large");
     });
@@ -89,7 +85,7 @@ describe("a cached engine", () => {
     const broken = new Counting(() => {
       throw new TypeError("defect");
     });
-    const other = new CachedEngine(broken, new ResultCache(folder(), "code"));
+    const other = new CachedEngine(broken, new ResultCache(tempFolder(), "code"));
     for (let i = 0; i < 2; i++) await expect(other.run("point", ROW)).rejects.toThrow(TypeError);
     expect(broken.done).toBe(2);
   });
@@ -97,14 +93,14 @@ describe("a cached engine", () => {
   it("keeps nothing that JSON would change", async () => {
     for (const value of [{ x: Number.NaN }, { x: undefined }, new Map([[1, 2]]), { x: -0 }]) {
       const engine = new Counting(() => value);
-      const cached = new CachedEngine(engine, new ResultCache(folder(), "code"));
+      const cached = new CachedEngine(engine, new ResultCache(tempFolder(), "code"));
       for (let i = 0; i < 2; i++) expect(await cached.run("point", ROW)).toBe(value);
       expect(engine.done).toBe(2);
     }
   });
 
   it("works where there can be no folder", async () => {
-    const file = join(folder(), "file");
+    const file = join(tempFolder(), "file");
     writeFileSync(file, "");
     const engine = new Counting();
     const cache = new ResultCache(join(file, "below"), "code");
@@ -114,7 +110,7 @@ describe("a cached engine", () => {
   });
 
   it("works with many writers at once, and leaves whole entries only", async () => {
-    const path = folder();
+    const path = tempFolder();
     const engine = new Counting(() => ({ row: "x".repeat(100_000) }));
     const runs = Array.from({ length: 40 }, (_, i) =>
       new CachedEngine(engine, new ResultCache(path, "code")).run("point", { ...ROW, x: i % 4 }),
@@ -129,7 +125,7 @@ describe("a cached engine", () => {
 
 describe("a cache", () => {
   it("is bounded: what was not used for the longest time goes, and what a killed writer left", async () => {
-    const path = folder();
+    const path = tempFolder();
     const engine = new Counting(() => ({ row: "x".repeat(1000) }));
     const cache = new ResultCache(path, "code", 20_000);
     const cached = new CachedEngine(engine, cache);
@@ -156,7 +152,7 @@ it("the code's digest is the same until the code changes", () => {
 });
 
 it("a command with a cache prints the same bytes as without, also when each entry is damaged", async () => {
-  const cacheFolder = folder();
+  const cacheFolder = tempFolder();
   const argv = ["compare", "--workload", "buffer-100e6", "--strategy", "panthor-sparse", "--json"];
   const run = (...more: string[]) => vmbindIn({ cacheFolder, progressLines: true }, ...argv, ...more);
   const plain = await run("--no-cache");

@@ -1,16 +1,16 @@
 /** The command as users have it: built, started by the launcher of the clone, in a folder of theirs. */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
+import { tempFolder } from "../../../test/temp.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const launcher = join(root, "vmbind");
 const recording = join(root, "apps/bench/traces/xe-image-3d.jsonl.gz");
-const folder = mkdtempSync(join(tmpdir(), "vmbind-user-"));
+const folder = tempFolder();
 
 interface Given {
   input?: Uint8Array;

@@ -1,11 +1,11 @@
 /** The outside world fails: the disk is full, a pipe closes, a signal comes. What was there stays, and nothing half is left. */
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import { tempFolder } from "../../../test/temp.ts";
 import { failureOf, OutOfMemory, ReaderGone } from "../src/errors.ts";
 import { writeAll } from "../src/output/stream.ts";
 import { checkOutput, makeFile, saveFile } from "../src/output/whole-file.ts";
@@ -80,7 +80,7 @@ async function refusing<T>(operation: string, code: string, run: () => T | Promi
 }
 
 function folderWith(content: string | null): { folder: string; path: string } {
-  const folder = mkdtempSync(join(tmpdir(), "vmbind-out-"));
+  const folder = tempFolder();
   const path = join(folder, "report.html");
   if (content !== null) writeFileSync(path, content);
   return { folder, path };

@@ -1,6 +1,6 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { tempFolder } from "../../../test/temp.ts";
 import type { Io } from "../src/io.ts";
 import { main } from "../src/main.ts";
 import { saveFile } from "../src/output/whole-file.ts";
@@ -37,7 +37,7 @@ export async function vmbindIn(world: Partial<Io>, ...argv: string[]): Promise<O
   return { status, out, err };
 }
 
-const directory = mkdtempSync(join(tmpdir(), "vmbind-test-"));
+const directory = tempFolder();
 
 /** Write a file and return its path. */
 export function tempFile(name: string, content: string | Uint8Array): string {

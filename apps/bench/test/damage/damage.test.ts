@@ -6,12 +6,12 @@
  * `VMBIND_DAMAGE_SEED` begins elsewhere, `-t traces` runs one kind.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { oneLine, visibleLines } from "@vmbind/trace";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tempFolder } from "../../../../test/temp.ts";
 import { corpus, type Kind } from "./corpus.ts";
 import { damage, drawsOf } from "./damage.ts";
 import { type Death, type Outcome, Server } from "./server.ts";
@@ -25,7 +25,7 @@ const RSS_MIB_MAX = 1024;
 const WAIT_MS = 12 * CPU_MS_MAX;
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "vmbind-damage-"));
+const folder = tempFolder();
 
 /** What is wrong with an outcome; null for nothing. */
 function faultOf(outcome: Outcome | Death): string | null {
@@ -63,7 +63,7 @@ async function attack(
       if (fault !== null)
         faults.push(`${kind.name} seed ${seed} (${names.join(", ")}): ${argv.join(" ")}: ${fault}`);
     }
-    if (process.env["VMBIND_DAMAGE_KEEP"] === undefined) rmSync(path, { force: true });
+    rmSync(path, { force: true });
     rmSync(`${path}.html`, { force: true });
   }
   return { runs, faults };
@@ -79,7 +79,6 @@ describe("damaged files", { timeout: COUNT * 60_000 }, () => {
 
   afterAll(() => {
     server.stop();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   it.each(corpus())("$name", async (kind) => {
