@@ -56,6 +56,23 @@ export class Fence {
   }
 }
 
+/**
+ * Call back when several have happened, at once if they all have.
+ *
+ * @param fences - any number, also none
+ * @param then - called once
+ */
+export function afterAll(fences: readonly Fence[], then: () => void): void {
+  const open = fences.filter((fence) => !fence.signaled);
+  let left = open.length;
+  if (left === 0) then();
+  for (const fence of open) {
+    fence.onSignal(() => {
+      if (--left === 0) then();
+    });
+  }
+}
+
 /** @returns a fence that has happened without an error */
 export function signaledFence(): Fence {
   const fence = new Fence();

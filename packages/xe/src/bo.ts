@@ -94,6 +94,8 @@ export class XeBo extends GemObject {
 
   /** The atomics that MADVISE last said of any mapping of the object, `ATOMIC_*`. @internal */
   atomic = 0;
+  /** Bind jobs that wait and take mappings of it away: until then the GPU may still reach it. @internal */
+  heldByJobs = 0;
   /** Regions where it may live, one bit each. */
   readonly placement: number;
   /** `GEM_CPU_CACHING_*`; 0 for an imported dma-buf. */

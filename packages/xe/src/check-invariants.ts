@@ -3,7 +3,7 @@
  * say the same, and that the driver's own records agree. The page table of a VM is a function of its mappings: each
  * aligned 1 GiB or 2 MiB that can be one leaf is one, so every leaf is derived again, with its size.
  *
- * They hold between ioctls. Of a VM in which quirk `faultScratch` may have left entries behind, the tables are only
+ * They hold between ioctls, and for tables as they will be when binds that wait are done. Of a VM in which quirk `faultScratch` may have left entries behind, the tables are only
  * counted. Besides the names of `checkGpuvm`, `checkGemRefs`, `checkTables` and
  * `checkTlb`, an error may begin with `vma-record`, `leaf-owner`, `num-live`, `child-map`, `table-record`, `table-empty`,
  * `zapped`, `purgeable` or `backing-bytes`.
@@ -70,6 +70,8 @@ export function checkInvariants(vm: XeVm, queues = 0, seen: Set<number> = new Se
   for (const va of gpuvm.mappings()) {
     if (gpuvm.gemId(va) === 0) withoutObject++;
   }
+  // What jobs that wait take away is gone from GPUVM, but not from the GPU's reach.
+  for (const job of vm.jobs.pending) withoutObject += job.held.filter((held) => held === null).length;
   checkGpuvm(gpuvm, { vm: 1 + queues + withoutObject });
   for (const va of gpuvm.mappings()) {
     checkRecord(vm, va);
@@ -82,10 +84,13 @@ export function checkInvariants(vm: XeVm, queues = 0, seen: Set<number> = new Se
     countTables(vm, pageTable.root, seen);
   } else {
     const tree = { root: addressSpace.root, ranges, emptyLo, emptyHi };
-    checkTables(addressSpace.memory, addressSpace.format, tree, seen, (slot, geometry, va, used) => {
-      checkTableRecord(vm, slot, geometry, va, used, seen);
+    vm.jobs.asIfDone(() => {
+      checkTables(addressSpace.memory, addressSpace.format, tree, seen, (slot, geometry, va, used) => {
+        checkTableRecord(vm, slot, geometry, va, used, seen);
+      });
     });
   }
+  for (const job of vm.jobs.pending) for (const slot of job.work?.detached ?? []) countTables(vm, slot, seen);
   checkTlb(addressSpace);
 }
 
@@ -332,6 +337,9 @@ export function checkDeviceInvariants(device: XeDevice, files: Iterable<XeFile>)
       if (gem !== null) hold(gem);
     }
   }
+  for (const { jobs } of vms) {
+    for (const job of jobs.pending) for (const gem of job.held) if (gem !== null) hold(gem);
+  }
   checkPurgeable(device, vms);
   let backing = 0;
   for (const file of files) {
@@ -343,6 +351,7 @@ export function checkDeviceInvariants(device: XeDevice, files: Iterable<XeFile>)
     if (gem.vm !== null) hold(gem.vm.gpuvm.resvObject);
     if (gem.pages !== null && gem.ownsPages) backing += gem.pages.totalBytes;
   }
+  for (const { pages, fixed } of device.leaving) if (fixed === null) backing += pages?.totalBytes ?? 0;
   checkGemRefs(gems, (gem) => held.get(gem) ?? 0);
   if (backing !== counters.backingBytes) {
     throw new Error(`backing-bytes: ${counters.backingBytes} counted, the pages in use have ${backing}`);

@@ -7,7 +7,7 @@
 import { type CostSchema, type DeviceChoices, DrmError, GemObjects, quirksOf } from "@vmbind/drm";
 import { vmBosOf } from "@vmbind/gpuvm-core";
 import { FrameAllocator, PhysicalMemory, Tlb } from "@vmbind/mmu";
-import { XeBo } from "./bo.ts";
+import { XeBo, type XeBoHome } from "./bo.ts";
 import { COST_SCHEMA, type XeCounter, type XeCounters, xeCounters } from "./cost-sheet.ts";
 import { XeFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
@@ -49,6 +49,8 @@ export class XeDevice {
   readonly gems: GemObjects = new GemObjects();
   /** VMs that are not destroyed, by their VA manager. @internal */
   readonly vms: Map<object, XeVm> = new Map();
+  /** Where objects were that have moved, while binds that wait may still show it. @internal */
+  readonly leaving: Set<XeBoHome> = new Set();
   /** The TLB, or null. */
   readonly tlb: Tlb | null;
   /** Runs page-table work. @internal */
@@ -106,11 +108,11 @@ export class XeDevice {
    * (EACCES).
    *
    * @param bo - an object
-   * @returns false for one that is needed, or that was purged before
+   * @returns false for one that is needed, that was purged before, or that is in use: by a batch, or a bind that waits
    * @throws `DrmError` ENOMEM for page-table work (by injection alone); the object is purged, its leaves are zero
    */
   purge(bo: XeBo): boolean {
-    if (!bo.dontNeed || bo.purged) return false;
+    if (!bo.dontNeed || bo.purged || this.isBusy(bo)) return false;
     const mapped: { readonly vm: XeVm; readonly vas: number[] }[] = [];
     for (const vmBo of vmBosOf(bo)) {
       const vm = this.vms.get(vmBo.vm);
@@ -120,6 +122,12 @@ export class XeDevice {
     bo.dropContents();
     for (const { vm, vas } of mapped) vm.bindAgain(vas);
     return true;
+  }
+
+  /** The object is in use: by a batch of a VM that maps it, or by binds there that wait. @internal */
+  isBusy(bo: XeBo): boolean {
+    if (bo.heldByJobs > 0) return true;
+    return bo.vmBos.some((vmBo) => this.vms.get(vmBo.vm)?.jobs.quiet === false);
   }
 
   /**

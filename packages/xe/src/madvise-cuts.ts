@@ -11,6 +11,7 @@
 
 import { ENOMEM, fail, hex } from "@vmbind/drm";
 import type { Gpuvm, MapRequest, MapStep, RemapStep, StepHandlers } from "@vmbind/gpuvm-core";
+import type { XeBo } from "./bo.ts";
 import type { XeDeviceOptions } from "./options.ts";
 import {
   leafFlag,
@@ -68,9 +69,13 @@ export class MadviseCuts implements StepHandlers {
     if (ret !== 0) fail(-ret, `madvise: ${ret === -ENOMEM ? this.#refusal : this.#gpuvm.refusal}`);
   }
 
-  /** The page table was written: what was cut goes. */
-  finish(): void {
-    this.#journal.finish();
+  /**
+   * The page table was written, or will be: what was cut goes.
+   *
+   * @param held - see {@link VmaJournal.finish}
+   */
+  finish(held?: (XeBo | null)[]): void {
+    this.#journal.finish(held);
   }
 
   /** Join what was cut. */

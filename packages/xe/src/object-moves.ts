@@ -11,6 +11,7 @@
 
 import { DrmError, EBUSY, EINVAL, fail, hex } from "@vmbind/drm";
 import { type Gpuvm, vmBosOf } from "@vmbind/gpuvm-core";
+import type { BindJobs } from "./bind-jobs.ts";
 import { PLACEMENT_SYSTEM, PLACEMENT_VRAM, type XeBo, type XeBoHome } from "./bo.ts";
 import { CONSULT_MEM_ADVISE_PREF_LOC } from "./uapi-values.ts";
 import { type Prefetch, WORK_BIND, type WorkList } from "./work-list.ts";
@@ -22,6 +23,8 @@ const REGION_VRAM = 1;
 interface MovingVm {
   /** Mappings. */
   readonly gpuvm: Gpuvm;
+  /** Page-table work that waits. */
+  readonly jobs: BindJobs;
   /** Leaves are about to show memory that is gone. */
   loseMemory(vas: readonly number[]): void;
   /** Bind what lost its memory. */
@@ -34,6 +37,8 @@ interface MovingVm {
 export interface VmsOfDevice {
   /** VMs by their VA manager. */
   readonly vms: { get(gpuvm: object): MovingVm | undefined };
+  /** Where objects were that have moved, while jobs that wait may still show it. */
+  readonly leaving: Set<XeBoHome>;
 }
 
 /** The objects of one ioctl. One per VM, reused. */
@@ -41,7 +46,7 @@ export class ObjectMoves {
   readonly #device: VmsOfDevice;
   readonly #gpuvm: Gpuvm;
   /** Where the objects that moved were, in the order of their moves. */
-  readonly #left: { readonly bo: XeBo; readonly home: XeBoHome }[] = [];
+  readonly #left: { readonly bo: XeBo; readonly home: XeBoHome; readonly zapped: boolean }[] = [];
 
   /**
    * @param device - the device
@@ -61,9 +66,10 @@ export class ObjectMoves {
    * Give every object that is to be bound its memory, where it is wanted.
    *
    * @param work - what the ioctl will do
+   * @param waits - its entries may be written later: until then nothing shows an object that moves
    * @throws `DrmError` EINVAL, EBUSY, ENOMEM; {@link ObjectMoves.undo} is to follow
    */
-  prepare(work: WorkList): void {
+  prepare(work: WorkList, waits: boolean): void {
     const { prefetches } = work;
     let next = 0;
     for (let i = 0; i < work.count; i++) {
@@ -73,12 +79,12 @@ export class ObjectMoves {
       const bo = this.#gpuvm.gem(va) as XeBo | null;
       if (wish?.at === i) {
         next++;
-        if (bo !== null) this.#bring(bo, wish, va);
+        if (bo !== null) this.#bring(bo, wish, va, waits);
       } else if (bo !== null && !bo.purged) bo.populate();
     }
   }
 
-  #bring(bo: XeBo, { region, name }: Prefetch, va: number): void {
+  #bring(bo: XeBo, { region, name }: Prefetch, va: number, waits: boolean): void {
     const what = `the object at ${hex(this.#gpuvm.addr(va))}`;
     if (bo.purged) fail(EINVAL, `${name}: ${what} is purged: its contents are gone`);
     if (bo.dontNeed) fail(EBUSY, `${name}: madvise gave the contents of ${what} up`);
@@ -91,12 +97,24 @@ export class ObjectMoves {
     if (bo.imported || (bo.placement & (vram ? PLACEMENT_VRAM : PLACEMENT_SYSTEM)) === 0) {
       fail(EINVAL, `${name}.prefetch_mem_region_instance: ${what} may not live in region ${region}`);
     }
-    this.#left.push({ bo, home: bo.moveTo(vram) });
+    this.#left.push({ bo, home: bo.moveTo(vram), zapped: waits });
+    if (waits) this.#everywhere(bo, (vm, vas) => vm.loseMemory(vas));
+  }
+
+  /** Every VM that maps an object, with its mappings. */
+  #everywhere(bo: XeBo, visit: (vm: MovingVm, vas: number[]) => void): void {
+    for (const vmBo of vmBosOf(bo)) {
+      const vm = this.#device.vms.get(vmBo.vm);
+      if (vm !== undefined) visit(vm, [...vmBo.vas()]);
+    }
   }
 
   /** The ioctl failed: objects go back. */
   undo(): void {
-    for (const { bo, home } of this.#left.splice(0).reverse()) bo.moveBack(home);
+    for (const { bo, home, zapped } of this.#left.splice(0).reverse()) {
+      bo.moveBack(home);
+      if (zapped) this.#everywhere(bo, bindIfPossible);
+    }
   }
 
   /**
@@ -108,20 +126,35 @@ export class ObjectMoves {
     const left = this.#left.splice(0);
     const follow: { vm: MovingVm; bound: number[]; others: number[] }[] = [];
     for (const bo of new Set(left.map((move) => move.bo))) {
-      for (const vmBo of vmBosOf(bo)) {
-        const vm = this.#device.vms.get(vmBo.vm);
-        if (vm === undefined) continue;
+      this.#everywhere(bo, (vm, vas) => {
         const isBound = (va: number): boolean => vm.gpuvm === this.#gpuvm && work.has(WORK_BIND, va);
-        const vas = [...vmBo.vas()];
         follow.push({ vm, bound: vas.filter(isBound), others: vas.filter((va) => !isBound(va)) });
-      }
+      });
     }
     for (const { vm, bound, others } of follow) {
       vm.forgetMoved(bound);
       vm.loseMemory(others);
     }
     for (const { vm, others } of follow) bindIfPossible(vm, others);
-    for (const { bo, home } of left) bo.leave(home);
+    const busy = new Set(follow.flatMap(({ vm }) => (vm.jobs.idle ? [] : [vm.jobs])));
+    for (const { bo, home } of left) this.#leave(bo, home, busy);
+  }
+
+  /** Give up the memory where an object was, once no job waits that may still show it. */
+  #leave(bo: XeBo, home: XeBoHome, busy: ReadonlySet<BindJobs>): void {
+    const { leaving } = this.#device;
+    let left = busy.size;
+    const leave = (): void => {
+      leaving.delete(home);
+      bo.leave(home);
+    };
+    if (left === 0) leave();
+    else leaving.add(home);
+    for (const jobs of busy) {
+      jobs.whenIdle(() => {
+        if (--left === 0) leave();
+      });
+    }
   }
 }
 

@@ -1,14 +1,16 @@
 /**
  * The page-table job of one ioctl: stage all work in order, write it, invalidate the TLB once.
  *
- * Nothing is written before everything was staged, so an error leaves the page tables as they were.
+ * Nothing is written before everything was staged, so an error leaves the page tables as they were. What has to wait is
+ * written later, see `bind-jobs.ts`; for the driver's own records it is done.
  *
  * @module
  */
 
-import { type AllocFault, ENOBUFS, ENOMEM, fail } from "@vmbind/drm";
+import { type AllocFault, ENOBUFS, ENOMEM, type Fence, fail } from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
 import type { AddressSpace } from "@vmbind/mmu";
+import { BindJob, type BindJobs, type JobOrder } from "./bind-jobs.ts";
 import type { BindSource } from "./bind-source.ts";
 import type { XeBo } from "./bo.ts";
 import type { XeCounters } from "./cost-sheet.ts";
@@ -45,8 +47,15 @@ export interface JobVm {
   /** The record for it. */
   readonly invalidation: TlbInvalidation;
   /** Gives objects the memory that is to be shown. */
-  readonly moves: { prepare(work: WorkList): void };
+  readonly moves: { prepare(work: WorkList, waits: boolean): void };
+  /** Jobs that wait. */
+  readonly jobs: BindJobs;
 }
+
+/** Bytes of the pool that the GPU's batches for updates come from: 1 MiB, of which a page stays free (`xe_sa.c`, `xe_tile.c`). */
+const BATCH_POOL_BYTES = 0x10_0000 - 0x1000;
+/** First graphics version whose engines read 1024 bytes ahead, and not 512 (`xe_bb.c`). */
+const LONG_PREFETCH_GRAPHICS = 1250;
 
 /** Runs page-table jobs of a device. */
 export class PtJob {
@@ -96,14 +105,16 @@ export class PtJob {
   }
 
   /**
-   * Run the work that was parsed.
+   * Run the work that was parsed, or leave it to a job.
    *
    * @param vm - the VM
    * @param work - what to do
    * @param isArray - the ioctl had more than one operation
+   * @param order - what has to come first
+   * @returns the job that does it later, null when it is done
    * @throws `DrmError` ENOMEM, ENOBUFS, EINVAL, EBUSY; nothing was changed then, but for objects that moved
    */
-  run(vm: JobVm, work: WorkList, isArray: boolean): void {
+  run(vm: JobVm, work: WorkList, isArray: boolean, order: JobOrder): BindJob | null {
     const updates = this.#updates;
     updates.reset();
     this.#flushBefore = false;
@@ -111,13 +122,17 @@ export class PtJob {
     if (this.#allocFault?.("op-array")) {
       fail(isArray ? ENOBUFS : ENOMEM, "vm_bind: no memory for the page-table operations (injected)");
     }
-    vm.moves.prepare(work);
+    vm.moves.prepare(work, order.waits.length > 0 || !vm.jobs.idle);
+    let waits = order.waits;
     try {
       for (let i = 0; i < work.count; i++) {
         const kind = work.kind(i);
         if (kind === WORK_UNBIND) this.#stageUnbind(vm, work.va(i));
         else this.#stageBind(vm, work.va(i), kind === WORK_CLEAR);
       }
+      // Where nothing is to be written the driver's fence has happened, whatever it was to wait for.
+      waits = updates.ops === 0 ? [] : vm.jobs.waitsOf(order, updates.start, updates.end);
+      if (waits.length > 0 && order.limited) this.#fitBatch();
     } catch (error) {
       updates.abort();
       for (let i = 0; i < work.count; i++) vm.vmas.state[work.va(i)] = stateOf(vm, work.va(i)) & ~VMA_STAGED;
@@ -125,10 +140,46 @@ export class PtJob {
     }
     const counters = this.#counters;
     counters.ptOps += updates.ops === 0 ? 0 : work.count;
+    if (waits.length > 0) {
+      const job = this.#park(vm, waits, order);
+      this.#commitStates(vm, work);
+      return job;
+    }
     counters.ptUpdates += updates.count;
     counters.ptQwords += updates.apply(vm.pageTable);
     this.#commitStates(vm, work);
-    this.#invalidateTlb(vm);
+    this.#invalidateTlb(vm, updates.needsInvalidation, this.#flushBefore, updates.start, updates.end);
+    return null;
+  }
+
+  /** With open waits the GPU writes the entries, with one batch. */
+  #fitBatch(): void {
+    const { graphics, vramBytes } = this.#platform;
+    const bytes = this.#updates.batchBytes(vramBytes > 0, graphics < LONG_PREFETCH_GRAPHICS ? 512 : 1024);
+    if (bytes <= BATCH_POOL_BYTES) return;
+    fail(
+      ENOBUFS,
+      `vm_bind: it has to wait, and the GPU's batch that would write its entries then, ${bytes} bytes, is larger than the pool, ${BATCH_POOL_BYTES}; split the array`,
+    );
+  }
+
+  #park(vm: JobVm, waits: readonly Fence[], order: JobOrder): BindJob {
+    const { needsInvalidation, start, end } = this.#updates;
+    const flushBefore = this.#flushBefore;
+    const parked = this.#updates.park(vm.pageTable);
+    const counters = this.#counters;
+    const job = new BindJob(waits, start, end, order.rebuilds, {
+      detached: parked.detached,
+      apply: () => {
+        counters.ptUpdates += parked.count;
+        counters.ptQwords += parked.apply();
+        this.#invalidateTlb(vm, needsInvalidation, flushBefore, start, end);
+      },
+      drop: () => parked.drop(),
+      preview: () => parked.preview(),
+    });
+    vm.jobs.park(order.queue, job);
+    return job;
   }
 
   #stageBind(vm: JobVm, va: number, clear: boolean): void {
@@ -203,13 +254,12 @@ export class PtJob {
     }
   }
 
-  #invalidateTlb(vm: JobVm): void {
-    const updates = this.#updates;
-    if (updates.needsInvalidation) {
-      setTlbRange(vm.invalidation, updates.start, updates.end);
+  #invalidateTlb(vm: JobVm, needed: boolean, flushBefore: boolean, start: number, end: number): void {
+    if (needed) {
+      setTlbRange(vm.invalidation, start, end);
       vm.lastInvalidation = vm.invalidation;
       invalidate(vm.addressSpace, this.#platform, this.#counters, vm.invalidation);
-    } else if (this.#flushBefore) {
+    } else if (flushBefore) {
       flushBeforeBatch(vm.addressSpace);
     }
   }

@@ -11,27 +11,26 @@
  * @module
  */
 
-import { fillEntries } from "@vmbind/mmu";
 import type { PageTable } from "./page-table.ts";
+import * as update from "./pt-parked.ts";
 import { TABLE_ENTRIES, type XeTables } from "./pt-tables.ts";
 
 /** Bytes that an entry covers, by level. */
 export const ENTRY_BYTES: readonly number[] = [2 ** 12, 2 ** 21, 2 ** 30, 2 ** 39, 2 ** 48, 2 ** 57];
 
 const WORDS = 2 * TABLE_ENTRIES;
-/** Fields of an update: table, first entry, entries, directory entries among these, first word of the values. */
-const UPDATE = 5;
-const SLOT = 0;
-const OFS = 1;
-const QWORDS = 2;
-const DIRS = 3;
-const DATA = 4;
-/** Value of DATA: overwrite with the level's empty entry. */
-const CLEAR = -1;
-/** From this many entries on, the engine's own copy beats a loop. */
-const COPY_MIN = 32;
+// Copies: an imported constant is a cell that is loaded and checked at every use.
+const UPDATE: number = update.UPDATE;
+const SLOT: number = update.SLOT;
+const OFS: number = update.OFS;
+const QWORDS: number = update.QWORDS;
+const DIRS: number = update.DIRS;
+const DATA: number = update.DATA;
 /** Fields of a logged child change: table, entry, child before. */
 const CHANGE = 3;
+
+/** Most entries that one MI_STORE_DATA_IMM of the driver's stores. */
+const STORE_ENTRIES = 510;
 
 /** Updates, and how to take them back. */
 export class PtUpdates {
@@ -111,7 +110,7 @@ export class PtUpdates {
 
   /** Stage an update that empties entries. */
   addClear(slot: number, ofs: number, qwords: number): void {
-    this.#add(slot, ofs, qwords, CLEAR);
+    this.#add(slot, ofs, qwords, update.CLEAR);
   }
 
   /** Point an entry at another child (-1 = none) for the staging of what follows. */
@@ -183,43 +182,41 @@ export class PtUpdates {
   /** Write every update, in order, and give the detached tables back. Returns the entries written. */
   apply(pageTable: PageTable): number {
     const tables = this.#tables;
-    const { memory } = tables;
-    const { words, wordsPerTable, counters } = memory;
-    const staged = this.words;
-    const updates = this.#updates;
-    let entries = 0;
-    for (let i = 0, u = 0; i < this.count; i++, u += UPDATE) {
-      const slot = updates[u + SLOT] as number;
-      const qwords = updates[u + QWORDS] as number;
-      const directories = updates[u + DIRS] as number;
-      const data = updates[u + DATA] as number;
-      const first = slot * wordsPerTable + 2 * (updates[u + OFS] as number);
-      if (memory.filled !== 0) memory.own(slot);
-      entries += qwords;
-      counters.tableWrites += directories;
-      if (data === CLEAR) {
-        const level = tables.level[slot] as number;
-        const lo = pageTable.emptyLo[level] as number;
-        const hi = pageTable.emptyHi[level] as number;
-        fillEntries(memory, first, qwords, lo, hi);
-        counters.pteClears += qwords - directories;
-      } else {
-        if (qwords < COPY_MIN) {
-          for (let w = 0; w < 2 * qwords; w += 2) {
-            words[first + w] = staged[data + w] as number;
-            words[first + w + 1] = staged[data + w + 1] as number;
-          }
-        } else {
-          words.set(staged.subarray(data, data + 2 * qwords), first);
-        }
-        counters.pteWrites += qwords - directories;
-      }
-    }
+    const entries = update.writeUpdates(pageTable, this.#updates, this.count, this.words);
     for (let i = 0; i < this.#changeCount; i++) {
       const old = this.#changes[i * CHANGE + 2] as number;
       if (old >= 0) tables.freeTree(old);
     }
     return entries;
+  }
+
+  /** Take every update out, to be written later; what staging changed stays. */
+  park(pageTable: PageTable): update.ParkedUpdates {
+    const detached: number[] = [];
+    for (let i = 0; i < this.#changeCount; i++) {
+      const old = this.#changes[i * CHANGE + 2] as number;
+      if (old >= 0) detached.push(old);
+    }
+    const updates = this.#updates.slice(0, this.count * UPDATE);
+    return new update.ParkedUpdates(pageTable, updates, this.words.slice(0, this.word), detached);
+  }
+
+  /**
+   * Bytes of the batch with which the GPU writes the updates (`__xe_migrate_update_pgtables`, `xe_bb.c`): commands that store up to
+   * 510 entries each, an entry of the migration engine's own table for each table in system memory, and what the engine reads
+   * ahead.
+   *
+   * @param discrete - tables are in VRAM
+   * @param prefetchBytes - how far the engine reads ahead
+   */
+  batchBytes(discrete: boolean, prefetchBytes: number): number {
+    const n = this.count;
+    let dwords = discrete ? 2 : 6 * (Math.floor(n / STORE_ENTRIES) + 1) + 2 * n;
+    for (let i = 0; i < n; i++) {
+      const qwords = this.#field(i, QWORDS);
+      dwords += 4 * Math.ceil(qwords / STORE_ENTRIES) + 2 * qwords;
+    }
+    return 4 * (dwords + 1) + prefetchBytes;
   }
 
   /** Take every staged change back, newest first. */

@@ -8,53 +8,54 @@
  * @module
  */
 
-import { fillEntries } from "@vmbind/mmu";
 import type { PageTable } from "./page-table.ts";
+import { ZERO } from "./pt-parked.ts";
 import { INDEX_MASK } from "./pt-tables.ts";
 import { ENTRY_BYTES } from "./pt-updates.ts";
 
 /**
- * Zap `[start, end)`, which one mapping covers.
+ * What zapping `[start, end)`, which one mapping covers, writes.
  *
  * @param pageTable - the VM's
  * @param start - bytes
  * @param end - bytes
+ * @param updates - where the updates go, see `pt-parked.ts`
  */
-export function zapLeaves(pageTable: PageTable, start: number, end: number): void {
-  zapTable(pageTable, pageTable.root, pageTable.rootLevel, start, end);
+export function zapLeaves(pageTable: PageTable, start: number, end: number, updates: number[]): void {
+  zapTable(pageTable, pageTable.root, pageTable.rootLevel, start, end, updates);
 }
 
-function zapTable(pageTable: PageTable, slot: number, level: number, start: number, end: number): void {
+function zapTable(
+  pageTable: PageTable,
+  slot: number,
+  level: number,
+  start: number,
+  end: number,
+  updates: number[],
+): void {
   const entryBytes = ENTRY_BYTES[level] as number;
   const first = Math.floor(start / entryBytes);
   const last = Math.floor(end / entryBytes);
   const firstIsPart = first * entryBytes !== start;
   const firstWhole = firstIsPart ? first + 1 : first;
-  if (last > firstWhole) clear(pageTable, slot, level, firstWhole & INDEX_MASK, last - firstWhole);
-  if (firstIsPart) zapChild(pageTable, slot, level, first, start, Math.min(end, (first + 1) * entryBytes));
-  if (last * entryBytes !== end && !(firstIsPart && last === first)) {
-    zapChild(pageTable, slot, level, last, last * entryBytes, end);
-  }
+  if (last > firstWhole) clear(pageTable, slot, level, firstWhole & INDEX_MASK, last - firstWhole, updates);
+  const child = (entry: number, from: number, to: number): void => {
+    const below = pageTable.tables.child(slot, entry & INDEX_MASK);
+    if (below >= 0) zapTable(pageTable, below, level - 1, from, to, updates);
+  };
+  if (firstIsPart) child(first, start, Math.min(end, (first + 1) * entryBytes));
+  if (last * entryBytes !== end && !(firstIsPart && last === first)) child(last, last * entryBytes, end);
 }
 
-function zapChild(
-  pageTable: PageTable,
+function clear(
+  { tables }: PageTable,
   slot: number,
   level: number,
-  entry: number,
-  start: number,
-  end: number,
+  first: number,
+  count: number,
+  updates: number[],
 ): void {
-  const child = pageTable.tables.child(slot, entry & INDEX_MASK);
-  if (child >= 0) zapTable(pageTable, child, level - 1, start, end);
-}
-
-function clear({ tables }: PageTable, slot: number, level: number, first: number, count: number): void {
-  const { memory } = tables;
   let directories = 0;
   for (let i = first; level > 0 && i < first + count; i++) if (tables.child(slot, i) >= 0) directories++;
-  if (memory.filled !== 0) memory.own(slot);
-  fillEntries(memory, slot * memory.wordsPerTable + 2 * first, count, 0, 0);
-  memory.counters.tableWrites += directories;
-  memory.counters.pteClears += count - directories;
+  updates.push(slot, first, count, directories, ZERO);
 }

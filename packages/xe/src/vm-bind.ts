@@ -3,7 +3,7 @@
  *
  * The order matters to whoever compares errno values with a real kernel: first the struct, then every operation by
  * itself, then the bind queue, then every operation against the VM and its object, then the syncs; only then is
- * anything changed.
+ * anything changed. What the GPU sees changes later, when the ioctl has to wait for something: see `bind-jobs.ts`.
  *
  * @module
  */
@@ -14,10 +14,11 @@ import {
   ENOBUFS,
   ENOENT,
   EOPNOTSUPP,
-  Fence,
+  type Fence,
   fail,
   readU64,
   type Syncobj,
+  signaledFence,
   type UserSpace,
 } from "@vmbind/drm";
 import type { XeFile } from "./file.ts";
@@ -37,6 +38,7 @@ import {
 import type { XeVm } from "./vm.ts";
 import { checkBo, checkOp, checkRange, XeBindOp } from "./vm-bind-args.ts";
 
+const NO_FENCES: readonly Fence[] = [];
 const USER_FENCE_BYTES = 8;
 /** Largest array that the kernel allocates. */
 const MAX_ALLOC = 0x7fff_ffff;
@@ -125,8 +127,10 @@ export class VmBindRunner {
       op.process = user.process;
     }
 
-    vm.execute(ops, count);
-    if (syncs !== null) finish(user, syncs);
+    const queue = queueId === 0 ? vm : file.execQueue(queueId);
+    const waits = syncs === null ? NO_FENCES : syncs.waits.filter((fence) => !fence.signaled);
+    const done = vm.execute(ops, count, queue, waits);
+    if (syncs !== null) finish(user, vm, syncs, done ?? signaledFence());
   }
 }
 
@@ -220,24 +224,14 @@ function readSyncobj(file: XeFile, vm: XeVm, sync: Sync, name: string, syncs: Sy
 }
 
 /**
- * The entries are written when the ioctl returns; its fences happen once all that it waits for has happened. That the
- * address of a user fence can no longer be written then goes unnoticed, as in the kernel.
+ * Signals happen when the entries are written. That the address of a user fence can no longer be written then goes
+ * unnoticed, as in the kernel.
  */
-function finish(user: UserSpace, { waits, signals, userFence }: Syncs): void {
-  const done = new Fence();
+function finish(user: UserSpace, vm: XeVm, { signals, userFence }: Syncs, done: Fence): void {
   for (const { syncobj, point } of signals) syncobj.attach(point, done);
-  const left = waits.filter((fence) => !fence.signaled);
-  let open = left.length;
-  const complete = (): void => {
-    done.signal();
-    if (userFence !== null) signal(user, userFence);
-  };
-  if (open === 0) complete();
-  for (const fence of left) {
-    fence.onSignal(() => {
-      if (--open === 0) complete();
-    });
-  }
+  if (userFence === null) return;
+  if (!done.signaled) vm.setUserFence(done);
+  done.onSignal(() => signal(user, userFence));
 }
 
 function signal(user: UserSpace, fence: UserFence): void {

@@ -22,7 +22,7 @@
  * @module
  */
 
-import { DrmError, EBUSY, EINVAL, ENOMEM, fail, hex } from "@vmbind/drm";
+import { DrmError, EBUSY, EINVAL, ENOMEM, type Fence, fail, hex } from "@vmbind/drm";
 import {
   GPUVA_SPARSE,
   type Gpuvm,
@@ -32,6 +32,7 @@ import {
   type StepHandlers,
   type UnmapStep,
 } from "@vmbind/gpuvm-core";
+import type { XeBo } from "./bo.ts";
 import type { XeCounters } from "./cost-sheet.ts";
 import { joinMirrors } from "./mirrors.ts";
 import type { XeDeviceOptions } from "./options.ts";
@@ -103,6 +104,8 @@ export class VmSteps implements StepHandlers {
 
   /** Operations that the VA manager produced for this ioctl. */
   steps = 0;
+  /** Pieces of cut mappings that are bound again. */
+  rebuilt = 0;
 
   /**
    * @param vm - the VM
@@ -132,6 +135,7 @@ export class VmSteps implements StepHandlers {
     this.#journal.begin();
     this.work.clear();
     this.steps = 0;
+    this.rebuilt = 0;
   }
 
   /**
@@ -355,6 +359,7 @@ export class VmSteps implements StepHandlers {
       this.#counters.remnantsSkipped++;
     } else {
       this.#counters.remnantsRebound++;
+      this.rebuilt++;
       this.work.push(WORK_BIND, va);
     }
     return skip;
@@ -362,9 +367,41 @@ export class VmSteps implements StepHandlers {
 
   // -- the end of an ioctl ------------------------------------------------------------------------------------------
 
-  /** Everything went well. */
-  finish(): void {
-    this.#journal.finish();
+  /**
+   * A mapping cannot go, nor be cut, while the user fence of the VM_BIND that made it has not happened.
+   *
+   * @throws `DrmError` EBUSY
+   */
+  checkUserFences(): void {
+    const { userFences, start } = this.#vmas;
+    if (userFences.size === 0) return;
+    for (let i = 0; i < this.work.count; i++) {
+      const va = this.work.va(i);
+      const fence = this.work.kind(i) === WORK_UNBIND ? userFences.get(va) : undefined;
+      if (fence === undefined || fence.signaled) continue;
+      fail(
+        EBUSY,
+        `vm_bind: the user fence of the mapping at ${hex(start[va] as number)} is not signalled yet`,
+      );
+    }
+  }
+
+  /** The mappings that the ioctl made, or bound, wait for its end with a user fence. */
+  setUserFence(fence: Fence): void {
+    const { userFences } = this.#vmas;
+    for (const va of this.#journal.arrivals()) userFences.set(va, fence);
+    for (let i = 0; i < this.work.count; i++) {
+      if (this.work.kind(i) === WORK_BIND) userFences.set(this.work.va(i), fence);
+    }
+  }
+
+  /**
+   * Everything went well.
+   *
+   * @param held - see {@link VmaJournal.finish}
+   */
+  finish(held?: (XeBo | null)[]): void {
+    this.#journal.finish(held);
   }
 
   /** Bring the tree back to what it was when the ioctl began. */

@@ -10,6 +10,7 @@ import {
   EINVAL,
   EPERM,
   errorOf,
+  type Fence,
   fail,
   type GemHandles,
   type GemObjects,
@@ -19,7 +20,8 @@ import {
 } from "@vmbind/drm";
 import { Gpuvm } from "@vmbind/gpuvm-core";
 import { AddressSpace, type PhysicalMemory, ppgtt, type Tlb } from "@vmbind/mmu";
-import type { XeBo } from "./bo.ts";
+import { BindJob, BindJobs, type JobOrder } from "./bind-jobs.ts";
+import type { XeBo, XeBoHome } from "./bo.ts";
 import type { XeCounters } from "./cost-sheet.ts";
 import { MadviseCuts } from "./madvise-cuts.ts";
 import { ObjectMoves } from "./object-moves.ts";
@@ -27,6 +29,7 @@ import type { XeDeviceOptions } from "./options.ts";
 import { PageTable } from "./page-table.ts";
 import type { Platform } from "./platforms.ts";
 import type { PtJob } from "./pt-job.ts";
+import { ParkedUpdates } from "./pt-parked.ts";
 import type { XeTables } from "./pt-tables.ts";
 import { zapLeaves } from "./pt-zap.ts";
 import type { XeQuirks } from "./quirks.ts";
@@ -44,6 +47,10 @@ import type { XeBindOp } from "./vm-bind-args.ts";
 import { type FaultAccess, VmFaults } from "./vm-faults.ts";
 import { VmSteps } from "./vm-steps.ts";
 import { VMA_PRESENT, VMA_READ_ONLY, VMA_SPARSE, VMA_SYSTEM_ALLOCATOR, VMA_ZAPPED, XeVmas } from "./vma.ts";
+import { release } from "./vma-journal.ts";
+
+const NO_FENCES: readonly Fence[] = [];
+const NO_WORDS = new Int32Array(0);
 
 /** One mapping of an Xe VM. */
 export interface XeMappingView extends MappingView {
@@ -83,6 +90,8 @@ export interface XeVmDevice {
   readonly job: PtJob;
   /** VMs that are not destroyed, by their VA manager. @internal */
   readonly vms: Map<object, XeVm>;
+  /** Where objects were that have moved, while binds that wait may still show it. @internal */
+  readonly leaving: Set<XeBoHome>;
 }
 
 /** A VM. */
@@ -117,6 +126,17 @@ export class XeVm {
   readonly ops: VmSteps;
   /** Objects that the running ioctl moves. @internal */
   readonly moves: ObjectMoves;
+  /** Page-table work that waits. @internal */
+  readonly jobs: BindJobs;
+  readonly #order: { -readonly [Member in keyof JobOrder]: JobOrder[Member] } = {
+    queue: this,
+    waits: NO_FENCES,
+    rebuilds: false,
+    maps: false,
+    limited: true,
+  };
+  /** Of work that no VM_BIND asked for: behind everything that is booked. */
+  readonly #own: JobOrder = { queue: {}, waits: NO_FENCES, rebuilds: true, maps: true, limited: false };
   /** Grows when the next batch of each queue must flush the TLB. */
   tlbFlushSeqno = 0;
   /** The TLB invalidation that the last VM_BIND sent, null when it sent none. The next one writes to the same record. */
@@ -157,6 +177,10 @@ export class XeVm {
       memory.tables.address(this.pageTable.root),
       device.tlb === null ? { asid } : { asid, tlb: device.tlb },
     );
+    this.jobs = new BindJobs((held) => {
+      if (held !== null) held.heldByJobs--;
+      release(this.gpuvm, held);
+    });
     this.moves = new ObjectMoves(device, this.gpuvm);
     this.ops = new VmSteps(this, this.vmas, device.options, counters, platform.atomicEnableBit);
     this.#faults = new VmFaults(this.addressSpace, this.faultMode);
@@ -234,7 +258,7 @@ export class XeVm {
     vmas.checkUser(va, this.gpuvm.offset(va), this.gpuvm.rangeOf(va));
     this.ops.begin();
     this.ops.addBind(va);
-    this.#device.job.run(this, this.ops.work, false);
+    this.#device.job.run(this, this.ops.work, false, this.#own);
     this.ops.finish();
   }
 
@@ -248,11 +272,23 @@ export class XeVm {
    *
    * @param binds - the operations, checked
    * @param count - how many of them
+   * @param queue - the bind queue, this VM for its default one
+   * @param waits - what the entries have to wait for: nothing that has happened
+   * @returns what happens when the entries are written; null when they are
    * @throws `DrmError` ENOMEM, ENOBUFS, EBUSY, EINVAL; everything is as before then, but for {@link VMA_PTE_FLAGS}
    * @internal
    */
-  execute(binds: readonly XeBindOp[], count: number): void {
+  execute(
+    binds: readonly XeBindOp[],
+    count: number,
+    queue: object = this,
+    waits: readonly Fence[] = NO_FENCES,
+  ): Fence | null {
     const { ops } = this;
+    const order = this.#order;
+    order.queue = queue;
+    order.waits = waits;
+    let job: BindJob | null = null;
     ops.begin();
     this.lastInvalidation = null;
     try {
@@ -265,7 +301,10 @@ export class XeVm {
           throw errorOf(op.name, error);
         }
       }
-      if (ops.steps > 0) this.#device.job.run(this, ops.work, count > 1);
+      ops.checkUserFences();
+      order.rebuilds = ops.rebuilt > 0;
+      order.maps = this.jobs.idle || ops.work.maps;
+      if (ops.steps > 0) job = this.#device.job.run(this, ops.work, count > 1, order);
     } catch (error) {
       if (error instanceof DrmError) {
         ops.undo();
@@ -273,8 +312,15 @@ export class XeVm {
       }
       throw error;
     }
-    ops.finish();
+    ops.finish(job?.held);
     if (this.moves.any) this.#followMoves();
+    if (job !== null) return job.done;
+    return ops.work.count === 0 ? this.jobs.following(order) : null;
+  }
+
+  /** The mappings that the last VM_BIND made or bound stay until a user fence has happened. @internal */
+  setUserFence(fence: Fence): void {
+    this.ops.setUserFence(fence);
   }
 
   /** Leaves of other mappings follow the objects that PREFETCH moved; what the ioctl itself sent stays on record. */
@@ -292,15 +338,16 @@ export class XeVm {
    */
   cutForAdvice(addr: number, range: number): void {
     const cuts = this.#cuts;
+    let job: BindJob | null = null;
     this.lastInvalidation = null;
     try {
       cuts.cut(addr, range);
-      if (cuts.work.count > 0) this.#device.job.run(this, cuts.work, false);
+      if (cuts.work.count > 0) job = this.#device.job.run(this, cuts.work, false, this.#own);
     } catch (error) {
       if (error instanceof DrmError) cuts.undo();
       throw error;
     }
-    cuts.finish();
+    cuts.finish(job?.held);
   }
 
   /**
@@ -313,24 +360,47 @@ export class XeVm {
    * @internal
    */
   zap(vas: readonly number[], start: number, end: number): void {
-    const zapped = vas.filter((va) => this.#zapOne(va));
+    const zapped = vas.filter((va) => this.#zappable(va));
     if (zapped.length === 0) return;
-    const { gpuvm, invalidation } = this;
+    const { gpuvm } = this;
     const from = zapped.reduce((least, va) => Math.min(least, gpuvm.addr(va)), start);
     const to = zapped.reduce((most, va) => Math.max(most, gpuvm.end(va)), end);
-    setTlbRange(invalidation, from, to);
-    this.lastInvalidation = invalidation;
-    invalidate(this.addressSpace, this.platform, this.#device.counters, invalidation);
+    this.#zap(zapped, from, to, () => this.#invalidate(from, to));
   }
 
-  #zapOne(va: number): boolean {
-    const { gpuvm, vmas } = this;
+  #zappable(va: number): boolean {
+    const { vmas } = this;
     const state = vmas.state[va] as number;
     if ((state & VMA_PRESENT) === 0 || (state & VMA_ZAPPED) !== 0) return false;
-    if (((vmas.flags[va] as number) & VMA_SPARSE) !== 0) return false;
-    zapLeaves(this.pageTable, gpuvm.addr(va), gpuvm.end(va));
-    vmas.state[va] = state | VMA_ZAPPED;
-    return true;
+    return ((vmas.flags[va] as number) & VMA_SPARSE) === 0;
+  }
+
+  /** Zap mappings between two VAs: behind the jobs that bind them, if such ones still wait. */
+  #zap(vas: readonly number[], from: number, to: number, then: () => void): void {
+    const { gpuvm, vmas, jobs, pageTable } = this;
+    const updates: number[] = [];
+    for (const va of vas) {
+      zapLeaves(pageTable, gpuvm.addr(va), gpuvm.end(va), updates);
+      vmas.state[va] = (vmas.state[va] as number) | VMA_ZAPPED;
+    }
+    const parked = new ParkedUpdates(pageTable, Int32Array.from(updates), NO_WORDS);
+    const waits = jobs.waitsOf({ ...this.#own, rebuilds: false, maps: false }, from, to);
+    const apply = (): void => {
+      parked.apply();
+      then();
+    };
+    if (waits.length === 0) {
+      apply();
+      return;
+    }
+    const work = { detached: [], apply, drop: () => parked.drop(), preview: () => parked.preview() };
+    jobs.park(this.#own.queue, new BindJob(waits, from, to, false, work));
+  }
+
+  #invalidate(from: number, to: number): void {
+    setTlbRange(this.invalidation, from, to);
+    this.lastInvalidation = this.invalidation;
+    invalidate(this.addressSpace, this.platform, this.#device.counters, this.invalidation);
   }
 
   /**
@@ -343,10 +413,10 @@ export class XeVm {
   loseMemory(vas: readonly number[]): void {
     const { gpuvm } = this;
     for (const va of vas) {
-      if (this.faultMode) this.zap([va], gpuvm.addr(va), gpuvm.end(va));
-      else this.#zapOne(va);
+      const [start, end] = [gpuvm.addr(va), gpuvm.end(va)];
+      if (this.faultMode) this.zap([va], start, end);
+      else if (this.#zappable(va)) this.#zap([va], start, end, () => flushBeforeBatch(this.addressSpace));
     }
-    if (!this.faultMode) flushBeforeBatch(this.addressSpace);
   }
 
   /**
@@ -356,13 +426,9 @@ export class XeVm {
    * @internal
    */
   forgetMoved(vas: readonly number[]): void {
-    const { addressSpace, faultMode, gpuvm, invalidation } = this;
+    const { addressSpace, faultMode, gpuvm } = this;
     if (!faultMode) flushBeforeBatch(addressSpace);
-    for (const va of faultMode ? vas : []) {
-      setTlbRange(invalidation, gpuvm.addr(va), gpuvm.end(va));
-      this.lastInvalidation = invalidation;
-      invalidate(addressSpace, this.platform, this.#device.counters, invalidation);
-    }
+    for (const va of faultMode ? vas : []) this.#invalidate(gpuvm.addr(va), gpuvm.end(va));
   }
 
   /**
@@ -378,13 +444,14 @@ export class XeVm {
     if (this.faultMode || zapped.length === 0) return;
     this.ops.begin();
     for (const va of zapped) this.ops.addBind(va);
-    this.#device.job.run(this, this.ops.work, false);
+    this.#device.job.run(this, this.ops.work, false, this.#own);
     this.ops.finish();
   }
 
   /** VM_DESTROY: mappings and page tables go; the VM's object stays while something refers to it. @internal */
   close(): void {
     this.#device.vms.delete(this.gpuvm);
+    this.jobs.drop();
     this.ops.removeAll();
     invalidateSpace(this.addressSpace, this.#device.platform, this.#device.counters);
     this.pageTable.destroy();

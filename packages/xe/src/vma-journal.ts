@@ -52,15 +52,27 @@ export class VmaJournal {
     this.#record(-va);
   }
 
-  /** Everything went well: those that came are like any others, those that went are destroyed. */
-  finish(): void {
+  /**
+   * Everything went well: those that came are like any others, those that went are destroyed.
+   *
+   * @param held - gets what those referred to, with the references; these are dropped at once unless given
+   */
+  finish(held?: (XeBo | null)[]): void {
     const { flags, trims } = this.#vmas;
     for (let i = 0; i < this.#count; i++) {
       const entry = this.#entries[i] as number;
-      if (entry < 0) this.#destroy(-entry);
+      if (entry < 0) this.#destroy(-entry, held);
       else flags[entry] = (flags[entry] as number) & ~VMA_NEW;
     }
     trims.clear();
+  }
+
+  /** The mappings that came, in order. */
+  *arrivals(): Generator<number> {
+    for (let i = 0; i < this.#count; i++) {
+      const entry = this.#entries[i] as number;
+      if (entry > 0) yield entry;
+    }
   }
 
   /** Bring the tree back to what it was when the ioctl began. */
@@ -91,16 +103,20 @@ export class VmaJournal {
     flags[va] = (flags[va] as number) & ~VMA_DESTROYED;
   }
 
-  #destroy(va: number): void {
+  #destroy(va: number, held?: (XeBo | null)[]): void {
     const gem = this.#gpuvm.gem(va) as XeBo | null;
-    this.#vmas.user.delete(va);
+    const vmas = this.#vmas;
+    vmas.user.delete(va);
+    if (vmas.userFences.size > 0) vmas.userFences.delete(va);
     this.#gpuvm.unlink(va);
     this.#gpuvm.free(va);
-    if (gem === null) this.#gpuvm.put();
-    else {
-      gem.mappingWent(this.#vmas.purgeable(va) === 0);
-      gem.put();
+    if (gem !== null) gem.mappingWent(vmas.purgeable(va) === 0);
+    if (held === undefined) {
+      release(this.#gpuvm, gem);
+      return;
     }
+    held.push(gem);
+    if (gem !== null) gem.heldByJobs++;
   }
 
   #record(entry: number): void {
@@ -111,4 +127,15 @@ export class VmaJournal {
     }
     this.#entries[this.#count++] = entry;
   }
+}
+
+/**
+ * Drop the reference of a mapping that is gone.
+ *
+ * @param gpuvm - its VM
+ * @param gem - its object; null for one that held the VM instead
+ */
+export function release(gpuvm: Gpuvm, gem: XeBo | null): void {
+  if (gem === null) gpuvm.put();
+  else gem.put();
 }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { Fence } from "@vmbind/drm";
 import { Trims } from "./trims.ts";
 import type { UserRange } from "./user-pages.ts";
 import { copied, VmaAdvice } from "./vma-advice.ts";
@@ -93,6 +94,8 @@ export class XeVmas {
   state: Uint8Array = new Uint8Array(64);
   /** Pages of a user-pointer mapping; no entry for any other. */
   readonly user: Map<number, UserRange> = new Map();
+  /** The end of the VM_BIND that made a mapping with a user fence, where it has not come yet. */
+  readonly userFences: Map<number, Fence> = new Map();
   /** What is left of mappings that the running ioctl takes out. */
   readonly trims: Trims = new Trims();
   #advice: VmaAdvice | null = null;

@@ -35,6 +35,12 @@ export class WorkList {
     return this.#count;
   }
 
+  /** Something is to be mapped. */
+  get maps(): boolean {
+    for (let i = 0; i < this.#count; i++) if (this.kind(i) !== WORK_UNBIND) return true;
+    return false;
+  }
+
   /** What to do: {@link WORK_BIND} and so on. */
   kind(i: number): number {
     return this.#pairs[2 * i] as number;

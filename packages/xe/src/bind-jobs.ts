@@ -1,0 +1,222 @@
+/**
+ * The second step of a bind (`xe_vm.c`, `xe_pt.c`, `xe_range_fence.c`, Linux 7.3-rc7). The ioctl changes the VA space, makes the
+ * tables and the fence; the *job* writes the entries that the GPU can reach, behind all that it has to wait for:
+ *
+ * - the syncs of its ioctl, and the job before it in its bind queue;
+ * - jobs of other queues whose *range fence* it meets: the range of a job goes out to the size of the largest entry that it
+ *   writes, so two jobs that write to one entry, or one of them below an entry of the other, come in the order of their ioctls;
+ * - everything that is booked in the VM, jobs and batches, when it binds pieces of a cut mapping again, for the GPU must not look
+ *   while those are gone; and so every later job that maps waits for such a one.
+ *
+ * ```text
+ * queue 1   MAP [0, 2M) behind a closed gate      waits for the gate
+ * queue 2   MAP [2M, 4M)                          no entry in common: runs at once
+ * queue 2   UNMAP [0, 4K)                         meets the first one's range: waits for it
+ * ```
+ *
+ * Where nothing is to be waited for there is no job: entries are written before the ioctl returns.
+ *
+ * @module
+ */
+
+import { afterAll, Fence } from "@vmbind/drm";
+import type { XeBo } from "./bo.ts";
+
+const NO_FENCES: readonly Fence[] = [];
+
+/** What a job does once it may. */
+export interface JobWork {
+  /** Tables that go when it is done: out of the driver's reach already, not out of the GPU's. */
+  readonly detached: readonly number[];
+  /** Write the entries. */
+  apply(): void;
+  /** The VM is gone: give the tables back without writing. */
+  drop(): void;
+  /** Write the entries for a look at the tables; what it returns takes them back. */
+  preview(): () => void;
+}
+
+/** Where a job stands. */
+export interface JobOrder {
+  /** The bind queue; the VM itself for its default one. */
+  queue: object;
+  /** What its ioctl waits for: nothing that has happened. */
+  waits: readonly Fence[];
+  /** It binds pieces of a cut mapping again. */
+  rebuilds: boolean;
+  /** It maps something. */
+  maps: boolean;
+  /** The batch that writes its entries has to fit into the pool for it (`xe_sa.c`). */
+  limited: boolean;
+}
+
+/** Page-table work that waits. */
+export class BindJob {
+  /** Happens when the entries are written. */
+  readonly done: Fence = new Fence();
+  /** What must happen first. */
+  readonly waits: readonly Fence[];
+  /** First byte of its range. */
+  readonly start: number;
+  /** First byte behind it. */
+  readonly end: number;
+  /** See {@link JobOrder.rebuilds}. */
+  readonly rebuilds: boolean;
+  /** Objects of mappings that it takes away, each a reference; null for a reference of the VM. */
+  readonly held: (XeBo | null)[] = [];
+  /** What there is to do, null once the VM is gone. */
+  work: JobWork | null;
+  /** Called when it is done, or when the VM goes. */
+  readonly atEnd: (() => void)[] = [];
+
+  constructor(waits: readonly Fence[], start: number, end: number, rebuilds: boolean, work: JobWork) {
+    this.waits = waits;
+    this.start = start;
+    this.end = end;
+    this.rebuilds = rebuilds;
+    this.work = work;
+  }
+}
+
+/** The jobs of one VM. */
+export class BindJobs {
+  readonly #release: (held: XeBo | null) => void;
+  /** In the order of their ioctls. */
+  readonly #pending: Set<BindJob> = new Set();
+  /** The same by queue. */
+  readonly #queues: Map<object, BindJob[]> = new Map();
+  /** Batches that the GPU works on. */
+  readonly #batches: Set<Fence> = new Set();
+  #running = false;
+
+  /** @param release - drops a reference that a job held */
+  constructor(release: (held: XeBo | null) => void) {
+    this.#release = release;
+  }
+
+  /** No job waits. */
+  get idle(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  /** Neither jobs nor batches: nobody reads or writes the VM's tables and objects. */
+  get quiet(): boolean {
+    return this.#pending.size === 0 && this.#batches.size === 0;
+  }
+
+  /** Jobs that wait, in the order of their ioctls. */
+  get pending(): Iterable<BindJob> {
+    return this.#pending;
+  }
+
+  /** The ends of jobs that a batch has to wait for: those that bind pieces again. */
+  beforeBatch(): Fence[] {
+    return [...this.#pending].filter((job) => job.rebuilds).map((job) => job.done);
+  }
+
+  /** A batch of the VM was submitted. */
+  addBatch(done: Fence): void {
+    if (done.signaled) return;
+    this.#batches.add(done);
+    done.onSignal(() => this.#batches.delete(done));
+  }
+
+  /**
+   * What a job has to wait for.
+   *
+   * @param order - where it stands
+   * @param start - first byte of its range
+   * @param end - first byte behind it
+   * @returns nothing that has happened; empty when it may run at once
+   */
+  waitsOf({ queue, waits, rebuilds, maps }: JobOrder, start: number, end: number): readonly Fence[] {
+    if (waits.length === 0 && this.#pending.size === 0 && !(rebuilds && this.#batches.size > 0)) {
+      return NO_FENCES;
+    }
+    const all = [...waits];
+    const own = this.#queues.get(queue);
+    const last = own?.[own.length - 1];
+    if (last !== undefined) all.push(last.done);
+    for (const job of this.#pending) {
+      const meets = job.start < end && start < job.end;
+      if (job !== last && (meets || rebuilds || (maps && job.rebuilds))) all.push(job.done);
+    }
+    if (rebuilds) all.push(...this.#batches);
+    return all;
+  }
+
+  /** What happens when an ioctl without page-table work is done: all that it waits for, and the last job of its queue. */
+  following({ queue, waits }: JobOrder): Fence | null {
+    const own = this.#queues.get(queue);
+    const last = own?.[own.length - 1];
+    if (waits.length === 0 && last === undefined) return null;
+    const done = new Fence();
+    afterAll(last === undefined ? waits : [...waits, last.done], () => done.signal());
+    return done;
+  }
+
+  /** Append a job that has to wait. */
+  park(queue: object, job: BindJob): void {
+    this.#pending.add(job);
+    const own = this.#queues.get(queue);
+    if (own === undefined) this.#queues.set(queue, [job]);
+    else own.push(job);
+    for (const fence of job.waits) fence.onSignal(() => this.#pump());
+  }
+
+  /** Call back when all jobs that wait now are done, or the VM is gone; at once where there are none. */
+  whenIdle(then: () => void): void {
+    let left = this.#pending.size;
+    if (left === 0) then();
+    for (const job of this.#pending) {
+      job.atEnd.push(() => {
+        if (--left === 0) then();
+      });
+    }
+  }
+
+  /** Look at the tables as they will be when every job has run. */
+  asIfDone(look: () => void): void {
+    const undo = [...this.#pending].map((job) => job.work?.preview());
+    try {
+      look();
+    } finally {
+      for (const back of undo.reverse()) back?.();
+    }
+  }
+
+  /** The VM goes: nothing is written any more. Fences still happen when they are due. */
+  drop(): void {
+    for (const job of this.#pending) {
+      job.work?.drop();
+      this.#finish(job);
+    }
+  }
+
+  #finish(job: BindJob): void {
+    job.work = null;
+    for (const held of job.held.splice(0)) this.#release(held);
+    for (const then of job.atEnd.splice(0)) then();
+  }
+
+  /** Run what can run. Fences that jobs signal come back here. */
+  #pump(): void {
+    if (this.#running) return;
+    this.#running = true;
+    for (let again = true; again; ) {
+      again = false;
+      for (const [queue, jobs] of this.#queues) {
+        for (let job = jobs[0]; job?.waits.every((fence) => fence.signaled); job = jobs[0]) {
+          jobs.shift();
+          this.#pending.delete(job);
+          if (jobs.length === 0) this.#queues.delete(queue);
+          job.work?.apply();
+          this.#finish(job);
+          job.done.signal();
+          again = true;
+        }
+      }
+    }
+    this.#running = false;
+  }
+}
