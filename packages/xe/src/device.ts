@@ -118,9 +118,9 @@ export class XeDevice {
       const vm = this.vms.get(vmBo.vm);
       if (vm !== undefined) mapped.push({ vm, vas: [...vmBo.vas()] });
     }
-    for (const { vm, vas } of mapped) vm.loseMemory(vas);
+    for (const { vm, vas } of mapped) vm.leaves.loseMemory(vas);
     bo.dropContents();
-    for (const { vm, vas } of mapped) vm.bindAgain(vas);
+    for (const { vm, vas } of mapped) vm.leaves.bindAgain(vas);
     return true;
   }
 

@@ -218,7 +218,7 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
       name: "XE_WAIT_USER_FENCE",
       request: drmIowr(DRM_COMMAND_BASE + 0x0a, 72),
       since: "Linux 6.8",
-      note: "fences: work is done when the ioctl returns",
+      note: "waiting: a user fence is in memory of the process",
     }),
     notModelled({
       name: "XE_OBSERVATION",

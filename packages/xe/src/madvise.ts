@@ -130,7 +130,7 @@ function advise(vm: XeVm, { start, range, type, val }: Madvise, location: Locati
   if (location !== null) changed = setLocation(vm, vas, location);
   else if (type === MEM_RANGE_ATTR_PAT) changed = setPat(vm, vas, val);
   else changed = setAtomic(vm, vas, val);
-  vm.zap(changed, start, start + range);
+  vm.leaves.zap(changed, start, start + range);
   return true;
 }
 

@@ -14,6 +14,7 @@ import { type Gpuvm, vmBosOf } from "@vmbind/gpuvm-core";
 import type { BindJobs } from "./bind-jobs.ts";
 import { PLACEMENT_SYSTEM, PLACEMENT_VRAM, type XeBo, type XeBoHome } from "./bo.ts";
 import { CONSULT_MEM_ADVISE_PREF_LOC } from "./uapi-values.ts";
+import type { VmLeaves } from "./vm-leaves.ts";
 import { type Prefetch, WORK_BIND, type WorkList } from "./work-list.ts";
 
 /** Region instance of VRAM. */
@@ -25,12 +26,8 @@ interface MovingVm {
   readonly gpuvm: Gpuvm;
   /** Page-table work that waits. */
   readonly jobs: BindJobs;
-  /** Leaves are about to show memory that is gone. */
-  loseMemory(vas: readonly number[]): void;
-  /** Bind what lost its memory. */
-  bindAgain(vas: readonly number[]): void;
-  /** The TLB forgets mappings that were bound to other memory. */
-  forgetMoved(vas: readonly number[]): void;
+  /** Its leaves. */
+  readonly leaves: VmLeaves;
 }
 
 /** Finds the VM that an entry of an object's list belongs to. */
@@ -98,7 +95,7 @@ export class ObjectMoves {
       fail(EINVAL, `${name}.prefetch_mem_region_instance: ${what} may not live in region ${region}`);
     }
     this.#left.push({ bo, home: bo.moveTo(vram), zapped: waits });
-    if (waits) this.#everywhere(bo, (vm, vas) => vm.loseMemory(vas));
+    if (waits) this.#everywhere(bo, (vm, vas) => vm.leaves.loseMemory(vas));
   }
 
   /** Every VM that maps an object, with its mappings. */
@@ -132,8 +129,8 @@ export class ObjectMoves {
       });
     }
     for (const { vm, bound, others } of follow) {
-      vm.forgetMoved(bound);
-      vm.loseMemory(others);
+      vm.leaves.forgetMoved(bound);
+      vm.leaves.loseMemory(others);
     }
     for (const { vm, others } of follow) bindIfPossible(vm, others);
     const busy = new Set(follow.flatMap(({ vm }) => (vm.jobs.idle ? [] : [vm.jobs])));
@@ -161,7 +158,7 @@ export class ObjectMoves {
 /** Without memory for page tables the leaves stay zero, until the mappings are bound by something else. */
 function bindIfPossible(vm: MovingVm, vas: readonly number[]): void {
   try {
-    vm.bindAgain(vas);
+    vm.leaves.bindAgain(vas);
   } catch (error) {
     if (!(error instanceof DrmError)) throw error;
   }

@@ -22,7 +22,7 @@
  * @module
  */
 
-import { DrmError, EBUSY, EINVAL, ENOMEM, type Fence, fail, hex } from "@vmbind/drm";
+import { DrmError, EBUSY, EINVAL, ENOMEM, fail, hex } from "@vmbind/drm";
 import {
   GPUVA_SPARSE,
   type Gpuvm,
@@ -367,39 +367,12 @@ export class VmSteps implements StepHandlers {
 
   // -- the end of an ioctl ------------------------------------------------------------------------------------------
 
-  /**
-   * A mapping cannot go, nor be cut, while the user fence of the VM_BIND that made it has not happened.
-   *
-   * @throws `DrmError` EBUSY
-   */
-  checkUserFences(): void {
-    const { userFences, start } = this.#vmas;
-    if (userFences.size === 0) return;
-    for (let i = 0; i < this.work.count; i++) {
-      const va = this.work.va(i);
-      const fence = this.work.kind(i) === WORK_UNBIND ? userFences.get(va) : undefined;
-      if (fence === undefined || fence.signaled) continue;
-      fail(
-        EBUSY,
-        `vm_bind: the user fence of the mapping at ${hex(start[va] as number)} is not signalled yet`,
-      );
-    }
+  /** The mappings that the ioctl made. */
+  arrivals(): Iterable<number> {
+    return this.#journal.arrivals();
   }
 
-  /** The mappings that the ioctl made, or bound, wait for its end with a user fence. */
-  setUserFence(fence: Fence): void {
-    const { userFences } = this.#vmas;
-    for (const va of this.#journal.arrivals()) userFences.set(va, fence);
-    for (let i = 0; i < this.work.count; i++) {
-      if (this.work.kind(i) === WORK_BIND) userFences.set(this.work.va(i), fence);
-    }
-  }
-
-  /**
-   * Everything went well.
-   *
-   * @param held - see {@link VmaJournal.finish}
-   */
+  /** Everything went well; `held` is that of {@link VmaJournal.finish}. */
   finish(held?: (XeBo | null)[]): void {
     this.#journal.finish(held);
   }

@@ -20,7 +20,7 @@ import {
 } from "@vmbind/drm";
 import { Gpuvm } from "@vmbind/gpuvm-core";
 import { AddressSpace, type PhysicalMemory, ppgtt, type Tlb } from "@vmbind/mmu";
-import { BindJob, BindJobs, type JobOrder } from "./bind-jobs.ts";
+import { type BindJob, BindJobs, type JobOrder } from "./bind-jobs.ts";
 import type { XeBo, XeBoHome } from "./bo.ts";
 import type { XeCounters } from "./cost-sheet.ts";
 import { MadviseCuts } from "./madvise-cuts.ts";
@@ -29,28 +29,20 @@ import type { XeDeviceOptions } from "./options.ts";
 import { PageTable } from "./page-table.ts";
 import type { Platform } from "./platforms.ts";
 import type { PtJob } from "./pt-job.ts";
-import { ParkedUpdates } from "./pt-parked.ts";
 import type { XeTables } from "./pt-tables.ts";
-import { zapLeaves } from "./pt-zap.ts";
 import type { XeQuirks } from "./quirks.ts";
-import {
-  flushBeforeBatch,
-  invalidate,
-  invalidateSpace,
-  noRange,
-  setTlbRange,
-  type TlbInvalidation,
-} from "./tlb-range.ts";
+import { invalidateSpace, noRange, type TlbInvalidation } from "./tlb-range.ts";
 import { VM_CREATE_FLAG_FAULT_MODE, VM_CREATE_FLAG_LR_MODE, VM_CREATE_FLAG_SCRATCH_PAGE } from "./uapi.ts";
 import type { VmFault } from "./uapi-madvise.ts";
+import { checkUserFences, setUserFence } from "./user-fences.ts";
 import type { XeBindOp } from "./vm-bind-args.ts";
 import { type FaultAccess, VmFaults } from "./vm-faults.ts";
+import { VmLeaves } from "./vm-leaves.ts";
 import { VmSteps } from "./vm-steps.ts";
 import { VMA_PRESENT, VMA_READ_ONLY, VMA_SPARSE, VMA_SYSTEM_ALLOCATOR, VMA_ZAPPED, XeVmas } from "./vma.ts";
 import { release } from "./vma-journal.ts";
 
 const NO_FENCES: readonly Fence[] = [];
-const NO_WORDS = new Int32Array(0);
 
 /** One mapping of an Xe VM. */
 export interface XeMappingView extends MappingView {
@@ -128,6 +120,8 @@ export class XeVm {
   readonly moves: ObjectMoves;
   /** Page-table work that waits. @internal */
   readonly jobs: BindJobs;
+  /** What happens to leaves when no VM_BIND asks for it. @internal */
+  readonly leaves: VmLeaves;
   readonly #order: { -readonly [Member in keyof JobOrder]: JobOrder[Member] } = {
     queue: this,
     waits: NO_FENCES,
@@ -135,8 +129,6 @@ export class XeVm {
     maps: false,
     limited: true,
   };
-  /** Of work that no VM_BIND asked for: behind everything that is booked. */
-  readonly #own: JobOrder = { queue: {}, waits: NO_FENCES, rebuilds: true, maps: true, limited: false };
   /** Grows when the next batch of each queue must flush the TLB. */
   tlbFlushSeqno = 0;
   /** The TLB invalidation that the last VM_BIND sent, null when it sent none. The next one writes to the same record. */
@@ -185,6 +177,7 @@ export class XeVm {
     this.ops = new VmSteps(this, this.vmas, device.options, counters, platform.atomicEnableBit);
     this.#faults = new VmFaults(this.addressSpace, this.faultMode);
     this.#cuts = new MadviseCuts(this.gpuvm, this.vmas, device.options);
+    this.leaves = new VmLeaves(this, device);
     device.vms.set(this.gpuvm, this);
   }
 
@@ -258,7 +251,7 @@ export class XeVm {
     vmas.checkUser(va, this.gpuvm.offset(va), this.gpuvm.rangeOf(va));
     this.ops.begin();
     this.ops.addBind(va);
-    this.#device.job.run(this, this.ops.work, false, this.#own);
+    this.#device.job.run(this, this.ops.work, false, this.leaves.order);
     this.ops.finish();
   }
 
@@ -301,7 +294,7 @@ export class XeVm {
           throw errorOf(op.name, error);
         }
       }
-      ops.checkUserFences();
+      checkUserFences(this.gpuvm, this.vmas, ops.work);
       order.rebuilds = ops.rebuilt > 0;
       order.maps = this.jobs.idle || ops.work.maps;
       if (ops.steps > 0) job = this.#device.job.run(this, ops.work, count > 1, order);
@@ -318,9 +311,24 @@ export class XeVm {
     return ops.work.count === 0 ? this.jobs.following(order) : null;
   }
 
+  /**
+   * A batch of the VM was submitted (EXEC, which the model does not run): until it is done no object of the VM is taken from its
+   * memory, and binds that have to bind pieces of cut mappings again wait.
+   *
+   * @param done - happens when the GPU is done with it
+   */
+  submitted(done: Fence): void {
+    this.jobs.addBatch(done);
+  }
+
+  /** What a batch has to wait for before it runs: binds that wait, and bind pieces of cut mappings again. */
+  beforeBatch(): Fence[] {
+    return this.jobs.beforeBatch();
+  }
+
   /** The mappings that the last VM_BIND made or bound stay until a user fence has happened. @internal */
   setUserFence(fence: Fence): void {
-    this.ops.setUserFence(fence);
+    setUserFence(this.vmas, this.ops.arrivals(), this.ops.work, fence);
   }
 
   /** Leaves of other mappings follow the objects that PREFETCH moved; what the ioctl itself sent stays on record. */
@@ -342,110 +350,12 @@ export class XeVm {
     this.lastInvalidation = null;
     try {
       cuts.cut(addr, range);
-      if (cuts.work.count > 0) job = this.#device.job.run(this, cuts.work, false, this.#own);
+      if (cuts.work.count > 0) job = this.#device.job.run(this, cuts.work, false, this.leaves.order);
     } catch (error) {
       if (error instanceof DrmError) cuts.undo();
       throw error;
     }
     cuts.finish(job?.held);
-  }
-
-  /**
-   * Zap the leaves of mappings, with one TLB invalidation for all: of the range, or more where a mapping reaches out of it.
-   * Those without leaves that are valid are left alone, null mappings too.
-   *
-   * @param vas - mappings
-   * @param start - first VA of the range in bytes
-   * @param end - first VA behind it
-   * @internal
-   */
-  zap(vas: readonly number[], start: number, end: number): void {
-    const zapped = vas.filter((va) => this.#zappable(va));
-    if (zapped.length === 0) return;
-    const { gpuvm } = this;
-    const from = zapped.reduce((least, va) => Math.min(least, gpuvm.addr(va)), start);
-    const to = zapped.reduce((most, va) => Math.max(most, gpuvm.end(va)), end);
-    this.#zap(zapped, from, to, () => this.#invalidate(from, to));
-  }
-
-  #zappable(va: number): boolean {
-    const { vmas } = this;
-    const state = vmas.state[va] as number;
-    if ((state & VMA_PRESENT) === 0 || (state & VMA_ZAPPED) !== 0) return false;
-    return ((vmas.flags[va] as number) & VMA_SPARSE) === 0;
-  }
-
-  /** Zap mappings between two VAs: behind the jobs that bind them, if such ones still wait. */
-  #zap(vas: readonly number[], from: number, to: number, then: () => void): void {
-    const { gpuvm, vmas, jobs, pageTable } = this;
-    const updates: number[] = [];
-    for (const va of vas) {
-      zapLeaves(pageTable, gpuvm.addr(va), gpuvm.end(va), updates);
-      vmas.state[va] = (vmas.state[va] as number) | VMA_ZAPPED;
-    }
-    const parked = new ParkedUpdates(pageTable, Int32Array.from(updates), NO_WORDS);
-    const waits = jobs.waitsOf({ ...this.#own, rebuilds: false, maps: false }, from, to);
-    const apply = (): void => {
-      parked.apply();
-      then();
-    };
-    if (waits.length === 0) {
-      apply();
-      return;
-    }
-    const work = { detached: [], apply, drop: () => parked.drop(), preview: () => parked.preview() };
-    jobs.park(this.#own.queue, new BindJob(waits, from, to, false, work));
-  }
-
-  #invalidate(from: number, to: number): void {
-    setTlbRange(this.invalidation, from, to);
-    this.lastInvalidation = this.invalidation;
-    invalidate(this.addressSpace, this.platform, this.#device.counters, this.invalidation);
-  }
-
-  /**
-   * The memory of an object is about to go or to move: no leaf shows it any more. In fault mode each mapping is invalidated by
-   * itself, for the GPU may be running; elsewhere it is not, and what it knows is flushed before it runs again.
-   *
-   * @param vas - the object's mappings
-   * @internal
-   */
-  loseMemory(vas: readonly number[]): void {
-    const { gpuvm } = this;
-    for (const va of vas) {
-      const [start, end] = [gpuvm.addr(va), gpuvm.end(va)];
-      if (this.faultMode) this.zap([va], start, end);
-      else if (this.#zappable(va)) this.#zap([va], start, end, () => flushBeforeBatch(this.addressSpace));
-    }
-  }
-
-  /**
-   * Mappings were bound to other memory by page-table work that takes them for the same as before: forget them, too.
-   *
-   * @param vas - mappings of an object that moved
-   * @internal
-   */
-  forgetMoved(vas: readonly number[]): void {
-    const { addressSpace, faultMode, gpuvm } = this;
-    if (!faultMode) flushBeforeBatch(addressSpace);
-    for (const va of faultMode ? vas : []) this.#invalidate(gpuvm.addr(va), gpuvm.end(va));
-  }
-
-  /**
-   * Bind mappings that {@link XeVm.loseMemory} zapped, as happens outside fault mode before the GPU runs again. Those of a
-   * fault-mode VM wait for a fault.
-   *
-   * @param vas - mappings of one object
-   * @throws `DrmError` ENOMEM; they stay zapped then
-   * @internal
-   */
-  bindAgain(vas: readonly number[]): void {
-    const zapped = vas.filter((va) => ((this.vmas.state[va] as number) & VMA_ZAPPED) !== 0);
-    if (this.faultMode || zapped.length === 0) return;
-    this.ops.begin();
-    for (const va of zapped) this.ops.addBind(va);
-    this.#device.job.run(this, this.ops.work, false, this.#own);
-    this.ops.finish();
   }
 
   /** VM_DESTROY: mappings and page tables go; the VM's object stays while something refers to it. @internal */
