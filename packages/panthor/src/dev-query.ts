@@ -94,7 +94,7 @@ export function devQuery(file: PanthorFile, arg: uapi.DevQuery, user: UserSpace)
 }
 
 function gpuInfo(device: PanthorFileDevice): Uint8Array {
-  const { vaBits, paBits, gpuId, coherent, asPresent } = device.options;
+  const { vaBits, paBits, gpuId, coherent, asPresent, gpuInfo: more } = device.options;
   return uapi.GPU_INFO.encode({
     gpuId,
     mmuFeatures: vaBits | (paBits << 8),
@@ -104,6 +104,7 @@ function gpuInfo(device: PanthorFileDevice): Uint8Array {
     shaderPresent: 0x50005,
     l2Present: 1,
     tilerPresent: 1,
+    ...more,
   });
 }
 

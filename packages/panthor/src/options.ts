@@ -8,6 +8,7 @@
 import type { AllocFault } from "@vmbind/drm";
 import type { Fragmentation, PhysicalMemoryOptions, ScatterList, TlbOptions } from "@vmbind/mmu";
 import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
+import type { GpuInfo } from "./uapi-query.ts";
 import { GROUP_PRIORITIES_OF_ALL } from "./uapi-values.ts";
 
 /**
@@ -106,6 +107,8 @@ export interface PanthorDeviceOptions {
   groupPriorities: number;
   /** GPU id register, default 0xa8670005 (Mali-G610). */
   gpuId: number;
+  /** Fields of the GPU_INFO query that differ from what the model says; what has nothing to do with memory is 0 there. */
+  gpuInfo: Partial<GpuInfo>;
   /** Makes allocations fail. Default: none does. */
   allocFault?: AllocFault | undefined;
 }
@@ -129,4 +132,5 @@ export const DEFAULTS: PanthorDeviceOptions = {
   timestamps: { frequency: 24_000_000, gpu: 0, offset: 0, cycles: 0, cpuNsec: 0, durationNsec: 0 },
   groupPriorities: GROUP_PRIORITIES_OF_ALL,
   gpuId: 0xa8670005,
+  gpuInfo: {},
 };

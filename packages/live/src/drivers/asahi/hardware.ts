@@ -4,36 +4,12 @@
  * @module
  */
 
-import { AsahiDevice, type AsahiFile, IOCTLS } from "@vmbind/asahi";
+import { AsahiDevice, IOCTLS as MODEL_IOCTLS } from "@vmbind/asahi";
 import { lens } from "@vmbind/asahi/trace";
-import type { LiveCall } from "../../call.ts";
-import {
-  type Answer,
-  askModel,
-  type Bus,
-  type DriverVersion,
-  type Hardware,
-  type HardwareDriver,
-  type HardwareOptions,
-  type LiveFile,
-} from "../../hardware.ts";
+import type { Bus, DriverVersion, Hardware, HardwareDriver, HardwareOptions } from "../../hardware.ts";
+import { AsahiLiveFile } from "./file.ts";
+import { IOCTLS } from "./ioctls.ts";
 import { RECORDING } from "./recording.ts";
-
-class AsahiLiveFile implements LiveFile {
-  readonly model: AsahiFile;
-
-  constructor(model: AsahiFile) {
-    this.model = model;
-  }
-
-  ioctl(call: LiveCall, request: number, arg: Uint8Array): Answer {
-    return askModel(this.model, call, request, arg);
-  }
-
-  close(): void {
-    this.model.close();
-  }
-}
 
 class AsahiHardware implements Hardware {
   readonly device: AsahiDevice;
@@ -65,8 +41,8 @@ class AsahiHardware implements Hardware {
     };
   }
 
-  open(): LiveFile {
-    return new AsahiLiveFile(this.device.open());
+  open(): AsahiLiveFile {
+    return new AsahiLiveFile(this.device.open(), IOCTLS);
   }
 
   progress(): boolean {
@@ -79,7 +55,7 @@ export const HARDWARE: HardwareDriver = {
   name: "asahi",
   devices: new Map([["g13", "Apple M1"]]),
   lens,
-  rows: IOCTLS.rows,
+  rows: IOCTLS.completed(MODEL_IOCTLS.rows),
   recording: RECORDING,
   create: (_, options) => new AsahiHardware(options),
 };

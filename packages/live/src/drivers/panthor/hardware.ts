@@ -6,49 +6,52 @@
 
 import {
   DRIVER_VERSIONS,
-  IOCTLS,
+  type GpuInfo,
+  GROUP_PRIORITIES_OF_ALL,
+  GROUP_PRIORITIES_PRIVILEGED,
+  IOCTLS as MODEL_IOCTLS,
   PanthorDevice,
-  type PanthorFile,
+  type PanthorTimestamps,
   type DriverVersion as Version,
 } from "@vmbind/panthor";
 import { lens } from "@vmbind/panthor/trace";
-import type { LiveCall } from "../../call.ts";
-import {
-  type Answer,
-  askModel,
-  type Bus,
-  type DriverVersion,
-  type Hardware,
-  type HardwareDriver,
-  type HardwareOptions,
-  type LiveFile,
-} from "../../hardware.ts";
+import type { Bus, DriverVersion, Hardware, HardwareDriver, HardwareOptions } from "../../hardware.ts";
+import { monotonicNow } from "../../scheduler.ts";
+import { PanthorLiveFile } from "./file.ts";
+import { GroupScheduler } from "./groups.ts";
+import { IOCTLS } from "./ioctls.ts";
 import { RECORDING } from "./recording.ts";
 
-/** `DRM_PANTHOR_USER_MMIO_OFFSET_64BIT` of `panthor_drm.h`, and where 32-bit processes have it. */
-const USER_MMIO_OFFSET = 2 ** 56;
-const USER_MMIO_OFFSET_32 = 2 ** 43;
+/** What a Mali-G610 says of itself beside its memory: user-mode drivers will not start on zeros. */
+const G610: Partial<GpuInfo> = {
+  csfId: 0x40a0412,
+  l2Features: 0x7130306,
+  tilerFeatures: 0x809,
+  memFeatures: 0x301,
+  threadFeatures: 0x4010000,
+  maxThreads: 0x800,
+  threadMaxWorkgroupSize: 0x400,
+  threadMaxBarrierSize: 0x400,
+  textureFeatures: new Array<number>(4).fill(0xffff_ffff),
+};
+const TIMER_HZ = 24_000_000n;
+const NS_PER_SECOND = 1_000_000_000n;
 
-class PanthorLiveFile implements LiveFile {
-  readonly model: PanthorFile;
-
-  constructor(model: PanthorFile) {
-    this.model = model;
-  }
-
-  ioctl(call: LiveCall, request: number, arg: Uint8Array): Answer {
-    return askModel(this.model, call, request, arg);
-  }
-
-  /** The page of the flush-id register: it reads as zero. */
-  hasPage(offset: number): boolean {
-    return offset >= USER_MMIO_OFFSET || offset === USER_MMIO_OFFSET_32;
-  }
-
-  close(): void {
-    this.model.close();
-  }
-}
+/** Clocks that run: the model asks each time. */
+const CLOCKS: PanthorTimestamps = {
+  frequency: Number(TIMER_HZ),
+  offset: 0,
+  durationNsec: 0,
+  get gpu() {
+    return Number((monotonicNow() * TIMER_HZ) / NS_PER_SECOND);
+  },
+  get cycles() {
+    return Number(monotonicNow());
+  },
+  get cpuNsec() {
+    return Number(monotonicNow());
+  },
+};
 
 class PanthorHardware implements Hardware {
   readonly device: PanthorDevice;
@@ -61,10 +64,19 @@ class PanthorHardware implements Hardware {
   readonly addressBytes: number;
   readonly header: Readonly<Record<string, unknown>>;
   readonly title = "Mali-G610 MC4";
+  readonly #scheduler: GroupScheduler;
 
-  constructor(driverVersion: Version, { backing, systemBytes }: HardwareOptions) {
+  constructor(driverVersion: Version, { backing, systemBytes, note }: HardwareOptions) {
     const limit = systemBytes === undefined ? 2 ** 36 : 2 ** 32 + systemBytes;
-    this.device = new PanthorDevice({ driverVersion, memory: { backing, frames: { limit } } });
+    this.device = new PanthorDevice({
+      driverVersion,
+      memory: { backing, frames: { limit } },
+      timestamps: CLOCKS,
+      gpuInfo: G610,
+      // Clients are of the user that runs the server.
+      groupPriorities: process.getuid?.() === 0 ? GROUP_PRIORITIES_PRIVILEGED : GROUP_PRIORITIES_OF_ALL,
+    });
+    this.#scheduler = new GroupScheduler(note);
     const [major = 1, minor = 0] = driverVersion.split(".").map(Number);
     this.version = {
       name: "panthor",
@@ -83,11 +95,12 @@ class PanthorHardware implements Hardware {
     };
   }
 
-  open(): LiveFile {
-    return new PanthorLiveFile(this.device.open());
+  open(): PanthorLiveFile {
+    return new PanthorLiveFile(this.device.open(), this.#scheduler, IOCTLS);
   }
 
   progress(): boolean {
+    this.#scheduler.progress();
     return false;
   }
 }
@@ -105,7 +118,7 @@ export const HARDWARE: HardwareDriver = {
     ...DRIVER_VERSIONS.map((version) => [`g610-${version}`, `Mali-G610, driver ${version}`] as const),
   ]),
   lens,
-  rows: IOCTLS.rows,
+  rows: IOCTLS.completed(MODEL_IOCTLS.rows),
   recording: RECORDING,
   create: (device, options) => new PanthorHardware(versionOf(device), options),
 };

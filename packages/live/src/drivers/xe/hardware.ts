@@ -4,21 +4,15 @@
  * @module
  */
 
-import { IOCTLS, PLATFORMS, type UserPage, type UserPages, XeDevice, type XeFile } from "@vmbind/xe";
+import { IOCTLS as MODEL_IOCTLS, PLATFORMS, type Platform, XeDevice } from "@vmbind/xe";
 import { lens } from "@vmbind/xe/trace";
-import type { LiveCall } from "../../call.ts";
-import {
-  type Answer,
-  askModel,
-  type Bus,
-  type DriverVersion,
-  type Hardware,
-  type HardwareDriver,
-  type HardwareOptions,
-  type LiveFile,
-} from "../../hardware.ts";
+import type { Bus, DriverVersion, Hardware, HardwareDriver, HardwareOptions } from "../../hardware.ts";
 import { ProcessMemory } from "../../process-memory.ts";
+import { monotonicNow } from "../../scheduler.ts";
 import type { ProcessPage } from "../../shared-memory.ts";
+import { type XeLiveDevice, XeLiveFile } from "./file.ts";
+import { IOCTLS } from "./ioctls.ts";
+import { Engines } from "./jobs.ts";
 import { RECORDING } from "./recording.ts";
 
 const INTEL = 0x8086;
@@ -27,29 +21,11 @@ const REVISIONS: Readonly<Record<string, number>> = { lnl: 4, dg2: 8, tgl: 1 };
 /** VRAM lies at 2^45 in the model. */
 const VRAM_BASE = 2 ** 45;
 
-class XeLiveFile implements LiveFile {
-  readonly model: XeFile;
-  readonly #closed: () => void;
-
-  constructor(model: XeFile, closed: () => void) {
-    this.model = model;
-    this.#closed = closed;
-    model.userPages.access = ({ process, addr }) =>
-      process instanceof ProcessMemory ? process.accessAt(addr) : "none";
-  }
-
-  ioctl(call: LiveCall, request: number, arg: Uint8Array): Answer {
-    return askModel(this.model, call, request, arg);
-  }
-
-  close(): void {
-    this.model.close();
-    this.#closed();
-  }
-}
-
-class XeHardware implements Hardware {
+class XeHardware implements Hardware, XeLiveDevice {
   readonly device: XeDevice;
+  readonly platform: Platform;
+  readonly engines: Engines;
+  readonly now: () => bigint = monotonicNow;
   readonly version: DriverVersion = {
     name: "xe",
     date: "20201103",
@@ -60,7 +36,7 @@ class XeHardware implements Hardware {
   readonly addressBytes: number;
   readonly header: Readonly<Record<string, unknown>>;
   readonly title: string;
-  readonly #files = new Set<UserPages>();
+  readonly #files = new Set<XeLiveFile>();
 
   constructor(name: string, options: HardwareOptions) {
     const row = PLATFORMS.get(name);
@@ -72,6 +48,8 @@ class XeHardware implements Hardware {
       platform,
       memory: { backing, ...(systemBytes !== undefined && { frames: { limit: 2 ** 32 + systemBytes } }) },
     });
+    this.platform = platform;
+    this.engines = new Engines(monotonicNow, options.note);
     this.title = row.title;
     this.bus = {
       bus: "pci",
@@ -107,19 +85,25 @@ class XeHardware implements Hardware {
     options.shared.processPage = (pa) => this.#processPage(pa);
   }
 
-  open(): LiveFile {
-    const file = this.device.open();
-    this.#files.add(file.userPages);
-    return new XeLiveFile(file, () => this.#files.delete(file.userPages));
+  open(): XeLiveFile {
+    const file = new XeLiveFile(this.device.open(), this, IOCTLS);
+    this.#files.add(file);
+    return file;
+  }
+
+  closed(file: XeLiveFile): void {
+    this.#files.delete(file);
   }
 
   progress(): boolean {
-    return false;
+    return this.engines.progress();
   }
 
+  /** Pages that MAP_USERPTR pinned are the process's own. */
   #processPage(pa: number): ProcessPage | undefined {
-    for (const pages of this.#files) {
-      const page: UserPage | undefined = pages.bytes > 0 ? pages.ownerOf(pa) : undefined;
+    for (const { model } of this.#files) {
+      const pages = model.userPages;
+      const page = pages.bytes > 0 ? pages.ownerOf(pa) : undefined;
       if (page?.process instanceof ProcessMemory) return { memory: page.process, addr: page.addr };
     }
     return undefined;
@@ -131,7 +115,7 @@ export const HARDWARE: HardwareDriver = {
   name: "xe",
   devices: new Map(["bmg", ...PLATFORMS.keys()].map((name) => [name, PLATFORMS.get(name)?.title ?? name])),
   lens,
-  rows: IOCTLS.rows,
+  rows: IOCTLS.completed(MODEL_IOCTLS.rows),
   recording: RECORDING,
   create: (device, options) => new XeHardware(device, options),
 };
