@@ -334,6 +334,8 @@ export function struct<T>(
   }
   if (end !== size || size % align !== 0) throw new Error(`${name}: members end at ${end}, size is ${size}`);
 
+  const names = entries.map(([member]) => member);
+  const codecs = entries.map(([, field]) => field);
   const layout: StructLayout<T> = {
     name,
     size,
@@ -342,11 +344,15 @@ export function struct<T>(
     fields,
     read(view, base = 0) {
       const value: Record<string, unknown> = {};
-      for (const [member, field] of entries) value[member] = field.read(view, base);
+      for (let i = 0; i < names.length; i++) {
+        value[names[i] as string] = (codecs[i] as Field<unknown>).read(view, base);
+      }
       return value as T;
     },
     write(view, base, value) {
-      for (const [member, field] of entries) field.write(view, base, value[member]);
+      for (let i = 0; i < names.length; i++) {
+        (codecs[i] as Field<unknown>).write(view, base, value[names[i] as keyof T]);
+      }
     },
     encode(value) {
       const out = new Uint8Array(size);

@@ -109,7 +109,7 @@ class TreeCheck {
   }
 
   run(root: number): void {
-    this.#enter(root, "the root");
+    this.#enter(root, null, 0);
     this.#table(root, rootGeometry(this.#format), 0);
     const left = this.#tree.ranges[this.#range];
     if (left !== undefined) this.#missing(left);
@@ -123,23 +123,26 @@ class TreeCheck {
     }
     const { words, wordsPerTable } = tables;
     const filled = tables.isFilled(slot);
-    const { entries, entryBytes, level } = geometry;
-    const emptyLo = this.#tree.emptyLo?.[level] ?? 0;
-    const emptyHi = this.#tree.emptyHi?.[level] ?? 0;
     if (filled && this.#isUniform(slot, geometry, va)) {
-      this.#visit?.(slot, geometry, va, entries);
+      this.#visit?.(slot, geometry, va, geometry.entries);
       return;
     }
+    const { entries, entryBytes, level, directoryMask, directoryBits } = geometry;
+    const emptyLo = this.#tree.emptyLo?.[level] ?? 0;
+    const emptyHi = this.#tree.emptyHi?.[level] ?? 0;
+    const fillLo = tables.entryLo(slot, 0);
+    const fillHi = tables.entryHi(slot, 0);
     let used = 0;
     let at = slot * wordsPerTable;
     for (let i = 0; i < entries; i++, at += 2) {
-      const lo = filled ? tables.entryLo(slot, i) : (words[at] as number);
-      const hi = filled ? tables.entryHi(slot, i) : (words[at + 1] as number);
-      const first = va + i * entryBytes;
-      if (lo === emptyLo && hi === emptyHi && !(lo !== 0 && this.#isLeaf(geometry, first, lo, hi))) continue;
+      const lo = filled ? fillLo : (words[at] as number);
+      const hi = filled ? fillHi : (words[at + 1] as number);
+      if (lo === emptyLo && hi === emptyHi) {
+        if (lo === 0 || !this.#isLeaf(geometry, va + i * entryBytes, lo, hi)) continue;
+      }
       used++;
-      if ((lo & geometry.directoryMask) === geometry.directoryBits) this.#directory(geometry, first, lo, hi);
-      else this.#leaf(geometry, first, lo, hi);
+      if ((lo & directoryMask) === directoryBits) this.#directory(geometry, va + i * entryBytes, lo, hi);
+      else this.#leaf(geometry, va + i * entryBytes, lo, hi);
     }
     this.#visit?.(slot, geometry, va, used);
   }
@@ -169,7 +172,7 @@ class TreeCheck {
   #child(geometry: LevelGeometry, va: number, lo: number, hi: number): number {
     if ((lo & geometry.directoryMask) !== geometry.directoryBits) return -1;
     const child = this.#tables.slotAt(tableAddress(geometry, lo, hi));
-    this.#enter(child, `the level ${geometry.level} entry for ${hexAddress(va)}`);
+    this.#enter(child, geometry, va);
     return child;
   }
 
@@ -219,17 +222,25 @@ class TreeCheck {
 
   #directory(geometry: LevelGeometry, va: number, lo: number, hi: number): void {
     const child = this.#tables.slotAt(tableAddress(geometry, lo, hi));
-    this.#enter(child, `the level ${geometry.level} entry for ${hexAddress(va)}`);
+    this.#enter(child, geometry, va);
     const compact = (lo & geometry.compactMask) !== 0;
     this.#table(child, (compact ? geometry.belowCompact : geometry.below) as LevelGeometry, va);
   }
 
-  #enter(slot: number, from: string): void {
+  /** @param from - level of the entry that points to a table, null for the root; @param va - its first address */
+  #enter(slot: number, from: LevelGeometry | null, va: number): void {
+    const live = this.#tables.isLive(slot);
+    if (live && !this.#seen.has(slot)) {
+      this.#seen.add(slot);
+      return;
+    }
     const { name } = this.#format;
-    if (!this.#tables.isLive(slot))
-      throw new Error(`table-dead: ${name}: ${from} points to no table page in use`);
-    if (this.#seen.has(slot)) throw new Error(`table-shared: ${name}: ${from} points to a table met before`);
-    this.#seen.add(slot);
+    const what = from === null ? "the root" : `the level ${from.level} entry for ${hexAddress(va)}`;
+    throw new Error(
+      live
+        ? `table-shared: ${name}: ${what} points to a table met before`
+        : `table-dead: ${name}: ${what} points to no table page in use`,
+    );
   }
 
   /** Whether an entry that looks empty is the leaf of a mapping: a scratch leaf may equal a null mapping's. */
@@ -255,15 +266,17 @@ class TreeCheck {
   #leaf(geometry: LevelGeometry, va: number, lo: number, hi: number): void {
     const end = va + geometry.entryBytes;
     const range = this.#rangeAt(va);
-    const where = () => `level ${geometry.level} entry for ${hexAddress(va)} (${descriptor(lo, hi)})`;
     if (range === undefined || va < range.start || end > range.end) {
-      throw new Error(`leaf-unexplained: no one mapping covers the ${where()}`);
+      throw new Error(`leaf-unexplained: no one mapping covers the ${entryText(geometry, va, lo, hi)}`);
     }
     if (va !== this.#covered) this.#missing(range);
     const want = this.#want;
-    if (!range.leaf(va, geometry, want)) throw new Error(`leaf-size: the mapping has no ${where()}`);
+    if (!range.leaf(va, geometry, want)) {
+      throw new Error(`leaf-size: the mapping has no ${entryText(geometry, va, lo, hi)}`);
+    }
     if (want.lo !== lo || want.hi !== hi) {
-      throw new Error(`leaf-value: the ${where()} should be ${descriptor(want.lo, want.hi)}`);
+      const text = descriptor(want.lo, want.hi);
+      throw new Error(`leaf-value: the ${entryText(geometry, va, lo, hi)} should be ${text}`);
     }
     this.#covered = end;
     if (end === range.end) this.#covered = this.#tree.ranges[++this.#range]?.start ?? 0;
@@ -275,6 +288,10 @@ class TreeCheck {
       `leaf-missing: no leaf for ${at} of the mapping ${hexAddress(start)}..${hexAddress(end)}`,
     );
   }
+}
+
+function entryText({ level }: LevelGeometry, va: number, lo: number, hi: number): string {
+  return `level ${level} entry for ${hexAddress(va)} (${descriptor(lo, hi)})`;
 }
 
 function descriptor(lo: number, hi: number): string {

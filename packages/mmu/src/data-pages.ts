@@ -45,6 +45,21 @@ export class DataPages implements PhysicalBacking {
     return this.#pages.size * PAGE_BYTES;
   }
 
+  /**
+   * Whether anything was stored to a range, or to a page that it touches, since it was discarded last; false says that it reads
+   * as zero.
+   *
+   * @param pa - address of the first byte
+   * @param bytes - length
+   */
+  holds(pa: number, bytes: number): boolean {
+    const end = pa + bytes;
+    for (let at = pa - offsetInPage(pa); at < end; at += PAGE_BYTES) {
+      if (this.#pages.has(at / PAGE_BYTES)) return true;
+    }
+    return false;
+  }
+
   /** See {@link PhysicalBacking.read}. */
   read(pa: number, out: Uint8Array): void {
     for (let done = 0; done < out.length; ) {

@@ -90,6 +90,17 @@ export class PhysicalMemory {
     return this.backing instanceof DataPages ? this.backing.residentBytes : 0;
   }
 
+  /**
+   * Whether a range of data memory may hold anything but zeros: who moves an object's contents need not read what was never
+   * stored to. True where a backing elsewhere knows.
+   *
+   * @param pa - first byte, clear of the window of the page tables
+   * @param bytes - length
+   */
+  mayHoldData(pa: number, bytes: number): boolean {
+    return !(this.backing instanceof DataPages) || this.backing.holds(pa, bytes);
+  }
+
   /** Reads `into.length` bytes from physical address `pa`; memory never stored to reads as zero. */
   read(pa: number, into: Uint8Array): void {
     if (this.#isData(pa, into.length)) {

@@ -421,3 +421,20 @@ describe("frame allocation", () => {
     expect(read(memory, pa, 2)).toEqual([0, 0]);
   });
 });
+
+test("says what may hold anything but zeros, page by page", () => {
+  const memory = new PhysicalMemory();
+  const at = 0x20_0000;
+  expect(memory.mayHoldData(at, 0x4000)).toBe(false);
+  memory.write(at + 0x1ffc, bytes(1, 2, 3, 4));
+  expect([0, 0x1000, 0x2000].map((page) => memory.mayHoldData(at + page, 0x1000))).toEqual([
+    false,
+    true,
+    false,
+  ]);
+  // A page of which the range has one byte counts.
+  expect(memory.mayHoldData(at + 0xfff, 2)).toBe(true);
+  memory.zero(at, 0x2000);
+  expect(memory.mayHoldData(at, 0x4000)).toBe(false);
+  expect(new PhysicalMemory({ backing: new Bytes() }).mayHoldData(at, 0x1000)).toBe(true);
+});

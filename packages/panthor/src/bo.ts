@@ -163,7 +163,9 @@ export class PanthorBo extends GemObject {
       const page = new Uint8Array(PAGE_BYTES);
       const words = new Uint32Array(page.buffer);
       for (let offset = 0; offset < this.size; offset += PAGE_BYTES) {
-        this.#device.memory.read(pages.addressAt(offset), page);
+        const pa = pages.addressAt(offset);
+        if (!this.#device.memory.mayHoldData(pa, PAGE_BYTES)) continue;
+        this.#device.memory.read(pa, page);
         if (words.some((word) => word !== 0)) this.#swap.set(offset, page.slice());
       }
       this.#device.memory.frames.free(pages);

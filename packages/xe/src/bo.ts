@@ -326,30 +326,15 @@ export class XeBo extends GemObject {
   }
 }
 
-/** Bytes that are copied at a time. */
-const COPY_BYTES = 0x1_0000;
-
 /** Copy what is not zero: new memory reads as zero, and memory that nothing was stored to takes no place in the host. */
 function copyPages(memory: PhysicalMemory, from: ScatterList, to: ScatterList, bytes: number): void {
   if (memory.backing instanceof DataPages && memory.residentBytes === 0) return;
-  const buffer = new Uint8Array(COPY_BYTES);
-  const words = new Int32Array(buffer.buffer);
-  for (let at = 0; at < bytes; ) {
-    const left = from.segmentAt(at);
-    const entered = to.segmentAt(at);
-    const count = Math.min(
-      COPY_BYTES,
-      bytes - at,
-      (from.offset[left] as number) + (from.bytes[left] as number) - at,
-      (to.offset[entered] as number) + (to.bytes[entered] as number) - at,
-    );
-    const part = buffer.subarray(0, count);
-    memory.read(from.addressAt(at), part);
-    const target = to.addressAt(at);
-    for (let page = 0; page < count; page += PAGE_BYTES) {
-      const used = words.subarray(page / 4, (page + PAGE_BYTES) / 4).some((word) => word !== 0);
-      if (used) memory.write(target + page, buffer.subarray(page, page + PAGE_BYTES));
-    }
-    at += count;
+  const page = new Uint8Array(PAGE_BYTES);
+  const words = new Int32Array(page.buffer);
+  for (let at = 0; at < bytes; at += PAGE_BYTES) {
+    const source = from.addressAt(at);
+    if (!memory.mayHoldData(source, PAGE_BYTES)) continue;
+    memory.read(source, page);
+    if (words.some((word) => word !== 0)) memory.write(to.addressAt(at), page);
   }
 }

@@ -274,11 +274,15 @@ function checkTableRecord(
     throw new Error(`table-empty: nothing is left in the ${where}`);
   if (geometry.level === 0) return;
   let children = 0;
+  const emptyLo = vm.pageTable.emptyLo[geometry.level];
+  const emptyHi = vm.pageTable.emptyHi[geometry.level];
+  const { directoryMask, directoryBits, tableAddressLo, tableAddressHi } = geometry;
+  const anyZapped = zapped.size > 0;
   // A filled table holds 512 times the same leaf: the count of its children says all.
   for (let i = memory.isFilled(slot) ? geometry.entries : 0; i < geometry.entries; i++) {
     const lo = memory.entryLo(slot, i);
     const hi = memory.entryHi(slot, i);
-    if (zapped.has(i)) {
+    if (anyZapped && zapped.has(i)) {
       const kept = tables.child(slot, i);
       if (lo !== 0 || hi !== 0) throw new Error(`zapped: entry ${i} of the ${where} is not zero`);
       if (kept < 0) continue;
@@ -286,9 +290,8 @@ function checkTableRecord(
       children++;
       continue;
     }
-    const empty = lo === vm.pageTable.emptyLo[geometry.level] && hi === vm.pageTable.emptyHi[geometry.level];
-    const directory = !empty && (lo & geometry.directoryMask) === geometry.directoryBits;
-    const child = directory ? memory.slotOf(lo & geometry.tableAddressLo, hi & geometry.tableAddressHi) : -1;
+    const directory = (lo !== emptyLo || hi !== emptyHi) && (lo & directoryMask) === directoryBits;
+    const child = directory ? memory.slotOf(lo & tableAddressLo, hi & tableAddressHi) : -1;
     if (tables.child(slot, i) !== child) {
       throw new Error(
         `child-map: entry ${i} of the ${where} points to slot ${child}, ${tables.child(slot, i)} is kept`,

@@ -9,7 +9,6 @@ import {
   type Call,
   CheckedRun,
   type Checker,
-  eventMark,
   FUZZ_UMD,
   InvariantChecker,
   LeakChecker,
@@ -19,7 +18,6 @@ import {
   type TraceEvent,
   type TraceHeader,
 } from "@vmbind/trace";
-import { copyOf } from "./call.ts";
 import { ErrnoChecker } from "./check/errnos.ts";
 import { ExceptionChecker } from "./check/exceptions.ts";
 import { MemoryChecker } from "./check/memory.ts";
@@ -76,15 +74,13 @@ export function checkersOf(
   { device, make, report }: ReplaySubject,
   { every, simulated }: ExamineOptions,
 ): Checker[] {
-  const always = [
-    new ExceptionChecker(report),
-    new ErrnoChecker(driver, device, report),
-    new MemoryChecker(driver, report),
-  ];
+  const always = [new ExceptionChecker(report), new ErrnoChecker(driver, device, report)];
+  const memory = new MemoryChecker(driver, report);
   const invariants = new InvariantChecker(device, report, every);
-  if (simulated) return [...always, new PageChecker(driver, device, report), invariants];
+  // From the memory checker on the model has memory of its own, and the call stays as it was issued.
+  if (simulated) return [...always, new PageChecker(driver, device, report), memory, invariants];
   const twin = new TwinChecker(driver, device, make(), report);
-  return [...always, twin, invariants, new StateChecker(device, twin.twin, report, every)];
+  return [...always, memory, twin, invariants, new StateChecker(device, twin.twin, report, every)];
 }
 
 /** Watches over a device of its own. */
@@ -132,8 +128,9 @@ export class Examiner {
    */
   issue(call: Call): Issued {
     this.#finding = null;
-    const { ret, arg } = this.#run.issue(copyOf(call));
-    return { ret, argOut: arg.slice(), finding: this.#finding };
+    // The memory checker gives the model a copy.
+    const { ret, arg } = this.#run.issue(call);
+    return { ret, argOut: arg, finding: this.#finding };
   }
 
   /**
@@ -144,7 +141,7 @@ export class Examiner {
    */
   happen(event: TraceEvent): { result: number; finding: FuzzFinding | null } {
     this.#finding = null;
-    const result = this.#run.mark({ kind: "mark", line: 0, mark: eventMark(event), exec: null });
+    const result = this.#run.happen(event);
     return { result, finding: this.#finding };
   }
 

@@ -227,5 +227,6 @@ export function elementsOf<T>(
   if (count === 0) return [];
   const bytes = buffers.find((buffer) => buffer.addr === addr)?.bytes;
   if (bytes === undefined || bytes.length < count * layout.size) return null;
-  return Array.from({ length: count }, (_, i) => layout.read(viewOf(bytes), i * layout.size));
+  const view = viewOf(bytes);
+  return Array.from({ length: count }, (_, i) => layout.read(view, i * layout.size));
 }

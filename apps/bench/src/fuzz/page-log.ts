@@ -2,91 +2,247 @@
  * The naive model of one VM: the list of everything that was asked of it, read from the end. What a page shows is what the last
  * operation that names it says. There are no mappings here, no cuts, no tables, and no code of a driver.
  *
+ * Pages that are looked at again and again are places: a place takes each line as it is added, and so knows what
+ * {@link PageLog.at} would find without reading the list. Now and then the list is read all the same.
+ *
  * @module
  */
 
-/** What a page shows. Objects have numbers of their own here, since handles are given out again. */
-type Content =
-  | { readonly kind: "nothing" | "null" | "unknown" }
-  | { readonly kind: "object"; readonly object: number; readonly page: number };
+/** What was stored last to a page of an object: 0 in one that is new. */
+export interface Cell {
+  /** 32 bits. */
+  word: number;
+}
 
-/** A line of the log. */
-export type LogLine =
-  | {
-      readonly kind: "range";
-      readonly va: number;
-      readonly bytes: number;
-      /** The object, 0 for nothing, -1 for null pages, -2 for what nobody knows. */
-      readonly object: number;
-      /** First page of the object. */
-      readonly page: number;
-      /** Pages that repeat, 0 for none. */
-      readonly window: number;
-      /** Pages of the period by address, 0 for none. */
-      readonly period: number;
-      readonly access: string;
-      readonly promised: boolean;
-    }
-  | { readonly kind: "gone"; readonly object: number }
-  | { readonly kind: "evict"; readonly object: number }
-  | { readonly kind: "restore"; readonly whole: boolean };
+/** An object. It is known by itself: handles are given out again. */
+export interface PageObject {
+  /** What was stored, by page. */
+  readonly cells: Map<number, Cell>;
+}
 
-/** {@link LogLine} of kind `range`: `object` of a range without one. */
-export const NOTHING = 0;
-/** See {@link NOTHING}. */
-export const NULL = -1;
-/** See {@link NOTHING}. */
-export const UNKNOWN = -2;
+/** What a range shows: an object, nothing at all, null pages, or what nobody knows. */
+export type Behind = PageObject | "nothing" | "null" | "unknown";
 
-/** What the GPU must find at a page. */
-export interface Expected {
-  /** What it shows. */
-  readonly content: Content;
-  /** What the GPU may do with it: `r`, `w` or `rw`. */
+/** A range shows something from now on. */
+export interface RangeLine {
+  readonly kind: "range";
+  /** First byte. */
+  readonly va: number;
+  readonly bytes: number;
+  readonly behind: Behind;
+  /** First page of the object. */
+  readonly page: number;
+  /** Pages that repeat, 0 for none. */
+  readonly window: number;
+  /** Pages of the period by address, 0 for none. */
+  readonly period: number;
+  /** What the GPU may do: `r`, `w` or `rw`. */
   readonly access: string;
   /** The page may also be as if nothing were there: it was promised only. */
   readonly promised: boolean;
-  /** Its memory was taken: the page faults. `maybe` where bringing back failed in the middle. */
-  readonly taken: "no" | "yes" | "maybe";
 }
 
-const NOTHING_THERE: Expected = {
-  content: { kind: "nothing" },
-  access: "rw",
-  promised: false,
-  taken: "no",
-};
+/** A line of the log. */
+export type LogLine =
+  | RangeLine
+  | { readonly kind: "gone"; readonly object: PageObject }
+  | { readonly kind: "evict"; readonly object: PageObject }
+  | { readonly kind: "restore"; readonly whole: boolean };
+
+/** Its memory was taken: the page faults. `maybe` where bringing back failed in the middle. */
+export type Taken = "no" | "yes" | "maybe";
+
+/** What the GPU must find at a page. */
+export interface Expected {
+  /** The line that says what it shows; null where nothing is there. */
+  readonly line: RangeLine | null;
+  readonly taken: Taken;
+}
+
+const NOTHING_THERE: Expected = { line: null, taken: "no" };
+
+/** A page that is looked at. */
+export class Place implements Expected {
+  /** First byte of the page. */
+  readonly va: number;
+  /** Something about it or beside it was asked since it was looked at. */
+  changed = false;
+  #line: RangeLine | null = null;
+  #taken: Taken = "no";
+  #cell: Cell | null = null;
+  readonly #pageBytes: number;
+
+  /** @param va - first byte of the page; @param pageBytes - of the driver's smallest page; @param expected - what is there */
+  constructor(va: number, pageBytes: number, expected: Expected) {
+    this.va = va;
+    this.#pageBytes = pageBytes;
+    this.#show(expected.line);
+    this.#taken = expected.taken;
+  }
+
+  /** See {@link Expected.line}. */
+  get line(): RangeLine | null {
+    return this.#line;
+  }
+
+  /** See {@link Expected.taken}. */
+  get taken(): Taken {
+    return this.#taken;
+  }
+
+  /** What is stored there, null where no object is. */
+  get cell(): Cell | null {
+    return this.#cell;
+  }
+
+  /**
+   * @param line - what was asked last
+   * @returns whether that is about this page
+   */
+  take(line: LogLine): boolean {
+    const { va } = this;
+    if (line.kind === "range") {
+      if (va < line.va || va >= line.va + line.bytes) return false;
+      this.#show(line);
+      return true;
+    }
+    if (this.#cell === null) return false;
+    if (line.kind === "restore") {
+      if (this.#taken === "no") return false;
+      this.#taken = line.whole ? "no" : "maybe";
+      return true;
+    }
+    if (this.#line?.behind !== line.object) return false;
+    if (line.kind === "gone") this.#show(null);
+    else this.#taken = "yes";
+    return true;
+  }
+
+  #show(line: RangeLine | null): void {
+    this.#line = line === null || line.behind === "nothing" ? null : line;
+    this.#taken = "no";
+    this.#cell = line === null || typeof line.behind === "string" ? null : this.#cellOf(line, line.behind);
+  }
+
+  #cellOf({ va, page, window, period }: RangeLine, { cells }: PageObject): Cell {
+    const index = (this.va - va) / this.#pageBytes;
+    const shown =
+      period > 0 ? (this.va / this.#pageBytes) % period : page + (window > 0 ? index % window : index);
+    const known = cells.get(shown);
+    if (known !== undefined) return known;
+    const cell = { word: 0 };
+    cells.set(shown, cell);
+    return cell;
+  }
+}
 
 /** The log of one VM. */
 export class PageLog {
   readonly #lines: LogLine[] = [];
+  /** By address, the one that was named last at the end. */
+  readonly #places = new Map<number, Place>();
   readonly #pageBytes: number;
+  #changed: Place[] = [];
+  #turn: Iterator<Place>;
 
   /** @param pageBytes - of the driver's smallest page */
   constructor(pageBytes: number) {
     this.#pageBytes = pageBytes;
+    this.#turn = this.#places.values();
   }
 
   /** @param line - what was asked last */
   add(line: LogLine): void {
     this.#lines.push(line);
+    for (const place of this.#places.values()) if (place.take(line)) this.#touch(place);
+  }
+
+  #touch(place: Place): void {
+    if (place.changed) return;
+    place.changed = true;
+    this.#changed.push(place);
   }
 
   /**
+   * Look at a page from now on.
+   *
+   * @param va - first byte of a page, around which the last line changed something
+   */
+  watch(va: number): void {
+    const known = this.#places.get(va);
+    const place = known ?? new Place(va, this.#pageBytes, this.at(va));
+    if (known !== undefined) this.#places.delete(va);
+    this.#places.set(va, place);
+    this.#touch(place);
+  }
+
+  /** Places about which or beside which something was asked since {@link PageLog.looked}. */
+  get changed(): readonly Place[] {
+    return this.#changed;
+  }
+
+  /** All places. */
+  places(): Iterable<Place> {
+    return this.#places.values();
+  }
+
+  /** @returns the next place in turn; null when there is none */
+  next(): Place | null {
+    let { done, value } = this.#turn.next();
+    if (done === true) {
+      this.#turn = this.#places.values();
+      ({ done, value } = this.#turn.next());
+    }
+    return done === true ? null : value;
+  }
+
+  /**
+   * All that changed was looked at.
+   *
+   * @param most - places to keep
+   */
+  looked(most: number): void {
+    for (const place of this.#changed) place.changed = false;
+    if (this.#changed.length > 0) this.#changed = [];
+    if (this.#places.size <= most) return;
+    for (const va of this.#places.keys()) {
+      if (this.#places.size <= most) break;
+      this.#places.delete(va);
+    }
+  }
+
+  /**
+   * Hold what the places know against the log, which shares nothing with them but its lines.
+   *
+   * @throws Error where one knows something else
+   */
+  check(): void {
+    for (const { va, line, taken } of this.#places.values()) {
+      const expected = this.at(va);
+      if (line === expected.line && taken === expected.taken) continue;
+      throw new Error(`page log: the place ${va} was followed to another line than the log has`);
+    }
+  }
+
+  /**
+   * Read the log.
+   *
    * @param va - first byte of a page
    * @returns what must be there
    */
   at(va: number): Expected {
-    const gone = new Set<number>();
-    const taken = new Map<number, "yes" | "maybe">();
-    let back: "no" | "maybe" | "yes" = "no";
+    const gone: PageObject[] = [];
+    const taken = new Map<Behind, Taken>();
+    let back: Taken = "no";
     for (let i = this.#lines.length - 1; i >= 0; i--) {
       const line = this.#lines[i] as LogLine;
       if (line.kind === "range") {
         if (va < line.va || va >= line.va + line.bytes) continue;
-        return gone.has(line.object) ? NOTHING_THERE : this.#shown(line, va, taken.get(line.object) ?? "no");
+        const { behind } = line;
+        if (behind === "nothing" || gone.some((object) => object === behind)) return NOTHING_THERE;
+        return { line, taken: taken.get(behind) ?? "no" };
       }
-      if (line.kind === "gone") gone.add(line.object);
+      if (line.kind === "gone") gone.push(line.object);
       else if (line.kind === "restore") {
         if (back !== "yes") back = line.whole ? "yes" : "maybe";
       } else if (back !== "yes" && taken.get(line.object) !== "yes") {
@@ -94,17 +250,5 @@ export class PageLog {
       }
     }
     return NOTHING_THERE;
-  }
-
-  #shown(line: LogLine & { kind: "range" }, va: number, taken: Expected["taken"]): Expected {
-    const { object, access, promised, period, window } = line;
-    if (object === NOTHING) return NOTHING_THERE;
-    if (object < 0) {
-      return { content: { kind: object === NULL ? "null" : "unknown" }, access, promised, taken: "no" };
-    }
-    const index = (va - line.va) / this.#pageBytes;
-    const page =
-      period > 0 ? (va / this.#pageBytes) % period : line.page + (window > 0 ? index % window : index);
-    return { content: { kind: "object", object, page }, access, promised, taken };
   }
 }

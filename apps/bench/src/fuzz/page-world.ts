@@ -7,7 +7,7 @@
 
 import type { TraceEvent } from "@vmbind/trace";
 import type { Job, Meaning, PageOp, Shown } from "./meaning.ts";
-import { type LogLine, NOTHING, NULL, PageLog, UNKNOWN } from "./page-log.ts";
+import { type LogLine, PageLog, type PageObject, type RangeLine } from "./page-log.ts";
 
 /** Something that happens once. */
 interface Sign {
@@ -29,8 +29,6 @@ export interface PageVm {
   readonly unbound: "fault" | "null";
   /** Ranges that are promised are bound at once all the same. */
   readonly keepsPromises: boolean;
-  /** Places where something began or ended, the newest last. */
-  readonly places: Set<number>;
   /** Nothing can be said of it any more. */
   lost: boolean;
   readonly queue: Waiting[];
@@ -39,14 +37,12 @@ export interface PageVm {
 interface PageFile {
   readonly vms: Map<number, PageVm>;
   /** Objects by handle. */
-  readonly objects: Map<number, number>;
+  readonly objects: Map<number, PageObject>;
   readonly syncobjs: Map<number, Sign>;
-  /** Number of what lies behind sparse ranges. */
-  readonly memory: number;
+  /** What lies behind sparse ranges. */
+  readonly memory: PageObject;
 }
 
-/** Places that are remembered of a VM. */
-const PLACES_MAX = 128;
 /** Operations of a call whose edges are remembered, at its beginning and as many at its end. */
 const EDGES_OF = 24;
 
@@ -65,8 +61,6 @@ export class PageWorld {
   readonly #fences = new Map<number, Sign>();
   /** Queues with jobs, of VMs that are gone as well. */
   readonly #queues = new Set<PageVm>();
-  #objects = 0;
-  #changed: [PageVm, number][] = [];
 
   /** @param facts - see {@link WorldFacts} */
   constructor(facts: WorldFacts) {
@@ -78,26 +72,10 @@ export class PageWorld {
     for (const [index, file] of this.#files) for (const [id, vm] of file.vms) yield [index, id, vm];
   }
 
-  /**
-   * @param file - number of an open file
-   * @param id - VM id
-   * @returns the VM, undefined for none
-   */
-  vm(file: number, id: number): PageVm | undefined {
-    return this.#files.get(file)?.vms.get(id);
-  }
-
-  /** @returns the places around which something changed since this was asked last */
-  takeChanged(): readonly [PageVm, number][] {
-    const changed = this.#changed;
-    this.#changed = [];
-    return changed;
-  }
-
   #file(index: number): PageFile {
     const known = this.#files.get(index);
     if (known !== undefined) return known;
-    const made = { vms: new Map(), objects: new Map(), syncobjs: new Map(), memory: ++this.#objects };
+    const made = { vms: new Map(), objects: new Map(), syncobjs: new Map(), memory: newObject() };
     this.#files.set(index, made);
     return made;
   }
@@ -114,7 +92,6 @@ export class PageWorld {
           log: new PageLog(this.#facts.pageBytes),
           unbound: meaning.unbound,
           keepsPromises: meaning.keepsPromises,
-          places: new Set(),
           lost: false,
           queue: [],
         });
@@ -123,7 +100,7 @@ export class PageWorld {
         this.#gone(file, meaning.vm);
         return;
       case "object":
-        file.objects.set(meaning.handle, ++this.#objects);
+        file.objects.set(meaning.handle, newObject());
         return;
       case "handle-gone": {
         const object = file.objects.get(meaning.handle);
@@ -208,6 +185,8 @@ export class PageWorld {
       // Handles mean what they meant when the call was made.
       const line = this.#line(file, op);
       vm.queue.push({ line, waits: found, end });
+      // It must not have happened yet, unless it may.
+      this.#watch(vm, line);
       for (const syncobj of signals) signs.set(syncobj, end);
     }
     for (const [syncobj, sign] of signs) file.syncobjs.set(syncobj, sign);
@@ -234,48 +213,50 @@ export class PageWorld {
   #apply(vm: PageVm, line: LogLine | null, remembered: boolean): void {
     if (line === null) return;
     vm.log.add(line);
-    if (line.kind !== "range" || !remembered) return;
+    if (remembered) this.#watch(vm, line);
+  }
+
+  /** Look where a range begins and ends, beside it, and in its middle. */
+  #watch({ log }: PageVm, line: LogLine | null): void {
+    if (line?.kind !== "range") return;
     const { va, bytes } = line;
     const { pageBytes } = this.#facts;
-    const middle = va + Math.floor(bytes / 2 / pageBytes) * pageBytes;
-    for (const at of [va - pageBytes, va, middle, va + bytes - pageBytes, va + bytes]) {
-      if (at < 0) continue;
-      vm.places.delete(at);
-      vm.places.add(at);
-      this.#changed.push([vm, at]);
-    }
-    for (const oldest of vm.places) {
-      if (vm.places.size <= PLACES_MAX) break;
-      vm.places.delete(oldest);
-    }
+    if (va >= pageBytes) log.watch(va - pageBytes);
+    log.watch(va);
+    log.watch(va + Math.floor(bytes / 2 / pageBytes) * pageBytes);
+    if (va + bytes >= pageBytes) log.watch(va + bytes - pageBytes);
+    log.watch(va + bytes);
   }
 
   #line(file: PageFile, op: PageOp): LogLine | null {
     if (op.kind === "none") return null;
     if (op.kind === "unbind-object") {
-      return { kind: "gone", object: file.objects.get(op.handle) ?? NOTHING };
+      const object = file.objects.get(op.handle);
+      return object === undefined ? null : { kind: "gone", object };
     }
     const { va, bytes, access, promised } = op;
     return { kind: "range", va, bytes, access, promised, ...this.#shown(file, op.shows) };
   }
 
-  #shown(file: PageFile, shows: Shown): { object: number; page: number; window: number; period: number } {
+  #shown(file: PageFile, shows: Shown): Pick<RangeLine, "behind" | "page" | "window" | "period"> {
     const { pageBytes } = this.#facts;
     const none = { page: 0, window: 0, period: 0 };
     switch (shows.kind) {
       case "nothing":
-        return { ...none, object: NOTHING };
       case "null":
-        return { ...none, object: NULL };
       case "unknown":
-        return { ...none, object: UNKNOWN };
+        return { ...none, behind: shows.kind };
       case "file-memory":
-        return { ...none, object: file.memory, period: shows.period / pageBytes };
+        return { ...none, behind: file.memory, period: shows.period / pageBytes };
       case "object": {
         const { handle, offset, window } = shows;
-        const object = file.objects.get(handle) ?? UNKNOWN;
-        return { object, page: offset / pageBytes, window: window / pageBytes, period: 0 };
+        const behind = file.objects.get(handle) ?? "unknown";
+        return { behind, page: offset / pageBytes, window: window / pageBytes, period: 0 };
       }
     }
   }
+}
+
+function newObject(): PageObject {
+  return { cells: new Map() };
 }

@@ -110,7 +110,7 @@ export function runSession(
   let succeeded = 0;
   while (issued.length < calls) {
     const call = nextCall(draw, target, examiner);
-    issued.push(copyOf(call));
+    issued.push(call);
     const { ret, finding } = examiner.issue(call);
     if (finding !== null)
       return { header, issued: issued.length, succeeded, found: { finding, steps: issued } };

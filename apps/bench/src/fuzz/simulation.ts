@@ -11,7 +11,7 @@
  */
 
 import type { Call, TraceEvent } from "@vmbind/trace";
-import { copyOf, type Step } from "./call.ts";
+import type { Step } from "./call.ts";
 import { Draw } from "./draw.ts";
 import { type ExamineOptions, Examiner, type FuzzFinding, SIMULATION } from "./examiner.ts";
 import { mutate } from "./mutate.ts";
@@ -137,7 +137,7 @@ class Simulation {
 
   /** @returns the argument as it came back */
   issue(call: Call): Uint8Array {
-    this.steps.push(copyOf(call));
+    this.steps.push(call);
     this.issued++;
     const { ret, argOut, finding } = this.#examiner.issue(call);
     this.finding = finding;

@@ -6,10 +6,12 @@
 
 import { UserMemory } from "@vmbind/drm";
 import type { OpenDevice } from "../device.ts";
-import { eventOf } from "../event.ts";
+import { eventOf, type TraceEvent } from "../event.ts";
 import type { TraceIoctl, TraceMark } from "../format.ts";
 import type { Action } from "../lens.ts";
 import type { Call, CheckedCall, Checker } from "./checker.ts";
+
+const UNKNOWN: Action = { kind: "other", text: "" };
 
 /** A device, and those who look at what it does. */
 export class CheckedRun {
@@ -46,7 +48,8 @@ export class CheckedRun {
    * @returns the call as it came back
    */
   issue(call: Call): CheckedCall {
-    return this.#run({ ...call, recorded: null, action: { kind: "other", text: "" }, ret: 0, reason: null });
+    const { file, request, arg, buffers } = call;
+    return this.#run({ file, request, arg, buffers, recorded: null, action: UNKNOWN, ret: 0, reason: null });
   }
 
   #run(call: CheckedCall): CheckedCall {
@@ -82,7 +85,16 @@ export class CheckedRun {
   mark(mark: TraceMark): number {
     for (const checker of this.#checkers) checker.mark?.(mark);
     const event = eventOf(mark.mark);
-    if (event === null) return 0;
+    return event === null ? 0 : this.happen(event);
+  }
+
+  /**
+   * Let something happen to the device, of which nothing is recorded.
+   *
+   * @param event - what
+   * @returns as {@link CheckedRun.mark}
+   */
+  happen(event: TraceEvent): number {
     let result: number;
     try {
       result = this.#device.happen(event);

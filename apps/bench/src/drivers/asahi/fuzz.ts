@@ -123,8 +123,8 @@ function bindObject(draw: Draw, ids: Ids): Call {
 
 function vmBind(draw: Draw, ids: Ids, quirks: AsahiQuirks, numBinds: number): Call {
   const bytes = new Uint8Array(numBinds * GEM_BIND_OP.size);
-  for (let i = 0; i < numBinds; i++)
-    GEM_BIND_OP.write(viewOf(bytes), i * GEM_BIND_OP.size, bindOp(draw, ids, quirks));
+  const view = viewOf(bytes);
+  for (let i = 0; i < numBinds; i++) GEM_BIND_OP.write(view, i * GEM_BIND_OP.size, bindOp(draw, ids, quirks));
   const wraps = quirks.packedOps && draw.chance(1);
   const arg = {
     vmId: ids.vm(),
@@ -197,8 +197,8 @@ export const asahi: FuzzDriver<AsahiFile> = {
     const stride = viewOf(arg).getUint32(VM_BIND.fields.stride.offset, true);
     if (stride < RANGE + 8) return;
     for (const { bytes } of buffers) {
-      for (let at = RANGE; at + 8 <= bytes.length; at += stride)
-        shorten(viewOf(bytes), at, RANGE_MAX, 2 ** 40);
+      const view = viewOf(bytes);
+      for (let at = RANGE; at + 8 <= bytes.length; at += stride) shorten(view, at, RANGE_MAX, 2 ** 40);
     }
   },
   prefix(failed, _argOut, started) {

@@ -155,6 +155,7 @@ function boCreate(draw: Draw, ids: Ids): Call {
 function vmBind(draw: Draw, ids: Ids, repeats: boolean, count: number, isAsync: boolean): Call {
   const layout = repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP;
   const bytes = new Uint8Array(count * layout.size);
+  const view = viewOf(bytes);
   const buffers: CallBuffer[] = [{ field: "ops", addr: OPS_ADDR, bytes }];
   for (let i = 0; i < count; i++) {
     const op = bindOp(draw, ids, repeats);
@@ -164,7 +165,7 @@ function vmBind(draw: Draw, ids: Ids, repeats: boolean, count: number, isAsync: 
       op.syncs = { stride: SYNC_OP.size, count: syncs, array: addr };
       buffers.push({ field: `ops[${i}].syncs`, addr, bytes: syncOps(draw, syncs) });
     }
-    layout.write(viewOf(bytes), i * layout.size, op as VmBindOpRepeat);
+    layout.write(view, i * layout.size, op as VmBindOpRepeat);
   }
   const ops = { stride: layout.size, count, array: OPS_ADDR };
   return call(
@@ -272,8 +273,8 @@ export const panthor: FuzzDriver<PanthorFile> = {
     if (stride < VM_BIND_OP.size) return;
     for (const { field, bytes } of buffers) {
       if (field !== "ops") continue;
-      for (let at = SIZE; at + 8 <= bytes.length; at += stride)
-        shorten(viewOf(bytes), at, RANGE_MAX, 2 ** 49);
+      const view = viewOf(bytes);
+      for (let at = SIZE; at + 8 <= bytes.length; at += stride) shorten(view, at, RANGE_MAX, 2 ** 49);
     }
   },
   prefix(failed, argOut, started) {

@@ -242,8 +242,9 @@ function vmBind(draw: Draw, ids: Ids, file: XeFile, numBinds: number): Call {
   if (numBinds === 1) VM_BIND_OP.write(viewOf(arg), INLINE, bindOp(draw, ids, file));
   else if (numBinds > 1) {
     const bytes = new Uint8Array(numBinds * VM_BIND_OP.size);
+    const view = viewOf(bytes);
     for (let i = 0; i < numBinds; i++) {
-      VM_BIND_OP.write(viewOf(bytes), i * VM_BIND_OP.size, bindOp(draw, ids, file));
+      VM_BIND_OP.write(view, i * VM_BIND_OP.size, bindOp(draw, ids, file));
     }
     buffers.push({ field: "vector_of_binds", addr: OPS_ADDR, bytes });
     VM_BIND_VECTOR.write(viewOf(arg), INLINE, { vectorOfBinds: OPS_ADDR });
@@ -304,9 +305,8 @@ function bindOp(draw: Draw, ids: Ids, file: XeFile): Partial<VmBindOp> {
 const RANGE = VM_BIND_OP.fields.range.offset;
 const OP = VM_BIND_OP.fields.op.offset;
 
-function boundOp(bytes: Uint8Array, at: number): void {
-  const view = viewOf(bytes);
-  if (at + VM_BIND_OP.size > bytes.length) return;
+function boundOp(view: DataView, at: number): void {
+  if (at + VM_BIND_OP.size > view.byteLength) return;
   const user = view.getUint32(at + OP, true) === VM_BIND_OP_MAP_USERPTR;
   shorten(view, at + RANGE, user ? USER_RANGE_MAX : RANGE_MAX, 2 ** 58);
 }
@@ -327,10 +327,11 @@ export const xe: FuzzDriver<XeFile> = {
     boundObject(call, IOCTL_GEM_CREATE, GEM_CREATE.fields.size.offset);
     const { request, arg, buffers } = call;
     if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff)) return;
-    boundOp(arg, INLINE);
+    boundOp(viewOf(arg), INLINE);
     for (const { field, bytes } of buffers) {
       if (field === "syncs") continue;
-      for (let at = 0; at < bytes.length; at += VM_BIND_OP.size) boundOp(bytes, at);
+      const view = viewOf(bytes);
+      for (let at = 0; at < bytes.length; at += VM_BIND_OP.size) boundOp(view, at);
     }
   },
   prefix: () => null,

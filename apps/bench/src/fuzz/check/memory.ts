@@ -11,12 +11,17 @@ import { specByNumber } from "../spec.ts";
 
 const GUARD_BYTES = 32;
 const GUARD = 0xa5;
+/** Enough for most calls. */
+const PLACE_BYTES = 0x1_0000;
 
-/** Reports `memory`. Calls are issued with their memory between guards. */
+/** Reports `memory`. Calls are issued with their memory between guards, in a place that all calls use in turn. */
 export class MemoryChecker implements Checker {
   readonly #driver: FuzzDriver;
   readonly #report: Report;
   #sent: Uint8Array = new Uint8Array();
+  #place = new Uint8Array(PLACE_BYTES);
+  /** Where the guards are: one before each piece of memory, and one behind the last. */
+  readonly #guards: number[] = [];
 
   /**
    * @param driver - knows the ioctls
@@ -27,18 +32,39 @@ export class MemoryChecker implements Checker {
     this.#report = report;
   }
 
-  /** See {@link Checker.beforeCall}. */
+  /** See {@link Checker.beforeCall}. What was put there for the call before is gone then. */
   beforeCall(call: CheckedCall): void {
     this.#sent = call.arg;
-    call.arg = guarded(call.arg);
-    call.buffers = call.buffers.map((buffer) => ({ ...buffer, bytes: guarded(buffer.bytes) }));
+    let bytes = call.arg.length + GUARD_BYTES;
+    for (const buffer of call.buffers) bytes += buffer.bytes.length + GUARD_BYTES;
+    if (bytes + GUARD_BYTES > this.#place.length) this.#place = new Uint8Array(2 * bytes);
+    this.#guards.length = 0;
+    this.#guard(0);
+    call.arg = this.#guarded(call.arg);
+    call.buffers = call.buffers.map((buffer) => {
+      return { field: buffer.field, addr: buffer.addr, bytes: this.#guarded(buffer.bytes) };
+    });
+  }
+
+  #guard(at: number): void {
+    this.#place.fill(GUARD, at, at + GUARD_BYTES);
+    this.#guards.push(at);
+  }
+
+  /** Puts a copy behind the last guard, and a guard behind it. */
+  #guarded(bytes: Uint8Array): Uint8Array {
+    const start = (this.#guards.at(-1) as number) + GUARD_BYTES;
+    const end = start + bytes.length;
+    this.#place.set(bytes, start);
+    this.#guard(end);
+    return this.#place.subarray(start, end);
   }
 
   /** See {@link Checker.afterCall}. */
   afterCall({ request, arg, buffers }: CheckedCall): void {
-    const buffer = buffers.find(({ bytes }) => isDamaged(bytes));
-    const place = isDamaged(arg) ? "the argument" : buffer && `the buffer ${buffer.field}`;
-    if (place !== undefined) {
+    const broken = this.#guards.findIndex((at) => this.#isDamaged(at));
+    if (broken >= 0) {
+      const place = broken < 2 ? "the argument" : `the buffer ${buffers[broken - 2]?.field}`;
       this.#report("memory", "none", `bytes around ${place} changed`);
       return;
     }
@@ -48,20 +74,10 @@ export class MemoryChecker implements Checker {
       this.#report("memory", "none", `${spec.name} is write-only, and its argument changed`);
     }
   }
-}
 
-function guarded(bytes: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(bytes.length + 2 * GUARD_BYTES);
-  whole.fill(GUARD, 0, GUARD_BYTES);
-  whole.fill(GUARD, GUARD_BYTES + bytes.length);
-  whole.set(bytes, GUARD_BYTES);
-  return whole.subarray(GUARD_BYTES, GUARD_BYTES + bytes.length);
-}
-
-function isDamaged(bytes: Uint8Array): boolean {
-  const whole = new Uint8Array(bytes.buffer);
-  for (let i = 0; i < GUARD_BYTES; i++) {
-    if (whole[i] !== GUARD || whole[whole.length - 1 - i] !== GUARD) return true;
+  #isDamaged(at: number): boolean {
+    const place = this.#place;
+    for (let i = at; i < at + GUARD_BYTES; i++) if (place[i] !== GUARD) return true;
+    return false;
   }
-  return false;
 }

@@ -5,20 +5,25 @@
  * that is new), and stores another word. So memory that is another object's, that is an older one's, or that a stale
  * translation leads to, shows a word that is not its own. A page is looked at in the tables and through the TLB.
  *
+ * Behind each call and event all places are looked at that it is about, those at the edges of what a call names among them, and a few
+ * others in turn; all others behind every {@link ALL_EVERY}th call; and in the end all of them, against the log as a whole.
+ *
  * @module
  */
 
-import { Walk } from "@vmbind/mmu";
+import { hex } from "@vmbind/drm";
+import { RIGHT_READ, RIGHT_WRITE, Walk } from "@vmbind/mmu";
 import type { Call, CheckedCall, Checker, ModelVm, OpenDevice, Report, TraceEvent } from "@vmbind/trace";
-import { copyOf } from "../call.ts";
 import type { FuzzDriver } from "../fuzz-driver.ts";
-import type { Expected } from "../page-log.ts";
+import type { Cell, Place } from "../page-log.ts";
 import { type PageVm, PageWorld } from "../page-world.ts";
 
-/** Old places that are looked at behind each call, in turn. */
-const OLD_PLACES = 24;
+/** Places that are kept of a VM, those where something began or ended last. */
+const PLACES_MAX = 128;
+/** Old places of a VM that are looked at behind each call, in turn. */
+const OLD_PLACES = 4;
 /** Behind so many calls all of them are. */
-const ALL_EVERY = 16;
+const ALL_EVERY = 64;
 
 /** Reports `pages` where the GPU finds something else, and `liveness` where a call was refused that has to succeed. */
 export class PageChecker implements Checker {
@@ -26,13 +31,14 @@ export class PageChecker implements Checker {
   readonly #device: OpenDevice;
   readonly #report: Report;
   readonly #world: PageWorld;
-  /** What was stored last, by object and page. */
-  readonly #stored = new Map<string, number>();
-  readonly #walk = new Walk();
-  readonly #word = new DataView(new ArrayBuffer(4));
+  /** What the tables have, and what an access finds. */
+  readonly #walked = new Walk();
+  readonly #found = new Walk();
+  /** A word on its way; the host is little endian. */
+  readonly #word = new Uint32Array(1);
+  readonly #bytes = new Uint8Array(this.#word.buffer);
   #stamp = 0;
   #calls = 0;
-  #turn = 0;
   #sent: Call | null = null;
   #bindOps = 0;
   #mustSucceed = false;
@@ -51,9 +57,9 @@ export class PageChecker implements Checker {
     this.#world = new PageWorld(driver.facts);
   }
 
-  /** See {@link Checker.beforeCall}. */
-  beforeCall(call: CheckedCall): void {
-    this.#sent = copyOf(call);
+  /** See {@link Checker.beforeCall}. The call's memory has to stay as it is: who lets the model have other memory comes later. */
+  beforeCall({ file, request, arg, buffers }: CheckedCall): void {
+    this.#sent = { file, request, arg, buffers };
     this.#bindOps = this.#device.counters.bindOps;
   }
 
@@ -65,7 +71,7 @@ export class PageChecker implements Checker {
       this.#say("liveness", `${reason}: refused with ${ret}, and had to succeed`);
     this.#mustSucceed = false;
     const started = this.#device.counters.bindOps - this.#bindOps;
-    const done = ret === 0 ? sent : this.#driver.prefix(sent, arg.slice(), started);
+    const done = ret === 0 ? sent : this.#driver.prefix(sent, arg, started);
     const meaning = done === null ? null : this.#driver.meaning(done, ret === 0 ? arg : done.arg);
     if (meaning !== null) this.#world.called(file, meaning);
     this.#look(++this.#calls % ALL_EVERY === 0);
@@ -78,18 +84,17 @@ export class PageChecker implements Checker {
       return;
     }
     this.#world.happened(event, result);
-    this.#look(event.kind !== "fault" && event.kind !== "fence");
+    this.#look(false);
   }
 
   /** See {@link Checker.end}. */
   end(): void {
+    for (const [, , vm] of this.#world.vms()) vm.log.check();
     this.#look(true);
   }
 
   #look(all: boolean): void {
     if (this.#broken) return;
-    const found = new Map<PageVm, [name: string, model: ModelVm, end: number]>();
-    const places: [PageVm, number][] = [...this.#world.takeChanged()];
     for (const [file, id, vm] of this.#world.vms()) {
       const model = this.#device.vm(file, id);
       if (model === undefined) {
@@ -97,70 +102,95 @@ export class PageChecker implements Checker {
         return;
       }
       if ("unusable" in model && model.unusable === true) vm.lost = true;
-      const end = this.#driver.vaEnd(this.#device.file(file));
-      found.set(vm, [`file ${file} VM ${id}`, model, end]);
-      const old = [...vm.places];
-      if (all) places.push(...old.map((va): [PageVm, number] => [vm, va]));
-      else if (old.length > 0) {
-        for (let i = 0; i < OLD_PLACES / 4; i++) places.push([vm, old[this.#turn++ % old.length] as number]);
+      const end = vm.lost ? 0 : this.#driver.vaEnd(this.#device.file(file));
+      const bad = this.#firstBad(model, vm, end, all);
+      if (bad !== null) {
+        this.#say(
+          "pages",
+          `a page differs: file ${file} VM ${id} ${hex(bad.va)} ${this.#difference(bad, vm)}`,
+        );
+        return;
       }
-    }
-    for (const [vm, va] of places) {
-      const [name, model, end] = found.get(vm) ?? [];
-      if (name === undefined || model === undefined || vm.lost || va >= (end ?? 0)) continue;
-      if (!this.#compare(name, model, vm, va)) return;
+      vm.log.looked(PLACES_MAX);
     }
   }
 
-  /** @returns whether the page is as it must be */
-  #compare(name: string, model: ModelVm, vm: PageVm, va: number): boolean {
-    const expected = vm.log.at(va);
-    if (expected.content.kind === "unknown") return true;
-    const space = model.addressSpace;
-    space.walk(va, this.#walk);
-    const walked = this.#found();
-    space.translate(va, this.#walk);
-    const translated = this.#found();
-    const words = this.#words(vm, expected);
-    if (walked !== translated || !words.includes(walked)) {
-      this.#say(
-        "pages",
-        `a page differs: ${name} 0x${va.toString(16)} shows ${walked} in the tables and ${translated} to an access, ` +
-          `expected ${words.join(" or ")}`,
-      );
-      return false;
+  /** @returns the first place that is not as it must be */
+  #firstBad(model: ModelVm, vm: PageVm, end: number, all: boolean): Place | null {
+    const { log } = vm;
+    if (all) {
+      for (const place of log.places()) if (place.va < end && !this.#isRight(model, vm, place)) return place;
+      return null;
     }
-    if (expected.content.kind === "object" && this.#walk.kind === "page" && this.#walk.writable) {
-      space.store32(va, ++this.#stamp);
-      this.#stored.set(`${expected.content.object}:${expected.content.page}`, this.#stamp);
+    for (const place of log.changed) if (place.va < end && !this.#isRight(model, vm, place)) return place;
+    for (let left = OLD_PLACES; left > 0; left--) {
+      const place = log.next();
+      if (place !== null && place.va < end && !this.#isRight(model, vm, place)) return place;
     }
-    return true;
+    return null;
   }
 
-  #found(): string {
-    const { kind, readable, writable, pa } = this.#walk;
-    if (kind !== "page") return kind;
-    this.#device.memory.read(pa, new Uint8Array(this.#word.buffer));
-    return pageWords((readable ? "r" : "") + (writable ? "w" : ""), this.#word.getUint32(0, true));
+  /** Whether a page is as it must be; another word is stored in it then. */
+  #isRight({ addressSpace }: ModelVm, vm: PageVm, place: Place): boolean {
+    const { line, taken, cell } = place;
+    if (line?.behind === "unknown") return true;
+    const walked = addressSpace.walk(place.va, this.#walked);
+    const found = addressSpace.translate(place.va, this.#found);
+    if (walked.kind !== found.kind || walked.pa !== found.pa) return false;
+    const { unbound } = vm;
+    const maybeNot = line?.promised === true && !vm.keepsPromises;
+    if (walked.kind === "page") {
+      if (cell === null || taken === "yes") return false;
+      const rights = rightsOf(walked);
+      if (rights !== line?.access || rights !== rightsOf(found) || this.#wordAt(walked.pa) !== cell.word)
+        return false;
+      if ((found.rights & RIGHT_WRITE) !== 0) addressSpace.store32(place.va, this.#newWord(cell));
+      return true;
+    }
+    if (walked.kind === unbound && (line === null || maybeNot)) return true;
+    if (walked.kind === "fault") return taken !== "no" || maybeNot;
+    return taken !== "yes" && line?.behind === "null";
   }
 
-  #words({ unbound, keepsPromises }: PageVm, { content, access, promised, taken }: Expected): string[] {
-    const there =
-      content.kind === "object"
-        ? pageWords(access, this.#stored.get(`${content.object}:${content.page}`) ?? 0)
-        : content.kind === "null"
-          ? "null"
-          : unbound;
+  #newWord(cell: Cell): number {
+    cell.word = ++this.#stamp;
+    return cell.word;
+  }
+
+  #wordAt(pa: number): number {
+    this.#device.memory.read(pa, this.#bytes);
+    return this.#word[0] as number;
+  }
+
+  #difference(place: Place, { unbound, keepsPromises }: PageVm): string {
+    const { line, taken, cell } = place;
+    const there = cell !== null ? pageWords(line?.access ?? "", cell.word) : line === null ? unbound : "null";
     const words = taken === "yes" ? ["fault"] : [there];
     if (taken === "maybe") words.push("fault");
-    if (promised && !keepsPromises) words.push("fault", unbound);
-    return words;
+    if (line?.promised === true && !keepsPromises) words.push("fault", unbound);
+    const walked = this.#words(this.#walked);
+    const found = this.#words(this.#found);
+    const where =
+      walked === found && this.#walked.pa !== this.#found.pa
+        ? `, at ${hex(this.#walked.pa)} and ${hex(this.#found.pa)}`
+        : "";
+    return `shows ${walked} in the tables and ${found} to an access${where}, expected ${words.join(" or ")}`;
+  }
+
+  #words(walk: Walk): string {
+    return walk.kind === "page" ? pageWords(rightsOf(walk), this.#wordAt(walk.pa)) : walk.kind;
   }
 
   #say(rule: string, text: string): void {
     this.#broken = true;
     this.#report(rule, "none", text);
   }
+}
+
+/** In the words of {@link RangeLine.access}. */
+function rightsOf({ rights }: Walk): string {
+  const writable = (rights & RIGHT_WRITE) !== 0;
+  return (rights & RIGHT_READ) !== 0 ? (writable ? "rw" : "r") : writable ? "w" : "";
 }
 
 function pageWords(access: string, word: number): string {
