@@ -1,0 +1,99 @@
+/**
+ * What the oracle runs, as tables: igt's binaries with the devices they run on and what must come of them, and the Vulkan
+ * drivers that run the workloads of the recordings.
+ */
+
+/** Why a subtest does not pass, where that is known and not a fault of a model. */
+const DEBUG_KERNEL = "wants faults injected by flag bits, which only kernels built for debugging have";
+const WANTS_VRAM = "wants a GPU with memory of its own";
+
+const XE_VM_INTEGRATED = [
+  "out-of-memory",
+  "overcommit-nonfault-vram-lr-defer",
+  "overcommit-nonfault-vram-lr-external-nodefer",
+  "overcommit-nonfault-vram-no-lr",
+  "overcommit-fault-vram-lr",
+  "overcommit-fault-vram-lr-no-overcommit",
+];
+
+const xeVm = (device, more = {}) => ({
+  binary: "xe_vm",
+  device: `xe:${device}`,
+  total: 191,
+  explained: { "bind-array-conflict-error-inject": DEBUG_KERNEL, ...more },
+});
+
+/**
+ * igt's binaries. `total`: subtests that there are to be, so that a list cut short is no success; `least`: how many of them
+ * must pass, all but the explained ones unless given.
+ */
+export const IGT = [
+  xeVm("bmg"),
+  xeVm("dg2"),
+  xeVm("lnl", Object.fromEntries(XE_VM_INTEGRATED.map((name) => [name, WANTS_VRAM]))),
+  { binary: "panthor/panthor_vm", device: "panthor:g610", total: 15 },
+  { binary: "panthor/panthor_gem", device: "panthor:g610", total: 5 },
+  { binary: "panthor/panthor_group", device: "panthor:g610", total: 2 },
+  { binary: "panthor/panthor_query", device: "panthor:g610", total: 1 },
+  { binary: "asahi/asahi_get_params", device: "asahi:g13", total: 4 },
+  { binary: "asahi/asahi_get_time", device: "asahi:g13", total: 5 },
+  { binary: "syncobj_basic", device: "xe:bmg", total: 12 },
+  { binary: "syncobj_wait", device: "xe:bmg", total: 69 },
+  // Some wait for milliseconds and then look at the clock: a busy machine is late.
+  { binary: "syncobj_timeline", device: "xe:bmg", total: 121, least: 119 },
+];
+
+/** The seven workloads of the recordings, `traces/WORKLOADS.md` of the material has them exactly. */
+export const WORKLOADS = [
+  "buffer-100e6",
+  "buffer-stream",
+  "image-unbound",
+  "image-window",
+  "image-3d",
+  "many-small",
+  "image-array-mips",
+];
+
+/**
+ * The Vulkan drivers: what they find, and with which recordings the run is compared. `perFile`: the recordings number
+ * handles and VMs over all open files of a process, a kernel in each file.
+ */
+export const VULKAN = [
+  { umd: "anv", library: "libvulkan_intel.so", architecture: "amd64", device: "xe:bmg", recordings: "xe" },
+  {
+    umd: "anv",
+    library: "libvulkan_intel.so",
+    architecture: "amd64",
+    device: "xe:dg2",
+    recordings: "xe-dg2",
+  },
+  {
+    umd: "anv",
+    library: "libvulkan_intel.so",
+    architecture: "amd64",
+    device: "xe:lnl",
+    recordings: "xe-lnl",
+  },
+  {
+    umd: "panvk",
+    library: "libvulkan_panfrost.so",
+    architecture: "arm64",
+    device: "panthor:g610",
+    recordings: "panthor-sparse",
+  },
+  {
+    umd: "panvk",
+    library: "libvulkan_panfrost.so",
+    architecture: "arm64",
+    device: "panthor:g610-1.8",
+    recordings: "panthor-blackhole",
+  },
+  {
+    umd: "hk",
+    library: "libvulkan_asahi.so",
+    architecture: "arm64",
+    device: "asahi:g13",
+    recordings: "asahi",
+    perFile: true,
+  },
+];
