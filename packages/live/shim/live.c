@@ -30,20 +30,9 @@ static DIR *(*r_opendir)(const char *);
 static char *(*r_realpath)(const char *, char *);
 
 static int memory = -1;                        /* the file of physical memory */
-static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t known[KNOWN];                  /* sockets by inode: inode << 32 | object, 0 for one that is none of ours */
 static uintptr_t mapped_from = UINTPTR_MAX, mapped_to;     /* all mappings ever made lie in between */
 
-static void after_fork(void)
-{
-    struct hello h;
-    generation++;
-    busy = 0;
-    pthread_mutex_init(&starting, NULL);
-    if (anchor < 0) return;
-    r_close(anchor);
-    hello(&h, 1);
-}
 static void __attribute__((constructor)) begin(void)
 {
     static int done;
@@ -53,20 +42,16 @@ static void __attribute__((constructor)) begin(void)
     real(&r_fstatat, "fstatat64"); real(&r_faccessat, "faccessat"); real(&r_mmap, "mmap64"); real(&r_munmap, "munmap"); real(&r_lseek, "lseek64");
     real(&r_readlink, "readlink"); real(&r_readlinkat, "readlinkat"); real(&r_fopen, "fopen64"); real(&r_opendir, "opendir"); real(&r_realpath, "realpath");
     find_server("VMBIND_LIVE");
-    if (folder) pthread_atfork(NULL, NULL, after_fork);
 }
-/* Whether there is a server and it knows this process. */
+/* Whether there is a server; its memory is open from now on. */
 static int up(void)
 {
-    struct hello h;
     begin();
-    if (!folder || memory >= 0) return folder != NULL;
+    if (!meet() || memory >= 0) return folder != NULL;
     pthread_mutex_lock(&starting);
     if (memory < 0) {
-        if (hello(&h, 0)) gone("hello");
-        prctl(PR_SET_PTRACER, (unsigned long)h.server_pid, 0, 0, 0);   /* Yama: the server reads what arguments point to */
-        int fd = r_open(h.memory, O_RDWR | O_CLOEXEC);
-        if (fd < 0) gone(h.memory);
+        int fd = r_open(server.memory, O_RDWR | O_CLOEXEC);
+        if (fd < 0) gone(server.memory);
         memory = high(fd);
     }
     pthread_mutex_unlock(&starting);

@@ -28,13 +28,15 @@
 #error "only 64-bit programs are supported"
 #endif
 
-enum { HELLO = 1, OPEN, IOCTL, MMAP, MUNMAP, ADOPT, WHAT, SEEK, MARK, PUNCHED, BEFORE, AFTER, SEEN_CLOSE };
+enum { HELLO = 1, OPEN, IOCTL, MMAP, MUNMAP, ADOPT, WHAT, SEEK, MARK, PUNCHED, BEFORE, AFTER };
 struct ask { uint32_t bytes, op, pid, object, request, value; };
 struct tell { uint32_t bytes; int32_t ret; uint32_t body, spans, object, object_at, object_flags, holes; };
 struct span { uint64_t at, bytes; };
 struct hello { uint32_t server_pid, pad; char memory[120]; };
 
 static const char *folder;                     /* of the server; NULL where there is none */
+static struct hello server;
+static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
 static int anchor = -1;                        /* says that this process lives: closed by exec and exit */
 static unsigned generation = 1;                /* counts forks: a child has connections of its own */
 static pthread_key_t on_thread_exit;
@@ -132,13 +134,24 @@ out:
     return t->ret;
 }
 /* A process begins, or is the copy of one that has mappings: those are then its own, too. */
-static int hello(struct hello *h, int forked)
+static void hello(int forked)
 {
     struct tell t;
     int fd = dial();
-    if (fd < 0) return -errno;
-    anchor = high(fd);
-    return call(anchor, (struct ask){ .op = HELLO, .value = forked ? getppid() : 0 }, h, sizeof *h, &t, NULL);
+    if (fd < 0) gone("socket");
+    fd = high(fd);
+    if (call(fd, (struct ask){ .op = HELLO, .value = forked ? getppid() : 0 }, &server, sizeof server, &t, NULL)) gone("hello");
+    prctl(PR_SET_PTRACER, (unsigned long)server.server_pid, 0, 0, 0);   /* Yama: the server reads what arguments point to */
+    __atomic_store_n(&anchor, fd, __ATOMIC_RELEASE);
+}
+static void after_fork(void)
+{
+    generation++;
+    busy = 0;
+    pthread_mutex_init(&starting, NULL);
+    if (anchor < 0) return;
+    r_close(anchor);
+    hello(1);
 }
 static void find_server(const char *variable)
 {
@@ -147,5 +160,16 @@ static void find_server(const char *variable)
     real(&r_ioctl, "ioctl");
     folder = getenv(variable);
     if (folder && !*folder) folder = NULL;
-    if (folder) pthread_key_create(&on_thread_exit, hang_up);
+    if (!folder) return;
+    pthread_key_create(&on_thread_exit, hang_up);
+    pthread_atfork(NULL, NULL, after_fork);
+}
+/* Whether there is a server; it knows this process from now on. */
+static int meet(void)
+{
+    if (!folder || anchor >= 0) return folder != NULL;
+    pthread_mutex_lock(&starting);
+    if (anchor < 0) hello(0);
+    pthread_mutex_unlock(&starting);
+    return 1;
 }

@@ -55,8 +55,8 @@ export type Bus =
 export interface HardwareOptions {
   /** Where the bytes of physical memory are kept: an option of every model. */
   readonly backing: PhysicalBacking;
-  /** The same, for rooms that put a process's pages into it; see {@link SharedMemory.processPage}. */
-  readonly shared: SharedMemory;
+  /** Receives whose page a physical address is, from rooms that let the GPU reach a process's pages. */
+  readonly pages: Pick<SharedMemory, "processPage">;
   /** Bytes of the GPU's own memory in place of what the device has; nothing for one that has none. */
   readonly vramBytes?: number;
   /** Bytes of system memory for objects; the model's default unless given. */

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,6 +34,24 @@ export function makeFolder(): string {
 /** Take it away, whatever is in it. */
 export function removeFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/**
+ * However this process ends, the folder goes: a shell waits for the end of a pipe that only this process holds.
+ *
+ * @param folder - from {@link makeFolder}
+ * @returns ends the wait
+ */
+export function sweepBehind(folder: string): () => void {
+  const broom = spawn("/bin/sh", ["-c", 'read -r _; rm -rf -- "$0"', folder], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+    // Shims are for the program that is run.
+    env: { PATH: process.env["PATH"] },
+  });
+  broom.on("error", () => {});
+  broom.unref();
+  return () => void broom.stdin?.destroy();
 }
 
 /**

@@ -17,6 +17,13 @@ export interface RecordingRules {
   readonly exec: string | null;
   /** Where stand-in addresses of an array begin, by the name of its field without numbers, e.g. `ops.syncs`. */
   readonly bases: Readonly<Record<string, number>>;
+  /** What is written over the pointer of an array without elements, by the field's name; 0 unless given. */
+  readonly emptyPointers?: Readonly<Record<string, number>>;
+  /**
+   * Which marks tell of open files: `all` for `file-open` and `file-close` of each, `none`; unless given only a `file-close`
+   * that takes VMs or objects with it.
+   */
+  readonly fileMarks?: "all" | "none";
   /**
    * Fresh for each recording: drops calls of a kept kind that are about something left out.
    *

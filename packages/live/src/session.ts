@@ -4,12 +4,11 @@
  * @module
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import type { Hardware, HardwareDriver } from "./hardware.ts";
 import { type CommandEnd, runCommand } from "./launch.ts";
-import { fillFolder, makeFolder, removeFolder } from "./node-folder.ts";
+import { fillFolder, makeFolder, removeFolder, sweepBehind } from "./node-folder.ts";
 import type { ServerObserver } from "./observer.ts";
 import { LiveServer } from "./server.ts";
 import { SharedMemory } from "./shared-memory.ts";
@@ -49,19 +48,19 @@ export class LiveSession {
   /** The shim's file, for `LD_PRELOAD`. */
   readonly shim: string;
   readonly #memory: SharedMemory;
-  readonly #broom: ChildProcess;
+  readonly #stopSweeping: () => void;
 
   private constructor(
     parts: Pick<LiveSession, "hardware" | "server" | "folder" | "shim">,
     memory: SharedMemory,
-    broom: ChildProcess,
+    stopSweeping: () => void,
   ) {
     this.hardware = parts.hardware;
     this.server = parts.server;
     this.folder = parts.folder;
     this.shim = parts.shim;
     this.#memory = memory;
-    this.#broom = broom;
+    this.#stopSweeping = stopSweeping;
   }
 
   /**
@@ -75,11 +74,11 @@ export class LiveSession {
     const shim = await shimFile("live", cache);
     const memory = new SharedMemory(options.memoryFolder ?? memoryFolder(), FILE_BYTES);
     const folder = makeFolder();
-    const broom = sweepBehind(folder);
+    const stopSweeping = sweepBehind(folder);
     const { vramBytes, systemBytes } = options;
     const hardware = driver.create(device, {
       backing: memory,
-      shared: memory,
+      pages: memory,
       ...(vramBytes !== undefined && { vramBytes }),
       ...(systemBytes !== undefined && { systemBytes }),
       note,
@@ -92,7 +91,7 @@ export class LiveSession {
       observers: options.observers?.(hardware) ?? [],
     });
     await server.listen();
-    return new LiveSession({ hardware, server, folder, shim }, memory, broom);
+    return new LiveSession({ hardware, server, folder, shim }, memory, stopSweeping);
   }
 
   /**
@@ -115,22 +114,11 @@ export class LiveSession {
     this.server.close();
     this.#memory.close();
     removeFolder(this.folder);
-    this.#broom.stdin?.destroy();
+    this.#stopSweeping();
   }
 }
 
 /** Memory where the system has a folder for it. */
 function memoryFolder(): string {
   return existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
-}
-
-/** However this process ends, the folder goes: a shell waits for the end of a pipe that only this process holds. */
-function sweepBehind(folder: string): ChildProcess {
-  const broom = spawn("/bin/sh", ["-c", 'read -r _; rm -rf -- "$0"', folder], {
-    stdio: ["pipe", "ignore", "ignore"],
-    detached: true,
-  });
-  broom.on("error", () => {});
-  broom.unref();
-  return broom;
 }

@@ -82,7 +82,7 @@ class XeHardware implements Hardware, XeLiveDevice {
             ]),
       ],
     };
-    options.shared.processPage = (pa) => this.#processPage(pa);
+    options.pages.processPage = (pa) => this.#processPage(pa);
   }
 
   open(): XeLiveFile {

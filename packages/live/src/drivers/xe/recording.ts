@@ -45,5 +45,6 @@ export const RECORDING: RecordingRules = {
   ],
   exec: "XE_EXEC",
   bases: { vector_of_binds: 0x7000_0000_0000, syncs: 0x7100_0000_0000, instances: 0x7200_0000_0000 },
+  emptyPointers: { syncs: 0x7100_0000_0000 },
   filter: bindQueuesOnly,
 };

@@ -1,0 +1,172 @@
+/**
+ * The server of `vmbind record`: it looks on while programs use a real driver. Before an ioctl it reads what is to be kept,
+ * behind it it writes the record; the call itself runs in the program.
+ *
+ * An open file is told from others by what the kernel says of the descriptor: the client number that DRM drivers print in
+ * `fdinfo`, or the inode of a socket where the driver is a model behind a shim of its own.
+ *
+ * @module
+ */
+
+import { readFileSync, readlinkSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { ClientProcess } from "./client-process.ts";
+import type { ProcessMemory } from "./process-memory.ts";
+import type { BegunCall, Recorder } from "./recorder.ts";
+import { type Ask, AskReader, OP, readNumber, type Tell, tellBytes } from "./wire.ts";
+
+const KEPT = 1;
+
+/** What the server is told. */
+export interface RecordServerOptions {
+  /** Where it listens, from `makeFolder`. */
+  readonly folder: string;
+  /**
+   * Makes the recorder once the first ioctl comes.
+   *
+   * @param memory - of the process that makes it
+   * @param fd - its file descriptor
+   * @returns null for a driver that is not known; then nothing is recorded
+   */
+  recorderFor(memory: ProcessMemory, fd: number): Recorder | null;
+  /** Gets how long each kept ioctl took. */
+  timed?(name: string, ns: number): void;
+  /** A program has the shim. */
+  connected?(pid: number): void;
+}
+
+interface Recording {
+  readonly call: BegunCall;
+  readonly key: string;
+}
+
+/** The server. */
+export class RecordServer {
+  readonly #options: RecordServerOptions;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #clients = new Map<number, ClientProcess>();
+  /** Which processes are known to have used a file. */
+  readonly #users = new Map<string, Set<number>>();
+  #recorder: Recorder | null | undefined;
+
+  /** @param options - see {@link RecordServerOptions} */
+  constructor(options: RecordServerOptions) {
+    this.#options = options;
+    this.#server = createServer((socket) => this.#connected(socket));
+  }
+
+  /** What records, null until the first ioctl came. */
+  get recorder(): Recorder | null {
+    return this.#recorder ?? null;
+  }
+
+  /** Begin to listen. */
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      const mask = process.umask(0o177);
+      this.#server.listen(join(this.#options.folder, "socket"), () => resolve());
+      process.umask(mask);
+    });
+  }
+
+  /** End: every connection is cut. */
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    for (const client of this.#clients.values()) client.close();
+    for (const key of this.#users.keys()) this.#recorder?.closed(key);
+  }
+
+  #connected(socket: Socket): void {
+    const reader = new AskReader();
+    const state: { begun: Recording | null; pid: number } = { begun: null, pid: 0 };
+    this.#sockets.add(socket);
+    socket.on("data", (chunk) =>
+      reader.take(chunk, (ask) => {
+        const tell = this.#answer(state, ask);
+        if (socket.writable) socket.write(tellBytes(tell));
+      }),
+    );
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      this.#sockets.delete(socket);
+      if (state.pid !== 0) this.#processEnded(state.pid);
+    });
+  }
+
+  #answer(state: { begun: Recording | null; pid: number }, ask: Ask): Tell {
+    switch (ask.op) {
+      case OP.hello:
+        return this.#hello(state, ask);
+      case OP.before:
+        state.begun = this.#begin(ask);
+        return { ret: state.begun === null ? 0 : KEPT };
+      case OP.after:
+        this.#finish(state.begun, ask);
+        state.begun = null;
+        return { ret: 0 };
+      case OP.mark:
+        this.#recorder?.mark(new TextDecoder().decode(ask.body));
+        return { ret: 0 };
+      default:
+        return { ret: -22 };
+    }
+  }
+
+  #hello(state: { pid: number }, { pid }: Ask): Tell {
+    state.pid = pid;
+    this.#clients.get(pid)?.close();
+    this.#clients.set(pid, new ClientProcess(pid, null));
+    this.#options.connected?.(pid);
+    const body = Buffer.alloc(128);
+    body.writeUInt32LE(process.pid, 0);
+    return { ret: 0, body };
+  }
+
+  #begin({ pid, value: fd, request, body }: Ask): Recording | null {
+    const client = this.#clients.get(pid);
+    if (client === undefined) return null;
+    if (this.#recorder === undefined) {
+      this.#recorder = null;
+      this.#recorder = this.#options.recorderFor(client.memory, fd);
+    }
+    const key = fileKey(pid, fd);
+    const call = this.#recorder?.begin(key, request, body, client.memory);
+    if (call === undefined) return null;
+    const users = this.#users.get(key) ?? new Set();
+    this.#users.set(key, users.add(pid));
+    return { call, key };
+  }
+
+  #finish(begun: Recording | null, { body }: Ask): void {
+    if (begun === null) return;
+    const ret = new DataView(body.buffer, body.byteOffset).getInt32(0, true);
+    this.#recorder?.finish(begun.call, ret, body.subarray(16));
+    this.#options.timed?.(begun.call.row.name, readNumber(body, 8));
+  }
+
+  #processEnded(pid: number): void {
+    this.#clients.get(pid)?.close();
+    this.#clients.delete(pid);
+    for (const [key, users] of this.#users) {
+      if (!users.delete(pid) || users.size > 0) continue;
+      this.#users.delete(key);
+      this.#recorder?.closed(key);
+    }
+  }
+}
+
+/** What tells an open file from others, in any process that has it. */
+function fileKey(pid: number, fd: number): string {
+  try {
+    const link = readlinkSync(`/proc/${pid}/fd/${fd}`);
+    if (link.startsWith("socket:")) return link;
+    const client = /^drm-client-id:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "latin1"))?.[1];
+    return client === undefined ? `${pid} ${fd} ${link}` : `${link} ${client}`;
+  } catch {
+    return `${pid} ${fd}`;
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * One run of a command in front of a real driver, with its ioctls recorded.
+ *
+ * @module
+ */
+
+import { counted } from "@vmbind/drm";
+import { LIVE_DRIVERS } from "./drivers/table.ts";
+import type { HardwareDriver } from "./hardware.ts";
+import { type CommandEnd, runCommand } from "./launch.ts";
+import { makeFolder, removeFolder, sweepBehind } from "./node-folder.ts";
+import type { ProcessMemory } from "./process-memory.ts";
+import { driverNameOf, loadDrivers, realDevice } from "./real-device.ts";
+import { RecordServer } from "./record-server.ts";
+import { Recorder } from "./recorder.ts";
+import { shimFile } from "./shim.ts";
+import { headerOf, TraceFile } from "./trace-file.ts";
+
+/** What a recording is to be. */
+export interface RecordOptions {
+  /** A program and its arguments. */
+  readonly command: readonly string[];
+  /** The recording. */
+  readonly output: string;
+  /** Folder in which the shim is kept between runs. */
+  readonly cache: string;
+}
+
+/** How long ioctls of one name took in the kernel. */
+export interface IoctlTimes {
+  /** Name of the ioctl. */
+  readonly name: string;
+  /** Nanoseconds of each, ascending. */
+  readonly ns: readonly number[];
+}
+
+/** How it went. */
+export interface RecordEnd extends CommandEnd {
+  /** Why nothing was recorded, null where something was. */
+  readonly nothing: string | null;
+  /** Ioctls in the recording. */
+  readonly calls: number;
+  /** How long they took. */
+  readonly times: readonly IoctlTimes[];
+}
+
+/**
+ * Run a command and record it.
+ *
+ * @param options - see {@link RecordOptions}
+ * @throws NoShim, CannotStart; what the file system says of the output
+ */
+export async function recordCommand({ command, output, cache }: RecordOptions): Promise<RecordEnd> {
+  const shim = await shimFile("record", cache);
+  const drivers = await loadDrivers(LIVE_DRIVERS);
+  const folder = makeFolder();
+  const sweep = sweepBehind(folder);
+  const times = new Map<string, number[]>();
+  const files: TraceFile[] = [];
+  let connected = 0;
+  let other: string | null = null;
+  const recorderFor = ({ pid }: ProcessMemory, fd: number): Recorder | null => {
+    const name = driverNameOf(pid, fd);
+    const driver: HardwareDriver | undefined = name === null ? undefined : drivers.get(name);
+    if (driver === undefined) {
+      other = name ?? "unknown";
+      return null;
+    }
+    const { hardware } = realDevice(pid, fd, driver);
+    const trace = new TraceFile(output);
+    files.push(trace);
+    return new Recorder({
+      driver,
+      header: headerOf(driver, hardware, command),
+      write: (line) => trace.write(line),
+    });
+  };
+  const server = new RecordServer({
+    folder,
+    recorderFor,
+    timed(name, ns) {
+      const list = times.get(name);
+      if (list === undefined) times.set(name, [ns]);
+      else list.push(ns);
+    },
+    connected: () => connected++,
+  });
+  await server.listen();
+  try {
+    const end = await runCommand(command, { shim, env: { VMBIND_RECORD: folder } });
+    server.close();
+    const { recorder } = server;
+    recorder?.end();
+    const calls = recorder?.calls ?? 0;
+    return {
+      ...end,
+      calls,
+      nothing: calls > 0 ? null : whyNothing(connected, other),
+      times: [...times].map(([name, ns]) => ({ name, ns: ns.sort((a, b) => a - b) })),
+    };
+  } finally {
+    server.close();
+    for (const file of files) file.close();
+    removeFolder(folder);
+    sweep();
+  }
+}
+
+function whyNothing(connected: number, other: string | null): string {
+  if (connected === 0) {
+    return "no program made a DRM ioctl that the shim has seen; 32-bit programs, static binaries and raw system calls are not caught";
+  }
+  if (other !== null) return `the driver is ${other}; ${LIVE_DRIVERS.join(", ")} are known`;
+  return `${counted(connected, "process")} used the GPU, none of their ioctls is about memory`;
+}
