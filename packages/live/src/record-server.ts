@@ -50,6 +50,8 @@ export class RecordServer {
   /** Which processes are known to have used a file. */
   readonly #users = new Map<string, Set<number>>();
   #recorder: Recorder | null | undefined;
+  /** What was said before the first ioctl. */
+  readonly #marks: string[] = [];
 
   /** @param options - see {@link RecordServerOptions} */
   constructor(options: RecordServerOptions) {
@@ -109,7 +111,7 @@ export class RecordServer {
         state.begun = null;
         return { ret: 0 };
       case OP.mark:
-        this.#recorder?.mark(new TextDecoder().decode(ask.body));
+        this.#mark(new TextDecoder().decode(ask.body));
         return { ret: 0 };
       default:
         return { ret: -22 };
@@ -132,6 +134,7 @@ export class RecordServer {
     if (this.#recorder === undefined) {
       this.#recorder = null;
       this.#recorder = this.#options.recorderFor(client.memory, fd);
+      for (const text of this.#marks.splice(0)) this.#mark(text);
     }
     const key = fileKey(pid, fd);
     const call = this.#recorder?.begin(key, request, body, client.memory);
@@ -139,6 +142,11 @@ export class RecordServer {
     const users = this.#users.get(key) ?? new Set();
     this.#users.set(key, users.add(pid));
     return { call, key };
+  }
+
+  #mark(text: string): void {
+    if (this.#recorder === undefined) this.#marks.push(text);
+    else this.#recorder?.mark(text);
   }
 
   #finish(begun: Recording | null, { body }: Ask): void {

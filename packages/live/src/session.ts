@@ -49,6 +49,7 @@ export class LiveSession {
   readonly shim: string;
   readonly #memory: SharedMemory;
   readonly #stopSweeping: () => void;
+  #closed = false;
 
   private constructor(
     parts: Pick<LiveSession, "hardware" | "server" | "folder" | "shim">,
@@ -111,6 +112,8 @@ export class LiveSession {
 
   /** End: connections are cut, files closed, the folder goes. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.server.close();
     this.#memory.close();
     removeFolder(this.folder);

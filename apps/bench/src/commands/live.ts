@@ -4,39 +4,165 @@
  * @module
  */
 
-import { CannotStart, DEFAULT_DEVICE, hardwareDriver, LIVE_DRIVERS, LiveSession, NoShim } from "@vmbind/live";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  CannotStart,
+  checkCalls,
+  DEFAULT_DEVICE,
+  type Hardware,
+  type HardwareDriver,
+  hardwareDriver,
+  headerOf,
+  LIVE_DRIVERS,
+  LiveSession,
+  logCalls,
+  NoShim,
+  Recorder,
+  recordCalls,
+  type ServerObserver,
+  type SessionOptions,
+  TraceFile,
+  watchLeftovers,
+} from "@vmbind/live";
 import { cacheFolder } from "../cache/cache-folder.ts";
 import type { CommandInput } from "../command.ts";
-import { UsageError } from "../errors.ts";
-import { complain, type Io } from "../io.ts";
+import { OutputError, UsageError } from "../errors.ts";
+import type { Io } from "../io.ts";
+import { checkOutput } from "../output/whole-file.ts";
+import { bytesOf } from "../text/amounts.ts";
 import { noSuchName } from "../text/nearest.ts";
+import { LiveEnd } from "./live-end.ts";
+
+/** Memory is handed out in pages of up to 2 MiB. */
+const MEMORY_UNIT = 2 ** 21;
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
-export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
-  const { driver, device } = await deviceOf(options["device"]);
-  let session: LiveSession;
+export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
+  const given = (name: string) => (typeof options[name] === "string" ? options[name] : undefined);
+  const { driver, device } = await deviceOf(given("device") ?? DEFAULT_DEVICE);
+  const trace = given("trace");
+  const report = given("report");
+  if (trace !== undefined) await checkOutput({ option: "--trace", path: trace }, []);
+  if (report !== undefined) await checkOutput({ option: "--report", path: report }, []);
+  const own =
+    report !== undefined && trace === undefined ? mkdtempSync(join(tmpdir(), "vmbind-live-")) : null;
   try {
-    session = await LiveSession.start({ driver, device, cache: io.cacheFolder ?? cacheFolder() });
+    const recording = own === null ? trace : join(own, "recording.jsonl");
+    const end = new LiveEnd(io, options["log"] === true);
+    const status = await runOn({
+      session: {
+        driver,
+        device,
+        cache: io.cacheFolder ?? cacheFolder(),
+        memoryFolder: given("memory-folder"),
+        vramBytes: memoryOf("vram", given("vram")),
+        systemBytes: memoryOf("system", given("system")),
+      },
+      command: operands,
+      recording,
+      checks: options["check"] === true,
+      end,
+    });
+    if (report === undefined || recording === undefined) return status;
+    // Imported here: a program that is only run does not wait for it.
+    const { writeExplorer } = await import("./explore.ts");
+    await writeExplorer({ input: recording, output: { option: "--report", path: report }, budgets, io });
+    return status;
+  } finally {
+    if (own !== null) rmSync(own, { recursive: true, force: true });
+  }
+}
+
+interface Run {
+  readonly session: Omit<SessionOptions, "observers" | "note">;
+  readonly command: readonly string[];
+  readonly recording: string | undefined;
+  readonly checks: boolean;
+  readonly end: LiveEnd;
+}
+
+async function runOn({ session: about, command, recording, checks, end }: Run): Promise<number> {
+  const { driver } = about;
+  const opened: Recording[] = [];
+  const observers = (hardware: Hardware): ServerObserver[] => {
+    const all = [end.observer(), watchLeftovers((leftover) => end.leftovers.push(leftover))];
+    if (recording !== undefined) {
+      const one = openRecording(recording, driver, hardware, command);
+      opened.push(one);
+      all.push(recordCalls(one.recorder));
+    }
+    if (end.logs) all.push(logCalls(driver, (line) => end.say(line)));
+    if (checks) all.push(checkCalls(driver, hardware.device, (error) => end.isBroken(error)));
+    return all;
+  };
+  const session = await start({ ...about, observers, note: (text) => end.note(text) });
+  try {
+    const { status, signal } = await session.run(command);
+    const full = session.fullText;
+    session.close();
+    return end.report(session.hardware, status, signal, full);
+  } catch (error) {
+    if (!(error instanceof CannotStart)) throw error;
+    end.complain(error.message);
+    return error.status;
+  } finally {
+    session.close();
+    for (const one of opened) one.close();
+  }
+}
+
+interface Recording {
+  readonly recorder: Recorder;
+  close(): void;
+}
+
+function openRecording(
+  path: string,
+  driver: HardwareDriver,
+  hardware: Hardware,
+  command: readonly string[],
+): Recording {
+  let file: TraceFile;
+  try {
+    file = new TraceFile(path);
+  } catch (error) {
+    throw new OutputError(`--trace: ${path}`, error);
+  }
+  const recorder = new Recorder({
+    driver,
+    header: headerOf(driver, hardware, command),
+    write: (line) => file.write(line),
+  });
+  const close = () => {
+    recorder.end();
+    file.close();
+  };
+  return { recorder, close };
+}
+
+async function start(options: SessionOptions): Promise<LiveSession> {
+  try {
+    return await LiveSession.start(options);
   } catch (error) {
     if (error instanceof NoShim) throw new UsageError(error.message);
     throw error;
   }
-  try {
-    return (await session.run(operands)).status;
-  } catch (error) {
-    if (!(error instanceof CannotStart)) throw error;
-    complain(io, "live", error.message);
-    return error.status;
-  } finally {
-    session.close();
-  }
 }
 
-async function deviceOf(given: CommandInput["options"][string]) {
-  const [name = "", wanted] = (typeof given === "string" ? given : DEFAULT_DEVICE).split(":");
+async function deviceOf(text: string): Promise<{ driver: HardwareDriver; device: string }> {
+  const [name = "", wanted] = text.split(":");
   const driver = await hardwareDriver(name);
   if (driver === undefined) throw new UsageError(`--device: ${noSuchName("driver", name, LIVE_DRIVERS)}`);
   const device = wanted ?? [...driver.devices.keys()][0] ?? "";
   if (driver.devices.has(device)) return { driver, device };
-  throw new UsageError(`--device: ${noSuchName("device", device, [...driver.devices.keys()])}`);
+  throw new UsageError(`--device: ${noSuchName(`GPU of ${name}`, device, driver.devices.keys())}`);
+}
+
+function memoryOf(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const bytes = bytesOf(text);
+  if (bytes >= MEMORY_UNIT && bytes % MEMORY_UNIT === 0 && bytes <= 2 ** 44) return bytes;
+  throw new UsageError(`--${option}: expected a multiple of 2MiB up to 16TiB, got ${JSON.stringify(text)}`);
 }

@@ -6,6 +6,7 @@
 
 import { AsahiDevice, IOCTLS as MODEL_IOCTLS } from "@vmbind/asahi";
 import { lens } from "@vmbind/asahi/trace";
+import { RECORDED_PROFILE } from "@vmbind/drm";
 import type { Bus, DriverVersion, Hardware, HardwareDriver, HardwareOptions } from "../../hardware.ts";
 import { AsahiLiveFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
@@ -26,7 +27,11 @@ class AsahiHardware implements Hardware {
 
   constructor({ backing, systemBytes }: HardwareOptions) {
     const limit = systemBytes === undefined ? 2 ** 36 : 2 ** 32 + systemBytes;
-    this.device = new AsahiDevice({ softFaults: true, memory: { backing, frames: { limit } } });
+    this.device = new AsahiDevice({
+      softFaults: true,
+      quirks: RECORDED_PROFILE,
+      memory: { backing, frames: { limit } },
+    });
     this.addressBytes = limit;
     const { chipId, vmStart, vmEnd, vmKernelMinSize } = this.device.params;
     const hex = (value: number) => `0x${value.toString(16)}`;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { GemObject, GemObjects } from "@vmbind/drm";
+import { GemObject, GemObjects, RECORDED_PROFILE } from "@vmbind/drm";
 import {
   DRIVER_VERSIONS,
   type GpuInfo,
@@ -71,6 +71,7 @@ class PanthorHardware implements Hardware {
   constructor(driverVersion: Version, { backing, systemBytes, note }: HardwareOptions) {
     const limit = systemBytes === undefined ? 2 ** 36 : 2 ** 32 + systemBytes;
     this.device = new PanthorDevice({
+      quirks: RECORDED_PROFILE,
       driverVersion,
       memory: { backing, frames: { limit } },
       timestamps: CLOCKS,

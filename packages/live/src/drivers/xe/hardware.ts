@@ -4,6 +4,7 @@
  * @module
  */
 
+import { RECORDED_PROFILE } from "@vmbind/drm";
 import { IOCTLS as MODEL_IOCTLS, PLATFORMS, type Platform, XeDevice } from "@vmbind/xe";
 import { lens } from "@vmbind/xe/trace";
 import type { Bus, DriverVersion, Hardware, HardwareDriver, HardwareOptions } from "../../hardware.ts";
@@ -46,6 +47,7 @@ class XeHardware implements Hardware, XeLiveDevice {
     const { backing, systemBytes } = options;
     this.device = new XeDevice({
       platform,
+      quirks: RECORDED_PROFILE,
       memory: { backing, ...(systemBytes !== undefined && { frames: { limit: 2 ** 32 + systemBytes } }) },
     });
     this.platform = platform;
@@ -63,6 +65,7 @@ class XeHardware implements Hardware, XeLiveDevice {
       pci_id: `0x${row.deviceId.toString(16)}`,
       va_bits: row.vaBits,
       min_alignment: row.vram64kOnly ? 65536 : 4096,
+      ...(row.forcedScratch && { forced_scratch: true }),
       mem_regions: [
         {
           instance: 0,
