@@ -11,6 +11,7 @@ import {
   type IoctlRow,
   supportList,
 } from "@vmbind/drm";
+import * as msm from "@vmbind/msm";
 import * as panthor from "@vmbind/panthor";
 import type { TraceArray } from "@vmbind/trace";
 import * as xe from "@vmbind/xe";
@@ -27,6 +28,7 @@ const TABLES: Readonly<Record<string, Table>> = {
   panthor: panthor.IOCTLS,
   asahi: asahi.IOCTLS,
   xe: xe.IOCTLS,
+  msm: msm.IOCTLS,
 };
 
 describe.each(Object.entries(TABLES))("the ioctls of %s", (driver, { rows }) => {
@@ -64,6 +66,9 @@ function recorded({ field, addr, count, stride, data }: FoundArray | TraceArray)
   return { field, addr, count, stride, data: Buffer.from(data ?? []).toString("hex") };
 }
 
+/** Recordings whose calls have one operation each, which lies in the argument. */
+const WITHOUT_ARRAYS = ["msm-buffer-100e6", "msm-image-3d", "msm-many-small"];
+
 describe("the arrays of recorded calls", () => {
   it.each(bundledTraces())("%s", async (name) => {
     const trace = await openTrace(name);
@@ -77,6 +82,6 @@ describe("the arrays of recorded calls", () => {
       expect(found.map(recorded)).toEqual(call.arrays.map(recorded));
       arrays += found.length;
     }
-    expect(arrays).toBeGreaterThan(0);
+    expect(arrays > 0).toBe(!WITHOUT_ARRAYS.includes(name));
   });
 });

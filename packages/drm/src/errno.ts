@@ -41,12 +41,18 @@ export const ENODEV = 19;
 export const EINVAL = 22;
 /** Not a typewriter: the request number is not one of this driver's. */
 export const ENOTTY = 25;
+/** Too many open files. */
+export const EMFILE = 24;
 /** No space left. */
 export const ENOSPC = 28;
+/** Broken pipe; msm uses it for a VM that is unusable. */
+export const EPIPE = 32;
 /** Result out of range. */
 export const ERANGE = 34;
 /** Timer expired. */
 export const ETIME = 62;
+/** Value too large for its place. */
+export const EOVERFLOW = 75;
 /** Operation not supported. */
 export const EOPNOTSUPP = 95;
 /** No buffer space; xe uses it for arrays that are too big to allocate. */
@@ -55,6 +61,8 @@ export const ENOBUFS = 105;
 export const EALREADY = 114;
 /** Operation cancelled. */
 export const ECANCELED = 125;
+/** Too small; the kernel's own number, which msm gives for a buffer that metadata does not fit into. */
+export const ETOOSMALL = 525;
 
 const NAMES: ReadonlyMap<number, string> = new Map([
   [EPERM, "EPERM"],
@@ -73,13 +81,17 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [ENODEV, "ENODEV"],
   [EINVAL, "EINVAL"],
   [ENOTTY, "ENOTTY"],
+  [EMFILE, "EMFILE"],
   [ENOSPC, "ENOSPC"],
+  [EPIPE, "EPIPE"],
   [ERANGE, "ERANGE"],
   [ETIME, "ETIME"],
+  [EOVERFLOW, "EOVERFLOW"],
   [EOPNOTSUPP, "EOPNOTSUPP"],
   [ENOBUFS, "ENOBUFS"],
   [EALREADY, "EALREADY"],
   [ECANCELED, "ECANCELED"],
+  [ETOOSMALL, "ETOOSMALL"],
 ]);
 
 /**

@@ -13,6 +13,8 @@ import { checkSteps } from "./conformance/steps.ts";
 
 export type { Mismatch, VectorCheck, VectorHeader } from "./conformance/check.ts";
 export { closed, mismatch, u64Of } from "./conformance/check.ts";
+export { compareLeaves, type FoundLeaf } from "./conformance/leaves.ts";
+export { sha256 } from "./conformance/sha256.ts";
 export * from "./conformance/shape.ts";
 
 /** Checks by the `format` of a vector file's header. */

@@ -28,6 +28,11 @@ export interface AddressSpaceOptions {
    * Record a fault but go on: loads give 0, stores are dropped (SOFT_FAULTS of `asahi_drm.h`, Linux 7.3-rc7). Default false.
    */
   softFaults?: boolean;
+  /**
+   * Physical address of a page to which the memory system lets no store through, although entries allow it: loads read the page.
+   * Adreno's partially resident region is one (`msm_iommu.c`, Linux 7.3-rc7). Default: none.
+   */
+  dropsStoresTo?: number;
 }
 
 const RIGHT_OF: Readonly<Record<Access, number>> = { read: RIGHT_READ, write: RIGHT_WRITE, exec: RIGHT_EXEC };
@@ -66,6 +71,8 @@ export class AddressSpace {
   #asid: number;
   readonly #softFaults: boolean;
   readonly #smallestPage: number;
+  /** NaN where stores reach every page: nothing is near it. */
+  readonly #dropsStoresTo: number;
   readonly #translation: Walk = new Walk();
   /** A word on its way, with views of its first bytes. */
   readonly #word: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(8));
@@ -87,6 +94,7 @@ export class AddressSpace {
     this.#enter = options.enter ?? null;
     this.tlb = options.tlb ?? null;
     this.#softFaults = options.softFaults ?? false;
+    this.#dropsStoresTo = options.dropsStoresTo ?? Number.NaN;
     this.#smallestPage = (format.levels.at(-1) as LevelGeometry).entryBytes;
     this.#rootSlot = rootSlotOf(memory, format, root);
     this.#rootGeneration = memory.tables.generation(this.#rootSlot);
@@ -175,7 +183,9 @@ export class AddressSpace {
       const at = va + done;
       const target = this.#access(at, "write");
       const count = this.#untilPageEnd(at, target, bytes.length - done);
-      if (target.kind === "page") this.memory.write(target.pa, part(bytes, done, count));
+      if (target.kind === "page" && !this.#drops(target.pa)) {
+        this.memory.write(target.pa, part(bytes, done, count));
+      }
       done += count;
     }
   }
@@ -227,6 +237,12 @@ export class AddressSpace {
       else into.fill(0, done, done + count);
       done += count;
     }
+  }
+
+  /** Whether a store to a physical address gets lost on its way. */
+  #drops(pa: number): boolean {
+    const inPage = pa - this.#dropsStoresTo;
+    return inPage >= 0 && inPage < this.#smallestPage;
   }
 
   /** The translation of one byte if the access is allowed; with soft faults, a fault in place of a throw. */

@@ -16,6 +16,7 @@ export { checkTablePages, checkTables, checkTlb } from "./check-invariants.ts";
 export type { MmuCost, MmuCounter, MmuCounters } from "./counters.ts";
 export { MMU_COSTS, mmuCounters } from "./counters.ts";
 export { DataPages, type PhysicalBacking } from "./data-pages.ts";
+export { blockRun, emptyRun, filledRun } from "./entry-runs.ts";
 export type { DecodedEntry, EntryAddresses, LevelGeometry, PageTableFormat } from "./format.ts";
 export { decodeEntry, entryIndex, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE, rootGeometry } from "./format.ts";
 export type { Fragmentation, FrameOptions, FrameWatch } from "./frame-allocator.ts";

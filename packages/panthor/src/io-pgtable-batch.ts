@@ -6,8 +6,7 @@
  */
 
 import { EEXIST, ENOMEM, ERANGE } from "@vmbind/drm";
-import { addressHi, addressLo, writeRepeated } from "@vmbind/mmu";
-import { emptyRun } from "./entry-runs.ts";
+import { addressHi, addressLo, emptyRun, writeRepeated } from "@vmbind/mmu";
 import { IoPgtable } from "./io-pgtable.ts";
 
 const ENTRIES = 512;

@@ -13,7 +13,10 @@ import { EEXIST, EINVAL, ENOMEM, ERANGE } from "@vmbind/drm";
 import {
   addressHi,
   addressLo,
+  blockRun,
   clearEntries,
+  emptyRun,
+  filledRun,
   IOMMU_READ,
   IOMMU_WRITE,
   lpaeLeafHi,
@@ -22,7 +25,6 @@ import {
   writeAscending,
 } from "@vmbind/mmu";
 import type { PanthorCounters } from "./cost-sheet.ts";
-import { blockRun, emptyRun, filledRun } from "./entry-runs.ts";
 import * as sizes from "./page-sizes.ts";
 import { TableTree } from "./table-tree.ts";
 

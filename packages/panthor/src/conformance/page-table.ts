@@ -8,7 +8,14 @@
 
 import { DrmError, type IoctlCall, issue, RECORDED_PROFILE, type StructLayout } from "@vmbind/drm";
 import { GPUVA_SPARSE } from "@vmbind/gpuvm-core";
-import { type Mismatch, mismatch, u64Of, type VectorCheck } from "@vmbind/gpuvm-core/conformance";
+import {
+  compareLeaves,
+  type Mismatch,
+  mismatch,
+  sha256,
+  u64Of,
+  type VectorCheck,
+} from "@vmbind/gpuvm-core/conformance";
 import { directories, leaves, lpae4k, ScatterList } from "@vmbind/mmu";
 import type { PanthorBo } from "../bo.ts";
 import type { PanthorCounters } from "../cost-sheet.ts";
@@ -32,8 +39,6 @@ import {
 } from "../uapi.ts";
 import type { PanthorVm } from "../vm.ts";
 import { runOp } from "../vm-bind.ts";
-import { compareLeaves } from "./leaves.ts";
-import { sha256 } from "./sha256.ts";
 import { first } from "./units.ts";
 
 /** Operations of one ioctl, as Mesa batches them. */
@@ -42,6 +47,9 @@ const OPS_ADDRESS = 0x700000000000;
 const SYNCS_ADDRESS = 0x710000000000;
 /** A parsed JSON object. */
 type Json = Record<string, unknown>;
+
+/** The longest list of leaves that was recorded, in runs; two of 24415 were left out. */
+const RUNS_LISTED = 84;
 
 /** A handle that no case uses. */
 const UNKNOWN_HANDLE = 0x7fff0000;
@@ -332,7 +340,7 @@ class Run {
         pages_l3: atLevel(3),
       }),
       mismatch("entries", testCase["entries"], found.length),
-      compareLeaves(testCase["ptes"] as unknown[] | undefined, found),
+      compareLeaves(testCase["ptes"] as unknown[] | undefined, found, RUNS_LISTED),
       mismatch("digest", testCase["digest"], sha256(lines.join(""))),
       testCase["vma_count"] === undefined
         ? null

@@ -5,25 +5,33 @@
  */
 
 import { EINVAL, fail } from "@vmbind/drm";
-import { type Mismatch, mismatch, u64Of } from "@vmbind/gpuvm-core/conformance";
-import type { LeafEntry } from "@vmbind/mmu";
+import { type Mismatch, mismatch, u64Of } from "./check.ts";
 
-/** The longest list of leaves that was recorded, in runs; two of 24415 were left out. */
-const RUNS_LISTED = 84;
+/** A leaf of a page table; `LeafEntry` of `@vmbind/mmu` is one. */
+export interface FoundLeaf {
+  /** First virtual address that it translates (bytes). */
+  readonly va: number;
+  /** Its level. */
+  readonly level: number;
+  /** The descriptor. */
+  readonly entry: bigint;
+}
 
 /**
  * @param expected - single entries `[va, level, desc]` and runs of them; undefined where the case leaves them out
  * @param found - the leaves of the table, ascending
+ * @param runsListed - runs that a list has at most; with more of them a case may leave it out
  * @returns the first difference, or null
  * @throws DrmError EINVAL where a list is left out that would be short
  */
 export function compareLeaves(
   expected: readonly unknown[] | undefined,
-  found: readonly LeafEntry[],
+  found: readonly FoundLeaf[],
+  runsListed: number,
 ): Mismatch | null {
   if (expected === undefined) {
     const runs = countRuns(found);
-    return runs > RUNS_LISTED ? null : fail(EINVAL, `ptes: is missing: the leaves are ${runs} runs`);
+    return runs > runsListed ? null : fail(EINVAL, `ptes: is missing: the leaves are ${runs} runs`);
   }
   let at = 0;
   for (const [i, item] of expected.entries()) {
@@ -43,16 +51,16 @@ export function compareLeaves(
 }
 
 /** Runs of leaves at even distances in address and entry, each as long as can be. */
-function countRuns(leaves: readonly LeafEntry[]): number {
+function countRuns(leaves: readonly FoundLeaf[]): number {
   let runs = 0;
   for (let i = 0; i < leaves.length; runs++) {
-    const [first, second] = [leaves[i], leaves[i + 1]] as [LeafEntry, LeafEntry | undefined];
+    const [first, second] = [leaves[i], leaves[i + 1]] as [FoundLeaf, FoundLeaf | undefined];
     i++;
     if (second === undefined || second.level !== first.level) continue;
     const strideVa = second.va - first.va;
     const stride = second.entry - first.entry;
     for (let last = first; i < leaves.length; i++) {
-      const next = leaves[i] as LeafEntry;
+      const next = leaves[i] as FoundLeaf;
       if (next.level !== last.level || next.va - last.va !== strideVa || next.entry - last.entry !== stride)
         break;
       last = next;
