@@ -1,6 +1,6 @@
 /**
- * The workloads of the recordings on a real Vulkan driver on a model, and whether that sends what the recordings hold: every
- * line but the header, byte for byte.
+ * The workloads of the recordings on a real Vulkan driver on a model, and whether that sends what the recordings hold: every line but
+ * header and seal, byte for byte.
  */
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -15,10 +15,11 @@ import { WORKLOADS } from "./suites.mjs";
 const RECORDINGS = fileURLToPath(new URL("../../apps/bench/traces/", import.meta.url));
 const WORKLOAD_MS = 300_000;
 
-/** Lines of a trace behind its header. */
+/** Lines of a trace between its header and its seal, which older recordings do not have. */
 function linesOf(bytes) {
   const plain = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes;
-  return plain.toString("utf8").trimEnd().split("\n").slice(1);
+  const [, ...lines] = plain.toString("utf8").trimEnd().split("\n");
+  return lines.at(-1)?.startsWith('{"end":') ? lines.slice(0, -1) : lines;
 }
 
 /** The first line that differs, in words; null where none does. */
