@@ -8,6 +8,7 @@
 
 import {
   DmaBuf,
+  EACCES,
   EINVAL,
   ENOENT,
   EOPNOTSUPP,
@@ -117,6 +118,14 @@ function getMagic(_: LiveFile, __: LiveCall, arg: DataView): Answer {
   return 0;
 }
 
+/**
+ * Only the master may: here some display server is it, as on a desktop. Mesa takes a node of whose master it is for a display
+ * to list the screens of, and there is none.
+ */
+function authMagic(): Answer {
+  return fail(EACCES, "auth_magic: this file is not the master");
+}
+
 /** Global names of objects, of one device. */
 class FlinkNames {
   readonly #names = new WeakMap<GemObject, number>();
@@ -201,7 +210,7 @@ export const CORE_IOCTLS: ReadonlyMap<number, CoreIoctl> = new Map(
     { nr: 0x0b, name: "GEM_OPEN", layout: OPEN, run: open },
     { nr: 0x0c, name: "GET_CAP", layout: CAP, run: getCap },
     { nr: 0x0d, name: "SET_CLIENT_CAP", layout: CLIENT_CAP, run: noDisplay },
-    { nr: 0x11, name: "AUTH_MAGIC", layout: AUTH, run: fine },
+    { nr: 0x11, name: "AUTH_MAGIC", layout: AUTH, run: authMagic },
     { nr: 0x1e, name: "SET_MASTER", layout: null, run: fine },
     { nr: 0x1f, name: "DROP_MASTER", layout: null, run: fine },
     { nr: 0x2d, name: "PRIME_HANDLE_TO_FD", layout: PRIME_HANDLE, run: handleToFd },
