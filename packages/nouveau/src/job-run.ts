@@ -1,0 +1,146 @@
+/**
+ * The second and third moment of a VM_BIND: run writes entries, operation by operation, step by step, each with its own TLB
+ * invalidation; free drops references, takes regions away and gives back mappings and objects (`nouveau_uvmm.c`, Linux
+ * 7.3-rc7). By then nothing can fail.
+ *
+ * @module
+ */
+
+import { GPUVA_INVALIDATED, type Gpuvm, type VmBo } from "@vmbind/gpuvm-core";
+import type { BindJob, BindOp, OpStep } from "./bind-job.ts";
+import type { NouveauBo } from "./bo.ts";
+import type { LeafAttributes } from "./leaf-runs.ts";
+import { isInRegion, kindOf, shiftOf } from "./mapping.ts";
+import type { NouveauPageTable } from "./page-table.ts";
+import type { SparseRegion, SparseRegions } from "./regions.ts";
+
+/** Pages of this size are never written: quirk `unwritten512M`. */
+const UNWRITTEN_SHIFT = 29;
+
+/** What jobs work on; see `NouveauVm`. */
+export interface JobVm {
+  /** The mappings. */
+  readonly gpuvm: Gpuvm;
+  /** The tables. */
+  readonly pageTable: NouveauPageTable;
+  /** The sparse regions. */
+  readonly regions: SparseRegions;
+  /** Attributes of leaves of an object's kind; null where none are written for it. */
+  leafOf(bo: NouveauBo, kind: number): LeafAttributes | null;
+  /** A region went. */
+  regionGone(region: SparseRegion): void;
+}
+
+/** Write the entries of a job. */
+export function runJob(vm: JobVm, job: BindJob): void {
+  for (let i = 0; i < job.count; i++) {
+    const op = job.at(i);
+    if (op.late) {
+      runLate(vm, op);
+      continue;
+    }
+    for (let k = 0; k < op.stepCount; k++) {
+      const { old, from, to, keep } = op.steps[k] as OpStep;
+      if (!keep) unmapLeaves(vm, old, from, to);
+    }
+    if (op.va > 0) mapLeaves(vm, op.va);
+  }
+  vm.pageTable.release(job.tables);
+}
+
+/** Everything at once, where page sizes meet: what was there goes whole, what stays of it and what comes is made anew. */
+function runLate(vm: JobVm, op: BindOp): void {
+  const { gpuvm } = vm;
+  for (let k = 0; k < op.stepCount; k++) {
+    const { old, prev, next } = op.steps[k] as OpStep;
+    unmapLeaves(vm, old, gpuvm.addr(old), gpuvm.end(old));
+    vm.pageTable.put(gpuvm.addr(old), gpuvm.rangeOf(old), shiftOf(gpuvm.flags(old)));
+    if (prev > 0) makeLeaves(vm, prev);
+    if (next > 0) makeLeaves(vm, next);
+  }
+  if (op.va > 0) makeLeaves(vm, op.va);
+}
+
+function makeLeaves(vm: JobVm, va: number): void {
+  const { gpuvm } = vm;
+  vm.pageTable.get(gpuvm.addr(va), gpuvm.rangeOf(va), shiftOf(gpuvm.flags(va)));
+  mapLeaves(vm, va);
+}
+
+/** Write the leaves of a mapping, unless its object is away. */
+export function mapLeaves(vm: JobVm, va: number): void {
+  const { gpuvm } = vm;
+  const flags = gpuvm.flags(va);
+  const range = gpuvm.rangeOf(va);
+  const shift = shiftOf(flags);
+  if (range === 0 || (flags & GPUVA_INVALIDATED) !== 0 || shift === UNWRITTEN_SHIFT) return;
+  const bo = gpuvm.gem(va) as NouveauBo;
+  const leaf = vm.leafOf(bo, kindOf(flags));
+  if (leaf === null) return;
+  vm.pageTable.map(gpuvm.addr(va), range, shift, bo.pages, gpuvm.offset(va), leaf);
+}
+
+/** Take the leaves of a part of a mapping out: sparse again in a region, nothing elsewhere. */
+export function unmapLeaves(vm: JobVm, va: number, from: number, to: number): void {
+  const flags = vm.gpuvm.flags(va);
+  const shift = shiftOf(flags);
+  if (from === to || (flags & GPUVA_INVALIDATED) !== 0 || shift === UNWRITTEN_SHIFT) return;
+  vm.pageTable.unmap(from, to - from, shift, isInRegion(flags));
+}
+
+/** Drop what a job that has run does not need any more. */
+export function freeJob(vm: JobVm, job: BindJob): void {
+  const { gpuvm } = vm;
+  for (let i = 0; i < job.count; i++) {
+    const op = job.at(i);
+    for (let k = 0; k < op.stepCount; k++) {
+      const { old, from, to } = op.steps[k] as OpStep;
+      // What a MAP replaced left it its references.
+      if (op.kind !== "map" && !op.late && to > from) {
+        vm.pageTable.put(from, to - from, shiftOf(gpuvm.flags(old)));
+      }
+      const bo = gpuvm.gem(old) as NouveauBo;
+      gpuvm.free(old);
+      bo.put();
+    }
+    if (op.kind === "unsparse") removeRegion(vm, op.region as SparseRegion);
+    releaseOp(op);
+  }
+}
+
+/** Take a region away, with every entry that it made. */
+export function removeRegion(vm: JobVm, region: SparseRegion): void {
+  vm.pageTable.unsparse(region.addr, region.range);
+  vm.regions.remove(region);
+  vm.regionGone(region);
+}
+
+/** Give back what an operation holds of its object. */
+export function releaseOp(op: BindOp): void {
+  op.vmBo?.put();
+  op.bo?.put();
+  op.vmBo = null;
+  op.bo = null;
+}
+
+/** Write the mappings of a pair that were taken out for an eviction. */
+export function restoreMappings(vm: JobVm, vmBo: VmBo): void {
+  const { gpuvm } = vm;
+  for (const va of vmBo.vas()) {
+    const flags = gpuvm.flags(va);
+    if ((flags & GPUVA_INVALIDATED) === 0) continue;
+    gpuvm.setFlags(va, flags & ~GPUVA_INVALIDATED);
+    mapLeaves(vm, va);
+  }
+}
+
+/** Take the mappings of a pair out because their object moves away; their references stay. */
+export function invalidateMappings(vm: JobVm, vmBo: VmBo): void {
+  const { gpuvm } = vm;
+  for (const va of vmBo.vas()) {
+    const flags = gpuvm.flags(va);
+    if ((flags & GPUVA_INVALIDATED) !== 0) continue;
+    unmapLeaves(vm, va, gpuvm.addr(va), gpuvm.end(va));
+    gpuvm.setFlags(va, flags | GPUVA_INVALIDATED);
+  }
+}

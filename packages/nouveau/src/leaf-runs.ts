@@ -1,0 +1,105 @@
+/**
+ * Leaves of a run of one table, chunk by chunk of the object's memory (nvkm's `vmmgp100.c` and `vmmgh100.c`, Linux 7.3-rc7).
+ *
+ * @module
+ */
+
+import {
+  type GmmuVersion,
+  gmmuAddressHi,
+  gmmuAddressLo,
+  gmmuStride,
+  type ScatterList,
+  type TableMemory,
+  writeAscending,
+} from "@vmbind/mmu";
+
+/** What all leaves of a mapping have in common. */
+export interface LeafAttributes {
+  /** Version of the format. */
+  readonly version: GmmuVersion;
+  /** Low half. */
+  readonly lo: number;
+  /** High half. */
+  readonly hi: number;
+  /** Whether leaves of 64 KiB and more carry the tag line of their address. */
+  readonly tagged: boolean;
+}
+
+/** Bit of the tag line in a high half. */
+const TAG_SHIFT = 36 - 32;
+/** Memory that one tag line stands for. */
+const TAG_BYTES = 2 ** 16;
+const DIRECTORY_SHIFT = 21;
+
+/**
+ * Write a run.
+ *
+ * @param tables - where the table is
+ * @param slot - the table
+ * @param index - first entry
+ * @param count - entries
+ * @param shift - log2 of the bytes of a page; entries of 2 MiB have two halves
+ * @param pages - where the object is, in pieces of whole pages
+ * @param offset - byte of the object that the run begins with
+ * @param leaf - attributes
+ * @returns byte of the object behind the run
+ */
+export function writeLeaves(
+  tables: TableMemory,
+  slot: number,
+  index: number,
+  count: number,
+  shift: number,
+  pages: ScatterList,
+  offset: number,
+  leaf: LeafAttributes,
+): number {
+  const bytes = 2 ** shift;
+  const { version, lo, hi, tagged } = leaf;
+  const wide = shift === DIRECTORY_SHIFT;
+  const tags = tagged && shift > 12;
+  const stride = gmmuStride(version, bytes);
+  let segment = pages.segmentAt(offset);
+  let skip = offset - (pages.offset[segment] as number);
+  let at = index;
+  for (const end = index + count; at < end; ) {
+    const pa = (pages.pa[segment] as number) + skip;
+    const fits = ((pages.bytes[segment] as number) - skip) / bytes;
+    const run = fits < end - at ? fits : end - at;
+    if (!wide && !tags) {
+      writeAscending(tables, slot, at, run, lo | gmmuAddressLo(version, pa), hi | gmmuAddressHi(version, pa), stride);
+    } else writeEach(tables, slot, at, run, bytes, pa, leaf, wide, tags);
+    at += run;
+    segment++;
+    skip = 0;
+  }
+  return offset + count * bytes;
+}
+
+/** Entry by entry: with a second half, or a tag line. */
+function writeEach(
+  tables: TableMemory,
+  slot: number,
+  index: number,
+  count: number,
+  bytes: number,
+  first: number,
+  { version, lo, hi }: LeafAttributes,
+  wide: boolean,
+  tags: boolean,
+): void {
+  const { words, wordsPerTable } = tables;
+  const step = wide ? 4 : 2;
+  let at = slot * wordsPerTable + index * step;
+  let pa = first;
+  for (let i = 0; i < count; i++, at += step, pa += bytes) {
+    const tag = tags ? (1 + Math.floor(pa / TAG_BYTES)) << TAG_SHIFT : 0;
+    words[at] = lo | gmmuAddressLo(version, pa);
+    words[at + 1] = hi | gmmuAddressHi(version, pa) | tag;
+    if (!wide) continue;
+    words[at + 2] = 0;
+    words[at + 3] = 0;
+  }
+  tables.counters.pteWrites += count;
+}

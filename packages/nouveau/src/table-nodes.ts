@@ -1,0 +1,157 @@
+/**
+ * The driver's own picture of its page tables: a tree of software tables that mirrors the hardware's, with the reference counts
+ * that decide when a table goes (nvkm's `vmm.c`, Linux 7.3-rc7).
+ *
+ * One node stands for a directory, or for the two tables of a 2 MiB block together: that of 64 KiB pages and that of 4 KiB
+ * pages. `refs` counts who needs the directory or the large table, `smallRefs` who needs the small one. A table is referenced
+ * once for each entry that a mapping or a region holds in it, a directory once for each table below as well.
+ *
+ * What a directory's entry stands for without a table is a mark beside it: nothing, or sparse. A node that was made in place
+ * of a sparse entry remembers it (`sparse`): its tables begin with sparse entries, and the entry becomes sparse again when it
+ * goes.
+ *
+ * Beside the two tables of a block there is a tracker for each 64 KiB: whether the large entry is sparse when nobody else needs
+ * it, and which of the two tables is asked there.
+ *
+ * @module
+ */
+
+/** log2 of the bytes of a block, in whose number addresses are looked up. */
+export const BLOCK_LG2 = 21;
+/** Bytes of a block: what one entry of the lowest directory covers. */
+export const BLOCK_BYTES: number = 2 ** BLOCK_LG2;
+/** Entries of 64 KiB in a block. */
+export const LARGE_ENTRIES = 32;
+/** Entries of 4 KiB in a block. */
+export const SMALL_ENTRIES = 512;
+/** Small entries in a large one. */
+export const SMALL_IN_LARGE = 16;
+
+/** By level, how far the number of a block is shifted to index a directory: PD0 is level 1. */
+const INDEX_SHIFT: readonly number[] = [0, 0, 8, 17, 26, 31];
+/** By level, entries less one. */
+const INDEX_MASK: readonly number[] = [0, 255, 511, 511, 511, 1];
+
+/** Tracker: the large entry is sparse when no small page needs the small table. */
+export const TRACK_SPARSE = 1;
+/** Tracker: the small table is asked. */
+export const TRACK_SMALL = 2;
+/** Tracker: the large entry is in use. */
+export const TRACK_LARGE = 4;
+
+/**
+ * @param level - of a directory
+ * @param block - number of a block: VA / 2 MiB
+ * @returns index of the entry that leads to it
+ */
+export function indexOf(level: number, block: number): number {
+  return (block >>> (INDEX_SHIFT[level] as number)) & (INDEX_MASK[level] as number);
+}
+
+/**
+ * @param level - of a directory
+ * @returns how many entries it has
+ */
+export function entriesOf(level: number): number {
+  return (INDEX_MASK[level] as number) + 1;
+}
+
+/**
+ * @param bytes - what an entry of a directory covers: 2 MiB and more
+ * @returns the directory's level
+ */
+export function levelOf(bytes: number): number {
+  const lg2 = Math.log2(bytes);
+  return lg2 === BLOCK_LG2 ? 1 : (lg2 - 11) / 9;
+}
+
+/** A directory, or the two tables of a block. */
+export class TableNode {
+  /** 0 for the tables of a block, 1 for PD0, and so on. */
+  readonly level: number;
+  /** Slot of the directory or of the large table, -1 without. */
+  slot = -1;
+  /** Slot of the small table, -1 without. */
+  smallSlot = -1;
+  /** Where the large table is in the card's memory, see `TableCache`. */
+  place = 0;
+  /** References of the directory or the large table. */
+  refs = 0;
+  /** References of the small table. */
+  smallRefs = 0;
+  /** Made in place of a sparse entry. */
+  sparse = false;
+  /** The directory above; null for the root. */
+  parent: TableNode | null = null;
+  /** Index of its entry there. */
+  index = 0;
+  /** Number of the first block that it covers. */
+  block = 0;
+  /** Nodes below, by entry; none for the tables of a block. */
+  readonly children: (TableNode | null)[];
+  /** Which entries without a node are sparse, by entry. */
+  readonly marks: Uint8Array;
+  /** Flags of the trackers: {@link TRACK_SPARSE} and so on. */
+  readonly track: Uint8Array;
+  /** How many references the small entries of each 64 KiB have. */
+  readonly small: Uint16Array;
+  /** How many references each large entry has, modulo 2^13. */
+  readonly large: Uint16Array;
+
+  /** @param level - see {@link TableNode.level} */
+  constructor(level: number) {
+    this.level = level;
+    const entries = level === 0 ? 0 : entriesOf(level);
+    const units = level === 0 ? LARGE_ENTRIES : 0;
+    this.children = new Array<TableNode | null>(entries).fill(null);
+    this.marks = new Uint8Array(entries);
+    this.track = new Uint8Array(units);
+    this.small = new Uint16Array(units);
+    this.large = new Uint16Array(units);
+  }
+
+  /** First VA that it covers. */
+  get va(): number {
+    return this.block * BLOCK_BYTES;
+  }
+}
+
+/** Hands out nodes, and takes them back to hand them out again. */
+export class NodePool {
+  readonly #spare: TableNode[][] = [[], [], [], [], [], []];
+
+  /**
+   * @param parent - directory above
+   * @param index - entry there, which must have none
+   * @returns a node without tables, attached
+   */
+  take(parent: TableNode, index: number): TableNode {
+    const level = parent.level - 1;
+    const node = this.#spare[level]?.pop() ?? new TableNode(level);
+    node.parent = parent;
+    node.index = index;
+    node.block = parent.block + index * 2 ** (INDEX_SHIFT[parent.level] as number);
+    node.sparse = parent.marks[index] === 1;
+    parent.marks[index] = 0;
+    parent.children[index] = node;
+    return node;
+  }
+
+  /** Detach a node that has no tables; its entry is marked as it was before. */
+  give(node: TableNode): void {
+    const { parent, index } = node;
+    if (parent !== null) {
+      parent.children[index] = null;
+      parent.marks[index] = node.sparse ? 1 : 0;
+    }
+    node.parent = null;
+    node.refs = 0;
+    node.smallRefs = 0;
+    if (node.level === 0) {
+      node.track.fill(0);
+      node.small.fill(0);
+      node.large.fill(0);
+    } else node.marks.fill(0);
+    this.#spare[node.level]?.push(node);
+  }
+}
