@@ -49,6 +49,8 @@ export const ENOSPC = 28;
 export const EPIPE = 32;
 /** Result out of range. */
 export const ERANGE = 34;
+/** Not implemented; nouveau uses it for VM_BIND without a VM. */
+export const ENOSYS = 38;
 /** Timer expired. */
 export const ETIME = 62;
 /** Value too large for its place. */
@@ -85,6 +87,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [ENOSPC, "ENOSPC"],
   [EPIPE, "EPIPE"],
   [ERANGE, "ERANGE"],
+  [ENOSYS, "ENOSYS"],
   [ETIME, "ETIME"],
   [EOVERFLOW, "EOVERFLOW"],
   [EOPNOTSUPP, "EOPNOTSUPP"],

@@ -29,7 +29,12 @@ export class GemObjects {
   readonly #free: number[] = [];
   #size = 0;
   /** Which object has which offsets for mmap. */
-  readonly offsets: VmaOffsets<GemObject> = new VmaOffsets();
+  readonly offsets: VmaOffsets<GemObject>;
+
+  /** @param offsets - where offsets for mmap come from; the kernel's way unless given */
+  constructor(offsets: VmaOffsets<GemObject> = new VmaOffsets()) {
+    this.offsets = offsets;
+  }
 
   /** Objects alive. */
   get size(): number {

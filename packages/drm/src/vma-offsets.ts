@@ -38,10 +38,16 @@ export class VmaOffsets<T> {
   /** Ascending, like the holes between them. */
   readonly #nodes: Node<T>[] = [];
   readonly #holes: Pages[];
+  readonly #step: number;
 
-  /** @param pages - size of the space; the kernel's unless given */
-  constructor(pages: number = DRM_FILE_PAGE_OFFSET_SIZE) {
+  /**
+   * @param pages - size of the space; the kernel's unless given
+   * @param step - bytes that every range is rounded up to, and then none is used twice, as recording stand-ins for a kernel have
+   * it; 0, unless given, for the kernel's own way
+   */
+  constructor(pages: number = DRM_FILE_PAGE_OFFSET_SIZE, step = 0) {
     this.#holes = [{ start: DRM_FILE_PAGE_OFFSET_START, end: DRM_FILE_PAGE_OFFSET_START + pages }];
+    this.#step = step / PAGE_BYTES;
   }
 
   /**
@@ -64,7 +70,7 @@ export class VmaOffsets<T> {
     const hole = this.#holes[best];
     if (hole === undefined || pages === 0) fail(ENOSPC, `mmap: no offsets for 0x${bytes.toString(16)} bytes`);
     const { start } = hole;
-    hole.start += pages;
+    hole.start += this.#step === 0 ? pages : Math.ceil(pages / this.#step) * this.#step;
     if (hole.start === hole.end) this.#holes.splice(best, 1);
     this.#nodes.splice(firstBehind(this.#nodes, start), 0, { start, end: start + pages, object });
     return start * PAGE_BYTES;
@@ -82,6 +88,7 @@ export class VmaOffsets<T> {
     if (node?.start !== offset / PAGE_BYTES)
       throw new Error(`VmaOffsets: nothing begins at 0x${offset.toString(16)}`);
     this.#nodes.splice(i, 1);
+    if (this.#step !== 0) return;
     const holes = this.#holes;
     const { start, end } = node;
     const at = firstBehind(holes, start);

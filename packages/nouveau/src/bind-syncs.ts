@@ -73,7 +73,9 @@ export function resolveSyncs(file: SyncFile, syncs: CopiedSyncs, waits: Fence[])
       file.syncobj(handle) ?? fail(ENOENT, `${name}.handle: ${handle} is not a syncobj of this file`);
     const point = type === SYNC_TIMELINE_SYNCOBJ ? timelineValue : 0;
     const fence = syncobj.find(point);
-    waits.push(fence ?? fail(EINVAL, `${name}.handle: nothing will signal syncobj ${handle} at point ${point}`));
+    waits.push(
+      fence ?? fail(EINVAL, `${name}.handle: nothing will signal syncobj ${handle} at point ${point}`),
+    );
   }
   const found = syncs.signals.map(({ flags, handle, timelineValue }, i) => {
     const name = `sig_ptr[${i}]`;

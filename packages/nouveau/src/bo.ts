@@ -5,9 +5,9 @@
  * @module
  */
 
-import { ENOMEM, fail, GemObject, type GemObjects } from "@vmbind/drm";
+import { type DmaBuf, ENOMEM, fail, GemObject, type GemObjects } from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
-import { type FrameAllocator, OutOfFrames, type PhysicalMemory, ScatterList } from "@vmbind/mmu";
+import { type FrameAllocator, OutOfFrames, type PhysicalMemory, type ScatterList } from "@vmbind/mmu";
 import type { Backend } from "./backends.ts";
 import type { NouveauDeviceOptions } from "./options.ts";
 import { GEM_DOMAIN_GART, GEM_DOMAIN_VRAM, PAGE_BYTES } from "./uapi.ts";
@@ -36,12 +36,12 @@ export interface NouveauBoOptions {
   tileMode?: number;
   /** Given back by GEM_INFO, too. */
   tileFlags?: number;
-  /** Alignment of its memory in bytes. */
-  align?: number;
   /** The VM's manager, for an object that is private to it (NO_SHARE). */
   privateTo?: Gpuvm | null;
   /** Where it is, instead of memory from the device. */
   pages?: ScatterList;
+  /** The other device's object whose memory it shows; detached with it. */
+  dmaBuf?: DmaBuf;
 }
 
 /**
@@ -66,6 +66,9 @@ export function pageShiftFor(backend: Backend, domain: number, size: number, unw
   return candidate;
 }
 
+/** Bytes of the largest page that is written. */
+const LARGEST_PAGE: number = 2 ** 21;
+
 /** A GEM object of nouveau. */
 export class NouveauBo extends GemObject {
   readonly #device: NouveauBoDevice;
@@ -79,10 +82,10 @@ export class NouveauBo extends GemObject {
   readonly tileFlags: number;
   /** The manager of the VM that it is private to, null for an object that can be shared. */
   readonly privateTo: Gpuvm | null;
-  /** The pages are the device's memory, not given by whoever made the object. */
-  readonly ownsPages: boolean;
+  #ownsPages: boolean;
   #pages: ScatterList | null;
   #inVram: boolean;
+  readonly #dmaBuf: DmaBuf | null;
   /** What was moved out, by offset; pages of zeros are left out. Null while the object is in place. */
   #away: Map<number, Uint8Array> | null = null;
 
@@ -101,8 +104,9 @@ export class NouveauBo extends GemObject {
     this.tileMode = options.tileMode ?? 0;
     this.tileFlags = options.tileFlags ?? 0;
     this.privateTo = privateTo;
-    this.ownsPages = options.pages === undefined;
+    this.#ownsPages = options.pages === undefined;
     this.#pages = options.pages ?? null;
+    this.#dmaBuf = options.dmaBuf ?? null;
     this.#inVram = (this.domain & GEM_DOMAIN_VRAM) !== 0;
     privateTo?.resvObject.get();
     if (this.#pages !== null) return;
@@ -129,6 +133,11 @@ export class NouveauBo extends GemObject {
     return (this.domain & (GEM_DOMAIN_VRAM | GEM_DOMAIN_GART)) !== 0;
   }
 
+  /** The pages are the device's memory, not given by whoever made the object. */
+  get ownsPages(): boolean {
+    return this.#ownsPages;
+  }
+
   override get residentBytes(): number {
     return this.#pages?.totalBytes ?? 0;
   }
@@ -146,6 +155,13 @@ export class NouveauBo extends GemObject {
     this.restore();
   }
 
+  /** Give its memory back and take another, before anything maps it: vectors say where objects are. @internal */
+  placeAt(pages: ScatterList): void {
+    if (this.#ownsPages && this.#pages !== null) this.#framesOf(this.#inVram).free(this.#pages);
+    this.#ownsPages = false;
+    this.#pages = pages;
+  }
+
   /** Move its memory away. The caller has taken its mappings out. @internal */
   evict(): void {
     const pages = this.#pages;
@@ -158,7 +174,7 @@ export class NouveauBo extends GemObject {
       memory.read(pages.addressAt(offset), page);
       if (words.some((word) => word !== 0)) this.#away.set(offset, page.slice());
     }
-    if (this.ownsPages) {
+    if (this.#ownsPages) {
       this.#framesOf(this.#inVram).free(pages);
       this.#pages = null;
     }
@@ -180,10 +196,11 @@ export class NouveauBo extends GemObject {
   }
 
   protected override release(): void {
-    if (this.ownsPages && this.#pages !== null && this.#pages.totalBytes > 0) {
+    if (this.#ownsPages && this.#pages !== null && this.#pages.totalBytes > 0) {
       this.#framesOf(this.#inVram).free(this.#pages);
     }
     this.#pages = null;
+    this.#dmaBuf?.detach();
     this.privateTo?.resvObject.put();
   }
 
@@ -203,7 +220,8 @@ export class NouveauBo extends GemObject {
     const frames = this.#framesOf(vram);
     try {
       const pages = frames.alloc(this.size, this.pageShift > 16 && kind === "huge" ? "contiguous" : kind);
-      if (isWhole(pages, 2 ** this.pageShift)) {
+      // Larger pages are never written.
+      if (isWhole(pages, Math.min(2 ** this.pageShift, LARGEST_PAGE))) {
         this.#inVram = vram;
         return pages;
       }

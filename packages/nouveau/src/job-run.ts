@@ -45,7 +45,7 @@ export function runJob(vm: JobVm, job: BindJob): void {
     }
     if (op.va > 0) mapLeaves(vm, op.va);
   }
-  vm.pageTable.release(job.tables);
+  vm.pageTable.tree.release(job.tables);
 }
 
 /** Everything at once, where page sizes meet: what was there goes whole, what stays of it and what comes is made anew. */

@@ -66,9 +66,17 @@ export function writeLeaves(
   for (const end = index + count; at < end; ) {
     const pa = (pages.pa[segment] as number) + skip;
     const fits = ((pages.bytes[segment] as number) - skip) / bytes;
-    const run = fits < end - at ? fits : end - at;
+    const run = Math.min(fits, end - at);
     if (!wide && !tags) {
-      writeAscending(tables, slot, at, run, lo | gmmuAddressLo(version, pa), hi | gmmuAddressHi(version, pa), stride);
+      writeAscending(
+        tables,
+        slot,
+        at,
+        run,
+        lo | gmmuAddressLo(version, pa),
+        hi | gmmuAddressHi(version, pa),
+        stride,
+      );
     } else writeEach(tables, slot, at, run, bytes, pa, leaf, wide, tags);
     at += run;
     segment++;

@@ -58,7 +58,13 @@ export function pieceFlags(flags: number, shift: number): number {
  * @param offset - byte of the object
  * @returns log2 of its bytes
  */
-export function chooseShift(backend: Backend, bo: NouveauBo, addr: number, range: number, offset: number): number {
+export function chooseShift(
+  backend: Backend,
+  bo: NouveauBo,
+  addr: number,
+  range: number,
+  offset: number,
+): number {
   const own = bo.pageShift;
   if (own === 12 || isAligned(2 ** own, addr, range, offset)) return own;
   for (const { shift, vram, host } of backend.pages) {

@@ -134,7 +134,8 @@ function checkOp(file: BindFile, vm: NouveauVm, job: BindJob, record: VmBindOp):
       file.bo(record.handle) ??
       fail(ENOENT, `${name("handle")}: ${record.handle} is not a handle of this file`);
     op.bo = bo.get();
-    if (!isPaged(boOffset)) fail(EINVAL, `${name("bo_offset")}: ${hex(boOffset)} is not a multiple of 0x1000`);
+    if (!isPaged(boOffset))
+      fail(EINVAL, `${name("bo_offset")}: ${hex(boOffset)} is not a multiple of 0x1000`);
     if (bo.size <= boOffset || range > bo.size - boOffset) {
       fail(
         EINVAL,
@@ -191,7 +192,10 @@ function holdsWhole(region: SparseRegion | null, { addr, range, index }: BindOp)
 function waitFor(vm: NouveauVm, op: BindOp, job: BindJob): void {
   vm.device.counters.bindWaits++;
   if (vm.queue.waitFor(job)) return;
-  fail(EINTR, `ops[${op.index}].addr: an earlier VM_BIND of this range waits for a fence that nobody has signalled`);
+  fail(
+    EINTR,
+    `ops[${op.index}].addr: an earlier VM_BIND of this range waits for a fence that nobody has signalled`,
+  );
 }
 
 function place({ addr, range }: SparseRegion): string {
@@ -267,7 +271,7 @@ function prepareMap(vm: NouveauVm, job: BindJob, op: BindOp): void {
 function reserve(vm: NouveauVm, job: BindJob, op: BindOp): void {
   const tables = vm.steps.lateTables(op, job, vm.queue.jobs);
   if (tables < 0) return;
-  vm.pageTable.reserve(tables);
+  vm.pageTable.tree.reserve(tables);
   job.tables += tables;
   op.late = true;
 }
@@ -284,7 +288,10 @@ function prepareSparse(vm: NouveauVm, job: BindJob, op: BindOp): void {
   }
   const region = vm.regions.first(addr, range);
   if (region !== null) {
-    fail(EEXIST, `ops[${index}].addr: ${span(addr, range)} meets the sparse region ${place(region)} of this call`);
+    fail(
+      EEXIST,
+      `ops[${index}].addr: ${span(addr, range)} meets the sparse region ${place(region)} of this call`,
+    );
   }
   vm.pageTable.sparse(addr, range);
   op.region = { addr, range, dirty: null };
@@ -335,7 +342,7 @@ function undo(vm: NouveauVm, job: BindJob, last: number): void {
     if (op.kind === "unsparse" && region !== null) region.dirty = null;
     vm.steps.undo(op);
   }
-  vm.pageTable.release(job.tables);
+  vm.pageTable.tree.release(job.tables);
 }
 
 /** From here on nothing fails: mappings join the lists of their objects, those that went leave them. */

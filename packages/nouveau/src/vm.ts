@@ -135,6 +135,8 @@ export class NouveauVm implements JobVm, JobRunner {
       gems,
       resv,
       counters,
+      // A MAP with another PTE kind keeps what shows the same bytes, too.
+      repeat: "upstream",
       onFree: () => device.vms.delete(this.gpuvm),
     });
     resv.put();

@@ -1,0 +1,175 @@
+/**
+ * What a recorded nouveau ioctl means: the lens through which `@vmbind/trace` reads, replays and tells traces of Mesa's nvk.
+ *
+ * @packageDocumentation
+ */
+
+import {
+  type AllocFault,
+  counted,
+  DRM_IOCTL_GEM_CLOSE,
+  EINVAL,
+  ENOENT,
+  fail,
+  GEM_CLOSE,
+  hex,
+  size,
+  span,
+} from "@vmbind/drm";
+import type { Action, BindOp, CallReader, Decoder, HeaderReader, Lens } from "@vmbind/trace";
+import type { BackendName } from "./backends.ts";
+import { checkDeviceInvariants } from "./check-invariants.ts";
+import { COST_SCHEMA } from "./cost-sheet.ts";
+import { NouveauDevice } from "./device.ts";
+import type { NouveauFile } from "./file.ts";
+import { VM_BIND_OPS } from "./ioctls.ts";
+import { QUIRKS } from "./quirks.ts";
+import {
+  CHANNEL_ALLOC,
+  GEM_NEW,
+  IOCTL_CHANNEL_ALLOC,
+  IOCTL_GEM_NEW,
+  IOCTL_VM_BIND,
+  IOCTL_VM_INIT,
+  PAGE_BYTES,
+  VM_BIND,
+  VM_BIND_KIND_MASK,
+  VM_BIND_OP_MAP,
+  VM_BIND_OP_UNMAP,
+  VM_BIND_RUN_ASYNC,
+  VM_BIND_SPARSE,
+  VM_INIT,
+  type VmBindOp,
+} from "./uapi.ts";
+
+/** The VM of a file, see `NouveauFile`. */
+const VM_ID = 1;
+/** What the stand-in of the recordings puts between mmap offsets. */
+const RECORDED_MMAP_STEP: number = 2 ** 21;
+/** Chipsets by back end: the first of the next generation ends each. */
+const GENERATIONS: readonly [first: number, backend: BackendName][] = [
+  [0x130, "gp100"],
+  [0x160, "tu102-turing"],
+  [0x170, "tu102"],
+  [0x180, "gh100"],
+  [0x190, "tu102"],
+  [0x1a0, "gh100"],
+];
+
+/** One operation of a recorded VM_BIND. */
+export interface NouveauTraceOp extends BindOp {
+  /** Which operation it is. */
+  readonly what: "map" | "unmap" | "sparse" | "unsparse" | "unknown";
+}
+
+/** The number decides, whatever its direction: nvk sends VM_INIT write-only. */
+function numberOf(request: number): number {
+  return request & 0xff;
+}
+
+const VM_INIT_NUMBER = numberOf(IOCTL_VM_INIT);
+
+class NouveauDecoder implements Decoder<NouveauTraceOp> {
+  decode(call: CallReader): Action<NouveauTraceOp> {
+    if (numberOf(call.request) === VM_INIT_NUMBER) {
+      const { kernelManagedAddr, kernelManagedSize } = call.sent(VM_INIT);
+      return { kind: "vm-create", vm: VM_ID, text: `kernel ${span(kernelManagedAddr, kernelManagedSize)}` };
+    }
+    switch (call.request) {
+      case IOCTL_GEM_NEW: {
+        const { info } = call.returned(GEM_NEW);
+        return {
+          kind: "bo-create",
+          handle: info.handle,
+          size: info.size,
+          text: `BO ${info.handle}, ${size(info.size)}`,
+        };
+      }
+      case IOCTL_CHANNEL_ALLOC: {
+        const { notifierHandle, channel } = call.returned(CHANNEL_ALLOC);
+        const text = `channel ${channel}, its notifier BO ${notifierHandle}`;
+        return { kind: "bo-create", handle: notifierHandle, size: PAGE_BYTES, text };
+      }
+      case DRM_IOCTL_GEM_CLOSE: {
+        const { handle } = call.sent(GEM_CLOSE);
+        return { kind: "bo-close", handle, text: `BO ${handle}` };
+      }
+      case IOCTL_VM_BIND: {
+        const { flags } = call.sent(VM_BIND);
+        const ops = call.elements(VM_BIND_OPS).map(decodeOp);
+        const how = flags & VM_BIND_RUN_ASYNC ? "asynchronous, " : "";
+        return { kind: "bind", vm: VM_ID, ops, text: `${how}${counted(ops.length, "op")}` };
+      }
+      default:
+        return { kind: "other", text: "" };
+    }
+  }
+}
+
+function decodeOp({ op, flags, addr, range, handle, boOffset: offset }: VmBindOp): NouveauTraceOp {
+  const sparse = (flags & VM_BIND_SPARSE) !== 0;
+  if (op === VM_BIND_OP_MAP && !sparse) {
+    return { what: "map", heading: "MAP", effect: "map", addr, range, handle, offset, flags };
+  }
+  const where = { addr, range, handle: 0, offset: 0, flags };
+  if (op === VM_BIND_OP_MAP) return { ...where, what: "sparse", heading: "MAP SPARSE", effect: "none" };
+  // All that is mapped in a region goes with it.
+  if (op === VM_BIND_OP_UNMAP && sparse) {
+    return { ...where, what: "unsparse", heading: "UNMAP SPARSE", effect: "unmap" };
+  }
+  if (op === VM_BIND_OP_UNMAP) return { ...where, what: "unmap", heading: "UNMAP", effect: "unmap" };
+  return { ...where, what: "unknown", heading: `op ${op}`, effect: "none" };
+}
+
+function describe(op: NouveauTraceOp): string {
+  const where = `${op.heading} ${span(op.addr, op.range)}`;
+  if (op.what !== "map") return where;
+  const kind = op.flags & VM_BIND_KIND_MASK;
+  return `${where} -> BO ${op.handle} + ${hex(op.offset)}${kind === 0 ? "" : `, kind ${kind}`}`;
+}
+
+function backendOf(chipset: number): BackendName {
+  const found = GENERATIONS.findLast(([first]) => chipset >= first);
+  return found?.[1] ?? "tu102";
+}
+
+function deviceOf(header: HeaderReader, allocFault?: AllocFault): NouveauDevice {
+  const pciDevice = header.hex("pci_id");
+  const chipset = header.hex("chipset");
+  header.oneOf("page_size", [PAGE_BYTES]);
+  header.oneOf("va_bits", [47]);
+  const vramBytes = header.hex("vram_size");
+  const boFragmentation = header.fragmentation("bo_fragmentation");
+  return new NouveauDevice({
+    ...(boFragmentation && { boFragmentation }),
+    ...header.tableLimit(PAGE_BYTES),
+    backend: backendOf(chipset),
+    pciDevice,
+    chipset,
+    vramBytes,
+    mmapStep: RECORDED_MMAP_STEP,
+    quirks: header.quirks(QUIRKS),
+    ...(allocFault && { allocFault }),
+    adoptSyncobjs: true,
+  });
+}
+
+/** Nouveau's traces. */
+export const lens: Lens<NouveauTraceOp, NouveauFile, NouveauDevice> = {
+  name: "nouveau",
+  headings: ["MAP", "MAP SPARSE", "UNMAP", "UNMAP SPARSE"],
+  costSchema: COST_SCHEMA,
+  quirks: QUIRKS,
+  closeUnmaps: false,
+  describe,
+  decoder: () => new NouveauDecoder(),
+  device: deviceOf,
+  evict(device, file, handle) {
+    if (handle === 0) fail(EINVAL, "evict: nothing lies behind sparse regions");
+    device.evict(file.bo(handle) ?? fail(ENOENT, `evict: ${handle} is not a handle of this file`));
+  },
+  restore(file) {
+    if (file.ownVm !== null) file.restoreObjects(file.ownVm);
+  },
+  checkInvariants: checkDeviceInvariants,
+};
