@@ -128,6 +128,11 @@ export class GemObject {
   refs = 1;
   /** One for every VM that maps it, in the order of first mapping. Zombies are not on it. */
   readonly vmBos: GemVmBo[] = [];
+  /**
+   * Who uses its memory by physical address, beside devices that import it: while there is anybody, it stays where it is. Mappings
+   * of live programs do; a kernel would make such a mapping anew when the object moves.
+   */
+  addressUsers = 0;
   /** Its dma-buf, null when there is none. `DmaBuf` sets it. */
   exported: GemExport | null = null;
 

@@ -32,7 +32,7 @@ export class ClientProcess {
   /** An object is mapped; what was mapped there before is not any more. */
   map(addr: number, bytes: number, gem: GemObject): void {
     this.unmap(addr, bytes);
-    this.#mappings.push({ start: addr, end: addr + bytes, gem: gem.get() });
+    this.#mappings.push({ start: addr, end: addr + bytes, gem: hold(gem) });
   }
 
   /** Nothing of ours is mapped at `[addr, addr + bytes)` any more. */
@@ -46,12 +46,12 @@ export class ClientProcess {
         left.push(mapping);
         continue;
       }
-      if (start < addr) left.push({ start, end: addr, gem: gem.get() });
-      if (last > end) left.push({ start: end, end: last, gem: gem.get() });
+      if (start < addr) left.push({ start, end: addr, gem: hold(gem) });
+      if (last > end) left.push({ start: end, end: last, gem: hold(gem) });
       gone.push(gem);
     }
     this.#mappings = left;
-    for (const gem of gone) gem.put();
+    for (const gem of gone) letGo(gem);
   }
 
   /** What is mapped. */
@@ -61,7 +61,18 @@ export class ClientProcess {
 
   /** The process has ended, or runs another program. */
   close(): void {
-    for (const { gem } of this.#mappings.splice(0)) gem.put();
+    for (const { gem } of this.#mappings.splice(0)) letGo(gem);
     this.memory.close();
   }
+}
+
+/** The process reaches the object's memory by its physical address: the object stays, and stays where it is. */
+function hold(gem: GemObject): GemObject {
+  gem.addressUsers++;
+  return gem.get();
+}
+
+function letGo(gem: GemObject): void {
+  gem.addressUsers--;
+  gem.put();
 }

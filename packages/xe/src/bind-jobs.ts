@@ -39,15 +39,20 @@ export interface JobWork {
 /** Where a job stands. */
 export interface JobOrder {
   /** The bind queue; the VM itself for its default one. */
-  queue: object;
+  readonly queue: object;
   /** What its ioctl waits for: nothing that has happened. */
-  waits: readonly Fence[];
+  readonly waits: readonly Fence[];
   /** It binds pieces of a cut mapping again. */
-  rebuilds: boolean;
+  readonly rebuilds: boolean;
   /** It maps something. */
-  maps: boolean;
-  /** The batch that writes its entries has to fit into the pool for it (`xe_sa.c`). */
-  limited: boolean;
+  readonly maps: boolean;
+  /**
+   * A VM_BIND asks for it: the batch that writes its entries has to fit into the pool for those (`xe_sa.c`), and what the VM has to
+   * keep in its memory comes back before.
+   */
+  readonly byIoctl: boolean;
+  /** Objects of the VM may be evicted to make room for those that it binds, see `eviction.ts`. */
+  readonly evictsOwn: boolean;
 }
 
 /** Page-table work that waits. */
@@ -203,6 +208,14 @@ export class BindJobs {
   #pump(): void {
     if (this.#running) return;
     this.#running = true;
+    try {
+      this.#runReady();
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #runReady(): void {
     for (let again = true; again; ) {
       again = false;
       for (const [queue, jobs] of this.#queues) {
@@ -217,6 +230,5 @@ export class BindJobs {
         }
       }
     }
-    this.#running = false;
   }
 }

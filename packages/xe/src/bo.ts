@@ -4,7 +4,16 @@
  * @module
  */
 
-import { type DmaBuf, EINVAL, ENOMEM, EOPNOTSUPP, fail, GemObject, type GemObjects } from "@vmbind/drm";
+import {
+  type DmaBuf,
+  DrmError,
+  EINVAL,
+  ENOMEM,
+  EOPNOTSUPP,
+  fail,
+  GemObject,
+  type GemObjects,
+} from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
 import {
   DataPages,
@@ -17,7 +26,7 @@ import {
 import type { XeDeviceOptions } from "./options.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
 import type { Platform } from "./platforms.ts";
-import type { Vram } from "./vram.ts";
+import { EVICT_ANY, type EvictionRules, type Vram } from "./vram.ts";
 
 /** Placement bit of system memory: region instance 0 of `drm_xe_mem_region` (`xe_drm.h`). */
 export const PLACEMENT_SYSTEM = 1;
@@ -42,6 +51,8 @@ export interface XeBoDevice {
   readonly vram: Vram;
   /** All objects. */
   readonly gems: GemObjects;
+  /** Makes room in VRAM, by evicting objects. @internal */
+  makeRoom(bytes: number, rules: EvictionRules): boolean;
 }
 
 /** What an object needs of the VM that alone may map it; see `XeVm`. */
@@ -52,7 +63,7 @@ export interface XeBoOwner {
 
 /** How a BO is made. */
 export interface XeBoOptions {
-  /** Regions where it may live, one bit each. With VRAM among them it lives there, until it is moved. */
+  /** Regions where it may live, one bit each. With VRAM among them it lives there where there is room, until it is moved. */
   placement: number;
   /** `GEM_CPU_CACHING_*`; 0 for an imported dma-buf. */
   cpuCaching: number;
@@ -96,6 +107,8 @@ export class XeBo extends GemObject {
   atomic = 0;
   /** Bind jobs that wait and take mappings of it away: until then the GPU may still reach it. @internal */
   heldByJobs = 0;
+  /** When it came to VRAM: a number that grows. @internal */
+  inVramSince = 0;
   /** Regions where it may live, one bit each. */
   readonly placement: number;
   /** `GEM_CPU_CACHING_*`; 0 for an imported dma-buf. */
@@ -135,9 +148,21 @@ export class XeBo extends GemObject {
     }
   }
 
-  /** It lives in VRAM: from the start if it may, until PREFETCH brings it to system memory. */
+  /** It lives in VRAM: from the start if it may and there is room, until PREFETCH or an eviction brings it to system memory. */
   get vram(): boolean {
     return this.#vram;
+  }
+
+  /** It was evicted to system memory, where it may not be shown to the GPU. */
+  get displaced(): boolean {
+    return !this.#vram && (this.placement & PLACEMENT_SYSTEM) === 0;
+  }
+
+  /** It has memory in VRAM that can be taken from it. Others may use it all the same. @internal */
+  get evictable(): boolean {
+    return (
+      this.#vram && this.#pages !== null && this.#fixed === null && this.addressUsers === 0 && !this.shared
+    );
   }
 
   /** Other devices show its memory, which stays where it is. */
@@ -230,12 +255,30 @@ export class XeBo extends GemObject {
   /**
    * DMA segments; allocates the memory when there is none yet.
    *
+   * @param rules - whom an eviction for it may hit
    * @throws `DrmError` ENOMEM; EINVAL for an object whose contents went
    */
-  populate(): ScatterList {
+  populate(rules: EvictionRules = EVICT_ANY): ScatterList {
     if (this.#purged) fail(EINVAL, "bo: the object is purged, nothing is behind it any more");
-    this.#pages ??= this.#fixed ?? this.#allocate();
+    this.#pages ??= this.#fixed ?? this.#settle(rules);
     return this.#pages;
+  }
+
+  /** The first memory: VRAM where it may live there, and where it may not be had, system memory. */
+  #settle(rules: EvictionRules): ScatterList {
+    const alsoSystem = this.#vram && (this.placement & PLACEMENT_SYSTEM) !== 0;
+    try {
+      return this.#allocate(rules);
+    } catch (error) {
+      if (!alsoSystem || !(error instanceof DrmError)) throw error;
+      this.#vram = false;
+      try {
+        return this.#allocate(rules);
+      } catch (last) {
+        this.#vram = true;
+        throw last;
+      }
+    }
   }
 
   override get residentBytes(): number {
@@ -248,14 +291,15 @@ export class XeBo extends GemObject {
 
   /** VRAM is refused with EOPNOTSUPP (`xe_dma_buf.c`): neither peer-to-peer access nor moving it is modelled. */
   override holdForImport(): void {
-    if (this.vram) fail(EOPNOTSUPP, "dma-buf: the object is in VRAM; peer-to-peer access is not modelled");
+    if (this.vram || this.displaced)
+      fail(EOPNOTSUPP, "dma-buf: the object is in VRAM; peer-to-peer access is not modelled");
   }
 
-  #allocate(): ScatterList {
+  #allocate(rules: EvictionRules): ScatterList {
     const { options, vram } = this.#device;
     if (options.allocFault?.("bo-pages")) fail(ENOMEM, `bo: no memory for ${this.size} bytes (injected)`);
     const wish = this.#fragmentation ?? options.boFragmentation;
-    if (this.vram && this.size > vram.leftBytes) {
+    if (this.vram && !this.#device.makeRoom(this.size, rules)) {
       fail(ENOMEM, `bo: no memory for ${this.size} bytes, ${vram.usage()}`);
     }
     if (this.size > this.#device.systemBytes && !this.vram) {
@@ -263,7 +307,9 @@ export class XeBo extends GemObject {
     }
     const kind = this.vram && wish === "scattered" ? "huge" : wish;
     try {
-      return this.#framesOf(this.vram).alloc(this.size, kind);
+      const pages = this.#framesOf(this.vram).alloc(this.size, kind);
+      if (this.vram) this.inVramSince = vram.tick();
+      return pages;
     } catch (error) {
       if (error instanceof OutOfFrames) fail(ENOMEM, `bo: no memory for ${this.size} bytes`);
       throw error;
@@ -274,15 +320,16 @@ export class XeBo extends GemObject {
    * Move to the other region, contents and all.
    *
    * @param vram - to VRAM
+   * @param rules - whom an eviction for it may hit
    * @returns where it was; the memory there is kept until {@link XeBo.leave} or {@link XeBo.moveBack}
    * @throws `DrmError` ENOMEM; it stays where it is then
    * @internal
    */
-  moveTo(vram: boolean): XeBoHome {
+  moveTo(vram: boolean, rules: EvictionRules = EVICT_ANY): XeBoHome {
     const home = { vram: this.#vram, pages: this.#pages, fixed: this.#fixed };
     this.#vram = vram;
     try {
-      this.#pages = this.#allocate();
+      this.#pages = this.#allocate(rules);
     } catch (error) {
       this.#vram = home.vram;
       throw error;

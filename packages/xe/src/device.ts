@@ -9,6 +9,7 @@ import { vmBosOf } from "@vmbind/gpuvm-core";
 import { FrameAllocator, PhysicalMemory, Tlb } from "@vmbind/mmu";
 import { XeBo, type XeBoHome } from "./bo.ts";
 import { COST_SCHEMA, type XeCounter, type XeCounters, xeCounters } from "./cost-sheet.ts";
+import { isBusy, makeRoom } from "./eviction.ts";
 import { XeFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
 import { DEFAULTS, type XeDeviceOptions } from "./options.ts";
@@ -18,7 +19,7 @@ import { XeTables } from "./pt-tables.ts";
 import { QUIRKS } from "./quirks.ts";
 import type { XeVm } from "./vm.ts";
 import { VmBindRunner } from "./vm-bind.ts";
-import { Vram } from "./vram.ts";
+import { type EvictionRules, Vram } from "./vram.ts";
 
 /** Physical address of VRAM: far from system memory, aligned so that the largest leaf does not notice. */
 const VRAM_BASE = 2 ** 45;
@@ -91,7 +92,7 @@ export class XeDevice {
       memory.watch(VRAM_BASE, VRAM_BASE + Math.max(this.vramBytes, 2 ** 21)),
     );
     this.vram = new Vram(this.vramBytes, this.vramFrames, memory.tables);
-    this.tables = new XeTables(memory.tables, counters, this.vramBytes > 0 ? this.vram : null, allocFault);
+    this.tables = new XeTables(memory.tables, counters, this.vramBytes > 0 ? this : null, allocFault);
     this.tlb = tlb === null ? null : new Tlb({ ...tlb, counters });
     this.job = new PtJob(this.tables, this.platform, quirks, counters, allocFault);
   }
@@ -112,7 +113,7 @@ export class XeDevice {
    * @throws `DrmError` ENOMEM for page-table work (by injection alone); the object is purged, its leaves are zero
    */
   purge(bo: XeBo): boolean {
-    if (!bo.dontNeed || bo.purged || this.isBusy(bo)) return false;
+    if (!bo.dontNeed || bo.purged || isBusy(this, bo)) return false;
     const mapped: { readonly vm: XeVm; readonly vas: number[] }[] = [];
     for (const vmBo of vmBosOf(bo)) {
       const vm = this.vms.get(vmBo.vm);
@@ -124,10 +125,9 @@ export class XeDevice {
     return true;
   }
 
-  /** The object is in use: by a batch of a VM that maps it, or by binds there that wait. @internal */
-  isBusy(bo: XeBo): boolean {
-    if (bo.heldByJobs > 0) return true;
-    return bo.vmBos.some((vmBo) => this.vms.get(vmBo.vm)?.jobs.quiet === false);
+  /** See {@link makeRoom}. @internal */
+  makeRoom(bytes: number, rules: EvictionRules): boolean {
+    return bytes <= this.vram.leftBytes || makeRoom(this, bytes, rules);
   }
 
   /**

@@ -1,24 +1,31 @@
 /**
  * What happens to objects between the parsing of an ioctl and its page-table work (`op_lock_and_prep` of `xe_vm.c`, Linux
- * 7.3-rc7): those that are bound get their memory, and PREFETCH brings those that it names to the region that it asks for.
+ * 7.3-rc7): those that are bound get their memory, or come back to where they may be shown, and PREFETCH brings those that it
+ * names to the region that it asks for.
  *
  * An object that moves takes its contents with it, and every leaf that showed it has to follow: those of the mappings
  * that the ioctl binds do so by its own work, all others, in every VM, once the ioctl has succeeded. Until then the old
- * memory is kept, so that an ioctl that fails later leaves the object where it was.
+ * memory is kept, so that an ioctl that fails later leaves the object where it was. Objects that were evicted for its room stay
+ * evicted.
  *
  * @module
  */
 
-import { DrmError, EBUSY, EINVAL, fail, hex } from "@vmbind/drm";
-import { type Gpuvm, vmBosOf } from "@vmbind/gpuvm-core";
-import type { BindJobs } from "./bind-jobs.ts";
+import { DrmError, EBUSY, EINVAL, fail, type GemObject, hex } from "@vmbind/drm";
+import { type Gpuvm, type VmBo, vmBosOf } from "@vmbind/gpuvm-core";
+import type { BindJobs, JobOrder } from "./bind-jobs.ts";
 import { PLACEMENT_SYSTEM, PLACEMENT_VRAM, type XeBo, type XeBoHome } from "./bo.ts";
+import { setEvicted } from "./eviction.ts";
 import { CONSULT_MEM_ADVISE_PREF_LOC } from "./uapi-values.ts";
 import type { VmLeaves } from "./vm-leaves.ts";
-import { type Prefetch, WORK_BIND, type WorkList } from "./work-list.ts";
+import type { EvictionRules } from "./vram.ts";
+import { type Prefetch, WORK_BIND, WorkList } from "./work-list.ts";
 
 /** Region instance of VRAM. */
 const REGION_VRAM = 1;
+const NO_WORK = new WorkList();
+/** Nobody has to go. */
+const EVICT_NONE: EvictionRules = { mayEvict: () => false };
 
 /** What follows an object that moved; see `XeVm`. */
 interface MovingVm {
@@ -28,6 +35,14 @@ interface MovingVm {
   readonly jobs: BindJobs;
   /** Its leaves. */
   readonly leaves: VmLeaves;
+  /** Objects that it maps may have been evicted. */
+  hasEvicted: boolean;
+}
+
+/** The VM whose ioctls these are; see `XeVm`. */
+export interface OwningVm extends MovingVm {
+  /** All that it maps has to be in its memory after a VM_BIND. */
+  readonly keepsAll: boolean;
 }
 
 /** Finds the VM that an entry of an object's list belongs to. */
@@ -39,19 +54,23 @@ export interface VmsOfDevice {
 }
 
 /** The objects of one ioctl. One per VM, reused. */
-export class ObjectMoves {
+export class ObjectMoves implements EvictionRules {
   readonly #device: VmsOfDevice;
-  readonly #gpuvm: Gpuvm;
+  readonly #vm: OwningVm;
   /** Where the objects that moved were, in the order of their moves. */
   readonly #left: { readonly bo: XeBo; readonly home: XeBoHome; readonly zapped: boolean }[] = [];
+  /** What the running ioctl will do; the objects that it names are locked. */
+  #work: WorkList = NO_WORK;
+  #locked: Set<GemObject> | null = null;
+  #evictsOwn = false;
 
   /**
    * @param device - the device
-   * @param gpuvm - the VM's mappings
+   * @param vm - the VM
    */
-  constructor(device: VmsOfDevice, gpuvm: Gpuvm) {
+  constructor(device: VmsOfDevice, vm: OwningVm) {
     this.#device = device;
-    this.#gpuvm = gpuvm;
+    this.#vm = vm;
   }
 
   /** Objects have moved since the ioctl began. */
@@ -63,46 +82,125 @@ export class ObjectMoves {
    * Give every object that is to be bound its memory, where it is wanted.
    *
    * @param work - what the ioctl will do
-   * @param waits - its entries may be written later: until then nothing shows an object that moves
+   * @param order - where it stands: what it has to wait for, and whom room for it may cost
    * @throws `DrmError` EINVAL, EBUSY, ENOMEM; {@link ObjectMoves.undo} is to follow
    */
-  prepare(work: WorkList, waits: boolean): void {
-    const { prefetches } = work;
+  prepare(work: WorkList, { waits, evictsOwn, byIoctl }: JobOrder): void {
+    const vm = this.#vm;
+    this.#begin(work, evictsOwn);
+    // Until the entries are written nothing shows an object that moves.
+    const zap = waits.length > 0 || !vm.jobs.idle;
+    const { prefetches, committed } = work;
     let next = 0;
     for (let i = 0; i < work.count; i++) {
       if (work.kind(i) !== WORK_BIND) continue;
       const va = work.va(i);
       const wish = prefetches[next];
-      const bo = this.#gpuvm.gem(va) as XeBo | null;
+      const bo = vm.gpuvm.gem(va) as XeBo | null;
       if (wish?.at === i) {
         next++;
-        if (bo !== null) this.#bring(bo, wish, va, waits);
-      } else if (bo !== null && !bo.purged) bo.populate();
+        if (bo !== null) this.#bring(bo, wish, va, zap);
+      } else if (bo !== null && !bo.purged) this.#settle(bo, zap);
     }
+    for (const va of committed) {
+      const bo = vm.gpuvm.gem(va) as XeBo | null;
+      if (bo !== null && !bo.purged) this.#settle(bo, zap);
+    }
+    if (byIoctl && vm.keepsAll && vm.hasEvicted)
+      for (const { gem } of this.#evicted()) this.#settle(gem as XeBo, zap);
+    // Page tables come next: nothing that the VM maps makes room for those.
+    this.#evictsOwn = false;
   }
 
-  #bring(bo: XeBo, { region, name }: Prefetch, va: number, waits: boolean): void {
-    const what = `the object at ${hex(this.#gpuvm.addr(va))}`;
+  #begin(work: WorkList, evictsOwn: boolean): void {
+    this.#work = work;
+    this.#locked = null;
+    this.#evictsOwn = evictsOwn;
+  }
+
+  /** See {@link EvictionRules.mayEvict}. */
+  mayEvict(gem: GemObject): boolean {
+    const { gpuvm } = this.#vm;
+    this.#locked ??= new Set(
+      Array.from({ length: this.#work.count }, (_, i) => gpuvm.gem(this.#work.va(i)) as XeBo),
+    );
+    if (this.#locked.has(gem)) return false;
+    return this.#evictsOwn || (gem.resv !== gpuvm.resv && gem.vmBos.every(({ vm }) => vm !== gpuvm));
+  }
+
+  /** Memory for an object that has none; and one that was evicted comes back. */
+  #settle(bo: XeBo, zap: boolean): void {
+    if (bo.displaced && bo.ownsPages) this.#move(bo, true, zap, this);
+    else bo.populate(this);
+  }
+
+  #bring(bo: XeBo, { region, name }: Prefetch, va: number, zap: boolean): void {
+    const what = `the object at ${hex(this.#vm.gpuvm.addr(va))}`;
     if (bo.purged) fail(EINVAL, `${name}: ${what} is purged: its contents are gone`);
     if (bo.dontNeed) fail(EBUSY, `${name}: madvise gave the contents of ${what} up`);
-    const vram = region === CONSULT_MEM_ADVISE_PREF_LOC ? bo.vram : region === REGION_VRAM;
-    if (vram === bo.vram) {
-      bo.populate();
+    const vram = region === CONSULT_MEM_ADVISE_PREF_LOC ? bo.vram || bo.displaced : region === REGION_VRAM;
+    if (vram === bo.vram && !bo.displaced) {
+      bo.populate(this);
       return;
     }
-    if (bo.shared) fail(EBUSY, `${name}: another device uses ${what}, which has to stay`);
+    if (bo.shared || bo.addressUsers > 0)
+      fail(EBUSY, `${name}: somebody else uses ${what}, which has to stay`);
     if (bo.imported || (bo.placement & (vram ? PLACEMENT_VRAM : PLACEMENT_SYSTEM)) === 0) {
       fail(EINVAL, `${name}.prefetch_mem_region_instance: ${what} may not live in region ${region}`);
     }
-    this.#left.push({ bo, home: bo.moveTo(vram), zapped: waits });
-    if (waits) this.#everywhere(bo, (vm, vas) => vm.leaves.loseMemory(vas));
+    this.#move(bo, vram, zap, this);
+  }
+
+  #move(bo: XeBo, vram: boolean, zapped: boolean, rules: EvictionRules): void {
+    this.#left.push({ bo, home: bo.moveTo(vram, rules), zapped });
+    if (zapped) this.#everywhere(bo, (vm, _, vas) => vm.leaves.loseMemory(vas));
   }
 
   /** Every VM that maps an object, with its mappings. */
-  #everywhere(bo: XeBo, visit: (vm: MovingVm, vas: number[]) => void): void {
+  #everywhere(bo: XeBo, visit: (vm: MovingVm, vmBo: VmBo, vas: number[]) => void): void {
     for (const vmBo of vmBosOf(bo)) {
       const vm = this.#device.vms.get(vmBo.vm);
-      if (vm !== undefined) visit(vm, [...vmBo.vas()]);
+      if (vm !== undefined) visit(vm, vmBo, [...vmBo.vas()]);
+    }
+  }
+
+  #evicted(): VmBo[] {
+    return [...this.#vm.gpuvm.vmBos()].filter((vmBo) => vmBo.evicted);
+  }
+
+  /**
+   * Bring all that the VM maps back to its memory, as EXEC does; nothing that the VM maps makes room for it. Objects that may
+   * live in system memory come back if there is room.
+   *
+   * @throws `DrmError` ENOMEM; those that came back have gone again
+   */
+  makeResident(): void {
+    const away = this.#evicted();
+    this.#begin(NO_WORK, false);
+    try {
+      for (const { gem } of away) {
+        const bo = gem as XeBo;
+        if (bo.purged || bo.vram) continue;
+        if (bo.displaced) this.#move(bo, true, false, this);
+        else this.#moveIfPossible(bo);
+      }
+    } catch (error) {
+      if (error instanceof DrmError) this.undo();
+      throw error;
+    }
+    this.finish(NO_WORK);
+    for (const vmBo of away) {
+      this.#vm.leaves.bindAgain([...vmBo.vas()]);
+      setEvicted(this.#vm, vmBo, false);
+    }
+    this.#vm.hasEvicted = false;
+  }
+
+  #moveIfPossible(bo: XeBo): void {
+    try {
+      this.#move(bo, true, false, EVICT_NONE);
+    } catch (error) {
+      if (!(error instanceof DrmError)) throw error;
     }
   }
 
@@ -110,7 +208,7 @@ export class ObjectMoves {
   undo(): void {
     for (const { bo, home, zapped } of this.#left.splice(0).reverse()) {
       bo.moveBack(home);
-      if (zapped) this.#everywhere(bo, bindIfPossible);
+      if (zapped) this.#everywhere(bo, (vm, _, vas) => bindIfPossible(vm, vas));
     }
   }
 
@@ -123,9 +221,10 @@ export class ObjectMoves {
     const left = this.#left.splice(0);
     const follow: { vm: MovingVm; bound: number[]; others: number[] }[] = [];
     for (const bo of new Set(left.map((move) => move.bo))) {
-      this.#everywhere(bo, (vm, vas) => {
-        const isBound = (va: number): boolean => vm.gpuvm === this.#gpuvm && work.has(WORK_BIND, va);
+      this.#everywhere(bo, (vm, vmBo, vas) => {
+        const isBound = (va: number): boolean => vm === this.#vm && work.has(WORK_BIND, va);
         follow.push({ vm, bound: vas.filter(isBound), others: vas.filter((va) => !isBound(va)) });
+        if (vmBo.evicted) setEvicted(vm, vmBo, false);
       });
     }
     for (const { vm, bound, others } of follow) {

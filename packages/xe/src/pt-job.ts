@@ -24,6 +24,7 @@ import type { XeQuirks } from "./quirks.ts";
 import { flushBeforeBatch, invalidate, setTlbRange, type TlbInvalidation } from "./tlb-range.ts";
 import { ATOMIC_CPU, ATOMIC_DEVICE } from "./uapi-madvise.ts";
 import { VMA_FORGOTTEN, VMA_PRESENT, VMA_READ_ONLY, VMA_STAGED, VMA_ZEROED, type XeVmas } from "./vma.ts";
+import type { EvictionRules } from "./vram.ts";
 import { WORK_BIND, WORK_CLEAR, WORK_UNBIND, type WorkList } from "./work-list.ts";
 
 /** What a job needs of its VM; see `XeVm`. */
@@ -47,7 +48,7 @@ export interface JobVm {
   /** The record for it. */
   readonly invalidation: TlbInvalidation;
   /** Gives objects the memory that is to be shown. */
-  readonly moves: { prepare(work: WorkList, waits: boolean): void };
+  readonly moves: EvictionRules & { prepare(work: WorkList, order: JobOrder): void };
   /** Jobs that wait. */
   readonly jobs: BindJobs;
 }
@@ -59,6 +60,7 @@ const LONG_PREFETCH_GRAPHICS = 1250;
 
 /** Runs page-table jobs of a device. */
 export class PtJob {
+  readonly #tables: XeTables;
   readonly #platform: Platform;
   readonly #quirks: XeQuirks;
   readonly #counters: XeCounters;
@@ -95,6 +97,7 @@ export class PtJob {
     counters: XeCounters,
     allocFault?: AllocFault,
   ) {
+    this.#tables = tables;
     this.#platform = platform;
     this.#quirks = quirks;
     this.#counters = counters;
@@ -122,7 +125,8 @@ export class PtJob {
     if (this.#allocFault?.("op-array")) {
       fail(isArray ? ENOBUFS : ENOMEM, "vm_bind: no memory for the page-table operations (injected)");
     }
-    vm.moves.prepare(work, order.waits.length > 0 || !vm.jobs.idle);
+    vm.moves.prepare(work, order);
+    this.#tables.rules = vm.moves;
     let waits = order.waits;
     try {
       for (let i = 0; i < work.count; i++) {
@@ -132,7 +136,7 @@ export class PtJob {
       }
       // Where nothing is to be written the driver's fence has happened, whatever it was to wait for.
       waits = updates.ops === 0 ? [] : vm.jobs.waitsOf(order, updates.start, updates.end);
-      if (waits.length > 0 && order.limited) this.#fitBatch();
+      if (waits.length > 0 && order.byIoctl) this.#fitBatch();
     } catch (error) {
       updates.abort();
       for (let i = 0; i < work.count; i++) vm.vmas.state[work.va(i)] = stateOf(vm, work.va(i)) & ~VMA_STAGED;

@@ -12,12 +12,20 @@
 import { type AllocFault, ENOMEM, fail } from "@vmbind/drm";
 import { OutOfTables, type TableMemory } from "@vmbind/mmu";
 import type { XeCounters } from "./cost-sheet.ts";
-import type { Vram } from "./vram.ts";
+import { EVICT_ANY, type EvictionRules, type Vram } from "./vram.ts";
 
 /** Entries of a table page. */
 export const TABLE_ENTRIES = 512;
 /** Takes an entry's number to its index in its table. */
 export const INDEX_MASK: number = TABLE_ENTRIES - 1;
+
+/** Where tables are objects in VRAM; see `XeDevice`. */
+export interface TablesDevice {
+  /** How full it is. */
+  readonly vram: Vram;
+  /** Makes room there, by evicting objects. @internal */
+  makeRoom(bytes: number, rules: EvictionRules): boolean;
+}
 
 /** The table pages of a device, with the driver's bookkeeping. */
 export class XeTables {
@@ -39,19 +47,26 @@ export class XeTables {
   #children: Int32Array = new Int32Array(8 * TABLE_ENTRIES);
   #rows = 1;
   readonly #freeRows: number[] = [];
-  readonly #vram: Vram | null;
+  readonly #device: TablesDevice | null;
   readonly #allocFault: AllocFault | undefined;
+  /** Whom an eviction for a table may hit. @internal */
+  rules: EvictionRules = EVICT_ANY;
 
   /**
    * @param memory - where the pages are
    * @param counters - the device's cost sheet
-   * @param vram - what they share with objects, null where they are system memory
+   * @param device - whose VRAM they share with objects, null where they are system memory
    * @param allocFault - makes allocations fail
    */
-  constructor(memory: TableMemory, counters: XeCounters, vram: Vram | null, allocFault?: AllocFault) {
+  constructor(
+    memory: TableMemory,
+    counters: XeCounters,
+    device: TablesDevice | null,
+    allocFault?: AllocFault,
+  ) {
     this.memory = memory;
     this.counters = counters;
-    this.#vram = vram;
+    this.#device = device;
     this.#allocFault = allocFault;
   }
 
@@ -85,8 +100,9 @@ export class XeTables {
   #page(lo: number, hi: number): number {
     const { memory } = this;
     if (this.#allocFault?.("page-table")) fail(ENOMEM, "page table: no page for a table (injected)");
-    if (this.#vram !== null && this.#vram.leftBytes < memory.pageBytes) {
-      fail(ENOMEM, `page table: no page for a table, ${this.#vram.usage()}`);
+    const device = this.#device;
+    if (device !== null && !device.makeRoom(memory.pageBytes, this.rules)) {
+      fail(ENOMEM, `page table: no page for a table, ${device.vram.usage()}`);
     }
     try {
       return memory.allocFilled(lo, hi);

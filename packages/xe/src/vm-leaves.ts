@@ -9,6 +9,7 @@
 
 import type { Fence } from "@vmbind/drm";
 import { BindJob, type JobOrder } from "./bind-jobs.ts";
+import type { XeBo } from "./bo.ts";
 import type { XeCounters } from "./cost-sheet.ts";
 import type { Platform } from "./platforms.ts";
 import type { JobVm, PtJob } from "./pt-job.ts";
@@ -43,7 +44,14 @@ export class VmLeaves {
   readonly #device: LeavesDevice;
   readonly #work: WorkList = new WorkList();
   /** Where work stands that no VM_BIND asked for: behind everything that is booked. */
-  readonly order: JobOrder = { queue: this, waits: NO_FENCES, rebuilds: true, maps: true, limited: false };
+  readonly order: JobOrder = {
+    queue: this,
+    waits: NO_FENCES,
+    rebuilds: true,
+    maps: true,
+    byIoctl: false,
+    evictsOwn: false,
+  };
   readonly #zapOrder: JobOrder = { ...this.order, rebuilds: false, maps: false };
 
   /**
@@ -141,8 +149,12 @@ export class VmLeaves {
    * @throws `DrmError` ENOMEM; they stay zapped then
    */
   bindAgain(vas: readonly number[]): void {
-    const { faultMode, vmas } = this.#vm;
-    const zapped = vas.filter((va) => ((vmas.state[va] as number) & VMA_ZAPPED) !== 0);
+    const { faultMode, gpuvm, vmas } = this.#vm;
+    const zapped = vas.filter((va) => {
+      // What was evicted has to come back first.
+      const away = (gpuvm.gem(va) as XeBo | null)?.displaced;
+      return !away && ((vmas.state[va] as number) & VMA_ZAPPED) !== 0;
+    });
     if (faultMode || zapped.length === 0) return;
     this.#work.clear();
     for (const va of zapped) this.#work.push(WORK_BIND, va);

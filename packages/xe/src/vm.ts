@@ -15,7 +15,6 @@ import {
   type GemHandles,
   type GemObjects,
   hex,
-  type MappingView,
   type VaRange,
 } from "@vmbind/drm";
 import { Gpuvm } from "@vmbind/gpuvm-core";
@@ -24,6 +23,7 @@ import { type BindJob, BindJobs, type JobOrder } from "./bind-jobs.ts";
 import type { XeBo, XeBoHome } from "./bo.ts";
 import type { XeCounters } from "./cost-sheet.ts";
 import { MadviseCuts } from "./madvise-cuts.ts";
+import { mappingViews, type XeMappingView } from "./mapping-view.ts";
 import { ObjectMoves } from "./object-moves.ts";
 import type { XeDeviceOptions } from "./options.ts";
 import { PageTable } from "./page-table.ts";
@@ -32,35 +32,22 @@ import type { PtJob } from "./pt-job.ts";
 import type { XeTables } from "./pt-tables.ts";
 import type { XeQuirks } from "./quirks.ts";
 import { invalidateSpace, noRange, type TlbInvalidation } from "./tlb-range.ts";
-import { VM_CREATE_FLAG_FAULT_MODE, VM_CREATE_FLAG_LR_MODE, VM_CREATE_FLAG_SCRATCH_PAGE } from "./uapi.ts";
+import {
+  VM_CREATE_FLAG_FAULT_MODE,
+  VM_CREATE_FLAG_LR_MODE,
+  VM_CREATE_FLAG_NO_VM_OVERCOMMIT,
+  VM_CREATE_FLAG_SCRATCH_PAGE,
+} from "./uapi.ts";
 import type { VmFault } from "./uapi-madvise.ts";
 import { checkUserFences, setUserFence } from "./user-fences.ts";
 import type { XeBindOp } from "./vm-bind-args.ts";
 import { type FaultAccess, VmFaults } from "./vm-faults.ts";
 import { VmLeaves } from "./vm-leaves.ts";
 import { VmSteps } from "./vm-steps.ts";
-import { VMA_PRESENT, VMA_READ_ONLY, VMA_SPARSE, VMA_SYSTEM_ALLOCATOR, VMA_ZAPPED, XeVmas } from "./vma.ts";
+import { VMA_PRESENT, VMA_READ_ONLY, VMA_SYSTEM_ALLOCATOR, VMA_ZAPPED, XeVmas } from "./vma.ts";
 import { release } from "./vma-journal.ts";
 
 const NO_FENCES: readonly Fence[] = [];
-
-/** One mapping of an Xe VM. */
-export interface XeMappingView extends MappingView {
-  /** PAT index. */
-  patIndex: number;
-  /** Its leaves are in the page table, or were until MADVISE or a purge zapped them. */
-  present: boolean;
-  /** Its leaves are zero until it is bound again. */
-  zapped: boolean;
-  /** Who uses atomics there, `ATOMIC_*`. */
-  atomic: number;
-  /** Preferred location, `PREFERRED_LOC_*`. */
-  location: number;
-  /** `MIGRATE_*`. */
-  migration: number;
-  /** `VMA_PURGEABLE_STATE_*`. */
-  purgeable: number;
-}
 
 /** What a VM needs of its device; see `XeDevice`. */
 export interface XeVmDevice {
@@ -104,6 +91,13 @@ export class XeVm {
   readonly longRunning: boolean;
   /** Page tables are filled by recoverable faults. */
   readonly faultMode: boolean;
+  /**
+   * All that it maps has to be in its memory after a VM_BIND, so what would evict some of it is refused (ENOMEM): a long-running
+   * VM, whose batches need it all the time, unless faults bring it. Those in fault mode ask for it with NO_VM_OVERCOMMIT.
+   */
+  readonly keepsAll: boolean;
+  /** Objects that it maps may have been evicted. @internal */
+  hasEvicted = false;
   /** Bytes of VA, from 0 on. */
   readonly size: number;
   /** Mappings and the rules of split and merge. */
@@ -122,12 +116,14 @@ export class XeVm {
   readonly jobs: BindJobs;
   /** What happens to leaves when no VM_BIND asks for it. @internal */
   readonly leaves: VmLeaves;
+  readonly #faultOrder: JobOrder;
   readonly #order: { -readonly [Member in keyof JobOrder]: JobOrder[Member] } = {
     queue: this,
     waits: NO_FENCES,
     rebuilds: false,
     maps: false,
-    limited: true,
+    byIoctl: true,
+    evictsOwn: false,
   };
   /** Grows when the next batch of each queue must flush the TLB. */
   tlbFlushSeqno = 0;
@@ -153,6 +149,7 @@ export class XeVm {
     this.scratch = (flags & VM_CREATE_FLAG_SCRATCH_PAGE) !== 0;
     this.longRunning = (flags & VM_CREATE_FLAG_LR_MODE) !== 0;
     this.faultMode = (flags & VM_CREATE_FLAG_FAULT_MODE) !== 0;
+    this.keepsAll = this.longRunning && (!this.faultMode || (flags & VM_CREATE_FLAG_NO_VM_OVERCOMMIT) !== 0);
     this.size = 2 ** platform.vaBits;
     this.pageTable = new PageTable(device.tables, platform, this.scratch);
     this.gpuvm = new Gpuvm({
@@ -173,11 +170,13 @@ export class XeVm {
       if (held !== null) held.heldByJobs--;
       release(this.gpuvm, held);
     });
-    this.moves = new ObjectMoves(device, this.gpuvm);
+    this.moves = new ObjectMoves(device, this);
     this.ops = new VmSteps(this, this.vmas, device.options, counters, platform.atomicEnableBit);
     this.#faults = new VmFaults(this.addressSpace, this.faultMode);
     this.#cuts = new MadviseCuts(this.gpuvm, this.vmas, device.options);
     this.leaves = new VmLeaves(this, device);
+    // A fault evicts rather than to end the VM, NO_VM_OVERCOMMIT or not.
+    this.#faultOrder = { ...this.leaves.order, evictsOwn: true };
     device.vms.set(this.gpuvm, this);
   }
 
@@ -186,28 +185,8 @@ export class XeVm {
    *
    * @param within - only those that meet this range; all unless given
    */
-  *mappings(within?: VaRange): Generator<XeMappingView> {
-    const { gpuvm, vmas } = this;
-    for (const va of gpuvm.mappingsOf(within)) {
-      const flags = vmas.flags[va] as number;
-      const gem = gpuvm.gem(va) as XeBo | null;
-      yield {
-        addr: gpuvm.addr(va),
-        range: gpuvm.rangeOf(va),
-        kind: kindOf(flags, gem),
-        bo: gem === null ? 0 : this.#handles.handleOf(gem),
-        gem,
-        offset: gpuvm.offset(va),
-        flags,
-        patIndex: vmas.pat[va] as number,
-        present: ((vmas.state[va] as number) & VMA_PRESENT) !== 0,
-        zapped: ((vmas.state[va] as number) & VMA_ZAPPED) !== 0,
-        atomic: vmas.atomic(va),
-        location: vmas.location(va),
-        migration: vmas.migration(va),
-        purgeable: vmas.purgeable(va),
-      };
-    }
+  mappings(within?: VaRange): Generator<XeMappingView> {
+    return mappingViews(this.gpuvm, this.vmas, this.#handles, within);
   }
 
   /**
@@ -251,8 +230,14 @@ export class XeVm {
     vmas.checkUser(va, this.gpuvm.offset(va), this.gpuvm.rangeOf(va));
     this.ops.begin();
     this.ops.addBind(va);
-    this.#device.job.run(this, this.ops.work, false, this.leaves.order);
+    try {
+      this.#device.job.run(this, this.ops.work, false, this.#faultOrder);
+    } catch (error) {
+      if (error instanceof DrmError) this.moves.undo();
+      throw error;
+    }
     this.ops.finish();
+    if (this.moves.any) this.#followMoves();
   }
 
   /** The faults that the driver has recorded, see {@link VmFaults.list}. */
@@ -281,6 +266,8 @@ export class XeVm {
     const order = this.#order;
     order.queue = queue;
     order.waits = waits;
+    // In an array one operation would take the memory of another.
+    order.evictsOwn = !this.keepsAll && count === 1;
     let job: BindJob | null = null;
     ops.begin();
     this.lastInvalidation = null;
@@ -319,6 +306,16 @@ export class XeVm {
    */
   submitted(done: Fence): void {
     this.jobs.addBatch(done);
+  }
+
+  /**
+   * Bring all that the VM maps back to where it may be shown, as EXEC does before a batch runs. Nothing happens in fault mode,
+   * where each fault brings what it needs, and where nothing was evicted.
+   *
+   * @throws `DrmError` ENOMEM where not all of it fits
+   */
+  makeResident(): void {
+    if (this.hasEvicted && !this.faultMode) this.moves.makeResident();
   }
 
   /** What a batch has to wait for before it runs: binds that wait, and bind pieces of cut mappings again. */
@@ -367,10 +364,4 @@ export class XeVm {
     this.pageTable.destroy();
     this.gpuvm.put();
   }
-}
-
-function kindOf(flags: number, gem: XeBo | null): string {
-  if (flags & VMA_SYSTEM_ALLOCATOR) return "cpu-addr-mirror";
-  if (flags & VMA_SPARSE) return "null";
-  return gem === null ? "userptr" : "bo";
 }

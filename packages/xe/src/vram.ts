@@ -7,7 +7,17 @@
  * @module
  */
 
+import type { GemObject } from "@vmbind/drm";
 import type { FrameAllocator, TableMemory } from "@vmbind/mmu";
+
+/** Whom an eviction may hit. */
+export interface EvictionRules {
+  /** Of objects that nobody uses: whether this one may go. */
+  mayEvict(gem: GemObject): boolean;
+}
+
+/** Any object that nobody uses may go. */
+export const EVICT_ANY: EvictionRules = { mayEvict: () => true };
 
 /** The VRAM of a device. */
 export class Vram {
@@ -15,6 +25,7 @@ export class Vram {
   readonly bytes: number;
   readonly #frames: FrameAllocator;
   readonly #tables: TableMemory;
+  #ticks = 0;
 
   /**
    * @param bytes - how much there is
@@ -30,6 +41,11 @@ export class Vram {
   /** Bytes that objects and, on a discrete part, page tables take. */
   get usedBytes(): number {
     return this.bytes === 0 ? 0 : this.#frames.usedBytes + this.#tables.live * this.#tables.pageBytes;
+  }
+
+  /** A time: a number that grows. @internal */
+  tick(): number {
+    return ++this.#ticks;
   }
 
   /** Bytes that are free. */

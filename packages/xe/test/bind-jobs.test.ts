@@ -2,7 +2,7 @@
  * Binds that wait: the VA space changes with the ioctl, what the GPU sees with the job (`xe_vm.c`, `xe_pt.c`, `xe_migrate.c`, Linux
  * 7.3-rc7).
  */
-import { EBUSY, ENOBUFS, Fence, UserMemory } from "@vmbind/drm";
+import { DRM_IOCTL_GEM_CLOSE, EBUSY, ENOBUFS, Fence, UserMemory } from "@vmbind/drm";
 import { describe, expect, it } from "vitest";
 import { Random } from "../../../test/random.ts";
 import * as xe from "../src/index.ts";
@@ -106,7 +106,7 @@ describe("a VM_BIND behind a fence that has not happened", () => {
     expect(
       bindBehind(f, [{ ...unmapAll(bo), patIndex: PAT }, unmap(2 * GIB, GIB)], { waits: [waits] }).ret,
     ).toBe(0);
-    f.file.ioctl(0x40086409, xe.GEM_CLOSE.encode({ handle: bo }));
+    f.file.ioctl(DRM_IOCTL_GEM_CLOSE, xe.GEM_CLOSE.encode({ handle: bo }));
     check(f);
     expect([f.vm.gpuvm.count, f.vm.addressSpace.load32(GIB)]).toEqual([0, 0xfeed]);
     expect(seen(f, 2 * GIB)).toBe("null");

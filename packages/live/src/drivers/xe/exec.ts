@@ -54,7 +54,8 @@ export interface ExecContext {
  * @param context - see {@link ExecContext}
  * @param arg - the struct
  * @param user - the caller's memory
- * @throws `DrmError` EINVAL, ENOENT, ECANCELED for a banned queue, EOPNOTSUPP, EFAULT; nothing is queued then
+ * @throws `DrmError` EINVAL, ENOENT, ECANCELED for a banned queue, EOPNOTSUPP, EFAULT, ENOMEM where
+ * not all that the VM maps fits VRAM; nothing is queued then
  */
 export function exec({ model, queues, engines }: ExecContext, arg: DataView, user: UserSpace): void {
   const args = EXEC.read(arg);
@@ -77,8 +78,13 @@ export function exec({ model, queues, engines }: ExecContext, arg: DataView, use
   const batches = batchesOf(arg, numBatchBuffer, user);
   let fence = queue.last;
   if (batches.length > 0) {
+    const { vm } = queue;
+    // What a long-running VM maps is in its memory since VM_BIND.
+    if (!vm.longRunning) vm.makeResident();
     fence = new Fence();
-    engines.submit(queue, { waits: syncs.waits, batches, fence });
+    const waits = vm.longRunning ? syncs.waits : [...syncs.waits, ...vm.beforeBatch()];
+    engines.submit(queue, { waits, batches, fence });
+    vm.submitted(fence);
   }
   for (const { syncobj, point } of syncs.points) syncobj.attach(point, fence);
   for (const { address, value } of syncs.words)
