@@ -20,6 +20,15 @@ export const SUMMARY: string =
   `An executable model of how ${IN_WORDS[DRIVER_NAMES.length]} Linux GPU drivers (${DRIVER_NAMES.join(", ")}) let user space manage a GPU's virtual ` +
   "address space, and a laboratory that counts what a sparse workload costs in each.";
 
+/** Variables of the environment that the program reads, and what they do. */
+export const ENVIRONMENT: Readonly<Record<string, string>> = {
+  COLUMNS: "width of text in characters, at least 40 (default: the terminal's, 80 in a pipe)",
+  NO_COLOR: "no emphasis, even on a terminal",
+  VMBIND_CACHE: "folder where compare and sweep keep what they have counted",
+  VMBIND_STACK: "an internal error prints where it was thrown",
+  NODE_OPTIONS: "e.g. --max-old-space-size=MIB, for files that need more memory",
+};
+
 /**
  * @param commands - the table
  * @returns the help of the program
@@ -32,7 +41,7 @@ export function programHelp(commands: readonly CommandSpec[]): string {
     `\nCommands:\n${list}\n` +
     "vmbind COMMAND --help tells more. vmbind --version prints the version.\n\n" +
     wrap(`Numbers of bytes are written as ${BYTES_FORMS}. A file named - is standard input.`) +
-    "\n" +
+    `\nEnvironment:\n${listed(Object.entries(ENVIRONMENT))}\n` +
     `Exit status:\n${statuses(EXIT_MEANINGS)}`
   );
 }

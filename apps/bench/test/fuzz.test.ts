@@ -228,10 +228,11 @@ describe("the command", () => {
   });
 
   it.each([
-    [["--runs", "1"], /--driver: expected one of panthor, asahi, xe/],
-    [["--driver", "nouveau"], /--driver: expected one of/],
+    [["--runs", "1"], /--driver is missing: one of panthor, asahi, xe/],
+    [["--driver", "mali"], /--driver: no driver "mali"; there are panthor, asahi, xe/],
+    [["--driver", "asahy"], /--driver: no driver "asahy"; did you mean asahi\?/],
     [["--driver", "xe", "--runs=-1"], /--runs: expected an integer from 0/],
-    [["--driver", "xe", "--only", "x"], /--only: expected one of mutation, simulation/],
+    [["--driver", "xe", "--only", "x"], /--only: no kind of sessions "x"; there are mutation, simulation/],
     [["--driver", "xe", "--seed", "x"], /--seed: expected an integer from 0/],
   ])("%j is wrong usage", async (args, message) => {
     const { status, err } = await vmbind("fuzz", ...args);

@@ -229,6 +229,7 @@ it("refuses unknown areas, workloads and counts", async () => {
   expect((await vmbind("micro", "quake")).err).toContain(
     "there are gpuvm, mmu, panthor, asahi, xe, replay, baseline",
   );
-  expect((await vmbind("micro", "baseline", "--only", "nothing", "--runs", "1")).status).toBe(2);
+  const misspelt = await vmbind("micro", "baseline", "--only", "copi", "--runs", "1");
+  expect(misspelt).toMatchObject({ status: 2, err: expect.stringContaining("did you mean copy?") });
   expect((await vmbind("micro", "--runs", "0")).err).toContain("--runs: expected a whole number above 0");
 });

@@ -12,6 +12,7 @@ import { type FuzzResult, fuzz, SESSION_KINDS } from "../fuzz/fuzz.ts";
 import { targetFor } from "../fuzz/targets.ts";
 import type { Io } from "../io.ts";
 import { checkOutput, makeFile } from "../output/whole-file.ts";
+import { noSuchName } from "../text/nearest.ts";
 import { Progress } from "../text/progress.ts";
 
 const RUNS_DEFAULT = 100_000;
@@ -19,14 +20,16 @@ const RUNS_DEFAULT = 100_000;
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options }: CommandInput, io: Io): Promise<number> {
   const name = options["driver"];
-  if (typeof name !== "string" || !DRIVER_NAMES.includes(name)) {
-    throw new UsageError(`--driver: expected one of ${DRIVER_NAMES.join(", ")}`);
+  if (typeof name !== "string")
+    throw new UsageError(`--driver is missing: one of ${DRIVER_NAMES.join(", ")}`);
+  if (!DRIVER_NAMES.includes(name)) {
+    throw new UsageError(`--driver: ${noSuchName("driver", name, DRIVER_NAMES)}`);
   }
   const seed = integer("seed", options["seed"], 1);
   const runs = integer("runs", options["runs"], RUNS_DEFAULT);
   const only = SESSION_KINDS.find((kind) => kind === options["only"]);
   if (options["only"] !== undefined && only === undefined) {
-    throw new UsageError(`--only: expected one of ${SESSION_KINDS.join(", ")}`);
+    throw new UsageError(`--only: ${noSuchName("kind of sessions", String(options["only"]), SESSION_KINDS)}`);
   }
   const out = {
     option: "--out",

@@ -132,6 +132,7 @@ async function measureAreas<R extends { id: string }>(
   show: (area: string, results: readonly R[]) => void,
 ): Promise<{ results: R[]; failures: number }> {
   const results: R[] = [];
+  const known: string[] = [];
   const progress = new Progress(io);
   let failures = 0;
   for (const area of areas) {
@@ -139,7 +140,9 @@ async function measureAreas<R extends { id: string }>(
     if (!scenarios) throw new UsageError(noSuchName("area", area, AREAS.keys()));
     const before = results.length;
     for (const [index, scenario] of scenarios.entries()) {
-      const wanted = scenario.steps.map(({ id }) => id).filter((id) => !only || only.includes(id));
+      const ids = scenario.steps.map(({ id }) => id);
+      known.push(...ids);
+      const wanted = ids.filter((id) => !only || only.includes(id));
       if (wanted.length === 0) continue;
       try {
         const onStep = (step: string): void => progress.show(() => `${area}: ${step}`);
@@ -156,8 +159,8 @@ async function measureAreas<R extends { id: string }>(
     progress.done();
     if (results.length > before) show(area, results.slice(before));
   }
-  if (only && failures === 0 && results.length === 0)
-    throw new UsageError(`no workload ${only.map((id) => JSON.stringify(id)).join(", ")}`);
+  const unknown = only?.find((id) => !known.includes(id));
+  if (unknown !== undefined) throw new UsageError(`--only: ${noSuchName("workload", unknown, known)}`);
   return { results, failures };
 }
 

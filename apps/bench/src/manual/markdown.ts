@@ -6,7 +6,7 @@
 
 import { COMMANDS } from "../commands.ts";
 import { EXIT_MEANINGS } from "../errors.ts";
-import { optionSyntax, optionsOf } from "../help.ts";
+import { ENVIRONMENT, optionSyntax, optionsOf } from "../help.ts";
 import { filler } from "../names.ts";
 import { BYTES_FORMS } from "../text/amounts.ts";
 import { markdownText } from "../text/table.ts";
@@ -31,10 +31,11 @@ export async function commandsPage(): Promise<string> {
     );
   });
   const statuses = Object.entries(EXIT_MEANINGS).map(([status, meaning]) => `- ${status}: ${meaning}\n`);
+  const variables = Object.entries(ENVIRONMENT).map(([name, does]) => `- \`${name}\`: ${does}\n`);
   return (
     `# The commands\n\nMade from the table that the command itself reads; \`vmbind COMMAND --help\` and \`man vmbind\` say the same.\n\n` +
     `Numbers of bytes are written as ${BYTES_FORMS}. A file named \`-\` is standard input. Exit statuses, where a command does not ` +
-    `say it better:\n\n${statuses.join("")}\n${sections.join("")}`.trimEnd() +
+    `say it better:\n\n${statuses.join("")}\nVariables of the environment:\n\n${variables.join("")}\n${sections.join("")}`.trimEnd() +
     "\n"
   );
 }

@@ -7,7 +7,7 @@
 import type { CommandSpec } from "../command.ts";
 import { COMMANDS } from "../commands.ts";
 import { EXIT_MEANINGS } from "../errors.ts";
-import { optionSyntax, optionsOf, SUMMARY } from "../help.ts";
+import { ENVIRONMENT, optionSyntax, optionsOf, SUMMARY } from "../help.ts";
 import { filler } from "../names.ts";
 import { BYTES_FORMS } from "../text/amounts.ts";
 
@@ -34,12 +34,7 @@ export async function manualPage(version: string): Promise<string> {
     "Where a command does not say it better:",
     ...terms(Object.entries(EXIT_MEANINGS)),
     ".SH ENVIRONMENT",
-    ...terms([
-      ["NO_COLOR", "no emphasis, even on a terminal"],
-      ["VMBIND_CACHE", "folder where compare and sweep keep what they have counted"],
-      ["VMBIND_STACK", "an internal error prints where it was thrown"],
-      ["NODE_OPTIONS", "e.g. --max-old-space-size=MIB, for files that need more memory"],
-    ]),
+    ...terms(Object.entries(ENVIRONMENT)),
     "",
   ].join("\n");
 }
