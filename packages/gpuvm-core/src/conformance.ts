@@ -4,18 +4,16 @@
  * @module
  */
 
-import { closed, type VectorCheck } from "./conformance/check.ts";
+import { closed, type VectorCheck } from "@vmbind/drm/conformance";
 import { checkRepeatHazards } from "./conformance/hazards.ts";
 import { checkLookup } from "./conformance/lookup.ts";
 import { checkRefs } from "./conformance/refs.ts";
 import { HAZARDS_CASE, LOOKUP_CASE, REFS_CASE, STEPS_CASE } from "./conformance/shapes.ts";
 import { checkSteps } from "./conformance/steps.ts";
 
-export type { Mismatch, VectorCheck, VectorHeader } from "./conformance/check.ts";
-export { closed, mismatch, u64Of } from "./conformance/check.ts";
+export * from "@vmbind/drm/conformance";
 export { compareLeaves, type FoundLeaf } from "./conformance/leaves.ts";
 export { sha256 } from "./conformance/sha256.ts";
-export * from "./conformance/shape.ts";
 
 /** Checks by the `format` of a vector file's header. */
 export const vectorChecks: Readonly<Record<string, VectorCheck>> = {

@@ -12,7 +12,7 @@ import { addressOf, hexAddress } from "./address.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { rootSlotOf } from "./address-space.ts";
 import type { DecodedEntry, LevelGeometry, PageTableFormat } from "./format.ts";
-import { decodeEntry, rootGeometry, tableAddress } from "./format.ts";
+import { decodeEntry, kindOf, rootGeometry, tableAddress } from "./format.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 import type { TableMemory } from "./table-memory.ts";
 import { Walk } from "./walk.ts";
@@ -127,7 +127,7 @@ class TreeCheck {
       this.#visit?.(slot, geometry, va, geometry.entries);
       return;
     }
-    const { entries, entryBytes, level, directoryMask, directoryBits } = geometry;
+    const { entries, entryBytes, level, directoryMask, directoryBits, kinds } = geometry;
     const emptyLo = this.#tree.emptyLo?.[level] ?? 0;
     const emptyHi = this.#tree.emptyHi?.[level] ?? 0;
     const fillLo = tables.entryLo(slot, 0);
@@ -140,8 +140,15 @@ class TreeCheck {
       if (lo === emptyLo && hi === emptyHi) {
         if (lo === 0 || !this.#isLeaf(geometry, va + i * entryBytes, lo, hi)) continue;
       }
+      let isDirectory = (lo & directoryMask) === directoryBits;
+      if (kinds !== null) {
+        const kind = kinds(lo, hi);
+        // Some drivers clear an entry without making it zero.
+        if (kind === "empty") continue;
+        isDirectory = kind === "table";
+      }
       used++;
-      if ((lo & directoryMask) === directoryBits) this.#directory(geometry, va + i * entryBytes, lo, hi);
+      if (isDirectory) this.#directory(geometry, va + i * entryBytes, lo, hi);
       else this.#leaf(geometry, va + i * entryBytes, lo, hi);
     }
     this.#visit?.(slot, geometry, va, used);
@@ -213,7 +220,7 @@ class TreeCheck {
     const range = this.#rangeAt(va);
     const lo = tables.entryLo(slot, 0);
     if (range?.uniform !== true || va < range.start || end > range.end) return false;
-    if ((lo & geometry.directoryMask) === geometry.directoryBits) return false;
+    if (kindOf(geometry, lo, tables.entryHi(slot, 0)) === "table") return false;
     if (va !== this.#covered) this.#missing(range);
     this.#covered = end - geometry.entryBytes;
     this.#leaf(geometry, this.#covered, lo, tables.entryHi(slot, 0));

@@ -29,6 +29,9 @@ export interface EntryAddresses {
   readonly table: (lo: number, hi: number) => number;
 }
 
+/** What an entry is: nothing, a pointer to a table, a leaf, or a leaf without memory. */
+export type EntryKind = "empty" | "table" | "page" | "null";
+
 /** What one level of a format looks like. All masks are signed 32-bit halves. */
 export interface LevelGeometry {
   /** The format's own number of the level. */
@@ -78,6 +81,8 @@ export interface LevelGeometry {
   readonly highHalf: LevelGeometry | null;
   /** How to get addresses out of entries where masks do not do; null where they do. */
   readonly addresses: EntryAddresses | null;
+  /** What an entry is, where the low half does not tell; null where the masks above do. */
+  readonly kinds: ((lo: number, hi: number) => EntryKind) | null;
   /** Rights of the GPU ({@link RIGHT_READ} and so on) in a leaf with these halves. */
   readonly rights: (lo: number, hi: number) => number;
 }
@@ -85,7 +90,7 @@ export interface LevelGeometry {
 /** What a descriptor says. Reused as an out argument. */
 export interface DecodedEntry {
   /** `empty`: not present; `table`: a directory entry; `page`: a leaf; `null`: a leaf without memory. */
-  kind: "empty" | "table" | "page" | "null";
+  kind: EntryKind;
   /** Physical address of the page or the table; 0 for `empty` and `null`. */
   address: number;
   /** {@link RIGHT_READ} and so on of a leaf, as the GPU has them; 0 otherwise. */
@@ -122,25 +127,27 @@ export function decodeEntry(
   hi: number,
   out: DecodedEntry = { kind: "empty", address: 0, rights: 0, compact: false },
 ): DecodedEntry {
-  out.kind = "empty";
+  const kind = kindOf(geometry, lo, hi);
+  out.kind = kind;
   out.address = 0;
   out.rights = 0;
   out.compact = false;
-  if ((lo & geometry.directoryMask) === geometry.directoryBits) {
-    out.kind = "table";
+  if (kind === "table") {
     out.address = tableAddress(geometry, lo, hi);
     out.compact = (lo & geometry.compactMask) !== 0;
-    return out;
-  }
-  if ((lo & geometry.nullMask) === geometry.nullBits) {
-    out.kind = "null";
+  } else if (kind !== "empty") {
     out.rights = geometry.rights(lo, hi);
-  } else if ((lo & geometry.presentMask) === geometry.presentBits) {
-    out.kind = "page";
-    out.rights = geometry.rights(lo, hi);
-    out.address = leafAddress(geometry, lo, hi);
+    if (kind === "page") out.address = leafAddress(geometry, lo, hi);
   }
   return out;
+}
+
+/** What the descriptor with halves `lo` and `hi` is as an entry of the given level. */
+export function kindOf(geometry: LevelGeometry, lo: number, hi: number): EntryKind {
+  if (geometry.kinds !== null) return geometry.kinds(lo, hi);
+  if ((lo & geometry.directoryMask) === geometry.directoryBits) return "table";
+  if ((lo & geometry.nullMask) === geometry.nullBits) return "null";
+  return (lo & geometry.presentMask) === geometry.presentBits ? "page" : "empty";
 }
 
 /** Physical address that a directory entry of this level points to. */

@@ -166,6 +166,7 @@ export function gmmu(version: GmmuVersion, tables: GmmuAperture): PageTableForma
     isCompact: false,
     highHalf: null,
     addresses: isV2 ? ADDRESSES_2 : ADDRESSES_3,
+    kinds: null,
     rights: (lo) => RIGHT_READ | RIGHT_EXEC | (isV2 && lo & READ_ONLY ? 0 : RIGHT_WRITE),
   };
   const directory = {

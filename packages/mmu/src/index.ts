@@ -17,10 +17,29 @@ export type { MmuCost, MmuCounter, MmuCounters } from "./counters.ts";
 export { MMU_COSTS, mmuCounters } from "./counters.ts";
 export { DataPages, type PhysicalBacking } from "./data-pages.ts";
 export { blockRun, emptyRun, filledRun } from "./entry-runs.ts";
-export type { DecodedEntry, EntryAddresses, LevelGeometry, PageTableFormat } from "./format.ts";
+export type { DecodedEntry, EntryAddresses, EntryKind, LevelGeometry, PageTableFormat } from "./format.ts";
 export { decodeEntry, entryIndex, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE, rootGeometry } from "./format.ts";
 export type { Fragmentation, FrameOptions, FrameWatch } from "./frame-allocator.ts";
 export { FrameAllocator, OutOfFrames } from "./frame-allocator.ts";
+export type { GcvmGeneration, GcvmHighBits } from "./gcvm.ts";
+export {
+  GCVM_EXECUTABLE,
+  GCVM_FRAGMENT_SHIFT,
+  GCVM_HIGH,
+  GCVM_LAST_LEVEL,
+  GCVM_READABLE,
+  GCVM_ROOT_LEVEL,
+  GCVM_SNOOPED,
+  GCVM_SYSTEM,
+  GCVM_TMZ,
+  GCVM_VALID,
+  GCVM_WRITEABLE,
+  gcvm,
+  gcvmEmptyHi,
+  gcvmEmptyLo,
+  gcvmTableHi,
+  gcvmTableLo,
+} from "./gcvm.ts";
 export type { GmmuAperture, GmmuVersion } from "./gmmu.ts";
 export {
   GMMU_SPARSE,
@@ -99,5 +118,12 @@ export {
 export type { WalkKind } from "./walk.ts";
 export { Walk } from "./walk.ts";
 export type { EntryArray } from "./writers.ts";
-export { clearEntries, fillEntries, writeAscending, writeDirectory, writeRepeated } from "./writers.ts";
+export {
+  clearEntries,
+  fillAscending,
+  fillEntries,
+  writeAscending,
+  writeDirectory,
+  writeRepeated,
+} from "./writers.ts";
 export { xorshift32 } from "./xorshift.ts";

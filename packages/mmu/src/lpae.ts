@@ -174,6 +174,7 @@ function lpaeLevel(
     isCompact: false,
     highHalf: null,
     addresses: null,
+    kinds: null,
     rights: lpaeRights,
   };
 }

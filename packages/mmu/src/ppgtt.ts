@@ -147,6 +147,7 @@ function ppgttLevel(
     isCompact: shift === COMPACT_PAGE_LG2,
     highHalf: null,
     addresses: null,
+    kinds: null,
     rights: ppgttRights,
   };
 }

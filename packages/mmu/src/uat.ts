@@ -190,6 +190,7 @@ function uatLevel(
     isCompact: false,
     highHalf: null,
     addresses: null,
+    kinds: null,
     rights: uatGpuRights,
   };
 }

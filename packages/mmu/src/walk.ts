@@ -8,6 +8,7 @@ import type { LevelGeometry, PageTableFormat } from "./format.ts";
 import {
   entryAt,
   entryIndex,
+  kindOf,
   leafAddress,
   RIGHT_EXEC,
   RIGHT_READ,
@@ -87,6 +88,7 @@ export function walkTables(
   const vaLo = va | 0;
   const vaHi = (va / TWO_32) | 0;
   let geometry = rootGeometry(format);
+  if (geometry.kinds !== null) return walkKinds(tables, format, root, va, out);
   let slot = root;
   let steps = 0;
   let lo = 0;
@@ -190,11 +192,43 @@ function walkPaired(tables: TableMemory, format: PageTableFormat, root: number, 
   return out;
 }
 
-/** What an entry without a table says. */
+/** The same where the low half of an entry does not tell what it is. */
+function walkKinds(tables: TableMemory, format: PageTableFormat, root: number, va: number, out: Walk): Walk {
+  let geometry = rootGeometry(format);
+  let slot = root;
+  let steps = 0;
+  let lo = 0;
+  let hi = 0;
+  out.kind = "fault";
+  out.pa = 0;
+  if (va >= 0 && va < format.vaEnd) {
+    for (;;) {
+      const index = entryIndex(geometry, va);
+      lo = tables.entryLo(slot, index);
+      hi = tables.entryHi(slot, index);
+      steps++;
+      if (kindOf(geometry, lo, hi) !== "table") {
+        finish(geometry, lo, hi, va, out);
+        break;
+      }
+      slot = tables.slotAt(tableAddress(geometry, lo, hi));
+      if (slot < 0) break;
+      geometry = geometry.below as LevelGeometry;
+    }
+  }
+  out.geometry = geometry;
+  out.lo = lo;
+  out.hi = hi;
+  tables.counters.walkSteps += steps;
+  return out;
+}
+
+/** What an entry without a table says. The byte in the page is added: a large page need not be aligned to its size. */
 function finish(geometry: LevelGeometry, lo: number, hi: number, va: number, out: Walk): void {
-  if ((lo & geometry.nullMask) === geometry.nullBits) {
+  const kind = kindOf(geometry, lo, hi);
+  if (kind === "null") {
     out.kind = "null";
-  } else if ((lo & geometry.presentMask) === geometry.presentBits) {
+  } else if (kind === "page") {
     out.kind = "page";
     out.pa = leafAddress(geometry, lo, hi) + (va % geometry.entryBytes);
   }

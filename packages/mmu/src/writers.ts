@@ -49,8 +49,23 @@ export function writeAscending(
   hi: number,
   strideBytes: number,
 ): void {
-  let first = firstWord(tables, slot, index, count);
+  const first = firstWord(tables, slot, index, count);
   tables.counters.pteWrites += count;
+  fillAscending(tables, first, count, lo, hi, strideBytes);
+}
+
+/**
+ * Ascending entries as {@link writeAscending} writes them, `count` from word `firstWordOf` (even) on. Counts nothing.
+ */
+export function fillAscending(
+  tables: EntryArray,
+  firstWordOf: number,
+  count: number,
+  lo: number,
+  hi: number,
+  strideBytes: number,
+): void {
+  let first = firstWordOf;
   if (count === 1) {
     const { words } = tables;
     words[first] = lo;

@@ -9,7 +9,7 @@
  */
 
 import { EINVAL, fail } from "@vmbind/drm";
-import { type Mismatch, mismatch, u64Of, type VectorCheck } from "./check.ts";
+import { type Mismatch, mismatch, u64Of, type VectorCheck } from "@vmbind/drm/conformance";
 import { type Json, u64, VectorVm } from "./model.ts";
 
 /** Pages of a piece that are compared one by one. The recorded ones have some thousands. */

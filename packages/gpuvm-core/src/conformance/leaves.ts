@@ -5,7 +5,7 @@
  */
 
 import { EINVAL, fail } from "@vmbind/drm";
-import { type Mismatch, mismatch, u64Of } from "./check.ts";
+import { type Mismatch, mismatch, u64Of } from "@vmbind/drm/conformance";
 
 /** A leaf of a page table; `LeafEntry` of `@vmbind/mmu` is one. */
 export interface FoundLeaf {

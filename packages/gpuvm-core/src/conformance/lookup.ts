@@ -4,7 +4,7 @@
  * @module
  */
 
-import { mismatch, u64Of, type VectorCheck } from "./check.ts";
+import { mismatch, u64Of, type VectorCheck } from "@vmbind/drm/conformance";
 import { type Json, VectorVm } from "./model.ts";
 
 /** See the module comment. */

@@ -6,6 +6,7 @@
  */
 
 import { DrmError, GemObject, GemObjects, Resv } from "@vmbind/drm";
+import { u64Of } from "@vmbind/drm/conformance";
 import { Gpuvm } from "../gpuvm.ts";
 import type { RepeatMode } from "../repeat.ts";
 import {
@@ -19,7 +20,6 @@ import {
   type StepHandlers,
   type UnmapStep,
 } from "../steps.ts";
-import { u64Of } from "./check.ts";
 
 /** A JSON object. */
 export type Json = Record<string, unknown>;

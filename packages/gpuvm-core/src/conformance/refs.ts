@@ -4,8 +4,8 @@
  * @module
  */
 
+import { mismatch, type VectorCheck } from "@vmbind/drm/conformance";
 import { type VmBo, vmBosOf } from "../vm-bo.ts";
-import { mismatch, type VectorCheck } from "./check.ts";
 import { type Json, VectorVm } from "./model.ts";
 
 const OBJECTS = [0, 1, 2, 3];

@@ -21,7 +21,7 @@ import {
   truth,
   u64,
   variants,
-} from "./shape.ts";
+} from "@vmbind/drm/conformance";
 
 const VM: Members = { start: u64, range: u64, kernel_start: u64, kernel_range: u64 };
 const EXTENT: Members = { va: u64, range: u64 };

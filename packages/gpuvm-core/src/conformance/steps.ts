@@ -4,8 +4,8 @@
  * @module
  */
 
+import { type Mismatch, mismatch, type VectorCheck } from "@vmbind/drm/conformance";
 import type { RepeatMode } from "../repeat.ts";
-import { type Mismatch, mismatch, type VectorCheck } from "./check.ts";
 import { type Json, VectorVm } from "./model.ts";
 
 /** Split and merge sequences. The proposed build's cases have to come out the same under both repaired rule sets. */

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { EINVAL, fail } from "@vmbind/drm";
+import { EINVAL, fail } from "../errno.ts";
 
 /** Where a value is not of its shape, and the rule. */
 export interface Fault {

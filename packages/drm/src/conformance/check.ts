@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EINVAL, fail } from "@vmbind/drm";
+import { EINVAL, fail } from "../errno.ts";
 import { holdShape, type Shape } from "./shape.ts";
 
 /** The first difference between a vector and the model. */

@@ -1,0 +1,10 @@
+/**
+ * How a conformance vector is held against a model: closed shapes of cases, and a comparison that finds the first difference.
+ * It stands here because every package with vectors needs it, whatever it models.
+ *
+ * @packageDocumentation
+ */
+
+export type { Mismatch, VectorCheck, VectorHeader } from "./conformance/check.ts";
+export { closed, mismatch, u64Of } from "./conformance/check.ts";
+export * from "./conformance/shape.ts";
