@@ -86,6 +86,17 @@ static int new_fd(uint32_t op, uint32_t object, int flags)
     return fd;
 }
 
+/* As in a kernel, what the last close takes away is gone when it returns. */
+int close(int fd)
+{
+    begin();
+    struct tell t;
+    uint32_t object = memory >= 0 ? look(fd) : 0;
+    int r = r_close(fd);
+    if (object) call(-1, (struct ask){ .op = CLOSED }, NULL, 0, &t, NULL);
+    return r;
+}
+
 /* ------------------------------------------------------------ paths */
 static const char *const TAKEN[] = { "/dev/dri", "/sys/dev/char/226:", "/sys/class/drm", "/sys/kernel/debug/sync", "/sys/kernel/debug/dri" };
 /* Where a path leads: into the server's folder, or to itself. */

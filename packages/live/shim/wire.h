@@ -28,7 +28,7 @@
 #error "only 64-bit programs are supported"
 #endif
 
-enum { HELLO = 1, OPEN, IOCTL, MMAP, MUNMAP, ADOPT, WHAT, SEEK, MARK, PUNCHED, BEFORE, AFTER };
+enum { HELLO = 1, OPEN, IOCTL, MMAP, MUNMAP, ADOPT, WHAT, SEEK, MARK, PUNCHED, BEFORE, AFTER, CLOSED };
 struct ask { uint32_t bytes, op, pid, object, request, value; };
 struct tell { uint32_t bytes; int32_t ret; uint32_t body, spans, object, object_at, object_flags, holes; };
 struct span { uint64_t at, bytes; };

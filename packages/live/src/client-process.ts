@@ -18,6 +18,8 @@ interface Mapping {
 export class ClientProcess {
   /** Its memory. */
   readonly memory: ProcessMemory;
+  /** Descriptors that it was told of and has not made yet. */
+  readonly promised: Set<number> = new Set();
   #mappings: Mapping[] = [];
 
   /**

@@ -48,8 +48,8 @@ interface Connection {
   readonly socket: Socket;
   /** The descriptor that it is, 0 for one that asks. */
   object: number;
-  /** The process whose life it stands for, 0 for none. */
-  pid: number;
+  /** The process whose life it stands for, null for none. */
+  client: ClientProcess | null;
 }
 
 /** What a server is made of. */
@@ -131,11 +131,13 @@ export class LiveServer {
   // -- connections
 
   #connected(socket: Socket): void {
-    const connection: Connection = { socket, object: 0, pid: 0 };
+    const connection: Connection = { socket, object: 0, client: null };
     const reader = new AskReader();
     this.#connections.add(connection);
     socket.on("data", (chunk) => reader.take(chunk, (ask) => this.#serve(connection, ask)));
     socket.on("error", () => {});
+    // Clients never close one half: the end of what they say is their last close.
+    socket.on("end", () => this.#gone(connection));
     socket.on("close", () => this.#gone(connection));
   }
 
@@ -144,13 +146,17 @@ export class LiveServer {
     try {
       this.#memory.leave(connection);
       if (connection.object !== 0) this.#closeDescriptor(connection.object);
-      if (connection.pid !== 0) {
-        this.#processes.get(connection.pid)?.close();
-        this.#processes.delete(connection.pid);
-      }
+      if (connection.client !== null) this.#processGone(connection.client);
     } catch (error) {
       this.#fault(error);
     }
+  }
+
+  /** The process has ended, or it runs another program and has said hello again. */
+  #processGone(client: ClientProcess): void {
+    client.close();
+    for (const object of client.promised) this.#closeDescriptor(object);
+    if (this.#processes.get(client.memory.pid) === client) this.#processes.delete(client.memory.pid);
   }
 
   #closeDescriptor(object: number): void {
@@ -216,6 +222,10 @@ export class LiveServer {
       case OP.punched:
         this.#memory.punched(connection);
         return { ret: 0 };
+      case OP.closed:
+        // What was closed before this was asked is known once all sockets were looked at.
+        setImmediate(() => setImmediate(() => this.#tell(connection, { ret: 0 })));
+        return null;
       case OP.mark:
         for (const observer of this.#observers) observer.mark?.(new TextDecoder().decode(body));
         return { ret: 0 };
@@ -232,9 +242,8 @@ export class LiveServer {
   }
 
   #hello(connection: Connection, { pid, value }: Ask): Tell {
-    connection.pid = pid;
-    this.#processes.get(pid)?.close();
-    this.#processes.set(pid, new ClientProcess(pid, this.#processes.get(value) ?? null));
+    connection.client = new ClientProcess(pid, this.#processes.get(value) ?? null);
+    this.#processes.set(pid, connection.client);
     for (const observer of this.#observers) observer.connected?.(pid);
     const body = Buffer.alloc(128);
     body.writeUInt32LE(process.pid, 0);
@@ -257,9 +266,10 @@ export class LiveServer {
     return { ret: 0, object: connection.object };
   }
 
-  #adopt(connection: Connection, { object, body }: Ask): void {
+  #adopt(connection: Connection, { pid, object, body }: Ask): void {
     const descriptor = this.#descriptors.get(object) ?? fail(EBADF, "adopt: no such descriptor");
     connection.object = object;
+    this.#processes.get(pid)?.promised.delete(object);
     this.#descriptors.settle(object, readNumber(body, 0));
     this.#tell(connection, { ret: 0, object });
     // A sync file is readable once its fence has signalled.
@@ -300,6 +310,7 @@ export class LiveServer {
       for (const then of after) then({ ret, reason });
       const changed = Buffer.compare(sent, body) !== 0;
       const { made } = call;
+      if (made !== null) client.promised.add(made.object);
       this.#tell(connection, {
         ret,
         ...(changed && { body }),

@@ -11,7 +11,7 @@ import { type CommandEnd, runCommand } from "./launch.ts";
 import { fillFolder, makeFolder, removeFolder, sweepBehind } from "./node-folder.ts";
 import type { ServerObserver } from "./observer.ts";
 import { LiveServer } from "./server.ts";
-import { SharedMemory } from "./shared-memory.ts";
+import { roomIn, SharedMemory } from "./shared-memory.ts";
 import { shimFile } from "./shim.ts";
 
 /** What a session is to be. */
@@ -34,6 +34,8 @@ export interface SessionOptions {
   note?(text: string): void;
 }
 
+/** Bytes that the folder of the shared file should have. */
+const ROOM_WANTED = 2 ** 30;
 /** The device's end of the physical addresses is not known before it is made; files are sparse. */
 const FILE_BYTES = 2 ** 46;
 
@@ -121,7 +123,8 @@ export class LiveSession {
   }
 }
 
-/** Memory where the system has a folder for it. */
+/** Memory where the system has a folder for it; a container's may be too small for any GPU. */
 function memoryFolder(): string {
-  return existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+  const folders = ["/dev/shm", tmpdir()].filter((folder) => existsSync(folder));
+  return folders.find((folder) => roomIn(folder) >= ROOM_WANTED) ?? folders[0] ?? tmpdir();
 }

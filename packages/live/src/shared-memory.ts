@@ -174,8 +174,7 @@ export class SharedMemory implements PhysicalBacking {
 
   /** Bytes that the folder has room for. */
   get room(): number {
-    const { bavail, bsize } = statfsSync(this.#folder);
-    return bavail * bsize;
+    return roomIn(this.#folder);
   }
 
   /** Which folder it is in, and its room, in words. */
@@ -261,4 +260,13 @@ export class SharedMemory implements PhysicalBacking {
     }
     return true;
   }
+}
+
+/**
+ * @param folder - any folder
+ * @returns bytes that its file system has room for
+ */
+export function roomIn(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
 }

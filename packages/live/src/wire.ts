@@ -40,6 +40,8 @@ export const OP = {
   mark: 9,
   /** The holes of the last answer are punched. */
   punched: 10,
+  /** A descriptor of ours was closed; answered once the server knows of it. */
+  closed: 13,
   /** An ioctl is about to run in the real kernel; `value` is the file descriptor. */
   before: 11,
   /** It has run: i32 result, u32 0, u64 nanoseconds, then its argument. */

@@ -5,7 +5,7 @@
  */
 
 import { counted, size } from "@vmbind/drm";
-import type { Hardware, Leftover, ServerObserver } from "@vmbind/live";
+import { type Hardware, type Leftover, MemoryFull, type ServerObserver } from "@vmbind/live";
 import { visible } from "@vmbind/trace";
 import { EXIT } from "../errors.ts";
 import { columnsIn, complain, type Io } from "../io.ts";
@@ -38,6 +38,10 @@ export class LiveEnd {
     return {
       connected: () => this.#connected++,
       fault: (error) => {
+        if (error instanceof MemoryFull) {
+          this.complain(`ENOMEM for the program: ${error.message}; --memory-folder names another one`);
+          return;
+        }
         const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
         this.complain(`a fault of the model, EIO for the program: ${text}`);
         if (process.env["VMBIND_STACK"] && error instanceof Error) this.#io.err(`${error.stack}\n`);
