@@ -14,14 +14,14 @@ import type { GemObject, GemObjects } from "./gem.ts";
  * Check the reference count of every object of a device.
  *
  * @param gems - the device's objects
- * @param held - references of an object that are neither vm_bos' nor its dma-buf's: handles, and what the driver holds
+ * @param held - references of an object that are neither vm_bos', nor its dma-buf's, nor those of CPU mappings: handles, and what the driver holds
  * @throws Error `gem-refs`
  */
 export function checkGemRefs(gems: GemObjects, held: (gem: GemObject) => number): void {
   let live = 0;
   for (const gem of gems.values()) {
     live++;
-    const refs = held(gem) + gem.vmBos.length + (gem.exported === null ? 0 : 1);
+    const refs = held(gem) + gem.vmBos.length + (gem.exported === null ? 0 : 1) + gem.cpuMappings;
     if (gem.refs !== refs) {
       throw new Error(`gem-refs: GEM ${gem.id} has ${gem.refs} references, ${refs} are accounted for`);
     }

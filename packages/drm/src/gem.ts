@@ -128,11 +128,7 @@ export class GemObject {
   refs = 1;
   /** One for every VM that maps it, in the order of first mapping. Zombies are not on it. */
   readonly vmBos: GemVmBo[] = [];
-  /**
-   * Who uses its memory by physical address, beside devices that import it: while there is anybody, it stays where it is. Mappings
-   * of live programs do; a kernel would make such a mapping anew when the object moves.
-   */
-  addressUsers = 0;
+  #cpuMappings = 0;
   /** Its dma-buf, null when there is none. `DmaBuf` sets it. */
   exported: GemExport | null = null;
 
@@ -165,6 +161,26 @@ export class GemObject {
     this.#gems.delete(this.id);
     if (this.#mmapOffset !== 0) this.#gems.offsets.remove(this.#mmapOffset);
     this.release();
+  }
+
+  /**
+   * Mappings of it in processes: each is one reference. While there is any, the memory stays where it is; a kernel would make such a
+   * mapping anew when the object moves.
+   */
+  get cpuMappings(): number {
+    return this.#cpuMappings;
+  }
+
+  /** A process maps it, or a part (`drm_gem_vm_open`). */
+  mapForCpu(): void {
+    this.#cpuMappings++;
+    this.get();
+  }
+
+  /** Such a mapping is gone (`drm_gem_vm_close`). */
+  unmapForCpu(): void {
+    this.#cpuMappings--;
+    this.put();
   }
 
   /** Offset for mmap in bytes, 0 until {@link GemObject.createMmapOffset} was called. */

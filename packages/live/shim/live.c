@@ -138,7 +138,7 @@ static int open_any(int at, const char *p, int flags, mode_t mode)
     char buffer[PATH_MAX];
     const char *q = lead(p, buffer);
     struct stat st;
-    if (q != p && !r_stat(q, &st) && is_node(&st)) return up() ? new_fd(OPEN, st.st_size, flags & O_CLOEXEC) : -1;
+    if (q != p && !r_stat(q, &st) && is_node(&st) && up()) return new_fd(OPEN, st.st_size, flags & O_CLOEXEC);
     int fd = at == AT_FDCWD ? r_open(q, flags, mode) : r_openat(at, q, flags, mode);
     return fd < 0 && errno == ENXIO && folder ? reopen(p, flags) : fd;
 }
@@ -217,9 +217,7 @@ int ioctl(int fd, unsigned long request, ...)
         if (made < 0) return -1;
         memcpy((char *)arg + t.object_at, &made, sizeof made);
     }
-    if (r >= 0) return r;
-    errno = -r;
-    return -1;
+    return r < 0 ? (errno = -r, -1) : r;
 }
 void *mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
 {
@@ -266,9 +264,7 @@ off_t lseek(int fd, off_t offset, int whence)
     uint64_t body[2] = { offset, whence };
     struct tell t;
     int error = call(-1, (struct ask){ .op = SEEK, .object = look(fd) }, body, sizeof body, &t, NULL);
-    if (error >= 0) return body[0];
-    errno = -error;
-    return -1;
+    return error < 0 ? (errno = -error, -1) : (off_t)body[0];
 }
 off_t lseek64(int fd, off_t offset, int whence) { return lseek(fd, offset, whence); }
 /* For clients that want to say where in a recording they are. */

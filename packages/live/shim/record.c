@@ -13,12 +13,6 @@ static void __attribute__((constructor)) begin(void)
     done = 1;
     find_server("VMBIND_RECORD");
 }
-static uint64_t now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
 int ioctl(int fd, unsigned long request, ...)
 {
     begin();
@@ -31,11 +25,12 @@ int ioctl(int fd, unsigned long request, ...)
     uint32_t size = _IOC_SIZE(request);
     /* 1: it is to be kept. The body comes back for nobody. */
     int kept = call(-1, (struct ask){ .op = BEFORE, .request = request, .value = fd }, arg, size, &t, NULL) == 1;
-    uint64_t from = now();
+    struct timespec from, to;
+    clock_gettime(CLOCK_MONOTONIC, &from);
     int r = r_ioctl(fd, request, arg), error = errno;
-    uint64_t to = now();
+    clock_gettime(CLOCK_MONOTONIC, &to);
     if (kept) {
-        struct { int32_t ret; uint32_t pad; uint64_t ns; uint8_t arg[SIZE_MAX_OF_IOCTL]; } m = { r < 0 ? -error : r, 0, to - from, { 0 } };
+        struct { int32_t ret; uint32_t pad; uint64_t ns; uint8_t arg[SIZE_MAX_OF_IOCTL]; } m = { r < 0 ? -error : r, 0, (to.tv_sec - from.tv_sec) * 1000000000ll + to.tv_nsec - from.tv_nsec, { 0 } };
         memcpy(m.arg, arg, size);
         call(-1, (struct ask){ .op = AFTER, .request = request, .value = fd }, &m, 16 + size, &t, NULL);
     }

@@ -34,7 +34,8 @@ export class ClientProcess {
   /** An object is mapped; what was mapped there before is not any more. */
   map(addr: number, bytes: number, gem: GemObject): void {
     this.unmap(addr, bytes);
-    this.#mappings.push({ start: addr, end: addr + bytes, gem: hold(gem) });
+    gem.mapForCpu();
+    this.#mappings.push({ start: addr, end: addr + bytes, gem });
   }
 
   /** Nothing of ours is mapped at `[addr, addr + bytes)` any more. */
@@ -48,12 +49,18 @@ export class ClientProcess {
         left.push(mapping);
         continue;
       }
-      if (start < addr) left.push({ start, end: addr, gem: hold(gem) });
-      if (last > end) left.push({ start: end, end: last, gem: hold(gem) });
+      for (const piece of [
+        { start, end: addr, gem },
+        { start: end, end: last, gem },
+      ]) {
+        if (piece.start >= piece.end) continue;
+        gem.mapForCpu();
+        left.push(piece);
+      }
       gone.push(gem);
     }
     this.#mappings = left;
-    for (const gem of gone) letGo(gem);
+    for (const gem of gone) gem.unmapForCpu();
   }
 
   /** What is mapped. */
@@ -63,18 +70,7 @@ export class ClientProcess {
 
   /** The process has ended, or runs another program. */
   close(): void {
-    for (const { gem } of this.#mappings.splice(0)) letGo(gem);
+    for (const { gem } of this.#mappings.splice(0)) gem.unmapForCpu();
     this.memory.close();
   }
-}
-
-/** The process reaches the object's memory by its physical address: the object stays, and stays where it is. */
-function hold(gem: GemObject): GemObject {
-  gem.addressUsers++;
-  return gem.get();
-}
-
-function letGo(gem: GemObject): void {
-  gem.addressUsers--;
-  gem.put();
 }

@@ -96,8 +96,6 @@ export interface Hardware {
   readonly version: DriverVersion;
   /** Where it sits. */
   readonly bus: Bus;
-  /** End of the physical addresses of memory: length of the shared file. */
-  readonly addressBytes: number;
   /** Facts for the header of recordings, beside those of every trace. */
   readonly header: Readonly<Record<string, unknown>>;
   /** For people, and for the header of recordings. */

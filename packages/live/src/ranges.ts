@@ -39,6 +39,7 @@ export class Ranges {
 
   /** Take `[at, at + bytes)` out. */
   delete(at: number, bytes: number): void {
+    if (bytes <= 0) return;
     const end = at + bytes;
     let first = this.#firstBehind(at);
     if (first > 0 && (this.#ranges[first - 1] as Range).end > at) first--;
@@ -55,7 +56,7 @@ export class Ranges {
 
   /** Whether any byte of `[at, at + bytes)` is in it. */
   meets(at: number, bytes: number): boolean {
-    if (this.#ranges.length === 0) return false;
+    if (this.#ranges.length === 0 || bytes <= 0) return false;
     const i = this.#firstBehind(at);
     const before = this.#ranges[i - 1];
     if (before !== undefined && before.end > at) return true;

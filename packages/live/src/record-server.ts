@@ -68,9 +68,7 @@ export class RecordServer {
   listen(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
-      const mask = process.umask(0o177);
       this.#server.listen(join(this.#options.folder, "socket"), () => resolve());
-      process.umask(mask);
     });
   }
 
@@ -152,7 +150,7 @@ export class RecordServer {
   #finish(begun: Recording | null, { body }: Ask): void {
     if (begun === null) return;
     const ret = new DataView(body.buffer, body.byteOffset).getInt32(0, true);
-    this.#recorder?.finish(begun.call, ret, body.subarray(16));
+    if (!this.#recorder?.finish(begun.call, ret, body.subarray(16))) return;
     this.#options.timed?.(begun.call.row.name, readNumber(body, 8));
   }
 

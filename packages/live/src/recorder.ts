@@ -6,7 +6,15 @@
  */
 
 import { createHash } from "node:crypto";
-import { arraysOf, type FoundArray, type IoctlRow, readSlot, type UserArray, writeU64 } from "@vmbind/drm";
+import {
+  arraysOf,
+  type FoundArray,
+  type IoctlRow,
+  readSlot,
+  type UserArray,
+  type UserSpace,
+  writeU64,
+} from "@vmbind/drm";
 import {
   type BindOp,
   CallBytes,
@@ -19,7 +27,6 @@ import {
   traceLine,
 } from "@vmbind/trace";
 import type { HardwareDriver } from "./hardware.ts";
-import type { ProcessMemory } from "./process-memory.ts";
 
 /** Where stand-in addresses begin that the rules of the driver say nothing of. */
 const OTHER_BASE = 0x7f00_0000_0000;
@@ -88,7 +95,12 @@ export class Recorder {
    * @param memory - of the process
    * @returns to be given to {@link Recorder.finish}; undefined for a call that is not kept
    */
-  begin(key: unknown, request: number, arg: Uint8Array, memory: ProcessMemory): BegunCall | undefined {
+  begin(
+    key: unknown,
+    request: number,
+    arg: Uint8Array,
+    memory: Pick<UserSpace, "view">,
+  ): BegunCall | undefined {
     const row = this.#rows.get(request & 0xff);
     const { keeps, exec } = this.#driver.recording;
     if (row === undefined || ((request >>> 8) & 0xff) !== 0x64) return undefined;
@@ -106,8 +118,9 @@ export class Recorder {
    * @param call - from {@link Recorder.begin}
    * @param ret - 0 or a negative errno; nothing is kept of what a signal interrupted
    * @param argOut - the argument as returned
+   * @returns whether it is kept
    */
-  finish(call: BegunCall, ret: number, argOut: Uint8Array): void {
+  finish(call: BegunCall, ret: number, argOut: Uint8Array): boolean {
     const record: Omit<TraceIoctl, "line"> = {
       kind: "ioctl",
       seq: this.#seq,
@@ -119,10 +132,11 @@ export class Recorder {
       arrays: call.arrays,
       ret: Math.min(ret, 0),
     };
-    if (!this.#keeps(record)) return;
+    if (!this.#keeps(record)) return false;
     this.#seq++;
     this.#line(traceLine(record));
     if (record.ret === 0) this.#note(call.file, record);
+    return true;
   }
 
   /** A client, or the recorder, says where it is. */
@@ -204,7 +218,7 @@ export class Recorder {
   }
 }
 
-function bytesAt(memory: ProcessMemory, addr: number, length: number): Uint8Array | null {
+function bytesAt(memory: Pick<UserSpace, "view">, addr: number, length: number): Uint8Array | null {
   try {
     const view = memory.view(addr, length);
     return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);

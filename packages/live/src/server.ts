@@ -97,9 +97,7 @@ export class LiveServer {
   listen(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
-      const mask = process.umask(0o177);
       this.#server.listen(join(this.#folder, "socket"), () => resolve());
-      process.umask(mask);
     });
   }
 
@@ -383,7 +381,7 @@ export class LiveServer {
       throw new MemoryFull(`mmap of ${sizeText(bytes)}: ${this.#memory.roomText}`);
     }
     this.#client(pid).map(addr, bytes, gem);
-    return { ret: 0, spans: pieces };
+    return { ret: 0, spans: this.#memory.placed(pieces) };
   }
 
   /** What an mmap is of; null for a page of no object. */

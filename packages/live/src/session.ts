@@ -36,8 +36,6 @@ export interface SessionOptions {
 
 /** Bytes that the folder of the shared file should have. */
 const ROOM_WANTED = 2 ** 30;
-/** The device's end of the physical addresses is not known before it is made; files are sparse. */
-const FILE_BYTES = 2 ** 46;
 
 /** A server that runs, and what belongs to it. */
 export class LiveSession {
@@ -75,7 +73,7 @@ export class LiveSession {
   static async start(options: SessionOptions): Promise<LiveSession> {
     const { driver, device, cache, note = () => {} } = options;
     const shim = await shimFile("live", cache);
-    const memory = new SharedMemory(options.memoryFolder ?? memoryFolder(), FILE_BYTES);
+    const memory = new SharedMemory(options.memoryFolder ?? memoryFolder());
     const folder = makeFolder();
     const stopSweeping = sweepBehind(folder);
     const { vramBytes, systemBytes } = options;

@@ -1,5 +1,6 @@
 /**
- * A device's physical memory as one sparse file that server and clients share: the offset in the file is the physical address.
+ * A device's physical memory as one sparse file that server and clients share. The offset in the file is the physical address, but
+ * that files end sooner than addresses: each TiB of addresses that is used has its place in the file, the first one at 0.
  * What a client's CPU sees through a mapping and what the model's GPU loads and stores are the same pages. Page tables stay in
  * the model's own arrays, out of every client's reach.
  *
@@ -20,6 +21,7 @@ import { Ranges } from "./ranges.ts";
 import type { Span } from "./wire.ts";
 
 const PAGE_BYTES = 4096;
+const WINDOW_BYTES = 2 ** 40;
 /** Up to here the server overwrites stale memory itself. */
 const OVERWRITTEN_BYTES = 0x4_0000;
 /** From here on stale memory is given back to the host with the next answer to anybody. */
@@ -57,20 +59,21 @@ export class SharedMemory implements PhysicalBacking {
   #meanwhilePages: number[] = [];
   #waiters: (() => void)[] = [];
   readonly #zeros = new Uint8Array(PAGE_BYTES);
+  /** Place of each TiB of addresses in the file, counted in TiB. */
+  readonly #places = new Map<number, number>();
 
   /**
    * @param folder - where; it should be memory, such as `/dev/shm`
-   * @param bytes - end of the physical addresses
    * @throws Error when the file cannot be made
    */
-  constructor(folder: string, bytes: number) {
+  constructor(folder: string) {
     const path = join(folder, `vmbind-live-${process.pid}-${SharedMemory.#made++}`);
     this.#folder = folder;
     this.#fd = openSync(path, "wx+", 0o600);
     // Without a name nothing is left behind, however this process ends; clients of the same user open it here.
     rmSync(path);
     this.path = `/proc/${process.pid}/fd/${this.#fd}`;
-    ftruncateSync(this.#fd, bytes);
+    this.#offset(0);
   }
 
   static #made = 0;
@@ -78,12 +81,14 @@ export class SharedMemory implements PhysicalBacking {
   /** See `PhysicalBacking.read`. */
   read(pa: number, out: Uint8Array): void {
     if (this.processPage !== null && this.#readProcess(pa, out)) return;
-    const got = readSync(this.#fd, out, 0, out.length, pa);
+    const got = readSync(this.#fd, out, 0, out.length, this.#offset(pa));
     if (got < out.length) out.fill(0, got);
     for (const { at, bytes } of this.#stale.within(pa, out.length)) out.fill(0, at - pa, at - pa + bytes);
     for (const ranges of this.#punching.values()) {
       for (const { at, bytes } of ranges.within(pa, out.length)) {
-        this.#meanwhile?.read(at, out.subarray(at - pa, at - pa + bytes));
+        const part = out.subarray(at - pa, at - pa + bytes);
+        if (this.#meanwhile === null) part.fill(0);
+        else this.#meanwhile.read(at, part);
       }
     }
   }
@@ -112,6 +117,7 @@ export class SharedMemory implements PhysicalBacking {
     this.#overwrite(pa, first - pa);
     this.#overwrite(end, pa + bytes - end);
     this.#stale.add(first, end - first);
+    this.#meanwhile?.discard(first, end - first);
   }
 
   /**
@@ -135,6 +141,14 @@ export class SharedMemory implements PhysicalBacking {
   }
 
   /**
+   * @param pieces - of physical memory
+   * @returns where they are in the file
+   */
+  placed(pieces: readonly Span[]): Span[] {
+    return pieces.map(({ at, bytes }) => ({ at: this.#offset(at), bytes }));
+  }
+
+  /**
    * @param who - a connection that is being answered
    * @returns holes that it is to punch; none while there is little to give back
    */
@@ -153,6 +167,7 @@ export class SharedMemory implements PhysicalBacking {
     const bytes = new Uint8Array(PAGE_BYTES);
     for (const page of pages) {
       this.#meanwhile?.read(page, bytes);
+      this.#clean(page, PAGE_BYTES);
       this.#store(page, bytes);
       this.#meanwhile?.discard(page, PAGE_BYTES);
     }
@@ -198,7 +213,19 @@ export class SharedMemory implements PhysicalBacking {
       this.#stale.delete(at, bytes);
       mine.add(at, bytes);
     }
-    return holes;
+    return this.placed(holes);
+  }
+
+  /** Where a physical address is in the file. */
+  #offset(pa: number): number {
+    const window = Math.floor(pa / WINDOW_BYTES);
+    let place = this.#places.get(window);
+    if (place === undefined) {
+      place = this.#places.size;
+      ftruncateSync(this.#fd, (place + 1) * WINDOW_BYTES);
+      this.#places.set(window, place);
+    }
+    return pa + (place - window) * WINDOW_BYTES;
   }
 
   /** Stale pages that are about to be stored to are zero in the file, too. */
@@ -217,9 +244,11 @@ export class SharedMemory implements PhysicalBacking {
   }
 
   #store(pa: number, bytes: Uint8Array): void {
+    const offset = this.#offset(pa);
     let done = 0;
     try {
-      while (done < bytes.length) done += writeSync(this.#fd, bytes, done, bytes.length - done, pa + done);
+      while (done < bytes.length)
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done);
     } catch (error) {
       throw new MemoryFull(`${bytes.length} bytes of GPU memory cannot be kept: ${this.roomText}`, {
         cause: error,
@@ -232,7 +261,7 @@ export class SharedMemory implements PhysicalBacking {
     return this.#eachPage(pa, out.length, (at, from, count, page) => {
       const part = out.subarray(from, from + count);
       if (page !== undefined) page.memory.read(page.addr, part);
-      else readSync(this.#fd, part, 0, count, at);
+      else readSync(this.#fd, part, 0, count, this.#offset(at));
     });
   }
 

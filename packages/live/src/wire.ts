@@ -50,7 +50,7 @@ export const OP = {
 
 /** A piece of the shared file. */
 export interface Span {
-  /** Offset, which is a physical address. */
+  /** Offset. */
   readonly at: number;
   /** Bytes. */
   readonly bytes: number;

@@ -161,7 +161,7 @@ export class XeBo extends GemObject {
   /** It has memory in VRAM that can be taken from it. Others may use it all the same. @internal */
   get evictable(): boolean {
     return (
-      this.#vram && this.#pages !== null && this.#fixed === null && this.addressUsers === 0 && !this.shared
+      this.#vram && this.#pages !== null && this.#fixed === null && this.cpuMappings === 0 && !this.shared
     );
   }
 

@@ -143,7 +143,7 @@ export class ObjectMoves implements EvictionRules {
       bo.populate(this);
       return;
     }
-    if (bo.shared || bo.addressUsers > 0)
+    if (bo.shared || bo.cpuMappings > 0)
       fail(EBUSY, `${name}: somebody else uses ${what}, which has to stay`);
     if (bo.imported || (bo.placement & (vram ? PLACEMENT_VRAM : PLACEMENT_SYSTEM)) === 0) {
       fail(EINVAL, `${name}.prefetch_mem_region_instance: ${what} may not live in region ${region}`);

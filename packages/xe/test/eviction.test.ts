@@ -108,7 +108,7 @@ describe("objects that do not fit VRAM", () => {
     f.vm.submitted(batch);
     expect(create(f.file)).toBe(-ENOMEM);
     batch.signal();
-    (f.file.bo(1) as xe.XeBo).addressUsers++;
+    (f.file.bo(1) as xe.XeBo).mapForCpu();
     expect(create(f.file)).toBe(4);
     expect(inVram(f)).toEqual([true, false, true, true]);
     expect(bind(f.file, [{ ...prefetch(VA(0), SIZE), prefetchMemRegionInstance: 0 }])).toBeLessThan(0);

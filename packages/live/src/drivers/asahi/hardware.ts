@@ -21,7 +21,6 @@ class AsahiHardware implements Hardware {
     version: [0, 0, 0],
   };
   readonly bus: Bus = { bus: "platform", path: "/soc/gpu@406400000", compatible: ["apple,agx-t8103"] };
-  readonly addressBytes: number;
   readonly header: Readonly<Record<string, unknown>>;
   readonly title = "Apple M1 (G13G B1)";
 
@@ -32,7 +31,6 @@ class AsahiHardware implements Hardware {
       quirks: RECORDED_PROFILE,
       memory: { backing, frames: { limit } },
     });
-    this.addressBytes = limit;
     const { chipId, vmStart, vmEnd, vmKernelMinSize } = this.device.params;
     const hex = (value: number) => `0x${value.toString(16)}`;
     this.header = {

@@ -63,7 +63,6 @@ class PanthorHardware implements Hardware {
     path: "/gpu@fb000000",
     compatible: ["rockchip,rk3588-mali", "arm,mali-valhall-csf"],
   };
-  readonly addressBytes: number;
   readonly header: Readonly<Record<string, unknown>>;
   readonly title = "Mali-G610 MC4";
   readonly #scheduler: GroupScheduler;
@@ -90,7 +89,6 @@ class PanthorHardware implements Hardware {
       description: "Panthor DRM driver",
       version: [major, minor, 0],
     };
-    this.addressBytes = limit;
     const { gpuId, vaBits, paBits } = this.device.options;
     this.header = {
       driver_version: driverVersion,

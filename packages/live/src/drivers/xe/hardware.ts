@@ -19,8 +19,6 @@ import { RECORDING } from "./recording.ts";
 const INTEL = 0x8086;
 /** Revision of the steppings that Mesa and igt expect; others have 0. */
 const REVISIONS: Readonly<Record<string, number>> = { lnl: 4, dg2: 8, tgl: 1 };
-/** VRAM lies at 2^45 in the model. */
-const VRAM_BASE = 2 ** 45;
 
 class XeHardware implements Hardware, XeLiveDevice {
   readonly device: XeDevice;
@@ -34,7 +32,6 @@ class XeHardware implements Hardware, XeLiveDevice {
     version: [1, 1, 0],
   };
   readonly bus: Bus;
-  readonly addressBytes: number;
   readonly header: Readonly<Record<string, unknown>>;
   readonly title: string;
   readonly #files = new Set<XeLiveFile>();
@@ -60,7 +57,6 @@ class XeHardware implements Hardware, XeLiveDevice {
       device: row.deviceId,
       revision: REVISIONS[name] ?? 0,
     };
-    this.addressBytes = VRAM_BASE + Math.max(vramBytes, 2 ** 21);
     this.header = {
       pci_id: `0x${row.deviceId.toString(16)}`,
       va_bits: row.vaBits,
