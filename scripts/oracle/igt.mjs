@@ -26,9 +26,16 @@ function reasonOf(said) {
  * @returns the row's result: `passed`, `failures` with their reasons, `ok`
  */
 export async function runIgt(programs, suite) {
-  const { binary, device, total, explained = {}, least = total - Object.keys(explained).length } = suite;
+  const {
+    binary,
+    device,
+    total,
+    tries = 1,
+    explained = {},
+    least = total - Object.keys(explained).length,
+  } = suite;
   const command = programs.command("amd64", programs.path("amd64", `libexec/igt-gpu-tools/${binary}`), []);
-  const runner = [process.execPath, SUBTESTS, String(SUBTEST_SECONDS), "[]", ...command];
+  const runner = [process.execPath, SUBTESTS, String(SUBTEST_SECONDS), String(tries), ...command];
   const begin = Date.now();
   const { stdout, stderr, status } = await live(["--device", device], runner, { limitMs: SUITE_MS });
   const seconds = (Date.now() - begin) / 1000;
@@ -57,6 +64,7 @@ export async function runIgt(programs, suite) {
     seconds,
     ok: complete && passed >= least,
     failures,
+    again: subtests.filter(({ result, tried }) => result === "pass" && tried > 1).map(({ name }) => name),
     ...(complete ? {} : { said: `${stdout}${stderr}`.trim().split("\n").slice(-5).join("\n") }),
   };
 }

@@ -36,8 +36,9 @@ export function tableOf({ testedWith, results }) {
   ];
   lines.forEach((line, i) => {
     out.push(line);
-    const { failures, said } = results[i];
+    const { failures, again = [], said } = results[i];
     for (const { name, result, reason } of failures) out.push(`    ${name}: ${result}: ${reason}`);
+    if (again.length > 0) out.push(`    not at the first try: ${again.join(", ")}`);
     if (said) out.push(...said.split("\n").map((text) => `    ${text}`));
   });
   return `${out.join("\n")}\n`;
