@@ -5,7 +5,7 @@
  * See `--help`. Needs a Debian system (apt, dpkg), a C compiler, 300 MB to fetch and 1.6 GB of cache; nothing is installed.
  */
 
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -31,6 +31,8 @@ run starts one program of the unpacked amd64 system on a model: scripts/live-ora
   --archive URI    a Debian archive (default: that of this machine's apt)
   --update         fetch what is newer
 `;
+
+const SOFTWARE = /^(lvp|gfxstream|virtio)/;
 
 const say = (text) => process.stderr.write(`${text}\n`);
 
@@ -89,10 +91,12 @@ async function runOne(options, rest) {
   const [program, ...args] = at < 0 ? [] : rest.slice(at + 1);
   if (program === undefined) throw new OracleError("run: -- PROGRAM [ARG]... is missing");
   const path = program.includes("/") ? resolve(program) : programs.path("amd64", `bin/${program}`);
+  // Drivers of GPUs; those of software and of virtual machines would be found on any device.
   const drivers = programs.path("amd64", "share/vulkan/icd.d");
+  const files = readdirSync(drivers).filter((name) => !SOFTWARE.test(name));
   const env = {
     XDG_DATA_DIRS: programs.path("amd64", "share"),
-    VK_DRIVER_FILES: `${drivers}/intel_icd.json`,
+    VK_DRIVER_FILES: files.map((name) => join(drivers, name)).join(":"),
   };
   const { status } = await live(rest.slice(0, at), programs.command("amd64", path, args), {
     env,
