@@ -34,7 +34,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     operandIs: "vectors",
     min: 1,
     max: Number.POSITIVE_INFINITY,
-    options: { json: JSON_OPTION },
+    options: {
+      json: JSON_OPTION,
+      traces: {
+        type: "string",
+        value: "DIR",
+        is: "file",
+        help: "where the recordings are that cases name; ../../traces of the vector file, or those that ship",
+      },
+    },
     details: [
       "Runs every case of each vector file (.jsonl or .jsonl.gz; the header's `format` says what it tests) against the " +
         "model and prints one line per file, with the first mismatch of a file that has one. - is standard input, a folder is " +

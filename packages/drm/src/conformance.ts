@@ -5,6 +5,15 @@
  * @packageDocumentation
  */
 
-export type { Mismatch, VectorCheck, VectorHeader } from "./conformance/check.ts";
+export type {
+  Mismatch,
+  RecordedArray,
+  RecordedIoctl,
+  RecordedMark,
+  TraceFormat,
+  TraceVectorCheck,
+  VectorCheck,
+  VectorHeader,
+} from "./conformance/check.ts";
 export { closed, mismatch, u64Of } from "./conformance/check.ts";
 export * from "./conformance/shape.ts";

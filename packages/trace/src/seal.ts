@@ -144,7 +144,10 @@ export class SealCheck {
   }
 }
 
-/** A record or a case has no such member. */
+/** A record has no such member; a case may have one that is an object, a state at the end of something. */
 function isEnd(value: Readonly<Record<string, unknown>>): boolean {
-  return Object.hasOwn(value, "end") && !Object.hasOwn(value, "mark") && !Object.hasOwn(value, "seq");
+  if (!Object.hasOwn(value, "end") || Object.hasOwn(value, "mark") || Object.hasOwn(value, "seq"))
+    return false;
+  const { end } = value;
+  return typeof end !== "object" || end === null;
 }

@@ -5,14 +5,15 @@
  */
 
 import { DrmError, type QuirkProfile, RECORDED_PROFILE } from "@vmbind/drm";
-import type { Mismatch, VectorCheck } from "@vmbind/gpuvm-core/conformance";
+import type { Mismatch, TraceFormat, VectorCheck, VectorHeader } from "@vmbind/gpuvm-core/conformance";
 import { type Budgets, type EndOptions, InputError, oneLine, valueInWords, visible } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
-import { BENCH_DRIVERS } from "../drivers/table.ts";
+import { BENCH_DRIVERS, type BenchDriver } from "../drivers/table.ts";
 import { ModelError } from "../errors.ts";
 import { endOf } from "../files/ends.ts";
 import { forEachInput } from "../files/inputs.ts";
 import { asKind } from "../files/kinds.ts";
+import { namedTrace } from "../files/named-trace.ts";
 import { openVectors } from "../files/vector-file.ts";
 import { type Io, listing } from "../io.ts";
 import { Progress } from "../text/progress.ts";
@@ -48,10 +49,13 @@ export interface CaseMismatch extends Mismatch {
 export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
   const checks = await vectorChecks();
   const progress = new Progress(io);
+  const traces = typeof options["traces"] === "string" ? options["traces"] : undefined;
   return forEachInput(operands, "verify", io, async (file) => {
     const onCase = (done: number): void => progress.show(() => `${file}: ${done} cases`);
     const atEnd = endOf(file, "verify", progress);
-    const result = await asKind("vectors", file, () => verifyFile(file, checks, { onCase, budgets, atEnd }));
+    const result = await asKind("vectors", file, () =>
+      verifyFile(file, checks, { onCase, budgets, atEnd, traces }),
+    );
     progress.done();
     io.out(options["json"] ? `${JSON.stringify(result)}\n` : listing(io, describe(result)));
     return result.failed === 0;
@@ -66,6 +70,8 @@ export interface VerifyOptions {
   budgets?: Budgets | undefined;
   /** What is done about the file's end line. */
   atEnd?: EndOptions;
+  /** Folder of the recordings that cases name; where they are looked for otherwise, see {@link namedTrace}. */
+  traces?: string | undefined;
 }
 
 /**
@@ -81,7 +87,7 @@ export interface VerifyOptions {
 export async function verifyFile(
   file: string,
   checks: ReadonlyMap<string, FormatCheck>,
-  { onCase = () => {}, budgets, atEnd }: VerifyOptions = {},
+  { onCase = () => {}, budgets, atEnd, traces }: VerifyOptions = {},
 ): Promise<VerifyResult> {
   const { header, cases } = await openVectors(file, budgets, atEnd);
   const known = checks.get(header.format);
@@ -93,11 +99,13 @@ export async function verifyFile(
       `header.format: no check for ${valueInWords(header.format)}; there are ${formats}`,
     );
   }
-  const { check, ...profile } = known;
+  const profile = known.quirks === undefined ? {} : { quirks: known.quirks };
   const tally = { passed: 0, failed: 0, firstMismatch: null };
   const result: VerifyResult = { file, format: header.format, ...profile, ...tally };
   for await (const { line, value } of cases) {
-    const mismatch = runCase(check, value, header, file, line);
+    const at = { file, line, header };
+    const check = "traces" in known ? await withTrace(known.traces, value, at, traces, budgets) : known.check;
+    const mismatch = runCase(check, value, at);
     if (mismatch === null) {
       result.passed++;
     } else {
@@ -110,6 +118,32 @@ export async function verifyFile(
   return result;
 }
 
+/** Where a case stands. */
+interface CasePlace {
+  readonly file: string;
+  readonly line: number;
+  readonly header: VectorHeader;
+}
+
+/** The check of a case that is about a recording, which is read first: if the case names one. */
+async function withTrace(
+  { shape, check }: TraceFormat,
+  testCase: Record<string, unknown>,
+  { file, line }: CasePlace,
+  folder: string | undefined,
+  budgets: Budgets | undefined,
+): Promise<VectorCheck> {
+  const { holdShape } = await import("@vmbind/gpuvm-core/conformance");
+  if (shape(testCase) !== null) {
+    return () => {
+      holdShape(shape, testCase);
+      return null;
+    };
+  }
+  const records = await namedTrace(testCase["trace"] as string, file, folder, line, budgets);
+  return (value, header) => check(value, header, records);
+}
+
 /**
  * What is not of the format is the file's mistake, and the check says so with a `DrmError`. Whatever else it throws is ours, and no
  * difference either: nobody knows what the model would have answered.
@@ -117,9 +151,7 @@ export async function verifyFile(
 function runCase(
   check: VectorCheck,
   testCase: Record<string, unknown>,
-  header: Parameters<VectorCheck>[1],
-  file: string,
-  line: number,
+  { file, line, header }: CasePlace,
 ): Mismatch | null {
   try {
     return check(testCase, header);
@@ -149,22 +181,42 @@ function show(value: unknown): string {
   return text === undefined ? "nothing" : oneLine(text, SHOWN_MAX);
 }
 
-/** The check of a format. */
-export interface FormatCheck {
-  /** Checks a case. */
-  check: VectorCheck;
+/** The check of a format: of cases that stand for themselves, or that name a recording. */
+export type FormatCheck = (CaseCheck | TraceCaseCheck) & {
   /** The profile of quirks that the model has under it; absent where no driver takes part. */
   quirks?: QuirkProfile;
+};
+
+/** Checks cases that stand for themselves. */
+interface CaseCheck {
+  /** Checks a case. */
+  check: VectorCheck;
+}
+
+/** Checks cases that name a recording. */
+interface TraceCaseCheck {
+  /** Their shape and their check. */
+  traces: TraceFormat;
 }
 
 /** Every check by the format name that vector files carry. */
 async function vectorChecks(): Promise<ReadonlyMap<string, FormatCheck>> {
   const { vectorChecks: core } = await import("@vmbind/gpuvm-core/conformance");
   const drivers = await Promise.all(BENCH_DRIVERS.map(({ conformance }) => conformance()));
-  return new Map([
+  const recorded = await Promise.all(BENCH_DRIVERS.map(tracesOf));
+  const quirks = RECORDED_PROFILE;
+  return new Map<string, FormatCheck>([
     ...Object.entries(core).map(([format, check]) => [format, { check }] as const),
     ...drivers
       .flatMap((checks) => Object.entries(checks))
-      .map(([format, check]) => [format, { check, quirks: RECORDED_PROFILE }] as const),
+      .map(([format, check]) => [format, { check, quirks }] as const),
+    ...recorded
+      .flatMap((formats) => Object.entries(formats))
+      .map(([format, traces]) => [format, { traces, quirks }] as const),
   ]);
+}
+
+/** A driver's formats whose cases name recordings. */
+async function tracesOf({ traceConformance }: BenchDriver): Promise<Readonly<Record<string, TraceFormat>>> {
+  return (await traceConformance?.()) ?? {};
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { VectorCheck } from "@vmbind/gpuvm-core/conformance";
+import type { TraceFormat, VectorCheck } from "@vmbind/gpuvm-core/conformance";
 import type { FuzzDriver } from "../fuzz/fuzz-driver.ts";
 import type { Scenarios } from "../micro/harness.ts";
 
@@ -15,6 +15,8 @@ export interface BenchDriver {
   name: string;
   /** Checks of its conformance vectors by format name. */
   conformance(): Promise<Readonly<Record<string, VectorCheck>>>;
+  /** Checks of vectors that name a recording, by format name. */
+  traceConformance?(): Promise<Readonly<Record<string, TraceFormat>>>;
   /** What the fuzzer must know. */
   fuzz(): Promise<FuzzDriver>;
   /** Workloads of `vmbind micro`. */
@@ -43,6 +45,13 @@ export const BENCH_DRIVERS: readonly BenchDriver[] = [
     conformance: async () => (await import("@vmbind/xe/conformance")).vectorChecks,
     fuzz: async () => (await import("./xe/fuzz.ts")).xe,
     micro: async () => (await import("./xe/micro.ts")).xeScenarios(),
+  },
+  {
+    name: "msm",
+    conformance: async () => (await import("@vmbind/msm/conformance")).vectorChecks,
+    traceConformance: async () => (await import("@vmbind/msm/conformance")).traceFormats,
+    fuzz: async () => (await import("./msm/fuzz.ts")).msm,
+    micro: async () => (await import("./msm/micro.ts")).msmScenarios(),
   },
 ];
 

@@ -101,6 +101,8 @@ export interface FuzzDriver<File extends ModelFile = ModelFile> {
 
 /** A bind and an unbind that must be possible in every VM, in an order: object, bind, unbind, close. */
 export interface Probe {
+  /** Has to come before a VM is made; nothing unless given. */
+  beforeVm?(): Call;
   /** Makes a VM. */
   vm(): Call;
   /** Makes an object of a few pages. */

@@ -88,6 +88,8 @@ export class PageWorld {
     const file = this.#file(index);
     switch (meaning.kind) {
       case "vm":
+        // Where a file has one VM, several calls may say that it is there.
+        if (file.vms.has(meaning.vm)) return;
         file.vms.set(meaning.vm, {
           log: new PageLog(this.#facts.pageBytes),
           unbound: meaning.unbound,

@@ -101,7 +101,9 @@ class Simulation {
         if (lost) this.#must(file, probe.destroy(vm));
         else this.#bindAndUnbind(file, vm);
       }
-      if (![...open.vms()].length) this.#bindAndUnbind(file, this.#must(file, probe.vm()));
+      if ([...open.vms()].length > 0) continue;
+      if (probe.beforeVm) this.#must(file, probe.beforeVm());
+      this.#bindAndUnbind(file, this.#must(file, probe.vm()));
     }
   }
 

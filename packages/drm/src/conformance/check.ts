@@ -51,6 +51,60 @@ export interface VectorHeader {
  */
 export type VectorCheck = (testCase: Record<string, unknown>, header: VectorHeader) => Mismatch | null;
 
+/** An ioctl of a recording that a case names: `TraceIoctl` of `@vmbind/trace` is one. */
+export interface RecordedIoctl {
+  /** Tells it from marks. */
+  readonly kind: "ioctl";
+  /** Which open file issued it, from 0. */
+  readonly file: number;
+  /** 32-bit request number. */
+  readonly request: number;
+  /** The argument as it was sent. */
+  readonly argIn: Uint8Array;
+  /** The argument as it came back. */
+  readonly argOut: Uint8Array;
+  /** 0 or a negative errno. */
+  readonly ret: number;
+  /** What the argument points to. */
+  readonly arrays: readonly RecordedArray[];
+}
+
+/** Memory behind a pointer. */
+export interface RecordedArray {
+  /** User address in bytes. */
+  readonly addr: number;
+  /** The bytes there. */
+  readonly data: Uint8Array;
+}
+
+/** What happened between two ioctls. */
+export interface RecordedMark {
+  /** Tells it from ioctls. */
+  readonly kind: "mark";
+  /** In words. */
+  readonly mark: string;
+}
+
+/**
+ * Runs one case that is about a recording, which its member `trace` names.
+ *
+ * @returns the first mismatch, or null when the case passes
+ * @throws `DrmError` EINVAL for a case that is not of the format
+ */
+export type TraceVectorCheck = (
+  testCase: Record<string, unknown>,
+  header: VectorHeader,
+  records: readonly (RecordedIoctl | RecordedMark)[],
+) => Mismatch | null;
+
+/** A check of a format whose cases are about recordings. */
+export interface TraceFormat {
+  /** All that a case may hold; `trace` is a name. */
+  readonly shape: Shape;
+  /** Compares a case of that shape with the model. */
+  readonly check: TraceVectorCheck;
+}
+
 /**
  * Read a u64 of a vector file.
  *

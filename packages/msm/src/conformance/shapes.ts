@@ -222,7 +222,7 @@ const TABLES: Shape = object({ l0: count, l1: count, l2: count, l3: count });
 
 /** A case of `msm-trace-costs`. */
 export const TRACE_COSTS_CASE: Shape = object({
-  trace: text,
+  trace: matching(/^[a-z0-9-]+$/, "the name of a recording"),
   ioctls: count,
   io_map: count,
   io_unmap: count,
@@ -231,7 +231,7 @@ export const TRACE_COSTS_CASE: Shape = object({
   tlb: count,
   steps: count,
   peak_vmas: count,
-  wait_idle: optional(
+  wait_idle: nullable(
     object({ vmas: count, leaves: count, null_leaves: count, vma_digest: SHA256, tables: TABLES }),
   ),
   end: object({ vmas: count, tables: TABLES }),

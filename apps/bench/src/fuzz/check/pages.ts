@@ -140,6 +140,7 @@ export class PageChecker implements Checker {
     const { unbound } = vm;
     const maybeNot = line?.promised === true && !vm.keepsPromises;
     if (walked.kind === "page") {
+      if (cell === null && line?.behind === "null") return this.#isNull(addressSpace, place.va, walked.pa);
       if (cell === null || taken === "yes") return false;
       const rights = rightsOf(walked);
       if (rights !== line?.access || rights !== rightsOf(found) || this.#wordAt(walked.pa) !== cell.word)
@@ -150,6 +151,12 @@ export class PageChecker implements Checker {
     if (walked.kind === unbound && (line === null || maybeNot)) return true;
     if (walked.kind === "fault") return taken !== "no" || maybeNot;
     return taken !== "yes" && line?.behind === "null";
+  }
+
+  /** Nothing may also be a page that swallows what is stored to it. */
+  #isNull(addressSpace: ModelVm["addressSpace"], va: number, pa: number): boolean {
+    addressSpace.store32(va, ++this.#stamp);
+    return this.#wordAt(pa) === 0;
   }
 
   #newWord(cell: Cell): number {
