@@ -9,6 +9,11 @@ import type { CommandSpec } from "./command.ts";
 
 const NOT_CAUGHT = "32-bit programs, static binaries and raw system calls are not caught.";
 
+const EXITS = {
+  0: "COMMAND succeeded",
+  1: "COMMAND's own; so is any other that it ends with, 128 + N for signal N",
+} as const;
+
 /** See `COMMANDS`. */
 export const LIVE_COMMANDS: readonly CommandSpec[] = [
   {
@@ -67,10 +72,7 @@ export const LIVE_COMMANDS: readonly CommandSpec[] = [
       { line: "vmbind live --check --report mine.html -- ./mine", does: "every step checked, and as a page" },
     ],
     budgets: [...Object.values(TRACE_BUDGETS), ...Object.values(STORY_BUDGETS)],
-    exits: {
-      0: "COMMAND succeeded; any other status is COMMAND's, with 128 and its number for a signal",
-      1: "COMMAND's",
-    },
+    exits: EXITS,
     quick: true,
     load: () => import("./commands/live.ts"),
   },
@@ -99,10 +101,7 @@ export const LIVE_COMMANDS: readonly CommandSpec[] = [
       { line: "vmbind record --output mine.jsonl.gz -- ./mine", does: "a recording of your own program" },
       { line: "vmbind record --time -- ./mine", does: "with the times of the real driver" },
     ],
-    exits: {
-      0: "COMMAND succeeded; any other status is COMMAND's, with 128 and its number for a signal",
-      1: "COMMAND's",
-    },
+    exits: EXITS,
     quick: true,
     load: () => import("./commands/record.ts"),
   },

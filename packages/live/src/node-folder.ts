@@ -14,7 +14,7 @@ import { join } from "node:path";
 import type { Bus, Hardware } from "./hardware.ts";
 
 /** Minor numbers of the two nodes (`drm_minor_alloc`), and one for `sw_sync`, which has none. */
-export const CARD_MINOR = 0;
+const CARD_MINOR = 0;
 /** See {@link CARD_MINOR}. */
 export const RENDER_MINOR = 128;
 /** See {@link CARD_MINOR}. */

@@ -14,7 +14,7 @@
  */
 
 /** Bytes of a question without its body. */
-export const ASK_BYTES = 24;
+const ASK_BYTES = 24;
 const TELL_BYTES = 32;
 const SPAN_BYTES = 16;
 
@@ -158,7 +158,7 @@ export function readNumber(bytes: Uint8Array, at: number): number {
  * @param at - byte where the u64 begins
  * @param value - an integer below 2^53
  */
-export function writeNumber(bytes: Uint8Array, at: number, value: number): void {
+function writeNumber(bytes: Uint8Array, at: number, value: number): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   view.setUint32(at, value % 2 ** 32, true);
   view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);

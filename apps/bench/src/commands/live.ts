@@ -26,6 +26,7 @@ import {
   TraceFile,
   watchLeftovers,
 } from "@vmbind/live";
+import { InputError } from "@vmbind/trace";
 import { cacheFolder } from "../cache/cache-folder.ts";
 import type { CommandInput } from "../command.ts";
 import { OutputError, UsageError } from "../errors.ts";
@@ -68,7 +69,13 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
     if (report === undefined || recording === undefined) return status;
     // Imported here: a program that is only run does not wait for it.
     const { writeExplorer } = await import("./explore.ts");
-    await writeExplorer({ input: recording, output: { option: "--report", path: report }, budgets, io });
+    try {
+      await writeExplorer({ input: recording, output: { option: "--report", path: report }, budgets, io });
+    } catch (error) {
+      // The program's status is what its caller waits for.
+      if (!(error instanceof InputError)) throw error;
+      end.complain(`--report: there is no page: ${error.message}`);
+    }
     return status;
   } finally {
     if (own !== null) rmSync(own, { recursive: true, force: true });
