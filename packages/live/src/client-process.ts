@@ -8,9 +8,13 @@
 import type { GemObject } from "@vmbind/drm";
 import { ProcessMemory } from "./process-memory.ts";
 
-interface Mapping {
+/** A piece of a process's address space that shows an object. */
+export interface ClientMapping {
+  /** First user address in bytes. */
   readonly start: number;
+  /** First one behind. */
   readonly end: number;
+  /** The object. */
   readonly gem: GemObject;
 }
 
@@ -20,7 +24,7 @@ export class ClientProcess {
   readonly memory: ProcessMemory;
   /** Descriptors that it was told of and has not made yet. */
   readonly promised: Set<number> = new Set();
-  #mappings: Mapping[] = [];
+  #mappings: ClientMapping[] = [];
 
   /**
    * @param pid - its number
@@ -41,7 +45,7 @@ export class ClientProcess {
   /** Nothing of ours is mapped at `[addr, addr + bytes)` any more. */
   unmap(addr: number, bytes: number): void {
     const end = addr + Math.ceil(bytes / 4096) * 4096;
-    const left: Mapping[] = [];
+    const left: ClientMapping[] = [];
     const gone: GemObject[] = [];
     for (const mapping of this.#mappings) {
       const { start, end: last, gem } = mapping;
@@ -64,7 +68,7 @@ export class ClientProcess {
   }
 
   /** What is mapped. */
-  mappings(): readonly Mapping[] {
+  mappings(): readonly ClientMapping[] {
     return this.#mappings;
   }
 

@@ -6,7 +6,7 @@
 
 export { type CallContext, LiveCall, type MadeDescriptor, O_CLOEXEC } from "./call.ts";
 export { checkCalls, type Leftover, leftoverOf, watchLeftovers } from "./check.ts";
-export { ClientProcess } from "./client-process.ts";
+export { type ClientMapping, ClientProcess } from "./client-process.ts";
 export { allOf } from "./core/fences.ts";
 export { SwSyncTimeline } from "./core/sw-sync.ts";
 export { type Descriptor, Descriptors } from "./descriptors.ts";
@@ -18,7 +18,7 @@ export { fillFolder, makeFolder, removeFolder } from "./node-folder.ts";
 export type { IoctlResult, SeenIoctl, ServerObserver } from "./observer.ts";
 export { type Access, ProcessMemory } from "./process-memory.ts";
 export { type IoctlTimes, type RecordEnd, type RecordOptions, recordCommand } from "./record-session.ts";
-export { type BegunCall, Recorder, type RecorderOptions } from "./recorder.ts";
+export { type BegunCall, type RecordedFile, Recorder, type RecorderOptions } from "./recorder.ts";
 export type { RecordedCall, RecordingRules } from "./recording-rules.ts";
 export { monotonicNow, Scheduler, type Wait } from "./scheduler.ts";
 export { LiveServer, type ServerOptions } from "./server.ts";

@@ -33,19 +33,29 @@ const OTHER_BASE = 0x7f00_0000_0000;
 
 /** A call that is being recorded. */
 export interface BegunCall {
+  /** What is known of it. */
   readonly row: IoctlRow<never>;
+  /** The open file. */
   readonly file: RecordedFile;
+  /** 32-bit request number. */
   readonly request: number;
+  /** The argument as sent, with the process's pointers. */
   readonly argIn: Uint8Array;
+  /** What it points to, with fixed addresses. */
   readonly arrays: TraceArray[];
   /** What is written over pointers of the argument: byte and address. */
   readonly patches: readonly (readonly [at: number, addr: number])[];
 }
 
-interface RecordedFile {
+/** An open file of a recording. */
+export interface RecordedFile {
+  /** Its number: `file` of the records. */
   readonly number: number;
+  /** Reads its calls. */
   readonly decoder: Decoder<BindOp>;
+  /** Its VMs. */
   readonly vms: Set<number>;
+  /** Handles of its objects. */
   readonly bos: Set<number>;
 }
 
