@@ -7,6 +7,7 @@
 import { lens as asahi } from "@vmbind/asahi/trace";
 import type { CostSheet, GemObject } from "@vmbind/drm";
 import { lens as msm } from "@vmbind/msm/trace";
+import { lens as nouveau } from "@vmbind/nouveau/trace";
 import { lens as panthor } from "@vmbind/panthor/trace";
 import {
   type CheckedCall,
@@ -25,7 +26,7 @@ import { describe, expect, test } from "vitest";
 import { names, open, README_COUNTS } from "../../../test/recordings.ts";
 
 /** A recording's name begins with its driver's. */
-const LENSES: Readonly<Record<string, Lens>> = { asahi, msm, panthor, xe };
+const LENSES: Readonly<Record<string, Lens>> = { asahi, msm, nouveau, panthor, xe };
 
 function lensOf(name: string): Lens {
   const lens = LENSES[name.split("-")[0] as string];

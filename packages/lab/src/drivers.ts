@@ -20,6 +20,7 @@ export const DRIVERS: ReadonlyMap<string, () => Promise<Lens>> = new Map<string,
   ["panthor", async () => (await import("@vmbind/panthor/trace")).lens],
   ["asahi", async () => (await import("@vmbind/asahi/trace")).lens],
   ["xe", async () => (await import("@vmbind/xe/trace")).lens],
+  ["nouveau", async () => (await import("@vmbind/nouveau/trace")).lens],
   ["msm", async () => (await import("@vmbind/msm/trace")).lens],
 ]);
 

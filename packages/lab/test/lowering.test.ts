@@ -28,6 +28,7 @@ const STRATEGY_OF: Readonly<Record<string, [strategy: string, device?: string]>>
   "panthor-sparse": ["panthor-sparse"],
   "panthor-blackhole": ["panthor-blackhole"],
   asahi: ["asahi-single-page"],
+  nouveau: ["nouveau-sparse"],
   xe: ["xe-null", "bmg"],
   "xe-lnl": ["xe-null", "lnl"],
   "xe-dg2": ["xe-null", "dg2"],
@@ -121,8 +122,8 @@ async function lowered(
 }
 
 describe("the lowering equals the recording", () => {
-  it("of 18 traces", () => {
-    expect(compared.length).toBe(18);
+  it("of 21 traces", () => {
+    expect(compared.length).toBe(21);
   });
 
   it.each(compared)(

@@ -4,6 +4,7 @@
  */
 import * as asahi from "@vmbind/asahi";
 import { type StructLayout, viewOf } from "@vmbind/drm";
+import * as nouveau from "@vmbind/nouveau";
 import * as panthor from "@vmbind/panthor";
 import type { TraceArray } from "@vmbind/trace";
 import * as xe from "@vmbind/xe";
@@ -52,6 +53,11 @@ export class Normaliser {
         return this.#create(asahi.GEM_CREATE, argIn, argOut, "vmId");
       case "XE_GEM_CREATE":
         return this.#create(xe.GEM_CREATE, argIn, argOut, "vmId");
+      case "NOUVEAU_GEM_NEW": {
+        const { info } = nouveau.GEM_NEW.read(viewOf(argOut));
+        this.#handles.set(info.handle, `object ${this.#objects++}`);
+        return { ...nouveau.GEM_NEW.read(viewOf(argIn)) };
+      }
       case "GEM_CLOSE": {
         const { handle, pad } = panthor.GEM_CLOSE.read(viewOf(argIn));
         return { ioctl, handle: this.#role(handle), pad };
@@ -62,6 +68,8 @@ export class Normaliser {
         return this.#asahi(call);
       case "XE_VM_BIND":
         return this.#xe(call);
+      case "NOUVEAU_VM_BIND":
+        return this.#nouveau(call);
       default:
         throw new Error(`${ioctl}: not an ioctl of a workload`);
     }
@@ -120,6 +128,21 @@ export class Normaliser {
       ops: ops.map((op) => ({ ...op, obj: this.#role(op.obj), addr: this.#place(op.addr, op.range) })),
       syncs,
       vm: vmId > 0,
+    };
+  }
+
+  #nouveau({ argIn, arrays }: RawCall): Normal {
+    const syncs = (field: string) =>
+      elements(arrays, field, nouveau.SYNC).map((sync) => ({ ...sync, handle: "fence" }));
+    return {
+      ...nouveau.VM_BIND.read(viewOf(argIn)),
+      ops: elements(arrays, "op_ptr", nouveau.VM_BIND_OP).map((op) => ({
+        ...op,
+        handle: this.#role(op.handle),
+        addr: this.#place(op.addr, op.range),
+      })),
+      waits: syncs("wait_ptr"),
+      signals: syncs("sig_ptr"),
     };
   }
 

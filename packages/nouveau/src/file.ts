@@ -307,6 +307,8 @@ export class NouveauFile implements DrmFile<NouveauBo, NouveauVm> {
     const notifier = new NouveauBo(this.device, { size: PAGE_BYTES, domain: GEM_DOMAIN_GART, pageShift: 12 });
     notifier.createMmapOffset();
     return {
+      // An engine was meant, and no objects: the driver says so.
+      ...(fbCtxdmaHandle === CHANNEL_ENGINE && { fbCtxdmaHandle: 0, ttCtxdmaHandle: 0 }),
       channel: this.channels.alloc({ killed: false }),
       pushbufDomains: PLACES,
       notifierHandle: this.#bos.add(notifier),

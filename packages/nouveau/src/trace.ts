@@ -87,8 +87,7 @@ class NouveauDecoder implements Decoder<NouveauTraceOp> {
       }
       case IOCTL_CHANNEL_ALLOC: {
         const { notifierHandle, channel } = call.returned(CHANNEL_ALLOC);
-        const text = `channel ${channel}, its notifier BO ${notifierHandle}`;
-        return { kind: "bo-create", handle: notifierHandle, size: PAGE_BYTES, text };
+        return { kind: "other", text: `channel ${channel}, its notifier BO ${notifierHandle}` };
       }
       case DRM_IOCTL_GEM_CLOSE: {
         const { handle } = call.sent(GEM_CLOSE);

@@ -6,6 +6,7 @@
  */
 
 import { asahiSinglePage } from "../drivers/asahi/single-page.ts";
+import { nouveauSparse } from "../drivers/nouveau/sparse.ts";
 import { panthorBlackhole } from "../drivers/panthor/blackhole.ts";
 import { panthorPerPage } from "../drivers/panthor/per-page.ts";
 import { panthorRepeat } from "../drivers/panthor/repeat.ts";
@@ -23,6 +24,7 @@ export const SPARSE_STRATEGIES: readonly SparseStrategy[] = [
   panthorSparse,
   asahiSinglePage,
   xeNull,
+  nouveauSparse,
 ];
 
 /** The one that examples are made with: what Linux decided for. */

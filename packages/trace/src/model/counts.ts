@@ -176,8 +176,8 @@ export class TraceCounter implements Checker {
     counts.payloadBytes += payload;
     if (this.inWorkload) counts.workload.payloadBytes += payload;
     for (const array of call.arrays) {
-      // `syncs`, `ops[3].syncs`, `in_syncobjs`.
-      if (/(?:syncs|syncobjs)$/.test(array.field)) counts.syncOps += array.count;
+      // `syncs`, `ops[3].syncs`, `in_syncobjs`, `wait_ptr`.
+      if (/(?:syncs|syncobjs|wait_ptr|sig_ptr)$/.test(array.field)) counts.syncOps += array.count;
     }
     if (action.kind === "bind") {
       counts.bindPayloadBytes += payload;

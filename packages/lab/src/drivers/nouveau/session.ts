@@ -1,0 +1,174 @@
+/**
+ * The nouveau strategy: nvk's sparse regions, on the GPU of the recordings.
+ *
+ * @module
+ */
+
+import {
+  type CostSchema,
+  DRM_IOCTL_GEM_CLOSE,
+  GEM_CLOSE,
+  type GemObject,
+  type IoctlCall,
+  RECORDED_PROFILE,
+  type SparseUmd,
+  viewOf,
+} from "@vmbind/drm";
+import {
+  GEM_NEW,
+  IOCTL_GEM_NEW,
+  IOCTLS,
+  NouveauBo,
+  NouveauDevice,
+  type NouveauFile,
+  type NouveauVm,
+  NVK_MEMORY_DOMAIN,
+  NvkUmd,
+  openNvk,
+  SYNC,
+  SYNC_TIMELINE_SYNCOBJ,
+  SYNC_TYPE_MASK,
+  VM_BIND,
+  VM_BIND_OP_MAP,
+  VM_BIND_OP_UNMAP,
+  VM_BIND_RUN_ASYNC,
+  vmBindCall,
+} from "@vmbind/nouveau";
+import type {
+  CallSync,
+  Issue,
+  MemoryObject,
+  Neighbour,
+  Placement,
+  ReadArray,
+  SessionCounters,
+  Shrinker,
+  SparseSession,
+  Where,
+} from "../../strategy/strategy.ts";
+import { VaHeap } from "../../strategy/va-heap.ts";
+
+/** nvk's heap, below what its own objects take of it in the recordings. */
+const HEAP_START = 2 ** 32;
+const HEAP_END = 0x3f_fdf9_e000;
+const PAGE_BYTES = 0x1000;
+/** The syncobj behind the client's VkFence. */
+const FENCE = 1;
+
+class NouveauSession implements SparseSession {
+  readonly file: NouveauFile;
+  readonly vmId = 1;
+  readonly vm: NouveauVm;
+  readonly umd: SparseUmd = new NvkUmd({ fence: FENCE });
+  readonly heap: VaHeap = new VaHeap(HEAP_START, HEAP_END);
+  readonly mirrorOffset = 0;
+  readonly ioctls: typeof IOCTLS = IOCTLS;
+  readonly roles: ReadonlyMap<number, string> = new Map();
+  readonly facts: Readonly<Record<string, unknown>> = {};
+  readonly shrinker: Shrinker;
+  readonly #device: NouveauDevice;
+
+  constructor(device: NouveauDevice) {
+    this.#device = device;
+    this.file = device.open();
+    this.vm = createVm(this.file);
+    this.shrinker = {
+      evict: (gem) => {
+        if (gem instanceof NouveauBo) device.evict(gem);
+      },
+      submit: () => this.file.restoreObjects(this.vm),
+    };
+  }
+
+  get counters(): Readonly<SessionCounters> {
+    return this.#device.counters;
+  }
+
+  get costSchema(): CostSchema {
+    return this.#device.costSchema;
+  }
+
+  get memory(): SparseSession["memory"] {
+    return this.#device.memory;
+  }
+
+  kernelRole(_gem: GemObject): string {
+    return "driver page";
+  }
+
+  /** A file has one VM, so a neighbour is always in another one. */
+  neighbour(_where: Where): Neighbour {
+    const file = this.#device.open();
+    return { file, vm: createVm(file), umd: new NvkUmd() };
+  }
+
+  placement(): Placement {
+    return { alignment: PAGE_BYTES, guardBytes: 0 };
+  }
+
+  beforeFirstResource(): void {
+    // A region needs no object.
+  }
+
+  allocate(object: MemoryObject, issue: Issue): void {
+    const info = {
+      handle: 0,
+      domain: NVK_MEMORY_DOMAIN,
+      size: object.size,
+      offset: 0,
+      mapHandle: 0,
+      tileMode: 0,
+      tileFlags: 0,
+    };
+    const arg = GEM_NEW.encode({ info, align: PAGE_BYTES });
+    issue({ name: "NOUVEAU_GEM_NEW", request: IOCTL_GEM_NEW, arg, buffers: [] });
+    object.handle = GEM_NEW.read(viewOf(arg)).info.handle;
+    const { handle, va: addr, size: range } = object;
+    issue(vmBindCall([{ op: VM_BIND_OP_MAP, handle, addr, range }]));
+  }
+
+  free({ va: addr, size: range, handle }: MemoryObject, issue: Issue): boolean {
+    issue(vmBindCall([{ op: VM_BIND_OP_UNMAP, addr, range }]));
+    const arg = GEM_CLOSE.encode({ handle });
+    issue({ name: "GEM_CLOSE", request: DRM_IOCTL_GEM_CLOSE, arg, buffers: [] });
+    return true;
+  }
+
+  waitIdle(): IoctlCall[] {
+    // nvk submits an empty job and waits for it.
+    return [];
+  }
+
+  syncs(arrays: readonly ReadArray[]): CallSync[] {
+    return arrays
+      .filter(({ array }) => array.element === SYNC)
+      .flatMap(({ array, count, data }) =>
+        Array.from({ length: count }, (_, i): CallSync => {
+          const { flags, handle, timelineValue } = SYNC.read(viewOf(data), i * SYNC.size);
+          return {
+            op: -1,
+            does: array.field === "sig_ptr" ? "signal" : "wait",
+            type: (flags & SYNC_TYPE_MASK) === SYNC_TIMELINE_SYNCOBJ ? "timeline" : "binary",
+            handle,
+            point: timelineValue,
+          };
+        }),
+      );
+  }
+
+  mode(call: IoctlCall): string {
+    return VM_BIND.read(viewOf(call.arg)).flags & VM_BIND_RUN_ASYNC ? "async" : "sync";
+  }
+}
+
+/** The VM of a file as nvk makes it. */
+function createVm(file: NouveauFile): NouveauVm {
+  openNvk(file);
+  if (file.ownVm === null) throw new Error("the VM of the file was made and is not there");
+  return file.ownVm;
+}
+
+/** @returns a fresh session on a GeForce RTX 3080 */
+export function openNvkSession(): SparseSession {
+  return new NouveauSession(new NouveauDevice({ adoptSyncobjs: true, quirks: RECORDED_PROFILE }));
+}
