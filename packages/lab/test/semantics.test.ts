@@ -41,13 +41,14 @@ function figures(of: (strategy: string) => number): Record<string, number> {
 const MATRIX: Readonly<Record<string, Cells>> = {
   "read-faults": all("no"),
   "write-faults": all("no"),
-  executes: byDriver({ panthor: "no", asahi: "yes", xe: "yes" }),
+  executes: byDriver({ panthor: "no", asahi: "yes", xe: "yes", nouveau: "yes" }),
   "value-before-write": all("0"),
-  "value-after-write": byDriver({ panthor: WRITTEN, asahi: "0", xe: "0" }),
+  "value-after-write": byDriver({ panthor: WRITTEN, asahi: "0", xe: "0", nouveau: "0" }),
   "strict-honest": byDriver({
     panthor: "reported no, observed no",
     asahi: "reported yes, observed yes",
     xe: "reported yes, observed yes",
+    nouveau: "reported yes, observed yes",
   }),
   "aliases-same-resource": {
     "panthor-per-page": "24414",
@@ -57,9 +58,10 @@ const MATRIX: Readonly<Record<string, Cells>> = {
     "panthor-sparse": "47",
     "asahi-single-page": "none",
     "xe-null": "none",
+    "nouveau-sparse": "none",
   },
   "aliases-other-resource": {
-    ...byDriver({ panthor: "yes, 3 of 1536 pages", asahi: "no", xe: "no" }),
+    ...byDriver({ panthor: "yes, 3 of 1536 pages", asahi: "no", xe: "no", nouveau: "no" }),
     "panthor-per-page": "yes, every page",
   },
   "visible-other-vm": { ...all("no"), "panthor-sparse": "yes, every page" },
@@ -69,27 +71,40 @@ const MATRIX: Readonly<Record<string, Cells>> = {
     panthor: "bound half stored, unbound half readable",
     asahi: "bound half stored, unbound half dropped",
     xe: "bound half stored, unbound half dropped",
+    nouveau: "bound half stored, unbound half dropped",
   }),
-  "behind-the-end": byDriver({ panthor: "faults", asahi: "0, a soft fault", xe: "0" }),
-  "memory-handle-closed": byDriver({ panthor: WRITTEN, asahi: "0, a soft fault", xe: WRITTEN }),
+  "behind-the-end": byDriver({ panthor: "faults", asahi: "0, a soft fault", xe: "0", nouveau: "faults" }),
+  "memory-handle-closed": byDriver({
+    panthor: WRITTEN,
+    asahi: "0, a soft fault",
+    xe: WRITTEN,
+    nouveau: WRITTEN,
+  }),
   "dummy-handle-closed": {
-    ...byDriver({ panthor: "no", asahi: "yes, every page", xe: "there is no handle" }),
+    ...byDriver({
+      panthor: "no",
+      asahi: "yes, every page",
+      xe: "there is no handle",
+      nouveau: "there is no handle",
+    }),
     "panthor-sparse": "there is no handle",
   },
   evicted: byDriver({
     panthor: `faults; then ${WRITTEN}`,
     asahi: "cannot be evicted",
     xe: "nothing to evict",
+    nouveau: "nothing to evict",
   }),
   "cut-in-window": all("no"),
   "partial-unmap": byDriver({
     panthor: "faults; the rest as before",
     asahi: "0, a soft fault; the rest as before",
     xe: "0; the rest as before",
+    nouveau: "0; the rest as before",
   }),
   "unbound-again": all("0"),
-  "new-resource": byDriver({ panthor: "yes, every page", asahi: "no", xe: "no" }),
-  destroyed: byDriver({ panthor: "faults", asahi: "0", xe: "0" }),
+  "new-resource": byDriver({ panthor: "yes, every page", asahi: "no", xe: "no", nouveau: "no" }),
+  destroyed: byDriver({ panthor: "faults", asahi: "0", xe: "0", nouveau: "faults" }),
 };
 
 describe("the semantics matrix", () => {
@@ -127,6 +142,7 @@ describe("the semantics matrix", () => {
       "panthor-sparse": 2 ** 21,
       "asahi-single-page": 16384,
       "xe-null": 0,
+      "nouveau-sparse": 0,
     });
   });
 
@@ -237,6 +253,8 @@ describe("accounting", () => {
     expect(held("asahi-single-page")).toEqual({ gpuvas: 2, vmBos: 0, vmRefs: 2, vmBoRefs: 2, gemRefs: 0 });
     // A NULL mapping holds its VM twice and nothing else.
     expect(held("xe-null")).toEqual({ gpuvas: 1, vmBos: 0, vmRefs: 2, vmBoRefs: 0, gemRefs: 0 });
+    // A region is no mapping.
+    expect(held("nouveau-sparse")).toEqual({ gpuvas: 0, vmBos: 0, vmRefs: 0, vmBoRefs: 0, gemRefs: 0 });
   });
 
   it("hides the kernel's dummy from per-file statistics, and makes each submit lock it", () => {
@@ -299,6 +317,8 @@ describe("accounting", () => {
       "panthor-sparse": 2,
       "asahi-single-page": 4,
       "xe-null": 2,
+      // The tile's own mapping: the region beside it is not cut.
+      "nouveau-sparse": 1,
     });
   });
 

@@ -129,6 +129,10 @@ function sparseVaBytes(run: StrategyRun): number {
       bytes += range;
     }
   }
+  for (const region of session.vm.regions ?? []) {
+    bytes += region.range;
+    for (const { range } of session.vm.mappings(region)) bytes -= range;
+  }
   return bytes;
 }
 

@@ -14,6 +14,7 @@ import type {
   IoctlTable,
   SparseUmd,
   UapiCounters,
+  VaRange,
 } from "@vmbind/drm";
 import type { Gpuvm, GpuvmCounters } from "@vmbind/gpuvm-core";
 import type { MmuCounters, PhysicalMemory } from "@vmbind/mmu";
@@ -54,6 +55,8 @@ export type Where = "vm" | "file";
 export interface SessionVm extends ModelVm {
   /** Its VA manager. */
   readonly gpuvm: Gpuvm;
+  /** Ranges that stand for "nothing is bound" without being mappings; absent where the driver has none. */
+  readonly regions?: Iterable<VaRange>;
 }
 
 /** An open file of such a driver. */
