@@ -21,11 +21,16 @@ const step = fc.oneof(
   { arbitrary: range, weight: 4 },
   fc.record({ kind: fc.constantFrom("gone" as const, "evict" as const), object }),
   fc.record({ kind: fc.constant("restore" as const), whole: fc.boolean() }),
+  fc.record({
+    kind: fc.constant("advice" as const),
+    va: fc.nat({ max: PAGES - 1 }).map((page) => page * PAGE),
+    bytes: fc.integer({ min: 1, max: 8 }).map((pages) => pages * PAGE),
+  }),
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 function lineOf(from: Step, objects: readonly PageObject[]): LogLine {
-  if (from.kind === "restore") return from;
+  if (from.kind === "restore" || from.kind === "advice") return from;
   if (from.kind !== "range") return { kind: from.kind, object: objects[from.object] as PageObject };
   const { first, pages, behind, page, window, period } = from;
   return {
@@ -44,15 +49,18 @@ function lineOf(from: Step, objects: readonly PageObject[]): LogLine {
 it("knows at each place what the whole log says, whenever the place was chosen", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(step, fc.nat({ max: PAGES - 1 })), { maxLength: 60 }), (steps) => {
-      const objects = Array.from({ length: 3 }, (): PageObject => ({ cells: new Map() }));
+      const objects = Array.from({ length: 3 }, (): PageObject => ({ cells: new Map(), mayBeGone: false }));
       const log = new PageLog(PAGE);
       for (const [from, chosen] of steps) {
-        const before = new Map([...log.places()].map((place) => [place.va, [place.line, place.taken]]));
+        const before = new Map(
+          [...log.places()].map((place) => [place.va, [place.line, place.taken, place.advised]]),
+        );
         log.add(lineOf(from, objects));
         // A place of which anything else is expected now is one to look at.
         for (const place of log.places()) {
-          const [line, taken] = before.get(place.va) ?? [];
-          if (place.line !== line || place.taken !== taken) expect(log.changed).toContain(place);
+          const [line, taken, advised] = before.get(place.va) ?? [];
+          if (place.line !== line || place.taken !== taken || place.advised !== advised)
+            expect(log.changed).toContain(place);
         }
         log.watch(chosen * PAGE);
         log.check();
@@ -63,7 +71,7 @@ it("knows at each place what the whole log says, whenever the place was chosen",
 });
 
 it("shows the page of the object that the range, its window or its period says", () => {
-  const shown: PageObject = { cells: new Map() };
+  const shown: PageObject = { cells: new Map(), mayBeGone: false };
   const line = {
     kind: "range",
     va: 8 * PAGE,

@@ -18,6 +18,8 @@ export interface Cell {
 export interface PageObject {
   /** What was stored, by page. */
   readonly cells: Map<number, Cell>;
+  /** Its contents may be gone: then it shows null pages. */
+  mayBeGone: boolean;
 }
 
 /** What a range shows: an object, nothing at all, null pages, or what nobody knows. */
@@ -47,19 +49,30 @@ export type LogLine =
   | RangeLine
   | { readonly kind: "gone"; readonly object: PageObject }
   | { readonly kind: "evict"; readonly object: PageObject }
+  /** What is bound in a range may be taken out of the page tables, as a whole. */
+  | { readonly kind: "advice"; readonly va: number; readonly bytes: number }
   | { readonly kind: "restore"; readonly whole: boolean };
 
 /** Its memory was taken: the page faults. `maybe` where bringing back failed in the middle. */
 export type Taken = "no" | "yes" | "maybe";
+
+/** Virtual addresses. */
+type Range = Pick<RangeLine, "va" | "bytes">;
+
+function meets(line: Range | null, { va, bytes }: Range): boolean {
+  return line !== null && line.va < va + bytes && va < line.va + line.bytes;
+}
 
 /** What the GPU must find at a page. */
 export interface Expected {
   /** The line that says what it shows; null where nothing is there. */
   readonly line: RangeLine | null;
   readonly taken: Taken;
+  /** It may be out of the page tables until it is bound again. */
+  readonly advised: boolean;
 }
 
-const NOTHING_THERE: Expected = { line: null, taken: "no" };
+const NOTHING_THERE: Expected = { line: null, taken: "no", advised: false };
 
 /** A page that is looked at. */
 export class Place implements Expected {
@@ -69,6 +82,7 @@ export class Place implements Expected {
   changed = false;
   #line: RangeLine | null = null;
   #taken: Taken = "no";
+  #advised = false;
   #cell: Cell | null = null;
   readonly #pageBytes: number;
 
@@ -78,6 +92,7 @@ export class Place implements Expected {
     this.#pageBytes = pageBytes;
     this.#show(expected.line);
     this.#taken = expected.taken;
+    this.#advised = expected.advised;
   }
 
   /** See {@link Expected.line}. */
@@ -88,6 +103,11 @@ export class Place implements Expected {
   /** See {@link Expected.taken}. */
   get taken(): Taken {
     return this.#taken;
+  }
+
+  /** See {@link Expected.advised}. */
+  get advised(): boolean {
+    return this.#advised;
   }
 
   /** What is stored there, null where no object is. */
@@ -112,6 +132,11 @@ export class Place implements Expected {
       this.#taken = line.whole ? "no" : "maybe";
       return true;
     }
+    if (line.kind === "advice") {
+      if (!meets(this.#line, line)) return false;
+      this.#advised = true;
+      return true;
+    }
     if (this.#line?.behind !== line.object) return false;
     if (line.kind === "gone") this.#show(null);
     else this.#taken = "yes";
@@ -121,6 +146,7 @@ export class Place implements Expected {
   #show(line: RangeLine | null): void {
     this.#line = line === null || line.behind === "nothing" ? null : line;
     this.#taken = "no";
+    this.#advised = false;
     this.#cell = line === null || typeof line.behind === "string" ? null : this.#cellOf(line, line.behind);
   }
 
@@ -176,6 +202,14 @@ export class PageLog {
     this.#touch(place);
   }
 
+  /** Objects that were shown anywhere in a range. */
+  *objectsIn(va: number, bytes: number): Generator<PageObject> {
+    for (const line of this.#lines) {
+      if (line.kind !== "range" || typeof line.behind === "string") continue;
+      if (meets(line, { va, bytes })) yield line.behind;
+    }
+  }
+
   /** Places about which or beside which something was asked since {@link PageLog.looked}. */
   get changed(): readonly Place[] {
     return this.#changed;
@@ -217,9 +251,9 @@ export class PageLog {
    * @throws Error where one knows something else
    */
   check(): void {
-    for (const { va, line, taken } of this.#places.values()) {
+    for (const { va, line, taken, advised } of this.#places.values()) {
       const expected = this.at(va);
-      if (line === expected.line && taken === expected.taken) continue;
+      if (line === expected.line && taken === expected.taken && advised === expected.advised) continue;
       throw new Error(`page log: the place ${va} was followed to another line than the log has`);
     }
   }
@@ -233,6 +267,7 @@ export class PageLog {
   at(va: number): Expected {
     const gone: PageObject[] = [];
     const taken = new Map<Behind, Taken>();
+    const advice: Range[] = [];
     let back: Taken = "no";
     for (let i = this.#lines.length - 1; i >= 0; i--) {
       const line = this.#lines[i] as LogLine;
@@ -240,9 +275,11 @@ export class PageLog {
         if (va < line.va || va >= line.va + line.bytes) continue;
         const { behind } = line;
         if (behind === "nothing" || gone.some((object) => object === behind)) return NOTHING_THERE;
-        return { line, taken: taken.get(behind) ?? "no" };
+        const advised = typeof behind !== "string" && advice.some((range) => meets(line, range));
+        return { line, taken: taken.get(behind) ?? "no", advised };
       }
       if (line.kind === "gone") gone.push(line.object);
+      else if (line.kind === "advice") advice.push(line);
       else if (line.kind === "restore") {
         if (back !== "yes") back = line.whole ? "yes" : "maybe";
       } else if (back !== "yes" && taken.get(line.object) !== "yes") {

@@ -1,25 +1,15 @@
 /**
- * The naive model of a device: the log of each VM, numbers for objects, and queues of operations that wait for fences. It is told what
- * calls that succeeded mean, and what happens from outside; it shares no code with the drivers.
+ * The naive model of a device: the log of each VM, its objects, and jobs that wait for fences. It is told what calls that succeeded
+ * mean, and what happens from outside; it shares no code with the drivers.
  *
  * @module
  */
 
 import type { TraceEvent } from "@vmbind/trace";
-import type { Job, Meaning, PageOp, Shown } from "./meaning.ts";
+import type { Meaning, PageOp, Shown } from "./meaning.ts";
+import { PageJobs } from "./page-jobs.ts";
 import { type LogLine, PageLog, type PageObject, type RangeLine } from "./page-log.ts";
-
-/** Something that happens once. */
-interface Sign {
-  done: boolean;
-}
-
-/** A job on its way through a queue. */
-interface Waiting {
-  readonly line: LogLine | null;
-  readonly waits: readonly Sign[];
-  readonly end: Sign;
-}
+import { PageSyncobjs, type Sign } from "./page-syncs.ts";
 
 /** A VM. */
 export interface PageVm {
@@ -31,16 +21,21 @@ export interface PageVm {
   readonly keepsPromises: boolean;
   /** Nothing can be said of it any more. */
   lost: boolean;
-  readonly queue: Waiting[];
+  /** What was asked of it and waits. */
+  readonly jobs: PageJobs;
 }
 
 interface PageFile {
   readonly vms: Map<number, PageVm>;
   /** Objects by handle. */
   readonly objects: Map<number, PageObject>;
-  readonly syncobjs: Map<number, Sign>;
+  readonly syncobjs: PageSyncobjs;
+  /** Queues by id. */
+  readonly queues: Map<number, object>;
   /** What lies behind sparse ranges. */
   readonly memory: PageObject;
+  /** Memory of the process. */
+  readonly process: PageObject;
 }
 
 /** Operations of a call whose edges are remembered, at its beginning and as many at its end. */
@@ -52,6 +47,8 @@ export interface WorldFacts {
   readonly pageBytes: number;
   /** Closing a handle unbinds the object in every VM of the file. */
   readonly closeUnbinds: boolean;
+  /** A job that has nothing to write does not hold up the one behind it. */
+  readonly idleJobsPass: boolean;
 }
 
 /** A device as it must be. */
@@ -59,8 +56,9 @@ export class PageWorld {
   readonly #facts: WorldFacts;
   readonly #files = new Map<number, PageFile>();
   readonly #fences = new Map<number, Sign>();
-  /** Queues with jobs, of VMs that are gone as well. */
-  readonly #queues = new Set<PageVm>();
+  /** VMs with jobs that wait, those that are gone as well. */
+  readonly #waiting = new Set<PageVm>();
+  #moving = false;
 
   /** @param facts - see {@link WorldFacts} */
   constructor(facts: WorldFacts) {
@@ -75,7 +73,14 @@ export class PageWorld {
   #file(index: number): PageFile {
     const known = this.#files.get(index);
     if (known !== undefined) return known;
-    const made = { vms: new Map(), objects: new Map(), syncobjs: new Map(), memory: newObject() };
+    const made: PageFile = {
+      vms: new Map(),
+      objects: new Map(),
+      syncobjs: new PageSyncobjs(),
+      queues: new Map(),
+      memory: newObject(),
+      process: newObject(),
+    };
     this.#files.set(index, made);
     return made;
   }
@@ -95,7 +100,7 @@ export class PageWorld {
           unbound: meaning.unbound,
           keepsPromises: meaning.keepsPromises,
           lost: false,
-          queue: [],
+          jobs: new PageJobs(),
         });
         return;
       case "vm-gone":
@@ -115,13 +120,28 @@ export class PageWorld {
         const vm = file.vms.get(meaning.vm);
         if (vm === undefined) return;
         meaning.ops.forEach((op, i) => {
-          this.#apply(vm, this.#line(file, op), i < EDGES_OF || i >= meaning.ops.length - EDGES_OF);
+          this.#apply(vm, this.#line(file, op), isEdge(i, meaning.ops.length));
         });
         return;
       }
       case "queue":
-        this.#queue(file, meaning.vm, meaning.jobs);
+        this.#queue(file, meaning);
         return;
+      case "queue-gone":
+        file.queues.delete(meaning.queue);
+        return;
+      case "advice": {
+        const vm = file.vms.get(meaning.vm);
+        const { va, bytes } = meaning;
+        if (vm !== undefined) this.#wait(vm, [{ kind: "advice", va, bytes }], [], {}, { done: "no" });
+        this.#run();
+        return;
+      }
+      case "not-needed": {
+        const { vm, va, bytes } = meaning;
+        for (const object of file.vms.get(vm)?.log.objectsIn(va, bytes) ?? []) object.mayBeGone = true;
+        return;
+      }
       case "none":
     }
   }
@@ -136,15 +156,15 @@ export class PageWorld {
     if (result < 0) return;
     switch (event.kind) {
       case "fence": {
-        const sign = this.#fences.get(event.fence) ?? { done: false };
+        const sign = this.#fences.get(event.fence) ?? { done: "no" };
         this.#fences.set(event.fence, sign);
-        this.#file(event.file).syncobjs.set(event.syncobj, sign);
+        this.#file(event.file).syncobjs.get(event.syncobj).attach(0, sign);
         return;
       }
       case "signal": {
         const sign = this.#fences.get(event.fence);
         this.#fences.delete(event.fence);
-        if (sign !== undefined) sign.done = true;
+        if (sign !== undefined) sign.done = "yes";
         this.#run();
         return;
       }
@@ -177,39 +197,52 @@ export class PageWorld {
     file.vms.delete(id);
   }
 
-  #queue(file: PageFile, id: number, jobs: readonly Job[]): void {
+  #queue(file: PageFile, { vm: id, jobs, queue: queueId }: Meaning & { kind: "queue" }): void {
     const vm = file.vms.get(id);
     if (vm === undefined) return;
-    const signs = new Map(file.syncobjs);
-    for (const { op, waits, signals } of jobs) {
-      const end = { done: false };
-      const found = waits.flatMap((syncobj) => signs.get(syncobj) ?? []);
+    const queue = queueId === 0 ? vm : (file.queues.get(queueId) ?? {});
+    if (queueId !== 0) file.queues.set(queueId, queue);
+    const ends = jobs.map((job) => ({ ...job, end: { done: "no" } as Sign }));
+    const waits = file.syncobjs.resolve(ends);
+    ends.forEach(({ ops, end }, i) => {
       // Handles mean what they meant when the call was made.
-      const line = this.#line(file, op);
-      vm.queue.push({ line, waits: found, end });
+      const lines = ops.flatMap((op) => this.#line(file, op) ?? []);
+      this.#wait(vm, lines, waits[i] ?? [], queue, end);
       // It must not have happened yet, unless it may.
-      this.#watch(vm, line);
-      for (const syncobj of signals) signs.set(syncobj, end);
-    }
-    for (const [syncobj, sign] of signs) file.syncobjs.set(syncobj, sign);
-    this.#queues.add(vm);
+      lines.forEach((line, at) => {
+        if (isEdge(at, lines.length)) this.#watch(vm, line);
+      });
+      if (ops.some(({ kind }) => kind === "move")) this.#moving = true;
+    });
     this.#run();
+  }
+
+  #wait(vm: PageVm, lines: readonly LogLine[], waits: readonly Sign[], queue: object, end: Sign): void {
+    const holdsUp = !this.#facts.idleJobsPass || lines.some((line) => isWritten(line, vm));
+    vm.jobs.push({ lines, waits, queue, holdsUp, end });
+    this.#waiting.add(vm);
+  }
+
+  /** Objects have moved since no job waited: their pages may be missing until no job waits. */
+  get moving(): boolean {
+    return this.#moving;
   }
 
   /** Run what can run, until nothing more can. */
   #run(): void {
     for (let again = true; again; ) {
       again = false;
-      for (const vm of this.#queues) {
-        for (let job = vm.queue[0]; job?.waits.every(({ done }) => done); job = vm.queue[0]) {
-          vm.queue.shift();
-          this.#apply(vm, job.line, true);
-          job.end.done = true;
-          again = true;
-        }
-        if (vm.queue.length === 0) this.#queues.delete(vm);
+      for (const vm of this.#waiting) {
+        const news = vm.jobs.run(({ lines }) => {
+          lines.forEach((line, i) => {
+            this.#apply(vm, line, isEdge(i, lines.length));
+          });
+        });
+        again ||= news;
+        if (vm.jobs.count === 0) this.#waiting.delete(vm);
       }
     }
+    if (this.#waiting.size === 0) this.#moving = false;
   }
 
   #apply(vm: PageVm, line: LogLine | null, remembered: boolean): void {
@@ -231,7 +264,7 @@ export class PageWorld {
   }
 
   #line(file: PageFile, op: PageOp): LogLine | null {
-    if (op.kind === "none") return null;
+    if (op.kind === "none" || op.kind === "move") return null;
     if (op.kind === "unbind-object") {
       const object = file.objects.get(op.handle);
       return object === undefined ? null : { kind: "gone", object };
@@ -248,6 +281,8 @@ export class PageWorld {
       case "null":
       case "unknown":
         return { ...none, behind: shows.kind };
+      case "process-memory":
+        return { ...none, behind: file.process, page: shows.addr / pageBytes };
       case "file-memory":
         return { ...none, behind: file.memory, period: shows.period / pageBytes };
       case "object": {
@@ -260,5 +295,16 @@ export class PageWorld {
 }
 
 function newObject(): PageObject {
-  return { cells: new Map() };
+  return { cells: new Map(), mayBeGone: false };
+}
+
+/** Operations at the beginning and at the end of a call are looked around. */
+function isEdge(index: number, count: number): boolean {
+  return index < EDGES_OF || index >= count - EDGES_OF;
+}
+
+/** Whether page tables surely change: something is bound, and not only by an access. */
+function isWritten(line: LogLine, { keepsPromises }: PageVm): boolean {
+  if (line.kind !== "range" || line.behind === "nothing" || line.behind === "unknown") return false;
+  return keepsPromises || !line.promised;
 }

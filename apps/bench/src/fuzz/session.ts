@@ -140,15 +140,21 @@ function nextCall(draw: Draw, { fuzz, seeds }: Target, examiner: Examiner): Call
 }
 
 /**
- * Take given steps on a fresh device, looking at everything after each.
+ * Take given steps on a fresh device.
  *
  * @param target - what is fuzzed
  * @param header - the device
  * @param steps - in order; not changed
+ * @param every - see `ExamineOptions`; everything is looked at after each step unless given
  * @returns the finding with the steps up to it, null when there is none
  */
-export function rerun(target: Target, header: TraceHeader, steps: readonly Step[]): SessionFinding | null {
-  const options = { every: 1, simulated: isSimulation(header) };
+export function rerun(
+  target: Target,
+  header: TraceHeader,
+  steps: readonly Step[],
+  every = 1,
+): SessionFinding | null {
+  const options = { every, simulated: isSimulation(header) };
   const examiner = new Examiner(target.fuzz, () => freshDevice(target, header), options);
   for (const [i, step] of steps.entries()) {
     const { finding } = isEvent(step) ? examiner.happen(step) : examiner.issue(step);

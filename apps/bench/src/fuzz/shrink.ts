@@ -12,8 +12,13 @@ import { rerun, type SessionFinding, type Target } from "./session.ts";
 import type { ArraySpec } from "./spec.ts";
 import { specByNumber } from "./spec.ts";
 
-/** Reruns that one shrink may take. */
+/** Reruns that one shrink may take, and steps of all of them: about a minute. */
 const RERUNS_MAX = 3000;
+const STEPS_MAX = 150_000;
+/** What is wrong with invariants shows when they are looked at; anything else by itself, and many times as fast. */
+const RARELY = 10_000;
+/** Elements of the longest array that is drawn, up to a power of two. */
+const LONGEST = 2 ** 14;
 
 /**
  * Shrink a finding.
@@ -28,10 +33,13 @@ export function shrink(target: Target, header: TraceHeader, found: SessionFindin
   let best = rerun(target, header, found.steps);
   if (best === null) return found;
   const wanted = signature(best);
+  const every = best.finding.kind === "invariant" ? 1 : RARELY;
   let reruns = 0;
+  let taken = 0;
   const again = (steps: readonly Step[]): SessionFinding | null => {
-    if (reruns++ >= RERUNS_MAX) return null;
-    const result = rerun(target, header, steps);
+    if (reruns++ >= RERUNS_MAX || taken >= STEPS_MAX) return null;
+    taken += steps.length;
+    const result = rerun(target, header, steps, every);
     return result !== null && signature(result) === wanted ? result : null;
   };
   best = fewerSteps(best, again);
@@ -89,8 +97,10 @@ function fewerBytes(target: Target, found: SessionFinding, again: Again): Sessio
     const spec = specByNumber(target.fuzz.specs, call.request);
     if (spec === undefined) continue;
     for (const array of spec.arrays) {
-      while (attempt(index, (c) => dropElement(c, array))) {
-        // One element less each time.
+      for (let drop = LONGEST / 2; drop >= 1; drop /= 2) {
+        while (attempt(index, (c) => dropElements(c, array, drop))) {
+          // So many elements less each time.
+        }
       }
     }
     for (const { offset, size } of spec.slots) {
@@ -131,8 +141,12 @@ function isZero(bytes: Uint8Array | undefined, from: number, size: number): bool
   return bytes === undefined || bytes.subarray(from, from + size).every((byte) => byte === 0);
 }
 
-/** Take the first element of an array away. */
-function dropElement(call: Call, { field, count: counts, stride: slot, elementBytes }: ArraySpec): boolean {
+/** Take the first elements of an array away, all but one at most. */
+function dropElements(
+  call: Call,
+  { field, count: counts, stride: slot, elementBytes }: ArraySpec,
+  drop: number,
+): boolean {
   const buffer = call.buffers.find((b) => b.field === field);
   const [at, ...more] = counts;
   if (buffer === undefined || at === undefined || more.length > 0 || at.size !== 4) return false;
@@ -140,8 +154,8 @@ function dropElement(call: Call, { field, count: counts, stride: slot, elementBy
   const count = at.offset + at.size <= call.arg.length ? readSlot(view, at) : 0;
   const stride = slot === null ? elementBytes : readSlot(view, slot);
   // An array of one is another kind of call in some drivers.
-  if (count < 2 || count * stride > buffer.bytes.length) return false;
-  buffer.bytes = buffer.bytes.slice(stride);
-  view.setUint32(at.offset, count - 1, true);
+  if (count <= drop || count * stride > buffer.bytes.length) return false;
+  buffer.bytes = buffer.bytes.slice(drop * stride);
+  view.setUint32(at.offset, count - drop, true);
   return true;
 }

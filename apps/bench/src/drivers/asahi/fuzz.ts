@@ -184,7 +184,7 @@ export const asahi: FuzzDriver<AsahiFile> = {
   ],
   specs: specsOf(IOCTLS.rows),
   valid,
-  facts: { pageBytes: PAGE_BYTES, closeUnbinds: true },
+  facts: { pageBytes: PAGE_BYTES, closeUnbinds: true, idleJobsPass: false },
   vaEnd: () => VM_END,
   queues: false,
   meaning,

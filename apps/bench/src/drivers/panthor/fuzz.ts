@@ -259,7 +259,7 @@ export const panthor: FuzzDriver<PanthorFile> = {
   ],
   specs: specsOf(IOCTLS.rows),
   valid,
-  facts: { pageBytes: PAGE, closeUnbinds: false },
+  facts: { pageBytes: PAGE, closeUnbinds: false, idleJobsPass: false },
   vaEnd: (file) => 2 ** file.device.options.vaBits,
   queues: true,
   meaning,

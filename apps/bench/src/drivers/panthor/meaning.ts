@@ -25,6 +25,7 @@ import {
   OP_UNMAP,
   SYNC_OP,
   SYNC_OP_SIGNAL,
+  SYNC_OP_TIMELINE,
   SYNC_OP_TYPE_MASK,
   VM_BIND,
   VM_BIND_ASYNC,
@@ -37,6 +38,7 @@ import {
 import type { Call } from "@vmbind/trace";
 import { elementsOf } from "../../fuzz/fuzz-driver.ts";
 import type { Job, Meaning, PageOp, Shown } from "../../fuzz/meaning.ts";
+import type { SyncPoint } from "../../fuzz/page-syncs.ts";
 
 /** Sparse ranges show an object of this size, by address. */
 const SPARSE_BYTES = 0x20_0000;
@@ -79,19 +81,19 @@ function bindOf(call: Call): Meaning | null {
   if (pages.some((page) => page === null)) return null;
   if ((flags & VM_BIND_ASYNC) === 0) return { kind: "bind", vm: vmId, ops: pages as PageOp[] };
   const jobs = ops.map((op, i) => jobOf(call, op, pages[i] as PageOp));
-  return jobs.some((job) => job === null) ? null : { kind: "queue", vm: vmId, jobs: jobs as Job[] };
+  return jobs.some((job) => job === null) ? null : { kind: "queue", vm: vmId, jobs: jobs as Job[], queue: 0 };
 }
 
-/** Timelines are left to others. */
 function jobOf(call: Call, { syncs }: VmBindOp, op: PageOp): Job | null {
-  if (syncs.count === 0) return { op, waits: [], signals: [] };
+  const ops = [op];
+  if (syncs.count === 0) return { ops, waits: [], signals: [] };
   const list = syncs.stride === SYNC_OP.size ? elementsOf(call, syncs.array, syncs.count, SYNC_OP) : null;
-  if (list?.some(({ flags }) => (flags & SYNC_OP_TYPE_MASK) !== 0) ?? true) return null;
-  const of = (signals: boolean) =>
-    (list ?? []).flatMap(({ flags, handle }) =>
-      ((flags & SYNC_OP_SIGNAL) !== 0) === signals ? [handle] : [],
+  if (list?.some(({ flags }) => (flags & SYNC_OP_TYPE_MASK) > SYNC_OP_TIMELINE) ?? true) return null;
+  const of = (signals: boolean): SyncPoint[] =>
+    (list ?? []).flatMap(({ flags, handle: syncobj, timelineValue: point }) =>
+      ((flags & SYNC_OP_SIGNAL) !== 0) === signals ? [{ syncobj, point }] : [],
     );
-  return { op, waits: of(false), signals: of(true) };
+  return { ops, waits: of(false), signals: of(true) };
 }
 
 function pageOp({ flags, va, size: bytes, boHandle, boOffset }: VmBindOp, window: number): PageOp | null {

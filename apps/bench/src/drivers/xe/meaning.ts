@@ -7,6 +7,7 @@
 import { DRM_IOCTL_GEM_CLOSE, viewOf } from "@vmbind/drm";
 import type { Call } from "@vmbind/trace";
 import {
+  EXEC_QUEUE_DESTROY,
   GEM_CLOSE,
   GEM_CREATE,
   IOCTL_DEVICE_QUERY,
@@ -14,11 +15,17 @@ import {
   IOCTL_EXEC_QUEUE_DESTROY,
   IOCTL_GEM_CREATE,
   IOCTL_GEM_MMAP_OFFSET,
+  IOCTL_MADVISE,
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
   IOCTL_VM_DESTROY,
   IOCTL_VM_GET_PROPERTY,
   IOCTL_VM_QUERY_MEM_RANGE_ATTRS,
+  MADVISE,
+  SYNC,
+  SYNC_FLAG_SIGNAL,
+  SYNC_TYPE_TIMELINE_SYNCOBJ,
+  SYNC_TYPE_USER_FENCE,
   VM_BIND,
   VM_BIND_FLAG_CPU_ADDR_MIRROR,
   VM_BIND_FLAG_IMMEDIATE,
@@ -35,10 +42,13 @@ import {
   VM_CREATE_FLAG_FAULT_MODE,
   VM_CREATE_FLAG_SCRATCH_PAGE,
   VM_DESTROY,
+  VMA_ATTR_PURGEABLE_STATE,
+  VMA_PURGEABLE_STATE_DONTNEED,
   type VmBindOp,
 } from "@vmbind/xe";
 import { elementsOf } from "../../fuzz/fuzz-driver.ts";
 import type { Meaning, PageOp, Shown } from "../../fuzz/meaning.ts";
+import type { SyncPoint } from "../../fuzz/page-syncs.ts";
 
 const INLINE = VM_BIND.fields.bind.offset;
 
@@ -59,9 +69,15 @@ export function meaning(call: Call, argOut: Uint8Array): Meaning | null {
       return { kind: "handle-gone", handle: GEM_CLOSE.read(viewOf(arg)).handle };
     case IOCTL_VM_BIND:
       return bindOf(call);
+    case IOCTL_EXEC_QUEUE_DESTROY:
+      return { kind: "queue-gone", queue: EXEC_QUEUE_DESTROY.read(viewOf(arg)).execQueueId };
+    case IOCTL_MADVISE: {
+      const { vmId: vm, start: va, range: bytes, type, val } = MADVISE.read(viewOf(arg));
+      if (type !== VMA_ATTR_PURGEABLE_STATE) return { kind: "advice", vm, va, bytes };
+      return val === VMA_PURGEABLE_STATE_DONTNEED ? { kind: "not-needed", vm, va, bytes } : { kind: "none" };
+    }
     case IOCTL_DEVICE_QUERY:
     case IOCTL_EXEC_QUEUE_CREATE:
-    case IOCTL_EXEC_QUEUE_DESTROY:
     case IOCTL_GEM_MMAP_OFFSET:
     case IOCTL_VM_GET_PROPERTY:
     case IOCTL_VM_QUERY_MEM_RANGE_ATTRS:
@@ -73,20 +89,28 @@ export function meaning(call: Call, argOut: Uint8Array): Meaning | null {
 
 function bindOf(call: Call): Meaning | null {
   const view = viewOf(call.arg);
-  const { vmId, numBinds } = VM_BIND.read(view);
-  const ops =
+  const { vmId, numBinds, execQueueId, numSyncs, syncs: at } = VM_BIND.read(view);
+  const list =
     numBinds === 1
       ? [VM_BIND_OP.read(view, INLINE)]
       : elementsOf(call, VM_BIND_VECTOR.read(view, INLINE).vectorOfBinds, numBinds, VM_BIND_OP);
-  const pages = ops?.map(pageOp) ?? [null];
-  return pages.some((page) => page === null) ? null : { kind: "bind", vm: vmId, ops: pages as PageOp[] };
+  const ops = list?.map(pageOp) ?? [null];
+  const syncs = elementsOf(call, at, numSyncs, SYNC);
+  if (syncs === null || ops.some((op) => op === null)) return null;
+  const of = (signals: boolean): SyncPoint[] =>
+    syncs.flatMap(({ type, flags, addr: syncobj, timelineValue }) => {
+      if (type === SYNC_TYPE_USER_FENCE || ((flags & SYNC_FLAG_SIGNAL) !== 0) !== signals) return [];
+      return [{ syncobj, point: type === SYNC_TYPE_TIMELINE_SYNCOBJ ? timelineValue : 0 }];
+    });
+  const job = { ops: ops as PageOp[], waits: of(false), signals: of(true) };
+  return { kind: "queue", vm: vmId, jobs: [job], queue: execQueueId };
 }
 
 function pageOp({ op, flags, addr: va, range: bytes, obj, objOffset: offset }: VmBindOp): PageOp | null {
   const range = (shows: Shown): PageOp => {
-    // In a VM in fault mode a page is bound by the first access, unless told, and again by the next one where the object has
-    // moved; in others at once.
-    const promised = (flags & VM_BIND_FLAG_IMMEDIATE) === 0 || shows.kind === "object";
+    // In a VM in fault mode a page is bound by the first access, unless told, and again by the next one where its memory has
+    // moved or was advised about; in others at once.
+    const promised = (flags & VM_BIND_FLAG_IMMEDIATE) === 0 || shows.kind !== "null";
     return {
       kind: "range",
       va,
@@ -102,9 +126,9 @@ function pageOp({ op, flags, addr: va, range: bytes, obj, objOffset: offset }: V
     case VM_BIND_OP_UNMAP_ALL:
       return { kind: "unbind-object", handle: obj };
     case VM_BIND_OP_PREFETCH:
-      return { kind: "none" };
+      return { kind: "move" };
     case VM_BIND_OP_MAP_USERPTR:
-      return range({ kind: "unknown" });
+      return range({ kind: "process-memory", addr: offset });
     case VM_BIND_OP_MAP:
       if (flags & VM_BIND_FLAG_CPU_ADDR_MIRROR) return range({ kind: "unknown" });
       if (flags & VM_BIND_FLAG_NULL) return range({ kind: "null" });

@@ -15,7 +15,7 @@ import { hex } from "@vmbind/drm";
 import { RIGHT_READ, RIGHT_WRITE, Walk } from "@vmbind/mmu";
 import type { Call, CheckedCall, Checker, ModelVm, OpenDevice, Report, TraceEvent } from "@vmbind/trace";
 import type { FuzzDriver } from "../fuzz-driver.ts";
-import type { Cell, Place } from "../page-log.ts";
+import type { Cell, Place, RangeLine } from "../page-log.ts";
 import { type PageVm, PageWorld } from "../page-world.ts";
 
 /** Places that are kept of a VM, those where something began or ended last. */
@@ -132,25 +132,53 @@ export class PageChecker implements Checker {
 
   /** Whether a page is as it must be; another word is stored in it then. */
   #isRight({ addressSpace }: ModelVm, vm: PageVm, place: Place): boolean {
-    const { line, taken, cell } = place;
-    if (line?.behind === "unknown") return true;
+    if (place.line?.behind === "unknown") return true;
     const walked = addressSpace.walk(place.va, this.#walked);
     const found = addressSpace.translate(place.va, this.#found);
     if (walked.kind !== found.kind || walked.pa !== found.pa) return false;
-    const { unbound } = vm;
-    const maybeNot = line?.promised === true && !vm.keepsPromises;
+    const shown = this.#shown(vm, place);
+    if (shown === null) return false;
+    // What is stored to an object that moves is lost: programs do not, and their batches wait.
+    if (
+      shown.cell !== null &&
+      !this.#world.moving &&
+      walked.kind === "page" &&
+      (found.rights & RIGHT_WRITE) !== 0
+    ) {
+      addressSpace.store32(place.va, this.#newWord(shown.cell));
+    }
+    return true;
+  }
+
+  /** What was found: the page as it is for sure, or behind a job that may have happened; nothing to store to where it may be either. */
+  #shown(vm: PageVm, place: Place): Pick<Place, "cell"> | null {
+    let shown: Place | null = this.#matches(vm, place) ? place : null;
+    if (vm.jobs.count === 0) return shown;
+    for (const other of vm.jobs.possible(place, this.#driver.facts.pageBytes)) {
+      if (other.line?.behind !== "unknown" && !this.#matches(vm, other)) continue;
+      if (shown !== null && shown.cell !== other.cell) return { cell: null };
+      shown = other;
+    }
+    return shown;
+  }
+
+  /** Whether what was found is what a page shows. */
+  #matches({ unbound, keepsPromises }: PageVm, { line, taken, advised, cell }: Place): boolean {
+    const walked = this.#walked;
+    const maybeNot = line?.promised === true && !keepsPromises;
     if (walked.kind === "page") {
       if (cell === null && line?.behind === "null") return this.#isNull(addressSpace, place.va, walked.pa);
       if (cell === null || taken === "yes") return false;
       const rights = rightsOf(walked);
-      if (rights !== line?.access || rights !== rightsOf(found) || this.#wordAt(walked.pa) !== cell.word)
-        return false;
-      if ((found.rights & RIGHT_WRITE) !== 0) addressSpace.store32(place.va, this.#newWord(cell));
-      return true;
+      return (
+        rights === line?.access && rights === rightsOf(this.#found) && this.#wordAt(walked.pa) === cell.word
+      );
     }
     if (walked.kind === unbound && (line === null || maybeNot)) return true;
-    if (walked.kind === "fault") return taken !== "no" || maybeNot;
-    return taken !== "yes" && line?.behind === "null";
+    if (walked.kind === "fault") {
+      return taken !== "no" || maybeNot || advised || (cell !== null && this.#world.moving);
+    }
+    return taken !== "yes" && line !== null && (line.behind === "null" || mayBeGone(line));
   }
 
   /** Nothing may also be a page that swallows what is stored to it. */
@@ -192,6 +220,11 @@ export class PageChecker implements Checker {
     this.#broken = true;
     this.#report(rule, "none", text);
   }
+}
+
+/** Contents that are gone show as null pages. */
+function mayBeGone({ behind }: RangeLine): boolean {
+  return typeof behind !== "string" && behind.mayBeGone;
 }
 
 /** In the words of {@link RangeLine.access}. */
