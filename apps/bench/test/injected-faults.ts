@@ -4,19 +4,22 @@
  */
 
 import { AsahiFile, AsahiVm, ContextSlots, UatPageTable } from "@vmbind/asahi";
-import { ENOBUFS, ENOMEM, Fence, GemHandles, GemObject } from "@vmbind/drm";
+import { ENOBUFS, ENOMEM, Fence, GemHandles, GemObject, Syncobj } from "@vmbind/drm";
 import { GPUVA_USERBITS_SHIFT, Gpuvm } from "@vmbind/gpuvm-core";
 import { PhysicalMemory, Tlb } from "@vmbind/mmu";
 import { AsSlots, BindQueue, MAP_READONLY, PanthorDevice, PanthorFile, PanthorVm } from "@vmbind/panthor";
 import {
   IOCTL_VM_BIND,
   PageTable,
+  UserPages,
   VM_BIND,
   VM_BIND_OP,
   VM_BIND_OP_UNMAP_ALL,
   XeFile,
   XeVm,
 } from "@vmbind/xe";
+import { BindJobs } from "../../../packages/xe/src/bind-jobs.ts";
+import { VmLeaves } from "../../../packages/xe/src/vm-leaves.ts";
 import { VmaJournal } from "../../../packages/xe/src/vma-journal.ts";
 
 /** A fault. */
@@ -372,6 +375,61 @@ export const FAULTS: readonly InjectedFault[] = [
     within: 2000,
     inject() {
       nothing(XeVm.prototype, "close", XeVm.prototype.close);
+    },
+  },
+  {
+    name: "a timeline is taken for a single fence",
+    drivers: ["panthor"],
+    within: 8000,
+    inject() {
+      around(Syncobj.prototype, "find", Syncobj.prototype.find, (_self, real) => real(0));
+    },
+  },
+  {
+    name: "binds do not wait for their fences",
+    drivers: ["xe"],
+    within: 4000,
+    inject() {
+      around(BindJobs.prototype, "waitsOf", BindJobs.prototype.waitsOf, (_self, real, order, start, end) =>
+        real({ ...order, waits: [] }, start, end),
+      );
+    },
+  },
+  {
+    name: "binds pass those before them in their queue",
+    drivers: ["xe"],
+    within: 8000,
+    inject() {
+      around(BindJobs.prototype, "waitsOf", BindJobs.prototype.waitsOf, (_self, _real, order) => [
+        ...order.waits,
+      ]);
+    },
+  },
+  {
+    name: "each mapping of process memory has pages of its own",
+    drivers: ["xe"],
+    within: 8000,
+    inject() {
+      around(
+        UserPages.prototype,
+        "pin",
+        UserPages.prototype.pin,
+        (_self, real, base, bytes, _process, write) => real(base, bytes, {}, write),
+      );
+    },
+  },
+  {
+    name: "advice takes leaves away that no mapping of the range has",
+    drivers: ["xe"],
+    within: 8000,
+    inject() {
+      around(VmLeaves.prototype, "zap", VmLeaves.prototype.zap, (_self, real, vas, start, end) =>
+        real(
+          vas.map((va) => va + 1),
+          start,
+          end,
+        ),
+      );
     },
   },
 ];

@@ -33,8 +33,12 @@ export class PageJobs {
     return this.#jobs.length;
   }
 
-  /** @param job - that was asked for last */
-  push(job: WaitingJob): void {
+  /**
+   * @param job - that was asked for last
+   * @param free - it may have nothing to write, and then is over at once, whatever it waits for
+   */
+  push(job: WaitingJob, free: boolean): void {
+    if (free && job.end.done === "no") job.end.done = "maybe";
     this.#jobs.push(job);
   }
 

@@ -19,6 +19,8 @@ export interface PageVm {
   readonly unbound: "fault" | "null";
   /** Ranges that are promised are bound at once all the same. */
   readonly keepsPromises: boolean;
+  /** Pages may be out of its tables. */
+  advised: boolean;
   /** Nothing can be said of it any more. */
   lost: boolean;
   /** What was asked of it and waits. */
@@ -99,6 +101,7 @@ export class PageWorld {
           log: new PageLog(this.#facts.pageBytes),
           unbound: meaning.unbound,
           keepsPromises: meaning.keepsPromises,
+          advised: false,
           lost: false,
           jobs: new PageJobs(),
         });
@@ -133,7 +136,9 @@ export class PageWorld {
       case "advice": {
         const vm = file.vms.get(meaning.vm);
         const { va, bytes } = meaning;
-        if (vm !== undefined) this.#wait(vm, [{ kind: "advice", va, bytes }], [], {}, { done: "no" });
+        if (vm === undefined) return;
+        vm.advised = true;
+        this.#wait(vm, [{ kind: "advice", va, bytes }], [], {}, { done: "no" }, false);
         this.#run();
         return;
       }
@@ -207,7 +212,7 @@ export class PageWorld {
     ends.forEach(({ ops, end }, i) => {
       // Handles mean what they meant when the call was made.
       const lines = ops.flatMap((op) => this.#line(file, op) ?? []);
-      this.#wait(vm, lines, waits[i] ?? [], queue, end);
+      this.#wait(vm, lines, waits[i] ?? [], queue, end, isVague(ops, vm));
       // It must not have happened yet, unless it may.
       lines.forEach((line, at) => {
         if (isEdge(at, lines.length)) this.#watch(vm, line);
@@ -217,9 +222,16 @@ export class PageWorld {
     this.#run();
   }
 
-  #wait(vm: PageVm, lines: readonly LogLine[], waits: readonly Sign[], queue: object, end: Sign): void {
+  #wait(
+    vm: PageVm,
+    lines: readonly LogLine[],
+    waits: readonly Sign[],
+    queue: object,
+    end: Sign,
+    vague: boolean,
+  ): void {
     const holdsUp = !this.#facts.idleJobsPass || lines.some((line) => isWritten(line, vm));
-    vm.jobs.push({ lines, waits, queue, holdsUp, end });
+    vm.jobs.push({ lines, waits, queue, holdsUp, end }, !holdsUp && vague);
     this.#waiting.add(vm);
   }
 
@@ -301,6 +313,12 @@ function newObject(): PageObject {
 /** Operations at the beginning and at the end of a call are looked around. */
 function isEdge(index: number, count: number): boolean {
   return index < EDGES_OF || index >= count - EDGES_OF;
+}
+
+/** Whether nobody can tell if operations have anything to write. */
+function isVague(ops: readonly PageOp[], { keepsPromises, advised }: PageVm): boolean {
+  if (ops.length === 0) return false;
+  return !keepsPromises || advised || ops.some((op) => op.kind !== "range" || op.shows.kind === "unknown");
 }
 
 /** Whether page tables surely change: something is bound, and not only by an access. */

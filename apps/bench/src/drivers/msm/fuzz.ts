@@ -200,7 +200,7 @@ export const msm: FuzzDriver<MsmFile> = {
   ],
   specs: specsOf(IOCTLS.rows),
   valid,
-  facts: { pageBytes: PAGE_BYTES, closeUnbinds: false },
+  facts: { pageBytes: PAGE_BYTES, closeUnbinds: false, idleJobsPass: false },
   vaEnd: (file) => 2 ** file.device.options.vaBits,
   queues: true,
   meaning,

@@ -38,6 +38,7 @@ import {
 import type { Call } from "@vmbind/trace";
 import { elementsOf } from "../../fuzz/fuzz-driver.ts";
 import type { Job, Meaning, PageOp, Shown } from "../../fuzz/meaning.ts";
+import type { SyncPoint } from "../../fuzz/page-syncs.ts";
 import { BIND_QUEUE } from "./probe.ts";
 
 const INLINE = VM_BIND.fields.op.offset;
@@ -92,20 +93,20 @@ function bindOf(call: Call): Meaning | null {
   if (pages.some((page) => page === null) || waits === null || signals === null) return null;
   const jobs = (pages.length === 0 ? [{ kind: "none" } as const] : (pages as PageOp[])).map(
     (op, i, all): Job => ({
-      op,
+      ops: [op],
       waits: i === 0 ? waits : [],
       signals: i === all.length - 1 ? signals : [],
     }),
   );
-  return { kind: "queue", vm: VM_ID, jobs };
+  return { kind: "queue", vm: VM_ID, jobs, queue: 0 };
 }
 
-/** Syncobjs of an array; null where one is a timeline, or is emptied. */
-function syncsOf(call: Call, pointer: number, count: number, whole: boolean): number[] | null {
+/** Syncobjs of an array; null where one is emptied. */
+function syncsOf(call: Call, pointer: number, count: number, whole: boolean): SyncPoint[] | null {
   if (pointer === 0 || count === 0) return [];
   const list = whole ? elementsOf(call, pointer, count, SYNCOBJ) : null;
-  if (list === null || list.some(({ flags, point }) => flags !== 0 || point !== 0)) return null;
-  return list.map(({ handle }) => handle);
+  if (list === null || list.some(({ flags }) => flags !== 0)) return null;
+  return list.map(({ handle: syncobj, point }) => ({ syncobj, point }));
 }
 
 function pageOp({ op, iova: va, range: bytes, handle, objOffset: offset }: VmBindOp): PageOp | null {

@@ -138,15 +138,15 @@ export class PageChecker implements Checker {
     if (walked.kind !== found.kind || walked.pa !== found.pa) return false;
     const shown = this.#shown(vm, place);
     if (shown === null) return false;
-    // What is stored to an object that moves is lost: programs do not, and their batches wait.
-    if (
-      shown.cell !== null &&
-      !this.#world.moving &&
-      walked.kind === "page" &&
-      (found.rights & RIGHT_WRITE) !== 0
-    ) {
-      addressSpace.store32(place.va, this.#newWord(shown.cell));
+    if (walked.kind !== "page" || (found.rights & RIGHT_WRITE) === 0) return true;
+    if (shown.cell === null) {
+      if (shown !== place || place.line?.behind !== "null") return true;
+      // Nothing may also be a page that swallows what is stored to it.
+      addressSpace.store32(place.va, ++this.#stamp);
+      return this.#wordAt(walked.pa) === 0;
     }
+    // What is stored to an object that moves is lost: programs do not, and their batches wait.
+    if (!this.#world.moving) addressSpace.store32(place.va, this.#newWord(shown.cell));
     return true;
   }
 
@@ -167,7 +167,7 @@ export class PageChecker implements Checker {
     const walked = this.#walked;
     const maybeNot = line?.promised === true && !keepsPromises;
     if (walked.kind === "page") {
-      if (cell === null && line?.behind === "null") return this.#isNull(addressSpace, place.va, walked.pa);
+      if (line?.behind === "null") return this.#wordAt(walked.pa) === 0;
       if (cell === null || taken === "yes") return false;
       const rights = rightsOf(walked);
       return (
@@ -179,12 +179,6 @@ export class PageChecker implements Checker {
       return taken !== "no" || maybeNot || advised || (cell !== null && this.#world.moving);
     }
     return taken !== "yes" && line !== null && (line.behind === "null" || mayBeGone(line));
-  }
-
-  /** Nothing may also be a page that swallows what is stored to it. */
-  #isNull(addressSpace: ModelVm["addressSpace"], va: number, pa: number): boolean {
-    addressSpace.store32(va, ++this.#stamp);
-    return this.#wordAt(pa) === 0;
   }
 
   #newWord(cell: Cell): number {
