@@ -23,6 +23,7 @@ import { afterAll, Fence } from "@vmbind/drm";
 import type { XeBo } from "./bo.ts";
 
 const NO_FENCES: readonly Fence[] = [];
+const NO_BATCHES: ReadonlySet<Fence> = new Set();
 
 /** What a job does once it may. */
 export interface JobWork {
@@ -86,6 +87,7 @@ export class BindJob {
 /** The jobs of one VM. */
 export class BindJobs {
   readonly #release: (held: XeBo | null) => void;
+  readonly #fenced: boolean;
   /** In the order of their ioctls. */
   readonly #pending: Set<BindJob> = new Set();
   /** The same by queue. */
@@ -94,9 +96,13 @@ export class BindJobs {
   readonly #batches: Set<Fence> = new Set();
   #running = false;
 
-  /** @param release - drops a reference that a job held */
-  constructor(release: (held: XeBo | null) => void) {
+  /**
+   * @param release - drops a reference that a job held
+   * @param fenced - binds wait for batches; those of a long-running VM are stopped instead
+   */
+  constructor(release: (held: XeBo | null) => void, fenced: boolean) {
     this.#release = release;
+    this.#fenced = fenced;
   }
 
   /** No job waits. */
@@ -135,9 +141,8 @@ export class BindJobs {
    * @returns nothing that has happened; empty when it may run at once
    */
   waitsOf({ queue, waits, rebuilds, maps }: JobOrder, start: number, end: number): readonly Fence[] {
-    if (waits.length === 0 && this.#pending.size === 0 && !(rebuilds && this.#batches.size > 0)) {
-      return NO_FENCES;
-    }
+    const batches = rebuilds && this.#fenced ? this.#batches : NO_BATCHES;
+    if (waits.length === 0 && this.#pending.size === 0 && batches.size === 0) return NO_FENCES;
     const all = [...waits];
     const own = this.#queues.get(queue);
     const last = own?.[own.length - 1];
@@ -146,7 +151,7 @@ export class BindJobs {
       const meets = job.start < end && start < job.end;
       if (job !== last && (meets || rebuilds || (maps && job.rebuilds))) all.push(job.done);
     }
-    if (rebuilds) all.push(...this.#batches);
+    all.push(...batches);
     return all;
   }
 

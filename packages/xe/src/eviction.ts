@@ -3,7 +3,8 @@
  * Linux 7.3-rc7).
  *
  * Whom an eviction may hit depends on what the room is for. Objects that share a VM's reservation, or that it maps, may go for that
- * same VM, unless it is long-running; one in fault mode without NO_VM_OVERCOMMIT brings them back by faults. Objects that the
+ * same VM, unless it is long-running; one in fault mode without NO_VM_OVERCOMMIT brings them back by faults, which always may
+ * take from it. Objects that the
  * ioctl itself names are locked and stay. Those of others go if nobody uses them: where a batch or a bind waits the kernel would
  * wait with it, and the model takes another one. Page tables never move.
  *

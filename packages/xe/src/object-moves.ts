@@ -63,6 +63,7 @@ export class ObjectMoves implements EvictionRules {
   #work: WorkList = NO_WORK;
   #locked: Set<GemObject> | null = null;
   #evictsOwn = false;
+  #evictsUnmapped = false;
 
   /**
    * @param device - the device
@@ -90,7 +91,7 @@ export class ObjectMoves implements EvictionRules {
     this.#begin(work, evictsOwn);
     // Until the entries are written nothing shows an object that moves.
     const zap = waits.length > 0 || !vm.jobs.idle;
-    const { prefetches, committed } = work;
+    const { prefetches } = work;
     let next = 0;
     for (let i = 0; i < work.count; i++) {
       if (work.kind(i) !== WORK_BIND) continue;
@@ -102,12 +103,12 @@ export class ObjectMoves implements EvictionRules {
         if (bo !== null) this.#bring(bo, wish, va, zap);
       } else if (bo !== null && !bo.purged) this.#settle(bo, zap);
     }
-    for (const va of committed) {
-      const bo = vm.gpuvm.gem(va) as XeBo | null;
-      if (bo !== null && !bo.purged) this.#settle(bo, zap);
-    }
-    if (byIoctl && vm.keepsAll && vm.hasEvicted)
+    if (byIoctl && vm.keepsAll && vm.hasEvicted) {
+      // What the VM owns and does not map is of no use to its batches.
+      this.#evictsUnmapped = true;
       for (const { gem } of this.#evicted()) this.#settle(gem as XeBo, zap);
+      this.#evictsUnmapped = false;
+    }
     // Page tables come next: nothing that the VM maps makes room for those.
     this.#evictsOwn = false;
   }
@@ -116,6 +117,7 @@ export class ObjectMoves implements EvictionRules {
     this.#work = work;
     this.#locked = null;
     this.#evictsOwn = evictsOwn;
+    this.#evictsUnmapped = false;
   }
 
   /** See {@link EvictionRules.mayEvict}. */
@@ -125,7 +127,9 @@ export class ObjectMoves implements EvictionRules {
       Array.from({ length: this.#work.count }, (_, i) => gpuvm.gem(this.#work.va(i)) as XeBo),
     );
     if (this.#locked.has(gem)) return false;
-    return this.#evictsOwn || (gem.resv !== gpuvm.resv && gem.vmBos.every(({ vm }) => vm !== gpuvm));
+    if (this.#evictsOwn) return true;
+    if (gem.resv === gpuvm.resv && !this.#evictsUnmapped) return false;
+    return gem.vmBos.every(({ vm }) => vm !== gpuvm);
   }
 
   /** Memory for an object that has none; and one that was evicted comes back. */

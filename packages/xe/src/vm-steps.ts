@@ -78,8 +78,6 @@ export interface SteppingVm {
   readonly faultMode: boolean;
   /** What is not mapped reads as zero. */
   readonly scratch: boolean;
-  /** All that it maps has to be in its memory. */
-  readonly keepsAll: boolean;
   /** Bytes of VA, from 0 on. */
   readonly size: number;
 }
@@ -276,7 +274,6 @@ export class VmSteps implements StepHandlers {
     }
     this.#journal.came(va);
     if (this.#mapWork >= 0) this.work.push(this.#mapWork, va);
-    if (this.#mapWork !== WORK_BIND && this.#vm.keepsAll) this.work.committed.push(va);
     return 0;
   }
 

@@ -91,11 +91,10 @@ export class XeVm {
   readonly longRunning: boolean;
   /** Page tables are filled by recoverable faults. */
   readonly faultMode: boolean;
-  /**
-   * All that it maps has to be in its memory after a VM_BIND, so what would evict some of it is refused (ENOMEM): a long-running
-   * VM, whose batches need it all the time, unless faults bring it. Those in fault mode ask for it with NO_VM_OVERCOMMIT.
-   */
+  /** All that it maps has to be in its memory after a VM_BIND: its batches, which run all the time, have no faults to bring it. */
   readonly keepsAll: boolean;
+  /** A VM_BIND may evict some of its objects for others. */
+  readonly #overcommits: boolean;
   /** Objects that it maps may have been evicted. @internal */
   hasEvicted = false;
   /** Bytes of VA, from 0 on. */
@@ -149,7 +148,8 @@ export class XeVm {
     this.scratch = (flags & VM_CREATE_FLAG_SCRATCH_PAGE) !== 0;
     this.longRunning = (flags & VM_CREATE_FLAG_LR_MODE) !== 0;
     this.faultMode = (flags & VM_CREATE_FLAG_FAULT_MODE) !== 0;
-    this.keepsAll = this.longRunning && (!this.faultMode || (flags & VM_CREATE_FLAG_NO_VM_OVERCOMMIT) !== 0);
+    this.keepsAll = this.longRunning && !this.faultMode;
+    this.#overcommits = !this.keepsAll && (flags & VM_CREATE_FLAG_NO_VM_OVERCOMMIT) === 0;
     this.size = 2 ** platform.vaBits;
     this.pageTable = new PageTable(device.tables, platform, this.scratch);
     this.gpuvm = new Gpuvm({
@@ -169,14 +169,14 @@ export class XeVm {
     this.jobs = new BindJobs((held) => {
       if (held !== null) held.heldByJobs--;
       release(this.gpuvm, held);
-    });
+    }, !this.longRunning);
     this.moves = new ObjectMoves(device, this);
     this.ops = new VmSteps(this, this.vmas, device.options, counters, platform.atomicEnableBit);
     this.#faults = new VmFaults(this.addressSpace, this.faultMode);
     this.#cuts = new MadviseCuts(this.gpuvm, this.vmas, device.options);
     this.leaves = new VmLeaves(this, device);
-    // A fault evicts rather than to end the VM, NO_VM_OVERCOMMIT or not.
-    this.#faultOrder = { ...this.leaves.order, evictsOwn: true };
+    // A fault evicts rather than to end the VM, NO_VM_OVERCOMMIT or not; the GPU stands still at it, so only its own range counts.
+    this.#faultOrder = { ...this.leaves.order, rebuilds: false, evictsOwn: true };
     device.vms.set(this.gpuvm, this);
   }
 
@@ -267,7 +267,7 @@ export class XeVm {
     order.queue = queue;
     order.waits = waits;
     // In an array one operation would take the memory of another.
-    order.evictsOwn = !this.keepsAll && count === 1;
+    order.evictsOwn = this.#overcommits && count === 1;
     let job: BindJob | null = null;
     ops.begin();
     this.lastInvalidation = null;
@@ -300,12 +300,13 @@ export class XeVm {
 
   /**
    * A batch of the VM was submitted (EXEC, which the model does not run): until it is done no object of the VM is taken from its
-   * memory, and binds that have to bind pieces of cut mappings again wait.
+   * memory, and binds that have to bind pieces of cut mappings again wait, unless the VM is long-running. In fault mode batches
+   * hold nothing.
    *
    * @param done - happens when the GPU is done with it
    */
   submitted(done: Fence): void {
-    this.jobs.addBatch(done);
+    if (!this.faultMode) this.jobs.addBatch(done);
   }
 
   /**
@@ -318,9 +319,12 @@ export class XeVm {
     if (this.hasEvicted && !this.faultMode) this.moves.makeResident();
   }
 
-  /** What a batch has to wait for before it runs: binds that wait, and bind pieces of cut mappings again. */
+  /**
+   * What a batch has to wait for before it runs: binds that wait, and bind pieces of cut mappings again. Batches of a long-running
+   * VM wait for nothing.
+   */
   beforeBatch(): Fence[] {
-    return this.jobs.beforeBatch();
+    return this.longRunning ? [] : this.jobs.beforeBatch();
   }
 
   /** The mappings that the last VM_BIND made or bound stay until a user fence has happened. @internal */

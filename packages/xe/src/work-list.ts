@@ -30,9 +30,6 @@ export class WorkList {
   /** What PREFETCH asked for, in order. */
   readonly prefetches: Prefetch[] = [];
 
-  /** Mappings that are bound later, by a fault, whose objects get their memory now. */
-  readonly committed: number[] = [];
-
   /** Elements. */
   get count(): number {
     return this.#count;
@@ -58,7 +55,6 @@ export class WorkList {
   clear(): void {
     this.#count = 0;
     this.prefetches.length = 0;
-    this.committed.length = 0;
   }
 
   /**

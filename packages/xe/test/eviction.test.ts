@@ -230,6 +230,17 @@ describe("more than VRAM bound in one VM", () => {
     }
   });
 
+  it("is refused there until what is mapped fits again, for which objects go that are not", () => {
+    const f = small(LR);
+    for (let i = 0; i < 3; i++) mustBind(f.file, mapped(i, create(f.file, { vmId: 1 })));
+    f.vm.addressSpace.store32(VA(0), 3);
+    expect(bind(f.file, [mapped(3, create(f.file, { vmId: 1 }))])).toBe(-ENOMEM);
+    expect(inVram(f)).toEqual([false, true, true, true]);
+    mustBind(f.file, nul(8 * GIB, GIB));
+    check(f);
+    expect([inVram(f), f.vm.addressSpace.load32(VA(0))]).toEqual([[true, true, true, false], 3]);
+  });
+
   it("is no matter in fault mode, where faults bring in what is touched", () => {
     for (const flags of [0, IMMEDIATE]) {
       const f = small(FAULT_MODE);
@@ -245,14 +256,15 @@ describe("more than VRAM bound in one VM", () => {
     }
   });
 
-  it("is refused by VM_BIND with NO_VM_OVERCOMMIT, bound at once or later", () => {
-    for (const flags of [0, IMMEDIATE]) {
-      for (const wish of [{ vmId: 1 }, { flags: DEFER }]) {
-        expect(overcommit(small(NO_OVERCOMMIT), wish, flags)).toBe(`bind 3: ${-ENOMEM}`);
-      }
+  it("is refused with NO_VM_OVERCOMMIT by a VM_BIND that gives objects their memory, and by no fault", () => {
+    for (const wish of [{ vmId: 1, flags: DEFER }, { flags: DEFER }]) {
+      expect(overcommit(small(NO_OVERCOMMIT), wish, IMMEDIATE)).toBe(`bind 3: ${-ENOMEM}`);
     }
-    const f = small(NO_OVERCOMMIT | xe.VM_CREATE_FLAG_SCRATCH_PAGE);
-    expect(overcommit(f, { flags: DEFER })).toBe(`bind 3: ${-ENOMEM}`);
+    const f = small(NO_OVERCOMMIT);
+    expect(overcommit(f, { flags: DEFER })).toBe("all bound");
+    for (let i = 0; i < 6; i++) f.vm.fault(VA(i));
+    expect(inVram(f)).toEqual([false, false, false, true, true, true]);
+    check(f);
   });
 
   it("is refused in one array, of which no operation takes another's memory", () => {

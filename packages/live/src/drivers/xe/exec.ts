@@ -82,8 +82,7 @@ export function exec({ model, queues, engines }: ExecContext, arg: DataView, use
     // What a long-running VM maps is in its memory since VM_BIND.
     if (!vm.longRunning) vm.makeResident();
     fence = new Fence();
-    const waits = vm.longRunning ? syncs.waits : [...syncs.waits, ...vm.beforeBatch()];
-    engines.submit(queue, { waits, batches, fence });
+    engines.submit(queue, { waits: [...syncs.waits, ...vm.beforeBatch()], batches, fence });
     vm.submitted(fence);
   }
   for (const { syncobj, point } of syncs.points) syncobj.attach(point, fence);
