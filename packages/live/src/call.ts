@@ -39,6 +39,7 @@ export class LiveCall {
   /** The descriptor that this call makes, null for none. */
   made: MadeDescriptor | null = null;
   readonly #context: CallContext;
+  #cancel: (() => void) | null = null;
 
   /**
    * @param client - the caller
@@ -90,7 +91,15 @@ export class LiveCall {
    * @returns true once it has come, false at the deadline
    */
   until(wait: Wait): boolean | Promise<boolean> {
-    return this.#context.scheduler.until(wait);
+    const waiting = this.#context.scheduler.until(wait);
+    if (typeof waiting === "boolean") return waiting;
+    this.#cancel = waiting.cancel;
+    return waiting.came;
+  }
+
+  /** The caller is gone: it waits no more. */
+  cancel(): void {
+    this.#cancel?.();
   }
 
   /**

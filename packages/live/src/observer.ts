@@ -27,7 +27,7 @@ export interface IoctlResult {
   readonly reason: string | null;
 }
 
-/** Who looks on. Whatever one of these throws is a fault of the server. */
+/** Who looks on. What one of these throws is told as a fault, and changes no answer. */
 export interface ServerObserver {
   /** A file is opened. */
   opened?(file: LiveFile, fileNumber: number, client: ClientProcess): void;

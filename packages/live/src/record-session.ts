@@ -38,6 +38,8 @@ export interface IoctlTimes {
 export interface RecordEnd extends CommandEnd {
   /** Why nothing was recorded, null where something was. */
   readonly nothing: string | null;
+  /** Why the recording is cut, null where it is whole. */
+  readonly error: unknown;
   /** Ioctls in the recording. */
   readonly calls: number;
   /** How long they took. */
@@ -91,10 +93,12 @@ export async function recordCommand({ command, output, cache }: RecordOptions): 
     server.close();
     const { recorder } = server;
     recorder?.end();
+    for (const file of files) file.flush();
     const calls = recorder?.calls ?? 0;
     return {
       ...end,
       calls,
+      error: files.find((file) => file.error !== null)?.error ?? null,
       nothing: calls > 0 ? null : whyNothing(connected, other),
       times: [...times].map(([name, ns]) => ({ name, ns: ns.sort((a, b) => a - b) })),
     };

@@ -23,6 +23,14 @@ export interface Wait {
   watch?(look: () => void): void;
 }
 
+/** A wait that is not over. */
+export interface Waiting {
+  /** Whether it came, false at the deadline; rejected with what {@link Wait.ready} throws. */
+  readonly came: Promise<boolean>;
+  /** Nobody waits any more. */
+  cancel(): void;
+}
+
 const TICK_MS = 1;
 const NS_PER_MS = 1_000_000n;
 /** Longest delay that a timer takes. */
@@ -46,9 +54,9 @@ export class Scheduler {
 
   /**
    * @param wait - see {@link Wait}
-   * @returns true once it has come, false at the deadline
+   * @returns true when it has come, false when the deadline is over; else what will be
    */
-  until(wait: Wait): boolean | Promise<boolean> {
+  until(wait: Wait): boolean | Waiting {
     if (wait.ready()) return true;
     this.run();
     if (wait.ready()) return true;
@@ -63,26 +71,47 @@ export class Scheduler {
     this.#polled.clear();
   }
 
-  #later(wait: Wait): Promise<boolean> {
-    return new Promise((resolve) => {
+  #later(wait: Wait): Waiting {
+    let cancel = () => {};
+    const came = new Promise<boolean>((resolve, reject) => {
       let over = false;
       let alarm: NodeJS.Timeout | undefined;
-      const end = (came: boolean) => {
+      const end = () => {
         over = true;
         clearTimeout(alarm);
         this.#polled.delete(look);
-        resolve(came);
+      };
+      cancel = () => {
+        end();
+        resolve(false);
+      };
+      /** Whether it has come; what cannot be found out any more ends the wait. */
+      const ready = (): boolean => {
+        try {
+          return wait.ready();
+        } catch (error) {
+          end();
+          reject(error);
+          return false;
+        }
       };
       const look = () => {
         if (over) return;
-        if (wait.ready()) end(true);
-        else wait.watch?.(look);
+        if (ready()) {
+          end();
+          resolve(true);
+        } else if (!over) wait.watch?.(look);
       };
       const wake = () => {
         if (over || wait.deadline === null) return;
         const left = wait.deadline - monotonicNow();
-        if (left <= 0n) end(wait.ready());
-        else alarm = setTimeout(wake, Math.min(Number(left / NS_PER_MS) + 1, TIMER_MS));
+        if (left > 0n) {
+          alarm = setTimeout(wake, Math.min(Number(left / NS_PER_MS) + 1, TIMER_MS));
+          return;
+        }
+        const last = ready();
+        end();
+        resolve(last);
       };
       if (wait.watch) wait.watch(look);
       else {
@@ -91,6 +120,7 @@ export class Scheduler {
       }
       wake();
     });
+    return { came, cancel };
   }
 
   #wind(): void {

@@ -10,19 +10,7 @@
 
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import {
-  DrmError,
-  EBADF,
-  EINVAL,
-  EIO,
-  ENODEV,
-  ENOMEM,
-  ENOTTY,
-  fail,
-  type GemObject,
-  size as sizeText,
-  TYPE_DRM,
-} from "@vmbind/drm";
+import { DrmError, EBADF, EINVAL, EIO, ENOMEM, ENOTTY, fail, size as sizeText, TYPE_DRM } from "@vmbind/drm";
 import { LiveCall } from "./call.ts";
 import { ClientProcess } from "./client-process.ts";
 import { CORE_IOCTLS } from "./core/drm-ioctls.ts";
@@ -30,6 +18,7 @@ import { SwSyncTimeline } from "./core/sw-sync.ts";
 import { descriptorIoctl } from "./core/sync-file-ioctls.ts";
 import { Descriptors } from "./descriptors.ts";
 import type { Answer, Hardware, LiveFile } from "./hardware.ts";
+import { mmapTarget, seekDmaBuf } from "./mmap-target.ts";
 import { SW_SYNC_MINOR } from "./node-folder.ts";
 import type { IoctlResult, SeenIoctl, ServerObserver } from "./observer.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -50,6 +39,8 @@ interface Connection {
   object: number;
   /** The process whose life it stands for, null for none. */
   client: ClientProcess | null;
+  /** What it waits for an answer to. */
+  call: LiveCall | null;
 }
 
 /** What a server is made of. */
@@ -122,6 +113,16 @@ export class LiveServer {
     }
   }
 
+  /** Whoever looks on cannot break a call. */
+  #guarded<T>(look: () => T): T | undefined {
+    try {
+      return look();
+    } catch (error) {
+      this.#fault(error);
+      return undefined;
+    }
+  }
+
   #fault(error: unknown): void {
     for (const observer of this.#observers) observer.fault?.(error);
   }
@@ -129,7 +130,7 @@ export class LiveServer {
   // -- connections
 
   #connected(socket: Socket): void {
-    const connection: Connection = { socket, object: 0, client: null };
+    const connection: Connection = { socket, object: 0, client: null, call: null };
     const reader = new AskReader();
     this.#connections.add(connection);
     socket.on("data", (chunk) => reader.take(chunk, (ask) => this.#serve(connection, ask)));
@@ -142,6 +143,7 @@ export class LiveServer {
   #gone(connection: Connection): void {
     if (!this.#connections.delete(connection)) return;
     try {
+      connection.call?.cancel();
       this.#memory.leave(connection);
       if (connection.object !== 0) this.#closeDescriptor(connection.object);
       if (connection.client !== null) this.#processGone(connection.client);
@@ -216,7 +218,7 @@ export class LiveServer {
         this.#processes.get(pid)?.unmap(readNumber(body, 0), readNumber(body, 8));
         return { ret: 0 };
       case OP.seek:
-        return this.#seek(ask);
+        return { ret: 0, body: seekDmaBuf(this.#descriptors.get(ask.object), body) };
       case OP.punched:
         this.#memory.punched(connection);
         return { ret: 0 };
@@ -278,18 +280,6 @@ export class LiveServer {
     }
   }
 
-  #seek({ object, body }: Ask): Tell {
-    const descriptor = this.#descriptors.get(object);
-    const offset = readNumber(body, 0);
-    const whence = readNumber(body, 8);
-    if (descriptor?.what !== "dma-buf" || offset !== 0 || (whence !== 0 && whence !== 2)) {
-      fail(EINVAL, "lseek: a dma-buf has SEEK_SET and SEEK_END of 0");
-    }
-    const out = new Uint8Array(16);
-    new DataView(out.buffer).setBigUint64(0, BigInt(whence === 2 ? descriptor.dmaBuf.size : 0), true);
-    return { ret: 0, body: out };
-  }
-
   // -- ioctl
 
   #ioctl(connection: Connection, { pid, object, request, body }: Ask): void {
@@ -300,15 +290,18 @@ export class LiveServer {
     const seen: SeenIoctl = { client, fileNumber: node?.number ?? -1, request, arg: body };
     const after: ((result: IoctlResult) => void)[] = [];
     for (const observer of this.#observers) {
-      const then = observer.ioctl?.(seen);
+      const then = this.#guarded(() => observer.ioctl?.(seen));
       if (then !== undefined) after.push(then);
     }
     const sent = body.slice();
+    connection.call = call;
     const finish = (ret: number, reason: string | null) => {
-      for (const then of after) then({ ret, reason });
+      connection.call = null;
+      for (const then of after) this.#guarded(() => then({ ret, reason }));
       const changed = Buffer.compare(sent, body) !== 0;
-      const { made } = call;
+      const made = ret < 0 ? null : call.made;
       if (made !== null) client.promised.add(made.object);
+      else if (call.made !== null) this.#closeDescriptor(call.made.object);
       this.#tell(connection, {
         ret,
         ...(changed && { body }),
@@ -360,7 +353,7 @@ export class LiveServer {
     const offset = readNumber(body, 0);
     const bytes = Math.ceil(readNumber(body, 8) / PAGE_BYTES) * PAGE_BYTES;
     const addr = readNumber(body, 32);
-    const found = this.#mapped(object, offset);
+    const found = mmapTarget(this.#descriptors.get(object), this.#nodes.get(object)?.file, offset);
     if (found === null) return { ret: 0 };
     const { gem, at } = found;
     if (at + bytes > gem.size) {
@@ -382,17 +375,6 @@ export class LiveServer {
     }
     this.#client(pid).map(addr, bytes, gem);
     return { ret: 0, spans: this.#memory.placed(pieces) };
-  }
-
-  /** What an mmap is of; null for a page of no object. */
-  #mapped(object: number, offset: number): { gem: GemObject; at: number } | null {
-    const descriptor = this.#descriptors.get(object);
-    if (descriptor?.what === "dma-buf") return { gem: descriptor.dmaBuf.gem, at: offset };
-    const file = this.#nodes.get(object)?.file ?? fail(ENODEV, "mmap: neither a node nor a dma-buf");
-    const target = file.model.objectAt(offset);
-    if (target !== undefined) return { gem: target.object, at: target.offset };
-    if (file.hasPage?.(offset)) return null;
-    return fail(EINVAL, `mmap: offset 0x${offset.toString(16)} is no object's`);
   }
 }
 

@@ -21,6 +21,8 @@ export class TraceFile {
   readonly #fd: number;
   readonly #zips: boolean;
   #held = "";
+  /** Why it could not be written, null while it could; the recording is cut there. */
+  error: unknown = null;
 
   /**
    * @param path - of the file, which is replaced
@@ -43,7 +45,12 @@ export class TraceFile {
     const bytes = Buffer.from(this.#held);
     this.#held = "";
     const out = this.#zips ? gzipSync(bytes) : bytes;
-    for (let done = 0; done < out.length; ) done += writeSync(this.#fd, out, done);
+    if (this.error !== null) return;
+    try {
+      for (let done = 0; done < out.length; ) done += writeSync(this.#fd, out, done);
+    } catch (error) {
+      this.error = error;
+    }
   }
 
   /** Nothing comes any more. */

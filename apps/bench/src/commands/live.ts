@@ -145,6 +145,7 @@ function openRecording(
   const close = () => {
     recorder.end();
     file.close();
+    if (file.error !== null) throw new OutputError(`--trace: ${path}`, file.error, "; the recording is cut");
   };
   return { recorder, close };
 }

@@ -7,7 +7,7 @@
 import { CannotStart, NoShim, type RecordEnd, recordCommand } from "@vmbind/live";
 import { cacheFolder } from "../cache/cache-folder.ts";
 import type { CommandInput } from "../command.ts";
-import { UsageError } from "../errors.ts";
+import { OutputError, UsageError } from "../errors.ts";
 import { columnsIn, complain, type Io } from "../io.ts";
 import { checkOutput } from "../output/whole-file.ts";
 import { renderTable } from "../text/table.ts";
@@ -20,6 +20,7 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
   await checkOutput({ option: "--output", path: output }, []);
   try {
     const end = await recordCommand({ command: operands, output, cache: io.cacheFolder ?? cacheFolder() });
+    if (end.error !== null) throw new OutputError(`--output: ${output}`, end.error, "; the recording is cut");
     if (end.nothing !== null) complain(io, "record", `nothing is recorded: ${end.nothing}`);
     else if (options["time"] === true) io.err(timesOf(end, columnsIn(io)));
     return end.status;
