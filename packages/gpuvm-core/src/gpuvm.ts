@@ -127,6 +127,19 @@ export class Gpuvm extends VmObjects {
     return 0;
   }
 
+  /**
+   * Insert a mapping again that was removed and not freed, under the handle that it had: for drivers that undo. Linked to an
+   * object's list it still is. Takes a VM reference.
+   *
+   * @param va - its handle
+   * @throws Error where another mapping is in its place
+   */
+  putBack(va: number): void {
+    if (!this.plant(va, this.addr(va), this.end(va)))
+      throw new Error(`${this.name}: mapping ${va} cannot be put back`);
+    this.#inserted();
+  }
+
   #removed(): void {
     this.refs--;
     this.counters.gpuvasLive--;

@@ -99,12 +99,12 @@ export class TableTree {
         const slot = this.#allocTable();
         if (slot < 0) failTables(0);
         this.#reserved.push(slot);
+        this.#counters.tablesReserved++;
       }
     } catch (error) {
       this.release(this.#reserved.length - before);
       throw error;
     }
-    this.#counters.tablesReserved += count;
   }
 
   /** Give back tables that were set aside and not used. */

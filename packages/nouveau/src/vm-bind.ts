@@ -330,7 +330,6 @@ function validateBo(vm: NouveauVm, op: BindOp, bo: NouveauBo): void {
 }
 
 function undo(vm: NouveauVm, job: BindJob, last: number): void {
-  vm.steps.startUndo();
   for (let i = last; i >= 0; i--) {
     const op = job.at(i);
     const { region } = op;

@@ -36,8 +36,6 @@ export class VmSteps implements StepHandlers {
   #sizes = 0;
   /** Why a handler refused. */
   refusal = "";
-  /** Handles of mappings that were put back under another one. */
-  readonly #again = new Map<number, number>();
 
   /**
    * @param gpuvm - the mappings
@@ -214,28 +212,16 @@ export class VmSteps implements StepHandlers {
 
   // -- undo ---------------------------------------------------------------------------------------------------------------
 
-  /** Begin to undo the operations of a job, last to first. */
-  startUndo(): void {
-    this.#again.clear();
-  }
-
   /** Undo what {@link VmSteps.mapRange} or {@link VmSteps.unmapRange} did. */
   undo(op: BindOp): void {
     const gpuvm = this.#gpuvm;
-    if (op.va > 0) {
-      const va = this.#handle(op.va);
-      gpuvm.remove(va);
-      this.#drop(va);
-    }
+    if (op.va > 0) this.#drop(op.va);
     for (let i = op.stepCount - 1; i >= 0; i--) {
       const { old, prev, next } = op.steps[i] as OpStep;
       for (const piece of [next, prev]) {
-        if (piece === 0) continue;
-        const va = this.#handle(piece);
-        gpuvm.remove(va);
-        this.#drop(va);
+        if (piece !== 0) this.#drop(piece);
       }
-      this.#putBack(old);
+      gpuvm.putBack(old);
     }
     for (let i = op.gets.length - 2; i >= 0; i -= 2) {
       this.#pageTable.put(op.gets[i] as number, op.gets[i + 1] as number, op.shift);
@@ -244,28 +230,11 @@ export class VmSteps implements StepHandlers {
 
   /** A mapping that was never linked goes. */
   #drop(va: number): void {
-    const bo = this.#gpuvm.gem(va) as NouveauBo;
-    this.#gpuvm.free(va);
-    bo.put();
-  }
-
-  /** What was removed comes back, under another handle. */
-  #putBack(old: number): void {
     const gpuvm = this.#gpuvm;
-    const bo = gpuvm.gem(old) as NouveauBo;
-    const va = gpuvm.insert(gpuvm.addr(old), gpuvm.rangeOf(old), bo, gpuvm.offset(old), gpuvm.flags(old));
-    if (va <= 0) throw new Error("vm: a mapping could not be put back");
-    const vmBo = gpuvm.vmBo(old);
-    if (vmBo !== null) {
-      gpuvm.link(va, vmBo);
-      gpuvm.unlink(old);
-    }
-    gpuvm.free(old);
-    this.#again.set(old, va);
-  }
-
-  #handle(va: number): number {
-    return this.#again.get(va) ?? va;
+    const bo = gpuvm.gem(va) as NouveauBo;
+    gpuvm.remove(va);
+    gpuvm.free(va);
+    bo.put();
   }
 }
 
