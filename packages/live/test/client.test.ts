@@ -3,7 +3,7 @@
  * done, or killed. Where there is no C compiler these are skipped.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,8 +12,12 @@ import { checkCalls, type Leftover, watchLeftovers } from "../src/check.ts";
 import { hardwareDriver } from "../src/drivers/table.ts";
 import type { HardwareDriver } from "../src/hardware.ts";
 import { logCalls } from "../src/log.ts";
+import { fillFolder, makeFolder, removeFolder, sweepBehind } from "../src/node-folder.ts";
+import { RecordServer } from "../src/record-server.ts";
 import { Recorder } from "../src/recorder.ts";
+import { LiveServer } from "../src/server.ts";
 import { LiveSession } from "../src/session.ts";
+import { SharedMemory } from "../src/shared-memory.ts";
 import { shimFile } from "../src/shim.ts";
 import { headerOf, recordCalls } from "../src/trace-file.ts";
 
@@ -78,7 +82,7 @@ interface Ended {
 }
 
 function start(
-  session: LiveSession,
+  session: Pick<LiveSession, "shim" | "folder">,
   args: readonly string[],
   env: Record<string, string> = {},
 ): ChildProcess {
@@ -156,8 +160,6 @@ describe.skipIf(!canCompile)("a program on the models", () => {
   test("recorded in front of the driver it is what the server records", async () => {
     const watched = await watch();
     const { session, lines } = watched;
-    const { RecordServer } = await import("../src/record-server.ts");
-    const { makeFolder, removeFolder } = await import("../src/node-folder.ts");
     const driver = (await hardwareDriver("xe")) as HardwareDriver;
     const own = makeFolder();
     const seen: string[] = [];
@@ -213,6 +215,49 @@ describe.skipIf(!canCompile)("a program on the models", () => {
     expect(text).toMatch(/vmbind: \w+: the server is gone/);
     expect(existsSync(watched.session.folder)).toBe(false);
     expect(readdirSync(folder).filter((name) => name.startsWith("vmbind-live"))).toEqual([]);
+  });
+
+  test("a full folder is ENOMEM for the one who maps, and nothing for the others", async () => {
+    class Full extends SharedMemory {
+      override get room(): number {
+        return 32 << 20;
+      }
+    }
+    const driver = (await hardwareDriver("xe")) as HardwareDriver;
+    const memory = new Full(folder);
+    const own = makeFolder();
+    const hardware = driver.create("bmg", { backing: memory, pages: memory, note: () => {} });
+    fillFolder(own, hardware);
+    const faults: unknown[] = [];
+    const server = new LiveServer({
+      hardware,
+      folder: own,
+      memory,
+      observers: [{ fault: (error) => faults.push(error) }],
+    });
+    await server.listen();
+    try {
+      const session = { folder: own, shim: await shimFile("live", folder) };
+      const { status, text } = await ended(start(session, ["whole"]));
+      expect(status).toBe(1);
+      expect(text).toMatch(/MAP_FAILED \(Cannot allocate memory\)/);
+      expect(faults).toEqual([expect.objectContaining({ name: "MemoryFull" })]);
+      expect(String(faults[0])).toMatch(/mmap of 64 MiB: .* has room for 32 MiB/);
+      expect((await ended(start(session, ["prime"]))).text).toBe("ok\n");
+    } finally {
+      server.close();
+      memory.close();
+      removeFolder(own);
+    }
+  });
+
+  test("the folder goes with the pipe, however the server ended", async () => {
+    const own = makeFolder();
+    const stop = sweepBehind(own);
+    expect(statSync(own).mode & 0o777).toBe(0o700);
+    stop();
+    for (let i = 0; i < 400 && existsSync(own); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(existsSync(own)).toBe(false);
   });
 
   test("twelve at once do not meet", async () => {
