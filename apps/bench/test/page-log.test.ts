@@ -6,6 +6,7 @@ import { type LogLine, PageLog, type PageObject } from "../src/fuzz/page-log.ts"
 
 const PAGE = 4096;
 const PAGES = 24;
+const RULES = { pageBytes: PAGE, remapsInPlace: false };
 
 const object = fc.nat({ max: 2 });
 const range = fc.record({
@@ -48,25 +49,29 @@ function lineOf(from: Step, objects: readonly PageObject[]): LogLine {
 
 it("knows at each place what the whole log says, whenever the place was chosen", () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(step, fc.nat({ max: PAGES - 1 })), { maxLength: 60 }), (steps) => {
-      const objects = Array.from({ length: 3 }, (): PageObject => ({ cells: new Map(), mayBeGone: false }));
-      const log = new PageLog(PAGE);
-      for (const [from, chosen] of steps) {
-        const before = new Map(
-          [...log.places()].map((place) => [place.va, [place.line, place.taken, place.advised]]),
-        );
-        log.add(lineOf(from, objects));
-        // A place of which anything else is expected now is one to look at.
-        for (const place of log.places()) {
-          const [line, taken, advised] = before.get(place.va) ?? [];
-          if (place.line !== line || place.taken !== taken || place.advised !== advised)
-            expect(log.changed).toContain(place);
+    fc.property(
+      fc.array(fc.tuple(step, fc.nat({ max: PAGES - 1 })), { maxLength: 60 }),
+      fc.boolean(),
+      (steps, remapsInPlace) => {
+        const objects = Array.from({ length: 3 }, (): PageObject => ({ cells: new Map(), mayBeGone: false }));
+        const log = new PageLog({ ...RULES, remapsInPlace });
+        for (const [from, chosen] of steps) {
+          const before = new Map(
+            [...log.places()].map((place) => [place.va, [place.line, place.taken, place.advised]]),
+          );
+          log.add(lineOf(from, objects));
+          // A place of which anything else is expected now is one to look at.
+          for (const place of log.places()) {
+            const [line, taken, advised] = before.get(place.va) ?? [];
+            if (place.line !== line || place.taken !== taken || place.advised !== advised)
+              expect(log.changed).toContain(place);
+          }
+          log.watch(chosen * PAGE);
+          log.check();
+          if (chosen % 4 === 0) log.looked(PAGES / 2);
         }
-        log.watch(chosen * PAGE);
-        log.check();
-        if (chosen % 4 === 0) log.looked(PAGES / 2);
-      }
-    }),
+      },
+    ),
   );
 });
 
@@ -86,7 +91,7 @@ it("shows the page of the object that the range, its window or its period says",
     { page: 0, window: 0, period: 4, expected: 2 },
   ];
   for (const { expected, ...rest } of cases) {
-    const log = new PageLog(PAGE);
+    const log = new PageLog(RULES);
     log.add({ ...line, ...rest });
     log.watch(10 * PAGE);
     const [place] = log.places();
@@ -95,7 +100,7 @@ it("shows the page of the object that the range, its window or its period says",
 });
 
 it("passes all places in turn, those that come and go meanwhile too", () => {
-  const log = new PageLog(PAGE);
+  const log = new PageLog(RULES);
   expect(log.next()).toBeNull();
   for (const page of [1, 2, 3]) log.watch(page * PAGE);
   log.looked(2);

@@ -8,6 +8,7 @@ import { type Expected, type LogLine, Place } from "../src/fuzz/page-log.ts";
 import { PageSyncobj, PageSyncobjs, type Sign } from "../src/fuzz/page-syncs.ts";
 
 const PAGE = 4096;
+const RULES = { pageBytes: PAGE, remapsInPlace: false };
 
 it("waits for what a syncobj of the DRM core waits for, points and plain fences mixed", () => {
   const point = fc.constantFrom(0, 1, 2, 3, 5, 8, Number.NaN);
@@ -82,7 +83,7 @@ describe("jobs that wait", () => {
     return { lines, waits, queue, holdsUp: true, end: { done: "no" } };
   };
   const shown = (jobs: PageJobs, va: number, expected: Expected): string[] =>
-    [...jobs.possible(new Place(va, PAGE, expected), PAGE)].map(({ line: now }) =>
+    [...jobs.possible(new Place(va, RULES, expected), RULES)].map(({ line: now }) =>
       now === null ? "nothing" : String(now.behind),
     );
   const nothing: Expected = { line: null, taken: "no", advised: false };

@@ -232,3 +232,12 @@ export function elementsOf<T>(
   const view = viewOf(bytes);
   return Array.from({ length: count }, (_, i) => layout.read(view, i * layout.size));
 }
+
+/**
+ * @param driver - whose call it is
+ * @param call - a call that was not issued
+ * @returns whether its argument has the size that its request says, and the naive model knows what it means
+ */
+export function isFollowed({ meaning }: Pick<FuzzDriver, "meaning">, call: Call): boolean {
+  return call.arg.length === ((call.request >>> 16) & 0x3fff) && meaning(call, call.arg) !== null;
+}

@@ -73,8 +73,10 @@ function placesOf(arrays: readonly ArraySpec[], bytes: Uint8Array, prefix: strin
   });
 }
 
+/** Of a struct that ends before its stride, that of the header. */
 function strideOf({ stride, elementBytes }: ArraySpec, holder: DataView): number {
-  return stride === null ? elementBytes : readSlot(holder, stride);
+  const has = stride !== null && stride.offset + stride.size <= holder.byteLength;
+  return has ? readSlot(holder, stride) : elementBytes;
 }
 
 function mutateElement(draw: Draw, call: Call, spec: IoctlSpec): void {
@@ -111,6 +113,7 @@ function mutateSlot(draw: Draw, holder: DataView, { offset, size }: Slot): void 
 
 /** Lay the elements out at another distance, with zeros or rubbish between them. */
 function relay(draw: Draw, holder: DataView, array: ArraySpec, slot: Slot, buffer: CallBuffer): void {
+  if (slot.offset + slot.size > holder.byteLength) return;
   const old = readSlot(holder, slot);
   const stride = Math.max(1, array.elementBytes + draw.pick([-24, -8, -1, 1, 4, 8, 16, 64]));
   if (old === 0) return;

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Expected, type LogLine, Place } from "./page-log.ts";
+import { type Expected, type LogLine, type PageRules, Place } from "./page-log.ts";
 import type { Sign } from "./page-syncs.ts";
 
 /** A job. */
@@ -31,6 +31,11 @@ export class PageJobs {
   /** How many there are. */
   get count(): number {
     return this.#jobs.length;
+  }
+
+  /** What they do. */
+  *lines(): Generator<LogLine> {
+    for (const { lines } of this.#jobs) yield* lines;
   }
 
   /**
@@ -72,13 +77,13 @@ export class PageJobs {
    * What else a page may show while jobs wait.
    *
    * @param place - as it is for sure
-   * @param pageBytes - of the driver's smallest page
+   * @param rules - see {@link PageRules}
    * @returns the page as it is behind each job that may have happened
    */
-  *possible(place: Place, pageBytes: number): Generator<Place> {
+  *possible(place: Place, rules: PageRules): Generator<Place> {
     let expected: Expected = place;
     for (const { lines, end } of this.#jobs) {
-      const next = new Place(place.va, pageBytes, expected);
+      const next = new Place(place.va, rules, expected);
       for (const line of lines) next.take(line);
       // To unbind what is not bound is nothing that could come before or behind anything.
       if (isSame(next, expected)) continue;

@@ -74,6 +74,14 @@ export interface Expected {
 
 const NOTHING_THERE: Expected = { line: null, taken: "no", advised: false };
 
+/** What drivers do differently. */
+export interface PageRules {
+  /** Bytes of the smallest page. */
+  readonly pageBytes: number;
+  /** To bind again what is bound already may leave the page tables alone, and what was taken away. */
+  readonly remapsInPlace: boolean;
+}
+
 /** A page that is looked at. */
 export class Place implements Expected {
   /** First byte of the page. */
@@ -84,12 +92,12 @@ export class Place implements Expected {
   #taken: Taken = "no";
   #advised = false;
   #cell: Cell | null = null;
-  readonly #pageBytes: number;
+  readonly #rules: PageRules;
 
-  /** @param va - first byte of the page; @param pageBytes - of the driver's smallest page; @param expected - what is there */
-  constructor(va: number, pageBytes: number, expected: Expected) {
+  /** @param va - first byte of the page; @param rules - see {@link PageRules}; @param expected - what is there */
+  constructor(va: number, rules: PageRules, expected: Expected) {
     this.va = va;
-    this.#pageBytes = pageBytes;
+    this.#rules = rules;
     this.#show(expected.line);
     this.#taken = expected.taken;
     this.#advised = expected.advised;
@@ -123,7 +131,9 @@ export class Place implements Expected {
     const { va } = this;
     if (line.kind === "range") {
       if (va < line.va || va >= line.va + line.bytes) return false;
+      const stays = this.#rules.remapsInPlace && this.#taken !== "no" && this.#line?.behind === line.behind;
       this.#show(line);
+      if (stays) this.#taken = "maybe";
       return true;
     }
     if (this.#cell === null) return false;
@@ -151,9 +161,9 @@ export class Place implements Expected {
   }
 
   #cellOf({ va, page, window, period }: RangeLine, { cells }: PageObject): Cell {
-    const index = (this.va - va) / this.#pageBytes;
-    const shown =
-      period > 0 ? (this.va / this.#pageBytes) % period : page + (window > 0 ? index % window : index);
+    const { pageBytes } = this.#rules;
+    const index = (this.va - va) / pageBytes;
+    const shown = period > 0 ? (this.va / pageBytes) % period : page + (window > 0 ? index % window : index);
     const known = cells.get(shown);
     if (known !== undefined) return known;
     const cell = { word: 0 };
@@ -167,13 +177,13 @@ export class PageLog {
   readonly #lines: LogLine[] = [];
   /** By address, the one that was named last at the end. */
   readonly #places = new Map<number, Place>();
-  readonly #pageBytes: number;
+  readonly #rules: PageRules;
   #changed: Place[] = [];
   #turn: Iterator<Place>;
 
-  /** @param pageBytes - of the driver's smallest page */
-  constructor(pageBytes: number) {
-    this.#pageBytes = pageBytes;
+  /** @param rules - see {@link PageRules} */
+  constructor(rules: PageRules) {
+    this.#rules = rules;
     this.#turn = this.#places.values();
   }
 
@@ -196,7 +206,7 @@ export class PageLog {
    */
   watch(va: number): void {
     const known = this.#places.get(va);
-    const place = known ?? new Place(va, this.#pageBytes, this.at(va));
+    const place = known ?? new Place(va, this.#rules, this.at(va));
     if (known !== undefined) this.#places.delete(va);
     this.#places.set(va, place);
     this.#touch(place);
@@ -258,25 +268,34 @@ export class PageLog {
     }
   }
 
+  /** Whether what was taken stayed so under a line that binds the same again, and did not come back since. */
+  #stayed(va: number, index: number, back: Taken): Taken {
+    if (!this.#rules.remapsInPlace || back === "yes") return "no";
+    const before = this.at(va, index);
+    const same = before.line?.behind === (this.#lines[index] as RangeLine).behind;
+    return same && before.taken !== "no" ? "maybe" : "no";
+  }
+
   /**
    * Read the log.
    *
    * @param va - first byte of a page
+   * @param end - lines of the log that are read
    * @returns what must be there
    */
-  at(va: number): Expected {
+  at(va: number, end: number = this.#lines.length): Expected {
     const gone: PageObject[] = [];
     const taken = new Map<Behind, Taken>();
     const advice: Range[] = [];
     let back: Taken = "no";
-    for (let i = this.#lines.length - 1; i >= 0; i--) {
+    for (let i = end - 1; i >= 0; i--) {
       const line = this.#lines[i] as LogLine;
       if (line.kind === "range") {
         if (va < line.va || va >= line.va + line.bytes) continue;
         const { behind } = line;
         if (behind === "nothing" || gone.some((object) => object === behind)) return NOTHING_THERE;
         const advised = typeof behind !== "string" && advice.some((range) => meets(line, range));
-        return { line, taken: taken.get(behind) ?? "no", advised };
+        return { line, taken: taken.get(behind) ?? this.#stayed(va, i, back), advised };
       }
       if (line.kind === "gone") gone.push(line.object);
       else if (line.kind === "advice") advice.push(line);

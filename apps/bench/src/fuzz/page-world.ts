@@ -8,7 +8,7 @@
 import type { TraceEvent } from "@vmbind/trace";
 import type { Meaning, PageOp, Shown } from "./meaning.ts";
 import { PageJobs } from "./page-jobs.ts";
-import { type LogLine, PageLog, type PageObject, type RangeLine } from "./page-log.ts";
+import { type LogLine, PageLog, type PageObject, type PageRules, type RangeLine } from "./page-log.ts";
 import { PageSyncobjs, type Sign } from "./page-syncs.ts";
 
 /** A VM. */
@@ -44,11 +44,11 @@ interface PageFile {
 const EDGES_OF = 24;
 
 /** What a driver tells the model of itself. */
-export interface WorldFacts {
-  /** Bytes of the smallest page. */
-  readonly pageBytes: number;
+export interface WorldFacts extends PageRules {
   /** Closing a handle unbinds the object in every VM of the file. */
   readonly closeUnbinds: boolean;
+  /** What is mapped changes with the call, page tables with the job. */
+  readonly spaceFirst: boolean;
   /** A job that has nothing to write does not hold up the one behind it. */
   readonly idleJobsPass: boolean;
 }
@@ -98,7 +98,7 @@ export class PageWorld {
         // Where a file has one VM, several calls may say that it is there.
         if (file.vms.has(meaning.vm)) return;
         file.vms.set(meaning.vm, {
-          log: new PageLog(this.#facts.pageBytes),
+          log: new PageLog(this.#facts),
           unbound: meaning.unbound,
           keepsPromises: meaning.keepsPromises,
           advised: false,
@@ -155,7 +155,7 @@ export class PageWorld {
   happened(event: TraceEvent, result: number): void {
     if (event.kind === "restore") {
       const file = this.#files.get(event.file);
-      for (const vm of file?.vms.values() ?? []) vm.log.add({ kind: "restore", whole: result === 0 });
+      for (const vm of file?.vms.values() ?? []) this.#restored(vm, result === 0);
       return;
     }
     if (result < 0) return;
@@ -192,6 +192,15 @@ export class PageWorld {
         return;
       }
       default:
+    }
+  }
+
+  #restored({ log, jobs }: PageVm, whole: boolean): void {
+    log.add({ kind: "restore", whole });
+    if (!this.#facts.spaceFirst) return;
+    // Nothing is brought back to where a job is about to write.
+    for (const line of jobs.lines()) {
+      if (line.kind === "range") log.add({ kind: "advice", va: line.va, bytes: line.bytes });
     }
   }
 

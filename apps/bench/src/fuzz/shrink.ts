@@ -8,6 +8,8 @@
 import { readSlot } from "@vmbind/drm";
 import type { Call, TraceHeader } from "@vmbind/trace";
 import { copyOf, isEvent, type Step } from "./call.ts";
+import { isSimulation } from "./examiner.ts";
+import { isFollowed } from "./fuzz-driver.ts";
 import { rerun, type SessionFinding, type Target } from "./session.ts";
 import type { ArraySpec } from "./spec.ts";
 import { specByNumber } from "./spec.ts";
@@ -34,10 +36,13 @@ export function shrink(target: Target, header: TraceHeader, found: SessionFindin
   if (best === null) return found;
   const wanted = signature(best);
   const every = best.finding.kind === "invariant" ? 1 : RARELY;
+  const simulated = isSimulation(header);
   let reruns = 0;
   let taken = 0;
   const again = (steps: readonly Step[]): SessionFinding | null => {
     if (reruns++ >= RERUNS_MAX || taken >= STEPS_MAX) return null;
+    // What the naive model does not follow would be a finding of its own.
+    if (simulated && !steps.every((step) => isEvent(step) || isFollowed(target.fuzz, step))) return null;
     taken += steps.length;
     const result = rerun(target, header, steps, every);
     return result !== null && signature(result) === wanted ? result : null;

@@ -14,6 +14,7 @@ import type { Call, TraceEvent } from "@vmbind/trace";
 import type { Step } from "./call.ts";
 import { Draw } from "./draw.ts";
 import { type ExamineOptions, Examiner, type FuzzFinding, SIMULATION } from "./examiner.ts";
+import { isFollowed } from "./fuzz-driver.ts";
 import { mutate } from "./mutate.ts";
 import { freshDevice, headerFor, type SessionResult, type Target } from "./session.ts";
 import { specByNumber } from "./spec.ts";
@@ -160,9 +161,9 @@ class Simulation {
       if (spec !== undefined) mutate(draw, call, spec);
       fuzz.bound(call);
       call.file = file;
-      const meaning = isWhole(call) ? fuzz.meaning(call, call.arg) : null;
+      if (!isFollowed(fuzz, call)) continue;
       // A VM of another shape need not have room for what every VM must be able to do.
-      if (meaning !== null && (spec === undefined || meaning.kind !== "vm")) return call;
+      if (spec === undefined || fuzz.meaning(call, call.arg)?.kind !== "vm") return call;
     }
     const call = fuzz.probe.object();
     call.file = file;
@@ -198,11 +199,6 @@ class Simulation {
     const [fence = 0] = this.#fences.splice(this.#draw.below(this.#fences.length), 1);
     return { kind: "signal", fence };
   }
-}
-
-/** A call whose argument has the size that its request says. */
-function isWhole({ request, arg }: Call): boolean {
-  return arg.length === ((request >>> 16) & 0x3fff);
 }
 
 function stateOf(vm: object): { lost: boolean } {

@@ -317,7 +317,7 @@ export const xe: FuzzDriver<XeFile> = {
   devices: DEVICES,
   specs: specsOf(IOCTLS.rows),
   valid,
-  facts: { pageBytes: PAGE, closeUnbinds: false, idleJobsPass: true },
+  facts: { pageBytes: PAGE, closeUnbinds: false, spaceFirst: true, idleJobsPass: true, remapsInPlace: false },
   vaEnd: (file) => 2 ** file.device.platform.vaBits,
   queues: true,
   meaning,

@@ -154,7 +154,7 @@ export class PageChecker implements Checker {
   #shown(vm: PageVm, place: Place): Pick<Place, "cell"> | null {
     let shown: Place | null = this.#matches(vm, place) ? place : null;
     if (vm.jobs.count === 0) return shown;
-    for (const other of vm.jobs.possible(place, this.#driver.facts.pageBytes)) {
+    for (const other of vm.jobs.possible(place, this.#driver.facts)) {
       if (other.line?.behind !== "unknown" && !this.#matches(vm, other)) continue;
       if (shown !== null && shown.cell !== other.cell) return { cell: null };
       shown = other;
