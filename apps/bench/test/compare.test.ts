@@ -1,6 +1,13 @@
 import type { LabResult, TraceRow } from "@vmbind/lab";
 import { describe, expect, it } from "vitest";
-import { tempFile, vmbind, vmbindIn } from "./run.ts";
+import { tempFolder } from "../../../test/temp.ts";
+import { vmbindIn as inWorld, type Outcome, tempFile } from "./run.ts";
+
+/** What one test has counted, the next one need not. */
+const cacheFolder = tempFolder();
+const vmbindIn = (world: Parameters<typeof inWorld>[0], ...argv: string[]): Promise<Outcome> =>
+  inWorld({ cacheFolder, ...world }, ...argv);
+const vmbind = (...argv: string[]): Promise<Outcome> => vmbindIn({}, ...argv);
 
 describe("output", () => {
   const args = ["compare", "--workload", "buffer-100e6"];
