@@ -37,7 +37,7 @@ export function drawTimeline(drawing: Drawing, data: PageData, story: TraceStory
     0,
   );
   const high = Math.max(1, moments[peak]?.gpuvasLive ?? 0);
-  const steps = moments.flatMap((m) => [
+  const steps = columnsOf(moments, (a, b) => b.gpuvasLive > a.gpuvasLive).flatMap((m) => [
     { x: m.seq, y: m.gpuvasLive },
     { x: m.seq + 1, y: m.gpuvasLive },
   ]);
@@ -49,12 +49,15 @@ export function drawTimeline(drawing: Drawing, data: PageData, story: TraceStory
       x,
       y: { domain: [0, 1], range: [14, 0], axis: null },
       marks: [
-        Plot.ruleX(shown, {
-          x: (m: Moment) => m.seq + 0.5,
-          stroke: (m: Moment) => (m.ret === 0 ? "var(--ink)" : "var(--bad)"),
-          strokeWidth: (m: Moment) => (m.ret === 0 ? 1 : 3),
-          ...(shown.length > 300 ? {} : { title: (m: Moment) => hover(`#${m.seq} ${m.ioctl}`) }),
-        }),
+        Plot.ruleX(
+          columnsOf(shown, (a, b) => a.ret === 0 && b.ret !== 0, moments.length),
+          {
+            x: (m: Moment) => m.seq + 0.5,
+            stroke: (m: Moment) => (m.ret === 0 ? "var(--ink)" : "var(--bad)"),
+            strokeWidth: (m: Moment) => (m.ret === 0 ? 1 : 3),
+            ...(shown.length > 300 ? {} : { title: (m: Moment) => hover(`#${m.seq} ${m.ioctl}`) }),
+          },
+        ),
       ],
     });
   const curve = stretched(drawing, "curve", `Mappings after each ioctl, ${high} at most`, {
@@ -72,6 +75,31 @@ ${ROWS.map(({ title, kinds }) => {
   return shown.length > 0 ? html`<p>${title}</p>${strip(title, shown)}` : null;
 })}
 <div id="cursor"></div></div>`;
+}
+
+/** Moments that are drawn each by itself. */
+const DRAWN_MAX = 4 * UNITS;
+
+/**
+ * Where there are many, one moment of each unit of the time line: a picture has no more room.
+ *
+ * @param shown - in order
+ * @param better - whether the second says more than the first
+ * @param total - ioctls of the trace
+ */
+function columnsOf(
+  shown: readonly Moment[],
+  better: (a: Moment, b: Moment) => boolean,
+  total: number = shown.length,
+): readonly Moment[] {
+  if (shown.length <= DRAWN_MAX) return shown;
+  const columns = new Map<number, Moment>();
+  for (const moment of shown) {
+    const column = Math.floor((moment.seq / total) * UNITS);
+    const drawn = columns.get(column);
+    if (drawn === undefined || better(drawn, moment)) columns.set(column, moment);
+  }
+  return [...columns.values()];
 }
 
 /**

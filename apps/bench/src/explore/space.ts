@@ -12,6 +12,9 @@ import { formatBytes } from "../report/bytes.ts";
 /** Width of a bar before it is stretched. */
 export const UNITS = 1000;
 
+/** More boxes in a bar are {@link merged}. */
+const BOXES_MAX = 2 * UNITS;
+
 /** What of a story the bars show. */
 export interface SpaceStory extends Pick<TraceStory, "kinds" | "regions"> {
   /** The ioctls in order: mappings that came and went. */
@@ -97,8 +100,33 @@ export function barsAfter(story: SpaceStory, seq: number): Bar[] {
   }
   for (const bar of bars) {
     bar.label = `VM ${bar.region.vm} at ${hex(bar.region.addr)}: ${bar.boxes.length} mappings`;
+    if (bar.boxes.length > BOXES_MAX) bar.boxes = merged(bar.boxes);
   }
   return bars;
+}
+
+/** Boxes of one colour that begin in the same unit of a bar, as one: nobody sees them apart. */
+function merged(boxes: readonly Box[]): Box[] {
+  const runs: { first: Box; last: Box; count: number; fresh: boolean }[] = [];
+  for (const box of boxes) {
+    const run = runs.at(-1);
+    if (run && run.first.fill === box.fill && Math.floor(run.first.x) === Math.floor(box.x)) {
+      run.last = box;
+      run.count++;
+      run.fresh ||= box.fresh;
+    } else runs.push({ first: box, last: box, count: 1, fresh: box.fresh });
+  }
+  return runs.map(({ first, last, count, fresh }) =>
+    count === 1
+      ? first
+      : {
+          ...first,
+          width: last.x + last.width - first.x,
+          stroke: "none",
+          text: `${count} mappings, the first: ${first.text}`,
+          fresh,
+        },
+  );
 }
 
 /** Whether an address lies behind a region. */

@@ -6,19 +6,54 @@
  */
 
 import type { Moment, TraceStory } from "@vmbind/trace";
+import { article } from "../explore/article.ts";
+import { EXPLORE_GROUPS } from "../explore/fields.ts";
+import { type Packed, unpacked } from "../explore/packed.ts";
 import { barsAfter } from "../explore/space.ts";
+import { PageData } from "../report/figure-data.ts";
 import { startPage } from "./every-page.ts";
 
-/** The story as the page carries it: without words, and without what is 0 or empty. */
+/** The story as the page carries it: without what is 0 or empty, and without words where the page has them. */
 interface Told extends Pick<TraceStory, "regions" | "kinds"> {
-  moments: (Pick<Moment, "ioctl" | "what"> & Partial<Pick<Moment, "added" | "removed">>)[];
+  moments: Partial<Moment>[] | Packed;
 }
+
+/** What is not there. */
+const EMPTY: Moment = {
+  seq: 0,
+  ioctl: "",
+  what: "other",
+  text: "",
+  phase: "run",
+  marks: [],
+  ret: 0,
+  reason: "",
+  opCount: 0,
+  stepCount: 0,
+  lines: [],
+  leaves: [],
+  leafRunCount: 0,
+  pteWrites: 0,
+  pteClears: 0,
+  tablesAllocated: 0,
+  tablesFreed: 0,
+  tlbInvalidations: 0,
+  gpuvasLive: 0,
+  tablesLive: 0,
+  added: [],
+  removed: [],
+};
 
 startPage();
 
 const told: Told = JSON.parse(document.getElementById("data")?.textContent ?? "{}");
-const moments = told.moments.map((m) => ({ ...m, added: m.added ?? [], removed: m.removed ?? [] }));
+const large = !Array.isArray(told.moments);
+const list: Partial<Moment>[] = Array.isArray(told.moments)
+  ? told.moments
+  : unpacked(told.moments).map((text) => JSON.parse(text));
+const moments = list.map((moment): Moment => ({ ...EMPTY, ...moment }));
 const story = { ...told, moments };
+const data = new PageData(story, EXPLORE_GROUPS);
 
 const find = <T extends Element>(selector: string): T => document.querySelector<T>(selector) as T;
 const slider = find<HTMLInputElement>("#seq");
@@ -53,9 +88,12 @@ function choose(wanted: number): void {
   slider.setAttribute("aria-valuetext", `#${seq} ${moments[seq]?.ioctl}`);
   which.textContent = `#${seq} ${moments[seq]?.ioctl}`;
   cursor.style.left = `calc(${((seq + 0.5) / moments.length) * 100}% - 1px)`;
-  const article = document.getElementById(`ioctl-${seq}`)?.cloneNode(true) as HTMLElement | undefined;
-  article?.removeAttribute("id");
-  if (article) stage.replaceChildren(article);
+  if (large) stage.innerHTML = article(moments, data, seq, false).text;
+  else {
+    const written = document.getElementById(`ioctl-${seq}`)?.cloneNode(true) as HTMLElement | undefined;
+    written?.removeAttribute("id");
+    if (written) stage.replaceChildren(written);
+  }
   drawSpace(seq);
   history.replaceState(null, "", `#at-${seq}`);
 }
