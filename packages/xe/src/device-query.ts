@@ -8,7 +8,6 @@ import { DrmError, EFAULT, EINVAL, ENOSPC, EOPNOTSUPP, fail, type UserSpace } fr
 import { XeBo } from "./bo.ts";
 import type { XeFile } from "./file.ts";
 import { BLOCK_64K, PAGE_BYTES } from "./page-sizes.ts";
-import type { Platform } from "./platforms.ts";
 import * as uapi from "./uapi-query.ts";
 import { XE2_GRAPHICS } from "./vm-bind-args.ts";
 
@@ -44,7 +43,7 @@ export function deviceQuery(
   mustBeZero(query.reserved, "device_query.reserved");
   if (query.query > uapi.DEVICE_QUERY_LAST) fail(EINVAL, `device_query.query: ${query.query} is no query`);
   let data: Uint8Array;
-  if (query.query === uapi.DEVICE_QUERY_CONFIG) data = queryConfig(file.device.platform);
+  if (query.query === uapi.DEVICE_QUERY_CONFIG) data = queryConfig(file.device);
   else if (query.query === uapi.DEVICE_QUERY_MEM_REGIONS) data = queryMemRegions(file);
   else fail(EOPNOTSUPP, `device_query.query: query ${query.query} is not modelled`);
 
@@ -61,7 +60,7 @@ export function deviceQuery(
   return {};
 }
 
-function queryConfig(platform: Platform): Uint8Array {
+function queryConfig({ platform, options }: XeFile["device"]): Uint8Array {
   const flags =
     (platform.vramBytes === 0 ? 0 : uapi.QUERY_CONFIG_FLAG_HAS_VRAM) |
     uapi.QUERY_CONFIG_FLAG_HAS_LOW_LATENCY |
@@ -74,8 +73,8 @@ function queryConfig(platform: Platform): Uint8Array {
   info[uapi.QUERY_CONFIG_FLAGS] = flags;
   info[uapi.QUERY_CONFIG_MIN_ALIGNMENT] = platform.vram64kOnly ? BLOCK_64K : PAGE_BYTES;
   info[uapi.QUERY_CONFIG_VA_BITS] = platform.vaBits;
-  // What an unprivileged process may ask for: normal.
-  info[uapi.QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY] = 1;
+  // What the process may ask for: normal, or high.
+  info[uapi.QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY] = options.sysNice ? 2 : 1;
   return uapi.QUERY_CONFIG.encode({ numParams: info.length, info });
 }
 

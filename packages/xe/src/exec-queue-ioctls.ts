@@ -46,7 +46,10 @@ export function execQueueCreate(
   const binds = checkInstances(instances, create, file.device.platform.gts);
   const vm = file.vm(create.vmId);
   if (vm === undefined) fail(ENOENT, `exec_queue_create.vm_id: no VM ${create.vmId}`);
-  eachProperty(user, create.extensions, "exec_queue_create.extensions", checkProperty);
+  const { sysNice } = file.device.options;
+  eachProperty(user, create.extensions, "exec_queue_create.extensions", (property, name) =>
+    checkProperty(property, name, sysNice),
+  );
   vm.gpuvm.get();
   return { execQueueId: file.queues.alloc({ vm, binds }) };
 }
@@ -102,7 +105,11 @@ function maskOf(
 }
 
 /** The properties change nothing that is modelled, but a bad one refuses the queue. */
-function checkProperty({ property, propertyPad, value, reserved }: uapi.ExtSetProperty, name: string): void {
+function checkProperty(
+  { property, propertyPad, value, reserved }: uapi.ExtSetProperty,
+  name: string,
+  sysNice: boolean,
+): void {
   if (property > uapi.EXEC_QUEUE_SET_PROPERTY_LAST)
     fail(EINVAL, `${name}.property: ${property} is no property`);
   mustBeZero([propertyPad], `${name}.pad`);
@@ -110,7 +117,8 @@ function checkProperty({ property, propertyPad, value, reserved }: uapi.ExtSetPr
   if (property === uapi.EXEC_QUEUE_SET_PROPERTY_PRIORITY) {
     // Not above, but not at or below: a value that no double holds is none either.
     if (!(value <= PRIORITY_HIGH)) fail(EINVAL, `${name}.value: ${value} is no priority`);
-    if (value > PRIORITY_NORMAL) fail(EPERM, `${name}.value: priority ${value} needs CAP_SYS_NICE`);
+    if (value > PRIORITY_NORMAL && !sysNice)
+      fail(EPERM, `${name}.value: priority ${value} needs CAP_SYS_NICE`);
   } else if (property === uapi.EXEC_QUEUE_SET_PROPERTY_TIMESLICE) {
     if (!(value >= 1 && value <= TIMESLICE_MAX)) {
       fail(EINVAL, `${name}.value: a timeslice of ${value} microseconds is not in 1..${TIMESLICE_MAX}`);

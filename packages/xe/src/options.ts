@@ -31,6 +31,8 @@ export interface XeDeviceOptions {
    * a kernel without the workaround, or a stand-in for one, as recordings were made on.
    */
   forcedScratch?: boolean | undefined;
+  /** The process may raise the priority of its exec queues (CAP_SYS_NICE). Default false. */
+  sysNice: boolean;
   /** Memory is always short: `XeDevice.shrink` runs behind each ioctl. Default false: it runs when it is called. */
   memoryPressure: boolean;
   /** Makes allocations fail. Default: none does. */
@@ -45,5 +47,6 @@ export const DEFAULTS: XeDeviceOptions = {
   tlb: {},
   quirks: NO_QUIRKS,
   adoptSyncobjs: false,
+  sysNice: false,
   memoryPressure: false,
 };

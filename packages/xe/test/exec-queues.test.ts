@@ -1,5 +1,5 @@
 /** EXEC_QUEUE_CREATE: its checks in the kernel's order (`xe_exec_queue.c`, Linux 7.3-rc7). */
-import { E2BIG, EFAULT, EINVAL, ENOENT, EPERM, UserMemory } from "@vmbind/drm";
+import { type DeviceChoices, E2BIG, EFAULT, EINVAL, ENOENT, EPERM, UserMemory } from "@vmbind/drm";
 import { describe, expect, it } from "vitest";
 import * as xe from "../src/index.ts";
 import { fixture } from "./support.ts";
@@ -18,8 +18,12 @@ interface Question {
   extensions?: readonly Extension[];
 }
 
-function create(platform: string, { create = {}, instances = [BIND], extensions = [] }: Question) {
-  const { file } = fixture(platform);
+function create(
+  platform: string,
+  { create = {}, instances = [BIND], extensions = [] }: Question,
+  options: DeviceChoices<xe.XeDeviceOptions> = {},
+) {
+  const { file } = fixture(platform, options);
   const user = new UserMemory();
   const array = new Uint8Array(8 * instances.length);
   instances.forEach((instance, i) => {
@@ -89,6 +93,24 @@ describe("EXEC_QUEUE_CREATE", () => {
     const answer = create("bmg", question);
     expect(answer.ret).toBe(ret);
     expect(answer.reason).toMatch(reason);
+  });
+
+  it("takes a high priority of a process that may, and CONFIG tells it", () => {
+    const high = { extensions: [{ property: PRIORITY, value: 2 }] };
+    expect(create("bmg", high, { sysNice: true }).ret).toBe(0);
+    const config = (sysNice: boolean) => {
+      const data = new Uint8Array(xe.QUERY_CONFIG.size);
+      const user = new UserMemory();
+      user.place(INSTANCES, data);
+      const arg = xe.DEVICE_QUERY.encode({
+        query: xe.DEVICE_QUERY_CONFIG,
+        size: data.length,
+        data: INSTANCES,
+      });
+      expect(new xe.XeDevice("bmg", { sysNice }).open().ioctl(xe.IOCTL_DEVICE_QUERY, arg, user)).toBe(0);
+      return xe.QUERY_CONFIG.read(new DataView(data.buffer)).info[xe.QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY];
+    };
+    expect([config(false), config(true)]).toEqual([1, 2]);
   });
 
   it("knows one GT before Meteor Lake, and engines side by side by their numbers", () => {

@@ -37,7 +37,8 @@ export function runCopy(memory: GpuMemory, words: readonly number[]): boolean {
   switch ((header >>> 22) & 0x7f) {
     case MEM_COPY: {
       const rows = header & (1 << 17) ? (word(2) & 0x3_ffff) + 1 : 1;
-      const unit = ((header >>> 19) & 3) === 3 ? 256 : 1;
+      // Byte copies count bytes, page copies count pages of 256.
+      const unit = (header >>> 19) & 1 ? 256 : 1;
       const bytes = ((word(1) & 0xff_ffff) + 1) * unit;
       const fromPitch = (word(3) & 0x3_ffff) + 1;
       const toPitch = (word(4) & 0x3_ffff) + 1;

@@ -44,6 +44,8 @@ class XeHardware implements Hardware, XeLiveDevice {
     const { backing, systemBytes } = options;
     this.device = new XeDevice({
       platform,
+      // Clients are of the user that runs the server.
+      sysNice: process.getuid?.() === 0,
       quirks: RECORDED_PROFILE,
       memory: { backing, ...(systemBytes !== undefined && { frames: { limit: 2 ** 32 + systemBytes } }) },
     });

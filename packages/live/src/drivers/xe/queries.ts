@@ -6,7 +6,7 @@
  * @module
  */
 
-import { EINVAL, fail, type UserSpace, viewOf } from "@vmbind/drm";
+import { EINVAL, ENODEV, fail, type UserSpace, viewOf } from "@vmbind/drm";
 import type { DeviceQuery, Platform } from "@vmbind/xe";
 import {
   ENGINE,
@@ -91,6 +91,10 @@ export function answerOf(context: QueryContext, query: DeviceQuery, user: UserSp
       return engineCycles(context, query, user);
     case QUERY.firmware:
       return firmware(query, user);
+    case QUERY.oaUnits:
+      return oaUnits();
+    case QUERY.pxpStatus:
+      return fail(ENODEV, "device_query.query: the device has no protected content");
     default:
       return null;
   }
@@ -208,4 +212,9 @@ function firmware(query: DeviceQuery, user: UserSpace): Uint8Array {
     if (asked.ucType > 1) fail(EINVAL, `uc_fw_version.uc_type: ${asked.ucType} is no microcontroller`);
   }
   return FIRMWARE_VERSION.encode({ ucType: asked?.ucType ?? 0, ...GUC_SUBMISSION });
+}
+
+/** Units that count what the GPU does: there are none to be read here. A u64 of extensions, a count, padding. */
+function oaUnits(): Uint8Array {
+  return new Uint8Array(16);
 }

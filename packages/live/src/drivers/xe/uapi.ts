@@ -27,6 +27,8 @@ export const QUERY = {
   topology: 5,
   engineCycles: 6,
   firmware: 7,
+  oaUnits: 8,
+  pxpStatus: 9,
 } as const;
 
 /** `DRM_XE_ENGINE_CLASS_*` of engines that run batches. */
