@@ -62,6 +62,8 @@ describe("a user's workload", () => {
     "panthor-sparse",
     "asahi-single-page",
     "xe-null",
+    "nouveau-sparse",
+    "msm-null",
   ])("runs under %s and shows what the GPU reads", async (strategy) => {
     const { status, out, err } = await vmbind(
       "lower",

@@ -36,8 +36,8 @@ describe("findings", () => {
       id: "create-operations",
       text:
         "A sparse buffer of 100e6 bytes, nothing bound, takes this many operations to create: 24,415 with " +
-        "panthor-per-page, 48 with panthor-blackhole, 1 with panthor-repeat, panthor-sparse, xe-null and " +
-        "nouveau-sparse, and 2 with panthor-repeat-windows and asahi-single-page.",
+        "panthor-per-page, 48 with panthor-blackhole, 1 with panthor-repeat, panthor-sparse, xe-null, " +
+        "nouveau-sparse and msm-null, and 2 with panthor-repeat-windows and asahi-single-page.",
       values: [24415, 48, 1, 2],
     });
     expect(by(result.findings, "write-aliases")?.values).toEqual([24414, 47, 0]);

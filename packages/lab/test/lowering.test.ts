@@ -32,6 +32,7 @@ const STRATEGY_OF: Readonly<Record<string, [strategy: string, device?: string]>>
   xe: ["xe-null", "bmg"],
   "xe-lnl": ["xe-null", "lnl"],
   "xe-dg2": ["xe-null", "dg2"],
+  msm: ["msm-null"],
 };
 
 const compared = names.flatMap((trace) => {
@@ -122,8 +123,8 @@ async function lowered(
 }
 
 describe("the lowering equals the recording", () => {
-  it("of 21 traces", () => {
-    expect(compared.length).toBe(21);
+  it("of 24 traces", () => {
+    expect(compared.length).toBe(24);
   });
 
   it.each(compared)(

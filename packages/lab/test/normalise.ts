@@ -4,6 +4,7 @@
  */
 import * as asahi from "@vmbind/asahi";
 import { type StructLayout, viewOf } from "@vmbind/drm";
+import * as msm from "@vmbind/msm";
 import * as nouveau from "@vmbind/nouveau";
 import * as panthor from "@vmbind/panthor";
 import type { TraceArray } from "@vmbind/trace";
@@ -30,6 +31,7 @@ export class Normaliser {
   #objects = 0;
   #expected = 0;
   #timeline: number;
+  #syncFile = 0;
   /** Every address of an operation, as it was sent. */
   readonly addresses: number[] = [];
 
@@ -58,6 +60,9 @@ export class Normaliser {
         this.#handles.set(info.handle, `object ${this.#objects++}`);
         return { ...nouveau.GEM_NEW.read(viewOf(argIn)) };
       }
+      case "MSM_GEM_NEW":
+        this.#handles.set(msm.GEM_NEW.read(viewOf(argOut)).handle, `object ${this.#objects++}`);
+        return { ...msm.GEM_NEW.read(viewOf(argIn)) };
       case "GEM_CLOSE": {
         const { handle, pad } = panthor.GEM_CLOSE.read(viewOf(argIn));
         return { ioctl, handle: this.#role(handle), pad };
@@ -70,6 +75,8 @@ export class Normaliser {
         return this.#xe(call);
       case "NOUVEAU_VM_BIND":
         return this.#nouveau(call);
+      case "MSM_VM_BIND":
+        return this.#msm(call);
       default:
         throw new Error(`${ioctl}: not an ioctl of a workload`);
     }
@@ -143,6 +150,25 @@ export class Normaliser {
       })),
       waits: syncs("wait_ptr"),
       signals: syncs("sig_ptr"),
+    };
+  }
+
+  /** Queues and syncobjs are what they were: the same device is set up in the same order. */
+  #msm({ argIn, argOut, arrays }: RawCall): Normal {
+    const { op, fenceFd, ...arg } = msm.VM_BIND.read(viewOf(argIn));
+    const ops = arg.nrOps === 1 ? [op] : elements(arrays, "ops", msm.VM_BIND_OP);
+    const waitsForLast = fenceFd === this.#syncFile;
+    if (arg.flags & msm.VM_BIND_FENCE_FD_OUT) this.#syncFile = msm.VM_BIND.read(viewOf(argOut)).fenceFd;
+    return {
+      ...arg,
+      file: fenceFd === 0 ? "none" : waitsForLast ? "the last one" : "another",
+      pointer: arg.nrOps > 1 ? op.op : 0,
+      ops: ops.map((one) => ({
+        ...one,
+        handle: this.#role(one.handle),
+        iova: this.#place(one.iova, one.range),
+      })),
+      outs: elements(arrays, "out_syncobjs", msm.SYNCOBJ),
     };
   }
 

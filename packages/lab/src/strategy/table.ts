@@ -6,6 +6,7 @@
  */
 
 import { asahiSinglePage } from "../drivers/asahi/single-page.ts";
+import { msmNull } from "../drivers/msm/null.ts";
 import { nouveauSparse } from "../drivers/nouveau/sparse.ts";
 import { panthorBlackhole } from "../drivers/panthor/blackhole.ts";
 import { panthorPerPage } from "../drivers/panthor/per-page.ts";
@@ -25,6 +26,7 @@ export const SPARSE_STRATEGIES: readonly SparseStrategy[] = [
   asahiSinglePage,
   xeNull,
   nouveauSparse,
+  msmNull,
 ];
 
 /** The one that examples are made with: what Linux decided for. */

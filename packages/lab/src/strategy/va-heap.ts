@@ -1,6 +1,6 @@
 /**
  * Addresses for resources and memory objects, given out as Mesa's drivers do: from the top down, in the highest hole that
- * is large enough.
+ * is large enough; by some from the bottom up, in the lowest.
  *
  * Where things lie is not only cosmetic: a driver that maps a 2 MiB object over and over needs one operation more for a
  * range that crosses one 2 MiB boundary more.
@@ -19,13 +19,16 @@ interface Hole {
 export class VaHeap {
   /** Descending; no two touch. */
   readonly #holes: Hole[];
+  readonly #from: "top" | "bottom";
 
   /**
    * @param start - first address
    * @param end - end
+   * @param from - which end is taken first
    */
-  constructor(start: number, end: number) {
+  constructor(start: number, end: number, from: "top" | "bottom" = "top") {
     this.#holes = [{ start, end }];
+    this.#from = from;
   }
 
   /**
@@ -35,14 +38,20 @@ export class VaHeap {
    * @throws {@link RefusedError} when no hole is large enough
    */
   alloc(bytes: number, alignment: number): number {
-    for (const [i, hole] of this.#holes.entries()) {
-      const va = Math.floor((hole.end - bytes) / alignment) * alignment;
-      if (va < hole.start) continue;
+    const top = this.#from === "top";
+    const holes = this.#holes;
+    for (let n = 0; n < holes.length; n++) {
+      const i = top ? n : holes.length - 1 - n;
+      const hole = holes[i] as Hole;
+      const va = top
+        ? Math.floor((hole.end - bytes) / alignment) * alignment
+        : Math.ceil(hole.start / alignment) * alignment;
+      if (va < hole.start || va + bytes > hole.end) continue;
       const rest = [
         { start: va + bytes, end: hole.end },
         { start: hole.start, end: va },
       ];
-      this.#holes.splice(i, 1, ...rest.filter(({ start, end }) => start < end));
+      holes.splice(i, 1, ...rest.filter(({ start, end }) => start < end));
       return va;
     }
     throw new RefusedError(`no ${bytes} bytes of address space left in one piece`);

@@ -1,0 +1,170 @@
+/**
+ * The msm strategy: turnip's MAP_NULL, on the GPU of the recordings.
+ *
+ * @module
+ */
+
+import { type CostSchema, DRM_IOCTL_GEM_CLOSE, type IoctlCall, RECORDED_PROFILE, viewOf } from "@vmbind/drm";
+import {
+  BO_NO_SHARE,
+  BO_WC,
+  GEM_CLOSE,
+  GEM_NEW,
+  IOCTL_GEM_NEW,
+  IOCTL_SET_PARAM,
+  IOCTL_SUBMITQUEUE_NEW,
+  IOCTLS,
+  MsmDevice,
+  type MsmFile,
+  type MsmVm,
+  PARAM,
+  PARAM_ARG,
+  PIPE_3D0,
+  SUBMITQUEUE_ALLOW_PREEMPT,
+  SUBMITQUEUE_NEW,
+  SUBMITQUEUE_VM_BIND,
+  SYNCOBJ,
+  TURNIP_BLOCK_BYTES,
+  TurnipUmd,
+  VA_START,
+  VM_BIND,
+  VM_ID,
+} from "@vmbind/msm";
+import { mustIssue } from "../../strategy/calls.ts";
+import type {
+  CallSync,
+  Issue,
+  MemoryObject,
+  Neighbour,
+  Placement,
+  ReadArray,
+  SessionCounters,
+  SparseSession,
+} from "../../strategy/strategy.ts";
+import { VaHeap } from "../../strategy/va-heap.ts";
+
+/** Above what turnip's own objects take of its heap in the recordings. */
+const HEAP_START = VA_START + 0x26000;
+const HEAP_END = 2 ** 48;
+/** The timeline of the queue, and the syncobj behind the client's VkFence. */
+const TIMELINE = 2;
+const FENCE = 3;
+
+class MsmSession implements SparseSession {
+  readonly file: MsmFile;
+  readonly vmId = VM_ID;
+  readonly vm: MsmVm;
+  readonly umd: TurnipUmd;
+  readonly heap: VaHeap = new VaHeap(HEAP_START, HEAP_END, "bottom");
+  readonly mirrorOffset = 0;
+  readonly ioctls: typeof IOCTLS = IOCTLS;
+  readonly roles: ReadonlyMap<number, string> = new Map();
+  readonly facts: Readonly<Record<string, unknown>> = {};
+  readonly shrinker: SparseSession["shrinker"];
+  readonly #device: MsmDevice;
+
+  constructor(device: MsmDevice) {
+    this.#device = device;
+    const { file, vm, umd } = openFile(device);
+    this.file = file;
+    this.vm = vm;
+    this.umd = umd;
+    this.shrinker = {
+      evict(gem) {
+        for (const [, bo] of file.bos()) if (bo === gem) device.evict(bo);
+      },
+      submit: () => vm.validate(),
+    };
+  }
+
+  get counters(): Readonly<SessionCounters> {
+    return this.#device.counters;
+  }
+
+  get costSchema(): CostSchema {
+    return this.#device.costSchema;
+  }
+
+  get memory(): SparseSession["memory"] {
+    return this.#device.memory;
+  }
+
+  kernelRole(): string {
+    return "driver page";
+  }
+
+  /** A file has one VM, so a neighbour is always in another one. */
+  neighbour(): Neighbour {
+    return openFile(this.#device);
+  }
+
+  placement(): Placement {
+    return { alignment: TURNIP_BLOCK_BYTES, guardBytes: 0 };
+  }
+
+  beforeFirstResource(): void {
+    // The page behind MAP_NULL comes with the first page table.
+  }
+
+  allocate(object: MemoryObject, issue: Issue): void {
+    const arg = GEM_NEW.encode({ size: object.size, flags: BO_NO_SHARE | BO_WC });
+    issue({ name: "MSM_GEM_NEW", request: IOCTL_GEM_NEW, arg, buffers: [] });
+    object.handle = GEM_NEW.read(viewOf(arg)).handle;
+    issue(this.umd.mapObject(object.va, object.size, object.handle));
+  }
+
+  free({ handle, va, size }: MemoryObject, issue: Issue): boolean {
+    issue(this.umd.unmapObject(va, size));
+    issue({
+      name: "GEM_CLOSE",
+      request: DRM_IOCTL_GEM_CLOSE,
+      arg: GEM_CLOSE.encode({ handle }),
+      buffers: [],
+    });
+    return true;
+  }
+
+  waitIdle(): IoctlCall[] {
+    return [];
+  }
+
+  syncs(arrays: readonly ReadArray[]): CallSync[] {
+    return arrays
+      .filter(({ array }) => array.element === SYNCOBJ)
+      .flatMap(({ field, count, data }) =>
+        Array.from({ length: count }, (_, i): CallSync => {
+          const { handle, point } = SYNCOBJ.read(viewOf(data), i * SYNCOBJ.size);
+          const does = field === "out_syncobjs" ? "signal" : "wait";
+          return { op: -1, does, type: point === 0 ? "binary" : "timeline", handle, point };
+        }),
+      );
+  }
+
+  mode(call: IoctlCall): string {
+    return `queue-${VM_BIND.read(viewOf(call.arg)).queueId}`;
+  }
+}
+
+/** A logical device of turnip: VM_BIND comes first, then queues for its own binds, for submits and for vkQueueBindSparse. */
+function openFile(device: MsmDevice): { file: MsmFile; vm: MsmVm; umd: TurnipUmd } {
+  const file = device.open();
+  const enable = { pipe: PIPE_3D0, param: PARAM.enVmBind, value: 1 };
+  send(file, "MSM_SET_PARAM", IOCTL_SET_PARAM, PARAM_ARG.encode(enable));
+  for (const queue of [
+    { flags: SUBMITQUEUE_VM_BIND },
+    { flags: SUBMITQUEUE_ALLOW_PREEMPT, prio: 2 },
+    { flags: SUBMITQUEUE_VM_BIND },
+  ]) {
+    send(file, "MSM_SUBMITQUEUE_NEW", IOCTL_SUBMITQUEUE_NEW, SUBMITQUEUE_NEW.encode(queue));
+  }
+  return { file, vm: file.needVm(), umd: new TurnipUmd({ fence: FENCE, timeline: TIMELINE }) };
+}
+
+function send(file: MsmFile, name: string, request: number, arg: Uint8Array): void {
+  mustIssue(file, { name, request, arg, buffers: [] });
+}
+
+/** An Adreno 750 as the recordings had it. */
+export function openTurnip(): SparseSession {
+  return new MsmSession(new MsmDevice({ preemption: false, adoptSyncobjs: true, quirks: RECORDED_PROFILE }));
+}
