@@ -29,6 +29,7 @@ export async function runIgt(programs, suite) {
   const {
     binary,
     device,
+    vram,
     total,
     tries = 1,
     explained = {},
@@ -37,7 +38,11 @@ export async function runIgt(programs, suite) {
   const command = programs.command("amd64", programs.path("amd64", `libexec/igt-gpu-tools/${binary}`), []);
   const runner = [process.execPath, SUBTESTS, String(SUBTEST_SECONDS), String(tries), ...command];
   const begin = Date.now();
-  const { stdout, stderr, status } = await live(["--device", device], runner, { limitMs: SUITE_MS });
+  const { stdout, stderr, status } = await live(
+    ["--device", device, ...(vram ? ["--vram", vram] : [])],
+    runner,
+    { limitMs: SUITE_MS },
+  );
   const seconds = (Date.now() - begin) / 1000;
   const subtests = stdout
     .split("\n")
