@@ -35,9 +35,7 @@ static uintptr_t mapped_from = UINTPTR_MAX, mapped_to;     /* all mappings ever 
 
 static void __attribute__((constructor)) begin(void)
 {
-    static int done;
-    if (done) return;
-    done = 1;
+    if (r_ioctl) return;
     real(&r_open, "open64"); real(&r_openat, "openat64"); real(&r_stat, "stat64"); real(&r_lstat, "lstat64"); real(&r_access, "access");
     real(&r_fstatat, "fstatat64"); real(&r_faccessat, "faccessat"); real(&r_mmap, "mmap64"); real(&r_munmap, "munmap"); real(&r_lseek, "lseek64");
     real(&r_readlink, "readlink"); real(&r_readlinkat, "readlinkat"); real(&r_fopen, "fopen64"); real(&r_opendir, "opendir"); real(&r_realpath, "realpath");
@@ -49,11 +47,9 @@ static int up(void)
     begin();
     if (!meet() || memory >= 0) return folder != NULL;
     pthread_mutex_lock(&starting);
-    if (memory < 0) {
-        int fd = r_open(server.memory, O_RDWR | O_CLOEXEC);
-        if (fd < 0) gone(server.memory);
-        memory = high(fd);
-    }
+    int fd = memory < 0 ? r_open(server.memory, O_RDWR | O_CLOEXEC) : memory;
+    if (fd < 0) gone(server.memory);
+    if (memory < 0) memory = high(fd);
     pthread_mutex_unlock(&starting);
     return 1;
 }
@@ -202,10 +198,7 @@ static void punch(const struct span *s, uint32_t n)
 int ioctl(int fd, unsigned long request, ...)
 {
     begin();
-    va_list ap;
-    va_start(ap, request);
-    void *arg = va_arg(ap, void *);
-    va_end(ap);
+    ARG;
     uint32_t object = is_ours(request) ? look(fd) : 0;
     if (!object) return r_ioctl(fd, request, arg);
     struct tell t;

@@ -5,24 +5,23 @@
 #include <time.h>
 
 #define SIZE_MAX_OF_IOCTL 16384
+#define FDS 65536
+
+static uint8_t used[FDS];                      /* descriptors that a DRM ioctl was made on */
 
 static void __attribute__((constructor)) begin(void)
 {
-    static int done;
-    if (done) return;
-    done = 1;
+    if (r_ioctl) return;
     find_server("VMBIND_RECORD");
 }
 int ioctl(int fd, unsigned long request, ...)
 {
     begin();
-    va_list ap;
-    va_start(ap, request);
-    void *arg = va_arg(ap, void *);
-    va_end(ap);
+    ARG;
     if (_IOC_TYPE(request) != 'd' || !meet()) return r_ioctl(fd, request, arg);
     struct tell t;
     uint32_t size = _IOC_SIZE(request);
+    if (fd >= 0 && fd < FDS) used[fd] = 1;
     /* 1: it is to be kept. The body comes back for nobody. */
     int kept = call(-1, (struct ask){ .op = BEFORE, .request = request, .value = fd }, arg, size, &t, NULL) == 1;
     struct timespec from, to;
@@ -34,6 +33,15 @@ int ioctl(int fd, unsigned long request, ...)
         memcpy(m.arg, arg, size);
         call(-1, (struct ask){ .op = AFTER, .request = request, .value = fd }, &m, 16 + size, &t, NULL);
     }
+    errno = error;
+    return r;
+}
+int close(int fd)
+{
+    begin();
+    struct tell t;
+    int r = r_close(fd), mine = fd >= 0 && fd < FDS && used[fd], error = errno;
+    if (mine && !(used[fd] = 0) && meet()) call(-1, (struct ask){ .op = CLOSED }, NULL, 0, &t, NULL);
     errno = error;
     return r;
 }

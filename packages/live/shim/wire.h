@@ -20,7 +20,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -44,6 +43,9 @@ static __thread int conn = -1, busy;
 static __thread ino_t conn_inode;
 static __thread unsigned conn_generation;
 
+/* The argument of an ioctl. */
+#define ARG va_list ap; va_start(ap, request); void *arg = va_arg(ap, void *); va_end(ap)
+
 static void real(void *slot, const char *name) { *(void **)slot = dlsym(RTLD_NEXT, name); }
 static int (*r_fstat)(int, struct stat *), (*r_close)(int), (*r_ioctl)(int, unsigned long, ...);
 
@@ -66,8 +68,7 @@ static int dial(void)
 static int high(int fd)
 {
     int up = fcntl(fd, F_DUPFD_CLOEXEC, 1000);
-    if (up < 0) up = fcntl(fd, F_DUPFD_CLOEXEC, 200);
-    if (up < 0) return fd;
+    if (up < 0 && (up = fcntl(fd, F_DUPFD_CLOEXEC, 200)) < 0) return fd;
     r_close(fd);
     return up;
 }
@@ -95,8 +96,7 @@ static int take(int fd, void *to, size_t n)
         if (k < 0 && errno == EINTR) continue;
         if (k < 0 && errno == EFAULT && !bad) { bad = 1; continue; }
         if (k <= 0) gone("recv");
-        to = (char *)to + k;
-        n -= k;
+        to = (char *)to + k, n -= k;
     }
     return -bad;
 }
@@ -107,8 +107,7 @@ static int call(int own, struct ask a, void *body, uint32_t size, struct tell *t
     int saved = errno, nested = own < 0 && busy;
     int fd = own >= 0 ? own : nested ? dial() : connection();
     if (fd < 0) return -errno;
-    a.bytes = sizeof a + size;
-    a.pid = getpid();
+    a.bytes = sizeof a + size, a.pid = getpid();
     if (!nested) busy = 1;
     for (uint32_t sent = 0; sent < a.bytes;) {
         uint32_t head = sent < sizeof a ? sizeof a - sent : 0, tail = a.bytes - sent - head;

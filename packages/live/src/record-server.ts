@@ -8,7 +8,7 @@
  * @module
  */
 
-import { readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { ClientProcess } from "./client-process.ts";
@@ -23,15 +23,19 @@ export interface RecordServerOptions {
   /** Where it listens, from `makeFolder`. */
   readonly folder: string;
   /**
-   * Makes the recorder once the first ioctl comes.
+   * Asked for each ioctl.
    *
+   * @param key - tells its open file from others
    * @param memory - of the process that makes it
    * @param fd - its file descriptor
-   * @returns null for a driver that is not known; then nothing is recorded
+   * @param request - its number
+   * @returns what records it, null for one of a driver that is not recorded
    */
-  recorderFor(memory: ProcessMemory, fd: number): Recorder | null;
+  recorderFor(key: string, memory: ProcessMemory, fd: number, request: number): Recorder | null;
   /** Gets how long each kept ioctl took. */
   timed?(name: string, ns: number): void;
+  /** Something went wrong with the recording. */
+  fault?(error: unknown): void;
   /** A program has the shim. */
   connected?(pid: number): void;
 }
@@ -49,7 +53,7 @@ export class RecordServer {
   readonly #clients = new Map<number, ClientProcess>();
   /** Which processes are known to have used a file. */
   readonly #users = new Map<string, Set<number>>();
-  #recorder: Recorder | null | undefined;
+  #recorder: Recorder | null = null;
   /** What was said before the first ioctl. */
   readonly #marks: string[] = [];
 
@@ -59,9 +63,9 @@ export class RecordServer {
     this.#server = createServer((socket) => this.#connected(socket));
   }
 
-  /** What records, null until the first ioctl came. */
+  /** What records, null while nothing was to be recorded. */
   get recorder(): Recorder | null {
-    return this.#recorder ?? null;
+    return this.#recorder;
   }
 
   /** Begin to listen. */
@@ -86,7 +90,7 @@ export class RecordServer {
     this.#sockets.add(socket);
     socket.on("data", (chunk) =>
       reader.take(chunk, (ask) => {
-        const tell = this.#answer(state, ask);
+        const tell = this.#guarded(state, ask);
         if (socket.writable) socket.write(tellBytes(tell));
       }),
     );
@@ -95,6 +99,16 @@ export class RecordServer {
       this.#sockets.delete(socket);
       if (state.pid !== 0) this.#processEnded(state.pid);
     });
+  }
+
+  /** Whatever goes wrong with the recording, the program goes on. */
+  #guarded(state: { begun: Recording | null; pid: number }, ask: Ask): Tell {
+    try {
+      return this.#answer(state, ask);
+    } catch (error) {
+      this.#options.fault?.(error);
+      return { ret: 0 };
+    }
   }
 
   #answer(state: { begun: Recording | null; pid: number }, ask: Ask): Tell {
@@ -107,6 +121,9 @@ export class RecordServer {
       case OP.after:
         this.#finish(state.begun, ask);
         state.begun = null;
+        return { ret: 0 };
+      case OP.closed:
+        this.#closedIn(ask.pid);
         return { ret: 0 };
       case OP.mark:
         this.#mark(new TextDecoder().decode(ask.body));
@@ -129,13 +146,14 @@ export class RecordServer {
   #begin({ pid, value: fd, request, body }: Ask): Recording | null {
     const client = this.#clients.get(pid);
     if (client === undefined) return null;
-    if (this.#recorder === undefined) {
-      this.#recorder = null;
-      this.#recorder = this.#options.recorderFor(client.memory, fd);
-      for (const text of this.#marks.splice(0)) this.#mark(text);
-    }
     const key = fileKey(pid, fd);
-    const call = this.#recorder?.begin(key, request, body, client.memory);
+    const recorder = this.#options.recorderFor(key, client.memory, fd, request);
+    if (recorder === null) return null;
+    if (this.#recorder === null) {
+      this.#recorder = recorder;
+      for (const text of this.#marks.splice(0)) recorder.mark(text);
+    }
+    const call = recorder.begin(key, request, body, client.memory);
     if (call === undefined) return null;
     const users = this.#users.get(key) ?? new Set();
     this.#users.set(key, users.add(pid));
@@ -143,8 +161,8 @@ export class RecordServer {
   }
 
   #mark(text: string): void {
-    if (this.#recorder === undefined) this.#marks.push(text);
-    else this.#recorder?.mark(text);
+    if (this.#recorder === null) this.#marks.push(text);
+    else this.#recorder.mark(text);
   }
 
   #finish(begun: Recording | null, { body }: Ask): void {
@@ -154,14 +172,25 @@ export class RecordServer {
     this.#options.timed?.(begun.call.row.name, readNumber(body, 8));
   }
 
+  /** A process has closed a descriptor: it may have been the last one of its file there. */
+  #closedIn(pid: number): void {
+    const open = filesOf(pid);
+    for (const [key, users] of this.#users) {
+      if (users.has(pid) && !open.has(key)) this.#unused(key, users, pid);
+    }
+  }
+
+  #unused(key: string, users: Set<number>, pid: number): void {
+    users.delete(pid);
+    if (users.size > 0) return;
+    this.#users.delete(key);
+    this.#recorder?.closed(key);
+  }
+
   #processEnded(pid: number): void {
     this.#clients.get(pid)?.close();
     this.#clients.delete(pid);
-    for (const [key, users] of this.#users) {
-      if (!users.delete(pid) || users.size > 0) continue;
-      this.#users.delete(key);
-      this.#recorder?.closed(key);
-    }
+    for (const [key, users] of this.#users) if (users.has(pid)) this.#unused(key, users, pid);
   }
 }
 
@@ -174,5 +203,14 @@ function fileKey(pid: number, fd: number): string {
     return client === undefined ? `${pid} ${fd} ${link}` : `${link} ${client}`;
   } catch {
     return `${pid} ${fd}`;
+  }
+}
+
+/** The files of DRM nodes that a process has open. */
+function filesOf(pid: number): ReadonlySet<string> {
+  try {
+    return new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => fileKey(pid, Number(fd))));
+  } catch {
+    return new Set();
   }
 }

@@ -9,9 +9,8 @@ import { LIVE_DRIVERS } from "./drivers/table.ts";
 import type { HardwareDriver } from "./hardware.ts";
 import { type CommandEnd, runCommand } from "./launch.ts";
 import { makeFolder, removeFolder, sweepBehind } from "./node-folder.ts";
-import type { ProcessMemory } from "./process-memory.ts";
 import { driverNameOf, loadDrivers, realDevice } from "./real-device.ts";
-import { RecordServer } from "./record-server.ts";
+import { RecordServer, type RecordServerOptions } from "./record-server.ts";
 import { Recorder } from "./recorder.ts";
 import { shimFile } from "./shim.ts";
 import { headerOf, TraceFile } from "./trace-file.ts";
@@ -60,22 +59,29 @@ export async function recordCommand({ command, output, cache }: RecordOptions): 
   const times = new Map<string, number[]>();
   const files: TraceFile[] = [];
   let connected = 0;
+  let fault: unknown = null;
   let other: string | null = null;
-  const recorderFor = ({ pid }: ProcessMemory, fd: number): Recorder | null => {
-    const name = driverNameOf(pid, fd);
-    const driver: HardwareDriver | undefined = name === null ? undefined : drivers.get(name);
-    if (driver === undefined) {
-      other = name ?? "unknown";
-      return null;
+  const driverOf = new Map<string, HardwareDriver | undefined>();
+  let recorded: { readonly driver: HardwareDriver; readonly recorder: Recorder } | null = null;
+  /** The first call that is to be kept decides which driver is recorded: programs open every node to look what it is. */
+  const recorderFor: RecordServerOptions["recorderFor"] = (key, { pid }, fd, request) => {
+    if (!driverOf.has(key)) {
+      const name = driverNameOf(pid, fd);
+      driverOf.set(key, name === null ? undefined : drivers.get(name));
+      if (driverOf.get(key) === undefined) other = name ?? "unknown";
     }
-    const { hardware } = realDevice(pid, fd, driver);
+    const driver = driverOf.get(key);
+    if (driver === undefined) return null;
+    if (recorded !== null) return recorded.driver === driver ? recorded.recorder : null;
+    const row = driver.rows.find((one) => (one.request & 0xff) === (request & 0xff));
+    if (row === undefined || !driver.recording.keeps.includes(row.name)) return null;
     const trace = new TraceFile(output);
     files.push(trace);
-    return new Recorder({
-      driver,
-      header: headerOf(driver, hardware, command),
-      write: (line) => trace.write(line),
-    });
+    const { hardware } = realDevice(pid, fd, driver);
+    const header = headerOf(driver, hardware, command);
+    const recorder = new Recorder({ driver, header, write: (line) => trace.write(line) });
+    recorded = { driver, recorder };
+    return recorder;
   };
   const server = new RecordServer({
     folder,
@@ -84,6 +90,9 @@ export async function recordCommand({ command, output, cache }: RecordOptions): 
       const list = times.get(name);
       if (list === undefined) times.set(name, [ns]);
       else list.push(ns);
+    },
+    fault: (error) => {
+      fault ??= error;
     },
     connected: () => connected++,
   });
@@ -98,7 +107,7 @@ export async function recordCommand({ command, output, cache }: RecordOptions): 
     return {
       ...end,
       calls,
-      error: files.find((file) => file.error !== null)?.error ?? null,
+      error: fault ?? files.find((file) => file.error !== null)?.error ?? null,
       nothing: calls > 0 ? null : whyNothing(connected, other),
       times: [...times].map(([name, ns]) => ({ name, ns: ns.sort((a, b) => a - b) })),
     };
