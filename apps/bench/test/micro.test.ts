@@ -72,25 +72,28 @@ describe("the harness", () => {
 
 describe("figures of an earlier run", () => {
   const measured = async (...more: string[]) =>
-    vmbind("micro", "baseline", "--only", "fill", "--runs", "1", "--warm-up", "1", ...more);
+    vmbind(
+      ...["micro", "gpuvm", "--max", "1000", "--only", "f-repeat-map", "--runs", "1", "--warm-up", "1"],
+      ...more,
+    );
 
   it("are saved, and stand beside the next ones", async () => {
     const path = tempFile("micro.json", "");
     expect(await measured("--save", path)).toMatchObject({ status: 0, err: "" });
     const saved = JSON.parse(readFileSync(path, "utf8")) as MicroFile;
-    expect(saved).toMatchObject({ format: "vmbind-micro", version: 1, results: [{ id: "fill" }] });
+    expect(saved).toMatchObject({ format: "vmbind-micro", version: 1, results: [{ id: "f-repeat-map" }] });
     const { out, err } = await measured("--compare", path);
     expect(err).toBe("");
     expect(out).toMatch(
-      /^id +ns +per +min +then ns +ratio to then +of minima\nfill +[0-9.]+ +entry( +[0-9.]+){4}\n/m,
+      /^id +ns +per +min +then ns +ratio to then +of minima\nf-repeat-map +[0-9.]+ +op( +[0-9.]+){4}\n/m,
     );
     const { out: json } = await measured("--compare", path, "--json");
     const { results, comparison } = JSON.parse(json) as MicroFile & { comparison: { ratios: SavedRatio[] } };
     const [now, then] = [results[0] as MicroResult, saved.results[0] as MicroResult];
     expect(comparison.ratios).toEqual([
       {
-        area: "baseline",
-        id: "fill",
+        area: "gpuvm",
+        id: "f-repeat-map",
         thenNs: then.ns,
         ratio: now.ns / then.ns,
         ratioOfMinima: now.min / then.min,
@@ -108,7 +111,7 @@ describe("figures of an earlier run", () => {
     );
     const { status, out, err } = await measured("--compare", path);
     expect(err).toMatch(/--compare: ratios are of two machines .+: node 1\.2\.3 then, [0-9.]+ now\n$/);
-    expect(out).toMatch(/^fill .+ - +- +-$/m);
+    expect(out).toMatch(/^f-repeat-map .+ - +- +-$/m);
     expect(status).toBe(0);
   });
 

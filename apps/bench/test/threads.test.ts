@@ -59,12 +59,12 @@ describe("worker threads and processes", () => {
   });
 
   it("measure a build against itself: about the same", () => {
-    const only = ["--only", "fill", "--only", "copy", "--only", "loop-repeated", "--only", "loop-ascending"];
-    const argv = ["micro", "baseline", ...only, "--runs", "5", "--warm-up", "50", "--against", ".", "--json"];
+    const only = ["--only", "fill", "--only", "loop-ascending"];
+    const argv = ["micro", "baseline", ...only, "--runs", "3", "--warm-up", "1", "--against", ".", "--json"];
     const { status, out } = built(...argv);
     expect(status).toBe(0);
     const { results } = JSON.parse(out) as { results: AgainstResult[] };
-    expect(results.map(({ id }) => id)).toEqual(["fill", "copy", "loop-repeated", "loop-ascending"]);
+    expect(results.map(({ id }) => id)).toEqual(["fill", "loop-ascending"]);
     for (const { ratio } of results) expect(Math.abs(Math.log(ratio))).toBeLessThan(Math.log(1.5));
   });
 

@@ -51,6 +51,17 @@ function issue(file: ModelFile, { request, arg, arrays }: Call, elsewhere: boole
   return [ret, argOut, ...own.map(({ data }) => data)];
 }
 
+/** Whether numbers are the same, and bytes byte by byte. */
+function equal(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((x, i) => {
+      const y = b[i];
+      return x instanceof Uint8Array && y instanceof Uint8Array ? Buffer.compare(x, y) === 0 : x === y;
+    })
+  );
+}
+
 /** Traces leave queries out. */
 const QUERIES: Readonly<Record<string, readonly Call[]>> = {
   panthor: [DEV_QUERY.gpuInfo, DEV_QUERY.mmuInfo].map((type) => ({
@@ -85,7 +96,9 @@ describe("a process whose memory handlers see as copies", () => {
     let calls = 0;
     const both = (call: Call): unknown[] => {
       const expected = issue(here.file(0), call, false);
-      expect(issue(there.file(0), call, true)).toEqual(expected);
+      const got = issue(there.file(0), call, true);
+      // Most are equal, and looked at in no time.
+      if (!equal(got, expected)) expect(got).toEqual(expected);
       calls++;
       return expected;
     };

@@ -38,8 +38,7 @@ function words(memory: PhysicalMemory, object: GemObject, { pageBytes }: Facts, 
   const found: number[] = [];
   let at = offset;
   for (const { pa, bytes } of object.segments(offset, object.size - offset)) {
-    for (let i = 0; i < bytes; i += 4) {
-      if ((at + i) % pageBytes !== 0) continue;
+    for (let i = (pageBytes - (at % pageBytes)) % pageBytes; i < bytes; i += pageBytes) {
       const word = new Uint8Array(4);
       memory.read(pa + i, word);
       found.push(new DataView(word.buffer).getUint32(0, true));

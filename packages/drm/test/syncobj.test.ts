@@ -69,6 +69,7 @@ describe("a syncobj", () => {
           fences[signal]?.signal();
           for (const { found, all, called } of waits) {
             const happened = all.every((f) => f.signaled);
+            if (called() === happened && found.signaled === happened) continue;
             expect([called(), found.signaled]).toEqual([happened, happened]);
           }
         }
