@@ -11,8 +11,8 @@ import { constants } from "node:os";
 export interface CommandEnd {
   /** Exit status as a shell has it: 128 and the signal's number where a signal ended it. */
   readonly status: number;
-  /** The signal, or null. */
-  readonly signal: NodeJS.Signals | null;
+  /** Name of the signal, e.g. `SIGKILL`, or null. */
+  readonly signal: string | null;
 }
 
 /** The command cannot be started. */

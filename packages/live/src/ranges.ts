@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { Span } from "./wire.ts";
+/** A run of bytes. */
+export interface Span {
+  /** First byte. */
+  readonly at: number;
+  /** How many. */
+  readonly bytes: number;
+}
 
 interface Range {
   readonly start: number;

@@ -21,9 +21,10 @@ import type { Answer, Hardware, LiveFile } from "./hardware.ts";
 import { mmapTarget, seekDmaBuf } from "./mmap-target.ts";
 import { SW_SYNC_MINOR } from "./node-folder.ts";
 import type { IoctlResult, SeenIoctl, ServerObserver } from "./observer.ts";
+import type { Span } from "./ranges.ts";
 import { Scheduler } from "./scheduler.ts";
 import { MemoryFull, type SharedMemory } from "./shared-memory.ts";
-import { type Ask, AskReader, OP, readNumber, type Span, type Tell, tellBytes } from "./wire.ts";
+import { type Ask, AskReader, OP, readNumber, type Tell, tellBytes } from "./wire.ts";
 
 const PAGE_BYTES = 4096;
 

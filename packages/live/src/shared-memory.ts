@@ -17,8 +17,7 @@ import { join } from "node:path";
 import { size as sizeText } from "@vmbind/drm";
 import { DataPages, type PhysicalBacking } from "@vmbind/mmu";
 import type { ProcessMemory } from "./process-memory.ts";
-import { Ranges } from "./ranges.ts";
-import type { Span } from "./wire.ts";
+import { Ranges, type Span } from "./ranges.ts";
 
 const PAGE_BYTES = 4096;
 const WINDOW_BYTES = 2 ** 40;

@@ -13,6 +13,8 @@
  * @module
  */
 
+import type { Span } from "./ranges.ts";
+
 /** Bytes of a question without its body. */
 const ASK_BYTES = 24;
 const TELL_BYTES = 32;
@@ -47,14 +49,6 @@ export const OP = {
   /** It has run: i32 result, u32 0, u64 nanoseconds, then its argument. */
   after: 12,
 } as const;
-
-/** A piece of the shared file. */
-export interface Span {
-  /** Offset. */
-  readonly at: number;
-  /** Bytes. */
-  readonly bytes: number;
-}
 
 /** An answer. */
 export interface Tell {

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Span } from "../src/ranges.ts";
 import { SharedMemory } from "../src/shared-memory.ts";
-import type { Span } from "../src/wire.ts";
 
 const PAGE = 4096;
 const PAGES = 2048;
