@@ -145,6 +145,9 @@ export class PageWorld {
       case "not-needed": {
         const { vm, va, bytes } = meaning;
         for (const object of file.vms.get(vm)?.log.objectsIn(va, bytes) ?? []) object.mayBeGone = true;
+        for (const line of file.vms.get(vm)?.jobs.lines() ?? []) {
+          if (line.kind === "range" && typeof line.behind !== "string") line.behind.mayBeGone = true;
+        }
         return;
       }
       case "none":
@@ -242,6 +245,12 @@ export class PageWorld {
     const holdsUp = !this.#facts.idleJobsPass || lines.some((line) => isWritten(line, vm));
     vm.jobs.push({ lines, waits, queue, holdsUp, end }, !holdsUp && vague);
     this.#waiting.add(vm);
+  }
+
+  /** @param meaning - of a call that was refused: objects that it moved may be back, and their pages still missing */
+  refused(meaning: Meaning): void {
+    if (meaning.kind !== "queue" || this.#waiting.size === 0) return;
+    if (meaning.jobs.some(({ ops }) => ops.some(({ kind }) => kind === "move"))) this.#moving = true;
   }
 
   /** Objects have moved since no job waited: their pages may be missing until no job waits. */

@@ -74,6 +74,8 @@ export class PageChecker implements Checker {
     const done = ret === 0 ? sent : this.#driver.prefix(sent, arg, started);
     const meaning = done === null ? null : this.#driver.meaning(done, ret === 0 ? arg : done.arg);
     if (meaning !== null) this.#world.called(file, meaning);
+    const refused = ret === 0 ? null : this.#driver.meaning(sent, sent.arg);
+    if (refused !== null) this.#world.refused(refused);
     this.#look(++this.#calls % ALL_EVERY === 0);
   }
 
@@ -176,9 +178,11 @@ export class PageChecker implements Checker {
     }
     if (walked.kind === unbound && (line === null || maybeNot)) return true;
     if (walked.kind === "fault") {
-      return taken !== "no" || maybeNot || advised || (cell !== null && this.#world.moving);
+      return (
+        taken !== "no" || maybeNot || advised || (cell !== null && this.#world.moving) || mayBeGone(line)
+      );
     }
-    return taken !== "yes" && line !== null && (line.behind === "null" || mayBeGone(line));
+    return taken !== "yes" && (line?.behind === "null" || mayBeGone(line));
   }
 
   #newWord(cell: Cell): number {
@@ -216,9 +220,9 @@ export class PageChecker implements Checker {
   }
 }
 
-/** Contents that are gone show as null pages. */
-function mayBeGone({ behind }: RangeLine): boolean {
-  return typeof behind !== "string" && behind.mayBeGone;
+/** Contents that are gone show as null pages, or as nothing where those could not be bound. */
+function mayBeGone(line: RangeLine | null): boolean {
+  return line !== null && typeof line.behind !== "string" && line.behind.mayBeGone;
 }
 
 /** In the words of {@link RangeLine.access}. */
