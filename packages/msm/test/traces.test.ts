@@ -1,0 +1,192 @@
+/** turnip's recordings: its very bytes, and what the kernel's own code did with them. `driver-laws` replays them all. */
+
+import { readFileSync } from "node:fs";
+import { type SparseBind, viewOf } from "@vmbind/drm";
+import { CallBytes, type TraceIoctl, type TraceRecord } from "@vmbind/trace";
+import { describe, expect, test } from "vitest";
+import { recordedText, recordsOf, sentText } from "../../../test/recordings.ts";
+import { traceFormats } from "../src/conformance.ts";
+import {
+  type ImageBind,
+  imageLayout,
+  OP_MAP,
+  TILE_BYTES,
+  TurnipUmd,
+  VM_BIND,
+  VM_BIND_FENCE_FD_IN,
+  type VmBindOp,
+} from "../src/index.ts";
+import { VM_BIND_OPS } from "../src/ioctls.ts";
+
+const FENCE = 3;
+const TIMELINE = 2;
+
+/** VM_BINDs behind a mark that begins so. */
+function bindsBehind(records: readonly TraceRecord[], prefix: string): TraceIoctl[] {
+  let inside = false;
+  const found: TraceIoctl[] = [];
+  for (const record of records) {
+    if (record.kind === "mark") inside = record.mark.startsWith(prefix);
+    else if (record.kind === "ioctl" && inside && record.ioctl === "MSM_VM_BIND") found.push(record);
+  }
+  return found;
+}
+
+/** The first VM_BIND behind a mark. */
+function first(records: readonly TraceRecord[], prefix: string): TraceIoctl {
+  return bindsBehind(records, prefix)[0] as TraceIoctl;
+}
+
+/** Its operations, by address. */
+function opsOf(call: TraceIoctl): VmBindOp[] {
+  const { nrOps, op } = VM_BIND.read(viewOf(call.argIn));
+  return nrOps === 1 ? [op] : new CallBytes(call).elements(VM_BIND_OPS);
+}
+
+/** turnip with the sync file of its own last bind, which a recorded queue bind waits for. */
+function turnipBefore(call: TraceIoctl, options: { fence?: number; timeline?: number }): TurnipUmd {
+  const umd = new TurnipUmd(options);
+  const own = umd.create(2 ** 40, 4096)[0];
+  const { fenceFd, flags } = VM_BIND.read(viewOf(call.argIn));
+  expect(flags).toBe(VM_BIND_FENCE_FD_IN);
+  VM_BIND.fields.fenceFd.write(viewOf(own?.arg as Uint8Array), 0, fenceFd);
+  return umd;
+}
+
+const sent = (calls: ReturnType<TurnipUmd["bind"]>) =>
+  calls.map(({ arg, buffers }) => sentText(arg, buffers));
+
+describe("TurnipUmd", () => {
+  test("makes and destroys a resource with turnip's very bytes", async () => {
+    const records = await recordsOf("msm-buffer-100e6");
+    const made = first(records, "create");
+    const va = opsOf(made)[0]?.iova as number;
+    const umd = new TurnipUmd();
+    expect(sent(umd.create(va, 100e6))).toEqual([recordedText(made)]);
+    expect(sent(umd.destroy(va, 100e6))).toEqual([recordedText(first(records, "destroy"))]);
+  });
+
+  test("builds every queue bind of buffers with turnip's very bytes, in whatever order the application names blocks", async () => {
+    const records = await recordsOf("msm-buffer-stream");
+    const calls = bindsBehind(records, "bind-sparse");
+    const umd = turnipBefore(calls[0] as TraceIoctl, { fence: FENCE, timeline: TIMELINE });
+    for (const call of calls) {
+      const binds = opsOf(call).map(({ op, iova, range, handle, objOffset }): SparseBind => {
+        const memory = op === OP_MAP ? { handle, offset: objOffset } : null;
+        return { resourceOffset: iova, size: range, memory };
+      });
+      expect(sent(umd.bind(0, 2 ** 48, binds.reverse()))).toEqual([recordedText(call)]);
+    }
+    expect(calls.length).toBeGreaterThan(20);
+  });
+
+  test("cuts the tiles of a window that wanders over an image as turnip does", async () => {
+    const records = await recordsOf("msm-image-window");
+    const va = opsOf(first(records, "create"))[0]?.iova as number;
+    const calls = bindsBehind(records, "bind-sparse");
+    const handle = opsOf(calls[0] as TraceIoctl)[0]?.handle as number;
+    const umd = turnipBefore(calls[0] as TraceIoctl, { fence: FENCE, timeline: TIMELINE });
+    const layout = imageLayout(16384, 16384);
+    /** Pool tile of each image tile, by `x,y`. */
+    const bound = new Map<string, number>();
+    const used = new Set<number>();
+    let at = 0;
+    for (const record of records) {
+      const step = record.kind === "mark" ? /^step=\d+ x=(\d+) y=(\d+)$/.exec(record.mark) : null;
+      if (step === null) continue;
+      const { binds, freed } = moveWindow(handle, Number(step[1]), Number(step[2]), bound, used);
+      if (binds.length === 0) continue;
+      expect(sent(umd.bindImage(va, layout, binds))).toEqual([recordedText(calls[at++] as TraceIoctl)]);
+      for (const tile of freed) used.delete(tile);
+    }
+    expect(at).toBe(calls.length);
+  });
+
+  test("cuts the layers and mips of an array as turnip does", async () => {
+    const records = await recordsOf("msm-image-array-mips");
+    const va = opsOf(first(records, "create"))[0]?.iova as number;
+    const calls = bindsBehind(records, "bind-sparse").slice(1, -1);
+    const umd = turnipBefore(calls[0] as TraceIoctl, { fence: FENCE, timeline: TIMELINE });
+    // The mip tails came before.
+    umd.bind(va, 0, []);
+    const pools = [calls[0], calls[8]].map((call) => opsOf(call as TraceIoctl)[0]?.handle as number);
+    const layout = imageLayout(2048, 2048);
+    const built = arrayBinds(pools as [number, number]).flatMap((binds) => umd.bindImage(va, layout, binds));
+    expect(sent(built)).toEqual(calls.map(recordedText));
+  });
+
+  test("has nothing for tiles outside the image, and for binds outside the buffer", () => {
+    const umd = new TurnipUmd();
+    const layout = imageLayout(512, 512);
+    const outside = { level: 0, x: 3, y: 0, width: 2, height: 1, memory: null };
+    expect(() => umd.bindImage(0, layout, [outside])).toThrow(/are not in level 0/);
+    const bind = { resourceOffset: 8192, size: 4096, memory: null };
+    expect(() => umd.bind(0, 8192, [bind])).toThrow(/leaves a resource/);
+  });
+});
+
+/** The workload of image-window: tiles that come in take the lowest free pool tiles, row by row. */
+function moveWindow(handle: number, x: number, y: number, bound: Map<string, number>, used: Set<number>) {
+  const inside = (tile: string): boolean => {
+    const [tx, ty] = tile.split(",").map(Number) as [number, number];
+    return tx >= x && tx < x + 8 && ty >= y && ty < y + 8;
+  };
+  const one = (tile: string, memory: ImageBind["memory"]): ImageBind => {
+    const [tx, ty] = tile.split(",").map(Number) as [number, number];
+    return { level: 0, x: tx, y: ty, width: 1, height: 1, memory };
+  };
+  const left = [...bound.keys()].filter((tile) => !inside(tile));
+  const binds: ImageBind[] = [];
+  for (let i = 0; i < 64; i++) {
+    const tile = `${x + (i % 8)},${y + Math.floor(i / 8)}`;
+    if (bound.has(tile)) continue;
+    let free = 0;
+    while (used.has(free)) free++;
+    used.add(free);
+    bound.set(tile, free);
+    binds.push(one(tile, { handle, offset: free * TILE_BYTES }));
+  }
+  const freed = left.map((tile) => bound.get(tile) as number);
+  for (const tile of left) {
+    bound.delete(tile);
+    binds.push(one(tile, null));
+  }
+  return { binds, freed };
+}
+
+/** The workload of image-array-mips between its mip tails. */
+function arrayBinds([tilesPool, levelsPool]: [number, number]): ImageBind[][] {
+  const layers = Array.from({ length: 16 }, (_, layer) => layer);
+  const everyOther = layers.flatMap((layer) =>
+    Array.from({ length: 128 }, (_, i) => ({ layer, level: 0, x: (2 * i) % 16, y: Math.floor(i / 8) })),
+  );
+  const single = everyOther.map(
+    (tile, i): ImageBind => ({
+      ...tile,
+      width: 1,
+      height: 1,
+      memory: { handle: tilesPool, offset: i * TILE_BYTES },
+    }),
+  );
+  const lists = Array.from({ length: 8 }, (_, i) => single.slice(i * 256, (i + 1) * 256));
+  const { levels } = imageLayout(2048, 2048);
+  let offset = 0;
+  const whole = levels.map(({ width, height }, level) =>
+    layers.map((layer): ImageBind => {
+      const memory = { handle: levelsPool, offset };
+      offset += width * height * TILE_BYTES;
+      return { layer, level, x: 0, y: 0, width, height, memory };
+    }),
+  );
+  const gone = whole.map((binds) => binds.map((bind) => ({ ...bind, memory: null })));
+  return [...lists, ...whole, ...gone];
+}
+
+describe("what the kernel's own code did with a recording", () => {
+  const file = new URL("vectors/trace-costs.jsonl", import.meta.url);
+  const [header, ...cases] = readFileSync(file, "utf8").trimEnd().split("\n");
+  test.each(cases.map((line) => [JSON.parse(line).trace as string, line]))("%s", async (name, line) => {
+    const format = traceFormats["msm-trace-costs"];
+    expect(format?.check(JSON.parse(line), JSON.parse(header as string), await recordsOf(name))).toBeNull();
+  });
+});
