@@ -23,8 +23,8 @@ const XE_VM_INTEGRATED = [
 const xeVm = (device, more = {}) => ({
   binary: "xe_vm",
   device: `xe:${device}`,
-  // Some fill the GPU's memory twice over, which with gigabytes of it takes a host minutes.
-  vram: "512MiB",
+  // Some fill the GPU's memory twice over, which takes a host long; others want to bind 2 GiB of it.
+  vram: "2500MiB",
   total: 191,
   explained: { "bind-array-conflict-error-inject": DEBUG_KERNEL, ...more },
 });
