@@ -5,7 +5,7 @@
  */
 
 import { closeSync, openSync, writeSync } from "node:fs";
-import { arch } from "node:os";
+import { machine } from "node:os";
 import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { TraceHeader } from "@vmbind/trace";
@@ -78,7 +78,7 @@ export function headerOf(
     uapi: "linux 7.3",
     umd: `live: ${basename(command[0] ?? "")}`,
     device: hardware.title,
-    arch: arch(),
+    arch: machine(),
     workload: command.join(" "),
     ...hardware.header,
   };

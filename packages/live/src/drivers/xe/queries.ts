@@ -25,7 +25,7 @@ const XE2 = 2000;
 const GT_MAIN = 0;
 const GT_MEDIA = 1;
 /** Hz of the timestamp counter. */
-export const TICKS_PER_SECOND = 19_200_000n;
+const TICKS_PER_SECOND = 19_200_000n;
 /** Bits of the counter that ENGINE_CYCLES tells. */
 const COUNTER_BITS = 36;
 /** CLOCK_REALTIME, MONOTONIC, MONOTONIC_RAW, BOOTTIME, TAI. */
