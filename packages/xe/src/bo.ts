@@ -16,15 +16,14 @@ import {
 } from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
 import {
-  DataPages,
   type Fragmentation,
   type FrameAllocator,
   OutOfFrames,
   type PhysicalMemory,
   type ScatterList,
 } from "@vmbind/mmu";
+import { copyPages } from "./copy-pages.ts";
 import type { XeDeviceOptions } from "./options.ts";
-import { PAGE_BYTES } from "./page-sizes.ts";
 import type { Platform } from "./platforms.ts";
 import { EVICT_ANY, type EvictionRules, type Vram } from "./vram.ts";
 
@@ -371,23 +370,4 @@ export class XeBo extends GemObject {
     this.#dmaBuf?.detach();
     this.#vm?.gpuvm.resvObject.put();
   }
-}
-
-/** Copy what is not zero: new memory reads as zero, and memory that nothing was stored to takes no place in the host. */
-function copyPages(memory: PhysicalMemory, from: ScatterList, to: ScatterList, bytes: number): void {
-  if (memory.backing instanceof DataPages && memory.residentBytes === 0) return;
-  const page = new Uint8Array(PAGE_BYTES);
-  const words = new Int32Array(page.buffer);
-  for (let at = 0; at < bytes; at += PAGE_BYTES) {
-    const source = from.addressAt(at);
-    if (!memory.mayHoldData(source, PAGE_BYTES)) continue;
-    memory.read(source, page);
-    if (holdsData(words)) memory.write(to.addressAt(at), page);
-  }
-}
-
-/** A loop, since an eviction asks this of every page: a callback for each word takes ten times as long. */
-function holdsData(words: Int32Array): boolean {
-  for (let i = 0; i < words.length; i++) if (words[i] !== 0) return true;
-  return false;
 }
