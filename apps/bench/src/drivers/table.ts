@@ -53,6 +53,12 @@ export const BENCH_DRIVERS: readonly BenchDriver[] = [
     fuzz: async () => (await import("./msm/fuzz.ts")).msm,
     micro: async () => (await import("./msm/micro.ts")).msmScenarios(),
   },
+  {
+    name: "nouveau",
+    conformance: async () => (await import("@vmbind/nouveau/conformance")).vectorChecks,
+    fuzz: async () => (await import("./nouveau/fuzz.ts")).nouveau,
+    micro: async () => (await import("./nouveau/micro.ts")).nouveauScenarios(),
+  },
 ];
 
 /** Names of the drivers. */
