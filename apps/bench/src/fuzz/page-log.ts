@@ -329,7 +329,8 @@ export class PageLog {
   #under(va: number, end: number): RangeLine | null {
     for (let i = end - 1; i >= 0; i--) {
       const line = this.#lines[i] as LogLine;
-      if (line.kind !== "range" || line.under !== true || va < line.va || va >= line.va + line.bytes) continue;
+      if (line.kind !== "range" || line.under !== true || va < line.va || va >= line.va + line.bytes)
+        continue;
       return line.behind === "nothing" ? null : line;
     }
     return null;
