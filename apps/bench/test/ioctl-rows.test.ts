@@ -12,6 +12,7 @@ import {
   supportList,
 } from "@vmbind/drm";
 import * as msm from "@vmbind/msm";
+import * as nouveau from "@vmbind/nouveau";
 import * as panthor from "@vmbind/panthor";
 import type { TraceArray } from "@vmbind/trace";
 import * as xe from "@vmbind/xe";
@@ -29,6 +30,7 @@ const TABLES: Readonly<Record<string, Table>> = {
   asahi: asahi.IOCTLS,
   xe: xe.IOCTLS,
   msm: msm.IOCTLS,
+  nouveau: nouveau.IOCTLS,
 };
 
 describe.each(Object.entries(TABLES))("the ioctls of %s", (driver, { rows }) => {
