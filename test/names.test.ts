@@ -7,7 +7,7 @@ import { DRIVERS, exists, filesIn, PACKAGES, read } from "./house.ts";
 
 /** Drivers, and what Mesa calls the drivers above them; strategies begin with their driver's name. */
 const NAMES = [
-  /panthor|asahi|nouveau|panvk|honeykrisp|turnip/i,
+  /panthor|asahi|nouveau|panvk|honeykrisp|turnip|amdgpu|radv/i,
   /(?<![a-z0-9])(xe|hk|anv|msm|nvk)(?![a-z])/i,
   /(?<![A-Za-z])(Xe|Hk|Anv|Msm|Nvk)(?=[A-Z])/,
 ];

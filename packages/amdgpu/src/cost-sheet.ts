@@ -8,18 +8,15 @@
  * @module
  */
 
-import { type CostSchema, type CostSheet, UAPI_COSTS, type UapiCounter, zeroSheet } from "@vmbind/drm";
+import {
+  type CostSchema,
+  type CostSheet,
+  type MappingCounter,
+  UAPI_COSTS,
+  type UapiCounter,
+  zeroSheet,
+} from "@vmbind/drm";
 import { MMU_COSTS, type MmuCounter } from "@vmbind/mmu";
-
-/** Names of the counters of the driver's mappings, as all drivers have them. */
-export type AmdgpuMappingCounter =
-  | "mapSteps"
-  | "remapSteps"
-  | "unmapSteps"
-  | "gpuvasLive"
-  | "gpuvasPeak"
-  | "vmBosLive"
-  | "vmBosPeak";
 
 /** Names of the counters that only this driver has. */
 export type AmdgpuCost =
@@ -33,13 +30,13 @@ export type AmdgpuCost =
   | "submissionEntries";
 
 /** Names of all counters of an amdgpu device. */
-export type AmdgpuCounter = UapiCounter | AmdgpuMappingCounter | MmuCounter | AmdgpuCost;
+export type AmdgpuCounter = UapiCounter | MappingCounter | MmuCounter | AmdgpuCost;
 
 /** The cost sheet of an amdgpu device, one plain object. All numbers since the device was made. */
 export type AmdgpuCounters = CostSheet<AmdgpuCounter>;
 
 /** The driver's mappings. Those that wait to be cleared are not among them. */
-const MAPPING_COSTS: CostSchema<AmdgpuMappingCounter> = {
+const MAPPING_COSTS: CostSchema<MappingCounter> = {
   mapSteps: {
     kind: "sum",
     unit: "count",

@@ -29,6 +29,7 @@ import {
 } from "@vmbind/drm";
 import { type FrameAllocator, ScatterList } from "@vmbind/mmu";
 import { AmdgpuBo } from "./bo.ts";
+import { gemOp } from "./gem-op.ts";
 import { deviceInfo, INFO_DEV_INFO, INFO_MEMORY, INFO_VRAM_GTT, memoryInfo, vramGtt } from "./info.ts";
 import type { Place } from "./leaf-flags.ts";
 import { Submissions } from "./submit.ts";
@@ -45,11 +46,6 @@ import {
   DOMAIN_GWS,
   DOMAIN_OA,
   DOMAIN_VRAM,
-  GEM_CREATE,
-  GEM_OP_GET_GEM_CREATE_INFO,
-  GEM_OP_GET_MAPPING_INFO,
-  GEM_OP_SET_PLACEMENT,
-  GEM_VM_ENTRY,
   type GemCreate,
   type GemOp,
   type GemWaitIdle,
@@ -302,39 +298,7 @@ export class AmdgpuFile implements DrmFile<AmdgpuBo, AmdgpuVm> {
    * @throws DrmError ENOENT, EINVAL, EFAULT
    */
   gemOp(args: GemOp, user: UserSpace): Partial<GemOp> {
-    const bo = this.#known(args.handle, "gem_op");
-    switch (args.op) {
-      case GEM_OP_GET_GEM_CREATE_INFO: {
-        const { size: boSize, alignment, domains, flags: domainFlags } = bo;
-        user.write(args.value, GEM_CREATE.encode({ boSize, alignment, domains, domainFlags }));
-        return {};
-      }
-      case GEM_OP_SET_PLACEMENT: {
-        const domains = args.value & MEMORY_DOMAINS;
-        // VRAM alone could not be left again under pressure.
-        bo.domains = domains === DOMAIN_VRAM ? DOMAIN_VRAM | DOMAIN_GTT : domains;
-        return {};
-      }
-      case GEM_OP_GET_MAPPING_INFO: {
-        const { mappings } = this.space.space;
-        const boVa = this.space.space.boVaOf(bo);
-        const entries =
-          boVa === undefined ? [] : [...mappings.of(boVa.valids), ...mappings.of(boVa.invalids)];
-        entries.slice(0, args.numEntries).forEach((id, i) => {
-          const first = mappings.first[id] as number;
-          const entry = GEM_VM_ENTRY.encode({
-            addr: first * PAGE_BYTES,
-            size: ((mappings.last[id] as number) + 1 - first) * PAGE_BYTES,
-            offset: mappings.offset[id] as number,
-            flags: mappings.flags[id] as number,
-          });
-          user.write(args.value + i * GEM_VM_ENTRY.size, entry);
-        });
-        return { numEntries: entries.length };
-      }
-      default:
-        return fail(EINVAL, `gem_op.op: ${args.op} is no operation`);
-    }
+    return gemOp(this.#known(args.handle, "gem_op"), this.space.space, args, user);
   }
 
   /**

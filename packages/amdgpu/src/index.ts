@@ -7,6 +7,7 @@
 
 export { AmdgpuBo, type AmdgpuBoOptions } from "./bo.ts";
 export { BoVa, StateList, type StateLists } from "./bo-va.ts";
+export { checkDeviceInvariants, checkInvariants } from "./check-invariants.ts";
 export * from "./cost-sheet.ts";
 export { AmdgpuDevice } from "./device.ts";
 export { AmdgpuFile, type AmdgpuFileDevice, VM_ID } from "./file.ts";
@@ -15,9 +16,22 @@ export * from "./ioctls.ts";
 export { type LeafFlags, leafFlags, type Place } from "./leaf-flags.ts";
 export { type MappingList, Mappings } from "./mappings.ts";
 export type { AmdgpuDeviceOptions, AmdgpuGfx } from "./options.ts";
-export { GcvmPageTable, type GcvmPageTableOptions, type TableObserver } from "./page-table.ts";
+export { GcvmPageTable } from "./page-table.ts";
 export * from "./quirks.ts";
 export { Submissions, type SubmitFile } from "./submit.ts";
+export { type TableObserver, TableTree, type TableTreeOptions } from "./table-tree.ts";
 export * from "./uapi.ts";
+export {
+  createdHandle,
+  gemCreateCall,
+  gemVaCall,
+  openRadv,
+  RADV_SPARSE_BYTES,
+  RADV_ZERO_BYTES,
+  type RadvOptions,
+  type RadvSession,
+  RadvUmd,
+} from "./umd.ts";
+export { RADV_HEAP_END, RADV_HEAP_START, RADV_VIEW_BIT, VaManager } from "./va-manager.ts";
 export { VaSpace, type VaSpaceOptions } from "./va-space.ts";
 export { AmdgpuVm, type AmdgpuVmDevice } from "./vm.ts";

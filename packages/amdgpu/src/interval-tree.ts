@@ -123,9 +123,10 @@ export class IntervalTree {
     return this.#found[index] as number;
   }
 
-  /** Numbers of all mappings, ascending by address. The tree must not change meanwhile. */
-  *ascending(from = 0, to: number = Number.POSITIVE_INFINITY): Generator<number> {
-    yield* this.#inOrder(this.#root, from, to);
+  /** Numbers of all mappings, ascending by address, as they are now. */
+  ascending(from = 0, to: number = Number.POSITIVE_INFINITY): Int32Array {
+    const count = this.overlapping(from, to);
+    return this.#found.slice(0, count);
   }
 
   /**
@@ -171,15 +172,6 @@ export class IntervalTree {
       this.#found[this.#foundCount++] = at;
     }
     if (last < to) this.#collect(this.#right[at] as number, from, to);
-  }
-
-  *#inOrder(at: number, from: number, to: number): Generator<number> {
-    if (at === 0) return;
-    const first = this.first[at] as number;
-    const last = this.last[at] as number;
-    if (first > from) yield* this.#inOrder(this.#left[at] as number, from, to);
-    if (first <= to && last >= from) yield at;
-    if (last < to) yield* this.#inOrder(this.#right[at] as number, from, to);
   }
 
   #insert(at: number, id: number, key: number): number {

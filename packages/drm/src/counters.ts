@@ -128,6 +128,22 @@ export const UAPI_COSTS: CostSchema<UapiCounter> = {
   },
 };
 
+/**
+ * Names of the counters of mappings, which every driver has, whatever it keeps its mappings in: how many were made, cut and
+ * removed, how many there are, and in how many pairs of VM and object.
+ */
+export type MappingCounter =
+  | "mapSteps"
+  | "remapSteps"
+  | "unmapSteps"
+  | "gpuvasLive"
+  | "gpuvasPeak"
+  | "vmBosLive"
+  | "vmBosPeak";
+
+/** The part of a device's sheet that counts mappings. */
+export type MappingCounters = CostSheet<MappingCounter>;
+
 /** @returns all zero */
 export function uapiCounters(): UapiCounters {
   return zeroSheet(UAPI_COSTS);

@@ -4,17 +4,10 @@
  * @module
  */
 
-import { type CostSchema, type CostSheet, zeroSheet } from "@vmbind/drm";
+import { type CostSchema, type CostSheet, type MappingCounter, zeroSheet } from "@vmbind/drm";
 
 /** Names of the counters of {@link GPUVM_COSTS}. */
-export type GpuvmCounter =
-  | "mapSteps"
-  | "remapSteps"
-  | "unmapSteps"
-  | "gpuvasLive"
-  | "gpuvasPeak"
-  | "vmBosLive"
-  | "vmBosPeak";
+export type GpuvmCounter = MappingCounter;
 
 /** The part of a device's sheet that counts what the VA manager does. */
 export type GpuvmCounters = CostSheet<GpuvmCounter>;

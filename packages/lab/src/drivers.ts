@@ -21,6 +21,7 @@ export const DRIVERS: ReadonlyMap<string, () => Promise<Lens>> = new Map<string,
   ["asahi", async () => (await import("@vmbind/asahi/trace")).lens],
   ["xe", async () => (await import("@vmbind/xe/trace")).lens],
   ["nouveau", async () => (await import("@vmbind/nouveau/trace")).lens],
+  ["amdgpu", async () => (await import("@vmbind/amdgpu/trace")).lens],
   ["msm", async () => (await import("@vmbind/msm/trace")).lens],
 ]);
 

@@ -104,7 +104,7 @@ export type {
   Work,
 } from "./strategy/strategy.ts";
 export { EXAMPLE_STRATEGY, SPARSE_STRATEGIES, sparseStrategy } from "./strategy/table.ts";
-export { VaHeap } from "./strategy/va-heap.ts";
+export { VaHeap, type VaRoom } from "./strategy/va-heap.ts";
 export {
   type CurvePoint,
   type Growth,

@@ -8,8 +8,7 @@
  * @module
  */
 
-import type { UapiCounter } from "@vmbind/drm";
-import type { GpuvmCounter } from "@vmbind/gpuvm-core";
+import type { MappingCounter, UapiCounter } from "@vmbind/drm";
 import type { MmuCounter } from "@vmbind/mmu";
 import type { Phase } from "@vmbind/trace";
 
@@ -31,7 +30,7 @@ export interface LabResult {
 
 /** Counters that all drivers have and that a result shows, under their names. */
 export type SharedFigure = Exclude<
-  UapiCounter | GpuvmCounter | MmuCounter,
+  UapiCounter | MappingCounter | MmuCounter,
   "ioctlErrors" | "walkSteps" | "tlbHits" | "tlbMisses"
 >;
 

@@ -129,7 +129,8 @@ describe("creating 100e6 unbound bytes", () => {
   it("charges 128 bytes a gpuva only where GPUVM knows REPEAT", async () => {
     for (const { name } of SPARSE_STRATEGIES) {
       const repeats = name.startsWith("panthor-repeat") || name === "asahi-single-page";
-      expect((await costOf("buffer-100e6", name)).gpuvaBytes, name).toBe(repeats ? 128 : 120);
+      const bytes = name === "amdgpu-prt" ? 88 : repeats ? 128 : 120;
+      expect((await costOf("buffer-100e6", name)).gpuvaBytes, name).toBe(bytes);
     }
   });
 });
@@ -158,6 +159,7 @@ describe("against replaying the recordings", () => {
     ["asahi", "asahi-single-page"],
     ["xe", "xe-null"],
     ["nouveau", "nouveau-sparse"],
+    ["amdgpu", "amdgpu-prt"],
   ];
 
   for (const workload of ["buffer-100e6", "buffer-stream"]) {
@@ -170,7 +172,7 @@ describe("against replaying the recordings", () => {
         expect(figures === undefined, phase).toBe(recorded === undefined);
         if (!figures || !recorded) continue;
         const same = FIELDS.filter(
-          (name) => !["xe-null", "nouveau-sparse"].includes(strategy) || !ALONE.includes(name),
+          (name) => !["xe-null", "nouveau-sparse", "amdgpu-prt"].includes(strategy) || !ALONE.includes(name),
         );
         const mine = same.map((name) => [name, figures[name]]);
         expect(mine, phase).toEqual(same.map((name) => [name, recorded[name]]));
@@ -212,7 +214,7 @@ describe.each(SPARSE_STRATEGIES.map((s) => s.name))("what the GPU sees, %s", (na
     for (const { moment, unboundBytes, bytes, runs, unboundLeaves, sequential, random } of result.views) {
       expect(unboundBytes).toBe(moment === "created" ? bytes : bytes / 2);
       expect(unboundLeaves.reduce((sum, l) => sum + l.bytes, 0)).toBe(unboundBytes);
-      const hasNull = name === "xe-null" || name === "nouveau-sparse";
+      const hasNull = ["xe-null", "nouveau-sparse", "amdgpu-prt"].includes(name);
       expect(runs.filter((r) => r.kind === "null").every((r) => !r.bound && hasNull)).toBe(true);
       expect([sequential.faults, random.faults]).toEqual([0, 0]);
     }

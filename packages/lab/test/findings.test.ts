@@ -37,8 +37,8 @@ describe("findings", () => {
       text:
         "A sparse buffer of 100e6 bytes, nothing bound, takes this many operations to create: 24,415 with " +
         "panthor-per-page, 48 with panthor-blackhole, 1 with panthor-repeat, panthor-sparse, xe-null, " +
-        "nouveau-sparse and msm-null, and 2 with panthor-repeat-windows and asahi-single-page.",
-      values: [24415, 48, 1, 2],
+        "nouveau-sparse and msm-null, 2 with panthor-repeat-windows and asahi-single-page, and 14 with amdgpu-prt.",
+      values: [24415, 48, 1, 2, 14],
     });
     expect(by(result.findings, "write-aliases")?.values).toEqual([24414, 47, 0]);
     expect(by(result.findings, "dummy-fragmentation")?.values).toEqual([398, 3, 24415, 50]);
@@ -61,7 +61,7 @@ describe("findings", () => {
     const { findings: before, ...data } = result;
     const changed = structuredClone(data);
     for (const cost of changed.costs) if (cost.phases.create) cost.phases.create.bindOps += 7;
-    expect(by(findings(changed), "create-operations")?.values).toEqual([24422, 55, 8, 9]);
+    expect(by(findings(changed), "create-operations")?.values).toEqual([24422, 55, 8, 9, 21]);
     for (const answer of changed.semantics) {
       if (answer.id === "strict-honest" && answer.strategy === "asahi-single-page") answer.ok = false;
     }

@@ -28,6 +28,9 @@ const STRATEGY_OF: Readonly<Record<string, [strategy: string, device?: string]>>
   "panthor-sparse": ["panthor-sparse"],
   "panthor-blackhole": ["panthor-blackhole"],
   asahi: ["asahi-single-page"],
+  amdgpu: ["amdgpu-prt", "navi21"],
+  "amdgpu-gfx9": ["amdgpu-prt", "vega10"],
+  "amdgpu-gfx12": ["amdgpu-prt", "navi48"],
   nouveau: ["nouveau-sparse"],
   xe: ["xe-null", "bmg"],
   "xe-lnl": ["xe-null", "lnl"],
@@ -123,8 +126,8 @@ async function lowered(
 }
 
 describe("the lowering equals the recording", () => {
-  it("of 24 traces", () => {
-    expect(compared.length).toBe(24);
+  it("of 33 traces", () => {
+    expect(compared.length).toBe(33);
   });
 
   it.each(compared)(

@@ -2,6 +2,7 @@
  * Ioctls of a workload without what depends on the run: addresses become places in resources and objects, ids and handles
  * become roles. Every other field of every struct stays.
  */
+import * as amdgpu from "@vmbind/amdgpu";
 import * as asahi from "@vmbind/asahi";
 import { type StructLayout, viewOf } from "@vmbind/drm";
 import * as msm from "@vmbind/msm";
@@ -63,6 +64,11 @@ export class Normaliser {
       case "MSM_GEM_NEW":
         this.#handles.set(msm.GEM_NEW.read(viewOf(argOut)).handle, `object ${this.#objects++}`);
         return { ...msm.GEM_NEW.read(viewOf(argIn)) };
+      case "AMDGPU_GEM_CREATE": {
+        const { handle } = amdgpu.GEM_CREATE_OUT.read(viewOf(argOut));
+        this.#handles.set(handle, `object ${this.#objects++}`);
+        return { ...amdgpu.GEM_CREATE.read(viewOf(argIn)) };
+      }
       case "GEM_CLOSE": {
         const { handle, pad } = panthor.GEM_CLOSE.read(viewOf(argIn));
         return { ioctl, handle: this.#role(handle), pad };
@@ -73,6 +79,14 @@ export class Normaliser {
         return this.#asahi(call);
       case "XE_VM_BIND":
         return this.#xe(call);
+      case "AMDGPU_GEM_VA": {
+        const args = amdgpu.GEM_VA.read(viewOf(argIn));
+        return {
+          ...args,
+          handle: this.#role(args.handle),
+          vaAddress: this.#amdgpuPlace(args),
+        };
+      }
       case "NOUVEAU_VM_BIND":
         return this.#nouveau(call);
       case "MSM_VM_BIND":
@@ -170,6 +184,23 @@ export class Normaliser {
       })),
       outs: elements(arrays, "out_syncobjs", msm.SYNCOBJ),
     };
+  }
+
+  /** A resource begins with its PRT mapping, in the upper of its ranges; the object of zeros has its address before that. */
+  #amdgpuPlace({ operation, flags, vaAddress, mapSize }: amdgpu.GemVa): string {
+    this.addresses.push(vaAddress);
+    const va = vaAddress % 2 ** 48;
+    const isResource = operation === amdgpu.VA_OP_MAP && (flags & amdgpu.VM_PAGE_PRT) !== 0;
+    if (isResource) {
+      this.#add(`resource ${this.#resources++}`, va, this.#expected);
+      this.#expected = 0;
+    }
+    for (const shift of [0, amdgpu.RADV_VIEW_BIT]) {
+      const found = this.#places.find(({ start, end }) => va + shift >= start && va + shift < end);
+      if (found) return `${shift > 0 ? "second range of " : ""}${found.name} + ${va + shift - found.start}`;
+    }
+    this.#add(`object ${this.#objects - 1}`, va, mapSize);
+    return `object ${this.#objects - 1} + 0`;
   }
 
   #step(point: number): string {

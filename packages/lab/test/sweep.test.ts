@@ -66,7 +66,8 @@ describe("cost grows as the work does", () => {
   it.each(SPARSE_STRATEGIES)(
     "an unmap clears and walks what is mapped, not the range: $name",
     async (strategy) => {
-      const { session } = await startRun(strategy);
+      // The second range of radv has its own place, which this range would leave; a Vega 10 has none.
+      const { session } = await startRun(strategy, strategy.driver === "amdgpu" ? { device: "vega10" } : {});
       const { umd, memory, file } = session;
       // Half the VA of hk is its mirror.
       const huge = strategy.driver === "asahi" ? 64 * GIB : TIB;

@@ -100,7 +100,7 @@ export const IOCTLS: IoctlTable<NouveauFile> = new IoctlTable<NouveauFile>([
     errnos: [ENOSYS, EFAULT, EINVAL, EOPNOTSUPP, ENOENT, ENOSPC, EEXIST, ENOMEM, EINTR],
     since,
     support: "full",
-    runBytes: (file, arg, user) => file.vmBind(uapi.readVmBind(arg), user),
+    run: (file, args, user) => file.vmBind(args, user),
   }),
   ioctl({
     name: "NOUVEAU_EXEC",

@@ -30,8 +30,8 @@ import type { Interval } from "./model/intervals.ts";
 export interface BindOp {
   /** Column of the tables: `MAP memory`, `SINGLE_PAGE R`, `NULL`, ... */
   readonly heading: string;
-  /** What it does to the plain model of the address space. */
-  readonly effect: "map" | "unmap" | "unmap-object" | "none";
+  /** What it does to the plain model of the address space; `unmap-at` removes the one mapping of the object that begins there. */
+  readonly effect: "map" | "unmap" | "unmap-at" | "unmap-object" | "none";
   /** First VA in bytes. */
   readonly addr: number;
   /** Bytes of VA. */
@@ -272,6 +272,8 @@ export interface Lens<
   readonly quirks: QuirkTable;
   /** Whether closing a GEM handle removes the object's mappings from the file's VMs. */
   readonly closeUnmaps: boolean;
+  /** Id of the VM that every open file has from the start, where no ioctl makes one. */
+  readonly fileVm?: number;
   /**
    * @param op - an operation that this lens's decoder made
    * @returns it in words

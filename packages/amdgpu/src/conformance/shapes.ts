@@ -17,6 +17,7 @@ import {
   optional,
   type Shape,
   signedU64,
+  table,
   text,
   truth,
   tuple,
@@ -160,4 +161,26 @@ export const ARGS_CASE: Shape = object({
   }),
   ret: errno,
   mappings: list(tuple(u64, u64, u64, u64, HANDLE)),
+});
+
+/** Entries by kind and level. */
+const LEAVES: Shape = table(/^(?:table|valid|prt|cleared)[1-4]$/, count);
+
+/** A case of `amdgpu-trace-expect`. */
+export const TRACE_CASE: Shape = object({
+  trace: text,
+  gfx: GFX,
+  totals: STATS,
+  states: list(
+    object({
+      at: text,
+      va_ops: count,
+      mappings: count,
+      prt_mappings: count,
+      invalid_mappings: count,
+      table_count: list(count),
+      leaves: LEAVES,
+      digest: DIGEST,
+    }),
+  ),
 });

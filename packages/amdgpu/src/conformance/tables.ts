@@ -13,7 +13,7 @@ import {
   gcvmEmptyLo,
   type TableMemory,
 } from "@vmbind/mmu";
-import type { TableObserver } from "../page-table.ts";
+import type { TableObserver } from "../table-tree.ts";
 import type { AmdgpuVm } from "../vm.ts";
 
 const TWO_32 = 2 ** 32;

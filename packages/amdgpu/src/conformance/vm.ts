@@ -125,7 +125,7 @@ function run(device: AmdgpuDevice, file: AmdgpuFile, op: VectorOp): number {
 }
 
 /** What the vectors count, by the names that the cost sheet has for it; zeros are left out. */
-function statsBetween(before: AmdgpuCounters, after: AmdgpuCounters): Record<string, number> {
+export function statsBetween(before: AmdgpuCounters, after: AmdgpuCounters): Record<string, number> {
   const of = (name: keyof AmdgpuCounters): number => after[name] - before[name];
   const stats = {
     tables_alloc: of("tablesAllocated"),

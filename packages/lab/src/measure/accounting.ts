@@ -12,7 +12,6 @@ import { THREAD_BYTES } from "../semantics/probe.ts";
 import { type StrategyRun, startRun } from "../strategy/run.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { requiredBytes } from "../workload/workload.ts";
-import { gemObjects, gpuvaBytesOf, VM_BO_BYTES, vmBoOf } from "./references.ts";
 
 const MEMORY_BYTES = 2 ** 20;
 
@@ -54,26 +53,24 @@ export async function account(
 }
 
 function lookAt(run: StrategyRun, moment: AccountingMoment["moment"]): AccountingMoment {
-  const { gpuvm } = run.session.vm;
-  const all = [...gemObjects(gpuvm)];
-  const reservations = new Set([...run.session.file.vms()].map(([, vm]) => vm.gpuvm.resvObject));
-  const objects = all.filter((gem) => !reservations.has(gem));
+  const { accounts } = run.session;
+  const objects = [...accounts.objects()];
   const held = objects.map((gem) => heldObject(run, gem));
   const names = new Map(objects.map((gem, i) => [gem, (held[i] as HeldObject).role]));
-  const { locked } = gpuvm.execLock({ ignoreDuplicates: true });
+  const locked = accounts.locked();
   const sheet = snapshot(run.session.counters);
   const backingBytes = sheet["backingBytes"] as number;
   const withHandle = held.filter((o) => o.handle !== 0);
   const visibleResidentBytes = sum(withHandle.map((o) => o.residentBytes));
-  const vmBos = objects.filter((gem) => vmBoOf(gpuvm, gem)).length;
+  const vmBos = objects.filter((gem) => accounts.pairOf(gem)).length;
   return {
     moment,
     figures: {
-      gpuvas: gpuvm.count,
-      gpuvaBytes: gpuvm.count * gpuvaBytesOf(gpuvm),
+      gpuvas: accounts.mappings,
+      gpuvaBytes: accounts.mappings * accounts.mappingBytes,
       vmBos,
-      vmBoBytes: vmBos * VM_BO_BYTES,
-      vmRefs: gpuvm.refs,
+      vmBoBytes: vmBos * accounts.pairBytes,
+      vmRefs: accounts.refs,
       vmBoRefs: sum(held.map((o) => o.refsOfVmBo)),
       gemRefs: sum(held.map((o) => o.refs)),
       handles: withHandle.length,
@@ -83,31 +80,32 @@ function lookAt(run: StrategyRun, moment: AccountingMoment["moment"]): Accountin
       hiddenBytes: backingBytes - visibleResidentBytes,
       tableBytes: (sheet["tablesLive"] as number) * run.session.memory.tables.pageBytes,
       sparseVaBytes: sparseVaBytes(run),
-      extobjs: gpuvm.extobjs().length,
+      extobjs: accounts.externals,
       submitLocks: locked.length,
     },
     objects: held.filter((o) => o.handle !== 0 || o.residentBytes > 0 || o.gpuvas > 0),
-    locked: locked.map((gem) => (gem === gpuvm.resvObject ? "VM" : (names.get(gem) ?? "unknown"))),
+    locked: locked.map((gem) => (gem === null ? "VM" : (names.get(gem) ?? "unknown"))),
   };
 }
 
 function heldObject(run: StrategyRun, gem: GemObject): HeldObject {
-  const { gpuvm } = run.session.vm;
+  const { accounts } = run.session;
   const handle = run.session.file.handleOf(gem);
-  const vmBo = vmBoOf(gpuvm, gem);
+  const pair = accounts.pairOf(gem);
   const handleRefs = handle === 0 ? 0 : 1;
+  const vmBoRefs = accounts.pairsHold ? gem.vmBos.length : 0;
   return {
     role: roleOf(run, gem, handle),
     bytes: gem.size,
     residentBytes: gem.residentBytes,
     handle,
-    external: gpuvm.isExtobj(gem),
+    external: accounts.isExternal(gem),
     refs: gem.refs,
     handleRefs,
-    vmBoRefs: gem.vmBos.length,
-    otherRefs: gem.refs - handleRefs - gem.vmBos.length,
-    gpuvas: vmBo?.vaCount ?? 0,
-    refsOfVmBo: vmBo?.refs ?? 0,
+    vmBoRefs,
+    otherRefs: gem.refs - handleRefs - vmBoRefs,
+    gpuvas: pair?.vaCount ?? 0,
+    refsOfVmBo: pair?.refs ?? 0,
   };
 }
 

@@ -14,7 +14,7 @@ import { type RunOptions, type StrategyRun, startRun } from "../strategy/run.ts"
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import type { Step, Workload } from "../workload/workload.ts";
 import { gpuViews } from "./gpu-view.ts";
-import { gpuvaBytesOf, type References, references, VM_BO_BYTES } from "./references.ts";
+import { type References, references } from "./references.ts";
 
 /** References at the end of a phase's last step, and the most that there were until then. */
 interface Levels {
@@ -51,11 +51,11 @@ export async function measure(
 ): Promise<CostResult> {
   const run = await startRun(strategy, options);
   options.prepare?.(run);
-  const { gpuvm } = run.session.vm;
+  const { accounts } = run.session;
   const steps = workload.steps(strategy.blockBytes);
   const watched = options.views === false ? null : largestResource(steps);
   const views: GpuView[] = [];
-  let live = references(gpuvm);
+  let live = references(accounts);
   let peak = live;
   const levels = new Map<string, Levels>([["setup", { live, peak }]]);
   let bound = false;
@@ -64,7 +64,7 @@ export async function measure(
     if (ends && bound) views.push(...gpuViews(run, run.resource(watched), "used"));
     const before = { ...run.cost };
     run.perform(step);
-    live = references(gpuvm);
+    live = references(accounts);
     peak = highest(peak, live);
     const phase = PHASES.find((name) => run.cost[name] !== before[name]) as Phase;
     levels.set(phase, { live, peak });
@@ -74,8 +74,8 @@ export async function measure(
     if (step.step === "bind" && step.resource === watched) bound = true;
   }
   const facts = {
-    gpuvaBytes: gpuvaBytesOf(gpuvm),
-    vmBoBytes: VM_BO_BYTES,
+    gpuvaBytes: accounts.mappingBytes,
+    vmBoBytes: accounts.pairBytes,
     tablePageBytes: run.session.memory.tables.pageBytes,
   };
   const phases: CostResult["phases"] = {};

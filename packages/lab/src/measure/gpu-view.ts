@@ -22,6 +22,7 @@ import { sweepRandom, sweepSequential } from "./tlb-sweep.ts";
 export function gpuViews(run: StrategyRun, resource: SparseResource, moment: GpuView["moment"]): GpuView[] {
   const { mirrorOffset } = run.session;
   const { va } = resource;
+  run.session.beforeAccess?.();
   if (mirrorOffset === 0) return [gpuView(run, resource, moment, "read-write", va)];
   return [
     gpuView(run, resource, moment, "write", va),

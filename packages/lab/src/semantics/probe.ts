@@ -45,8 +45,9 @@ export class Probe {
     this.resource = this.create(RESOURCE, bytes);
   }
 
-  /** What the GPU sees. */
+  /** What the GPU sees, once the job that looks has been submitted. */
   get space(): AddressSpace {
+    this.run.session.beforeAccess?.();
     return this.run.session.vm.addressSpace;
   }
 
@@ -97,7 +98,7 @@ export class Probe {
     const [first, ...rest] = session.umd.destroy(this.resource.va + offset, this.blockBytes);
     if (first !== undefined) mustIssue(session.file, first);
     rest.every((call) => issue(session.file, call) === 0);
-    return this.blockBytes + session.placement(this.blockBytes).guardBytes;
+    return this.blockBytes + session.placement(this.blockBytes, "resource").guardBytes;
   }
 
   /** Destroy the resource. */

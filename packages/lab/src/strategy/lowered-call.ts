@@ -171,7 +171,7 @@ function loweredOp(op: BindOp, run: RunCall, session: SparseSession, lens: Lens)
     role: roleOf(handle, run.memory, session),
     bo_offset: hex(offset),
     va: hex(addr),
-    place: op.effect === "map" || op.effect === "unmap" ? placeOf(addr, run, session.mirrorOffset) : null,
+    place: op.effect === "unmap-object" || op.effect === "none" ? null : placeOf(addr, run, session),
     size: hex(range),
     ...lens.details?.(op),
   };
@@ -183,9 +183,11 @@ function roleOf(handle: number, memory: ReadonlyMap<string, MemoryObject>, sessi
   return session.roles.get(handle) ?? "unknown";
 }
 
-function placeOf(addr: number, run: RunCall, mirrorOffset: number): Place | null {
-  for (const mirror of mirrorOffset > 0 ? [false, true] : [false]) {
-    const va = mirror ? addr - mirrorOffset : addr;
+function placeOf(addr: number, run: RunCall, session: SparseSession): Place | null {
+  const { mirrorOffset, secondViewOffset = 0 } = session;
+  for (const shift of new Set([0, mirrorOffset, secondViewOffset])) {
+    const mirror = shift !== 0;
+    const va = addr - shift;
     for (const { name, va: start, bytes } of run.resources.values()) {
       if (va >= start && va < start + bytes) return { of: "resource", name, mirror, offset: hex(va - start) };
     }

@@ -163,6 +163,7 @@ export class StrategyRun {
    */
   load(resource: string, offset: number, bytes: number): Uint8Array {
     const { vm, mirrorOffset } = this.session;
+    this.session.beforeAccess?.();
     return vm.addressSpace.load(this.resource(resource).va + mirrorOffset + offset, bytes);
   }
 
@@ -175,6 +176,7 @@ export class StrategyRun {
    * @throws GpuFault for an address that faults
    */
   store(resource: string, offset: number, bytes: Uint8Array): void {
+    this.session.beforeAccess?.();
     this.session.vm.addressSpace.store(this.resource(resource).va + offset, bytes);
   }
 
@@ -224,9 +226,9 @@ export class StrategyRun {
         `${resource}: ${size} bytes are more than ${name} is run with, ${resourceBytesMax}`,
       );
     }
-    this.#beforeFirstResource();
     const bytes = requiredBytes(size, this.strategy.blockBytes);
-    const va = this.#place(bytes);
+    const va = this.#place(bytes, "resource");
+    this.#beforeFirstResource();
     this.resources.set(resource, { name: resource, va, size, bytes });
     this.#issueAll(this.session.umd.create(va, bytes));
   }
@@ -235,12 +237,12 @@ export class StrategyRun {
     const { va, bytes } = this.resource(resource);
     this.#issueAll(this.session.umd.destroy(va, bytes));
     this.resources.delete(resource);
-    this.#giveBack(va, bytes);
+    this.#giveBack(va, bytes, "resource");
   }
 
   #allocate({ memory, size }: AllocateStep): void {
     const bytes = requiredBytes(size, this.strategy.blockBytes);
-    const va = this.#place(bytes);
+    const va = this.#place(bytes, "memory");
     const object: MemoryObject = { name: memory, handle: 0, va, size: bytes };
     this.memory.set(memory, object);
     this.session.allocate(object, (call) => this.#issue(call));
@@ -250,7 +252,7 @@ export class StrategyRun {
     const object = this.#object(memory);
     const reusable = this.session.free(object, (call) => this.#issue(call));
     this.memory.delete(memory);
-    if (reusable) this.#giveBack(object.va, object.size);
+    if (reusable) this.#giveBack(object.va, object.size, "memory");
   }
 
   #bind({ resource, binds }: BindStep): void {
@@ -292,13 +294,13 @@ export class StrategyRun {
     this.session.beforeFirstResource((call) => this.#issue(call));
   }
 
-  #place(bytes: number): number {
-    const { alignment, guardBytes } = this.session.placement(bytes);
+  #place(bytes: number, what: "resource" | "memory"): number {
+    const { alignment, guardBytes } = this.session.placement(bytes, what);
     return this.session.heap.alloc(bytes + guardBytes, alignment);
   }
 
-  #giveBack(va: number, bytes: number): void {
-    this.session.heap.free(va, bytes + this.session.placement(bytes).guardBytes);
+  #giveBack(va: number, bytes: number, what: "resource" | "memory"): void {
+    this.session.heap.free(va, bytes + this.session.placement(bytes, what).guardBytes);
   }
 
   #object(name: string): MemoryObject {

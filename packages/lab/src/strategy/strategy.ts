@@ -12,15 +12,15 @@ import type {
   GemObject,
   IoctlCall,
   IoctlTable,
+  MappingCounters,
   SparseUmd,
   UapiCounters,
   VaRange,
 } from "@vmbind/drm";
-import type { Gpuvm, GpuvmCounters } from "@vmbind/gpuvm-core";
 import type { MmuCounters, PhysicalMemory } from "@vmbind/mmu";
 import type { ModelVm, Trace } from "@vmbind/trace";
 import type { DummyExperiment, PostedRepeat } from "../result.ts";
-import type { VaHeap } from "./va-heap.ts";
+import type { VaRoom } from "./va-heap.ts";
 
 /** Issues a call on the session's file; throws RefusedError when the driver refuses it. */
 export type Issue = (call: IoctlCall) => void;
@@ -46,17 +46,50 @@ export interface Placement {
 }
 
 /** The counters of a session's device: those that all drivers have are known by name. */
-export type SessionCounters = CostSheet & UapiCounters & GpuvmCounters & MmuCounters;
+export type SessionCounters = CostSheet & UapiCounters & MappingCounters & MmuCounters;
 
 /** Where a second VM lives: in the session's open file, or in another one of the same device. */
 export type Where = "vm" | "file";
 
-/** A VM of a driver that has GPUVM. */
+/** A VM of a session. */
 export interface SessionVm extends ModelVm {
-  /** Its VA manager. */
-  readonly gpuvm: Gpuvm;
   /** Ranges that stand for "nothing is bound" without being mappings; absent where the driver has none. */
   readonly regions?: Iterable<VaRange>;
+}
+
+/** A pair of a VM and an object that it maps: who counts what of it. */
+export interface AccountedPair {
+  /** References to the pair. */
+  readonly refs: number;
+  /** Mappings of the object in the VM. */
+  readonly vaCount: number;
+}
+
+/** Who holds what because of one VM, whatever the driver keeps its mappings in. */
+export interface VmAccounts {
+  /** Mappings. */
+  readonly mappings: number;
+  /** Bytes of the kernel's struct of a mapping, what drivers add left out. */
+  readonly mappingBytes: number;
+  /** Bytes of the kernel's struct of a pair of VM and object. */
+  readonly pairBytes: number;
+  /** Whether a pair is a reference to its object. */
+  readonly pairsHold: boolean;
+  /** References to the VM. */
+  readonly refs: number;
+  /** Objects that a submit has to lock one by one, in the VM or not. */
+  readonly externals: number;
+  /** All objects of the device but those that only are reservations. */
+  objects(): Iterable<GemObject>;
+  /**
+   * @param gem - an object
+   * @returns the pair of the VM and the object, undefined when there is none
+   */
+  pairOf(gem: GemObject): AccountedPair | undefined;
+  /** Whether a submit has to lock an object by itself. */
+  isExternal(gem: GemObject): boolean;
+  /** What a submit locks: objects, and null for the VM itself. */
+  locked(): readonly (GemObject | null)[];
 }
 
 /** An open file of such a driver. */
@@ -96,8 +129,10 @@ export interface SparseSession {
   readonly file: SessionFile;
   /** VM id. */
   readonly vmId: number;
-  /** The VM: its mappings, its GPUVM, and what the GPU sees. */
+  /** The VM: its mappings, and what the GPU sees. */
   readonly vm: SessionVm;
+  /** Who holds what because of it. */
+  readonly accounts: VmAccounts;
   /** The cost sheet of the device. */
   readonly counters: Readonly<SessionCounters>;
   /** What the counters are. */
@@ -107,9 +142,14 @@ export interface SparseSession {
   /** Lowers sparse resources. */
   readonly umd: SparseUmd;
   /** Addresses for resources and memory objects. */
-  readonly heap: VaHeap;
+  readonly heap: VaRoom;
   /** Bytes from where shaders write a resource to where they read it; 0 unless the driver keeps a read-only mirror. */
   readonly mirrorOffset: number;
+  /**
+   * Bytes from a resource to a second range in which other instructions see it, read-only ones; absent where there is none.
+   * `mirrorOffset` is about all loads, this is not.
+   */
+  readonly secondViewOffset?: number;
   /** What is known of the driver's ioctls. */
   readonly ioctls: Pick<IoctlTable<never>, "row">;
   /** What the driver's own GEM handles are: `zero page`, `scratch page`, `dummy`. */
@@ -133,9 +173,10 @@ export interface SparseSession {
   neighbour(where: Where): Neighbour;
   /**
    * @param bytes - of a resource or memory object, whole blocks
+   * @param what - which of them
    * @returns rules for its address
    */
-  placement(bytes: number): Placement;
+  placement(bytes: number, what: "resource" | "memory"): Placement;
   /**
    * What the user-mode driver does before its first sparse resource.
    *
@@ -157,6 +198,11 @@ export interface SparseSession {
    * @returns true when its address may be used again
    */
   free(object: MemoryObject, issue: Issue): boolean;
+  /**
+   * What a submission does before its job reads or writes anything; absent where page tables are never behind the mappings. What it
+   * costs counts where it is called.
+   */
+  beforeAccess?(): void;
   /** vkDeviceWaitIdle, as far as it shows in VM_BIND. */
   waitIdle(): IoctlCall[];
   /**

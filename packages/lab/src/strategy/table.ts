@@ -5,6 +5,7 @@
  * @module
  */
 
+import { amdgpuPrt } from "../drivers/amdgpu/prt.ts";
 import { asahiSinglePage } from "../drivers/asahi/single-page.ts";
 import { msmNull } from "../drivers/msm/null.ts";
 import { nouveauSparse } from "../drivers/nouveau/sparse.ts";
@@ -27,6 +28,7 @@ export const SPARSE_STRATEGIES: readonly SparseStrategy[] = [
   xeNull,
   nouveauSparse,
   msmNull,
+  amdgpuPrt,
 ];
 
 /** The one that examples are made with: what Linux decided for. */

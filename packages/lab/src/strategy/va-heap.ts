@@ -15,8 +15,26 @@ interface Hole {
   end: number;
 }
 
+/** Where a user-mode driver takes addresses from. */
+export interface VaRoom {
+  /**
+   * @param bytes - length
+   * @param alignment - of the address, bytes
+   * @returns the address
+   * @throws {@link RefusedError} when no hole is large enough
+   */
+  alloc(bytes: number, alignment: number): number;
+  /**
+   * Give an address range back.
+   *
+   * @param va - what {@link VaRoom.alloc} returned
+   * @param bytes - its length
+   */
+  free(va: number, bytes: number): void;
+}
+
 /** A range of virtual addresses. */
-export class VaHeap {
+export class VaHeap implements VaRoom {
   /** Descending; no two touch. */
   readonly #holes: Hole[];
   readonly #from: "top" | "bottom";

@@ -115,6 +115,7 @@ export class TraceCounter implements Checker {
   leftAtWorkloadEnd: readonly Interval[] = [];
 
   readonly #closeUnmaps: boolean;
+  readonly #fileVm: number | undefined;
   readonly #keepsIntervals: boolean;
   readonly #counts: TraceCounts;
   readonly #files = new Map<number, PlainState>();
@@ -128,8 +129,9 @@ export class TraceCounter implements Checker {
    * @param lens - says which headings exist and what closing a handle does
    * @param intervals - whether to keep the plain interval model; without it {@link TraceCounts.intervals} stays zero
    */
-  constructor(lens: Pick<Lens, "headings" | "closeUnmaps">, intervals = true) {
+  constructor(lens: Pick<Lens, "headings" | "closeUnmaps" | "fileVm">, intervals = true) {
     this.#closeUnmaps = lens.closeUnmaps;
+    this.#fileVm = lens.fileVm;
     this.#keepsIntervals = intervals;
     this.#counts = emptyCounts(lens.headings);
   }
@@ -266,6 +268,9 @@ export class TraceCounter implements Checker {
       } else if (op.effect === "unmap") {
         intervals.largestUnmap = Math.max(intervals.largestUnmap, vm.countIn(op.addr, end));
         vm.unmap(op.addr, end, this.#unmapHits);
+      } else if (op.effect === "unmap-at") {
+        intervals.largestUnmap = Math.max(intervals.largestUnmap, 1);
+        vm.unmapAt(op.addr, object, this.#unmapHits);
       } else if (op.effect === "unmap-object") {
         vm.removeObject(object);
       }
@@ -280,6 +285,7 @@ export class TraceCounter implements Checker {
     const known = this.#files.get(index);
     if (known) return known;
     const file = new PlainState();
+    if (this.#fileVm !== undefined && this.#keepsIntervals) file.vms.set(this.#fileVm, new IntervalMap());
     this.#files.set(index, file);
     return file;
   }

@@ -136,6 +136,19 @@ export class IntervalMap {
   }
 
   /**
+   * Unmap the mapping of an object that begins at an address, as long as it is.
+   *
+   * @param addr - first byte
+   * @param object - its number
+   * @param hits - counts it, if it is there
+   */
+  unmapAt(addr: number, object: number, hits: Hits): void {
+    const run = this.#runs[this.#firstRun(addr)];
+    const found = run?.[firstEndingBehind(run, addr)];
+    if (found?.addr === addr && found.object === object) this.unmap(addr, found.end, hits);
+  }
+
+  /**
    * Remove every mapping of an object.
    *
    * @param object - its number

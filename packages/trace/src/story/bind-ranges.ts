@@ -14,7 +14,7 @@ import type { Range } from "./leaf-diff.ts";
  */
 export function rangesOf(vm: ModelVm, ops: readonly BindOp[]): Range[] {
   const ranges = ops
-    .filter((op) => op.effect === "map" || op.effect === "unmap")
+    .filter((op) => op.effect === "map" || op.effect === "unmap" || op.effect === "unmap-at")
     .map(({ addr, range }) => ({ addr, end: addr + range }));
   const objects = new Set(ops.filter((op) => op.effect === "unmap-object").map((op) => op.handle));
   if (objects.size > 0) {

@@ -165,7 +165,7 @@ export class PageChecker implements Checker {
   }
 
   /** Whether what was found is what a page shows. */
-  #matches({ unbound, keepsPromises }: PageVm, { line, taken, advised, cell, under }: Place): boolean {
+  #matches({ unbound, keepsPromises }: PageVm, { line, taken, advised, cell }: Place): boolean {
     const walked = this.#walked;
     const maybeNot = line?.promised === true && !keepsPromises;
     if (walked.kind === "page") {
@@ -179,15 +179,9 @@ export class PageChecker implements Checker {
     if (walked.kind === unbound && (line === null || maybeNot)) return true;
     if (walked.kind === "fault") {
       return (
-        (taken !== "no" && under === null) ||
-        maybeNot ||
-        advised ||
-        (cell !== null && this.#world.moving) ||
-        mayBeGone(line)
+        taken !== "no" || maybeNot || advised || (cell !== null && this.#world.moving) || mayBeGone(line)
       );
     }
-    // What lies under a mapping shows where its memory was taken.
-    if (taken !== "no" && under !== null) return true;
     return taken !== "yes" && (line?.behind === "null" || mayBeGone(line));
   }
 
@@ -202,11 +196,10 @@ export class PageChecker implements Checker {
   }
 
   #difference(place: Place, { unbound, keepsPromises }: PageVm): string {
-    const { line, taken, cell, under } = place;
-    const away = under === null ? "fault" : "null";
+    const { line, taken, cell } = place;
     const there = cell !== null ? pageWords(line?.access ?? "", cell.word) : line === null ? unbound : "null";
-    const words = taken === "yes" ? [away] : [there];
-    if (taken === "maybe") words.push(away);
+    const words = taken === "yes" ? ["fault"] : [there];
+    if (taken === "maybe") words.push("fault");
     if (line?.promised === true && !keepsPromises) words.push("fault", unbound);
     const walked = this.#words(this.#walked);
     const found = this.#words(this.#found);

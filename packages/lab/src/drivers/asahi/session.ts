@@ -20,6 +20,7 @@ import {
   vmBindCall,
 } from "@vmbind/asahi";
 import { type CostSchema, type IoctlCall, RECORDED_PROFILE, type SparseUmd, viewOf } from "@vmbind/drm";
+import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
 import type {
   CallSync,
   Issue,
@@ -75,6 +76,10 @@ class AsahiSession implements SparseSession {
 
   get memory(): SparseSession["memory"] {
     return this.#device.memory;
+  }
+
+  get accounts(): SparseSession["accounts"] {
+    return gpuvmAccounts(this.vm.gpuvm, this.file);
   }
 
   kernelRole(): string {

@@ -31,6 +31,7 @@ import {
   VM_ID,
 } from "@vmbind/msm";
 import { mustIssue } from "../../strategy/calls.ts";
+import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
 import type {
   CallSync,
   Issue,
@@ -87,6 +88,10 @@ class MsmSession implements SparseSession {
 
   get memory(): SparseSession["memory"] {
     return this.#device.memory;
+  }
+
+  get accounts(): SparseSession["accounts"] {
+    return gpuvmAccounts(this.vm.gpuvm, this.file);
   }
 
   kernelRole(): string {

@@ -34,6 +34,7 @@ import {
   VM_BIND_RUN_ASYNC,
   vmBindCall,
 } from "@vmbind/nouveau";
+import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
 import type {
   CallSync,
   Issue,
@@ -90,6 +91,10 @@ class NouveauSession implements SparseSession {
 
   get memory(): SparseSession["memory"] {
     return this.#device.memory;
+  }
+
+  get accounts(): SparseSession["accounts"] {
+    return gpuvmAccounts(this.vm.gpuvm, this.file);
   }
 
   kernelRole(_gem: GemObject): string {

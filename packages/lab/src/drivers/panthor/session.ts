@@ -40,6 +40,7 @@ import {
   type VmBindOp,
 } from "@vmbind/panthor";
 import { mustIssue } from "../../strategy/calls.ts";
+import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
 import type {
   CallSync,
   Issue,
@@ -108,6 +109,10 @@ class PanthorSession implements SparseSession {
 
   get memory(): SparseSession["memory"] {
     return this.#device.memory;
+  }
+
+  get accounts(): SparseSession["accounts"] {
+    return gpuvmAccounts(this.vm.gpuvm, this.file);
   }
 
   kernelRole(gem: GemObject): string {

@@ -46,6 +46,7 @@ import {
   type XeVm,
 } from "@vmbind/xe";
 import { mustIssue } from "../../strategy/calls.ts";
+import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
 import type {
   CallSync,
   Issue,
@@ -113,6 +114,10 @@ class XeSession implements SparseSession {
 
   get #xe2(): boolean {
     return this.#device.platform.graphics >= 2000;
+  }
+
+  get accounts(): SparseSession["accounts"] {
+    return gpuvmAccounts(this.vm.gpuvm, this.file);
   }
 
   kernelRole(): string {

@@ -1,0 +1,354 @@
+/**
+ * GEM_VA of amdgpu against the kernel's C: whole ioctls, page tables included. Objects are always valid in their VM; GFX 10.3.
+ *
+ * @module
+ */
+
+import {
+  AmdgpuBo,
+  AmdgpuDevice,
+  type AmdgpuFile,
+  CREATE_VM_ALWAYS_VALID,
+  DOMAIN_GTT,
+  DOMAIN_VRAM,
+  GEM_VA,
+  type GemVa,
+  IOCTL_GEM_VA_RW,
+  VA_OP_CLEAR,
+  VA_OP_MAP,
+  VA_OP_REPLACE,
+  VM_PAGE_PRT,
+} from "@vmbind/amdgpu";
+import { ScatterList } from "@vmbind/mmu";
+import { compare, type Scenario, type Step } from "../../micro/harness.ts";
+import { AMDGPU_PEERS } from "./peers.ts";
+
+const VA = 0x40_0000_0000;
+const LOW_VIEW = 0x80_0000_0000;
+const PAGE = 4096;
+const GIB = 2 ** 30;
+const SPARSE = 100_007_936;
+const TILE = 0x1_0000;
+const TILES = 1526;
+const ZEROS = 2 ** 23;
+const RWX = 0xe;
+/** Mappings beside the one that is measured. */
+const OTHERS_VA = 0x2_0000_1000;
+
+interface State {
+  device: AmdgpuDevice;
+  file: AmdgpuFile;
+  /** Sum of what the calls returned. */
+  ret: number;
+}
+
+type Args = Partial<GemVa>;
+
+/** The scenarios of the area. */
+export function amdgpuScenarios(): Scenario<State>[] {
+  return [...pages(), ...prt(), ...objects(), ...tiles()];
+}
+
+/** Repeats a pair of calls, so that what is timed is long enough for the clock. */
+function pair(
+  id: string,
+  what: string,
+  prepare: () => State,
+  map: Args,
+  times: number,
+  mappings = 0,
+): Scenario<State> {
+  const clear = { operation: VA_OP_CLEAR, vaAddress: map.vaAddress ?? VA, mapSize: map.mapSize ?? 0 };
+  return {
+    prepare,
+    repeat: times,
+    steps: [
+      step(`${id}-map`, what, "ioctl", 1, [map], mappings + 1),
+      step(`${id}-clear`, "CLEAR of that", "ioctl", 1, [clear], mappings),
+    ],
+  };
+}
+
+function pages(): Scenario<State>[] {
+  const one: Args = { operation: VA_OP_MAP, handle: 1, flags: RWX, vaAddress: VA, mapSize: PAGE };
+  const small = (): State => opened([{ place: "vram", segments: [[0x4000_0000, PAGE]] }]);
+  const beside = (others: number) => (): State => {
+    const state = small();
+    for (let k = 0; k < others; k++) {
+      issue(state, encoded({ ...one, vaAddress: OTHERS_VA + 2 * PAGE * k }));
+    }
+    return state;
+  };
+  // The floor: refused at the first check.
+  const refused = Array.from({ length: 1000 }, (): Args => ({ operation: VA_OP_MAP }));
+  return [
+    {
+      prepare: small,
+      repeat: 5,
+      steps: [
+        {
+          ...step(
+            "empty-ioctl",
+            "a call that the first check refuses: the floor of an ioctl",
+            "ioctl",
+            1000,
+            refused,
+            0,
+          ),
+          check: ({ ret }) => compare("returned", ret, -22 * 1000),
+        },
+      ],
+    },
+    pair("page", "MAP of one page", warmed(small, one), one, 2001),
+    ...[1000, 100_000].map((others) => {
+      const within = { ...one, vaAddress: OTHERS_VA + PAGE + 2 * PAGE * Math.floor(others / 3) };
+      const scenario = pair("page", `MAP of one page beside ${others}`, beside(others), within, 2001, others);
+      return {
+        ...scenario,
+        steps: scenario.steps.map((s) => ({
+          ...s,
+          id: `${s.id}-${others}`,
+          peer: AMDGPU_PEERS[`${s.id}-${others}`] ?? null,
+        })),
+      };
+    }),
+  ];
+}
+
+function prt(): Scenario<State>[] {
+  const range = (id: string, what: string, vaAddress: number, mapSize: number): Scenario<State> => {
+    const map: Args = { operation: VA_OP_MAP, flags: VM_PAGE_PRT, vaAddress, mapSize };
+    return pair(
+      id,
+      what,
+      warmed(() => opened([]), map),
+      map,
+      501,
+    );
+  };
+  return [
+    range("prt", "PRT of 100e6 bytes in blocks of 64 KiB", VA, SPARSE),
+    range("prt-64k", "the same 64 KiB further", VA + TILE, SPARSE),
+    range("prt-4k", "PRT of 100e6 bytes in pages", VA, 100_003_840),
+    range("prt-1g", "PRT of 1 GiB, aligned", VA, GIB),
+    range("prt-1g-off", "PRT of 1 GiB, 4 KiB further", VA + PAGE, GIB),
+    range("prt-1t", "PRT of 1 TiB, aligned", 2 ** 40, 2 ** 40),
+  ];
+}
+
+type Segments = [pa: number, bytes: number][];
+
+function objects(): Scenario<State>[] {
+  const each = (count: number, first: number, stride: number, bytes: number): Segments =>
+    Array.from({ length: count }, (_, i) => [first + i * stride, bytes]);
+  const whole = (
+    id: string,
+    what: string,
+    place: "vram" | "gtt",
+    segments: Segments,
+    times: number,
+    off = 0,
+  ) => {
+    const map: Args = { operation: VA_OP_MAP, handle: 1, flags: RWX, vaAddress: VA + off, mapSize: GIB };
+    return pair(
+      id,
+      what,
+      warmed(() => opened([{ place, segments }]), map),
+      map,
+      times,
+    );
+  };
+  const block = each(1, 0x4000_0000, 0, GIB);
+  return [
+    whole("system-scattered", "1 GiB of single pages", "gtt", each(2 ** 18, 0x10_0000_0000, 0x2000, PAGE), 5),
+    whole("system-run", "1 GiB of pages in a row", "gtt", each(2 ** 18, 0x10_0000_0000, PAGE, PAGE), 101),
+    whole("vram", "1 GiB in one block", "vram", block, 501),
+    whole("vram-off", "the same 4 KiB further", "vram", block, 201, PAGE),
+    whole("system-64k", "1 GiB in runs of 64 KiB", "gtt", each(2 ** 14, 0x30_0000_0000, 0x2_0000, TILE), 5),
+    whole("vram-64k", "1 GiB in blocks of 64 KiB", "vram", each(2 ** 14, 0x2_0000_0000, 0x2_0000, TILE), 5),
+  ];
+}
+
+function tiles(): Scenario<State>[] {
+  const order = shuffled();
+  const tile = (t: number, view: number): Args => ({
+    operation: VA_OP_REPLACE,
+    vaAddress: view + t * TILE,
+    mapSize: TILE,
+  });
+  const bind = (t: number, view = VA): Args => ({
+    ...tile(t, view),
+    handle: 1,
+    flags: RWX,
+    offsetInBo: t * TILE,
+  });
+  const back = (t: number, view = VA): Args => ({ ...tile(t, view), flags: VM_PAGE_PRT });
+  const zero = (t: number): Args => ({ ...tile(t, LOW_VIEW), handle: 2, flags: RWX });
+  const create: Args = { operation: VA_OP_MAP, flags: VM_PAGE_PRT, vaAddress: VA, mapSize: SPARSE };
+  const memory = { place: "vram" as const, segments: [[0x4000_0000, 2 ** 27]] as Segments };
+  const zeros = { place: "vram" as const, segments: [[0x6000_0000, ZEROS]] as Segments };
+  const clear = (vaAddress: number): Args => ({ operation: VA_OP_CLEAR, vaAddress, mapSize: SPARSE });
+  const resource = (): State => {
+    const state = opened([memory]);
+    issue(state, encoded(create));
+    return state;
+  };
+  const submitted = (s: Step<State>): Step<State> => {
+    const calls = order.map((t) => encoded(s.id.includes("bind") ? bind(t) : back(t)));
+    return {
+      ...s,
+      run(state) {
+        state.ret = 0;
+        for (const arg of calls) {
+          issue(state, arg);
+          state.file.space.submit();
+        }
+      },
+    };
+  };
+  const views: Args[] = [create];
+  for (let done = 0; done < SPARSE; done += ZEROS) {
+    const mapSize = Math.min(ZEROS, SPARSE - done);
+    views.push({ operation: VA_OP_MAP, handle: 2, flags: RWX, vaAddress: LOW_VIEW + done, mapSize });
+  }
+  return [
+    {
+      prepare: resource,
+      steps: [
+        step(
+          "tiles-bind",
+          "REPLACE of 1526 tiles in random order",
+          "tile",
+          TILES,
+          order.map((t) => bind(t)),
+          TILES,
+        ),
+        step(
+          "tiles-prt",
+          "REPLACE of all by PRT",
+          "tile",
+          TILES,
+          order.map((t) => back(t)),
+          TILES,
+        ),
+        step("tiles-clear", "CLEAR of the 1526 mappings", "mapping", TILES, [clear(VA)], 0),
+      ],
+    },
+    {
+      prepare: resource,
+      steps: [
+        submitted(step("tiles-bind-cs", "the same, with a submission after each", "tile", TILES, [], TILES)),
+        submitted(
+          step("tiles-prt-cs", "all back to PRT, with a submission after each", "tile", TILES, [], TILES),
+        ),
+      ],
+    },
+    {
+      prepare: () => opened([memory, zeros]),
+      steps: [
+        step(
+          "views-create",
+          "create two views, PRT and 12 times an object of zeros",
+          "resource",
+          1,
+          views,
+          views.length,
+        ),
+        step(
+          "views-bind",
+          "bind 1526 tiles in both",
+          "tile",
+          TILES,
+          order.flatMap((t) => [bind(t), bind(t, LOW_VIEW)]),
+          2 * TILES,
+        ),
+        step(
+          "views-prt",
+          "all back to PRT and zeros",
+          "tile",
+          TILES,
+          order.flatMap((t) => [back(t), zero(t)]),
+          2 * TILES,
+        ),
+        step("views-destroy", "CLEAR of both", "resource", 1, [clear(VA), clear(LOW_VIEW)], 0),
+      ],
+    },
+  ];
+}
+
+function step(
+  id: string,
+  what: string,
+  unit: string,
+  units: number,
+  calls: readonly Args[],
+  mappings: number,
+): Step<State> {
+  const args = calls.map(encoded);
+  return {
+    id,
+    what,
+    unit,
+    units,
+    run(state) {
+      state.ret = 0;
+      for (const arg of args) issue(state, arg);
+    },
+    check: ({ file, ret }) =>
+      compare("returned", ret, 0) ?? compare("mappings", file.space.space.mappings.size, mappings),
+    peer: AMDGPU_PEERS[id] ?? null,
+  };
+}
+
+function encoded(args: Args): Uint8Array {
+  return GEM_VA.encode(args);
+}
+
+function issue(state: State, arg: Uint8Array): void {
+  state.ret += state.file.ioctl(IOCTL_GEM_VA_RW, arg);
+}
+
+/** Tables of a range are there, and nothing in them. */
+function warmed(prepare: () => State, map: Args): () => State {
+  return () => {
+    const state = prepare();
+    issue(state, encoded(map));
+    issue(state, encoded({ ...map, operation: VA_OP_CLEAR, handle: 0, flags: 0 }));
+    return state;
+  };
+}
+
+/** A file with objects that are always valid in its VM. */
+function opened(bos: readonly { place: "vram" | "gtt"; segments: Segments }[]): State {
+  const device = new AmdgpuDevice();
+  const file = device.open();
+  const { gems, memory } = device;
+  for (const { place, segments } of bos) {
+    const pages = ScatterList.of(segments.map(([pa, bytes]) => ({ pa, bytes })));
+    const bo = new AmdgpuBo({
+      gems,
+      memory,
+      size: pages.totalBytes,
+      flags: CREATE_VM_ALWAYS_VALID,
+      domains: place === "vram" ? DOMAIN_VRAM : DOMAIN_GTT,
+      resv: file.space.resv,
+      place,
+      pages,
+      frames: null,
+    });
+    file.addBo(bo);
+  }
+  return { device, file, ret: 0 };
+}
+
+/** The order of the peer: Fisher-Yates from the top with a linear congruential generator. */
+function shuffled(): number[] {
+  const order = Array.from({ length: TILES }, (_, i) => i);
+  let state = 12345;
+  for (let i = TILES - 1; i > 0; i--) {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    const j = (state >>> 8) % (i + 1);
+    [order[i], order[j]] = [order[j] as number, order[i] as number];
+  }
+  return order;
+}

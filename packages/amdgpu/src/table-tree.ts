@@ -1,0 +1,362 @@
+/**
+ * The driver's own tree of the page tables of one VM (`amdgpu_vm_pt.c`, Linux 7.3-rc7).
+ *
+ * A table is in the tree from the moment that a walk needs it. The entry that points to it is written later, by
+ * {@link TableTree.linkTables}; until then the GPU sees what stood there before. A table goes when a larger leaf takes its place, or with
+ * the VM.
+ *
+ * @module
+ */
+
+import { type AllocFault, ENOMEM, fail } from "@vmbind/drm";
+import {
+  fillEntries,
+  GCVM_HIGH,
+  GCVM_ROOT_LEVEL,
+  GCVM_VALID,
+  type GcvmGeneration,
+  gcvmEmptyHi,
+  gcvmEmptyLo,
+  gcvmTableHi,
+  gcvmTableLo,
+  type PhysicalMemory,
+  type TableMemory,
+} from "@vmbind/mmu";
+import type { AmdgpuCounters } from "./cost-sheet.ts";
+import { grownInts } from "./interval-tree.ts";
+
+const ENTRIES = 512;
+const LAST = 4;
+/** Pages that an entry covers, by level; the first is what a root covers. */
+export const PAGES_OF_ENTRY: readonly number[] = [2 ** 36, 2 ** 27, 2 ** 18, 2 ** 9, 1];
+const SPAN = PAGES_OF_ENTRY;
+/** The root; 0 is no table. */
+export const ROOT_TABLE = 1;
+const ROOT = ROOT_TABLE;
+const FIRST_ROOM = 16;
+
+/** Sees what a page table does. */
+export interface TableObserver {
+  /** A table was made. */
+  made(slot: number, level: number, va: number): void;
+  /** Entries were written: a run from `index` of a table, `step` bytes of address apart, or page by page. */
+  wrote(
+    level: number,
+    va: number,
+    count: number,
+    address: number,
+    lo: number,
+    hi: number,
+    linear: boolean,
+  ): void;
+  /** The entry that points to a table was written. */
+  linked(level: number, va: number, slot: number): void;
+}
+
+/** What a page table is made with. */
+export interface TableTreeOptions {
+  /** Where the bits are. */
+  generation: GcvmGeneration;
+  /** What is counted. */
+  counters: AmdgpuCounters;
+  /** Asked before each table page. */
+  allocFault?: AllocFault | undefined;
+}
+
+/** The page tables of one VM, as the driver knows them. Tables are numbers from 1; addresses are numbers of 4 KiB pages, below 2^36. */
+export class TableTree {
+  /** Physical address of the root table. */
+  readonly root: number;
+  /** Looks on, for conformance vectors. */
+  observer: TableObserver | null = null;
+  protected readonly tables: TableMemory;
+  protected readonly counters: AmdgpuCounters;
+  readonly #allocFault: AllocFault | undefined;
+  readonly #generation: GcvmGeneration;
+  protected readonly leafHi: number;
+  protected readonly prtHi: number;
+  // By table, numbered from 1 within the VM.
+  protected slot: Int32Array = new Int32Array(FIRST_ROOM);
+  #level: Uint8Array = new Uint8Array(FIRST_ROOM);
+  protected parent: Int32Array = new Int32Array(FIRST_ROOM);
+  protected index: Uint16Array = new Uint16Array(FIRST_ROOM);
+  /** First page that it covers. */
+  protected start: Float64Array = new Float64Array(FIRST_ROOM);
+  /** Where its children stand in {@link TableTree.#children}, for tables above the last level. */
+  #childrenAt: Int32Array = new Int32Array(FIRST_ROOM);
+  /** Place in the list of tables to be linked, -1 when it is linked. */
+  #unlinkedAt: Int32Array = new Int32Array(FIRST_ROOM);
+  #used = 0;
+  #freeNodes: number[] = [];
+  /** Tables below each table above the last level, 512 places each. */
+  #children: Int32Array = new Int32Array(ENTRIES);
+  #childrenUsed = 0;
+  #freeChildren: number[] = [];
+  /** Tables whose entry in the parent is to be written, the newest last; 0 for one that went meanwhile. */
+  #unlinked: number[] = [];
+  /** Table pages that the running update has cut off. */
+  protected readonly cutOff: number[] = [];
+
+  /** Whether the running update needs a TLB flush. */
+  protected needsFlush = false;
+  /** A table of the last level that was written to last; it is where the next piece is likely to begin. */
+  protected recent = 0;
+
+  /**
+   * Makes the root.
+   *
+   * @param memory - where tables live
+   * @param options - see {@link TableTreeOptions}
+   * @throws DrmError ENOMEM without a page for the root
+   */
+  constructor(memory: PhysicalMemory, options: TableTreeOptions) {
+    this.tables = memory.tables;
+    this.#generation = options.generation;
+    this.leafHi = GCVM_HIGH[options.generation].leaf;
+    this.prtHi = GCVM_HIGH[options.generation].prt;
+    this.counters = options.counters;
+    this.#allocFault = options.allocFault;
+    this.make(0, GCVM_ROOT_LEVEL, 0, 0);
+    // Nothing points to the root.
+    this.#unlinked.length = 0;
+    this.#unlinkedAt[ROOT] = -1;
+    this.root = this.tables.address(this.slot[ROOT] as number);
+  }
+
+  /** Tables whose entry in the parent is still to be written. */
+  get unlinkedCount(): number {
+    let count = 0;
+    for (const node of this.#unlinked) if (node !== 0) count++;
+    return count;
+  }
+
+  /** Tables, the root among them. */
+  get tableCount(): number {
+    return this.#used - this.#freeNodes.length;
+  }
+
+  /** Write the entries that point to new tables, the newest table's first. */
+  linkTables(): void {
+    const unlinked = this.#unlinked;
+    if (unlinked.length === 0) return;
+    const tables = this.tables;
+    for (let i = unlinked.length - 1; i >= 0; i--) {
+      const node = unlinked[i] as number;
+      if (node === 0) continue;
+      this.#unlinkedAt[node] = -1;
+      const slot = this.slot[node] as number;
+      const parent = this.parent[node] as number;
+      const address = tables.address(slot);
+      const above = this.slot[parent] as number;
+      tables.own(above);
+      const at = above * tables.wordsPerTable + (this.index[node] as number) * 2;
+      tables.words[at] = gcvmTableLo(address);
+      tables.words[at + 1] = gcvmTableHi(address);
+      this.counters.tableWrites++;
+      this.observer?.linked(this.#level[parent] as number, this.vaOf(node), slot);
+    }
+    unlinked.length = 0;
+  }
+
+  /** VRAM was lost: all tables are empty, and every table's entry in its parent is to be written again. */
+  forgetAll(): void {
+    const tables = this.tables;
+    this.#forEachTable((node) => {
+      const slot = this.slot[node] as number;
+      const level = this.#level[node] as number;
+      tables.own(slot);
+      const first = slot * tables.wordsPerTable;
+      fillEntries(tables, first, ENTRIES, gcvmEmptyLo(level), gcvmEmptyHi(this.#generation, level));
+      if (node === ROOT || this.#unlinkedAt[node] !== -1) return;
+      this.#unlinkedAt[node] = this.#unlinked.length;
+      this.#unlinked.push(node);
+    });
+  }
+
+  /**
+   * Whether anything of a range is in the tables that is valid or PRT, or will be once they are linked.
+   *
+   * @param first - first page
+   * @param last - last page
+   */
+  hasLeaves(first: number, last: number): boolean {
+    return this.#hasLeaves(ROOT, first, last);
+  }
+
+  /**
+   * All tables by the driver's own tree, in the order of addresses, a table before those below it.
+   *
+   * @param see - gets slot, level, first VA in bytes, and whether the entry above points to it
+   */
+  forEach(see: (slot: number, level: number, va: number, linked: boolean) => void): void {
+    this.#forEachTable((node) => {
+      const linked = this.#unlinkedAt[node] === -1;
+      see(this.slot[node] as number, this.#level[node] as number, this.vaOf(node), linked);
+    });
+  }
+
+  /**
+   * Every entry that is valid or PRT, in the order of addresses, as the tables are once all of them are linked.
+   *
+   * @param see - gets the level, the first page, and both halves
+   */
+  forEachLeaf(see: (level: number, page: number, lo: number, hi: number) => void): void {
+    this.#leavesOf(ROOT, see);
+  }
+
+  #leavesOf(node: number, see: (level: number, page: number, lo: number, hi: number) => void): void {
+    const level = this.#level[node] as number;
+    const start = this.start[node] as number;
+    const span = SPAN[level] as number;
+    const tables = this.tables;
+    const slot = this.slot[node] as number;
+    const isEmpty = tables.isFilled(slot);
+    if (level === LAST && isEmpty) return;
+    const { words } = tables;
+    let at = slot * tables.wordsPerTable;
+    for (let i = 0; i < ENTRIES; i++, at += 2) {
+      const child = level === LAST ? 0 : this.child(node, i);
+      if (child !== 0) {
+        this.#leavesOf(child, see);
+        continue;
+      }
+      const lo = words[at] as number;
+      const hi = words[at + 1] as number;
+      const isLeaf = level === LAST || (hi & this.leafHi) !== 0;
+      if (!isEmpty && isLeaf && ((lo & GCVM_VALID) !== 0 || (hi & this.prtHi) !== 0)) {
+        see(level, start + i * span, lo, hi);
+      }
+    }
+  }
+
+  /** Give all tables back. The page table must not be used afterwards. */
+  destroy(): void {
+    this.#forEachTable((node) => this.tables.free(this.slot[node] as number));
+  }
+
+  protected vaOf(node: number): number {
+    return (this.start[node] as number) * 4096;
+  }
+
+  protected child(node: number, index: number): number {
+    return this.#children[(this.#childrenAt[node] as number) + index] as number;
+  }
+
+  #forEachTable(see: (node: number) => void, node = ROOT): void {
+    see(node);
+    if (this.#level[node] === LAST) return;
+    for (let i = 0; i < ENTRIES; i++) {
+      const child = this.child(node, i);
+      if (child !== 0) this.#forEachTable(see, child);
+    }
+  }
+
+  #hasLeaves(node: number, first: number, last: number): boolean {
+    const level = this.#level[node] as number;
+    const start = this.start[node] as number;
+    const span = SPAN[level] as number;
+    const from = Math.max(0, Math.floor((first - start) / span));
+    const to = Math.min(ENTRIES - 1, Math.floor((last - start) / span));
+    const tables = this.tables;
+    const slot = this.slot[node] as number;
+    // A table nobody wrote to is empty.
+    const filled = tables.isFilled(slot);
+    for (let i = from; i <= to; i++) {
+      const child = level === LAST ? 0 : this.child(node, i);
+      if (child !== 0) {
+        // Whatever still stands in front of it goes when it is linked.
+        if (this.#hasLeaves(child, first, last)) return true;
+      } else if (!filled) {
+        const lo = tables.entryLo(slot, i);
+        const hi = tables.entryHi(slot, i);
+        const isLeaf = level === LAST || (hi & this.leafHi) !== 0;
+        if (isLeaf && ((lo & GCVM_VALID) !== 0 || (hi & this.prtHi) !== 0)) return true;
+      }
+    }
+    return false;
+  }
+
+  /** A new table, empty, to be linked later. */
+  protected make(parent: number, level: number, index: number, page: number): number {
+    if (this.#allocFault?.("page-table")) fail(ENOMEM, "page table: no page for a table (injected)");
+    let slot: number;
+    try {
+      slot = this.tables.allocFilled(gcvmEmptyLo(level), gcvmEmptyHi(this.#generation, level));
+    } catch (error) {
+      return fail(ENOMEM, `page table: ${(error as Error).message}`);
+    }
+    this.counters.emptyEntries += ENTRIES;
+    const node = this.#freeNodes.pop() ?? ++this.#used;
+    if (node === this.slot.length) this.#grow();
+    const spanOfTable = SPAN[level - 1] as number;
+    this.slot[node] = slot;
+    this.#level[node] = level;
+    this.parent[node] = parent;
+    this.index[node] = index;
+    this.start[node] = Math.floor(page / spanOfTable) * spanOfTable;
+    if (level !== LAST) this.#childrenAt[node] = this.#roomForChildren();
+    if (parent !== 0) this.#children[(this.#childrenAt[parent] as number) + index] = node;
+    this.#unlinkedAt[node] = this.#unlinked.length;
+    this.#unlinked.push(node);
+    this.observer?.made(slot, level, this.vaOf(node));
+    return node;
+  }
+
+  /** A leaf stands in front of these places now: what is below them goes, with the update's end. */
+  protected cutOffChildren(node: number, from: number, to: number): void {
+    const base = this.#childrenAt[node] as number;
+    for (let i = base + from; i < base + to; i++) {
+      const child = this.#children[i] as number;
+      if (child === 0) continue;
+      this.#children[i] = 0;
+      this.#cutOffTable(child);
+      this.needsFlush = true;
+    }
+  }
+
+  #cutOffTable(node: number): void {
+    if (this.#level[node] !== LAST) {
+      const base = this.#childrenAt[node] as number;
+      for (let i = base; i < base + ENTRIES; i++) {
+        const child = this.#children[i] as number;
+        if (child === 0) continue;
+        this.#children[i] = 0;
+        this.#cutOffTable(child);
+      }
+      this.#freeChildren.push(base);
+    }
+    const unlinkedAt = this.#unlinkedAt[node] as number;
+    if (unlinkedAt !== -1) this.#unlinked[unlinkedAt] = 0;
+    if (this.recent === node) this.recent = 0;
+    this.cutOff.push(this.slot[node] as number);
+    this.#freeNodes.push(node);
+  }
+
+  #roomForChildren(): number {
+    const known = this.#freeChildren.pop();
+    if (known !== undefined) return known;
+    const at = this.#childrenUsed;
+    this.#childrenUsed += ENTRIES;
+    if (this.#childrenUsed > this.#children.length) {
+      this.#children = grownInts(this.#children, this.#children.length * 2);
+    }
+    return at;
+  }
+
+  #grow(): void {
+    const room = this.slot.length * 2;
+    this.slot = grownInts(this.slot, room);
+    this.parent = grownInts(this.parent, room);
+    this.#childrenAt = grownInts(this.#childrenAt, room);
+    this.#unlinkedAt = grownInts(this.#unlinkedAt, room);
+    const level = new Uint8Array(room);
+    level.set(this.#level);
+    this.#level = level;
+    const index = new Uint16Array(room);
+    index.set(this.index);
+    this.index = index;
+    const start = new Float64Array(room);
+    start.set(this.start);
+    this.start = start;
+  }
+}

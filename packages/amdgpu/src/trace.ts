@@ -1,0 +1,146 @@
+/**
+ * What a recorded amdgpu ioctl means: the lens through which `@vmbind/trace` reads, replays and tells traces of Mesa's radv.
+ *
+ * @packageDocumentation
+ */
+
+import { type AllocFault, DRM_IOCTL_GEM_CLOSE, EINVAL, fail, GEM_CLOSE, hex, size, span } from "@vmbind/drm";
+import type { Action, BindOp, CallReader, Decoder, HeaderReader, Lens } from "@vmbind/trace";
+import { checkDeviceInvariants } from "./check-invariants.ts";
+import { COST_SCHEMA } from "./cost-sheet.ts";
+import { AmdgpuDevice } from "./device.ts";
+import { type AmdgpuFile, VM_ID } from "./file.ts";
+import type { AmdgpuGfx } from "./options.ts";
+import { QUIRKS } from "./quirks.ts";
+import {
+  DOMAIN_NAMES,
+  GEM_CREATE,
+  GEM_CREATE_OUT,
+  GEM_VA,
+  type GemVa,
+  IOCTL_CS,
+  IOCTL_GEM_CREATE,
+  IOCTL_GEM_VA,
+  PAGE_BYTES,
+  VA_ALIGNMENT,
+  VA_BYTES,
+  VA_OP_CLEAR,
+  VA_OP_MAP,
+  VA_OP_REPLACE,
+  VA_OP_UNMAP,
+  VM_DELAY_UPDATE,
+  VM_PAGE_PRT,
+} from "./uapi.ts";
+
+/** One recorded GEM_VA. */
+export interface AmdgpuTraceOp extends BindOp {
+  /** Which operation it is. */
+  readonly what: "map" | "unmap" | "clear" | "replace" | "unknown";
+}
+
+/** Bits of a request that tell ioctls apart: libdrm adds a direction where the header has none. */
+const NUMBER_MASK = 0xffff;
+
+function numberOf(request: number): number {
+  return request & NUMBER_MASK;
+}
+
+class AmdgpuDecoder implements Decoder<AmdgpuTraceOp> {
+  decode(call: CallReader): Action<AmdgpuTraceOp> {
+    switch (numberOf(call.request)) {
+      case numberOf(IOCTL_GEM_CREATE): {
+        const { boSize, domains } = call.sent(GEM_CREATE);
+        const { handle } = call.returned(GEM_CREATE_OUT);
+        const places = DOMAIN_NAMES.bits.filter(([bit]) => domains & bit).map(([, name]) => name.slice(7));
+        const text = `BO ${handle}, ${size(boSize)}, ${places.join(" or ")}`;
+        const bytes = Math.ceil(boSize / PAGE_BYTES) * PAGE_BYTES;
+        return { kind: "bo-create", handle, size: bytes, text };
+      }
+      case numberOf(DRM_IOCTL_GEM_CLOSE): {
+        const { handle } = call.sent(GEM_CLOSE);
+        return { kind: "bo-close", handle, text: `BO ${handle}` };
+      }
+      case numberOf(IOCTL_GEM_VA): {
+        const op = decodeOp(call.sent(GEM_VA));
+        return { kind: "bind", vm: VM_ID, ops: [op], text: describe(op) };
+      }
+      case numberOf(IOCTL_CS):
+        return { kind: "other", text: "a submission: page tables are brought up to date" };
+      default:
+        return { kind: "other", text: "" };
+    }
+  }
+}
+
+function decodeOp({ operation, handle, flags, vaAddress, offsetInBo, mapSize }: GemVa): AmdgpuTraceOp {
+  const isPrt = (flags & VM_PAGE_PRT) !== 0;
+  const addr = vaAddress % VA_BYTES;
+  const where = { addr, range: mapSize, handle: isPrt ? 0 : handle, offset: offsetInBo, flags };
+  const suffix = isPrt ? " PRT" : "";
+  switch (operation) {
+    case VA_OP_MAP:
+      return { ...where, what: "map", heading: `MAP${suffix}`, effect: "map" };
+    case VA_OP_REPLACE:
+      return { ...where, what: "replace", heading: `REPLACE${suffix}`, effect: "map" };
+    case VA_OP_CLEAR:
+      return { ...where, handle: 0, what: "clear", heading: "CLEAR", effect: "unmap" };
+    case VA_OP_UNMAP: {
+      const first = addr - (addr % PAGE_BYTES);
+      return { ...where, addr: first, what: "unmap", heading: `UNMAP${suffix}`, effect: "unmap-at" };
+    }
+    default:
+      return { ...where, what: "unknown", heading: `operation ${operation}`, effect: "none" };
+  }
+}
+
+function describe(op: AmdgpuTraceOp): string {
+  const later = op.flags & VM_DELAY_UPDATE ? ", tables later" : "";
+  const where = `${op.heading} ${span(op.addr, op.range)}`;
+  if (op.handle === 0) return where + later;
+  return `${where} ${op.what === "unmap" ? "of" : "->"} BO ${op.handle}${op.what === "unmap" ? "" : ` + ${hex(op.offset)}`}${later}`;
+}
+
+/** The model of each generation; traces name the graphics core with three numbers. */
+const MODELS: readonly (readonly [RegExp, AmdgpuGfx])[] = [
+  [/^9\.0\.|^9\.0$/, "9.0"],
+  [/^10\./, "10.3"],
+  [/^11\./, "11.0"],
+  [/^12\.0(\.|$)/, "12.0"],
+];
+
+function deviceOf(header: HeaderReader, allocFault?: AllocFault): AmdgpuDevice {
+  const name = header.text("gfx");
+  const gfx = MODELS.find(([form]) => form.test(name))?.[1];
+  if (gfx === undefined) return header.fail("gfx", "expected 9.0, 10, 11 or 12.0 and a stepping");
+  header.oneOf("va_bits", [48]);
+  header.oneOf("va_alignment", [VA_ALIGNMENT]);
+  const boFragmentation = header.fragmentation("bo_fragmentation");
+  const quirks = header.quirks(QUIRKS);
+  return new AmdgpuDevice({
+    gfx,
+    ...(boFragmentation && { boFragmentation, vramFragmentation: boFragmentation }),
+    ...header.tableLimit(PAGE_BYTES),
+    quirks,
+    ...(allocFault && { allocFault }),
+    // Syncobjs are made by ioctls that recordings leave out.
+    adoptSyncobjs: true,
+  });
+}
+
+/** amdgpu's traces. */
+export const lens: Lens<AmdgpuTraceOp, AmdgpuFile, AmdgpuDevice> = {
+  name: "amdgpu",
+  headings: ["MAP PRT", "MAP", "REPLACE PRT", "REPLACE", "CLEAR", "UNMAP", "UNMAP PRT"],
+  costSchema: COST_SCHEMA,
+  quirks: QUIRKS,
+  closeUnmaps: true,
+  fileVm: VM_ID,
+  describe,
+  decoder: () => new AmdgpuDecoder(),
+  device: deviceOf,
+  evict(device, file, handle) {
+    device.moveBo(file.bo(handle) ?? fail(EINVAL, `evict: no object ${handle}`), "gtt", true);
+  },
+  restore: (file) => file.space.submit(),
+  checkInvariants: checkDeviceInvariants,
+};
