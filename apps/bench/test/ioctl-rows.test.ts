@@ -13,6 +13,7 @@ import {
   supportList,
 } from "@vmbind/drm";
 import * as msm from "@vmbind/msm";
+import * as nouveau from "@vmbind/nouveau";
 import * as panthor from "@vmbind/panthor";
 import type { TraceArray } from "@vmbind/trace";
 import * as xe from "@vmbind/xe";
@@ -30,6 +31,7 @@ const TABLES: Readonly<Record<string, Table>> = {
   asahi: asahi.IOCTLS,
   xe: xe.IOCTLS,
   msm: msm.IOCTLS,
+  nouveau: nouveau.IOCTLS,
   amdgpu: amdgpu.IOCTLS,
 };
 

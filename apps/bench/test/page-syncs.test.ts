@@ -86,7 +86,7 @@ describe("jobs that wait", () => {
     [...jobs.possible(new Place(va, RULES, expected), RULES)].map(({ line: now }) =>
       now === null ? "nothing" : String(now.behind),
     );
-  const nothing: Expected = { line: null, taken: "no", advised: false };
+  const nothing: Expected = { line: null, taken: "no", advised: false, under: null };
   const run = (jobs: PageJobs): LogLine[] => {
     const done: LogLine[] = [];
     while (jobs.run(({ lines }) => done.push(...lines))) {

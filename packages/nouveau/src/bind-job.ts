@@ -66,6 +66,8 @@ export class BindOp {
   readonly gets: number[] = [];
   /** Page sizes meet: everything but the tree is left to the run, with tables that were set aside. */
   late = false;
+  /** What it unmapped has given its references back. */
+  dropped = false;
 
   /** Make it an operation that has done nothing. */
   reset(): void {
@@ -77,6 +79,7 @@ export class BindOp {
     this.stepCount = 0;
     this.gets.length = 0;
     this.late = false;
+    this.dropped = false;
   }
 
   /** Remember one more step. */
@@ -109,6 +112,8 @@ export class BindJob {
   readonly #ops: BindOp[] = [];
   /** How many operations there are. */
   count = 0;
+  /** Numbers of the operations that removed or cut mappings. */
+  readonly removing: number[] = [];
   /** What must happen first. */
   waits: readonly Fence[] = NO_FENCES;
   /** Tables that were set aside for its late operations. */
@@ -131,6 +136,7 @@ export class BindJob {
   /** Make it a job without operations. */
   reset(): void {
     this.count = 0;
+    this.removing.length = 0;
     this.waits = NO_FENCES;
     this.tables = 0;
     this.freed = false;

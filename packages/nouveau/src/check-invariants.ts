@@ -198,7 +198,7 @@ function checkReferences(vm: NouveauVm): void {
     for (let at = addr, end = addr + bytes; at < end; ) {
       const stop = Math.min(end, (Math.floor(at / covers) + 1) * covers);
       const count = (stop - at) / size;
-      const level = shift < BLOCK_LG2 ? 0 : levelOf(size);
+      const level = shift < BLOCK_LG2 ? 0 : levelOf(shift);
       const node = pageTable.tree.find(Math.floor(at / BLOCK_BYTES), level);
       if (shift === 12) add(node, 0, count, at);
       else add(node, count, 0, at);

@@ -100,7 +100,7 @@ export const IOCTLS: IoctlTable<NouveauFile> = new IoctlTable<NouveauFile>([
     errnos: [ENOSYS, EFAULT, EINVAL, EOPNOTSUPP, ENOENT, ENOSPC, EEXIST, ENOMEM, EINTR],
     since,
     support: "full",
-    run: (file, args, user) => file.vmBind(args, user),
+    runBytes: (file, arg, user) => file.vmBind(uapi.readVmBind(arg), user),
   }),
   ioctl({
     name: "NOUVEAU_EXEC",

@@ -36,6 +36,8 @@ export function runJob(vm: JobVm, job: BindJob): void {
   for (let i = 0; i < job.count; i++) {
     const op = job.at(i);
     if (op.late) {
+      // The tables of what earlier operations unmapped must not stand where other pages come.
+      for (let k = 0; k < i; k++) dropReferences(vm, job.at(k));
       runLate(vm, op);
       continue;
     }
@@ -93,18 +95,25 @@ export function freeJob(vm: JobVm, job: BindJob): void {
   const { gpuvm } = vm;
   for (let i = 0; i < job.count; i++) {
     const op = job.at(i);
+    dropReferences(vm, op);
     for (let k = 0; k < op.stepCount; k++) {
-      const { old, from, to } = op.steps[k] as OpStep;
-      // What a MAP replaced left it its references.
-      if (op.kind !== "map" && !op.late && to > from) {
-        vm.pageTable.put(from, to - from, shiftOf(gpuvm.flags(old)));
-      }
+      const { old } = op.steps[k] as OpStep;
       const bo = gpuvm.gem(old) as NouveauBo;
       gpuvm.free(old);
       bo.put();
     }
     if (op.kind === "unsparse") removeRegion(vm, op.region as SparseRegion);
     releaseOp(op);
+  }
+}
+
+/** Drop the references of what an operation unmapped. What a MAP replaced left it its references. */
+function dropReferences(vm: JobVm, op: BindOp): void {
+  if (op.kind === "map" || op.late || op.dropped) return;
+  op.dropped = true;
+  for (let k = 0; k < op.stepCount; k++) {
+    const { old, from, to } = op.steps[k] as OpStep;
+    if (to > from) vm.pageTable.put(from, to - from, shiftOf(vm.gpuvm.flags(old)));
   }
 }
 

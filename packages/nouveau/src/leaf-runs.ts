@@ -13,6 +13,7 @@ import {
   type TableMemory,
   writeAscending,
 } from "@vmbind/mmu";
+import { bytesOf } from "./table-nodes.ts";
 
 /** What all leaves of a mapping have in common. */
 export interface LeafAttributes {
@@ -31,6 +32,9 @@ const TAG_SHIFT = 36 - 32;
 /** Memory that one tag line stands for. */
 const TAG_BYTES = 2 ** 16;
 const DIRECTORY_SHIFT = 21;
+/** Addresses stand four bits lower in entries of version 2. */
+const V2_ADDRESS: number = 1 / 16;
+const TWO_32: number = 2 ** 32;
 
 /**
  * Write a run.
@@ -55,7 +59,7 @@ export function writeLeaves(
   offset: number,
   leaf: LeafAttributes,
 ): number {
-  const bytes = 2 ** shift;
+  const bytes = bytesOf(shift);
   const { version, lo, hi, tagged } = leaf;
   const wide = shift === DIRECTORY_SHIFT;
   const tags = tagged && shift > 12;
@@ -63,7 +67,13 @@ export function writeLeaves(
   let segment = pages.segmentAt(offset);
   let skip = offset - (pages.offset[segment] as number);
   let at = index;
-  for (const end = index + count; at < end; ) {
+  const end = index + count;
+  if (!wide && !tags && pages.count > 1 && skip === 0) {
+    const done = writeSingles(tables, slot, at, end, bytes, pages, segment, leaf);
+    segment += done;
+    at += done;
+  }
+  while (at < end) {
     const pa = (pages.pa[segment] as number) + skip;
     const fits = ((pages.bytes[segment] as number) - skip) / bytes;
     const run = Math.min(fits, end - at);
@@ -83,6 +93,36 @@ export function writeLeaves(
     skip = 0;
   }
   return offset + count * bytes;
+}
+
+/**
+ * Entries of pieces of one page each, as memory in single pages has them: a call for each would take most of the time.
+ *
+ * @returns how many were written; the piece behind them is longer, or the run ends
+ */
+function writeSingles(
+  tables: TableMemory,
+  slot: number,
+  index: number,
+  end: number,
+  bytes: number,
+  pages: ScatterList,
+  segment: number,
+  { version, lo, hi }: LeafAttributes,
+): number {
+  const { words, wordsPerTable } = tables;
+  const { pa, bytes: lengths } = pages;
+  const step = version === 2 ? V2_ADDRESS : 1;
+  const base = slot * wordsPerTable;
+  let i = 0;
+  for (; index + i < end && lengths[segment + i] === bytes; i++) {
+    const address = (pa[segment + i] as number) * step;
+    const at = base + (index + i) * 2;
+    words[at] = lo | address;
+    words[at + 1] = hi | (address / TWO_32);
+  }
+  tables.counters.pteWrites += i;
+  return i;
 }
 
 /** Entry by entry: with a second half, or a tag line. */

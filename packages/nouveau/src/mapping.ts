@@ -8,6 +8,7 @@
 import { GPUVA_INVALIDATED, GPUVA_USERBITS_SHIFT } from "@vmbind/gpuvm-core";
 import type { Backend } from "./backends.ts";
 import type { NouveauBo } from "./bo.ts";
+import { bytesOf } from "./table-nodes.ts";
 
 const KIND_SHIFT = GPUVA_USERBITS_SHIFT;
 const KIND_MASK = 0xff;
@@ -66,10 +67,10 @@ export function chooseShift(
   offset: number,
 ): number {
   const own = bo.pageShift;
-  if (own === 12 || isAligned(2 ** own, addr, range, offset)) return own;
+  if (own === 12 || isAligned(bytesOf(own), addr, range, offset)) return own;
   for (const { shift, vram, host } of backend.pages) {
     if (shift >= own || (bo.inVram ? !vram : !host || shift > 12)) continue;
-    if (isAligned(2 ** shift, addr, range, offset)) return shift;
+    if (isAligned(bytesOf(shift), addr, range, offset)) return shift;
   }
   return 12;
 }

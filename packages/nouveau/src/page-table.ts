@@ -25,6 +25,7 @@ import { sparseBlocks } from "./sparse-blocks.ts";
 import {
   BLOCK_BYTES,
   BLOCK_LG2,
+  bytesOf,
   entriesOf,
   indexOf,
   LARGE_ENTRIES,
@@ -176,7 +177,7 @@ export class NouveauPageTable {
 
   /** Cut a range into runs inside one table. @returns the bytes done; fewer than asked only where a table could not be made */
   #walk(what: Walk, addr: number, bytes: number, shift: number): number {
-    const entryBytes = 2 ** shift;
+    const entryBytes = bytesOf(shift);
     const makes = what === "get" || what === "sparse";
     let left = bytes / entryBytes;
     if (shift < BLOCK_LG2) {
@@ -195,18 +196,18 @@ export class NouveauPageTable {
         first = 0;
       }
     } else {
-      left = this.#walkDirectories(what, addr, left, entryBytes, makes);
+      left = this.#walkDirectories(what, addr, left, shift, makes);
     }
     if (this.tree.dirty) this.tree.invalidate();
     return bytes - left * entryBytes;
   }
 
   /** The same for entries of directories: 2 MiB pages, and sparse entries of any size. @returns entries left */
-  #walkDirectories(what: Walk, addr: number, count: number, entryBytes: number, makes: boolean): number {
+  #walkDirectories(what: Walk, addr: number, count: number, shift: number, makes: boolean): number {
     let left = count;
     let block = addr / BLOCK_BYTES;
-    const blocks = entryBytes / BLOCK_BYTES;
-    const level = levelOf(entryBytes);
+    const blocks = bytesOf(shift) / BLOCK_BYTES;
+    const level = levelOf(shift);
     const per = entriesOf(level);
     while (left > 0) {
       const node = makes ? this.tree.ensure(block, level, false) : this.tree.need(block, level);

@@ -13,6 +13,7 @@
  */
 
 import type { PageSize } from "./backends.ts";
+import { bytesOf } from "./table-nodes.ts";
 
 /** One block: entries of one size. */
 export interface SparseBlock {
@@ -55,5 +56,5 @@ export function sparseBlocks(pages: readonly PageSize[], addr: number, bytes: nu
 }
 
 function sizeOf(pages: readonly PageSize[], index: number): number {
-  return 2 ** (pages[index] as PageSize).shift;
+  return bytesOf((pages[index] as PageSize).shift);
 }

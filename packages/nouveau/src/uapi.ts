@@ -302,6 +302,23 @@ export const GEM_NEW: StructLayout<GemNew> = struct("drm_nouveau_gem_new", 48, {
 });
 
 /**
+ * {@link VM_BIND} decoded without the detour over the table: this is the one struct of the fast path.
+ *
+ * @param view - the argument
+ */
+export function readVmBind(view: DataView): VmBind {
+  return {
+    opCount: view.getUint32(0, true),
+    flags: view.getUint32(4, true),
+    waitCount: view.getUint32(8, true),
+    sigCount: view.getUint32(12, true),
+    waitPtr: readAddress(view, 16),
+    sigPtr: readAddress(view, 24),
+    opPtr: readAddress(view, 32),
+  };
+}
+
+/**
  * Decode one operation into an object that exists already: a VM_BIND may have thousands.
  *
  * @param view - memory

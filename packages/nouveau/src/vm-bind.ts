@@ -61,6 +61,7 @@ export interface BindFile extends SyncFile {
   bo(handle: number): NouveauBo | undefined;
 }
 
+const NO_FENCES: Fence[] = [];
 /** Decoded into; the numbers are doubles from the start. */
 const RECORD: VmBindOp = { op: 0, flags: 0, handle: 0, pad: 0, addr: 0.5, boOffset: 0.5, range: 0.5 };
 
@@ -88,10 +89,12 @@ export function vmBind(file: BindFile, vm: NouveauVm, args: VmBind, user: UserSp
   const isAsync = (args.flags & VM_BIND_RUN_ASYNC) !== 0;
   if (!isAsync && args.waitCount !== 0) fail(EINVAL, `wait_count: ${args.waitCount} without RUN_ASYNC`);
   if (!isAsync && args.sigCount !== 0) fail(EINVAL, `sig_count: ${args.sigCount} without RUN_ASYNC`);
-  const waits: Fence[] = [];
-  const attach = resolveSyncs(file, syncs, waits);
+  // Most calls have no syncs at all.
+  const plain = (args.waitCount | args.sigCount) === 0;
+  const waits: Fence[] = plain ? NO_FENCES : [];
+  const attach = plain ? null : resolveSyncs(file, syncs, waits);
   const job = vm.takeJob();
-  if (waits.length > 0) job.waits = waits;
+  if (waits !== NO_FENCES) job.waits = waits;
   try {
     for (let i = 0; i < opCount; i++) {
       readBindOp(ops as DataView, i * VM_BIND_OP.size, RECORD);
@@ -105,7 +108,7 @@ export function vmBind(file: BindFile, vm: NouveauVm, args: VmBind, user: UserSp
     throw error;
   }
   link(vm, job);
-  if (args.sigCount !== 0) attach(job.done);
+  if (args.sigCount !== 0) attach?.(job.done);
   vm.queue.push(job);
   // A signal ends the wait of a synchronous call, and the call still succeeds: so where its work cannot run it returns.
   if (!isAsync && !job.freed) vm.queue.waitFor(job);
@@ -211,6 +214,7 @@ function submit(vm: NouveauVm, job: BindJob): void {
     for (; i < job.count; i++) {
       vm.gpuvm.op = i;
       prepare(vm, job, job.at(i));
+      if (job.at(i).stepCount > 0) job.removing.push(i);
     }
     for (let k = 0; k < job.count; k++) validate(vm, job.at(k));
   } catch (error) {
@@ -300,7 +304,8 @@ function prepareSparse(vm: NouveauVm, job: BindJob, op: BindOp): void {
 
 /** Whether an earlier operation of the call removed a mapping in the range. */
 function wasMapped(vm: NouveauVm, job: BindJob, { addr, range, index }: BindOp): boolean {
-  for (let i = 0; i < index; i++) {
+  for (const i of job.removing) {
+    if (i >= index) break;
     const { steps, stepCount } = job.at(i);
     for (let k = 0; k < stepCount; k++) {
       const { old } = steps[k] as OpStep;

@@ -32,7 +32,7 @@ export class VmSteps implements StepHandlers {
   #op!: BindOp;
   /** First VA of the operation that references have yet to be taken for. */
   #next = 0;
-  /** Page sizes that mappings of this VM have had, as bits. */
+  /** Page sizes that mappings of this VM have had, or pieces of them may have, as bits. */
   #sizes = 0;
   /** Why a handler refused. */
   refusal = "";
@@ -61,7 +61,7 @@ export class VmSteps implements StepHandlers {
     const { addr, range, bo: gem, offset } = op;
     const flags = mappingFlags(op.pteKind, op.shift, inRegion);
     const ret = this.#gpuvm.smMap({ addr, range, gem, offset, flags }, this);
-    if (op.va > 0) this.#sizes |= 1 << op.shift;
+    if (op.va > 0) this.#sizes |= sizesOf(op);
     return ret;
   }
 
@@ -157,7 +157,7 @@ export class VmSteps implements StepHandlers {
     const gpuvm = this.#gpuvm;
     const { addr, range } = op;
     const isMap = op.kind === "map";
-    const sizes = isMap ? this.#sizes | (1 << op.shift) : this.#sizes;
+    const sizes = isMap ? this.#sizes | sizesOf(op) : this.#sizes;
     if (sizes === 1 << 12 || sizes === 0) return -1;
     let late = isMap && this.#leftOver(op, job, queued);
     let tables = isMap ? this.#tablesFor(addr, range, op.shift) : 0;
@@ -191,7 +191,7 @@ export class VmSteps implements StepHandlers {
   #leftOver(op: BindOp, job: BindJob, queued: readonly BindJob[]): boolean {
     const { addr, range, shift } = op;
     for (const other of [...queued, job]) {
-      for (let i = 0; i < other.count; i++) {
+      for (const i of other.removing) {
         const { steps, stepCount } = other.at(i);
         for (let k = 0; k < stepCount; k++) {
           const { old } = steps[k] as OpStep;
@@ -236,6 +236,11 @@ export class VmSteps implements StepHandlers {
     gpuvm.free(va);
     bo.put();
   }
+}
+
+/** The page size of a mapping, and that of its object, which a piece may have that is aligned where the whole was not. */
+function sizesOf({ shift, bo }: BindOp): number {
+  return (1 << shift) | (1 << (bo?.pageShift ?? shift));
 }
 
 function touched(addr: number, range: number, bytes: number): number {

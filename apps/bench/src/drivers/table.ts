@@ -54,6 +54,12 @@ export const BENCH_DRIVERS: readonly BenchDriver[] = [
     micro: async () => (await import("./msm/micro.ts")).msmScenarios(),
   },
   {
+    name: "nouveau",
+    conformance: async () => (await import("@vmbind/nouveau/conformance")).vectorChecks,
+    fuzz: async () => (await import("./nouveau/fuzz.ts")).nouveau,
+    micro: async () => (await import("./nouveau/micro.ts")).nouveauScenarios(),
+  },
+  {
     name: "amdgpu",
     conformance: async () => (await import("@vmbind/amdgpu/conformance")).vectorChecks,
     traceConformance: async () => (await import("@vmbind/amdgpu/conformance")).traceFormats,

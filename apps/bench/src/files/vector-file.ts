@@ -23,13 +23,18 @@ import { fileBytes } from "./file-bytes.ts";
 const headerSchema = v.strictObject({
   format: v.pipe(v.string(), v.nonEmpty()),
   version: v.literal(1),
-  source: v.string(),
+  source: v.exactOptional(v.string()),
   notes: v.exactOptional(v.string()),
+  // Another way to say what made them: kernel and what; set and file are for those who keep them.
+  kernel: v.exactOptional(v.string()),
+  what: v.exactOptional(v.string()),
+  set: v.exactOptional(v.string()),
+  file: v.exactOptional(v.string()),
   sealed: v.exactOptional(v.boolean()),
   cases: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
 });
 
-type Header = v.InferOutput<typeof headerSchema>;
+type Header = v.InferOutput<typeof headerSchema> & VectorHeader;
 
 /** An opened vector file. */
 export interface VectorFile {
@@ -83,7 +88,13 @@ async function* casesOf(
 
 function checkHeader(path: string, value: unknown): Header {
   const result = v.safeParse(headerSchema, value);
-  if (result.success) return result.output;
+  if (result.success) {
+    const { source, kernel, what } = result.output;
+    if (source !== undefined) return { ...result.output, source };
+    if (kernel !== undefined)
+      return { ...result.output, source: what === undefined ? kernel : `${kernel}, ${what}` };
+    throw new InputError(path, 1, "header.source: is missing, and so is header.kernel");
+  }
   const issue = result.issues[0];
   const field = v.getDotPath(issue);
   throw new InputError(path, 1, `header${field ? `.${field}` : ""}: ${issue.message}`);

@@ -18,6 +18,8 @@ export type Shown =
   | { readonly kind: "file-memory"; readonly period: number }
   /** Reads are 0 and stores go nowhere. */
   | { readonly kind: "null" }
+  /** What lies under mappings there: what a range with `under` said last, else nothing. */
+  | { readonly kind: "under" }
   /** Something that this model knows nothing of. */
   | { readonly kind: "unknown" };
 
@@ -32,6 +34,8 @@ export type PageOp =
       readonly access: string;
       /** It may be that only an access binds it: until then the page is as if nothing were there. */
       readonly promised: boolean;
+      /** It is about what lies under mappings, and no mapping is left in it. */
+      readonly under?: boolean;
     }
   | { readonly kind: "unbind-object"; readonly handle: number }
   /** Objects move to other memory: while jobs wait, their pages may be missing. */

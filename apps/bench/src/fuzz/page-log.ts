@@ -22,8 +22,8 @@ export interface PageObject {
   mayBeGone: boolean;
 }
 
-/** What a range shows: an object, nothing at all, null pages, or what nobody knows. */
-export type Behind = PageObject | "nothing" | "null" | "unknown";
+/** What a range shows: an object, nothing at all, null pages, what lies under mappings there, or what nobody knows. */
+export type Behind = PageObject | "nothing" | "null" | "under" | "unknown";
 
 /** A range shows something from now on. */
 export interface RangeLine {
@@ -42,13 +42,16 @@ export interface RangeLine {
   readonly access: string;
   /** The page may also be as if nothing were there: it was promised only. */
   readonly promised: boolean;
+  /** It is about what lies under mappings, and no mapping is left in it. */
+  readonly under?: boolean;
 }
 
 /** A line of the log. */
 export type LogLine =
   | RangeLine
   | { readonly kind: "gone"; readonly object: PageObject }
-  | { readonly kind: "evict"; readonly object: PageObject }
+  /** `maybe` where the next bind may bring it back. */
+  | { readonly kind: "evict"; readonly object: PageObject; readonly maybe?: boolean }
   /** What is bound in a range may be taken out of the page tables, as a whole. */
   | { readonly kind: "advice"; readonly va: number; readonly bytes: number }
   | { readonly kind: "restore"; readonly whole: boolean };
@@ -70,9 +73,11 @@ export interface Expected {
   readonly taken: Taken;
   /** It may be out of the page tables until it is bound again. */
   readonly advised: boolean;
+  /** What lies under mappings, and shows where their memory was taken; null for nothing. */
+  readonly under: RangeLine | null;
 }
 
-const NOTHING_THERE: Expected = { line: null, taken: "no", advised: false };
+const NOTHING_THERE: Expected = { line: null, taken: "no", advised: false, under: null };
 
 /** What drivers do differently. */
 export interface PageRules {
@@ -92,12 +97,14 @@ export class Place implements Expected {
   #taken: Taken = "no";
   #advised = false;
   #cell: Cell | null = null;
+  #under: RangeLine | null;
   readonly #rules: PageRules;
 
   /** @param va - first byte of the page; @param rules - see {@link PageRules}; @param expected - what is there */
   constructor(va: number, rules: PageRules, expected: Expected) {
     this.va = va;
     this.#rules = rules;
+    this.#under = expected.under;
     this.#show(expected.line);
     this.#taken = expected.taken;
     this.#advised = expected.advised;
@@ -118,6 +125,11 @@ export class Place implements Expected {
     return this.#advised;
   }
 
+  /** See {@link Expected.under}. */
+  get under(): RangeLine | null {
+    return this.#under;
+  }
+
   /** What is stored there, null where no object is. */
   get cell(): Cell | null {
     return this.#cell;
@@ -132,7 +144,8 @@ export class Place implements Expected {
     if (line.kind === "range") {
       if (va < line.va || va >= line.va + line.bytes) return false;
       const stays = this.#rules.remapsInPlace && this.#taken !== "no" && this.#line?.behind === line.behind;
-      this.#show(line);
+      if (line.under) this.#under = line.behind === "nothing" ? null : line;
+      this.#show(line.behind === "under" ? this.#under : line);
       if (stays) this.#taken = "maybe";
       return true;
     }
@@ -149,7 +162,7 @@ export class Place implements Expected {
     }
     if (this.#line?.behind !== line.object) return false;
     if (line.kind === "gone") this.#show(null);
-    else this.#taken = "yes";
+    else this.#taken = line.maybe === true ? "maybe" : "yes";
     return true;
   }
 
@@ -261,9 +274,10 @@ export class PageLog {
    * @throws Error where one knows something else
    */
   check(): void {
-    for (const { va, line, taken, advised } of this.#places.values()) {
+    for (const { va, line, taken, advised, under } of this.#places.values()) {
       const expected = this.at(va);
-      if (line === expected.line && taken === expected.taken && advised === expected.advised) continue;
+      const same = line === expected.line && taken === expected.taken && advised === expected.advised;
+      if (same && under === expected.under) continue;
       throw new Error(`page log: the place ${va} was followed to another line than the log has`);
     }
   }
@@ -288,23 +302,37 @@ export class PageLog {
     const taken = new Map<Behind, Taken>();
     const advice: Range[] = [];
     let back: Taken = "no";
+    const under = this.#under(va, end);
+    const underOnly: Expected = under === null ? NOTHING_THERE : { ...NOTHING_THERE, under };
     for (let i = end - 1; i >= 0; i--) {
       const line = this.#lines[i] as LogLine;
       if (line.kind === "range") {
         if (va < line.va || va >= line.va + line.bytes) continue;
         const { behind } = line;
-        if (behind === "nothing" || gone.some((object) => object === behind)) return NOTHING_THERE;
+        if (behind === "under") return { ...underOnly, line: under };
+        if (behind === "nothing" || gone.some((object) => object === behind)) return underOnly;
         const advised = typeof behind !== "string" && advice.some((range) => meets(line, range));
-        return { line, taken: taken.get(behind) ?? this.#stayed(va, i, back), advised };
+        return { line, taken: taken.get(behind) ?? this.#stayed(va, i, back), advised, under };
       }
       if (line.kind === "gone") gone.push(line.object);
       else if (line.kind === "advice") advice.push(line);
       else if (line.kind === "restore") {
         if (back !== "yes") back = line.whole ? "yes" : "maybe";
       } else if (back !== "yes" && taken.get(line.object) !== "yes") {
-        taken.set(line.object, back === "no" ? "yes" : "maybe");
+        taken.set(line.object, back === "no" && line.maybe !== true ? "yes" : "maybe");
       }
     }
     return NOTHING_THERE;
+  }
+
+  /** What lies under mappings at a page, in the first lines of the log. */
+  #under(va: number, end: number): RangeLine | null {
+    for (let i = end - 1; i >= 0; i--) {
+      const line = this.#lines[i] as LogLine;
+      if (line.kind !== "range" || line.under !== true || va < line.va || va >= line.va + line.bytes)
+        continue;
+      return line.behind === "nothing" ? null : line;
+    }
+    return null;
   }
 }

@@ -51,6 +51,8 @@ export interface WorldFacts extends PageRules {
   readonly spaceFirst: boolean;
   /** A job that has nothing to write does not hold up the one behind it. */
   readonly idleJobsPass: boolean;
+  /** A bind brings back the objects that it is about, in every VM, so that one that was taken may be there. */
+  readonly bindsRestore?: boolean;
 }
 
 /** A device as it must be. */
@@ -180,7 +182,8 @@ export class PageWorld {
         const file = this.#file(event.file);
         const object = event.handle === 0 ? file.memory : file.objects.get(event.handle);
         if (object === undefined) return;
-        for (const [, , vm] of this.vms()) vm.log.add({ kind: "evict", object });
+        const maybe = this.#facts.bindsRestore === true && { maybe: true };
+        for (const [, , vm] of this.vms()) vm.log.add({ kind: "evict", object, ...maybe });
         return;
       }
       case "share": {
@@ -300,7 +303,8 @@ export class PageWorld {
       return object === undefined ? null : { kind: "gone", object };
     }
     const { va, bytes, access, promised } = op;
-    return { kind: "range", va, bytes, access, promised, ...this.#shown(file, op.shows) };
+    const under = op.under === true && { under: true };
+    return { kind: "range", va, bytes, access, promised, ...under, ...this.#shown(file, op.shows) };
   }
 
   #shown(file: PageFile, shows: Shown): Pick<RangeLine, "behind" | "page" | "window" | "period"> {
@@ -309,6 +313,7 @@ export class PageWorld {
     switch (shows.kind) {
       case "nothing":
       case "null":
+      case "under":
       case "unknown":
         return { ...none, behind: shows.kind };
       case "process-memory":

@@ -165,7 +165,7 @@ export class PageChecker implements Checker {
   }
 
   /** Whether what was found is what a page shows. */
-  #matches({ unbound, keepsPromises }: PageVm, { line, taken, advised, cell }: Place): boolean {
+  #matches({ unbound, keepsPromises }: PageVm, { line, taken, advised, cell, under }: Place): boolean {
     const walked = this.#walked;
     const maybeNot = line?.promised === true && !keepsPromises;
     if (walked.kind === "page") {
@@ -179,9 +179,15 @@ export class PageChecker implements Checker {
     if (walked.kind === unbound && (line === null || maybeNot)) return true;
     if (walked.kind === "fault") {
       return (
-        taken !== "no" || maybeNot || advised || (cell !== null && this.#world.moving) || mayBeGone(line)
+        (taken !== "no" && under === null) ||
+        maybeNot ||
+        advised ||
+        (cell !== null && this.#world.moving) ||
+        mayBeGone(line)
       );
     }
+    // What lies under a mapping shows where its memory was taken.
+    if (taken !== "no" && under !== null) return true;
     return taken !== "yes" && (line?.behind === "null" || mayBeGone(line));
   }
 
@@ -196,10 +202,11 @@ export class PageChecker implements Checker {
   }
 
   #difference(place: Place, { unbound, keepsPromises }: PageVm): string {
-    const { line, taken, cell } = place;
+    const { line, taken, cell, under } = place;
+    const away = under === null ? "fault" : "null";
     const there = cell !== null ? pageWords(line?.access ?? "", cell.word) : line === null ? unbound : "null";
-    const words = taken === "yes" ? ["fault"] : [there];
-    if (taken === "maybe") words.push("fault");
+    const words = taken === "yes" ? [away] : [there];
+    if (taken === "maybe") words.push(away);
     if (line?.promised === true && !keepsPromises) words.push("fault", unbound);
     const walked = this.#words(this.#walked);
     const found = this.#words(this.#found);
