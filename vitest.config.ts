@@ -16,6 +16,8 @@ function project(name: string, test: TestProjectInlineConfiguration["test"]): Te
 
 export default defineConfig({
   test: {
+    // The usual number is one less than there are cores: half of a machine with two.
+    maxWorkers: "100%",
     globalSetup: ["test/temp-guard.ts", "apps/bench/scripts/bundle-pages.mjs"],
     projects: [
       // A file of these leaves nothing to the next one, and a process for each would take a third of the time of all.
