@@ -60,6 +60,7 @@ const FACTS: Facts = {
   opsMax: 4,
   evicts: false,
   freesTables: false,
+  oneVm: false,
   contextSlots: 63,
   unknownVm: { bind: ENOENT, destroy: ENOENT, createObject: ENOENT },
   unknownObject: { bind: ENOENT, close: EINVAL, mmapOffset: ENOENT },

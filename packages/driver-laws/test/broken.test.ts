@@ -12,6 +12,7 @@ import { asahiSubject } from "./asahi.ts";
 import { FAULTS } from "./faults.ts";
 import { GPU_VIEW } from "./gpu-view.ts";
 import { ISOLATION } from "./isolation.ts";
+import { msmSubject } from "./msm.ts";
 import { panthorSubject } from "./panthor.ts";
 import { REFUSALS } from "./refusals.ts";
 import { SHARING } from "./sharing.ts";
@@ -70,7 +71,8 @@ function withOps(subject: Subject, change: (ops: readonly Op[]) => Op[]): Subjec
 const panthor = panthorSubject("1.9");
 const asahi = asahiSubject("one run");
 const xe = xeSubject("bmg", { platform: "bmg" });
-const first = [panthor, asahi, xe];
+const msm = msmSubject("one run");
+const first = [panthor, asahi, xe, msm];
 
 describe("a real driver's defect breaks", () => {
   const VIEW = "any sequence of operations shows";

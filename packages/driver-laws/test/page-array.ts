@@ -120,6 +120,7 @@ export class PageArray {
     const walk = new Walk();
     const found = (): string => {
       if (walk.kind !== "page") return walk.kind;
+      if (walk.pa === vm.nullPage) return "null";
       const word = new Uint8Array(4);
       space.memory.read(walk.pa, word);
       const rights = (walk.readable ? "r" : "") + (walk.writable ? "w" : "");

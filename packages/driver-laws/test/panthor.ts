@@ -61,6 +61,7 @@ function facts({ driverVersion, repeat }: Options): Facts {
     opsMax: 4,
     evicts: true,
     freesTables: false,
+    oneVm: false,
     contextSlots: 7,
     unknownVm: { bind: EINVAL, destroy: EINVAL, createObject: EINVAL },
     unknownObject: { bind: EINVAL, close: EINVAL, mmapOffset: ENOENT },

@@ -92,6 +92,8 @@ export interface Facts {
   evicts: boolean;
   /** A page table that became empty goes. */
   freesTables: boolean;
+  /** A file has one VM, and only with the file it goes. */
+  oneVm: boolean;
   /** VMs that run at the same time, when the device can run only so many. */
   contextSlots: number | null;
   /** Errnos for what the file does not have. */
@@ -154,6 +156,8 @@ export interface TestVm {
   space(): AddressSpace;
   /** The tables, without a look by the GPU. */
   readonly tree: { memory: PhysicalMemory; format: PageTableFormat; root: number };
+  /** Physical address of an ordinary page behind sparse ranges, which reads 0 and takes no stores. */
+  readonly nullPage?: number;
   /** Whether a table, by slot, is shared by many entries and holds nothing of this VM. */
   isShared?(slot: number): boolean;
   mappings(): Iterable<MappingView>;

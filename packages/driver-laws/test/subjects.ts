@@ -7,6 +7,7 @@ import {
   VM_CREATE_FLAG_SCRATCH_PAGE,
 } from "@vmbind/xe";
 import { asahiSubject } from "./asahi.ts";
+import { msmSubject } from "./msm.ts";
 import { panthorSubject } from "./panthor.ts";
 import type { Subject } from "./subject.ts";
 import { xeSubject } from "./xe.ts";
@@ -27,6 +28,8 @@ export const SUBJECTS: readonly Subject[] = [
   viewOnly(panthorSubject("with REPEAT, scattered pages", { repeat: "v5", boFragmentation: "scattered" })),
   asahiSubject("one run", { boFragmentation: "contiguous" }),
   viewOnly(asahiSubject("scattered pages", { boFragmentation: "scattered" })),
+  msmSubject("one run", { boFragmentation: "contiguous" }),
+  viewOnly(msmSubject("scattered pages", { boFragmentation: "scattered" })),
   xeSubject("bmg", { platform: "bmg" }),
   xeSubject("dg2 with scratch, scattered pages", {
     platform: "dg2",

@@ -73,6 +73,7 @@ function facts({ platform: name, flags = 0, quirks }: Options): Facts {
     opsMax: quirks?.lostRemnant ? 1 : 4,
     evicts: false,
     freesTables: true,
+    oneVm: false,
     contextSlots: null,
     unknownVm: { bind: EINVAL, destroy: ENOENT, createObject: ENOENT },
     unknownObject: { bind: ENOENT, close: EINVAL, mmapOffset: ENOENT },
