@@ -24,6 +24,16 @@ export interface MadeDescriptor {
   readonly flags: number;
 }
 
+/** A number of the process in an argument, a u32, for which recordings have another: that of a file descriptor. */
+export interface StandIn {
+  /** Byte of the argument. */
+  readonly at: number;
+  /** What is recorded in place of what was sent; as it is unless given. */
+  readonly sent?: number;
+  /** What is recorded in place of what is returned; as it is unless given. */
+  readonly returned?: number;
+}
+
 /** What all calls of a server share. */
 export interface CallContext {
   /** Descriptors of clients. */
@@ -38,6 +48,8 @@ export class LiveCall {
   readonly client: ClientProcess;
   /** The descriptor that this call makes, null for none. */
   made: MadeDescriptor | null = null;
+  /** What recordings have in place of numbers of the process. */
+  readonly standIns: StandIn[] = [];
   readonly #context: CallContext;
   #cancel: (() => void) | null = null;
 

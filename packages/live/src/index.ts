@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 
-export { type CallContext, LiveCall, type MadeDescriptor, O_CLOEXEC } from "./call.ts";
+export { type CallContext, LiveCall, type MadeDescriptor, O_CLOEXEC, type StandIn } from "./call.ts";
 export { checkCalls, type Leftover, leftoverOf, watchLeftovers } from "./check.ts";
 export { type ClientMapping, ClientProcess } from "./client-process.ts";
 export { allOf } from "./core/fences.ts";

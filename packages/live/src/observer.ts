@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { StandIn } from "./call.ts";
 import type { ClientProcess } from "./client-process.ts";
 import type { LiveFile } from "./hardware.ts";
 
@@ -25,6 +26,8 @@ export interface IoctlResult {
   readonly ret: number;
   /** Why it was refused, null when it was not. */
   readonly reason: string | null;
+  /** What recordings have in place of numbers of the process. */
+  readonly standIns: readonly StandIn[];
 }
 
 /** Who looks on. What one of these throws is told as a fault, and changes no answer. */

@@ -26,6 +26,7 @@ import {
   type TraceIoctl,
   traceLine,
 } from "@vmbind/trace";
+import type { StandIn } from "./call.ts";
 import type { HardwareDriver } from "./hardware.ts";
 
 /** Where stand-in addresses begin that the rules of the driver say nothing of. */
@@ -128,9 +129,10 @@ export class Recorder {
    * @param call - from {@link Recorder.begin}
    * @param ret - 0 or a negative errno; nothing is kept of what a signal interrupted
    * @param argOut - the argument as returned
+   * @param standIns - what is recorded in place of numbers of the process
    * @returns whether it is kept
    */
-  finish(call: BegunCall, ret: number, argOut: Uint8Array): boolean {
+  finish(call: BegunCall, ret: number, argOut: Uint8Array, standIns: readonly StandIn[] = []): boolean {
     const record: Omit<TraceIoctl, "line"> = {
       kind: "ioctl",
       seq: this.#seq,
@@ -142,6 +144,10 @@ export class Recorder {
       arrays: call.arrays,
       ret: Math.min(ret, 0),
     };
+    for (const { at, sent, returned } of standIns) {
+      putNumber(record.argIn, at, sent);
+      putNumber(record.argOut, at, returned);
+    }
     if (!this.#keeps(record)) return false;
     this.#seq++;
     this.#line(traceLine(record));
@@ -253,6 +259,11 @@ function holdsPointer({ when, pointer }: UserArray<object>, arg: Uint8Array): bo
 
 function putPointer(bytes: Uint8Array, at: number, addr: number): void {
   if (at + 8 <= bytes.length) writeU64(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), at, addr);
+}
+
+function putNumber(bytes: Uint8Array, at: number, value: number | undefined): void {
+  if (value === undefined || at + 4 > bytes.length) return;
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.length).setUint32(at, value, true);
 }
 
 function patched(bytes: Uint8Array, patches: BegunCall["patches"]): Uint8Array {

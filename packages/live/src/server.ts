@@ -298,7 +298,7 @@ export class LiveServer {
     connection.call = call;
     const finish = (ret: number, reason: string | null) => {
       connection.call = null;
-      for (const then of after) this.#guarded(() => then({ ret, reason }));
+      for (const then of after) this.#guarded(() => then({ ret, reason, standIns: call.standIns }));
       const changed = Buffer.compare(sent, body) !== 0;
       const made = ret < 0 ? null : call.made;
       if (made !== null) client.promised.add(made.object);

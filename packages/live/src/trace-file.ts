@@ -93,7 +93,7 @@ export function recordCalls(recorder: Recorder): ServerObserver {
     ioctl({ client, fileNumber, request, arg }) {
       if (fileNumber < 0) return undefined;
       const call = recorder.begin(fileNumber, request, arg, client.memory);
-      return call && (({ ret }) => void recorder.finish(call, ret, arg));
+      return call && (({ ret, standIns }) => void recorder.finish(call, ret, arg, standIns));
     },
     closed: (fileNumber) => recorder.closed(fileNumber),
     mark: (text) => recorder.mark(text),

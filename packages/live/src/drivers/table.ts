@@ -10,6 +10,7 @@ const DRIVERS: Readonly<Record<string, () => Promise<{ HARDWARE: HardwareDriver 
   panthor: () => import("./panthor/hardware.ts"),
   asahi: () => import("./asahi/hardware.ts"),
   xe: () => import("./xe/hardware.ts"),
+  msm: () => import("./msm/hardware.ts"),
 };
 
 /** Names of the drivers in the order of lists. */
