@@ -8,14 +8,19 @@ const SUBTESTS = fileURLToPath(new URL("subtests.mjs", import.meta.url));
 const SUBTEST_SECONDS = 60;
 const SUITE_MS = 1_800_000;
 
-/** The line of igt's output that says why: the failed assertion, or what a skip wants. */
+/** The line of igt's output that says why: the failed assertion, what a skip wants, or the last one. */
 function reasonOf(said) {
   const lines = said.split("\n");
   const line =
-    lines.find((text) => /assertion/i.test(text)) ??
-    lines.find((text) => /requirement|Skipping|SKIP/i.test(text)) ??
-    lines.at(-1);
-  return (line ?? "").trim();
+    lines.find((text) => /Failed assertion/.test(text)) ??
+    lines.find((text) => /requirement|SKIP/.test(text)) ??
+    lines.at(-1) ??
+    "";
+  // Time, process and severity stand in front of it.
+  return line
+    .replace(/^\[[\d.]+\] \([^)]*\) *(\[[^\]]*\] )?(\S+: )?/, "")
+    .trim()
+    .slice(0, 160);
 }
 
 /**
