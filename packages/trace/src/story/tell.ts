@@ -44,9 +44,13 @@ export async function tellStory<Op extends BindOp>(
     if (record.kind !== "ioctl") continue;
     holdBudget(STORY_BUDGETS.moments, ++ioctls, budgets, { path: trace.path, line: record.line });
   }
-  const binds = records.filter((r) => r.kind === "ioctl" && r.ioctl.includes("VM_BIND")).length;
-  const lines = Math.max(LINES_LEAST, Math.min(LINES_MOST, Math.floor(LINES_TOTAL / Math.max(1, binds))));
-  const teller = new Teller(lens, lines, trace.path, budgets);
+  const binds = records.flatMap((r) => (r.kind === "ioctl" && r.ioctl.includes("VM_BIND") ? [r] : []));
+  const lines = Math.max(
+    LINES_LEAST,
+    Math.min(LINES_MOST, Math.floor(LINES_TOTAL / Math.max(1, binds.length))),
+  );
+  // Drivers that bind nothing in their first file only ask what the device is there.
+  const teller = new Teller(lens, lines, trace.path, budgets, binds[0]?.file ?? 0);
   const again: Trace = { ...trace, records: replayed(records) };
   const result = await replay(again, lens, teller, { compareMappings: true });
   const { moments, kinds } = teller;
@@ -83,6 +87,8 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
   readonly #path: string;
   readonly #budgets: Budgets;
   readonly #leafBudget: LeafBudget;
+  /** The pictures are of one open file: ids of others would stand for its own. */
+  readonly #file: number;
   /** Mappings that came and went so far. */
   #changed = 0;
   #marks: string[] = [];
@@ -92,12 +98,13 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
   #endObserving: () => void = () => {};
   #leaves: LeafSnapshot | null = null;
 
-  constructor(lens: Lens<Op>, lines: number, path: string, budgets: Budgets) {
+  constructor(lens: Lens<Op>, lines: number, path: string, budgets: Budgets, file: number) {
     this.#lens = lens;
     this.#lines = lines;
     this.#path = path;
     this.#budgets = budgets;
     this.#leafBudget = new LeafBudget(budgets);
+    this.#file = file;
   }
 
   before(record: TraceRecord, device: OpenDevice, action: Action<Op> | null): void {
@@ -105,7 +112,7 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
       const event = eventOf(record.mark);
       this.#marks.push(event === null ? record.mark : eventText(event));
       this.#phase = phaseAfter(record.mark, this.#phase);
-      if (event?.kind === "close" && event.file === 0) this.#diary.forgetAll();
+      if (event?.kind === "close" && event.file === this.#file) this.#diary.forgetAll();
       return;
     }
     this.#counters = snapshot(device.counters);
@@ -113,8 +120,7 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
     this.#leaves = null;
     const vm = action?.kind === "bind" ? device.vm(record.file, action.vm) : undefined;
     if (action?.kind !== "bind" || !vm) return;
-    // The pictures are of the first open file: ids of others would stand for its own.
-    if (record.file === 0) this.#diary.watch(action.vm, vm);
+    if (record.file === this.#file) this.#diary.watch(action.vm, vm);
     if (vm.gpuvm) {
       const recorder = new StepRecorder(vm.gpuvm, (gem) => this.#name(gem));
       this.#endObserving = vm.gpuvm.observe((step, op) => recorder.see(step, op));
@@ -181,14 +187,14 @@ class Teller<Op extends BindOp> implements ReplayObserver<Op> {
     device: OpenDevice,
     action: Action,
   ): Pick<Moment, "added" | "removed"> {
-    if (file === 0) {
+    if (file === this.#file) {
       if (action.kind === "bind") {
         for (const { effect, handle, heading } of action.ops) {
           if (effect === "map" && handle !== 0) this.#roles.set(handle, heading);
           if (effect === "unmap-object") this.#diary.touchObject(handle);
         }
       } else if (action.kind === "vm-create" || action.kind === "vm-destroy") {
-        const vm = device.vm(0, action.vm);
+        const vm = device.vm(file, action.vm);
         if (vm) this.#diary.watch(action.vm, vm);
         else this.#diary.forget(action.vm);
       } else if (action.kind === "bo-close") {
