@@ -106,4 +106,11 @@ export const VULKAN = [
     recordings: "asahi",
     perFile: true,
   },
+  {
+    umd: "turnip",
+    library: "libvulkan_freedreno.so",
+    architecture: "amd64",
+    device: "msm:a750",
+    recordings: "msm",
+  },
 ];

@@ -19,7 +19,14 @@ const WORKLOAD_MS = 300_000;
 function linesOf(bytes) {
   const plain = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes;
   const [, ...lines] = plain.toString("utf8").trimEnd().split("\n");
-  return lines.at(-1)?.startsWith('{"end":') ? lines.slice(0, -1) : lines;
+  return (lines.at(-1)?.startsWith('{"end":') ? lines.slice(0, -1) : lines).map(inOrder);
+}
+
+/** Older recorders wrote `file` elsewhere, and for the first file, too. */
+function inOrder(line) {
+  if (!line.includes('"file":')) return line;
+  const { seq, file, ...rest } = JSON.parse(line);
+  return JSON.stringify(file === 0 ? { seq, ...rest } : { seq, file, ...rest });
 }
 
 /** The first line that differs, in words; null where none does. */
