@@ -139,8 +139,7 @@ export class PageWorld {
         const vm = file.vms.get(meaning.vm);
         const { va, bytes } = meaning;
         if (vm === undefined) return;
-        vm.advised = true;
-        this.#wait(vm, [{ kind: "advice", va, bytes }], [], {}, { done: "no" }, false);
+        this.#advise(vm, va, bytes);
         this.#run();
         return;
       }
@@ -237,6 +236,12 @@ export class PageWorld {
     this.#run();
   }
 
+  /** Pages of a range may be out of the tables, behind what waits. */
+  #advise(vm: PageVm, va: number, bytes: number): void {
+    vm.advised = true;
+    this.#wait(vm, [{ kind: "advice", va, bytes }], [], {}, { done: "no" }, false);
+  }
+
   #wait(
     vm: PageVm,
     lines: readonly LogLine[],
@@ -252,8 +257,14 @@ export class PageWorld {
 
   /** @param meaning - of a call that was refused: objects that it moved may be back, and their pages still missing */
   refused(meaning: Meaning): void {
-    if (meaning.kind !== "queue" || this.#waiting.size === 0) return;
-    if (meaning.jobs.some(({ ops }) => ops.some(({ kind }) => kind === "move"))) this.#moving = true;
+    if (this.#waiting.size > 0 && moves(meaning)) this.#moving = true;
+  }
+
+  /** @param meaning - of a call in which an allocation failed: where objects moved, their pages may be missing until they are bound again */
+  starved(meaning: Meaning): void {
+    if (!moves(meaning)) return;
+    for (const [, , vm] of this.vms()) this.#advise(vm, 0, Number.POSITIVE_INFINITY);
+    this.#run();
   }
 
   /** Objects have moved since no job waited: their pages may be missing until no job waits. */
@@ -327,6 +338,11 @@ export class PageWorld {
       }
     }
   }
+}
+
+/** Whether objects move. */
+function moves(meaning: Meaning): boolean {
+  return meaning.kind === "queue" && meaning.jobs.some(({ ops }) => ops.some(({ kind }) => kind === "move"));
 }
 
 function newObject(): PageObject {

@@ -41,6 +41,8 @@ export class PageChecker implements Checker {
   #calls = 0;
   #sent: Call | null = null;
   #bindOps = 0;
+  /** Allocations that had failed before the call. */
+  #failed = 0;
   #mustSucceed = false;
   /** One difference says enough. */
   #broken = false;
@@ -61,6 +63,7 @@ export class PageChecker implements Checker {
   beforeCall({ file, request, arg, buffers }: CheckedCall): void {
     this.#sent = { file, request, arg, buffers };
     this.#bindOps = this.#device.counters.bindOps;
+    this.#failed = this.#device.allocationsFailed;
   }
 
   /** See {@link Checker.afterCall}. */
@@ -74,8 +77,9 @@ export class PageChecker implements Checker {
     const done = ret === 0 ? sent : this.#driver.prefix(sent, arg, started);
     const meaning = done === null ? null : this.#driver.meaning(done, ret === 0 ? arg : done.arg);
     if (meaning !== null) this.#world.called(file, meaning);
-    const refused = ret === 0 ? null : this.#driver.meaning(sent, sent.arg);
-    if (refused !== null) this.#world.refused(refused);
+    const asked = ret === 0 ? meaning : this.#driver.meaning(sent, sent.arg);
+    if (asked !== null && ret !== 0) this.#world.refused(asked);
+    if (asked !== null && this.#device.allocationsFailed > this.#failed) this.#world.starved(asked);
     this.#look(++this.#calls % ALL_EVERY === 0);
   }
 
