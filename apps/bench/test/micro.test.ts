@@ -250,9 +250,7 @@ describe("workloads come to the peers' check values", () => {
 });
 
 it("refuses unknown areas, workloads and counts", async () => {
-  expect((await vmbind("micro", "quake")).err).toContain(
-    "there are gpuvm, mmu, panthor, asahi, xe, ",
-  );
+  expect((await vmbind("micro", "quake")).err).toContain("there are gpuvm, mmu, panthor, asahi, xe, ");
   const misspelt = await vmbind("micro", "baseline", "--only", "copi", "--runs", "1");
   expect(misspelt).toMatchObject({ status: 2, err: expect.stringContaining("did you mean copy?") });
   expect((await vmbind("micro", "--runs", "0")).err).toContain("--runs: expected a whole number above 0");

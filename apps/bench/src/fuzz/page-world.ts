@@ -223,17 +223,21 @@ export class PageWorld {
     if (queueId !== 0) file.queues.set(queueId, queue);
     const ends = jobs.map((job) => ({ ...job, end: { done: "no" } as Sign }));
     const waits = file.syncobjs.resolve(ends);
-    ends.forEach(({ ops, end }, i) => {
+    const asked = ends.map(({ ops, end }, i) => {
       // Handles mean what they meant when the call was made.
       const lines = ops.flatMap((op) => this.#line(file, op) ?? []);
       this.#wait(vm, lines, waits[i] ?? [], queue, end, isVague(ops, vm));
-      // It must not have happened yet, unless it may.
-      lines.forEach((line, at) => {
-        if (isEdge(at, lines.length)) this.#watch(vm, line);
-      });
       if (ops.some(({ kind }) => kind === "move")) this.#moving = true;
+      return { lines, end };
     });
     this.#run();
+    for (const { lines, end } of asked) {
+      if (end.done === "yes") continue;
+      // It must not have happened yet, unless it may.
+      lines.forEach((line, i) => {
+        if (isEdge(i, lines.length)) this.#watch(vm, line);
+      });
+    }
   }
 
   /** Pages of a range may be out of the tables, behind what waits. */
