@@ -11,6 +11,7 @@ const DRIVERS: Readonly<Record<string, () => Promise<{ HARDWARE: HardwareDriver 
   asahi: () => import("./asahi/hardware.ts"),
   xe: () => import("./xe/hardware.ts"),
   msm: () => import("./msm/hardware.ts"),
+  nouveau: () => import("./nouveau/hardware.ts"),
 };
 
 /** Names of the drivers in the order of lists. */
