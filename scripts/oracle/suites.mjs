@@ -113,4 +113,12 @@ export const VULKAN = [
     device: "msm:a750",
     recordings: "msm",
   },
+  {
+    umd: "nvk",
+    library: "libvulkan_nouveau.so",
+    architecture: "amd64",
+    device: "nouveau:ga102",
+    recordings: "nouveau",
+    sentOnly: true,
+  },
 ];
