@@ -25,6 +25,7 @@ export * from "./platforms.ts";
 export { XeTables } from "./pt-tables.ts";
 export * from "./quirks.ts";
 export { type TlbInvalidation, tlbRange } from "./tlb-range.ts";
+export { Trims } from "./trims.ts";
 export * from "./uapi.ts";
 export * from "./uapi-madvise.ts";
 export * from "./uapi-query.ts";
@@ -33,4 +34,5 @@ export { type UserAccess, type UserPage, UserPages, type UserRange } from "./use
 export { XeVm, type XeVmDevice } from "./vm.ts";
 export { type FaultAccess, VmFaults } from "./vm-faults.ts";
 export * from "./vma.ts";
+export { VmaAdvice } from "./vma-advice.ts";
 export type { Vram } from "./vram.ts";
