@@ -71,7 +71,11 @@ export class VmaAdvice {
     );
   }
 
-  /** @param size - mappings to have room for */
+  /**
+   * Make room for more mappings.
+   *
+   * @param size - how many to have room for
+   */
   grow(size: number): void {
     this.defaultPat = copied(this.defaultPat, new Uint8Array(size));
     this.leafPat = copied(this.leafPat, new Uint8Array(size));
