@@ -9,7 +9,13 @@
  */
 
 import { GemObject, type GemObjects, type Resv } from "@vmbind/drm";
-import type { FrameAllocator, PhysicalMemory, ScatterList } from "@vmbind/mmu";
+import {
+  addressHi,
+  addressLo,
+  type FrameAllocator,
+  type PhysicalMemory,
+  type ScatterList,
+} from "@vmbind/mmu";
 import type { Place } from "./leaf-flags.ts";
 import { CREATE_VM_ALWAYS_VALID, PAGE_BYTES } from "./uapi.ts";
 
@@ -55,6 +61,7 @@ export class AmdgpuBo extends GemObject {
   #pages: ScatterList | null;
   #frames: FrameAllocator | null;
   #runs: Int32Array | null = null;
+  #halves: Int32Array | null = null;
 
   /** @param options - see {@link AmdgpuBoOptions} */
   constructor(options: AmdgpuBoOptions) {
@@ -114,6 +121,19 @@ export class AmdgpuBo extends GemObject {
     return runs;
   }
 
+  /** By segment of its memory, the halves of its first address: what entries of single pages are made of. */
+  segmentHalves(): Int32Array {
+    if (this.#halves !== null) return this.#halves;
+    const { pa, count } = this.#pages as ScatterList;
+    const halves = new Int32Array(2 * count);
+    for (let i = 0; i < count; i++) {
+      halves[2 * i] = addressLo(pa[i] as number);
+      halves[2 * i + 1] = addressHi(pa[i] as number);
+    }
+    this.#halves = halves;
+    return halves;
+  }
+
   /**
    * The memory manager has put it elsewhere; the bytes are the caller's business.
    *
@@ -127,6 +147,7 @@ export class AmdgpuBo extends GemObject {
     this.#pages = pages;
     this.#frames = frames;
     this.#runs = null;
+    this.#halves = null;
   }
 
   /**

@@ -14,13 +14,7 @@
  * @module
  */
 
-import {
-  fillAscending,
-  GCVM_EXECUTABLE,
-  GCVM_FRAGMENT_SHIFT,
-  GCVM_VALID,
-  type ScatterList,
-} from "@vmbind/mmu";
+import { fillAscending, GCVM_EXECUTABLE, GCVM_FRAGMENT_SHIFT, GCVM_VALID } from "@vmbind/mmu";
 import { PAGES_OF_ENTRY, ROOT_TABLE, TableTree } from "./table-tree.ts";
 
 const ENTRIES = 512;
@@ -30,7 +24,11 @@ const TWO_32 = 2 ** 32;
 const LAST = 4;
 /** log2 of the pages that an entry covers, by level; the first is that of what would be above the root. */
 const SHIFT: readonly number[] = [36, 27, 18, 9, 0];
+/** This file's own constants: imported ones are slow in hot loops. */
 const SPAN = PAGES_OF_ENTRY;
+const VALID = GCVM_VALID;
+const EXECUTABLE = GCVM_EXECUTABLE;
+const FRAGMENT_SHIFT = GCVM_FRAGMENT_SHIFT;
 /**
  * Bytes from one entry's address to the next one's in one write. The driver keeps the number in 32 bits, and that of the root is
  * lost: several leaves of 512 GiB in one write all get the address of the first. From one write to the next it is not lost.
@@ -59,9 +57,11 @@ export class GcvmPageTable extends TableTree {
    * @returns whether the TLB is to be flushed
    */
   finish(flush: boolean): boolean {
-    this.counters.tablesThrownAway += this.cutOff.length;
-    for (const slot of this.cutOff) this.tables.free(slot);
-    this.cutOff.length = 0;
+    if (this.cutOff.length > 0) {
+      this.counters.tablesThrownAway += this.cutOff.length;
+      for (const slot of this.cutOff) this.tables.free(slot);
+      this.cutOff.length = 0;
+    }
     return flush || this.needsFlush;
   }
 
@@ -163,9 +163,10 @@ export class GcvmPageTable extends TableTree {
    *
    * @param first - first page
    * @param end - page behind the last one
-   * @param pages - where the object is; from `segment` on each segment is one page
+   * @param halves - of the addresses of the object's segments; from `segment` on each is one page
    * @param segment - of the first page
-   * @param offset - byte of the object that the first page is; the last page of a longer segment, maybe
+   * @param skip - bytes into it: it may be the last page of a longer segment
+   * @param offset - byte of the object that the first page is
    * @param lo - flags, low half
    * @param hi - flags, high half
    * @throws DrmError ENOMEM; what was written before stays
@@ -173,21 +174,24 @@ export class GcvmPageTable extends TableTree {
   writePages(
     first: number,
     end: number,
-    pages: ScatterList,
+    halves: Int32Array,
     segment: number,
+    skip: number,
     offset: number,
     lo: number,
     hi: number,
   ): void {
     let from = segment;
-    let skip = offset - (pages.offset[segment] as number);
+    let into = skip;
+    let at = offset;
     for (let page = first; page < end; ) {
       const node = this.#lastLevelAt(page);
       const entry = indexIn(page, LAST);
       const count = Math.min(end - page, ENTRIES - entry);
-      this.#runPages(node, entry, count, pages, from, skip, lo, hi);
-      skip = 0;
+      this.#runPages(node, entry, count, halves, from, into, at, lo, hi);
+      into = 0;
       from += count;
+      at += count * 4096;
       page += count;
     }
   }
@@ -219,11 +223,11 @@ export class GcvmPageTable extends TableTree {
     step: number,
   ): void {
     const counters = this.counters;
-    const isLive = (lo & GCVM_VALID) !== 0 || (hi & this.prtHi) !== 0;
-    let low = lo | (this.#fragment << GCVM_FRAGMENT_SHIFT);
+    const isLive = (lo & VALID) !== 0 || (hi & this.prtHi) !== 0;
+    let low = lo | (this.#fragment << FRAGMENT_SHIFT);
     let high = hi;
     if (level !== LAST) high |= this.leafHi;
-    else if (!isLive) low |= GCVM_EXECUTABLE;
+    else if (!isLive) low |= EXECUTABLE;
     if (isLive) counters.pteWrites += count;
     else counters.pteClears += count;
     counters.tableWriteCalls++;
@@ -233,13 +237,10 @@ export class GcvmPageTable extends TableTree {
     const first = slot * tables.wordsPerTable + entry * 2;
     const addressLow = address | 0;
     const addressHigh = (address / TWO_32) & 0xffff;
-    if (count === 1) {
-      const { words } = tables;
-      words[first] = low | addressLow;
-      words[first + 1] = high | addressHigh;
-    } else {
-      fillAscending(tables, first, count, low | addressLow, high | addressHigh, step);
-    }
+    const lowest = low | addressLow;
+    const highest = high | addressHigh;
+    if ((lowest >>> 0) + count * step > TWO_32) fillAscending(tables, first, count, lowest, highest, step);
+    else writeRun(tables.words, first, first + count * 2, lowest, highest, step);
     if (this.observer !== null) {
       const va = this.vaOf(node) + entry * (SPAN[level] as number) * 4096;
       this.observer.wrote(level, va, count, address, low, high, true);
@@ -250,15 +251,16 @@ export class GcvmPageTable extends TableTree {
     node: number,
     entry: number,
     count: number,
-    pages: ScatterList,
+    halves: Int32Array,
     segment: number,
     skip: number,
+    offset: number,
     lo: number,
     hi: number,
   ): void {
     const counters = this.counters;
-    const isLive = (lo & GCVM_VALID) !== 0 || (hi & this.prtHi) !== 0;
-    const low = isLive ? lo : lo | GCVM_EXECUTABLE;
+    const isLive = (lo & VALID) !== 0 || (hi & this.prtHi) !== 0;
+    const low = isLive ? lo : lo | EXECUTABLE;
     if (isLive) counters.pteWrites += count;
     else counters.pteClears += count;
     counters.tableWriteCalls++;
@@ -266,18 +268,21 @@ export class GcvmPageTable extends TableTree {
     const slot = this.slot[node] as number;
     if (tables.filled !== 0) tables.own(slot);
     const { words } = tables;
-    const { pa } = pages;
     let at = slot * tables.wordsPerTable + entry * 2;
-    let into = skip;
-    for (let i = segment, end = segment + count; i < end; i++, at += 2) {
-      const address = (pa[i] as number) + into;
-      into = 0;
-      words[at] = address | low;
-      words[at + 1] = (address / TWO_32) | 0 | hi;
+    const first = at;
+    for (let i = 2 * segment, end = i + 2 * count; i < end; i += 2, at += 2) {
+      words[at] = (halves[i] as number) | low;
+      words[at + 1] = (halves[i + 1] as number) | hi;
+    }
+    if (skip > 0) {
+      const address =
+        (halves[2 * segment + 1] as number) * TWO_32 + ((halves[2 * segment] as number) >>> 0) + skip;
+      words[first] = address | low;
+      words[first + 1] = (address / TWO_32) | 0 | hi;
     }
     if (this.observer !== null) {
       const va = this.vaOf(node) + entry * 4096;
-      this.observer.wrote(LAST, va, count, (pages.offset[segment] as number) + skip, low, hi, false);
+      this.observer.wrote(LAST, va, count, offset, low, hi, false);
     }
   }
 
@@ -295,6 +300,28 @@ export class GcvmPageTable extends TableTree {
     }
     this.recent = node;
     return node;
+  }
+}
+
+/** A run whose high halves are all the same: one pass, four entries a turn. Runs of a walk are short, where two passes cost more. */
+function writeRun(words: Int32Array, from: number, end: number, lo: number, hi: number, step: number): void {
+  let i = from;
+  let low = lo | 0;
+  for (const whole = end - 6; i < whole; i += 8) {
+    words[i] = low;
+    words[i + 1] = hi;
+    words[i + 2] = low + step;
+    words[i + 3] = hi;
+    words[i + 4] = low + 2 * step;
+    words[i + 5] = hi;
+    words[i + 6] = low + 3 * step;
+    words[i + 7] = hi;
+    low = (low + 4 * step) | 0;
+  }
+  for (; i < end; i += 2) {
+    words[i] = low;
+    words[i + 1] = hi;
+    low = (low + step) | 0;
   }
 }
 

@@ -26,6 +26,9 @@ import { PAGE_BYTES, VA_BYTES } from "./uapi.ts";
 
 const PAGE = PAGE_BYTES;
 const TWO_64 = 2 ** 64;
+const INVALID = STATE_INVALID;
+const WRITTEN = STATE_VALID;
+const FREED = STATE_FREED;
 
 /** What the mappings of a VM need of it. */
 export interface VaSpaceOptions {
@@ -189,7 +192,7 @@ export class VaSpace {
     if (mappings.owner[id] !== boVa.id) {
       fail(ENOENT, `gem_va.handle: the mapping at ${hex(va)} is not one of this object`);
     }
-    mappings.unlink(mappings.state[id] === STATE_VALID ? boVa.valids : boVa.invalids, id);
+    mappings.unlink(mappings.state[id] === WRITTEN ? boVa.valids : boVa.invalids, id);
     boVa.vaCount--;
     mappings.removeRange(page, page, 1);
     this.#counters.unmapSteps++;
@@ -251,7 +254,7 @@ export class VaSpace {
   #insert(boVa: BoVa, first: number, last: number, offset: number, flags: number): void {
     const { mappings } = this;
     const id = mappings.add(first, last, offset, flags, boVa.id);
-    mappings.push(boVa.invalids, id, STATE_INVALID);
+    mappings.push(boVa.invalids, id, INVALID);
     boVa.vaCount++;
     mappings.insert(id);
     this.#counters.mapSteps++;
@@ -277,18 +280,18 @@ export class VaSpace {
       const flags = mappings.flags[id] as number;
       if (from < first) {
         before = mappings.add(from, first - 1, offset, flags, boVa.id);
-        mappings.push(boVa.invalids, before, STATE_INVALID);
+        mappings.push(boVa.invalids, before, INVALID);
         boVa.vaCount++;
       }
       if (to > last) {
         const behind = offset + (last + 1 - from) * PAGE;
         after = mappings.add(last + 1, to, behind, flags, boVa.id);
-        mappings.push(boVa.invalids, after, STATE_INVALID);
+        mappings.push(boVa.invalids, after, INVALID);
         boVa.vaCount++;
       }
       if (from < first || to > last) this.#counters.remapSteps++;
       else this.#counters.unmapSteps++;
-      mappings.unlink(mappings.state[id] === STATE_VALID ? boVa.valids : boVa.invalids, id);
+      mappings.unlink(mappings.state[id] === WRITTEN ? boVa.valids : boVa.invalids, id);
       boVa.vaCount--;
     }
     mappings.removeRange(mappings.first[mappings.overlap(0)] as number, last, count);
@@ -310,14 +313,14 @@ export class VaSpace {
   #leave(id: number): void {
     const { mappings } = this;
     const isThere =
-      mappings.state[id] === STATE_VALID ||
+      mappings.state[id] === WRITTEN ||
       this.#options.hasLeaves(mappings.first[id] as number, mappings.last[id] as number);
     if (isThere) this.#free(id);
     else mappings.forget(id);
   }
 
   #free(id: number): void {
-    this.mappings.push(this.freed, id, STATE_FREED);
+    this.mappings.push(this.freed, id, FREED);
     this.freedCount++;
   }
 

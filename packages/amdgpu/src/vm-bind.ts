@@ -51,6 +51,13 @@ const END = VA_END;
 const HOLE_START_HI = VA_HOLE_START / TWO_32;
 const HOLE_END_HI = VA_HOLE_END / TWO_32;
 const BYTES = VA_BYTES;
+const PAGE = PAGE_BYTES;
+const MAP = VA_OP_MAP;
+const UNMAP = VA_OP_UNMAP;
+const CLEAR = VA_OP_CLEAR;
+const REPLACE = VA_OP_REPLACE;
+const PRT = VM_PAGE_PRT;
+const DELAY = VM_DELAY_UPDATE;
 
 /** What GEM_VA needs of the open file; see `AmdgpuFile`. */
 export interface VaFile {
@@ -134,16 +141,16 @@ export function gemVa(file: VaFile, arg: DataView, user: UserSpace): void {
   if ((flags & ~OBJECT_FLAGS) !== 0 && (flags & ~PRT_FLAGS) !== 0) {
     fail(EINVAL, `gem_va.flags: ${hex(flags)} is neither of an object nor PRT with at most DELAY_UPDATE`);
   }
-  if (operation < VA_OP_MAP || operation > VA_OP_REPLACE) {
+  if (operation < MAP || operation > REPLACE) {
     fail(EINVAL, `gem_va.operation: ${operation} is none of MAP, UNMAP, CLEAR and REPLACE`);
   }
-  if ((flags & VM_DELAY_UPDATE) !== 0 && vmTimelineSyncobjOut !== 0) {
+  if ((flags & DELAY) !== 0 && vmTimelineSyncobjOut !== 0) {
     fail(EINVAL, "gem_va.vm_timeline_syncobj_out: not 0 with DELAY_UPDATE");
   }
   counters.bindOps++;
   let boVa: BoVa = vm.space.prt;
   let bo: AmdgpuBo | undefined;
-  if (operation !== VA_OP_CLEAR && (flags & VM_PAGE_PRT) === 0) {
+  if (operation !== CLEAR && (flags & PRT) === 0) {
     bo = file.bo(handle);
     if (bo === undefined) fail(ENOENT, `gem_va.handle: ${handle} is not a handle of this file`);
   }
@@ -158,20 +165,20 @@ export function gemVa(file: VaFile, arg: DataView, user: UserSpace): void {
     fail(ENOENT, `gem_va.vm_timeline_syncobj_out: ${vmTimelineSyncobjOut} is not a syncobj of this file`);
   }
   switch (operation) {
-    case VA_OP_MAP:
+    case MAP:
       vm.space.map(boVa, va, mapSize, offsetInBo, flags);
       break;
-    case VA_OP_UNMAP:
-      vm.space.unmap(boVa, va - (va % PAGE_BYTES));
+    case UNMAP:
+      vm.space.unmap(boVa, va - (va % PAGE));
       break;
-    case VA_OP_CLEAR:
+    case CLEAR:
       vm.space.clear(va, mapSize);
       break;
     default:
       vm.space.replace(boVa, va, mapSize, offsetInBo, flags);
   }
-  if ((flags & VM_DELAY_UPDATE) === 0) {
-    vm.update(operation === VA_OP_MAP || operation === VA_OP_REPLACE ? boVa : null);
+  if ((flags & DELAY) === 0) {
+    vm.update(operation === MAP || operation === REPLACE ? boVa : null);
   }
   // The update has happened when the ioctl returns.
   timeline?.attach(readBytes(arg, 40), signaledFence());

@@ -39,6 +39,12 @@ export interface UpdatedVm {
   allCleared(): void;
 }
 
+/** This file's own constants: imported ones are slow in what runs for every ioctl. */
+const VALID = GCVM_VALID;
+const PRT = VM_PAGE_PRT;
+const INVALID = STATE_INVALID;
+const WRITTEN = STATE_VALID;
+
 const FLAGS: LeafFlags = { lo: 0, hi: 0 };
 
 /**
@@ -75,10 +81,10 @@ export function updateBoVa(vm: UpdatedVm, boVa: BoVa, asAbsent: boolean): void {
   const place = asAbsent || bo === null ? "none" : bo.place;
   let flush = asAbsent;
   if (!asAbsent && boVa.moved) {
-    mappings.splice(valids, invalids, STATE_INVALID);
+    mappings.splice(valids, invalids, INVALID);
     flush = true;
   } else if (boVa.cleared !== asAbsent) {
-    mappings.splice(valids, invalids, STATE_INVALID);
+    mappings.splice(valids, invalids, INVALID);
   }
   for (let id = invalids.head; id !== 0; id = mappings.next(id)) {
     const flags = mappings.flags[id] as number;
@@ -87,7 +93,7 @@ export function updateBoVa(vm: UpdatedVm, boVa: BoVa, asAbsent: boolean): void {
     const offset = mappings.offset[id] as number;
     const first = mappings.first[id] as number;
     const end = (mappings.last[id] as number) + 1;
-    const hasAddress = (lo & GCVM_VALID) !== 0 || (flags & VM_PAGE_PRT) !== 0;
+    const hasAddress = (lo & VALID) !== 0 || (flags & PRT) !== 0;
     if (pages === null) updateRange(vm, first, end, hasAddress ? offset : 0, null, lo, hi, flush);
     else updateRange(vm, first, end, offset, bo, lo, hi, flush);
   }
@@ -96,7 +102,7 @@ export function updateBoVa(vm: UpdatedVm, boVa: BoVa, asAbsent: boolean): void {
     if (boVa.isAlwaysValid && !isPreferred(bo)) lists.evicted.moveHere(boVa);
     else lists.idle.moveHere(boVa);
   }
-  mappings.splice(invalids, valids, STATE_VALID);
+  mappings.splice(invalids, valids, WRITTEN);
   boVa.cleared = asAbsent;
   boVa.moved = false;
 }
@@ -233,7 +239,8 @@ function writeSystemPages(
     ) {
       count++;
     }
-    pageTable.writePages(page, page + count, pages, segment, at, lo, hi);
+    const skip = at - (starts[segment] as number);
+    pageTable.writePages(page, page + count, bo.segmentHalves(), segment, skip, at, lo, hi);
     page += count;
     at += count * PAGE;
     segment += count;

@@ -95,6 +95,7 @@ export class AmdgpuVm {
 
   /** Nothing of what is gone is in the tables any more: memory that waited for it goes back. */
   allCleared(): void {
+    if (this.#kept.length === 0) return;
     for (const gem of this.#kept.splice(0)) gem.put();
   }
 

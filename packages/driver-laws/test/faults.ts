@@ -216,7 +216,7 @@ export const FAULTS: readonly Law[] = [
   {
     title:
       "whichever allocation fails, the call says so and how far it came, and can be made again from there",
-    when: ({ viewOnly }) => !viewOnly,
+    when: ({ viewOnly, facts }) => !viewOnly && !facts.tablesLater,
     hold(subject) {
       const steps = script(subject);
       const clean = run(subject, steps, () => false);
@@ -240,7 +240,7 @@ export const FAULTS: readonly Law[] = [
   },
   {
     title: "many allocations that fail are survived, in random calls",
-    when: ({ viewOnly }) => !viewOnly,
+    when: ({ viewOnly, facts }) => !viewOnly && !facts.tablesLater,
     hold(subject) {
       let failures = 0;
       const chances = fc.infiniteStream(fc.nat(11));
@@ -259,6 +259,7 @@ export const FAULTS: readonly Law[] = [
   },
   {
     title: "memory that runs out for real: what does not fit is refused, and fits once there is room",
+    when: ({ facts }) => !facts.memoryFirst,
     hold({ facts, device }) {
       const { seam, elsewhere, pageBytes, failedCall, closeUnbinds } = facts;
       const bytes = 2 ** 24;
@@ -307,7 +308,7 @@ export const FAULTS: readonly Law[] = [
   {
     title:
       "page-table memory has the limit that was chosen: ENOMEM names it, changes nothing, and goes when tables do",
-    when: ({ viewOnly }) => !viewOnly,
+    when: ({ viewOnly, facts }) => !viewOnly && !facts.tablesLater,
     hold({ facts, device }) {
       const { seam, pageBytes, elsewhere, oneVm } = facts;
       const tableLimitBytes = TABLES * device().memory.tables.pageBytes;

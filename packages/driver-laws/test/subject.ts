@@ -94,6 +94,10 @@ export interface Facts {
   freesTables: boolean;
   /** A file has one VM, and only with the file it goes. */
   oneVm: boolean;
+  /** Page tables follow a call that has succeeded: it does not fail for want of one, and what is missing is written later. */
+  tablesLater?: boolean;
+  /** An object has its memory from the start: making it is refused for want of memory, not binding it. */
+  memoryFirst?: boolean;
   /** VMs that run at the same time, when the device can run only so many. */
   contextSlots: number | null;
   /** Errnos for what the file does not have. */

@@ -6,6 +6,7 @@ import {
   VM_CREATE_FLAG_LR_MODE,
   VM_CREATE_FLAG_SCRATCH_PAGE,
 } from "@vmbind/xe";
+import { amdgpuSubject } from "./amdgpu.ts";
 import { asahiSubject } from "./asahi.ts";
 import { msmSubject } from "./msm.ts";
 import { panthorSubject } from "./panthor.ts";
@@ -48,4 +49,13 @@ export const SUBJECTS: readonly Subject[] = [
       quirks: { ...NO_QUIRKS, lostRemnant: true },
     }),
   ),
+  amdgpuSubject("GFX10, one run"),
+  viewOnly(
+    amdgpuSubject("GFX9, scattered pages", {
+      gfx: "9.0",
+      boFragmentation: "scattered",
+      vramFragmentation: "scattered",
+    }),
+  ),
+  viewOnly(amdgpuSubject("GFX12, huge pages", { gfx: "12.0", boFragmentation: "huge" })),
 ];
