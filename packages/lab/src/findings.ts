@@ -25,7 +25,14 @@ export function findings(data: FindingsData): LabFinding[] {
   ];
 }
 
-function say(id: string, ...parts: readonly Part[]): LabFinding {
+/**
+ * A sentence.
+ *
+ * @param id - its name
+ * @param parts - its words and numbers, in order
+ * @internal
+ */
+export function say(id: string, ...parts: readonly Part[]): LabFinding {
   const pieces = parts.flat();
   return {
     id,
@@ -34,8 +41,8 @@ function say(id: string, ...parts: readonly Part[]): LabFinding {
   };
 }
 
-/** `24,415 with panthor-per-page, 48 with panthor-blackhole and 1 with panthor-sparse`; strategies of one figure share it. */
-function byStrategy<T extends { strategy: string }>(
+/** `24,415 with panthor-per-page, 48 with panthor-blackhole and 1 with panthor-sparse`; strategies of one figure share it. @internal */
+export function byStrategy<T extends { strategy: string }>(
   rows: readonly T[],
   of: (row: T) => number,
 ): (string | number)[] {

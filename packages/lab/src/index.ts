@@ -38,6 +38,7 @@ export { account } from "./measure/accounting.ts";
 export { type MeasureOptions, measure } from "./measure/cost.ts";
 export { measureCell, SHOWN_FIGURES } from "./measure/generated.ts";
 export { permutation, xorshift64 } from "./random.ts";
+export { imageFindings } from "./recorded/image-findings.ts";
 export { openStrategyTrace, type TraceLibrary, WORKLOADS } from "./recorded/library.ts";
 export { CREATE_METRICS, METRICS, type Metric, replayRecorded, type TraceRow } from "./recorded/recorded.ts";
 export type {

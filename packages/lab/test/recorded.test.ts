@@ -1,13 +1,16 @@
 import {
   type CostFigures,
+  imageFindings,
   measure,
   openStrategyTrace,
+  replayRecorded,
   replayTrace,
   SPARSE_STRATEGIES,
   sparseStrategy,
 } from "@vmbind/lab";
 import type { ReplayResult, Trace } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
+import { README_COUNTS } from "../../../test/recordings.ts";
 import { builtin, library } from "./traces.ts";
 
 async function run(strategy: string, workload: string): Promise<ReplayResult> {
@@ -103,5 +106,27 @@ describe("a recorded workload and the generated one of its name", () => {
         expect(`${phase} ${name} ${figures[name]}`).toBe(`${phase} ${name} ${sheet[name]}`);
     }
     expect(counts.byPhase.create?.bindOps).toBe(phases.create?.bindOps);
+  });
+});
+
+describe("the same image with each driver", () => {
+  it("takes more operations where a tile is many ranges, and the finding says which", async () => {
+    const strategies = ["panthor-sparse", "panthor-repeat", "msm-null"].map((name) => sparseStrategy(name));
+    const rows = await Promise.all(strategies.map((one) => replayRecorded("image-window", one, library)));
+    const [found, ...others] = imageFindings(rows.filter((row) => row !== null));
+    expect([found?.id, others]).toEqual(["operations-of-image-window", []]);
+    // What nobody recorded is no driver's.
+    expect(found?.text).not.toContain("panthor-repeat");
+    const operations = (driver: string): number => {
+      const { bindOps = 0, byPhase = {} } = README_COUNTS[`${driver}-image-window`] ?? {};
+      return bindOps - (byPhase.setup?.bindOps ?? 0) - (byPhase.teardown?.bindOps ?? 0);
+    };
+    expect(found?.values.slice(0, 2)).toEqual([operations("panthor-sparse"), operations("msm")]);
+    expect(found?.text).toContain(`${found?.values[1]?.toLocaleString("en")} with msm-null`);
+  });
+
+  it("is no finding of one driver alone", async () => {
+    const row = await replayRecorded("image-window", sparseStrategy("msm-null"), library);
+    expect(imageFindings(row === null ? [] : [row])).toEqual([]);
   });
 });

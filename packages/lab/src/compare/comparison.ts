@@ -7,6 +7,7 @@
 import { InputError } from "@vmbind/trace";
 import type { Engine } from "../engine/engine.ts";
 import { findings } from "../findings.ts";
+import { imageFindings } from "../recorded/image-findings.ts";
 import type { TraceRow } from "../recorded/recorded.ts";
 import type { CostResult, LabResult } from "../result.ts";
 import { RefusedError } from "../strategy/refused.ts";
@@ -116,9 +117,10 @@ export async function runComparison(
   const useless = leftOut.find(({ error }) => error instanceof InputError && costs.length === 0);
   if (useless) throw useless.error;
   const data = { costs, ...found };
+  const shown = rows.filter((row) => row !== null);
   return {
-    recorded: rows.filter((row) => row !== null),
-    lab: { ...data, findings: plan.details ? findings(data) : [] },
+    recorded: shown,
+    lab: { ...data, findings: plan.details ? [...findings(data), ...imageFindings(shown)] : [] },
     leftOut: leftOut.map((cell) => cell.leftOut),
   };
 }
