@@ -10,6 +10,7 @@ import {
   ENOENT,
   ENOMEM,
   EPERM,
+  Fence,
   type GemObject,
   UserMemory,
 } from "@vmbind/drm";
@@ -34,6 +35,7 @@ const KIB64 = 2 ** 16;
 const MIB2 = 2 ** 21;
 const GIB = 2 ** 30;
 const VECTOR_AT = 0x7000_0000_0000;
+const SYNCS_AT = 0x7100_0000_0000;
 /** Memory of the process, for MAP_USERPTR. */
 const PROCESS_AT = 0x5000_0000_0000;
 const SYSTEM = ["contiguous", "huge", "scattered"];
@@ -138,6 +140,8 @@ class Device implements TestDevice {
 class File implements TestFile {
   readonly #device: Device;
   readonly #file: xe.XeFile;
+  /** Those that binds wait behind. */
+  readonly #gates: Fence[] = [];
 
   constructor(device: Device) {
     this.#device = device;
@@ -188,11 +192,12 @@ class File implements TestFile {
   }
 
   bind(vm: number, ops: readonly Op[]): Bound {
-    return this.#bind(
-      vm,
-      ops,
-      this.#device.flags & xe.VM_CREATE_FLAG_FAULT_MODE ? xe.VM_BIND_FLAG_IMMEDIATE : 0,
-    );
+    return this.#bind(vm, ops, this.#atOnce);
+  }
+
+  /** Flag of operations that map, so that a VM in fault mode maps, too. */
+  get #atOnce(): number {
+    return this.#device.flags & xe.VM_CREATE_FLAG_FAULT_MODE ? xe.VM_BIND_FLAG_IMMEDIATE : 0;
   }
 
   bindLater(vm: number, ops: readonly Op[]): Bound {
@@ -209,11 +214,13 @@ class File implements TestFile {
     }
   }
 
-  /** @param flags - of operations that map */
-  #bind(vmId: number, ops: readonly Op[], flags: number): Bound {
+  /** @param flags - of operations that map; @param waits - the bind queue, and a syncobj to wait for */
+  #bind(vmId: number, ops: readonly Op[], flags: number, waits?: { queue: number; syncobj: number }): Bound {
     const encodedOps = ops.map((op) => this.#encoded(op, flags));
     const user = new UserMemory();
-    const arg = xe.VM_BIND.encode({ vmId, numBinds: ops.length });
+    const order = waits && { execQueueId: waits.queue, numSyncs: 1, syncs: SYNCS_AT };
+    if (waits) user.place(SYNCS_AT, xe.SYNC.encode({ addr: waits.syncobj }));
+    const arg = xe.VM_BIND.encode({ vmId, numBinds: ops.length, ...order });
     const view = new DataView(arg.buffer);
     const at = xe.VM_BIND.fields.bind.offset;
     const [first, second] = encodedOps;
@@ -285,15 +292,36 @@ class File implements TestFile {
       const arg = xe.EXEC_QUEUE_CREATE.encode({ width: 1, numPlacements: 1, vmId, instances: 0x1000 });
       return this.#file.ioctl(xe.IOCTL_EXEC_QUEUE_CREATE, arg, user);
     },
+    // In some bind queue, behind a gate that opens some time.
+    (vmId, ops, below) => {
+      if (below(3) > 0) return this.bind(vmId, ops).ret;
+      const { syncobjs } = this.#file;
+      const gate = new Fence();
+      const syncobj = syncobjs.create();
+      syncobjs.get(syncobj)?.attach(0, gate);
+      const { ret } = this.#bind(vmId, ops, this.#atOnce, { queue: below(3), syncobj });
+      if (ret === 0) this.#gates.push(gate);
+      return ret;
+    },
+    (_vm, _ops, below) => {
+      for (const gate of this.#gates.splice(below(2))) gate.signal();
+      return 0;
+    },
     (_vm, _ops, below) => {
       const arg = xe.EXEC_QUEUE_DESTROY.encode({ execQueueId: 1 + below(4) });
       return this.#file.ioctl(xe.IOCTL_EXEC_QUEUE_DESTROY, arg);
     },
   ];
 
+  quiesce(): void {
+    for (const gate of this.#gates.splice(0)) gate.signal();
+  }
+
+  /** In the middle of things: what waits is over when the gates open. */
   close(): void {
     this.#file.close();
     this.#device.files.delete(this.#file);
+    this.quiesce();
   }
 }
 
