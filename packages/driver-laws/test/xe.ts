@@ -101,7 +101,13 @@ class Device implements TestDevice {
   constructor(options: Options, wanted: OpenOptions) {
     const { platform, flags = 0, ...rest } = options;
     this.flags = flags;
-    this.device = new xe.XeDevice(platform, {
+    const { memoryBytes } = wanted;
+    const row = xe.PLATFORMS.get(platform) as xe.Platform;
+    // VRAM that is as scarce, so that objects drive each other out.
+    const vramBytes =
+      row.vramBytes === 0 || memoryBytes === undefined ? row.vramBytes : Math.max(2 ** 22, memoryBytes / 16);
+    this.device = new xe.XeDevice({
+      platform: { ...row, vramBytes },
       quirks: xe.NO_QUIRKS,
       ...rest,
       ...choicesOf(wanted),
