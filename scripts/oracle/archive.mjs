@@ -12,7 +12,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from "node:path";
 
 /** What each architecture needs; everything else follows from the packages' dependencies. */
-export const PACKAGES = {
+const PACKAGES = {
   amd64: [
     "igt-gpu-tools-tests",
     "mesa-vulkan-drivers",
