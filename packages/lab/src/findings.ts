@@ -8,6 +8,7 @@
 
 import { formatNumber } from "@vmbind/trace";
 import type { AccountingResult, CostFigures, LabFinding, LabResult, SemanticsAnswer } from "./result.ts";
+import { sparseStrategy } from "./strategy/table.ts";
 
 /** What findings are computed from. */
 export type FindingsData = Omit<LabResult, "findings">;
@@ -75,6 +76,20 @@ function costFindings({ costs }: FindingsData): LabFinding[] {
       create("bindOps"),
       ".",
     ),
+    ...rows.flatMap(({ strategy, phases: { create: made } }) => {
+      const still = sparseStrategy(strategy).repeatsToo;
+      if (still === undefined || made === undefined) return [];
+      return [
+        say(
+          `repeats-too-${strategy}`,
+          `With ${strategy} the hardware has an entry that stands for nothing, and still ${still}: that takes `,
+          made.bindOps - 1,
+          " of its ",
+          made.bindOps,
+          " operations. It is a repeated mapping beside a hardware answer.",
+        ),
+      ];
+    }),
     say("create-payload", "The kernel copies in this many bytes for it: ", create("payloadBytes"), "."),
     say(
       "create-gpuvas",

@@ -8,9 +8,22 @@ import {
   addressHi,
   addressLo,
   entryIndex,
+  GCVM_EXECUTABLE,
+  GCVM_FRAGMENT_SHIFT,
+  GCVM_HIGH,
+  GCVM_LAST_LEVEL,
+  GCVM_READABLE,
+  GCVM_SNOOPED,
+  GCVM_SYSTEM,
+  GCVM_VALID,
+  GCVM_WRITEABLE,
+  type GcvmGeneration,
   GMMU_SPARSE,
   type GmmuAperture,
   type GmmuVersion,
+  gcvm,
+  gcvmTableHi,
+  gcvmTableLo,
   gmmu,
   gmmuAddressHi,
   gmmuAddressLo,
@@ -161,6 +174,31 @@ function gmmuSubject(version: GmmuVersion, tables: GmmuAperture): Subject {
   };
 }
 
+function gcvmSubject(generation: GcvmGeneration): Subject {
+  const high = GCVM_HIGH[generation];
+  const kinds = [
+    GCVM_VALID | GCVM_READABLE | GCVM_WRITEABLE | GCVM_EXECUTABLE,
+    GCVM_VALID | GCVM_READABLE | GCVM_SYSTEM | GCVM_SNOOPED,
+    GCVM_VALID | GCVM_WRITEABLE | (9 << GCVM_FRAGMENT_SHIFT),
+  ];
+  const rights = ["rwx", "r", "w", ""];
+  const leafBit = (level: number): number => (level === GCVM_LAST_LEVEL ? high.isPte : high.leaf);
+  return {
+    name: `gcvm ${generation}`,
+    format: gcvm(generation),
+    variants: rights.length,
+    // The last variant is PRT.
+    leaf: (level, variant) =>
+      variant === kinds.length
+        ? [0, high.prt | high.log | leafBit(level)]
+        : [kinds[variant] as number, leafBit(level)],
+    again: (_level, lo, hi) => [lo & 0xfff, hi & ~0xffff],
+    rights: (variant) => rights[variant] as string,
+    isNull: (variant) => variant === kinds.length,
+    table: (pa) => [gcvmTableLo(pa), gcvmTableHi(pa)],
+  };
+}
+
 export const SUBJECTS: readonly Subject[] = [
   lpaeSubject(48),
   lpaeSubject(40),
@@ -174,6 +212,9 @@ export const SUBJECTS: readonly Subject[] = [
   gmmuSubject(2, "coherent"),
   gmmuSubject(3, "vram"),
   gmmuSubject(3, "noncoherent"),
+  gcvmSubject("gfx9"),
+  gcvmSubject("gfx10"),
+  gcvmSubject("gfx12"),
 ];
 
 /** Every level of a subject that may hold leaves, compact tables included. */

@@ -286,6 +286,11 @@ export interface SparseStrategy {
   says: string;
   /** Sentences that readers of its figures need, beside those of other strategies. */
   note?: string;
+  /**
+   * What is mapped over and over beside an entry of the hardware that already stands for nothing, and what for, in words that follow "still";
+   * absent where one of the two is enough.
+   */
+  repeatsToo?: string;
   /** In charts. */
   look: StrategyLook;
   /** Largest resource, bytes: more would be millions of operations. */

@@ -17,6 +17,8 @@ export const amdgpuPrt: SparseStrategy = {
   umd: "radv",
   shortDriver: "amd",
   says: "a PRT mapping: a bit of the entry; and an object of zeros over and over, for scalar loads",
+  repeatsToo:
+    "an object of zeros is mapped over and over in a second range, because scalar loads of PRT pages do not reliably read zero",
   look: { light: "#7a5195", dark: "#c3a0dd", marker: "asterisk" },
   resourceBytesMax: 2 ** 36,
   blockBytes: 2 ** 16,
