@@ -20,7 +20,7 @@ const HELP = `usage: scripts/live-oracle [--only TEXT] [--json FILE] [--cache FO
        scripts/live-oracle run [--cache FOLDER] [OPTION OF vmbind live]... -- PROGRAM [ARG]...
 
 Fetches Mesa and igt-gpu-tools of Debian sid into a cache, without installing anything, and runs them on the models:
-igt's tests of VM_BIND and syncobjs, and seven sparse workloads on anv, panvk and hk, whose ioctls are compared with
+igt's tests of VM_BIND and syncobjs, and seven sparse workloads on Mesa's drivers, whose ioctls are compared with
 the recordings that ship. Prints a table; exits with 1 when anything is not as it should be.
 
 run starts one program of the unpacked amd64 system on a model: scripts/live-oracle run --log -- vulkaninfo
