@@ -13,6 +13,7 @@ import { FAULTS } from "./faults.ts";
 import { GPU_VIEW } from "./gpu-view.ts";
 import { ISOLATION } from "./isolation.ts";
 import { msmSubject } from "./msm.ts";
+import { nouveauSubject } from "./nouveau.ts";
 import { panthorSubject } from "./panthor.ts";
 import { REFUSALS } from "./refusals.ts";
 import { SHARING } from "./sharing.ts";
@@ -72,7 +73,8 @@ const panthor = panthorSubject("1.9");
 const asahi = asahiSubject("one run");
 const xe = xeSubject("bmg", { platform: "bmg" });
 const msm = msmSubject("one run");
-const first = [panthor, asahi, xe, msm];
+const nouveau = nouveauSubject("tu102");
+const first = [panthor, asahi, xe, msm, nouveau];
 
 describe("a real driver's defect breaks", () => {
   const VIEW = "any sequence of operations shows";
@@ -201,7 +203,12 @@ describe.each(first)("something broken in $name is noticed:", (subject) => {
   test("an allocation that fails without a word", () => {
     const silent = withFiles(subject, (file) => {
       const bind = file.bind.bind(file);
+      const createObject = file.createObject.bind(file);
       return {
+        createObject: (bytes, options) => {
+          const ret = createObject(bytes, options);
+          return ret === -12 ? 99 : ret;
+        },
         bind: (vm, ops, queued) => {
           const { ret } = bind(vm, ops, queued);
           return { ret: ret === -12 ? 0 : ret, done: ops.length };

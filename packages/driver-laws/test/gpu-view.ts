@@ -110,7 +110,7 @@ class Pair {
   }
 
   finish(): void {
-    const { seam, edges, pageBytes, freesTables } = this.#facts;
+    const { seam, edges, pageBytes, freesTables, oneVm } = this.#facts;
     const va = seam + (edges[0] as number) - 64 * pageBytes;
     const bytes = seam + (edges.at(-1) as number) + 2 ** 26 - va;
     const all: Op = { kind: "unbind", va, bytes };
@@ -121,9 +121,11 @@ class Pair {
     if (freesTables) {
       const { tables } = this.#device.memory;
       const { live } = tables;
-      const fresh = must(this.#file, this.#file.createVm());
+      const file = oneVm ? this.#device.open() : this.#file;
+      const fresh = must(file, file.createVm());
       expect(live).toBe(tables.live - live);
-      must(this.#file, this.#file.destroyVm(fresh));
+      if (oneVm) file.close();
+      else must(file, file.destroyVm(fresh));
     }
     this.#file.close();
     expectNothingLeft(this.#device);

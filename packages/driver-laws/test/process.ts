@@ -3,7 +3,7 @@
  * whose it is.
  */
 
-import { EBUSY, EINVAL, ENOBUFS, ENOENT, ENOMEM } from "@vmbind/drm";
+import { EBUSY, EEXIST, EINTR, EINVAL, ENOBUFS, ENOENT, ENOMEM, ENOSPC } from "@vmbind/drm";
 import type { Random } from "../../../test/random.ts";
 import type { Facts, Op, TestDevice, TestFile, TestVm } from "./subject.ts";
 
@@ -11,7 +11,7 @@ const OBJECTS_MAX = 8;
 const OBJECT_PAGES = [1, 3, 16, 48, 512, 528];
 /** Bytes at the start of a page that stores go to and looks read. */
 const LOOK_BYTES = 16;
-const CALL_ERRNOS = [EINVAL, ENOENT, ENOMEM, EBUSY, ENOBUFS];
+const CALL_ERRNOS = [EINVAL, ENOENT, ENOMEM, EBUSY, ENOBUFS, ENOSPC, EEXIST, EINTR];
 
 /** A page as the GPU sees it. */
 export interface SeenPage {

@@ -90,6 +90,8 @@ export interface Facts {
   opsMax: number;
   /** {@link TestFile.evict} and {@link TestFile.restore} work. */
   evicts: boolean;
+  /** A bind call brings back what it maps or cuts as a whole, also mappings elsewhere; not so unless given. */
+  bindsRestore?: boolean;
   /** A page table that became empty goes. */
   freesTables: boolean;
   /** A file has one VM, and only with the file it goes. */

@@ -9,6 +9,7 @@ import {
 import { amdgpuSubject } from "./amdgpu.ts";
 import { asahiSubject } from "./asahi.ts";
 import { msmSubject } from "./msm.ts";
+import { nouveauSubject } from "./nouveau.ts";
 import { panthorSubject } from "./panthor.ts";
 import type { Subject } from "./subject.ts";
 import { xeSubject } from "./xe.ts";
@@ -31,6 +32,8 @@ export const SUBJECTS: readonly Subject[] = [
   viewOnly(asahiSubject("scattered pages", { boFragmentation: "scattered" })),
   msmSubject("one run", { boFragmentation: "contiguous" }),
   viewOnly(msmSubject("scattered pages", { boFragmentation: "scattered" })),
+  nouveauSubject("tu102"),
+  viewOnly(nouveauSubject("gh100, scattered pages", { backend: "gh100", boFragmentation: "scattered" })),
   xeSubject("bmg", { platform: "bmg" }),
   xeSubject("dg2 with scratch, scattered pages", {
     platform: "dg2",

@@ -37,7 +37,7 @@ import {
   TRACK_SMALL,
   TRACK_SPARSE,
 } from "./table-nodes.ts";
-import { failTables, type PageTableOptions, TableTree } from "./table-tree.ts";
+import { type PageTableOptions, TableTree } from "./table-tree.ts";
 
 /** A constant of this module is found faster than an imported one. */
 const SPARSE = GMMU_SPARSE;
@@ -94,7 +94,7 @@ export class NouveauPageTable {
     const done = this.#walk("get", addr, bytes, shift);
     if (done === bytes) return;
     this.put(addr, done, shift);
-    failTables(addr + done);
+    this.tree.failTables();
   }
 
   /** Drop a reference for each entry of a range; parameters as {@link NouveauPageTable.get}. */
@@ -152,7 +152,7 @@ export class NouveauPageTable {
       if (done === block.bytes) continue;
       if (done > 0) this.#walk("unsparse", block.addr, done, block.shift);
       if (block.addr > addr) this.unsparse(addr, block.addr - addr);
-      failTables(block.addr + done);
+      this.tree.failTables();
     }
   }
 

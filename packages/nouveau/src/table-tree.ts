@@ -69,6 +69,8 @@ export class TableTree {
   readonly #nodes: NodePool = new NodePool();
   readonly #noSmall: number;
   readonly #reserved: number[] = [];
+  /** Why a table could not be made. */
+  #refusal = "";
 
   /**
    * Takes the root.
@@ -97,7 +99,7 @@ export class TableTree {
     try {
       for (let i = 0; i < count; i++) {
         const slot = this.#allocTable();
-        if (slot < 0) failTables(0);
+        if (slot < 0) this.failTables();
         this.#reserved.push(slot);
         this.#counters.tablesReserved++;
       }
@@ -274,8 +276,11 @@ export class TableTree {
   }
 
   #allocTable(): number {
-    if (this.#options.allocFault?.("page-table")) return -1;
-    return this.#tables.live < this.#tables.limit ? this.#tables.alloc() : -1;
+    const tables = this.#tables;
+    const injected = this.#options.allocFault?.("page-table") ?? false;
+    if (!injected && tables.live < tables.limit) return tables.alloc();
+    this.#refusal = injected ? "injected" : tables.whenFull();
+    return -1;
   }
 
   #takeTable(): number {
@@ -342,9 +347,9 @@ export class TableTree {
     this.dirty = false;
     this.#options.invalidate();
   }
-}
 
-/** Refuse what needs a table that cannot be made. */
-export function failTables(addr: number): never {
-  return fail(ENOMEM, `page table: no memory for a table at 0x${addr.toString(16)}`);
+  /** Refuse what needed the table that could not be made. */
+  failTables(): never {
+    return fail(ENOMEM, `page table: no memory for a table: ${this.#refusal}`);
+  }
 }
