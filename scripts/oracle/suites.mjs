@@ -121,4 +121,11 @@ export const VULKAN = [
     recordings: "nouveau",
     sentOnly: true,
   },
+  {
+    umd: "radv",
+    library: "libvulkan_radeon.so",
+    architecture: "amd64",
+    device: "amdgpu:navi21",
+    recordings: "amdgpu",
+  },
 ];

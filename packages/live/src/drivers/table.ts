@@ -12,6 +12,7 @@ const DRIVERS: Readonly<Record<string, () => Promise<{ HARDWARE: HardwareDriver 
   xe: () => import("./xe/hardware.ts"),
   msm: () => import("./msm/hardware.ts"),
   nouveau: () => import("./nouveau/hardware.ts"),
+  amdgpu: () => import("./amdgpu/hardware.ts"),
 };
 
 /** Names of the drivers in the order of lists. */
