@@ -76,18 +76,18 @@ export class BindScheduler {
 
   /** Run what may run. */
   pump(): void {
-    // A fence that a job signals may pump again.
+    // A fence that a job signals may pump again, and so may one that is only now seen to have happened.
     if (this.#running) return;
+    this.#running = true;
     for (;;) {
       const i = this.#held ? -1 : this.#jobs.findIndex((job, at) => this.#mayRun(job, at));
-      if (i < 0) return;
+      if (i < 0) break;
       const [job] = this.#jobs.splice(i, 1) as [BindJob];
-      this.#running = true;
       this.#vm.execute(job);
       this.#vm.fenceObjects(job, -1);
-      this.#running = false;
       this.#end(job);
     }
+    this.#running = false;
   }
 
   #mayRun(job: BindJob, at: number): boolean {

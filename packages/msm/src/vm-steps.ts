@@ -74,6 +74,7 @@ export class VmSteps implements StepHandlers {
   end(): void {
     this.job = null;
     this.bo = null;
+    this.#undo?.clear();
   }
 
   /** One of them failed: the tree becomes what it was. */
@@ -200,8 +201,9 @@ class UndoLog {
     this.#gpuvm = gpuvm;
   }
 
+  /** It stays as it is: objects that were held in case they come back may go. */
   clear(): void {
-    this.#entries.length = 0;
+    for (const entry of this.#entries.splice(0)) if ("bo" in entry) entry.bo?.put();
   }
 
   made(va: number): void {
@@ -214,11 +216,14 @@ class UndoLog {
 
   closing(va: number): void {
     const gpuvm = this.#gpuvm;
+    const bo = gpuvm.gem(va) as MsmBo | null;
+    // The mapping may be the last that holds it: no job does where nothing is in the page table.
+    bo?.get();
     this.#entries.push({
       va,
       addr: gpuvm.addr(va),
       range: gpuvm.rangeOf(va),
-      bo: gpuvm.gem(va) as MsmBo | null,
+      bo,
       offset: gpuvm.offset(va),
       flags: gpuvm.flags(va),
       evicted: gpuvm.vmBo(va)?.evicted ?? false,
@@ -251,6 +256,7 @@ class UndoLog {
     gpuvm.extobjAdd(vmBo);
     gpuvm.link(va, vmBo);
     vmBo.put();
+    bo.put();
     if (evicted) gpuvm.evict(vmBo, true);
     return va;
   }

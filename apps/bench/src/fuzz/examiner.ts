@@ -116,6 +116,12 @@ export class Examiner {
     return this.#device.file(index);
   }
 
+  /** Whether a file is open. */
+  isOpen(index: number): boolean {
+    for (const [open] of this.#device.entries()) if (open === index) return true;
+    return false;
+  }
+
   /** Open files with their numbers. */
   files(): [number, ModelFile][] {
     return [...this.#device.entries()];

@@ -152,6 +152,8 @@ class Simulation {
     const draw = this.#draw;
     const { fuzz } = this.#target;
     const file = draw.below(this.#odds.files);
+    // Nothing of the model says what a process does that cannot open the node.
+    if (!this.#examiner.isOpen(file)) this.happen({ kind: "fault", nth: 0 });
     const open = this.#examiner.file(file);
     for (let left = TRIES; left > 0; left--) {
       const call = draw.chance(this.#odds.long)
