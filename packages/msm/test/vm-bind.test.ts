@@ -1,9 +1,20 @@
 /** What a VM_BIND promises: all or nothing, the order of jobs, fences, and what becomes of jobs that cannot be carried out. */
 
-import { type AllocPoint, EINTR, ENOMEM, EPIPE, issue, viewOf } from "@vmbind/drm";
+import {
+  type AllocPoint,
+  DRM_IOCTL_GEM_CLOSE,
+  EINTR,
+  ENOMEM,
+  EPIPE,
+  Fence,
+  FenceChain,
+  issue,
+  viewOf,
+} from "@vmbind/drm";
 import { expect, test } from "vitest";
 import {
   checkDeviceInvariants,
+  GEM_CLOSE,
   IN_FLIGHT_MAX,
   MsmDevice,
   type MsmFile,
@@ -196,4 +207,38 @@ test("closing the file drops queued jobs, and their fences signal", () => {
     0,
   ]);
   checkDeviceInvariants(device, []);
+});
+
+test("what a refused VM_BIND took away comes back with its object, which nothing else held", () => {
+  let left = 0;
+  const device = new MsmDevice({ allocFault: (at) => at === "gpuva" && left > 0 && --left === 0 });
+  const file = openWithQueues(device);
+  const handle = newObject(file, 4 * PAGE);
+  expect(bind(file, [map(handle, 0, 4)])).toBe(0);
+  const bo = file.bo(handle);
+  if (bo === undefined) throw new Error("no object");
+  device.evict(bo);
+  expect(file.ioctl(DRM_IOCTL_GEM_CLOSE, GEM_CLOSE.encode({ handle }))).toBe(0);
+  // An evicted mapping is in no page table, so taking it away allocates nothing.
+  left = 1;
+  expect(bind(file, [nothing(OP_UNMAP, 0, 4), nothing(OP_MAP_NULL, 8, 1)])).toBe(-ENOMEM);
+  expect([bo.refs, [...device.gems.values()].includes(bo)]).toEqual([1, true]);
+  checkDeviceInvariants(device, [file]);
+  file.close();
+  expect(device.gems.size).toBe(0);
+});
+
+test("a timeline that is seen to have happened while the queue looks for a job starts nothing inside of that", () => {
+  const device = new MsmDevice();
+  const file = openWithQueues(device);
+  const fence = new Fence();
+  const timeline = (): number => file.addSyncFile(new FenceChain(null, fence, 1));
+  for (let i = 0; i < 3; i++) {
+    const late = { flags: VM_BIND_FENCE_FD_IN, fenceFd: timeline() };
+    expect(bind(file, [nothing(OP_MAP_NULL, i, 1)], late)).toBe(0);
+  }
+  expect(file.needVm().scheduler.jobs.length).toBe(3);
+  fence.signal();
+  expect([file.needVm().scheduler.jobs.length, seen(file, 2)]).toEqual([0, 0]);
+  checkDeviceInvariants(device, [file]);
 });
