@@ -2,6 +2,7 @@
 
 import { vectorChecks as asahi } from "@vmbind/asahi/conformance";
 import { vectorChecks as core } from "@vmbind/gpuvm-core/conformance";
+import { vectorChecks as nouveau } from "@vmbind/nouveau/conformance";
 import { vectorChecks as panthor } from "@vmbind/panthor/conformance";
 import { vectorChecks as xe } from "@vmbind/xe/conformance";
 import { mutationTests } from "./vector-mutants.ts";
@@ -36,6 +37,15 @@ mutationTests(vectorsOf("asahi"), asahi, {
   },
   "asahi-tlbi": { expected: /^insns\b/ },
   "asahi-uapi": { expected: /^(?:bytes|fields|request|ops|ops_driver|error_driver)\b/ },
+});
+
+mutationTests(vectorsOf("nouveau"), nouveau, {
+  "nouveau-vmbind": {
+    expected:
+      /^(?:steps\[\]\.(?:out|check|translate\[\]\[\]\.1)|final|translate\[\]\[\]\.1|fini)\b/,
+    // Syncs and paddings may change nothing; a case need not say how often the kernel warned, nor a check what a walk finds.
+    idle: /^(?:steps\[\]\.(?:translate|bind\.(?:wait|sig|ops\[\]\.pad))|fini\.warn)$/,
+  },
 });
 
 mutationTests(vectorsOf("xe"), xe, {

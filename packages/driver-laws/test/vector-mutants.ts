@@ -119,7 +119,7 @@ function isObject(value: unknown): value is TestCase {
 
 /** Of an address and what it translates to only the second is expected. */
 function isPair(kind: string): boolean {
-  return kind === ".translate[]";
+  return kind === ".translate[]" || kind === ".steps[].translate[]";
 }
 
 /** The places of all cases by kind. */

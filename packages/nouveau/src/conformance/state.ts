@@ -143,6 +143,9 @@ function referencesOf(file: NouveauFile, vm: NouveauVm): unknown {
 /** Entries by level, table and VA. */
 type EntryTable = Map<string, string>;
 
+/** What an entry is said to be that the vector names twice. */
+const TWICE = "one entry, named once";
+
 function compareEntries(where: string, expected: EntryTable, got: EntryTable): Mismatch | null {
   for (const [place, entry] of expected) {
     if (got.get(place) !== entry)
@@ -160,17 +163,20 @@ function placeOf(level: number, table: string, va: bigint): string {
 
 function expand(entries: readonly Entry[]): EntryTable {
   const all: EntryTable = new Map();
+  const add = (place: string, low: string, high: string | undefined): void => {
+    const value = high === undefined ? low : `${low} ${high}`;
+    all.set(place, all.has(place) ? TWICE : value);
+  };
   for (const entry of entries) {
     if (Array.isArray(entry)) {
       const [va, level, table, low, high] = entry;
-      all.set(placeOf(level, table, BigInt(va)), high === undefined ? low : `${low} ${high}`);
+      add(placeOf(level, table, BigInt(va)), low, high);
       continue;
     }
     const { va, level, table, entry: low, high, count, stride_va: strideVa, stride_entry: stride } = entry;
     for (let i = 0n; i < BigInt(count); i++) {
       const value = `0x${BigInt.asUintN(64, BigInt(low) + i * BigInt(stride)).toString(16)}`;
-      const at = placeOf(level, table, BigInt(va) + i * BigInt(strideVa));
-      all.set(at, high === undefined ? value : `${value} ${high}`);
+      add(placeOf(level, table, BigInt(va) + i * BigInt(strideVa)), value, high);
     }
   }
   return all;
