@@ -1,0 +1,45 @@
+/** Every driver in the table: its devices can be made, say what a recording's header needs, and answer who they are. */
+import { DataPages } from "@vmbind/mmu";
+import { HeaderReader } from "@vmbind/trace";
+import { describe, expect, test } from "vitest";
+import { hardwareDriver, LIVE_DRIVERS } from "../src/drivers/table.ts";
+import type { HardwareDriver } from "../src/hardware.ts";
+import { headerOf } from "../src/trace-file.ts";
+
+const ROOMS = await Promise.all(
+  LIVE_DRIVERS.map(async (name) => [name, await hardwareDriver(name)] as const),
+);
+
+describe.each(ROOMS)("%s", (name, room) => {
+  const driver = room as HardwareDriver;
+  const devices = [...driver.devices.keys()];
+  const make = (device: string) =>
+    driver.create(device, { backing: new DataPages(), pages: { processPage: null }, note: () => {} });
+
+  test("is called like its package and its lens", () => {
+    expect([driver.name, driver.lens.name]).toEqual([name, name]);
+  });
+
+  test.each(devices)("%s writes a header that its lens reads", (device) => {
+    const hardware = make(device);
+    const header = headerOf(driver, hardware, ["program", "argument"]);
+    const again = driver.lens.device(new HeaderReader("live.jsonl", header));
+    expect(again.options.quirks).toEqual(hardware.device.options.quirks);
+    expect(header.workload).toBe("program argument");
+  });
+
+  test("opens files that close, and leave nothing", () => {
+    const hardware = make(devices[0] as string);
+    const file = hardware.open();
+    file.close();
+    file.close();
+    expect(file.model.closed).toBe(true);
+    driver.lens.checkInvariants(hardware.device, []);
+  });
+
+  test("keeps only ioctls that it has", () => {
+    const known = driver.rows.map((row) => row.name);
+    expect(driver.recording.keeps.filter((kept) => !known.includes(kept))).toEqual([]);
+    if (driver.recording.exec !== null) expect(known).toContain(driver.recording.exec);
+  });
+});
