@@ -115,6 +115,15 @@ export class BindJobs {
     return this.#pending.size === 0 && this.#batches.size === 0;
   }
 
+  /**
+   * @param bo - an object
+   * @returns whether a job that waits takes a mapping of it away, which the GPU sees until then
+   */
+  holds(bo: XeBo): boolean {
+    for (const { held } of this.#pending) if (held.includes(bo)) return true;
+    return false;
+  }
+
   /** Jobs that wait, in the order of their ioctls. */
   get pending(): Iterable<BindJob> {
     return this.#pending;

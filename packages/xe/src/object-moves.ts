@@ -48,7 +48,7 @@ export interface OwningVm extends MovingVm {
 /** Finds the VM that an entry of an object's list belongs to. */
 export interface VmsOfDevice {
   /** VMs by their VA manager. */
-  readonly vms: { get(gpuvm: object): MovingVm | undefined };
+  readonly vms: { get(gpuvm: object): MovingVm | undefined; values(): Iterable<MovingVm> };
   /** Where objects were that have moved, while jobs that wait may still show it. */
   readonly leaving: Set<XeBoHome>;
 }
@@ -237,6 +237,10 @@ export class ObjectMoves implements EvictionRules {
     }
     for (const { vm, others } of follow) bindIfPossible(vm, others);
     const busy = new Set(follow.flatMap(({ vm }) => (vm.jobs.idle ? [] : [vm.jobs])));
+    // A mapping may be gone from a VM, and not yet from its page tables.
+    for (const { jobs } of this.#device.vms.values()) {
+      if (!jobs.idle && left.some(({ bo }) => jobs.holds(bo))) busy.add(jobs);
+    }
     for (const { bo, home } of left) this.#leave(bo, home, busy);
   }
 

@@ -303,6 +303,26 @@ describe("while binds wait", () => {
     expect(f.device.vram.usedBytes).toBeLessThan(2 * MIB);
   });
 
+  it("an object that another VM's PREFETCH moves keeps its old memory for a mapping that is about to go", () => {
+    const f = fixture("bmg");
+    const placement = xe.PLACEMENT_SYSTEM | xe.PLACEMENT_VRAM;
+    const bo = f.file.createBo(2 * MIB, { placement, cpuCaching: xe.GEM_CPU_CACHING_WC });
+    const arg = xe.VM_CREATE.encode({});
+    expect(f.file.ioctl(xe.IOCTL_VM_CREATE, arg)).toBe(0);
+    const { vmId } = xe.VM_CREATE.read(new DataView(arg.buffer));
+    const [waits, fence] = gate(f);
+    mustBind(f.file, map(GIB, 2 * MIB, bo));
+    f.vm.addressSpace.store32(GIB, 7);
+    bindBehind(f, [unmap(GIB, 2 * MIB)], { waits: [waits] });
+    expect(bind(f.file, [map(GIB, 2 * MIB, bo)], { vmId })).toBe(0);
+    expect(bind(f.file, [prefetch(GIB, 2 * MIB)], { vmId })).toBe(0);
+    expect([f.file.bo(bo)?.vram, f.vm.addressSpace.load32(GIB)]).toEqual([false, 7]);
+    check(f);
+    fence.signal();
+    expect([seen(f, GIB), f.device.vram.usedBytes < 2 * MIB]).toEqual(["fault", true]);
+    check(f);
+  });
+
   it("an object that nobody needs is not purged", () => {
     const f = fixture("bmg");
     const bo = systemBo(f, MIB);
