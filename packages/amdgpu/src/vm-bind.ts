@@ -76,7 +76,7 @@ export interface VaFile {
  * @param view - the argument
  * @param out - receives the members
  */
-export function readGemVa(view: DataView, out: GemVa): void {
+function readGemVa(view: DataView, out: GemVa): void {
   out.handle = view.getUint32(0, true);
   out.operation = view.getUint32(8, true);
   out.flags = view.getUint32(12, true);

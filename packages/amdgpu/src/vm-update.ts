@@ -73,7 +73,7 @@ export function clearFreed(vm: UpdatedVm): void {
  * @param asAbsent - write them as if the object had no memory: its reservation could not be had
  * @throws DrmError ENOMEM, EBUSY; all mappings that were to be written stay on `invalids`
  */
-export function updateBoVa(vm: UpdatedVm, boVa: BoVa, asAbsent: boolean): void {
+function updateBoVa(vm: UpdatedVm, boVa: BoVa, asAbsent: boolean): void {
   const { space, generation } = vm;
   const { mappings } = space;
   const { bo, invalids, valids } = boVa;
