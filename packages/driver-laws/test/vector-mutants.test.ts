@@ -41,8 +41,7 @@ mutationTests(vectorsOf("asahi"), asahi, {
 
 mutationTests(vectorsOf("nouveau"), nouveau, {
   "nouveau-vmbind": {
-    expected:
-      /^(?:steps\[\]\.(?:out|check|translate\[\]\[\]\.1)|final|translate\[\]\[\]\.1|fini)\b/,
+    expected: /^(?:steps\[\]\.(?:out|check|translate\[\]\[\]\.1)|final|translate\[\]\[\]\.1|fini)\b/,
     // Syncs and paddings may change nothing; a case need not say how often the kernel warned, nor a check what a walk finds.
     idle: /^(?:steps\[\]\.(?:translate|bind\.(?:wait|sig|ops\[\]\.pad))|fini\.warn)$/,
   },
