@@ -2,6 +2,7 @@
 
 import { vectorChecks as asahi } from "@vmbind/asahi/conformance";
 import { vectorChecks as core } from "@vmbind/gpuvm-core/conformance";
+import { vectorChecks as msm } from "@vmbind/msm/conformance";
 import { vectorChecks as nouveau } from "@vmbind/nouveau/conformance";
 import { vectorChecks as panthor } from "@vmbind/panthor/conformance";
 import { vectorChecks as xe } from "@vmbind/xe/conformance";
@@ -55,6 +56,17 @@ mutationTests(vectorsOf("xe"), xe, {
     idle: /^(?:note|bos\[\]\.dontneed)$/,
   },
   "xe-vmbind-args": { expected: /^(?:pre\[\]\.ret|ret|vmas_after)\b/, idle: /^(?:note|bos\[\]\.dontneed)$/ },
+});
+
+mutationTests(vectorsOf("msm"), msm, {
+  "msm-vmbind": {
+    expected:
+      /^(?:ops\[\]\.(?:ret|out_fence_fd|done|ran|retained|fence|signaled|pa|stats|steps|nsteps)|ops\[\]\.bos\[\]|final\.(?!translate)|final\.translate\[\]\[\]\.1|close)\b/,
+    // Members of the argument have defaults, and counts of nothing may be left out.
+    idle: /^ops\[\](?:\([a-z_]+\))?\.(?:fence_fd|nin|nout|in_ptr|out_ptr|stats\.cleans)$/,
+  },
+  "msm-uapi": { expected: /^calls\[\]\.(?:ret|arg_out)\b/ },
+  "msm-units": { expected: /^tables\b/ },
 });
 
 function vectorsOf(name: string): URL {
