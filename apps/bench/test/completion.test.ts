@@ -47,7 +47,7 @@ describe.runIf(has("bash"))("bash", () => {
     ["vmbind compare --strategy xe", ["xe-null"]],
     ["vmbind compare --strategy=xe", ["xe-null"]],
     ["vmbind replay --json panthor-sparse-image-3", ["panthor-sparse-image-3d"]],
-    ["vmbind fuzz --driver a", ["asahi"]],
+    ["vmbind fuzz --driver a", ["asahi", "amdgpu"]],
     ["vmbind completion ", ["bash", "zsh", "fish"]],
     ["vmbind replay --budget io", ["ioctls="]],
     ["vmbind compare --size ", []],
