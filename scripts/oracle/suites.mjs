@@ -9,6 +9,8 @@ const NO_FAULT_MODE =
   "wants recoverable faults, which DG2 does not have: VM_CREATE refuses the flag, as the driver does";
 const FORCED_SCRATCH =
   "waits for faults; on this DG2 every VM has a scratch page (workaround 22014953428), so there are none";
+const CACHE_MODE =
+  "GEM_NEW takes exactly one of CACHED, WC and CACHED_COHERENT, so the driver gives EINVAL, too";
 const WANTS_VRAM = "wants a GPU with memory of its own";
 
 const XE_VM_INTEGRATED = [
@@ -47,6 +49,16 @@ export const IGT = [
   { binary: "panthor/panthor_query", device: "panthor:g610", total: 1 },
   { binary: "asahi/asahi_get_params", device: "asahi:g13", total: 4 },
   { binary: "asahi/asahi_get_time", device: "asahi:g13", total: 5 },
+  {
+    binary: "msm/msm_bo",
+    device: "msm:a750",
+    total: 6,
+    explained: {
+      "bo-alloc-basic": CACHE_MODE,
+      "bo-alloc-uncached": CACHE_MODE,
+      "bo-alloc-unaligned-size": CACHE_MODE,
+    },
+  },
   { binary: "syncobj_basic", device: "xe:bmg", total: 12 },
   // Some look at the clock after milliseconds: on a busy machine they are late, so they may try again.
   { binary: "syncobj_wait", device: "xe:bmg", total: 69, tries: 5 },
