@@ -15,7 +15,8 @@ export const nouveauSparse: SparseStrategy = {
   shortDriver: "nv",
   says: "a sparse region beside the mappings; its entries come back by themselves",
   look: { light: "#a04a00", dark: "#f0924a", marker: "hexagon" },
-  resourceBytesMax: 2 ** 40,
+  // The next power of two is nvk's whole heap.
+  resourceBytesMax: 2 ** 37,
   blockBytes: 2 ** 12,
   devices: ["ga102"],
   reportsStrict: true,
