@@ -169,6 +169,9 @@ function sparseScenarios(): Scenario<State>[] {
 
 // -- tiles --------------------------------------------------------------------------------------------------------------
 
+/** How often tiles are bound and unbound in one state: in a single pass the engine is still compiling. */
+const TILE_TIMES = 5;
+
 function tileScenarios(): Scenario<State>[] {
   const order = [...permutation(TILES, drawBelow())];
   const bind = order.map((tile): Op => ({ ...map(VA + tile * TILE, TILE, tile * TILE), flags: IMAGE_KIND }));
@@ -182,6 +185,7 @@ function tileScenarios(): Scenario<State>[] {
     return [
       {
         prepare,
+        repeat: TILE_TIMES,
         steps: [
           tiles(
             `tiles-${size}-ioctls`,
@@ -194,6 +198,7 @@ function tileScenarios(): Scenario<State>[] {
       },
       {
         prepare,
+        repeat: TILE_TIMES,
         steps: [
           tiles(`tiles-${size}-array`, `bind 1526 tiles of ${pages}, one array`, [bind], TILES + 1),
           tiles(`tiles-${size}-unbind-array`, "unbind them, one array", [unbind], 1),
