@@ -39,6 +39,7 @@ export class VmaOffsets<T> {
   readonly #nodes: Node<T>[] = [];
   readonly #holes: Pages[];
   readonly #step: number;
+  readonly #end: number;
 
   /**
    * @param pages - size of the space; the kernel's unless given
@@ -48,6 +49,13 @@ export class VmaOffsets<T> {
   constructor(pages: number = DRM_FILE_PAGE_OFFSET_SIZE, step = 0) {
     this.#holes = [{ start: DRM_FILE_PAGE_OFFSET_START, end: DRM_FILE_PAGE_OFFSET_START + pages }];
     this.#step = step / PAGE_BYTES;
+    this.#end = DRM_FILE_PAGE_OFFSET_START + pages;
+  }
+
+  /** With a step, begin anew as a fresh stand-in does, when no range is in use. Nothing happens otherwise. */
+  startOver(): void {
+    if (this.#step === 0 || this.#nodes.length > 0) return;
+    this.#holes.splice(0, this.#holes.length, { start: DRM_FILE_PAGE_OFFSET_START, end: this.#end });
   }
 
   /**

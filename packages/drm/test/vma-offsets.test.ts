@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { DRM_FILE_PAGE_OFFSET_SIZE, DRM_FILE_PAGE_OFFSET_START, DrmError, VmaOffsets } from "../src/index.ts";
 
 const PAGE = 4096;
@@ -79,4 +79,17 @@ describe("offsets for mmap", () => {
     offsets.remove(START);
     expect(offsets.lookup(START)).toBeUndefined();
   });
+});
+
+test("with a step no offset is used twice, until nothing is in use and a fresh stand-in begins", () => {
+  const offsets = new VmaOffsets<string>(undefined, 0x20_0000);
+  const first = offsets.add("a", 4096);
+  const second = offsets.add("b", 0x20_1000);
+  offsets.remove(first);
+  offsets.startOver();
+  expect([second - first, offsets.add("c", 4096) - second]).toEqual([0x20_0000, 0x40_0000]);
+  offsets.remove(second);
+  offsets.remove(second + 0x40_0000);
+  offsets.startOver();
+  expect(offsets.add("d", 4096)).toBe(first);
 });

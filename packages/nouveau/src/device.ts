@@ -90,6 +90,7 @@ export class NouveauDevice {
 
   /** Open the device node. */
   open(): NouveauFile {
+    this.gems.offsets.startOver();
     return new NouveauFile(this, IOCTLS);
   }
 

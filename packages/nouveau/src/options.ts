@@ -32,8 +32,8 @@ export interface NouveauDeviceOptions {
   /** The TLB. Default 64 entries. */
   tlb: TlbOptions;
   /**
-   * Bytes between the mmap offsets of one object and the next, none of which is used twice; 0 for the kernel's own way. The
-   * stand-in that traces were recorded on has 2 MiB. Default 0.
+   * Bytes between the mmap offsets of one object and the next, none of which is used twice until a file is opened when no object has
+   * one; 0 for the kernel's own way. The stand-in that traces were recorded on has 2 MiB. Default 0.
    */
   mmapStep: number;
   /** Defects to reproduce. Default: none. */
