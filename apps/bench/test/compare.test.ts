@@ -26,7 +26,7 @@ describe("output", () => {
     expect(err).toBe("");
     expect(out).toMatch(/^A sparse resource whose pages are not bound must not fault\./);
     expect(out).toContain(
-      "100e6 bytes, nothing bound: 24,415 operations against 48, 1, 2, 1, 2, 1, 1 and 1.",
+      "100e6 bytes, nothing bound: 24,415 operations against 48, 1, 2, 1, 2, 1, 1, 1 and 14.",
     );
     expect(out).toMatch(/^panthor-sparse +1 +1 +72 +1 +398 +3 +1$/m);
     expect(out).toMatch(

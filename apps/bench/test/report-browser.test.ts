@@ -156,7 +156,7 @@ describe.skipIf(!chromiumPath)("the report in Chromium", () => {
     expect(await page.locator("select:visible").count()).toBe(0);
     expect(await page.locator("#costs figure .stage svg:visible").count()).toBe(2);
     expect(await page.locator("#growth .stage svg:visible").count()).toBe(2);
-    expect(await page.locator("#leaves .stage svg:visible").count()).toBe(8);
+    expect(await page.locator("#leaves .stage svg:visible").count()).toBe(11);
     await page.locator("#costs details.rest > summary").click();
     const charts = await page.locator("#costs figure svg:visible").count();
     expect(charts).toBe(9 * 2 + 9);

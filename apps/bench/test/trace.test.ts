@@ -58,7 +58,7 @@ describe("a malformed trace is exit 2 and one line with file, line and rule", ()
       /:1: header\.format: expected "drm-ioctl-trace", got "pcap"/,
     ],
     ["another version", set(1, "version", 2), /:1: header\.version: /],
-    ["an unknown driver", set(1, "driver", "nouveau"), /:1: header\.driver: no model of "nouveau"/],
+    ["an unknown driver", set(1, "driver", "radeon"), /:1: header\.driver: no model of "radeon"/],
     ["a missing fact", set(1, "va_bits", undefined), /:1: header\.va_bits: /],
     ["a fact of the wrong type", set(1, "pa_bits", "40"), /:1: header\.pa_bits: .*"40"/],
     ["a gap in seq", set(vmCreate, "seq", 7), /:4: seq: expected 0, got 7/],

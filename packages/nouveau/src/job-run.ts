@@ -70,7 +70,7 @@ function makeLeaves(vm: JobVm, va: number): void {
 }
 
 /** Write the leaves of a mapping, unless its object is away. */
-export function mapLeaves(vm: JobVm, va: number): void {
+function mapLeaves(vm: JobVm, va: number): void {
   const { gpuvm } = vm;
   const flags = gpuvm.flags(va);
   const range = gpuvm.rangeOf(va);

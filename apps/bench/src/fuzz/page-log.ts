@@ -23,7 +23,7 @@ export interface PageObject {
 }
 
 /** What a range shows: an object, nothing at all, null pages, what lies under mappings there, or what nobody knows. */
-export type Behind = PageObject | "nothing" | "null" | "under" | "unknown";
+type Behind = PageObject | "nothing" | "null" | "under" | "unknown";
 
 /** A range shows something from now on. */
 export interface RangeLine {
