@@ -25,10 +25,10 @@ import {
 } from "@vmbind/mmu";
 import type { Backend } from "./backends.ts";
 import { BindJob } from "./bind-job.ts";
-import { BindQueue, type JobRunner } from "./bind-queue.ts";
+import { BindQueue } from "./bind-queue.ts";
 import type { NouveauBo } from "./bo.ts";
 import type { NouveauCounters } from "./cost-sheet.ts";
-import { freeJob, type JobVm, removeRegion, runJob, unmapLeaves } from "./job-run.ts";
+import { freeJob, removeRegion, runJob, unmapLeaves } from "./job-run.ts";
 import type { LeafAttributes } from "./leaf-runs.ts";
 import { kindOf, shiftOf } from "./mapping.ts";
 import type { NouveauDeviceOptions } from "./options.ts";
@@ -72,8 +72,8 @@ export interface NouveauVmDevice {
   nextAsid(): number;
 }
 
-/** A VM. */
-export class NouveauVm implements JobVm, JobRunner {
+/** A VM. For its queue and its jobs it has what `JobRunner` and `JobVm` ask, in members that users do not see. */
+export class NouveauVm {
   /** The device. */
   readonly device: NouveauVmDevice;
   /** The mappings. */
