@@ -69,16 +69,23 @@ export class TableTree {
   readonly root: number;
   /** Looks on, for conformance vectors. */
   observer: TableObserver | null = null;
+  /** Where the tables are. */
   protected readonly tables: TableMemory;
+  /** What is counted. */
   protected readonly counters: AmdgpuCounters;
   readonly #allocFault: AllocFault | undefined;
   readonly #generation: GcvmGeneration;
+  /** High half of what makes an entry above the last level a leaf. */
   protected readonly leafHi: number;
+  /** High half of a PRT entry's bit. */
   protected readonly prtHi: number;
   // By table, numbered from 1 within the VM.
+  /** Slot of each table in {@link TableTree.tables}. */
   protected slot: Int32Array = new Int32Array(FIRST_ROOM);
   #level: Uint8Array = new Uint8Array(FIRST_ROOM);
+  /** Table above each table, 0 for the root. */
   protected parent: Int32Array = new Int32Array(FIRST_ROOM);
+  /** Entry of its parent that is each table's. */
   protected index: Uint16Array = new Uint16Array(FIRST_ROOM);
   /** First page that it covers. */
   protected start: Float64Array = new Float64Array(FIRST_ROOM);
@@ -234,10 +241,12 @@ export class TableTree {
     this.#forEachTable((node) => this.tables.free(this.slot[node] as number));
   }
 
+  /** First address of a table, in bytes. */
   protected vaOf(node: number): number {
     return (this.start[node] as number) * 4096;
   }
 
+  /** Table below an entry, 0 = none. */
   protected child(node: number, index: number): number {
     return this.#children[(this.#childrenAt[node] as number) + index] as number;
   }

@@ -86,6 +86,7 @@ export {
   startRun,
 } from "./strategy/run.ts";
 export type {
+  AccountedPair,
   CallSync,
   Issue,
   MemoryObject,
@@ -101,6 +102,7 @@ export type {
   SparseStrategy,
   StrategyLook,
   TraceSource,
+  VmAccounts,
   Where,
   Work,
 } from "./strategy/strategy.ts";

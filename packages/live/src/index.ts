@@ -21,7 +21,7 @@ export type { Span } from "./ranges.ts";
 export { type IoctlTimes, type RecordEnd, type RecordOptions, recordCommand } from "./record-session.ts";
 export { type BegunCall, type RecordedFile, Recorder, type RecorderOptions } from "./recorder.ts";
 export type { RecordedCall, RecordingRules } from "./recording-rules.ts";
-export { monotonicNow, Scheduler, type Wait } from "./scheduler.ts";
+export { monotonicNow, Scheduler, type Wait, type Waiting } from "./scheduler.ts";
 export { LiveServer, type ServerOptions } from "./server.ts";
 export { LiveSession, type SessionOptions } from "./session.ts";
 export { MemoryFull, type ProcessPage, SharedMemory } from "./shared-memory.ts";

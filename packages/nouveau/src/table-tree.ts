@@ -343,6 +343,7 @@ export class TableTree {
     }
   }
 
+  /** One TLB invalidation of the whole VM, counted. */
   invalidate(): void {
     this.dirty = false;
     this.#options.invalidate();
