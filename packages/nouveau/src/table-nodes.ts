@@ -101,7 +101,7 @@ export class TableNode {
   readonly children: (TableNode | null)[];
   /** Which entries without a node are sparse, by entry. */
   readonly marks: Uint8Array;
-  /** Flags of the trackers: {@link TRACK_SPARSE} and so on. */
+  /** Flags of the trackers: `TRACK_SPARSE` and so on. */
   readonly track: Uint8Array;
   /** How many references the small entries of each 64 KiB have. */
   readonly small: Uint16Array;
