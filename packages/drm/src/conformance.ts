@@ -2,7 +2,7 @@
  * How a conformance vector is held against a model: closed shapes of cases, and a comparison that finds the first difference.
  * It stands here because every package with vectors needs it, whatever it models.
  *
- * @packageDocumentation
+ * @module
  */
 
 export type {

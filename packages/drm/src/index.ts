@@ -2,6 +2,7 @@
  * What the DRM core gives every GPU driver.
  *
  * @packageDocumentation
+ * @mergeModuleWith <project>
  */
 
 export * from "./alloc-fault.ts";
