@@ -109,9 +109,11 @@ export function walkTables(
         hi = tables.entryHi(slot, 0);
       }
       if ((lo & geometry.directoryMask) !== geometry.directoryBits) {
+        // In the formats that are walked here a null page is present.
+        if ((lo & geometry.presentMask) !== geometry.presentBits) break;
         if ((lo & geometry.nullMask) === geometry.nullBits) {
           out.kind = "null";
-        } else if ((lo & geometry.presentMask) === geometry.presentBits) {
+        } else {
           const offset = vaLo & ((1 << shift) - 1);
           out.kind = "page";
           out.pa = (hi & geometry.leafAddressHi) * TWO_32 + (((lo & geometry.leafAddressLo) | offset) >>> 0);
