@@ -1,31 +1,22 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
-import type { TraceFormat, VectorHeader } from "@vmbind/drm/conformance";
+import { readdirSync } from "node:fs";
+import type { TraceFormat } from "@vmbind/drm/conformance";
 import { describe, expect, test } from "vitest";
 import { recordsOf } from "../../../test/recordings.ts";
+import { bent, readVectors } from "../../../test/vector-files.ts";
 import { traceFormats, vectorChecks } from "../src/conformance.ts";
 
 const folder = new URL("./vectors/", import.meta.url);
 
-function readLines(name: string): Record<string, unknown>[] {
-  const raw = readFileSync(new URL(name, folder));
-  const text = (name.endsWith(".gz") ? gunzipSync(raw) : raw).toString("utf8");
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-}
-
 describe.each(readdirSync(folder).filter((name) => name.includes(".jsonl.gz")))("%s", (name) => {
-  const [header, ...cases] = readLines(name) as [unknown, ...Record<string, unknown>[]];
-  const { format } = header as VectorHeader;
+  const { header, cases } = readVectors(new URL(name, folder));
+  const { format } = header;
 
   test(`all ${cases.length} cases of ${format}`, { timeout: 180_000 }, () => {
     const check = vectorChecks[format];
     expect(check).toBeDefined();
     expect(cases.length).toBeGreaterThan(0);
     const failures = cases.flatMap((testCase, i) => {
-      const mismatch = check?.(testCase, header as VectorHeader);
+      const mismatch = check?.(testCase, header);
       return mismatch ? [{ case: testCase["id"] ?? i, ...mismatch }] : [];
     });
     expect(failures).toEqual([]);
@@ -33,10 +24,7 @@ describe.each(readdirSync(folder).filter((name) => name.includes(".jsonl.gz")))(
 });
 
 describe("amdgpu-trace-expect.jsonl", () => {
-  const [header, ...cases] = readLines("amdgpu-trace-expect.jsonl") as [
-    unknown,
-    ...Record<string, unknown>[],
-  ];
+  const { header, cases } = readVectors(new URL("amdgpu-trace-expect.jsonl", folder));
   const { shape, check } = traceFormats["amdgpu-trace-expect"] as TraceFormat;
 
   test.each(cases.map((testCase) => [testCase["trace"] as string, testCase] as const))(
@@ -44,35 +32,25 @@ describe("amdgpu-trace-expect.jsonl", () => {
     { timeout: 60_000 },
     async (name, testCase) => {
       expect(shape(testCase)).toBeNull();
-      expect(check(testCase, header as VectorHeader, await recordsOf(name))).toBeNull();
+      expect(check(testCase, header, await recordsOf(name))).toBeNull();
     },
   );
 
   test("another number is found, at the mark where it belongs", async () => {
     const changed = structuredClone(cases[0]) as { trace: string; states: { mappings: number }[] };
     (changed.states[1] as { mappings: number }).mappings++;
-    const found = check({ ...changed }, header as VectorHeader, await recordsOf(changed.trace));
+    const found = check({ ...changed }, header, await recordsOf(changed.trace));
     expect(found?.field).toBe("states[1].mappings");
   });
 });
 
 describe("the checks themselves", () => {
-  const [header, ...cases] = readLines("amdgpu-vm-hand.jsonl.gz") as [unknown, ...Record<string, unknown>[]];
+  const { header, cases } = readVectors(new URL("amdgpu-vm-hand.jsonl.gz", folder));
   const source = cases.find((testCase) => testCase["id"] === "clear-bo-mid-ind-g9_0");
   const run = (format: string, testCase: unknown) =>
-    vectorChecks[format]?.(testCase as Record<string, unknown>, header as VectorHeader);
+    vectorChecks[format]?.(testCase as Record<string, unknown>, header);
 
-  /** The case with another value at a path such as `ops.0.ret`. */
-  function changed(path: string, value: unknown): unknown {
-    const copy = structuredClone(source) as Record<string, unknown>;
-    const names = path.split(".");
-    const last = names.pop() as string;
-    let at = copy;
-    for (const name of names) at = at[name] as Record<string, unknown>;
-    expect(at[last]).not.toEqual(value);
-    at[last] = value;
-    return copy;
-  }
+  const changed = (path: string, value: unknown) => bent(source, path, () => value);
 
   test.each([
     ["ops.0.ret", -22, "ops[0].ret"],

@@ -1,30 +1,20 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
-import type { VectorHeader } from "@vmbind/gpuvm-core/conformance";
+import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { bent, readVectors } from "../../../test/vector-files.ts";
 import { vectorChecks } from "../src/conformance.ts";
 
 const folder = new URL("./vectors/", import.meta.url);
 
-function readLines(name: string): Record<string, unknown>[] {
-  const raw = readFileSync(new URL(name, folder));
-  const text = (name.endsWith(".gz") ? gunzipSync(raw) : raw).toString("utf8");
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-}
-
 describe.each(readdirSync(folder).filter((name) => name.includes(".jsonl")))("%s", (name) => {
-  const [header, ...cases] = readLines(name) as [unknown, ...Record<string, unknown>[]];
-  const { format } = header as VectorHeader;
+  const { header, cases } = readVectors(new URL(name, folder));
+  const { format } = header;
 
   test(`all ${cases.length} cases of ${format}`, { timeout: 60_000 }, () => {
     const check = vectorChecks[format];
     expect(check).toBeDefined();
     expect(cases.length).toBeGreaterThan(0);
     const failures = cases.flatMap((testCase, i) => {
-      const mismatch = check?.(testCase, header as VectorHeader);
+      const mismatch = check?.(testCase, header);
       return mismatch ? [{ case: testCase["id"] ?? i, ...mismatch }] : [];
     });
     expect(failures).toEqual([]);
@@ -32,22 +22,12 @@ describe.each(readdirSync(folder).filter((name) => name.includes(".jsonl")))("%s
 });
 
 describe("the checks themselves", () => {
-  const [header, ...cases] = readLines("pgtable-directed.jsonl") as [unknown, ...Record<string, unknown>[]];
+  const { header, cases } = readVectors(new URL("pgtable-directed.jsonl", folder));
   const source = cases.find((testCase) => testCase["id"] === "single-split-middle-bind-memory");
   const check = (format: string, testCase: unknown) =>
-    vectorChecks[format]?.(testCase as Record<string, unknown>, header as VectorHeader);
+    vectorChecks[format]?.(testCase as Record<string, unknown>, header);
 
-  /** The case with another value at a path such as `ops.0.ret`. */
-  function changed(path: string, value: unknown): unknown {
-    const copy = structuredClone(source) as Record<string, unknown>;
-    const names = path.split(".");
-    const last = names.pop() as string;
-    let at = copy;
-    for (const name of names) at = at[name] as Record<string, unknown>;
-    expect(at[last]).not.toEqual(value);
-    at[last] = value;
-    return copy;
-  }
+  const changed = (path: string, value: unknown) => bent(source, path, () => value);
 
   test.each([
     ["ops.0.ret", -22, "ops[0].ret"],
