@@ -141,6 +141,33 @@ describe("verify", () => {
     expect([status, ran.length, err.split("\n").length]).toEqual([3, 2, 3]);
   });
 
+  it("runs a case that names a recording once, however often it stands in its file, and counts each line", async () => {
+    const cases = ["xe-buffer-100e6", "xe-buffer-stream", "xe-buffer-100e6", "xe-buffer-100e6"];
+    const named = tempFile(
+      "named.jsonl",
+      `${[header, ...cases.map((trace) => JSON.stringify({ trace }))].join("\n")}\n`,
+    );
+    const ran: unknown[] = [];
+    const traces: FormatCheck = {
+      traces: {
+        shape: () => null,
+        check: ({ trace }, _header, records) => {
+          ran.push([trace, records.length > 0]);
+          return trace === "xe-buffer-stream" ? null : { field: "steps", expected: 1, got: 2 };
+        },
+      },
+    };
+    expect(await verifyFile(named, new Map([["gpuvm-steps", traces]]))).toMatchObject({
+      passed: 1,
+      failed: 3,
+      firstMismatch: { line: 2, field: "steps" },
+    });
+    expect(ran).toEqual([
+      ["xe-buffer-100e6", true],
+      ["xe-buffer-stream", true],
+    ]);
+  });
+
   it("holds a file to the number of cases that its header states", async () => {
     for (const [cases, status] of [
       [few.length, 0],
