@@ -23,6 +23,7 @@ export class Trims {
    * @param whole - first VA of the mapping, in bytes
    */
   start(va: number, whole: number): number {
+    if (this.#rows.size === 0) return whole;
     const row = this.#rows.get(va);
     return row === undefined ? whole : (this.#ends[row * 2] as number);
   }
@@ -34,6 +35,7 @@ export class Trims {
    * @param whole - first VA behind the mapping, in bytes
    */
   end(va: number, whole: number): number {
+    if (this.#rows.size === 0) return whole;
     const row = this.#rows.get(va);
     return row === undefined ? whole : (this.#ends[row * 2 + 1] as number);
   }

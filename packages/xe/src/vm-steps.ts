@@ -211,9 +211,9 @@ export class VmSteps implements StepHandlers {
     vmBo.put();
   }
 
-  #check(ret: number, { name }: XeBindOp): void {
+  #check(ret: number, op: XeBindOp): void {
     if (ret === 0) return;
-    fail(-ret, `${name}: ${this.#refusal || this.#gpuvm.refusal}`);
+    fail(-ret, `${op.name}: ${this.#refusal || this.#gpuvm.refusal}`);
   }
 
   #noMemory(what: string, addr: number): number {
@@ -231,6 +231,16 @@ export class VmSteps implements StepHandlers {
       this.#refusal = error.reason;
       return -error.errno;
     }
+  }
+
+  /** Pin the pages of a user-pointer mapping: what was pinned, or a negative errno. */
+  #pin(pages: UserPages, { offset, range }: MapStep): UserRange | number {
+    const write = (this.#mapFlags & VMA_READ_ONLY) === 0;
+    let pinned: UserRange | number = 0;
+    const refused = this.#attempt(() => {
+      pinned = pages.pin(offset, range, this.#mapProcess, write);
+    });
+    return refused === 0 ? pinned : refused;
   }
 
   /** Pages of a mapping, or of a piece of it, are pinned anew if they are a process's; 0 or a negative errno. */
@@ -253,15 +263,8 @@ export class VmSteps implements StepHandlers {
         vmBo = gpuvm.vmBoObtain(gem);
       }
     }
-    let user: UserRange | null = null;
-    const pages = this.#mapUserPages;
-    if (pages !== null) {
-      const write = (this.#mapFlags & VMA_READ_ONLY) === 0;
-      const refused = this.#attempt(() => {
-        user = pages.pin(step.offset, step.range, this.#mapProcess, write);
-      });
-      if (refused !== 0) return refused;
-    }
+    const user = this.#mapUserPages === null ? null : this.#pin(this.#mapUserPages, step);
+    if (typeof user === "number") return user;
     this.steps++;
     const va = gpuvm.map(step);
     if (va < 0) throw new Error(`vm_bind: GPUVM refused the map step at 0x${step.addr.toString(16)}: ${va}`);

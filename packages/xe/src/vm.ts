@@ -269,18 +269,16 @@ export class XeVm {
     // In an array one operation would take the memory of another.
     order.evictsOwn = this.#overcommits && count === 1;
     let job: BindJob | null = null;
+    let parsed: XeBindOp | null = null;
     ops.begin();
     this.lastInvalidation = null;
     try {
       for (let i = 0; i < count; i++) {
         this.gpuvm.op = i;
-        const op = binds[i] as XeBindOp;
-        try {
-          ops.parse(op);
-        } catch (error) {
-          throw errorOf(op.name, error);
-        }
+        parsed = binds[i] as XeBindOp;
+        ops.parse(parsed);
       }
+      parsed = null;
       checkUserFences(this.gpuvm, this.vmas, ops.work);
       order.rebuilds = ops.rebuilt > 0;
       order.maps = this.jobs.idle || ops.work.maps;
@@ -290,7 +288,7 @@ export class XeVm {
         ops.undo();
         this.moves.undo();
       }
-      throw error;
+      throw parsed === null ? error : errorOf(parsed.name, error);
     }
     ops.finish(job?.held);
     if (this.moves.any) this.#followMoves();

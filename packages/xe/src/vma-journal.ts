@@ -106,7 +106,7 @@ export class VmaJournal {
   #destroy(va: number, held?: (XeBo | null)[]): void {
     const gem = this.#gpuvm.gem(va) as XeBo | null;
     const vmas = this.#vmas;
-    vmas.user.delete(va);
+    if (vmas.user.size > 0) vmas.user.delete(va);
     if (vmas.userFences.size > 0) vmas.userFences.delete(va);
     this.#gpuvm.unlink(va);
     this.#gpuvm.free(va);

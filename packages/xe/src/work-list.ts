@@ -54,7 +54,8 @@ export class WorkList {
   /** A new ioctl begins. */
   clear(): void {
     this.#count = 0;
-    this.prefetches.length = 0;
+    // Setting the length is a call into the engine, empty or not.
+    if (this.prefetches.length > 0) this.prefetches.length = 0;
   }
 
   /**
