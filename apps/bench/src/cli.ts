@@ -2,7 +2,7 @@
 /**
  * The `vmbind` program: `main` between the real command line and the real streams, with somebody to watch over it.
  *
- * What is imported here is what `vmbind --version` waits for.
+ * What is imported here is what `vmbind --version` waits for; built, it is a bundle (`scripts/bundle-quick.mjs`).
  *
  * @module
  */
@@ -13,11 +13,6 @@ if (isQuick(argv)) {
   const [{ main }, { processIo }] = await Promise.all([import("./main.ts"), import("./io.ts")]);
   process.exitCode = await main(argv, processIo());
 } else {
-  const [{ tuneEngine }, { supervise }] = await Promise.all([
-    import("./engine.ts"),
-    import("./process/supervise.ts"),
-  ]);
-  // The engine's settings are the process's: the threads have them, too.
-  tuneEngine();
+  const { supervise } = await import("./process/supervise.ts");
   process.exitCode = await supervise(argv);
 }

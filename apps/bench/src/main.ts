@@ -8,6 +8,7 @@ import { parseArguments } from "./arguments.ts";
 import type { CommandSpec } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { EXIT, UsageError } from "./errors.ts";
+import { programVersion } from "./files/version.ts";
 import { commandHelp, commandUsage, programHelp } from "./help.ts";
 import { complainOf, guarded, type Io } from "./io.ts";
 import { asksForHelp } from "./quick.ts";
@@ -51,7 +52,7 @@ async function run(argv: readonly string[], command: CommandSpec | null, io: Io)
     return EXIT.ok;
   }
   if (name === "--version") {
-    io.out(`${await version()}\n`);
+    io.out(`${await programVersion()}\n`);
     return EXIT.ok;
   }
   if (name === undefined) {
@@ -76,10 +77,4 @@ function unknownCommand(word: string): string {
   const known = COMMANDS.some((command) => word.replace(/^--/, "") in command.options);
   if (known) return `${word} stands behind the name of a command: vmbind COMMAND ${word}`;
   return noSuchName("option", word, ["--help", "--version"]);
-}
-
-async function version(): Promise<string> {
-  const { readFile } = await import("node:fs/promises");
-  const manifest = await readFile(new URL("../package.json", import.meta.url), "utf8");
-  return (JSON.parse(manifest) as { version: string }).version;
 }

@@ -51,7 +51,9 @@ describe("worker threads and processes", () => {
       "1",
       "--json",
     );
-    expect({ status, err }).toEqual({ status: 0, err: "baseline: fill: measured\n" });
+    expect(status).toBe(0);
+    // A machine that takes long is told what it is at.
+    expect(err).toMatch(/^(baseline: fill\n)*baseline: fill: measured\n$/);
     expect(JSON.parse(out)).toMatchObject({
       machine: { node: process.versions.node },
       results: [{ area: "baseline", id: "fill", runs: 1, wrong: null }],

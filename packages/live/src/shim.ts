@@ -9,14 +9,15 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 /** Which shim: in front of a model, or in front of a real driver. */
 export type ShimKind = "live" | "record";
 
-const SOURCES = fileURLToPath(new URL("../shim", import.meta.url));
+/** As installed: the code itself may stand in a bundle. */
+const MANIFEST = createRequire(import.meta.url).resolve("@vmbind/live/package.json");
+const SOURCES = join(dirname(MANIFEST), "shim");
 const FLAGS = ["-O2", "-shared", "-fPIC", "-Wall", "-ldl", "-lpthread"];
 
 /** There is no shim, and why. What it says is for the user. */
@@ -67,7 +68,7 @@ export async function shimFile(
 
 function packedShim(kind: ShimKind): string | null {
   try {
-    return createRequire(import.meta.url).resolve(`@vmbind/shim-linux-${process.arch}/${kind}.so`);
+    return createRequire(MANIFEST).resolve(`@vmbind/shim-linux-${process.arch}/${kind}.so`);
   } catch {
     return null;
   }

@@ -4,18 +4,17 @@
  * @module
  */
 
-import { readFile } from "node:fs/promises";
 import { EXAMPLE_STRATEGY, openStrategyTrace, SPARSE_STRATEGIES } from "@vmbind/lab";
 import { bundledTrace } from "../files/trace-files.ts";
+import { programVersion } from "../files/version.ts";
 import type { ReportCommand } from "../report/input.ts";
 
 const QUESTION_WORKLOAD = "buffer-100e6";
 
 /** @returns versions of the program, of Node, of the modelled kernel, and of the recorded user-mode drivers */
 export async function versions(): Promise<Record<string, string>> {
-  const manifest = await readFile(new URL("../../package.json", import.meta.url), "utf8");
   const found: Record<string, string> = {
-    vmbind: (JSON.parse(manifest) as { version: string }).version,
+    vmbind: await programVersion(),
     "Node.js": process.version,
   };
   for (const strategy of SPARSE_STRATEGIES) {

@@ -9,6 +9,7 @@
 
 import { isatty } from "node:tty";
 import { Worker } from "node:worker_threads";
+import { tuneEngine } from "../engine.ts";
 import type { Orders, Report, Saved } from "./messages.ts";
 
 /**
@@ -18,6 +19,8 @@ import type { Orders, Report, Saved } from "./messages.ts";
  * @returns its exit status
  */
 export function supervise(argv: readonly string[]): Promise<number> {
+  // The engine's settings are the process's: the threads have them, too.
+  tuneEngine();
   return new Promise((resolve) => {
     let status: number | null = null;
     let failed: Promise<number> | null = null;
