@@ -5,7 +5,7 @@
  */
 
 import { type AllocFault, DRM_IOCTL_GEM_CLOSE, EINVAL, fail, GEM_CLOSE, hex, size, span } from "@vmbind/drm";
-import type { Action, BindOp, CallReader, Decoder, HeaderReader, Lens } from "@vmbind/trace";
+import type { Action, BindOp, CallReader, Decoder, HeaderReader, Lens, SparseWord } from "@vmbind/trace";
 import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
 import { AmdgpuDevice } from "./device.ts";
@@ -30,7 +30,9 @@ import {
   VA_OP_UNMAP,
   VM_DELAY_UPDATE,
   VM_PAGE_PRT,
+  VM_PAGE_WRITEABLE,
 } from "./uapi.ts";
+import { RADV_HEAP_END, RADV_VIEW_BIT } from "./va-manager.ts";
 
 /** One recorded GEM_VA. */
 export interface AmdgpuTraceOp extends BindOp {
@@ -45,7 +47,16 @@ function numberOf(request: number): number {
   return request & NUMBER_MASK;
 }
 
+/** What stands for "nothing is bound". */
+const UNBOUND = { says: "unbound" } as const;
+const ASIDE = { says: "aside" } as const;
+
 class AmdgpuDecoder implements Decoder<AmdgpuTraceOp> {
+  /** Where the sparse ranges end that have a second view below, by first VA: a range lives until its view is cleared. */
+  readonly #upper = new Map<number, number>();
+  /** Where objects end that are mapped as a whole, by handle. */
+  readonly #homes = new Map<number, number>();
+
   decode(call: CallReader): Action<AmdgpuTraceOp> {
     switch (numberOf(call.request)) {
       case numberOf(IOCTL_GEM_CREATE): {
@@ -62,6 +73,10 @@ class AmdgpuDecoder implements Decoder<AmdgpuTraceOp> {
       }
       case numberOf(IOCTL_GEM_VA): {
         const op = decodeOp(call.sent(GEM_VA));
+        const sparse = call.ret === 0 ? this.#sparse(op) : undefined;
+        if (sparse !== undefined) {
+          return { kind: "bind", vm: VM_ID, ops: [{ ...op, sparse }], text: describe(op) };
+        }
         return { kind: "bind", vm: VM_ID, ops: [op], text: describe(op) };
       }
       case numberOf(IOCTL_CS):
@@ -69,6 +84,30 @@ class AmdgpuDecoder implements Decoder<AmdgpuTraceOp> {
       default:
         return { kind: "other", text: "" };
     }
+  }
+
+  #sparse(op: AmdgpuTraceOp): SparseWord | undefined {
+    const { addr, range, handle, flags, what } = op;
+    const upper = addr + RADV_VIEW_BIT;
+    if (addr < RADV_HEAP_END && this.#isView(upper, range)) {
+      if (what === "clear" && this.#upper.get(upper) === upper + range) this.#upper.delete(upper);
+      return { view: -RADV_VIEW_BIT };
+    }
+    if (op.effect !== "map") return undefined;
+    if (flags & VM_PAGE_PRT) {
+      if (what === "map" && addr >= RADV_HEAP_END) this.#upper.set(addr, addr + range);
+      return UNBOUND;
+    }
+    // On GFX9 the first page of device memory shows once more behind it, for loads that run over its end.
+    if (this.#homes.get(handle) === addr && op.offset === 0 && !(flags & VM_PAGE_WRITEABLE)) return ASIDE;
+    if (what === "map" && op.offset === 0) this.#homes.set(handle, addr + range);
+    return undefined;
+  }
+
+  /** Whether a range lies in a sparse range that has a second view, counted from where that would be. */
+  #isView(upper: number, range: number): boolean {
+    for (const [start, end] of this.#upper) if (upper >= start && upper + range <= end) return true;
+    return false;
   }
 }
 

@@ -14,6 +14,7 @@ import type {
   HeaderReader,
   Interval,
   Lens,
+  TraceHeader,
 } from "@vmbind/trace";
 import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
@@ -37,6 +38,7 @@ import {
   VM_CREATE,
   VM_DESTROY,
 } from "./uapi.ts";
+import { type HkAddressPlan, hkAddressPlan } from "./umd.ts";
 
 /** One operation of a recorded VM_BIND. */
 export interface AsahiTraceOp extends BindOp {
@@ -47,7 +49,21 @@ export interface AsahiTraceOp extends BindOp {
 /** hk maps device memory and sparse resources a second time, read-only, this far up. */
 const MIRROR_OFFSET = 2 ** 36;
 
+/** What stands for "nothing is bound". */
+const UNBOUND = { says: "unbound" } as const;
+
 class AsahiDecoder implements Decoder<AsahiTraceOp> {
+  readonly #plan: HkAddressPlan;
+
+  /** @param header - says how large the address space is, from which hk derives where it puts what */
+  constructor(header: TraceHeader) {
+    const fact = (name: string): number | undefined => {
+      const value = header[name];
+      return typeof value === "string" ? Number(value) : undefined;
+    };
+    this.#plan = hkAddressPlan(fact("vm_start"), fact("vm_end"), fact("vm_kernel_min_size"));
+  }
+
   decode(call: CallReader): Action<AsahiTraceOp> {
     switch (call.request) {
       case IOCTL_VM_CREATE: {
@@ -70,20 +86,27 @@ class AsahiDecoder implements Decoder<AsahiTraceOp> {
       }
       case IOCTL_VM_BIND: {
         const { vmId } = call.sent(VM_BIND);
-        const ops = call.elements(VM_BIND_OPS).map(decodeOp);
+        const ops = call.elements(VM_BIND_OPS).map((op) => this.#op(op));
         return { kind: "bind", vm: vmId, ops, text: `VM ${vmId}, ${counted(ops.length, "op")}` };
       }
       default:
         return { kind: "other", text: "" };
     }
   }
-}
 
-function decodeOp({ flags, addr, range, handle, offset }: GemBindOp): AsahiTraceOp {
-  const where = { addr, range, handle, offset, flags };
-  if (flags & BIND_UNBIND) return { ...where, what: "unbind", heading: "UNBIND", effect: "unmap" };
-  const heading = `BIND ${flags & BIND_SINGLE_PAGE ? "SINGLE_PAGE " : ""}${access(flags)}`;
-  return { ...where, what: "bind", heading, effect: "map" };
+  #op({ flags, addr, range, handle, offset }: GemBindOp): AsahiTraceOp {
+    // Device memory and sparse resources show a second time, to be read only; what is done there repeats what is done at A.
+    const { heap, heapBytes, mirrorOffset } = this.#plan;
+    const inMirror = addr >= heap + mirrorOffset && addr < heap + mirrorOffset + heapBytes;
+    const isSparse = (flags & BIND_SINGLE_PAGE) !== 0 && !(flags & BIND_UNBIND);
+    const sparse = inMirror
+      ? { sparse: { ...(isSparse && UNBOUND), view: mirrorOffset } }
+      : isSparse && { sparse: UNBOUND };
+    const where = { addr, range, handle, offset, flags, ...sparse };
+    if (flags & BIND_UNBIND) return { ...where, what: "unbind", heading: "UNBIND", effect: "unmap" };
+    const heading = `BIND ${flags & BIND_SINGLE_PAGE ? "SINGLE_PAGE " : ""}${access(flags)}`;
+    return { ...where, what: "bind", heading, effect: "map" };
+  }
 }
 
 function access(flags: number): string {
@@ -141,7 +164,7 @@ export const lens: Lens<AsahiTraceOp, AsahiFile, AsahiDevice> = {
   closeUnmaps: true,
   describe,
   findings,
-  decoder: () => new AsahiDecoder(),
+  decoder: (header) => new AsahiDecoder(header),
   device: deviceOf,
   checkInvariants: checkDeviceInvariants,
   // Invalidations are issued for a VM that has run; the recorded clients submit from the start.

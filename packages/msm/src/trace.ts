@@ -54,6 +54,9 @@ function numberOf(request: number): number {
   return request & NUMBER_MASK;
 }
 
+/** What stands for "nothing is bound". */
+const UNBOUND = { says: "unbound" } as const;
+
 class MsmDecoder implements Decoder<MsmTraceOp> {
   /** The file's VM has no ioctl that makes it; no bind comes before the first queue for binds. */
   #hasVm = false;
@@ -112,7 +115,8 @@ function decodeOp({ op, handle, objOffset, iova, range, flags }: VmBindOp): MsmT
   const where = { addr: iova, range, handle, offset: objOffset, flags };
   if (op === OP_UNMAP) return { ...where, what: "unmap", heading: "UNMAP", effect: "unmap" };
   if (op === OP_MAP) return { ...where, what: "map", heading: "MAP", effect: "map" };
-  if (op === OP_MAP_NULL) return { ...where, what: "map-null", heading: "MAP_NULL", effect: "map" };
+  if (op === OP_MAP_NULL)
+    return { ...where, what: "map-null", heading: "MAP_NULL", effect: "map", sparse: UNBOUND };
   return { ...where, what: "unknown", heading: `op ${op}`, effect: "none" };
 }
 

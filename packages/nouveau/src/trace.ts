@@ -41,6 +41,7 @@ import {
   VM_INIT,
   type VmBindOp,
 } from "./uapi.ts";
+import { NVK_OPS_PER_IOCTL } from "./umd.ts";
 
 /** The VM of a file, see `NouveauFile`. */
 const VM_ID = 1;
@@ -69,7 +70,16 @@ function numberOf(request: number): number {
 
 const VM_INIT_NUMBER = numberOf(IOCTL_VM_INIT);
 
+/** What stands for "nothing is bound". */
+const UNBOUND = { says: "unbound" } as const;
+/** A region shows again where a mapping in it goes. */
+const UNCOVER = { says: "uncover" } as const;
+const ASIDE = { says: "aside" } as const;
+
 class NouveauDecoder implements Decoder<NouveauTraceOp> {
+  /** Bytes of the living regions by first VA. */
+  readonly #regions = new Map<number, number>();
+
   decode(call: CallReader): Action<NouveauTraceOp> {
     if (numberOf(call.request) === VM_INIT_NUMBER) {
       const { kernelManagedAddr, kernelManagedSize } = call.sent(VM_INIT);
@@ -94,30 +104,45 @@ class NouveauDecoder implements Decoder<NouveauTraceOp> {
         return { kind: "bo-close", handle, text: `BO ${handle}` };
       }
       case IOCTL_VM_BIND: {
-        const { flags } = call.sent(VM_BIND);
-        const ops = call.elements(VM_BIND_OPS).map(decodeOp);
-        const how = flags & VM_BIND_RUN_ASYNC ? "asynchronous, " : "";
-        return { kind: "bind", vm: VM_ID, ops, text: `${how}${counted(ops.length, "op")}` };
+        const { flags, sigCount } = call.sent(VM_BIND);
+        const isAsync = (flags & VM_BIND_RUN_ASYNC) !== 0;
+        const ops = call.elements(VM_BIND_OPS).map((op) => this.#op(op, isAsync, call.ret));
+        const text = `${isAsync ? "asynchronous, " : ""}${counted(ops.length, "op")}`;
+        // nvk cuts a list that is too long for one call; the last one signals.
+        const more = isAsync && ops.length === NVK_OPS_PER_IOCTL && sigCount === 0;
+        return { kind: "bind", vm: VM_ID, ops, text, more };
       }
       default:
         return { kind: "other", text: "" };
     }
   }
-}
 
-function decodeOp({ op, flags, addr, range, handle, boOffset: offset }: VmBindOp): NouveauTraceOp {
-  const sparse = (flags & VM_BIND_SPARSE) !== 0;
-  if (op === VM_BIND_OP_MAP && !sparse) {
-    return { what: "map", heading: "MAP", effect: "map", addr, range, handle, offset, flags };
+  #op(
+    { op, flags, addr, range, handle, boOffset: offset }: VmBindOp,
+    isAsync: boolean,
+    ret: number,
+  ): NouveauTraceOp {
+    const isSparse = (flags & VM_BIND_SPARSE) !== 0;
+    if (op === VM_BIND_OP_MAP && !isSparse) {
+      return { what: "map", heading: "MAP", effect: "map", addr, range, handle, offset, flags };
+    }
+    const where = { addr, range, handle: 0, offset: 0, flags };
+    if (op === VM_BIND_OP_MAP) {
+      if (ret === 0) this.#regions.set(addr, range);
+      return { ...where, what: "sparse", heading: "MAP SPARSE", effect: "none", sparse: UNBOUND };
+    }
+    // All that is mapped in a region goes with it.
+    if (op === VM_BIND_OP_UNMAP && isSparse) {
+      if (ret === 0) this.#regions.delete(addr);
+      return { ...where, what: "unsparse", heading: "UNMAP SPARSE", effect: "unmap" };
+    }
+    if (op === VM_BIND_OP_UNMAP) {
+      // nvk empties a region before it takes it away, outside of its queues; an application's unbinds go through those.
+      const sparse = !isAsync && this.#regions.get(addr) === range ? ASIDE : UNCOVER;
+      return { ...where, what: "unmap", heading: "UNMAP", effect: "unmap", sparse };
+    }
+    return { ...where, what: "unknown", heading: `op ${op}`, effect: "none" };
   }
-  const where = { addr, range, handle: 0, offset: 0, flags };
-  if (op === VM_BIND_OP_MAP) return { ...where, what: "sparse", heading: "MAP SPARSE", effect: "none" };
-  // All that is mapped in a region goes with it.
-  if (op === VM_BIND_OP_UNMAP && sparse) {
-    return { ...where, what: "unsparse", heading: "UNMAP SPARSE", effect: "unmap" };
-  }
-  if (op === VM_BIND_OP_UNMAP) return { ...where, what: "unmap", heading: "UNMAP", effect: "unmap" };
-  return { ...where, what: "unknown", heading: `op ${op}`, effect: "none" };
 }
 
 function describe(op: NouveauTraceOp): string {

@@ -32,8 +32,8 @@ import {
 const OPS_ADDR = 0x7000_0000_0000;
 const WAITS_ADDR = 0x7100_0000_0000;
 const SIGNALS_ADDR = 0x7200_0000_0000;
-/** Most operations that nvk puts into one ioctl. */
-const OPS_MAX = 4096;
+/** Most operations that nvk (Mesa 26.2) puts into one ioctl. */
+export const NVK_OPS_PER_IOCTL = 4096;
 
 /** First VA of the range that nvk leaves to the kernel. */
 export const NVK_KERNEL_START: number = 2 ** 39;
@@ -95,9 +95,9 @@ export class NvkUmd implements SparseUmd {
       ops.push(Object.assign(last, { op: VM_BIND_OP_MAP, flags: this.#kind }));
     }
     const calls: IoctlCall[] = [];
-    for (let i = 0; i === 0 || i < ops.length; i += OPS_MAX) {
-      const isLast = i + OPS_MAX >= ops.length;
-      calls.push(queueBindCall(ops.slice(i, i + OPS_MAX), isLast ? this.#fence : 0));
+    for (let i = 0; i === 0 || i < ops.length; i += NVK_OPS_PER_IOCTL) {
+      const isLast = i + NVK_OPS_PER_IOCTL >= ops.length;
+      calls.push(queueBindCall(ops.slice(i, i + NVK_OPS_PER_IOCTL), isLast ? this.#fence : 0));
     }
     return calls;
   }

@@ -23,7 +23,7 @@ import { PanthorDevice } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
 import { VM_BIND_OPS } from "./ioctls.ts";
 import { DEFAULTS, DRIVER_VERSIONS } from "./options.ts";
-import { PAGE_BYTES } from "./page-sizes.ts";
+import { BLOCK_2M, PAGE_BYTES } from "./page-sizes.ts";
 import { type PanthorQuirks, QUIRKS } from "./quirks.ts";
 import {
   BO_CREATE,
@@ -53,6 +53,7 @@ import {
   VM_DESTROY,
   type VmBindOp,
 } from "./uapi.ts";
+import { PANVK_OPS_PER_IOCTL } from "./umd.ts";
 
 /** A MAP of an object or of the dummy, or an UNMAP. */
 export interface PanthorRangeOp extends BindOp {
@@ -87,17 +88,21 @@ export interface PanthorUnknownOp extends BindOp {
 /** One operation of a recorded VM_BIND. */
 export type PanthorTraceOp = PanthorRangeOp | PanthorRepeatOp | PanthorSyncOp | PanthorUnknownOp;
 
-/** Bytes of the object that panvk maps over and over where the kernel has no MAP_SPARSE. */
-const BLACKHOLE_BYTES = 0x200000;
+/** What stands for "nothing is bound". */
+const UNBOUND = { says: "unbound" } as const;
 
 class PanthorDecoder implements Decoder<PanthorTraceOp> {
   /** panvk makes its blackhole only where the kernel has no MAP_SPARSE. */
   readonly #mayHaveBlackhole: boolean;
   readonly #repeats: boolean;
+  /** Bytes of the object that is mapped over and over where the kernel has no MAP_SPARSE. */
+  readonly #blackholeBytes: number;
   #blackhole = 0;
 
   constructor(header: TraceHeader) {
     this.#repeats = header["repeat_proposal"] === true;
+    // Not in recordings: panvk's object is a block; set by traces of the strategy that maps a page.
+    this.#blackholeBytes = header["dummy_bytes"] === PAGE_BYTES ? PAGE_BYTES : BLOCK_2M;
     this.#mayHaveBlackhole = Number(String(header["driver_version"]).split(".")[1]) < 9;
   }
 
@@ -123,24 +128,29 @@ class PanthorDecoder implements Decoder<PanthorTraceOp> {
         return { kind: "other", text: `BO ${call.sent(BO_QUERY_INFO).handle}` };
       case IOCTL_BO_SYNC:
         return { kind: "other", text: counted(call.sent(BO_SYNC).ops.count, "op") };
-      case IOCTL_VM_BIND: {
-        const { vmId, flags } = call.sent(VM_BIND);
-        const ops = this.#repeats
-          ? call
-              .elements({ ...VM_BIND_OPS, element: VM_BIND_OP_REPEAT })
-              .map((op) => this.#op(op, op.boRepeatRange))
-          : call.elements(VM_BIND_OPS).map((op) => this.#op(op, 0));
-        const mode = flags & VM_BIND_ASYNC ? "async" : "sync";
-        return { kind: "bind", vm: vmId, ops, text: `VM ${vmId}, ${mode}, ${counted(ops.length, "op")}` };
-      }
+      case IOCTL_VM_BIND:
+        return this.#bind(call);
       default:
         return { kind: "other", text: "" };
     }
   }
 
+  #bind(call: CallReader): Action<PanthorTraceOp> {
+    const { vmId, flags } = call.sent(VM_BIND);
+    const sent: readonly (VmBindOp & { boRepeatRange?: number })[] = this.#repeats
+      ? call.elements({ ...VM_BIND_OPS, element: VM_BIND_OP_REPEAT })
+      : call.elements(VM_BIND_OPS);
+    const ops = sent.map((op) => this.#op(op, op.boRepeatRange ?? 0));
+    const mode = flags & VM_BIND_ASYNC ? "async" : "sync";
+    const text = `VM ${vmId}, ${mode}, ${counted(ops.length, "op")}`;
+    // panvk cuts a list that is too long for one call; the syncs of a queue bind are on its very last operation.
+    const more = sent.length === PANVK_OPS_PER_IOCTL && sent.at(-1)?.syncs.count === 0;
+    return { kind: "bind", vm: vmId, ops, text, more };
+  }
+
   #boCreate(call: CallReader): Action<PanthorTraceOp> {
     const bo = call.returned(BO_CREATE);
-    if (this.#mayHaveBlackhole && bo.size === BLACKHOLE_BYTES && bo.flags === BO_NO_MMAP) {
+    if (this.#mayHaveBlackhole && bo.size === this.#blackholeBytes && bo.flags === BO_NO_MMAP) {
       this.#blackhole = bo.handle;
     }
     const owner = bo.exclusiveVmId ? `, only for VM ${bo.exclusiveVmId}` : "";
@@ -157,12 +167,21 @@ class PanthorDecoder implements Decoder<PanthorTraceOp> {
     }
     if (type !== OP_MAP) return { ...where, what: "unknown", heading: "unknown", effect: "none", type };
     if (windowBytes !== 0) {
-      return { ...where, what: "map-repeat", heading: "MAP REPEAT", effect: "map", windowBytes };
+      return {
+        ...where,
+        what: "map-repeat",
+        heading: "MAP REPEAT",
+        effect: "map",
+        windowBytes,
+        sparse: UNBOUND,
+      };
     }
-    if (flags & MAP_SPARSE) return { ...where, what: "map-sparse", heading: "MAP SPARSE", effect: "map" };
+    if (flags & MAP_SPARSE) {
+      return { ...where, what: "map-sparse", heading: "MAP SPARSE", effect: "map", sparse: UNBOUND };
+    }
     const isBlackhole = boHandle !== 0 && boHandle === this.#blackhole;
     return isBlackhole
-      ? { ...where, what: "map-blackhole", heading: "MAP blackhole", effect: "map" }
+      ? { ...where, what: "map-blackhole", heading: "MAP blackhole", effect: "map", sparse: UNBOUND }
       : { ...where, what: "map-memory", heading: "MAP memory", effect: "map" };
   }
 }

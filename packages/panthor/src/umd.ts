@@ -55,6 +55,15 @@ export function panvkRepeats(strategy: PanvkStrategy): boolean {
   return strategy === "repeat" || strategy === "repeat-windows";
 }
 
+/**
+ * @param strategy - how unbound ranges are said
+ * @returns bytes of the object behind them, 0 where there is none
+ */
+export function panvkDummyBytes(strategy: PanvkStrategy): number {
+  if (strategy === "sparse") return 0;
+  return strategy === "per-page" ? PAGE_BYTES : BLOCK_2M;
+}
+
 /** What a {@link PanvkUmd} needs to know. */
 export interface PanvkOptions {
   /** How unbound ranges are said. */
@@ -110,8 +119,8 @@ export class PanvkUmd implements SparseUmd {
 
   /** Make the object behind unbound ranges; panvk does it with the first sparse resource. Nothing for `sparse`. */
   setup(): IoctlCall[] {
-    if (this.#strategy === "sparse") return [];
-    const size = this.#strategy === "per-page" ? PAGE_BYTES : BLOCK_2M;
+    const size = panvkDummyBytes(this.#strategy);
+    if (size === 0) return [];
     const arg = BO_CREATE.encode({ size, flags: BO_NO_MMAP, exclusiveVmId: this.#vmId });
     return [{ name: "PANTHOR_BO_CREATE", request: IOCTL_BO_CREATE, arg, buffers: [] }];
   }

@@ -26,6 +26,23 @@ import type { TraceHeader } from "./format.ts";
 import type { HeaderReader } from "./header-reader.ts";
 import type { Interval } from "./model/intervals.ts";
 
+/** What an operation says of sparse ranges, where its effect alone does not. A user-mode driver's habits are known to its lens only. */
+export interface SparseWord {
+  /**
+   * - `unbound`: no memory is bound there from now on, and the GPU may touch it all the same; where no sparse resource is, one begins
+   * - `uncover`: what is mapped there goes, and a sparse range below it, if there is one, shows again
+   * - `aside`: nothing new: another operation has said it, or is about to
+   *
+   * Absent where the effect says it all: a map binds, an unmap ends whatever lies in its range.
+   */
+  readonly says?: "unbound" | "uncover" | "aside";
+  /**
+   * Bytes from the resource or object to the second view of it that the operation keeps up; absent for the first one. What it does
+   * there, an operation on the first view says too.
+   */
+  readonly view?: number;
+}
+
 /** What all drivers' VM_BIND operations have in common; a driver's own are a union with this in each member. */
 export interface BindOp {
   /** Column of the tables: `MAP memory`, `SINGLE_PAGE R`, `NULL`, ... */
@@ -42,6 +59,8 @@ export interface BindOp {
   readonly offset: number;
   /** Flags as sent. */
   readonly flags: number;
+  /** What it says of sparse ranges beyond its effect; absent for nothing. */
+  readonly sparse?: SparseWord;
 }
 
 /** What every {@link Action} says. */
@@ -78,6 +97,8 @@ export interface BindAction<Op extends BindOp = BindOp> extends ActionText<"bind
   readonly vm: number;
   /** Its operations in order. */
   readonly ops: readonly Op[];
+  /** Whether the user-mode driver goes on with the same list of operations in its next VM_BIND, as far as this one tells. */
+  readonly more?: boolean;
 }
 
 /** An ioctl that changes no mapping. */

@@ -53,6 +53,7 @@ import {
   VMA_ATTR_PURGEABLE_STATE,
   VMA_PURGEABLE_STATE_WILLNEED,
 } from "./uapi-madvise.ts";
+import { isAnvOwnNull } from "./umd.ts";
 
 /** One operation of a recorded VM_BIND. The offset of a `map-userptr` is a user address. */
 export interface XeTraceOp extends BindOp {
@@ -61,6 +62,11 @@ export interface XeTraceOp extends BindOp {
   /** Index into the page-attribute table, as sent. */
   readonly patIndex: number;
 }
+
+/** What stands for "nothing is bound". */
+const UNBOUND = { says: "unbound" } as const;
+/** In the range that anv maps NULL for itself; its own objects lie over it, and nothing in it is a resource. */
+const OWN_NULL = { says: "uncover" } as const;
 
 class XeDecoder implements Decoder<XeTraceOp> {
   decode(call: CallReader): Action<XeTraceOp> {
@@ -132,9 +138,11 @@ function decodeOp({ op, flags, addr, range, obj, objOffset, patIndex }: VmBindOp
   const where = { addr, range, handle: obj, offset: objOffset, flags, patIndex };
   switch (op) {
     case VM_BIND_OP_MAP:
-      return flags & VM_BIND_FLAG_NULL
-        ? { ...where, what: "map-null", heading: "NULL", effect: "map" }
-        : { ...where, what: "map", heading: "MAP", effect: "map" };
+      if (flags & VM_BIND_FLAG_NULL) {
+        const sparse = isAnvOwnNull(addr, range) ? OWN_NULL : UNBOUND;
+        return { ...where, what: "map-null", heading: "NULL", effect: "map", sparse };
+      }
+      return { ...where, what: "map", heading: "MAP", effect: "map" };
     case VM_BIND_OP_MAP_USERPTR:
       return { ...where, what: "map-userptr", heading: "MAP_USERPTR", effect: "map" };
     case VM_BIND_OP_UNMAP:

@@ -30,6 +30,20 @@ import {
 /** Bytes of a sparse block of anv (Mesa 26.2): alignment and granularity of every sparse resource. */
 export const ANV_BLOCK_BYTES = 0x1_0000;
 
+/** What anv (Mesa 26.2) maps NULL when a device is made, and maps its own objects over; in the recordings of three GPUs the same. */
+const OWN_NULL_START = 0x4_4000_0000;
+const OWN_NULL_BYTES: number = 2 ** 33;
+
+/**
+ * Whether a range lies where anv maps NULL for itself, not for an application's resource.
+ *
+ * @param addr - first VA in bytes
+ * @param range - bytes
+ */
+export function isAnvOwnNull(addr: number, range: number): boolean {
+  return addr >= OWN_NULL_START && addr + range <= OWN_NULL_START + OWN_NULL_BYTES;
+}
+
 const ADDRESS_SPACE = 2 ** 48;
 const VECTOR_ADDR = 0x7000_0000_0000;
 const SYNCS_ADDR = 0x7100_0000_0000;

@@ -136,6 +136,24 @@ export class IntervalMap {
   }
 
   /**
+   * The mappings that lie in a range, wholly or in part.
+   *
+   * @param addr - first byte
+   * @param end - behind the last byte
+   * @returns them, ascending: not copies, so read before the map changes
+   */
+  in(addr: number, end: number): Interval[] {
+    const found: Interval[] = [];
+    for (let r = this.#firstRun(addr); r < this.#runs.length; r++) {
+      const run = this.#runs[r] as Interval[];
+      let at = firstEndingBehind(run, addr);
+      for (; at < run.length && (run[at] as Interval).addr < end; at++) found.push(run[at] as Interval);
+      if (at < run.length) break;
+    }
+    return found;
+  }
+
+  /**
    * Unmap the mapping of an object that begins at an address, as long as it is.
    *
    * @param addr - first byte

@@ -74,7 +74,7 @@ const NO_SYNCS = { stride: 0, count: 0, array: 0 };
 export const PER_PAGE: Lowering = {
   dummyBytes: PAGE,
   layout: VM_BIND_OP,
-  header: { driver_version: "1.8" },
+  header: { driver_version: "1.8", dummy_bytes: PAGE },
   stretches: (sparse) => [{ operation: sparse, bytes: sparse.size, pieceBytes: PAGE }],
 };
 

@@ -28,6 +28,7 @@ import {
   type PanthorVm,
   type PanvkStrategy,
   PanvkUmd,
+  panvkDummyBytes,
   panvkRepeats,
   panvkSparseAlignment,
   SYNC_OP,
@@ -86,7 +87,11 @@ class PanthorSession implements SparseSession {
     this.vmId = vmId;
     this.vm = vm;
     this.umd = new PanvkUmd({ strategy, vmId, fence: FENCE });
-    this.facts = { driver_version: device.options.driverVersion, repeat_proposal: this.#repeats };
+    this.facts = {
+      driver_version: device.options.driverVersion,
+      repeat_proposal: this.#repeats,
+      dummy_bytes: panvkDummyBytes(strategy),
+    };
     this.shrinker = {
       evict(gem) {
         if (gem instanceof PanthorBo) device.evict(gem);
