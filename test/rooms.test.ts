@@ -28,6 +28,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "io-pgtable.ts",
     "obj-array.ts",
     "page-sizes.ts",
+    "parts.ts",
     "prepare.ts",
     "table-tree.ts",
     "uapi-query.ts",

@@ -23,16 +23,24 @@
  */
 
 /**
- * Names of the choices of quirks that all drivers know. `linux-7.3`: all quirks of a driver that ordinary recordings and
- * conformance vectors show. Of a driver that Linux 7.3-rc7 has not (asahi) it is the same of the driver that was examined.
+ * Names of the choices of quirks that all drivers know.
+ *
+ * | profile | the quirks |
+ * |---|---|
+ * | `ideal` | none: each driver does what its uAPI means |
+ * | `linux-7.3` | all of a driver that ordinary recordings and conformance vectors show. Of a driver that Linux 7.3-rc7 has not (asahi) the same of the driver that was examined |
+ * | `as-posted-v5` | those of `linux-7.3`, and those of the fifth and last posting of the REPEAT patches (March 2026), where the driver has got any |
  */
-export const QUIRK_PROFILES = ["linux-7.3"] as const;
+export const QUIRK_PROFILES = ["ideal", "linux-7.3", "as-posted-v5"] as const;
 
 /** A named choice of quirks, see {@link QUIRK_PROFILES}. */
 export type QuirkProfile = (typeof QUIRK_PROFILES)[number];
 
 /** The profile under which recordings are replayed and conformance vectors are run, unless they say otherwise. */
 export const RECORDED_PROFILE: QuirkProfile = "linux-7.3";
+
+/** Profiles whose quirks belong to a profile, too: a patch is posted on top of a kernel. */
+const BASES: Readonly<Partial<Record<QuirkProfile, QuirkProfile>>> = { "as-posted-v5": "linux-7.3" };
 
 /** One deviation from the right behaviour. */
 export interface Quirk {
@@ -82,10 +90,14 @@ export function quirksOf<Name extends string>(
   }
   for (const name in table) {
     const quirk = table[name];
-    quirks[name] =
-      typeof choice === "string" ? quirk.profiles?.includes(choice) === true : choice(quirk, name);
+    quirks[name] = typeof choice === "string" ? belongs(quirk, choice) : choice(quirk, name);
   }
   return quirks as Quirks<Name>;
+}
+
+function belongs({ profiles = [] }: Quirk, profile: QuirkProfile): boolean {
+  const base = BASES[profile];
+  return profiles.includes(profile) || (base !== undefined && profiles.includes(base));
 }
 
 /**

@@ -20,9 +20,20 @@ describe("a choice of quirks", () => {
     );
   });
 
+  it("is nothing in an ideal kernel, and with a posted patch all of the kernel below it and more", () => {
+    const table: QuirkTable<"seen" | "posted"> = {
+      seen: TABLE.seen,
+      posted: { text: "A.", off: "B.", origin: "a patch", profiles: ["as-posted-v5"] },
+    };
+    expect(quirksOf(table, "ideal")).toEqual(quirksOf(table));
+    expect(quirksOf(table, "linux-7.3")).toEqual({ seen: true, posted: false });
+    expect(quirksOf(table, "as-posted-v5")).toEqual({ seen: true, posted: true });
+    expect(quirksText(table, quirksOf(table, "as-posted-v5"))).toBe("quirks of as-posted-v5 (seen, posted)");
+  });
+
   it("refuses names that there are not", () => {
     expect(() => quirksOf(TABLE, "linux-7.2" as "linux-7.3")).toThrow(
-      new RangeError('quirks: no profile "linux-7.2"; there are linux-7.3'),
+      new RangeError('quirks: no profile "linux-7.2"; there are ideal, linux-7.3, as-posted-v5'),
     );
     expect(() => quirksOf(TABLE, { rara: true } as object)).toThrow(
       new RangeError("quirks.rara: there are seen, rare, also"),

@@ -187,3 +187,24 @@ export function maskLo(bottom: number): number {
 export function maskHi(top: number, bottom: number): number {
   return (-1 << Math.max(bottom - 32, 0)) & ((1 << (top - 31)) - 1);
 }
+
+/**
+ * A format in which levels differ, for a what-if: what a GPU would have to understand that it does not.
+ *
+ * @param format - a format without compact tables and without entries of two halves
+ * @param change - what differs in a level; members that tie the levels together stay
+ * @returns the format with those levels, named as before
+ * @throws RangeError for a format whose levels are no simple chain
+ */
+export function withLevels(
+  format: PageTableFormat,
+  change: (level: LevelGeometry) => Partial<Omit<LevelGeometry, "below" | "belowCompact" | "highHalf">>,
+): PageTableFormat {
+  const levels: LevelGeometry[] = [];
+  for (const level of format.levels.toReversed()) {
+    if (level.belowCompact !== null || level.highHalf !== null)
+      throw new RangeError(`${format.name}: level ${level.level} points to two kinds of tables`);
+    levels.unshift({ ...level, ...change(level), below: levels[0] ?? null });
+  }
+  return { ...format, levels };
+}

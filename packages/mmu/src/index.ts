@@ -18,7 +18,15 @@ export { MMU_COSTS, mmuCounters } from "./counters.ts";
 export { DataPages, type PhysicalBacking } from "./data-pages.ts";
 export { blockRun, emptyRun, filledRun } from "./entry-runs.ts";
 export type { DecodedEntry, EntryAddresses, EntryKind, LevelGeometry, PageTableFormat } from "./format.ts";
-export { decodeEntry, entryIndex, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE, rootGeometry } from "./format.ts";
+export {
+  decodeEntry,
+  entryIndex,
+  RIGHT_EXEC,
+  RIGHT_READ,
+  RIGHT_WRITE,
+  rootGeometry,
+  withLevels,
+} from "./format.ts";
 export type { Fragmentation, FrameOptions, FrameWatch } from "./frame-allocator.ts";
 export { FrameAllocator, OutOfFrames } from "./frame-allocator.ts";
 export type { GcvmGeneration, GcvmHighBits } from "./gcvm.ts";

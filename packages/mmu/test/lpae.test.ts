@@ -19,7 +19,9 @@ import {
   lpaeTableLo,
   maliMemattr,
   maliTranscfg,
+  ppgtt,
   rootGeometry,
+  withLevels,
 } from "../src/index.ts";
 
 /** VM_BIND flags READONLY 1, NOEXEC 2, UNCACHED 4 as the driver turns them into a prot. */
@@ -115,5 +117,29 @@ describe("Mali address-space registers", () => {
   test("translation configuration", () => {
     expect(maliTranscfg(48, false)).toBe(0x420001c6);
     expect(maliTranscfg(48, true)).toBe(0x620001c6);
+  });
+});
+
+describe("a format with other levels", () => {
+  const plain = lpae4k(48);
+  const changed = withLevels(plain, ({ level }) => (level === 3 ? { nullMask: 7, nullBits: 7 } : {}));
+
+  test("differs where it was told, all the way down from the root", () => {
+    const below = [rootGeometry(changed)];
+    for (let level = below[0]?.below; level; level = level.below) below.push(level);
+    expect(below).toEqual(changed.levels);
+    expect(changed.levels.map(({ nullMask }) => nullMask)).toEqual([0, 0, 0, 7]);
+    const [last] = changed.levels.slice(-1);
+    if (!last) throw new Error("no level");
+    expect([decodeEntry(last, 7, 0).kind, decodeEntry(last, 3, 0).kind]).toEqual(["null", "page"]);
+  });
+
+  test("leaves the format that it was made of alone", () => {
+    expect(plain).toEqual(lpae4k(48));
+    expect({ ...changed, levels: 0 }).toEqual({ ...plain, levels: 0 });
+  });
+
+  test("is not made of one with two kinds of tables", () => {
+    expect(() => withLevels(ppgtt(3), () => ({}))).toThrow(/^ppgtt: level 1 points to two kinds of tables$/);
   });
 });

@@ -7,7 +7,7 @@
 
 import { type CostSchema, type DeviceChoices, EBUSY, fail, GemObjects, quirksOf } from "@vmbind/drm";
 import { vmBosOf } from "@vmbind/gpuvm-core";
-import { lpae4k, type PageTableFormat, PhysicalMemory, Tlb } from "@vmbind/mmu";
+import { type PageTableFormat, PhysicalMemory, Tlb } from "@vmbind/mmu";
 import { AsSlots, isSlotMask } from "./as-slots.ts";
 import { PanthorBo } from "./bo.ts";
 import { COST_SCHEMA, type PanthorCounter, type PanthorCounters, panthorCounters } from "./cost-sheet.ts";
@@ -15,6 +15,7 @@ import { PanthorFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
 import { DEFAULTS, DRIVER_VERSIONS, type DriverVersion, type PanthorDeviceOptions } from "./options.ts";
 import { BLOCK_2M } from "./page-sizes.ts";
+import { PARTS, type PanthorParts } from "./parts.ts";
 import { QUIRKS } from "./quirks.ts";
 import { BO_NO_MMAP, MAP_NOEXEC, MAP_READONLY, MAP_SPARSE, MAP_UNCACHED } from "./uapi.ts";
 import type { PanthorVm } from "./vm.ts";
@@ -29,6 +30,8 @@ export class PanthorDevice {
   readonly costSchema: CostSchema<PanthorCounter> = COST_SCHEMA;
   /** Page tables and the pages of objects. */
   readonly memory: PhysicalMemory;
+  /** What it is made of. */
+  readonly parts: PanthorParts;
   /** How the GPU reads the tables of every VM. */
   readonly format: PageTableFormat;
   /** The GPU's TLB; UNLOCK commands (`panthor_mmu.c`) invalidate it. */
@@ -52,10 +55,12 @@ export class PanthorDevice {
 
   /**
    * @param options - what differs from the defaults
+   * @param parts - what is replaced of the driver or of the GPU, for a what-if
    * @throws RangeError for a driver version, an address width, AS slots or quirks that do not exist
    * @throws Error for `memory.frames` that describe no memory
    */
-  constructor(options: DeviceChoices<PanthorDeviceOptions> = {}) {
+  constructor(options: DeviceChoices<PanthorDeviceOptions> = {}, parts: Partial<PanthorParts> = {}) {
+    this.parts = { ...PARTS, ...parts };
     this.options = { ...DEFAULTS, ...options, quirks: quirksOf(QUIRKS, options.quirks) };
     const { driverVersion, vaBits, repeat, memory, tlb, asPresent } = this.options;
     if (!DRIVER_VERSIONS.includes(driverVersion))
@@ -66,7 +71,7 @@ export class PanthorDevice {
         `asPresent: 0x${asPresent.toString(16)} is not a run of two or more bits from bit 0`,
       );
     this.memory = new PhysicalMemory({ ...memory, counters: this.counters });
-    this.format = lpae4k(vaBits);
+    this.format = this.parts.format(vaBits);
     this.tlb = new Tlb({ ...tlb, counters: this.counters });
     this.asSlots = new AsSlots(this.counters, asPresent);
     this.repeats = repeat !== "off";

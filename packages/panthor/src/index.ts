@@ -41,9 +41,11 @@ export {
   tablesForUnmap,
 } from "./page-sizes.ts";
 export * from "./page-table.ts";
+export type { PanthorParts } from "./parts.ts";
 export * from "./quirks.ts";
 export { TableTree } from "./table-tree.ts";
 export * from "./uapi.ts";
 export * from "./umd.ts";
 export * from "./va-ranges.ts";
 export { type PanthorMappingView, PanthorVm, type PanthorVmDevice } from "./vm.ts";
+export { VmSteps } from "./vm-steps.ts";

@@ -115,7 +115,7 @@ export class PageTable {
     window: number,
     phase: number,
   ): number {
-    if ((kind & GPUVA_SPARSE) !== 0) return this.#mapSparse(flags & 7, va, size, list);
+    if ((kind & GPUVA_SPARSE) !== 0) return this.mapSparse(flags & 7, va, size, list);
     if ((kind & GPUVA_REPEAT) !== 0) return this.#mapRepeat(flags & 7, va, size, list, offset, window, phase);
     return this.#mapPages(flags & 7, va, size, list, offset);
   }
@@ -179,7 +179,17 @@ export class PageTable {
     return ret;
   }
 
-  #mapSparse(flags: number, va: number, size: number, dummy: ScatterList): number {
+  /**
+   * Map a sparse range, or what a cut leaves of one. Here the entries show the dummy object; a what-if may put others in their place,
+   * as leaves of a page or of 2 MiB, which is what is unmapped again.
+   *
+   * @param flags - READONLY, NOEXEC, UNCACHED of the operation
+   * @param va - first address in bytes
+   * @param size - bytes
+   * @param dummy - the dummy's physical segments
+   * @returns 0 or a negative errno; then nothing of the range is left mapped
+   */
+  protected mapSparse(flags: number, va: number, size: number, dummy: ScatterList): number {
     const end = va + size;
     const wholeBlock = dummy.count === 1 && ((dummy.pa[0] as number) & (BLOCK_2M - 1)) === 0;
     for (let at = va; at < end; ) {

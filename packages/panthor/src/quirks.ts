@@ -49,11 +49,13 @@ export const QUIRKS: QuirkTable<PanthorQuirk> = {
     text: "A map that fails at repetition i unmaps R*(i-1) bytes, so one repetition stays mapped. (At i = 0 the product wraps to 2^64 - R; the model then unmaps nothing and counts a kernel warning.)",
     off: "R*i bytes.",
     origin: PATCH,
+    profiles: ["as-posted-v5"],
   },
   repeatUnaligned: {
     text: "`bo_repeat_range` need not be a multiple of 4096. Execution then maps nothing, fails with ENOMEM and leaves the VM unusable.",
     off: "EINVAL.",
     origin: PATCH,
+    profiles: ["as-posted-v5"],
   },
   repeatZero: {
     text: "`bo_repeat_range` 0 with the flag divides by zero in the kernel. The model lets the ioctl fail with EIO and says so: there is no kernel left to return an errno.",
@@ -69,11 +71,13 @@ export const QUIRKS: QuirkTable<PanthorQuirk> = {
     text: "A mapping is written as floor(size / R) repetitions from its start, so the rest of a piece that a cut left behind is not mapped again.",
     off: "Piece by byte, with its phase.",
     origin: PATCH,
+    profiles: ["as-posted-v5"],
   },
   repeatPhaseShift: {
     text: "What a cut leaves behind of a repeated mapping starts its window anew (hazard H1 of GPUVM), so it shows the wrong bytes wherever it is mapped again.",
     off: "The piece keeps its phase.",
     origin: PATCH,
+    profiles: ["as-posted-v5"],
   },
 };
 

@@ -79,13 +79,24 @@ export interface PanvkOptions {
    * range must be a multiple of it.
    */
   repeatWindow?: number;
+  /**
+   * What is said of an unbound range in place of what the strategy says: a what-if.
+   *
+   * @param op - a MAP of the whole range that shows the object behind unbound ranges from its first byte on
+   * @returns operations that follow one another and are the whole range
+   */
+  unbound?(op: PanvkOp): PanvkOp[];
   /** User address of the operation arrays, where the recorded traces have them unless told. */
   opsAddr?: number;
   /** User address of the sync arrays, likewise. */
   syncsAddr?: number;
 }
 
-type Op = Pick<VmBindOpRepeat, "flags" | "boHandle" | "boOffset" | "va" | "size" | "boRepeatRange">;
+/** One operation that panvk sends, but for its syncs; `boRepeatRange` goes where the proposal is in the driver. */
+export type PanvkOp = Pick<
+  VmBindOpRepeat,
+  "flags" | "boHandle" | "boOffset" | "va" | "size" | "boRepeatRange"
+>;
 
 /** How panvk (Mesa 26.2) aligns the address of a sparse resource: to the largest page that is not bigger, in bytes. */
 export function panvkSparseAlignment(size: number): number {
@@ -98,6 +109,7 @@ export class PanvkUmd implements SparseUmd {
   readonly #vmId: number;
   readonly #fence: number;
   readonly #repeatWindow: number | undefined;
+  readonly #said: PanvkOptions["unbound"];
   readonly #opsAddr: number;
   readonly #syncsAddr: number;
   readonly #layout: StructLayout<VmBindOp> | StructLayout<VmBindOpRepeat>;
@@ -111,6 +123,7 @@ export class PanvkUmd implements SparseUmd {
     this.#vmId = options.vmId ?? 1;
     this.#fence = options.fence ?? 0;
     this.#repeatWindow = options.repeatWindow;
+    this.#said = options.unbound;
     this.#opsAddr = options.opsAddr ?? 0x700000000000;
     this.#syncsAddr = options.syncsAddr ?? 0x710000000000;
     this.#layout = panvkRepeats(options.strategy) ? VM_BIND_OP_REPEAT : VM_BIND_OP;
@@ -136,7 +149,7 @@ export class PanvkUmd implements SparseUmd {
    * @throws RangeError for a bind that leaves the resource
    */
   bind(va: number, resourceSize: number, binds: readonly SparseBind[]): IoctlCall[] {
-    const merged: Op[] = [];
+    const merged: PanvkOp[] = [];
     for (const { resourceOffset, size, memory } of binds) {
       if (!(resourceOffset >= 0 && resourceOffset + size <= roundUp(resourceSize))) {
         throw new RangeError(
@@ -161,7 +174,7 @@ export class PanvkUmd implements SparseUmd {
   }
 
   /** Operations that make a range unbound. */
-  #unbound(va: number, size: number): Op[] {
+  #unbound(va: number, size: number): PanvkOp[] {
     const op = {
       flags: OP_MAP | MAP_NOEXEC,
       boHandle: this.dummyHandle,
@@ -170,6 +183,7 @@ export class PanvkUmd implements SparseUmd {
       size,
       boRepeatRange: 0,
     };
+    if (this.#said) return this.#said(op);
     switch (this.#strategy) {
       case "sparse":
         return [{ ...op, flags: op.flags | MAP_SPARSE, boHandle: 0 }];
@@ -186,7 +200,7 @@ export class PanvkUmd implements SparseUmd {
     }
   }
 
-  #calls(ops: readonly Op[], flags: number): IoctlCall[] {
+  #calls(ops: readonly PanvkOp[], flags: number): IoctlCall[] {
     const calls: IoctlCall[] = [];
     for (let i = 0; i < ops.length; i += PANVK_OPS_PER_IOCTL) {
       const last = i + PANVK_OPS_PER_IOCTL >= ops.length;
@@ -195,7 +209,7 @@ export class PanvkUmd implements SparseUmd {
     return calls;
   }
 
-  #call(ops: readonly Op[], flags: number, lastOfCall: boolean): IoctlCall {
+  #call(ops: readonly PanvkOp[], flags: number, lastOfCall: boolean): IoctlCall {
     const stride = this.#layout.size;
     const bytes = new Uint8Array(ops.length * stride);
     const view = new DataView(bytes.buffer);
@@ -220,7 +234,7 @@ export class PanvkUmd implements SparseUmd {
   }
 }
 
-function memoryOp(va: number, size: number, memory: { handle: number; offset: number }): Op {
+function memoryOp(va: number, size: number, memory: { handle: number; offset: number }): PanvkOp {
   return {
     flags: OP_MAP | MAP_NOEXEC,
     boHandle: memory.handle,
@@ -232,8 +246,8 @@ function memoryOp(va: number, size: number, memory: { handle: number; offset: nu
 }
 
 /** Cut an operation at multiples of `unit`; each piece shows the object at its address modulo `unit`. */
-function cut(op: Op, unit: number): Op[] {
-  const ops: Op[] = [];
+function cut(op: PanvkOp, unit: number): PanvkOp[] {
+  const ops: PanvkOp[] = [];
   const end = op.va + op.size;
   for (let va = op.va; va < end; ) {
     const boOffset = va % unit;
@@ -245,7 +259,7 @@ function cut(op: Op, unit: number): Op[] {
 }
 
 /** Repeat the whole 2 MiB windows of a range; what sticks out in front and behind shows the object at its address, too. */
-function wholeWindows(op: Op): Op[] {
+function wholeWindows(op: PanvkOp): PanvkOp[] {
   const end = op.va + op.size;
   const first = Math.ceil(op.va / BLOCK_2M) * BLOCK_2M;
   const last = Math.floor(end / BLOCK_2M) * BLOCK_2M;
@@ -263,7 +277,7 @@ function wholeWindows(op: Op): Op[] {
 }
 
 /** Make `before` longer by `op` where the two say one thing. */
-function merge(before: Op | undefined, op: Op): boolean {
+function merge(before: PanvkOp | undefined, op: PanvkOp): boolean {
   if (before === undefined || before.flags !== op.flags || before.va + before.size !== op.va) return false;
   const sparse = before.boHandle === 0 && op.boHandle === 0;
   const contiguous = before.boHandle === op.boHandle && before.boOffset + before.size === op.boOffset;

@@ -41,9 +41,10 @@ import type { PanthorBo } from "./bo.ts";
 import type { PanthorCounters } from "./cost-sheet.ts";
 import type { PanthorDeviceOptions } from "./options.ts";
 import { tablesForMap } from "./page-sizes.ts";
-import { PageTable } from "./page-table.ts";
+import type { PageTable } from "./page-table.ts";
+import type { PanthorParts } from "./parts.ts";
 import { OP_MAP, OP_SYNC_ONLY, OP_UNMAP } from "./uapi.ts";
-import { VMA_EVICTED, VmSteps } from "./vm-steps.ts";
+import { VMA_EVICTED, type VmSteps } from "./vm-steps.ts";
 
 /** Driver bits of a gpuva's flags: the operation's READONLY, NOEXEC, UNCACHED, SPARSE, then "evicted". */
 const MAP_FLAGS_MASK = 0xf;
@@ -72,6 +73,8 @@ export interface PanthorVmDevice {
   readonly tlb: Tlb;
   /** Whose each AS slot is. */
   readonly asSlots: AsSlots;
+  /** What VMs are made of. */
+  readonly parts: PanthorParts;
   /** All objects. */
   readonly gems: GemObjects;
   /** Destroyed VMs that are still there: jobs are queued, or have mapped something (quirk `mapsAfterDestroy`). @internal */
@@ -144,7 +147,7 @@ export class PanthorVm {
     this.dummy = dummy;
     dummy.get();
     const { vaBits, paBits, coherent } = options;
-    this.pageTable = new PageTable(memory, counters, options.quirks, vaBits, paBits, coherent);
+    this.pageTable = new device.parts.PageTable(memory, counters, options.quirks, vaBits, paBits, coherent);
     this.gpuvm = new Gpuvm({
       name: `panthor-vm-${number}`,
       range: 2 ** vaBits,
@@ -156,7 +159,7 @@ export class PanthorVm {
       onFree: () => this.#free(),
     });
     this.as = new AsLock(counters, device.tlb);
-    this.#steps = new VmSteps(this.gpuvm, this.pageTable, this.as, this.syncOp);
+    this.#steps = new device.parts.VmSteps(this.gpuvm, this.pageTable, this.as, this.syncOp);
     this.queue = new BindQueue(this);
     this.addressSpace = new AddressSpace(memory, device.format, this.pageTable.io.rootAddress, {
       enter: () => this.#enter(),

@@ -49,7 +49,7 @@ describe("the quirks of the model", () => {
 
   it("are refused where there are none of the name", async () => {
     await expect(quirksOf("linux-7.4")).rejects.toThrow(
-      'header.quirks: expected "linux-7.3", got "linux-7.4"',
+      'header.quirks: expected "ideal" or "linux-7.3" or "as-posted-v5", got "linux-7.4"',
     );
     await expect(quirksOf(["none"])).rejects.toThrow(/header\.quirks\.0: expected .*, got "none"/);
     await expect(quirksOf(7)).rejects.toThrow(/header\.quirks: expected a list, got 7/);
