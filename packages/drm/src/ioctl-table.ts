@@ -55,6 +55,12 @@ export interface IoctlTableOptions {
   foreign?: number;
 }
 
+/** What a handler works on instead of the caller's bytes: a struct on the kernel's stack. */
+interface StructCopy {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
 /** The ioctls of a driver, those of the DRM core that it has included. */
 export class IoctlTable<F extends IoctlFile> {
   /** The rows in order. */
@@ -64,6 +70,8 @@ export class IoctlTable<F extends IoctlFile> {
   readonly #sizes: number[] = [];
   /** {@link DIR_WRITE} and {@link DIR_READ} of each row. */
   readonly #dirs: number[] = [];
+  /** For each row a copy to work on, null while a handler has it. To make one costs more than to fill it. */
+  readonly #copies: (StructCopy | null)[] = [];
   readonly #foreign: number;
 
   /**
@@ -80,6 +88,7 @@ export class IoctlTable<F extends IoctlFile> {
       this.#handlers[nr] = run ?? undefined;
       this.#sizes[nr] = size;
       this.#dirs[nr] = dir;
+      this.#copies[nr] = null;
     }
     this.#foreign = foreign;
   }
@@ -133,17 +142,19 @@ export class IoctlTable<F extends IoctlFile> {
     const known = this.#dirs[nr] as number;
     const dir = (request >>> 30) & known;
     if (dir & DIR_WRITE) counters.payloadBytes += given;
-    if (given >= size && dir === known) {
-      run(file, new DataView(arg.buffer, arg.byteOffset, size), user);
-      return;
-    }
-    const whole = new Uint8Array(size);
-    const common = arg.subarray(0, Math.min(given, size));
-    if (dir & DIR_WRITE) whole.set(common);
+    const common = arg.length === size && given === size ? arg : arg.subarray(0, Math.min(given, size));
+    // A handler that issues an ioctl of the same row finds no copy, and gets another.
+    const copy = this.#copies[nr] ?? copyOf(size);
+    this.#copies[nr] = null;
+    const { bytes } = copy;
+    const filled = dir & DIR_WRITE ? common.length : 0;
+    if (filled > 0) bytes.set(common);
+    if (filled < size) bytes.fill(0, filled);
     try {
-      run(file, new DataView(whole.buffer), user);
+      run(file, copy.view, user);
     } finally {
-      if (dir & DIR_READ) common.set(whole.subarray(0, common.length));
+      if (dir & DIR_READ) common.set(common === arg ? bytes : bytes.subarray(0, common.length));
+      this.#copies[nr] = copy;
     }
   }
 
@@ -157,6 +168,11 @@ export class IoctlTable<F extends IoctlFile> {
       fail(support.errno, `ioctl: ${name} is not modelled`);
     throw new Error(`ioctl table: ${name} is supported and has no handler`);
   }
+}
+
+function copyOf(size: number): StructCopy {
+  const bytes = new Uint8Array(size);
+  return { bytes, view: new DataView(bytes.buffer) };
 }
 
 const NO_MEMORY: UserSpace = new UserMemory();
