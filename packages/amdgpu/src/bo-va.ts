@@ -20,6 +20,8 @@ export class BoVa implements GemVmBo {
   readonly bo: AmdgpuBo | null;
   /** Its number in the VM. */
   readonly id: number;
+  /** Whether its object is always valid in the VM. */
+  readonly isAlwaysValid: boolean;
   /** Opens of the object in the VM's file. */
   refs = 1;
   /** Its object was moved since its entries were written. */
@@ -48,16 +50,12 @@ export class BoVa implements GemVmBo {
     this.vm = vm;
     this.bo = bo;
     this.id = id;
+    this.isAlwaysValid = bo?.isAlwaysValid === true;
   }
 
   /** Whether its object waits for the next submission: the entries show where it was. */
   get evicted(): boolean {
     return this.moved;
-  }
-
-  /** Whether its object is always valid in the VM. */
-  get isAlwaysValid(): boolean {
-    return this.bo?.isAlwaysValid === true;
   }
 }
 

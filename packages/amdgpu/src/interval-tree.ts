@@ -11,6 +11,8 @@
  */
 
 const FIRST_ROOM = 32;
+/** More than any path has: a balanced tree of 2^31 mappings has less than 45 levels. */
+const PATH_ROOM = 64;
 
 /** Mappings by address. Pages have 4 KiB. */
 export class IntervalTree {
@@ -27,6 +29,8 @@ export class IntervalTree {
   /** The right half of the last split. */
   #above = 0;
   #size = 0;
+  /** The way down to where a mapping is put in or taken out, from the root. */
+  readonly #path: Int32Array = new Int32Array(PATH_ROOM);
   /** What {@link IntervalTree.overlapping} found. */
   #found: Int32Array = new Int32Array(FIRST_ROOM);
   #foundCount = 0;
@@ -56,8 +60,23 @@ export class IntervalTree {
     this.#left[id] = 0;
     this.#right[id] = 0;
     this.#height[id] = 1;
-    this.#root = this.#insert(this.#root, id, this.first[id] as number);
     this.#size++;
+    const key = this.first[id] as number;
+    const { first } = this;
+    const left = this.#left;
+    const right = this.#right;
+    const path = this.#path;
+    let depth = 0;
+    let above = 0;
+    for (let at = this.#root; at !== 0; ) {
+      path[depth++] = at;
+      above = at;
+      at = (key < (first[at] as number) ? left[at] : right[at]) as number;
+    }
+    if (above === 0) this.#root = id;
+    else if (key < (first[above] as number)) left[above] = id;
+    else right[above] = id;
+    this.#balancePath(depth);
   }
 
   /**
@@ -69,7 +88,7 @@ export class IntervalTree {
    */
   removeRange(from: number, to: number, count: number): void {
     if (count === 1) {
-      this.#root = this.#remove(this.#root, from);
+      this.#remove(from);
     } else {
       this.#split(this.#root, from);
       const below = this.#below;
@@ -174,20 +193,56 @@ export class IntervalTree {
     if (last < to) this.#collect(this.#right[at] as number, from, to);
   }
 
-  #insert(at: number, id: number, key: number): number {
-    if (at === 0) return id;
-    if (key < (this.first[at] as number)) this.#left[at] = this.#insert(this.#left[at] as number, id, key);
-    else this.#right[at] = this.#insert(this.#right[at] as number, id, key);
-    return this.#balance(at);
+  /** Takes out the mapping that begins at a page; the next one takes its place where it has mappings on both sides. */
+  #remove(key: number): void {
+    const { first } = this;
+    const left = this.#left;
+    const right = this.#right;
+    const path = this.#path;
+    let depth = 0;
+    let gone = this.#root;
+    while (gone !== 0 && first[gone] !== key) {
+      path[depth++] = gone;
+      gone = (key < (first[gone] as number) ? left[gone] : right[gone]) as number;
+    }
+    if (gone === 0) throw new Error(`interval-tree: no mapping begins at page ${key}`);
+    const above = depth === 0 ? 0 : (path[depth - 1] as number);
+    if (left[gone] === 0 || right[gone] === 0) {
+      this.#hang(above, gone, ((left[gone] as number) | (right[gone] as number)) as number);
+    } else {
+      const place = depth++;
+      let next = right[gone] as number;
+      for (; left[next] !== 0; next = left[next] as number) path[depth++] = next;
+      path[place] = next;
+      if (depth > place + 1) {
+        left[path[depth - 1] as number] = right[next] as number;
+        right[next] = right[gone] as number;
+      }
+      left[next] = left[gone] as number;
+      this.#height[next] = this.#height[gone] as number;
+      this.#hang(above, gone, next);
+    }
+    this.#balancePath(depth);
   }
 
-  #remove(at: number, key: number): number {
-    if (at === 0) throw new Error(`interval-tree: no mapping begins at page ${key}`);
-    const here = this.first[at] as number;
-    if (key === here) return this.#joinTwo(this.#left[at] as number, this.#right[at] as number);
-    if (key < here) this.#left[at] = this.#remove(this.#left[at] as number, key);
-    else this.#right[at] = this.#remove(this.#right[at] as number, key);
-    return this.#balance(at);
+  /** Puts a subtree where another one was: below a mapping, or at the root. */
+  #hang(above: number, old: number, at: number): void {
+    if (above === 0) this.#root = at;
+    else if (this.#left[above] === old) this.#left[above] = at;
+    else this.#right[above] = at;
+  }
+
+  /** Balances the path's mappings from below, up to the first whose height stays. */
+  #balancePath(depth: number): void {
+    const path = this.#path;
+    const height = this.#height;
+    for (let i = depth - 1; i >= 0; i--) {
+      const old = path[i] as number;
+      const before = height[old];
+      const at = this.#balance(old);
+      if (at !== old) this.#hang(i === 0 ? 0 : (path[i - 1] as number), old, at);
+      if (height[at] === before) return;
+    }
   }
 
   /** Takes the lowest mapping out of a tree that is not empty; it is then {@link IntervalTree.#below}. */

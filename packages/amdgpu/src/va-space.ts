@@ -22,10 +22,9 @@ import {
   STATE_INVALID,
   STATE_VALID,
 } from "./mappings.ts";
-import { PAGE_BYTES, VA_BYTES } from "./uapi.ts";
+import { PAGE_BYTES } from "./uapi.ts";
 
 const PAGE = PAGE_BYTES;
-const TWO_64 = 2 ** 64;
 const INVALID = STATE_INVALID;
 const WRITTEN = STATE_VALID;
 const FREED = STATE_FREED;
@@ -59,7 +58,8 @@ export class VaSpace {
   readonly #options: VaSpaceOptions;
   /** By number; null where there is none. */
   readonly #boVas: (BoVa | null)[] = [null];
-  readonly #byBo: Map<AmdgpuBo, BoVa> = new Map();
+  /** Those of objects. */
+  readonly #ofObjects: Set<BoVa> = new Set();
   readonly #freeIds: number[] = [];
 
   /**
@@ -75,7 +75,7 @@ export class VaSpace {
 
   /** Objects in the VM. */
   boVas(): Iterable<BoVa> {
-    return this.#byBo.values();
+    return this.#ofObjects;
   }
 
   /**
@@ -83,7 +83,12 @@ export class VaSpace {
    * @returns its bo_va here, undefined when it has none
    */
   boVaOf(bo: AmdgpuBo): BoVa | undefined {
-    return this.#byBo.get(bo);
+    const { vmBos } = bo;
+    for (let i = 0; i < vmBos.length; i++) {
+      const boVa = vmBos[i];
+      if (boVa instanceof BoVa && boVa.vm === this.#vm) return boVa;
+    }
+    return undefined;
   }
 
   /**
@@ -100,14 +105,14 @@ export class VaSpace {
    * @throws DrmError ENOMEM
    */
   open(bo: AmdgpuBo): BoVa {
-    const known = this.#byBo.get(bo);
+    const known = this.boVaOf(bo);
     if (known !== undefined) {
       known.refs++;
       return known;
     }
     if (this.#options.allocFault?.("vm_bo")) fail(ENOMEM, "bo_va: no memory for it (injected)");
     const boVa = this.#add(bo);
-    this.#byBo.set(bo, boVa);
+    this.#ofObjects.add(boVa);
     bo.vmBos.push(boVa);
     const { counters } = this.#options;
     counters.vmBosLive++;
@@ -130,7 +135,7 @@ export class VaSpace {
     this.#dropAll(boVa, boVa.invalids);
     boVa.list?.remove(boVa);
     const bo = boVa.bo as AmdgpuBo;
-    this.#byBo.delete(bo);
+    this.#ofObjects.delete(boVa);
     bo.vmBos.splice(bo.vmBos.indexOf(boVa), 1);
     this.#boVas[boVa.id] = null;
     this.#freeIds.push(boVa.id);
@@ -151,27 +156,27 @@ export class VaSpace {
   }
 
   /**
-   * MAP.
+   * MAP. As of all operations, addresses, sizes and offsets are multiples of 4 KiB, and the caller has checked them.
    *
    * @param boVa - of the object, or that of PRT
    * @param va - first VA
    * @param size - bytes
    * @param offset - byte of the object
    * @param flags - of GEM_VA
-   * @throws DrmError EINVAL, ENOMEM
+   * @throws DrmError EINVAL for a range with a mapping in it, ENOMEM
    */
   map(boVa: BoVa, va: number, size: number, offset: number, flags: number): void {
-    checkRange(va, size, offset, boVa.bo, false);
     const first = va / PAGE;
     const last = first + size / PAGE - 1;
-    const other = this.mappings.firstOverlap(first, last);
+    const { mappings } = this;
+    const other = mappings.firstOverlap(first, last);
     if (other !== 0) {
       this.#counters.driverMessages++;
-      const where = hex((this.mappings.first[other] as number) * PAGE);
+      const where = hex((mappings.first[other] as number) * PAGE);
       fail(EINVAL, `gem_va.va_address: ${hex(va)} + ${hex(size)} meets the mapping at ${where}`);
     }
     this.#needMappings(1);
-    this.#insert(boVa, first, last, offset, flags);
+    this.#enter(boVa, mappings.add(first, last, offset, flags, boVa.id));
     this.#count();
   }
 
@@ -187,13 +192,12 @@ export class VaSpace {
     const page = Math.floor(va / PAGE);
     const id = mappings.firstOverlap(page, page);
     if (id === 0 || mappings.first[id] !== page) {
-      fail(ENOENT, `gem_va.va_address: no mapping begins at ${hex(va)}`);
+      fail(ENOENT, `gem_va.va_address: no mapping begins at ${hex(page * PAGE)}`);
     }
     if (mappings.owner[id] !== boVa.id) {
-      fail(ENOENT, `gem_va.handle: the mapping at ${hex(va)} is not one of this object`);
+      fail(ENOENT, `gem_va.handle: the mapping at ${hex(page * PAGE)} is not one of this object`);
     }
-    mappings.unlink(mappings.state[id] === WRITTEN ? boVa.valids : boVa.invalids, id);
-    boVa.vaCount--;
+    this.#leaveList(boVa, id);
     mappings.removeRange(page, page, 1);
     this.#counters.unmapSteps++;
     this.#leave(id);
@@ -205,12 +209,13 @@ export class VaSpace {
    *
    * @param va - first VA
    * @param size - bytes
-   * @throws DrmError EINVAL, ENOMEM
+   * @throws DrmError ENOMEM
    */
   clear(va: number, size: number): void {
-    checkRange(va, size, 0, null, true);
     this.#needMappings(2);
-    this.#clear(va / PAGE, (va + size) / PAGE - 1);
+    const first = va / PAGE;
+    const last = (va + size) / PAGE - 1;
+    this.#clear(this.mappings.firstOverlap(first, last), first, last);
     this.#count();
   }
 
@@ -222,15 +227,20 @@ export class VaSpace {
    * @param size - bytes
    * @param offset - byte of the object
    * @param flags - of GEM_VA
-   * @throws DrmError EINVAL, ENOMEM
+   * @throws DrmError ENOMEM
    */
   replace(boVa: BoVa, va: number, size: number, offset: number, flags: number): void {
-    checkRange(va, size, offset, boVa.bo, false);
     this.#needMappings(3);
+    const { mappings } = this;
     const first = va / PAGE;
     const last = first + size / PAGE - 1;
-    this.#clear(first, last);
-    this.#insert(boVa, first, last, offset, flags);
+    const lowest = mappings.firstOverlap(first, last);
+    if (lowest !== 0 && mappings.first[lowest] === first && mappings.last[lowest] === last) {
+      this.#exchange(lowest, boVa, offset, flags);
+    } else {
+      this.#clear(lowest, first, last);
+      this.#enter(boVa, mappings.add(first, last, offset, flags, boVa.id));
+    }
     this.#count();
   }
 
@@ -251,24 +261,75 @@ export class VaSpace {
     return boVa.isAlwaysValid ? this.alwaysValid : this.individual;
   }
 
-  #insert(boVa: BoVa, first: number, last: number, offset: number, flags: number): void {
-    const { mappings } = this;
-    const id = mappings.add(first, last, offset, flags, boVa.id);
-    mappings.push(boVa.invalids, id, INVALID);
-    boVa.vaCount++;
-    mappings.insert(id);
+  /** A new mapping takes its place in the tree, and waits to be written. */
+  #enter(boVa: BoVa, id: number): void {
+    this.mappings.insert(id);
+    this.#await(boVa, id);
     this.#counters.mapSteps++;
     this.#mustUpdate(boVa);
+  }
+
+  /** A mapping that is on no list waits to be written. */
+  #await(boVa: BoVa, id: number): void {
+    this.mappings.push(boVa.invalids, id, INVALID);
+    boVa.vaCount++;
   }
 
   #mustUpdate(boVa: BoVa): void {
     if (boVa.isAlwaysValid && !boVa.moved) this.alwaysValid.needsUpdate.moveHere(boVa);
   }
 
-  #clear(first: number, last: number): void {
+  /**
+   * What lies in a range goes.
+   *
+   * @param lowest - the lowest mapping that has a page in it, 0 for none
+   */
+  #clear(lowest: number, first: number, last: number): void {
+    if (lowest === 0) return;
+    if ((this.mappings.last[lowest] as number) >= last) this.#clearWithin(lowest, first, last);
+    else this.#clearAll(first, last);
+  }
+
+  /**
+   * A mapping loses a piece. It keeps its number and its place in the tree for what is left of it, and the piece gets a new number,
+   * for `freed`: the tree changes only by a second remnant, or when nothing is left.
+   */
+  #clearWithin(id: number, first: number, last: number): void {
+    const { mappings } = this;
+    const boVa = this.ownerOf(id);
+    const from = mappings.first[id] as number;
+    const to = mappings.last[id] as number;
+    this.#leaveList(boVa, id);
+    if (from >= first && to === last) {
+      this.#counters.unmapSteps++;
+      mappings.removeRange(from, last, 1);
+      this.#free(id);
+      return;
+    }
+    this.#counters.remapSteps++;
+    const offset = mappings.offset[id] as number;
+    const flags = mappings.flags[id] as number;
+    const behind = offset + (last + 1 - from) * PAGE;
+    this.#free(mappings.add(Math.max(from, first), last, offset, flags, boVa.id));
+    if (from >= first) {
+      mappings.first[id] = last + 1;
+      mappings.offset[id] = behind;
+      this.#await(boVa, id);
+    } else {
+      mappings.last[id] = first - 1;
+      this.#await(boVa, id);
+      if (to > last) {
+        const after = mappings.add(last + 1, to, behind, flags, boVa.id);
+        this.#await(boVa, after);
+        mappings.insert(after);
+      }
+    }
+    this.#mustUpdate(boVa);
+  }
+
+  #clearAll(first: number, last: number): void {
     const { mappings } = this;
     const count = mappings.overlapping(first, last);
-    if (count === 0) return;
     let before = 0;
     let after = 0;
     for (let i = 0; i < count; i++) {
@@ -280,19 +341,16 @@ export class VaSpace {
       const flags = mappings.flags[id] as number;
       if (from < first) {
         before = mappings.add(from, first - 1, offset, flags, boVa.id);
-        mappings.push(boVa.invalids, before, INVALID);
-        boVa.vaCount++;
+        this.#await(boVa, before);
       }
       if (to > last) {
         const behind = offset + (last + 1 - from) * PAGE;
         after = mappings.add(last + 1, to, behind, flags, boVa.id);
-        mappings.push(boVa.invalids, after, INVALID);
-        boVa.vaCount++;
+        this.#await(boVa, after);
       }
       if (from < first || to > last) this.#counters.remapSteps++;
       else this.#counters.unmapSteps++;
-      mappings.unlink(mappings.state[id] === WRITTEN ? boVa.valids : boVa.invalids, id);
-      boVa.vaCount--;
+      this.#leaveList(boVa, id);
     }
     mappings.removeRange(mappings.first[mappings.overlap(0)] as number, last, count);
     // Whether it was ever written does not count here, as the driver has it.
@@ -307,6 +365,31 @@ export class VaSpace {
       mappings.insert(remnant);
       this.#mustUpdate(this.ownerOf(remnant));
     }
+  }
+
+  /** A mapping gives its number and its place in the tree to another one of the same pages. */
+  #exchange(id: number, boVa: BoVa, offset: number, flags: number): void {
+    const { mappings } = this;
+    const from = mappings.first[id] as number;
+    const to = mappings.last[id] as number;
+    const old = this.ownerOf(id);
+    this.#leaveList(old, id);
+    this.#counters.unmapSteps++;
+    const gone = mappings.add(from, to, mappings.offset[id] as number, mappings.flags[id] as number, old.id);
+    this.#free(gone);
+    mappings.offset[id] = offset;
+    mappings.flags[id] = flags;
+    mappings.owner[id] = boVa.id;
+    this.#await(boVa, id);
+    this.#counters.mapSteps++;
+    this.#mustUpdate(boVa);
+  }
+
+  /** A mapping leaves the list that it is on. */
+  #leaveList(boVa: BoVa, id: number): void {
+    const { mappings } = this;
+    mappings.unlink(mappings.state[id] === WRITTEN ? boVa.valids : boVa.invalids, id);
+    boVa.vaCount--;
   }
 
   /** A mapping that is on no list any more: its entries are to be cleared, or there are none. */
@@ -356,25 +439,4 @@ export class VaSpace {
 export function isPreferred(bo: AmdgpuBo): boolean {
   const { place, domains } = bo;
   return place === "none" || (domains & (place === "vram" ? 4 : 2)) !== 0;
-}
-
-/**
- * The checks of MAP, REPLACE and CLEAR, in the driver's order.
- *
- * @throws DrmError EINVAL
- */
-function checkRange(va: number, size: number, offset: number, bo: AmdgpuBo | null, isClear: boolean): void {
-  if (va % PAGE !== 0) fail(EINVAL, `gem_va.va_address: ${hex(va)} is not a multiple of 0x1000`);
-  if (!(offset % PAGE === 0)) fail(EINVAL, `gem_va.offset_in_bo: ${hex(offset)} is not a multiple of 0x1000`);
-  if (!(size % PAGE === 0)) fail(EINVAL, `gem_va.map_size: ${hex(size)} is not a multiple of 0x1000`);
-  if (offset + size >= TWO_64) fail(EINVAL, "gem_va.offset_in_bo: offset + size exceeds 64 bits");
-  if (size === 0) fail(EINVAL, "gem_va.map_size: 0");
-  if (bo !== null && offset + size > bo.size) {
-    const range = `${hex(offset)} + ${hex(size)}`;
-    fail(EINVAL, `gem_va.offset_in_bo: ${range} is behind the end of an object of ${hex(bo.size)} bytes`);
-  }
-  // An entry has room for an address of 48 bits, and that of a PRT entry counts up from here.
-  if (!isClear && offset + size > VA_BYTES) {
-    fail(EINVAL, `gem_va.offset_in_bo: ${hex(offset)} + ${hex(size)} does not fit into an entry's address`);
-  }
 }

@@ -12,7 +12,7 @@ import { EINTR, EINVAL, ENOENT, fail, hex, type Syncobjs, signaledFence, type Us
 import type { AmdgpuBo } from "./bo.ts";
 import type { BoVa } from "./bo-va.ts";
 import {
-  type GemVa,
+  GEM_VA,
   PAGE_BYTES,
   VA_BYTES,
   VA_END,
@@ -34,6 +34,7 @@ import {
 import type { AmdgpuVm } from "./vm.ts";
 
 const TWO_32 = 2 ** 32;
+const TWO_64 = 2 ** 64;
 /** Flags of an operation on an object. */
 const OBJECT_FLAGS =
   VM_DELAY_UPDATE |
@@ -51,7 +52,18 @@ const END = VA_END;
 const HOLE_START_HI = VA_HOLE_START / TWO_32;
 const HOLE_END_HI = VA_HOLE_END / TWO_32;
 const BYTES = VA_BYTES;
-const PAGE = PAGE_BYTES;
+const IN_PAGE = PAGE_BYTES - 1;
+/** Where the members are. */
+const HANDLE = GEM_VA.fields.handle.offset;
+const OPERATION = GEM_VA.fields.operation.offset;
+const FLAGS = GEM_VA.fields.flags.offset;
+const VA = GEM_VA.fields.vaAddress.offset;
+const OFFSET = GEM_VA.fields.offsetInBo.offset;
+const SIZE = GEM_VA.fields.mapSize.offset;
+const TIMELINE_POINT = GEM_VA.fields.vmTimelinePoint.offset;
+const TIMELINE_OUT = GEM_VA.fields.vmTimelineSyncobjOut.offset;
+const NUM_SYNCOBJ_HANDLES = GEM_VA.fields.numSyncobjHandles.offset;
+const SYNCOBJ_HANDLES = GEM_VA.fields.inputFenceSyncobjHandles.offset;
 const MAP = VA_OP_MAP;
 const UNMAP = VA_OP_UNMAP;
 const CLEAR = VA_OP_CLEAR;
@@ -70,24 +82,9 @@ export interface VaFile {
 }
 
 /**
- * {@link GemVa} decoded without the detour over the table: this is the one struct of the fast path. Its three large numbers may
- * be inexact where no exact one is allowed; the low 12 bits of each, which decide about alignment, are kept.
- *
- * @param view - the argument
- * @param out - receives the members
+ * A u64 without the detour over the struct's table: this is the one struct of the fast path. One that a double cannot hold is rounded;
+ * it is refused in any case, by a check of which the value is far on the wrong side.
  */
-function readGemVa(view: DataView, out: GemVa): void {
-  out.handle = view.getUint32(0, true);
-  out.operation = view.getUint32(8, true);
-  out.flags = view.getUint32(12, true);
-  out.vaAddress = readBytes(view, 16);
-  out.offsetInBo = readBytes(view, 24);
-  out.mapSize = readBytes(view, 32);
-  out.vmTimelineSyncobjOut = view.getUint32(48, true);
-  out.numSyncobjHandles = view.getUint32(52, true);
-}
-
-/** A u64; one that a double cannot hold is rounded, and below the middle of the address space it need not be. */
 function readBytes(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * TWO_32 + view.getUint32(at, true);
 }
@@ -96,20 +93,6 @@ function readBytes(view: DataView, at: number): number {
 function lowBits(view: DataView, at: number): number {
   return (view.getUint32(at + 4, true) & 0xffff) * TWO_32 + view.getUint32(at, true);
 }
-
-const ARGS: GemVa = {
-  handle: 0,
-  pad: 0,
-  operation: 0,
-  flags: 0,
-  vaAddress: 0.5,
-  offsetInBo: 0.5,
-  mapSize: 0.5,
-  vmTimelinePoint: 0.5,
-  vmTimelineSyncobjOut: 0,
-  numSyncobjHandles: 0,
-  inputFenceSyncobjHandles: 0.5,
-};
 
 /**
  * Run a GEM_VA.
@@ -120,18 +103,20 @@ const ARGS: GemVa = {
  * @throws DrmError
  */
 export function gemVa(file: VaFile, arg: DataView, user: UserSpace): void {
-  readGemVa(arg, ARGS);
-  const { operation, flags, handle, mapSize, offsetInBo, vmTimelineSyncobjOut } = ARGS;
+  const operation = arg.getUint32(OPERATION, true);
+  const flags = arg.getUint32(FLAGS, true);
+  const given = readBytes(arg, VA);
+  const mapSize = readBytes(arg, SIZE);
+  const vmTimelineSyncobjOut = arg.getUint32(TIMELINE_OUT, true);
   const vm = file.space;
   const { counters } = vm.device;
   counters.bindIoctls++;
-  const given = ARGS.vaAddress;
   if (given < START) fail(EINVAL, `gem_va.va_address: ${hex(given)} is below 0x10000, which is reserved`);
-  const high = arg.getUint32(20, true);
+  const high = arg.getUint32(VA + 4, true);
   if (high >= HOLE_START_HI && high < HOLE_END_HI) {
     fail(EINVAL, `gem_va.va_address: ${hex(given)} is in the hole of the address space`);
   }
-  const va = given < BYTES ? given : lowBits(arg, 16);
+  const va = given < BYTES ? given : lowBits(arg, VA);
   if (va + mapSize > END) {
     fail(
       EINVAL,
@@ -150,11 +135,12 @@ export function gemVa(file: VaFile, arg: DataView, user: UserSpace): void {
   counters.bindOps++;
   let boVa: BoVa = vm.space.prt;
   let bo: AmdgpuBo | undefined;
+  const handle = arg.getUint32(HANDLE, true);
   if (operation !== CLEAR && (flags & PRT) === 0) {
     bo = file.bo(handle);
     if (bo === undefined) fail(ENOENT, `gem_va.handle: ${handle} is not a handle of this file`);
   }
-  if (ARGS.numSyncobjHandles !== 0) waitForInputs(file, arg, user);
+  if (arg.getInt32(NUM_SYNCOBJ_HANDLES, true) !== 0) waitForInputs(file, arg, user);
   if (bo !== undefined) {
     const found = vm.space.boVaOf(bo);
     if (found === undefined) fail(ENOENT, `gem_va.handle: object ${handle} is not known in this VM`);
@@ -164,31 +150,53 @@ export function gemVa(file: VaFile, arg: DataView, user: UserSpace): void {
   if (vmTimelineSyncobjOut !== 0 && timeline === undefined) {
     fail(ENOENT, `gem_va.vm_timeline_syncobj_out: ${vmTimelineSyncobjOut} is not a syncobj of this file`);
   }
-  switch (operation) {
-    case MAP:
-      vm.space.map(boVa, va, mapSize, offsetInBo, flags);
-      break;
-    case UNMAP:
-      vm.space.unmap(boVa, va - (va % PAGE));
-      break;
-    case CLEAR:
-      vm.space.clear(va, mapSize);
-      break;
-    default:
-      vm.space.replace(boVa, va, mapSize, offsetInBo, flags);
+  const { space } = vm;
+  if (operation === UNMAP) {
+    space.unmap(boVa, va);
+  } else if (operation === CLEAR) {
+    checkRange(arg, va, mapSize, 0);
+    space.clear(va, mapSize);
+  } else {
+    const offset = readBytes(arg, OFFSET);
+    checkRange(arg, va, mapSize, offset);
+    checkMemory(bo, mapSize, offset);
+    if (operation === MAP) space.map(boVa, va, mapSize, offset, flags);
+    else space.replace(boVa, va, mapSize, offset, flags);
   }
   if ((flags & DELAY) === 0) {
     vm.update(operation === MAP || operation === REPLACE ? boVa : null);
   }
   // The update has happened when the ioctl returns.
-  timeline?.attach(readBytes(arg, 40), signaledFence());
+  timeline?.attach(readBytes(arg, TIMELINE_POINT), signaledFence());
+}
+
+/** The checks of a range of VA, in the driver's order; alignment by the members' low halves, which are exact. */
+function checkRange(arg: DataView, va: number, size: number, offset: number): void {
+  if ((arg.getInt32(VA, true) & IN_PAGE) !== 0)
+    fail(EINVAL, `gem_va.va_address: ${hex(va)} is not a multiple of 0x1000`);
+  if (offset !== 0 && (arg.getInt32(OFFSET, true) & IN_PAGE) !== 0)
+    fail(EINVAL, `gem_va.offset_in_bo: ${hex(offset)} is not a multiple of 0x1000`);
+  if ((arg.getInt32(SIZE, true) & IN_PAGE) !== 0)
+    fail(EINVAL, `gem_va.map_size: ${hex(size)} is not a multiple of 0x1000`);
+  if (offset + size >= TWO_64) fail(EINVAL, "gem_va.offset_in_bo: offset + size exceeds 64 bits");
+  if (size === 0) fail(EINVAL, "gem_va.map_size: 0");
+}
+
+/** Whether an object, and an entry, can hold the range: an entry has room for 48 bits, and the address of a PRT entry counts up, too. */
+function checkMemory(bo: AmdgpuBo | undefined, size: number, offset: number): void {
+  if (bo !== undefined && offset + size > bo.size) {
+    const range = `${hex(offset)} + ${hex(size)}`;
+    fail(EINVAL, `gem_va.offset_in_bo: ${range} is behind the end of an object of ${hex(bo.size)} bytes`);
+  }
+  if (offset + size > BYTES)
+    fail(EINVAL, `gem_va.offset_in_bo: ${hex(offset)} + ${hex(size)} does not fit into an entry's address`);
 }
 
 /** The driver waits here and now, before it has taken a lock. A model cannot: what has not happened ends the wait as a signal does. */
 function waitForInputs(file: VaFile, arg: DataView, user: UserSpace): void {
-  const count = ARGS.numSyncobjHandles;
+  const count = arg.getUint32(NUM_SYNCOBJ_HANDLES, true);
   file.space.device.counters.payloadBytes += count * 4;
-  const handles = user.view(readBytes(arg, 56), count * 4);
+  const handles = user.view(readBytes(arg, SYNCOBJ_HANDLES), count * 4);
   for (let i = 0; i < count; i++) {
     const handle = handles.getUint32(i * 4, true);
     const name = (): string => `gem_va.input_fence_syncobj_handles[${i}]`;
