@@ -186,7 +186,7 @@ class ExpectedLeaves {
     const { mappings } = vm.space;
     const { bo } = vm.space.ownerOf(range.id);
     const flags = mappings.flags[range.id] as number;
-    leafFlags(vm.generation, bo === null ? "none" : bo.place, bo === null ? 0 : bo.flags, flags, FLAGS);
+    leafFlags(vm.leafRules, bo === null ? "none" : bo.place, bo === null ? 0 : bo.flags, flags, FLAGS);
     this.#range = range;
     this.#lo = FLAGS.lo & ATTRIBUTES;
     this.#hi = FLAGS.hi;

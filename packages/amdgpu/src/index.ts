@@ -13,7 +13,7 @@ export { AmdgpuDevice } from "./device.ts";
 export { AmdgpuFile, type AmdgpuFileDevice, VM_ID } from "./file.ts";
 export { IntervalTree } from "./interval-tree.ts";
 export * from "./ioctls.ts";
-export { type LeafFlags, leafFlags, type Place } from "./leaf-flags.ts";
+export { type LeafFlags, type LeafRules, leafFlags, leafRules, type Place } from "./leaf-flags.ts";
 export { type MappingList, Mappings } from "./mappings.ts";
 export type { AmdgpuDeviceOptions, AmdgpuGfx } from "./options.ts";
 export { GcvmPageTable } from "./page-table.ts";

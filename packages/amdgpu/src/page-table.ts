@@ -35,15 +35,13 @@ const FRAGMENT_SHIFT = GCVM_FRAGMENT_SHIFT;
  */
 const STEP: readonly number[] = [0, 0, 2 ** 30, 2 ** 21, 2 ** 12];
 const FRAGMENT_MAX = 31;
+/** What part of a page's number is its index in the root: a power of two, so exact, and a division is slow. */
+const ROOT_ENTRIES_PER_PAGE = 1 / (SPAN[1] as number);
 /** The root; 0 is no table. */
 const ROOT = ROOT_TABLE;
 
 /** The page tables of one VM. Addresses are numbers of 4 KiB pages, below 2^36. */
 export class GcvmPageTable extends TableTree {
-  /** The fragment at the cursor, and the page behind it. */
-  #fragment = 0;
-  #fragmentEnd = 0.5;
-
   /** Begin an update: any number of pieces, which end with {@link GcvmPageTable.finish}. */
   begin(): void {
     this.counters.rangeUpdates++;
@@ -76,71 +74,58 @@ export class GcvmPageTable extends TableTree {
    * @throws DrmError ENOMEM; what was written before stays
    */
   write(first: number, end: number, address: number, lo: number, hi: number): void {
-    this.#fragmentAt(first, end);
+    let fragment = fragmentAt(first, end);
     let node = ROOT;
     let parent = 0;
     let level = 1;
     let index = 0;
     let page = first;
-    const recent = this.recent;
-    if (recent !== 0 && this.#fragment < ENTRIES_LG2) {
-      const start = this.start[recent] as number;
-      if (page >= start && page < start + ENTRIES) {
-        node = recent;
-        parent = this.parent[recent] as number;
-        index = this.index[recent] as number;
-        level = LAST;
-      }
-    }
     let at = address;
-    let done = first;
+    const recent = this.recent;
+    if (recent !== 0 && fragment < ENTRIES_LG2 && this.#isIn(recent, page)) {
+      node = recent;
+      parent = this.parent[recent] as number;
+      index = this.index[recent] as number;
+      level = LAST;
+    }
     while (page < end) {
-      if (node === 0) node = this.make(parent, level, index, page);
+      if (node === 0) {
+        const isWritten = level === LAST && fragment < ENTRIES_LG2;
+        node = this.make(parent, level, index, page, isWritten, isWritten && isWhole(page, end));
+      }
       const shift = SHIFT[level] as number;
-      if (this.#fragment < shift) {
+      if (fragment < shift) {
         parent = node;
         index = indexIn(page, level);
         level++;
         node = this.child(parent, index);
         continue;
       }
-      if (this.#fragment >= (SHIFT[level - 1] as number)) {
+      if (fragment >= (SHIFT[level - 1] as number)) {
         node = parent;
         parent = this.parent[node] as number;
         index = this.index[node] as number;
         level--;
         continue;
       }
-      const span = SPAN[level] as number;
-      const step = STEP[level] as number;
-      let entry = indexIn(page, level);
-      const begin = entry;
-      const tableEnd = page + (ENTRIES - entry) * span;
-      const stop = Math.min(tableEnd, end);
-      do {
-        const until = Math.min(stop, this.#fragmentEnd);
-        const count = level === LAST ? until - done : Math.max(Math.floor((until - done) / span), 1);
-        this.#run(node, level, entry, count, at, lo, hi, step);
-        entry += count;
-        at += count * span * 4096;
-        done = until;
-        if (done >= this.#fragmentEnd) {
-          this.#fragmentAt(done, end);
-          if (this.#fragment < shift) break;
-        }
-      } while (done < stop);
-      page = done;
+      const begin = indexIn(page, level);
+      const entry = this.#writeIn(node, level, begin, page, end, fragment, at, lo, hi);
+      const pages = (entry - begin) * (SPAN[level] as number);
+      at += pages * 4096;
+      page += pages;
       if (level === LAST) {
         this.recent = node;
-        if (done < tableEnd) return;
+        if (entry < ENTRIES) return;
       } else {
         this.cutOffChildren(node, begin, entry);
         if (entry < ENTRIES) {
+          if (page >= end) return;
           // Stays in this table, at the place of the table below.
           parent = node;
           index = entry;
           level++;
           node = this.child(parent, index);
+          fragment = fragmentAt(page, end);
           continue;
         }
       }
@@ -155,6 +140,7 @@ export class GcvmPageTable extends TableTree {
       if (parent === 0) return;
       index++;
       node = this.child(parent, index);
+      fragment = fragmentAt(page, end);
     }
   }
 
@@ -185,7 +171,7 @@ export class GcvmPageTable extends TableTree {
     let into = skip;
     let at = offset;
     for (let page = first; page < end; ) {
-      const node = this.#lastLevelAt(page);
+      const node = this.#lastLevelAt(page, isWhole(page, end));
       const entry = indexIn(page, LAST);
       const count = Math.min(end - page, ENTRIES - entry);
       this.#runPages(node, entry, count, halves, from, into, at, lo, hi);
@@ -196,55 +182,67 @@ export class GcvmPageTable extends TableTree {
     }
   }
 
-  /** The fragment of what lies from a page to the end of a piece. Only the address and the length count, not the memory. */
-  #fragmentAt(page: number, end: number): void {
-    const low = page | 0;
-    const aligned = low === 0 ? FRAGMENT_MAX : 31 - Math.clz32(low & -low);
-    const left = end - page;
-    const fits = left >= TWO_31 ? FRAGMENT_MAX : 31 - Math.clz32(left);
-    if (aligned >= FRAGMENT_MAX && fits >= FRAGMENT_MAX) {
-      this.#fragment = FRAGMENT_MAX;
-      this.#fragmentEnd = Math.floor(end / TWO_31) * TWO_31;
-    } else {
-      const fragment = Math.min(aligned, fits);
-      this.#fragment = fragment;
-      this.#fragmentEnd = page + (1 << fragment);
-    }
+  /** Whether a table of the last level holds a page. */
+  #isIn(node: number, page: number): boolean {
+    const start = this.start[node] as number;
+    return page >= start && page < start + ENTRIES;
   }
 
-  #run(
+  /**
+   * The entries of one table, in as many writes as there are fragments; no fragment reaches into the next table.
+   *
+   * @returns the entry behind the last one written: one from which on a smaller leaf is needed, or none
+   */
+  #writeIn(
     node: number,
     level: number,
-    entry: number,
-    count: number,
+    begin: number,
+    page: number,
+    end: number,
+    firstFragment: number,
     address: number,
     lo: number,
     hi: number,
-    step: number,
-  ): void {
-    const counters = this.counters;
-    const isLive = (lo & VALID) !== 0 || (hi & this.prtHi) !== 0;
-    let low = lo | (this.#fragment << FRAGMENT_SHIFT);
-    let high = hi;
-    if (level !== LAST) high |= this.leafHi;
-    else if (!isLive) low |= EXECUTABLE;
-    if (isLive) counters.pteWrites += count;
-    else counters.pteClears += count;
-    counters.tableWriteCalls++;
+  ): number {
     const tables = this.tables;
     const slot = this.slot[node] as number;
     if (tables.filled !== 0) tables.own(slot);
-    const first = slot * tables.wordsPerTable + entry * 2;
-    const addressLow = address | 0;
-    const addressHigh = (address / TWO_32) & 0xffff;
-    const lowest = low | addressLow;
-    const highest = high | addressHigh;
-    if ((lowest >>> 0) + count * step > TWO_32) fillAscending(tables, first, count, lowest, highest, step);
-    else writeRun(tables.words, first, first + count * 2, lowest, highest, step);
-    if (this.observer !== null) {
-      const va = this.vaOf(node) + entry * (SPAN[level] as number) * 4096;
-      this.observer.wrote(level, va, count, address, low, high, true);
+    const base = slot * tables.wordsPerTable;
+    const isLive = (lo & VALID) !== 0 || (hi & this.prtHi) !== 0;
+    const attributes = level === LAST && !isLive ? lo | EXECUTABLE : lo;
+    const attributesHi = level === LAST ? hi : hi | this.leafHi;
+    const shift = SHIFT[level] as number;
+    const span = SPAN[level] as number;
+    const step = STEP[level] as number;
+    let fragment = firstFragment;
+    let entry = begin;
+    let at = address;
+    let done = page;
+    let calls = 0;
+    while (fragment >= shift) {
+      const count = fragment < FRAGMENT_MAX ? 1 << (fragment - shift) : largestLeaves(done, end);
+      const low = attributes | (fragment << FRAGMENT_SHIFT);
+      const lowest = low | (at | 0);
+      const highest = attributesHi | ((at / TWO_32) & 0xffff);
+      const first = base + entry * 2;
+      if ((lowest >>> 0) + count * step > TWO_32) fillAscending(tables, first, count, lowest, highest, step);
+      else writeRun(tables.words, first, first + count * 2, lowest, highest, step);
+      if (this.observer !== null) {
+        const va = this.vaOf(node) + entry * span * 4096;
+        this.observer.wrote(level, va, count, at, low, attributesHi, true);
+      }
+      calls++;
+      entry += count;
+      if (entry === ENTRIES) break;
+      at += count * span * 4096;
+      done += count * span;
+      fragment = fragmentAt(done, end);
     }
+    const { counters } = this;
+    counters.tableWriteCalls += calls;
+    if (isLive) counters.pteWrites += entry - begin;
+    else counters.pteClears += entry - begin;
+    return entry;
   }
 
   #runPages(
@@ -286,21 +284,40 @@ export class GcvmPageTable extends TableTree {
     }
   }
 
-  /** The table of the last level that holds a page, made with all above it where it is missing. */
-  #lastLevelAt(page: number): number {
+  /** The table of the last level that holds a page, made with all above it where it is missing; then it is written at once, whole or not. */
+  #lastLevelAt(page: number, whole: boolean): number {
     const recent = this.recent;
-    if (recent !== 0) {
-      const start = this.start[recent] as number;
-      if (page >= start && page < start + ENTRIES) return recent;
-    }
+    if (recent !== 0 && this.#isIn(recent, page)) return recent;
     let node = ROOT;
     for (let level = 1; level < LAST; level++) {
       const index = indexIn(page, level);
-      node = this.child(node, index) || this.make(node, level + 1, index, page);
+      const below = level + 1;
+      node =
+        this.child(node, index) ||
+        this.make(node, below, index, page, below === LAST, whole && below === LAST);
     }
     this.recent = node;
     return node;
   }
+}
+
+/** The fragment of what lies from a page to the end of a piece, -1 for nothing. Only the address and the length count, not the memory. */
+function fragmentAt(page: number, end: number): number {
+  const low = page | 0;
+  const aligned = low === 0 ? FRAGMENT_MAX : 31 - Math.clz32(low & -low);
+  const left = end - page;
+  const fits = left >= TWO_31 ? FRAGMENT_MAX : 31 - Math.clz32(left);
+  return Math.min(aligned, fits);
+}
+
+/** Entries of the root from a page on that are one fragment of the largest order: it has no end but that of the piece. */
+function largestLeaves(page: number, end: number): number {
+  return (Math.floor(end / TWO_31) * TWO_31 - page) / (SPAN[1] as number);
+}
+
+/** Whether a piece goes on to the end of a table of the last level that begins with a page. */
+function isWhole(page: number, end: number): boolean {
+  return (page & (ENTRIES - 1)) === 0 && end - page >= ENTRIES;
 }
 
 /** A run whose high halves are all the same: one pass, four entries a turn. Runs of a walk are short, where two passes cost more. */
@@ -325,8 +342,9 @@ function writeRun(words: Int32Array, from: number, end: number, lo: number, hi: 
   }
 }
 
-/** Index of a page in a table of a level. */
+/** Index of a page in a table of a level. Only that of the root takes bits above the low 32. */
 function indexIn(page: number, level: number): number {
-  const entries = level === LAST ? page | 0 : (page / (SPAN[level] as number)) | 0;
-  return entries & (ENTRIES - 1);
+  return level === 1
+    ? (page * ROOT_ENTRIES_PER_PAGE) | 0
+    : (page >>> (SHIFT[level] as number)) & (ENTRIES - 1);
 }

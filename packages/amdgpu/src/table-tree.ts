@@ -91,6 +91,8 @@ export class TableTree {
   protected start: Float64Array = new Float64Array(FIRST_ROOM);
   /** Where its children stand in {@link TableTree.#children}, for tables above the last level. */
   #childrenAt: Int32Array = new Int32Array(FIRST_ROOM);
+  /** How many tables are below each table. */
+  #childCount: Uint16Array = new Uint16Array(FIRST_ROOM);
   /** Place in the list of tables to be linked, -1 when it is linked. */
   #unlinkedAt: Int32Array = new Int32Array(FIRST_ROOM);
   #used = 0;
@@ -123,7 +125,7 @@ export class TableTree {
     this.prtHi = GCVM_HIGH[options.generation].prt;
     this.counters = options.counters;
     this.#allocFault = options.allocFault;
-    this.make(0, GCVM_ROOT_LEVEL, 0, 0);
+    this.make(0, GCVM_ROOT_LEVEL, 0, 0, false, false);
     // Nothing points to the root.
     this.#unlinked.length = 0;
     this.#unlinkedAt[ROOT] = -1;
@@ -285,15 +287,36 @@ export class TableTree {
     return false;
   }
 
-  /** A new table, empty, to be linked later. */
-  protected make(parent: number, level: number, index: number, page: number): number {
+  /**
+   * A new table, empty, to be linked later.
+   *
+   * @param parent - table above it
+   * @param level - its own
+   * @param index - its entry in the parent
+   * @param page - that it is for
+   * @param isWritten - the caller writes entries of it at once, so that they are to be stored
+   * @param isWhole - that writes all of them, so that what is in the page need not be overwritten before
+   * @throws DrmError ENOMEM
+   */
+  protected make(
+    parent: number,
+    level: number,
+    index: number,
+    page: number,
+    isWritten: boolean,
+    isWhole: boolean,
+  ): number {
     if (this.#allocFault?.("page-table")) fail(ENOMEM, "page table: no page for a table (injected)");
+    const tables = this.tables;
+    const lo = gcvmEmptyLo(level);
+    const hi = gcvmEmptyHi(this.#generation, level);
     let slot: number;
     try {
-      slot = this.tables.allocFilled(gcvmEmptyLo(level), gcvmEmptyHi(this.#generation, level));
+      slot = isWritten ? tables.allocUncleared() : tables.allocFilled(lo, hi);
     } catch (error) {
       return fail(ENOMEM, `page table: ${(error as Error).message}`);
     }
+    if (isWritten && !isWhole) fillEntries(tables, slot * tables.wordsPerTable, ENTRIES, lo, hi);
     this.counters.emptyEntries += ENTRIES;
     const node = this.#freeNodes.pop() ?? ++this.#used;
     if (node === this.slot.length) this.#grow();
@@ -303,8 +326,12 @@ export class TableTree {
     this.parent[node] = parent;
     this.index[node] = index;
     this.start[node] = Math.floor(page / spanOfTable) * spanOfTable;
+    this.#childCount[node] = 0;
     if (level !== LAST) this.#childrenAt[node] = this.#roomForChildren();
-    if (parent !== 0) this.#children[(this.#childrenAt[parent] as number) + index] = node;
+    if (parent !== 0) {
+      this.#children[(this.#childrenAt[parent] as number) + index] = node;
+      this.#childCount[parent] = (this.#childCount[parent] as number) + 1;
+    }
     this.#unlinkedAt[node] = this.#unlinked.length;
     this.#unlinked.push(node);
     this.observer?.made(slot, level, this.vaOf(node));
@@ -313,11 +340,14 @@ export class TableTree {
 
   /** A leaf stands in front of these places now: what is below them goes, with the update's end. */
   protected cutOffChildren(node: number, from: number, to: number): void {
+    const count = this.#childCount;
+    if (count[node] === 0) return;
     const base = this.#childrenAt[node] as number;
     for (let i = base + from; i < base + to; i++) {
       const child = this.#children[i] as number;
       if (child === 0) continue;
       this.#children[i] = 0;
+      count[node] = (count[node] as number) - 1;
       this.#cutOffTable(child);
       this.needsFlush = true;
     }
@@ -326,9 +356,10 @@ export class TableTree {
   #cutOffTable(node: number): void {
     if (this.#level[node] !== LAST) {
       const base = this.#childrenAt[node] as number;
-      for (let i = base; i < base + ENTRIES; i++) {
+      for (let i = base; this.#childCount[node] !== 0; i++) {
         const child = this.#children[i] as number;
         if (child === 0) continue;
+        this.#childCount[node] = (this.#childCount[node] as number) - 1;
         this.#children[i] = 0;
         this.#cutOffTable(child);
       }
@@ -361,6 +392,9 @@ export class TableTree {
     const level = new Uint8Array(room);
     level.set(this.#level);
     this.#level = level;
+    const childCount = new Uint16Array(room);
+    childCount.set(this.#childCount);
+    this.#childCount = childCount;
     const index = new Uint16Array(room);
     index.set(this.index);
     this.index = index;

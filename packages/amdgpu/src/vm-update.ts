@@ -12,10 +12,10 @@
  */
 
 import { EBUSY, fail } from "@vmbind/drm";
-import { GCVM_VALID, type GcvmGeneration, type ScatterList } from "@vmbind/mmu";
+import { GCVM_VALID, type ScatterList } from "@vmbind/mmu";
 import type { AmdgpuBo } from "./bo.ts";
 import type { BoVa } from "./bo-va.ts";
-import { type LeafFlags, leafFlags } from "./leaf-flags.ts";
+import { type LeafFlags, type LeafRules, leafFlags } from "./leaf-flags.ts";
 import { STATE_INVALID, STATE_VALID } from "./mappings.ts";
 import type { GcvmPageTable } from "./page-table.ts";
 import { PAGE_BYTES, VM_PAGE_PRT } from "./uapi.ts";
@@ -29,8 +29,8 @@ export interface UpdatedVm {
   readonly space: VaSpace;
   /** The tables. */
   readonly pageTable: GcvmPageTable;
-  /** Where the bits of an entry are. */
-  readonly generation: GcvmGeneration;
+  /** What makes the flags of an entry. */
+  readonly leafRules: LeafRules;
   /** Its page tables are being taken away: nothing can be written. */
   readonly evicting: boolean;
   /** The TLB is to forget what it knows of the VM. */
@@ -74,7 +74,7 @@ export function clearFreed(vm: UpdatedVm): void {
  * @throws DrmError ENOMEM, EBUSY; all mappings that were to be written stay on `invalids`
  */
 function updateBoVa(vm: UpdatedVm, boVa: BoVa, asAbsent: boolean): void {
-  const { space, generation } = vm;
+  const { space, leafRules } = vm;
   const { mappings } = space;
   const { bo, invalids, valids } = boVa;
   const pages = asAbsent || bo === null || bo.place === "none" ? null : bo.pages;
@@ -88,7 +88,7 @@ function updateBoVa(vm: UpdatedVm, boVa: BoVa, asAbsent: boolean): void {
   }
   for (let id = invalids.head; id !== 0; id = mappings.next(id)) {
     const flags = mappings.flags[id] as number;
-    leafFlags(generation, place, bo === null ? 0 : bo.flags, flags, FLAGS);
+    leafFlags(leafRules, place, bo === null ? 0 : bo.flags, flags, FLAGS);
     const { lo, hi } = FLAGS;
     const offset = mappings.offset[id] as number;
     const first = mappings.first[id] as number;
@@ -130,16 +130,17 @@ export function updateAfterOperation(vm: UpdatedVm, boVa: BoVa | null): void {
  */
 export function updateForSubmission(vm: UpdatedVm, listed: readonly BoVa[]): void {
   const { space } = vm;
-  for (const boVa of space.alwaysValid.evicted) {
+  const { evicted, needsUpdate } = space.alwaysValid;
+  for (let boVa = evicted.head; boVa !== null; boVa = evicted.head) {
     boVa.moved = true;
-    space.alwaysValid.needsUpdate.moveHere(boVa);
+    needsUpdate.moveHere(boVa);
   }
   clearFreed(vm);
   updateBoVa(vm, space.prt, false);
   for (const boVa of listed) updateBoVa(vm, boVa, false);
-  for (const boVa of space.alwaysValid.needsUpdate) updateBoVa(vm, boVa, false);
-  const { needsUpdate } = space.individual;
-  for (let boVa = needsUpdate.head; boVa !== null; boVa = needsUpdate.head) {
+  for (let boVa = needsUpdate.head; boVa !== null; boVa = needsUpdate.head) updateBoVa(vm, boVa, false);
+  const { needsUpdate: others } = space.individual;
+  for (let boVa = others.head; boVa !== null; boVa = others.head) {
     updateBoVa(vm, boVa, (boVa.bo as AmdgpuBo).busy && !listed.includes(boVa));
   }
   vm.pageTable.linkTables();

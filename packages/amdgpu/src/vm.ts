@@ -19,6 +19,7 @@ import {
 import type { AmdgpuBo } from "./bo.ts";
 import type { BoVa } from "./bo-va.ts";
 import type { AmdgpuCounters } from "./cost-sheet.ts";
+import { type LeafRules, leafRules } from "./leaf-flags.ts";
 import type { AmdgpuDeviceOptions } from "./options.ts";
 import { GcvmPageTable } from "./page-table.ts";
 import { PAGE_BYTES, VM_PAGE_PRT } from "./uapi.ts";
@@ -43,6 +44,8 @@ export interface AmdgpuVmDevice {
   readonly tlb: Tlb;
 }
 
+const NONE: readonly AmdgpuBo[] = [];
+
 /** The VM of an open file. */
 export class AmdgpuVm {
   /** The device. */
@@ -59,6 +62,8 @@ export class AmdgpuVm {
   readonly addressSpace: AddressSpace;
   /** Where the bits of an entry are. */
   readonly generation: GcvmGeneration;
+  /** What makes the flags of an entry. */
+  readonly leafRules: LeafRules;
   /** Its page tables are being taken away: until the next submission nothing is written. */
   evicting = false;
   readonly #handles: GemHandles<AmdgpuBo>;
@@ -77,6 +82,7 @@ export class AmdgpuVm {
     this.device = device;
     this.pasid = pasid;
     this.generation = generation;
+    this.leafRules = leafRules(generation);
     this.#handles = handles;
     this.pageTable = new GcvmPageTable(memory, { generation, counters, allocFault });
     this.addressSpace = new AddressSpace(memory, format, this.pageTable.root, { asid: pasid, tlb });
@@ -122,7 +128,11 @@ export class AmdgpuVm {
     const boVa = this.space.boVaOf(bo);
     if (boVa === undefined || !this.space.close(boVa)) return;
     // The driver's own update has no place for an error either.
-    if (!this.evicting) this.#quietly(() => clearFreed(this));
+    try {
+      if (!this.evicting) clearFreed(this);
+    } catch (error) {
+      this.#keepToItself(error);
+    }
     if (this.space.freedCount > 0) this.#kept.push(bo.get());
   }
 
@@ -132,17 +142,17 @@ export class AmdgpuVm {
    * @param boVa - the bo_va of a MAP or a REPLACE, null for other operations
    */
   update(boVa: BoVa | null): void {
-    this.#quietly(() => updateAfterOperation(this, boVa));
+    try {
+      updateAfterOperation(this, boVa);
+    } catch (error) {
+      this.#keepToItself(error);
+    }
   }
 
   /** Errors of an update are not returned: what was not written is still on the lists. */
-  #quietly(update: () => void): void {
-    try {
-      update();
-    } catch (error) {
-      if (!(error instanceof DrmError)) throw error;
-      this.device.counters.driverMessages++;
-    }
+  #keepToItself(error: unknown): void {
+    if (!(error instanceof DrmError)) throw error;
+    this.device.counters.driverMessages++;
   }
 
   /**
@@ -151,15 +161,17 @@ export class AmdgpuVm {
    * @param listed - the objects in its list, in order
    * @throws DrmError ENOMEM; nothing that waits is lost
    */
-  submit(listed: readonly AmdgpuBo[] = []): void {
+  submit(listed: readonly AmdgpuBo[] = NONE): void {
     const { counters } = this.device;
     const { rangeUpdates, pteWrites, pteClears } = counters;
+    const boVas: BoVa[] = [];
+    for (const bo of listed) {
+      const boVa = this.space.boVaOf(bo);
+      if (boVa !== undefined) boVas.push(boVa);
+    }
     this.evicting = false;
     try {
-      updateForSubmission(
-        this,
-        listed.map((bo) => this.space.boVaOf(bo)).filter((boVa) => boVa !== undefined),
-      );
+      updateForSubmission(this, boVas);
     } finally {
       counters.submissions++;
       counters.submissionRangeUpdates += counters.rangeUpdates - rangeUpdates;
