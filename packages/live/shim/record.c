@@ -11,8 +11,7 @@ static uint8_t used[FDS];                      /* descriptors that a DRM ioctl w
 
 static void __attribute__((constructor)) begin(void)
 {
-    if (r_ioctl) return;
-    find_server("VMBIND_RECORD");
+    if (!r_ioctl) find_server("VMBIND_RECORD");
 }
 int ioctl(int fd, unsigned long request, ...)
 {

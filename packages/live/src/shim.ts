@@ -78,7 +78,7 @@ function reasonOf(error: unknown, compiler: string): string {
   const { code, stderr } = error as { code?: unknown; stderr?: unknown };
   if (code === "ENOENT") {
     return (
-      `its shim is 300 lines of C, and there is no compiler "${compiler}": install gcc or clang (Debian: apt install gcc libc6-dev), ` +
+      `its shim is 500 lines of C, and there is no compiler "${compiler}": install gcc or clang (Debian: apt install gcc libc6-dev), ` +
       "or set CC"
     );
   }

@@ -29,6 +29,7 @@ import {
 import { InputError } from "@vmbind/trace";
 import { cacheFolder } from "../cache/cache-folder.ts";
 import type { CommandInput } from "../command.ts";
+import { tuneEngine } from "../engine.ts";
 import { OutputError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { checkOutput } from "../output/whole-file.ts";
@@ -42,6 +43,7 @@ const MEMORY_UNIT = 2 ** 21;
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
   const given = (name: string) => (typeof options[name] === "string" ? options[name] : undefined);
+  tuneEngine();
   const { driver, device } = await deviceOf(given("device") ?? DEFAULT_DEVICE);
   const trace = given("trace");
   const report = given("report");
