@@ -53,8 +53,10 @@ export class BindJob {
   range: Float64Array = new Float64Array(FIRST);
   /** `OP_DUMP` or 0 of each. */
   flags: Uint8Array = new Uint8Array(FIRST);
+  /** MAPs whose objects were looked up. */
+  maps = 0;
   /** Objects of the MAPs in order: referenced from the look-up on, the first {@link BindJob.pinned} of them pinned. */
-  readonly bos: MsmBo[] = [];
+  readonly bos: (MsmBo | null)[] = [];
   /** How many of the objects are pinned. */
   pinned = 0;
 
@@ -122,7 +124,7 @@ export class BindJob {
     this.stepIova[i] = iova;
     this.stepRange[i] = range;
     this.stepOffset[i] = offset;
-    this.stepBo.push(bo);
+    this.stepBo[i] = bo;
     this.steps = i + 1;
     if (bo === null) return;
     bo.refs++;
@@ -141,19 +143,33 @@ export class BindJob {
   dropStep(index: number): void {
     const bo = this.stepBo[index] as MsmBo | null;
     if (bo === null) return;
+    this.stepBo[index] = null;
     bo.queued--;
     bo.put();
   }
 
+  /** All page-table operations are over. */
+  dropSteps(): void {
+    for (let i = 0; i < this.steps; i++) this.dropStep(i);
+    this.steps = 0;
+  }
+
+  /** Objects of the MAPs in order. */
+  objects(): MsmBo[] {
+    return this.bos.slice(0, this.maps) as MsmBo[];
+  }
+
   /** Let go of the objects of the MAPs. */
   dropObjects(): void {
-    const { bos } = this;
-    for (let i = 0; i < bos.length; i++) {
+    const { bos, maps, pinned } = this;
+    // The arrays keep their length: to shorten one is a call out of the engine's code, longer than a short ioctl.
+    for (let i = 0; i < maps; i++) {
       const bo = bos[i] as MsmBo;
-      if (i < this.pinned) bo.pins--;
+      bos[i] = null;
+      if (i < pinned) bo.pins--;
       bo.put();
     }
-    bos.length = 0;
+    this.maps = 0;
     this.pinned = 0;
   }
 
@@ -188,14 +204,13 @@ export class BindJob {
   }
 
   /**
-   * Forget everything but the columns.
+   * Forget everything but the columns. The objects were let go of before.
    *
    * @returns whether the job is worth keeping for another VM_BIND
    */
   clear(): boolean {
     this.count = 0;
     this.steps = 0;
-    this.stepBo.length = 0;
     this.reserved = 0;
     this.waits = NO_FENCES;
     this.queueId = 0;

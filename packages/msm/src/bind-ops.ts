@@ -20,6 +20,11 @@ const AT_IOVA = OP.iova.offset;
 const AT_RANGE = OP.range.offset;
 const AT_FLAGS = OP.flags.offset;
 const PAGE_MASK = 0xfff;
+// Constants of this module are folded into a loop, imported ones are loaded and checked in each turn.
+const MAP = OP_MAP;
+const MAP_NULL = OP_MAP_NULL;
+const DUMP = OP_DUMP;
+const FIRST_VA = VA_START;
 const TWO_32 = 4294967296;
 
 /**
@@ -32,7 +37,7 @@ const TWO_32 = 4294967296;
  * @throws `DrmError` EINVAL
  */
 export function readInlineOp(file: MsmFile, view: DataView, at: number, job: BindJob): void {
-  readOp(file, view, at, job, 0);
+  readRun(file, view, at, job, 0, 1);
 }
 
 /**
@@ -55,13 +60,14 @@ export function readOps(file: MsmFile, pointer: number, user: UserSpace, job: Bi
     // Some of them may be there, and one of those may be wrong, which is then what is said.
     if (!(error instanceof DrmError && error.errno === EFAULT)) throw error;
   }
-  if (whole !== null) counters.payloadBytes += count * OP_BYTES;
+  if (whole !== null) {
+    counters.payloadBytes += count * OP_BYTES;
+    readRun(file, whole, 0, job, 0, count);
+    return;
+  }
   for (let i = 0; i < count; i++) {
-    if (whole !== null) readOp(file, whole, i * OP_BYTES, job, i);
-    else {
-      readOp(file, user.view(pointer + i * OP_BYTES, OP_BYTES), 0, job, i);
-      counters.payloadBytes += OP_BYTES;
-    }
+    readRun(file, user.view(pointer + i * OP_BYTES, OP_BYTES), 0, job, i, 1);
+    counters.payloadBytes += OP_BYTES;
   }
 }
 
@@ -70,34 +76,46 @@ function exactIfAligned(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * TWO_32 + view.getUint32(at, true);
 }
 
-function readOp(file: MsmFile, view: DataView, at: number, job: BindJob, i: number): void {
-  const kind = view.getUint32(at + AT_OP, true);
-  const handle = view.getUint32(at + AT_HANDLE, true);
-  const flags = view.getUint32(at + AT_FLAGS, true);
-  const iova = exactIfAligned(view, at + AT_IOVA);
-  const range = exactIfAligned(view, at + AT_RANGE);
-  const low =
-    view.getUint32(at + AT_OBJ_OFFSET, true) |
-    view.getUint32(at + AT_IOVA, true) |
-    view.getUint32(at + AT_RANGE, true);
-  const { options } = file.device;
-  if (
-    (flags & ~OP_DUMP) !== 0 ||
-    (low & PAGE_MASK) !== 0 ||
-    iova < VA_START ||
-    iova + range > 2 ** options.vaBits ||
-    kind > OP_MAP_NULL ||
-    (kind === OP_MAP) !== (handle !== 0) ||
-    (kind === OP_MAP_NULL && !options.prr)
-  ) {
-    refuse(file, view, at, job.nameOf(i));
+/** Operations that lie one behind the other, from `base` on: the `first`th of the job, and `count` in all. */
+function readRun(
+  file: MsmFile,
+  view: DataView,
+  base: number,
+  job: BindJob,
+  first: number,
+  count: number,
+): void {
+  const { kind: kinds, handle: handles, offset, iova: iovas, range: ranges, flags: allFlags } = job;
+  const { prr } = file.device.options;
+  const { vaEnd } = file.device;
+  let at = base;
+  for (let i = first; i < first + count; i++, at += OP_BYTES) {
+    const kind = view.getUint32(at + AT_OP, true);
+    const handle = view.getUint32(at + AT_HANDLE, true);
+    const flags = view.getUint32(at + AT_FLAGS, true);
+    const offsetLow = view.getUint32(at + AT_OBJ_OFFSET, true);
+    const iovaLow = view.getUint32(at + AT_IOVA, true);
+    const rangeLow = view.getUint32(at + AT_RANGE, true);
+    const iova = view.getUint32(at + AT_IOVA + 4, true) * TWO_32 + iovaLow;
+    const range = view.getUint32(at + AT_RANGE + 4, true) * TWO_32 + rangeLow;
+    if (
+      (flags & ~DUMP) !== 0 ||
+      ((offsetLow | iovaLow | rangeLow) & PAGE_MASK) !== 0 ||
+      iova < FIRST_VA ||
+      iova + range > vaEnd ||
+      kind > MAP_NULL ||
+      (kind === MAP) !== (handle !== 0) ||
+      (kind === MAP_NULL && !prr)
+    ) {
+      refuse(file, view, at, job.nameOf(i));
+    }
+    kinds[i] = kind;
+    handles[i] = handle;
+    offset[i] = view.getUint32(at + AT_OBJ_OFFSET + 4, true) * TWO_32 + offsetLow;
+    iovas[i] = iova;
+    ranges[i] = range;
+    allFlags[i] = flags;
   }
-  job.kind[i] = kind;
-  job.handle[i] = handle;
-  job.offset[i] = exactIfAligned(view, at + AT_OBJ_OFFSET);
-  job.iova[i] = iova;
-  job.range[i] = range;
-  job.flags[i] = flags;
 }
 
 /** Say what is wrong with an operation. The driver looks at everything and says nothing. */
@@ -135,13 +153,21 @@ function refuse(file: MsmFile, view: DataView, at: number, name: string): never 
  * @throws `DrmError` EINVAL
  */
 export function lookUpObjects(file: MsmFile, job: BindJob): void {
-  for (let i = 0; i < job.count; i++) {
-    if (job.kind[i] !== OP_MAP) continue;
-    const bo = file.bo(job.handle[i] as number);
+  const { count, kind, handle, offset, range, bos } = job;
+  // One object is mapped by many operations in a row.
+  let known = 0;
+  let bo: MsmBo | undefined;
+  for (let i = 0; i < count; i++) {
+    if (kind[i] !== MAP) continue;
+    const wanted = handle[i] as number;
+    if (wanted !== known) {
+      bo = file.bo(wanted);
+      known = wanted;
+    }
     if (bo === undefined) unknownHandle(job, i);
-    if ((job.offset[i] as number) + (job.range[i] as number) > bo.size) beyond(job, i, bo);
+    if ((offset[i] as number) + (range[i] as number) > bo.size) beyond(job, i, bo);
     bo.refs++;
-    job.bos.push(bo);
+    bos[job.maps++] = bo;
   }
 }
 

@@ -43,6 +43,8 @@ export class MsmDevice {
   readonly tlb: Tlb;
   /** The page behind MAP_NULL. */
   readonly prr: PrrPage;
+  /** First address behind those that a VM has, in bytes. @internal */
+  readonly vaEnd: number;
   /** All objects. */
   readonly gems: GemObjects = new GemObjects();
   /** Fences that reservations hold, by reservation: jobs and submits that have not ended. @internal */
@@ -65,6 +67,7 @@ export class MsmDevice {
     if (!(paBits >= 32 && paBits <= 48)) throw new RangeError(`paBits: ${paBits} is not in 32..48`);
     if (prrPage !== undefined && !(prrPage >= 0 && prrPage % PAGE_BYTES === 0))
       throw new RangeError(`prrPage: ${prrPage} is not a multiple of ${PAGE_BYTES}`);
+    this.vaEnd = 2 ** vaBits;
     this.memory = new PhysicalMemory({ ...memory, counters: this.counters });
     this.format = lpae4k(vaBits);
     this.tlb = new Tlb({ ...tlb, counters: this.counters });

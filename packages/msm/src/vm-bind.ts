@@ -39,6 +39,9 @@ const AT_IN = ARG.inSyncobjs.offset;
 const AT_OUT = ARG.outSyncobjs.offset;
 const AT_OP = ARG.op.offset;
 
+// Folded into loops, which an imported constant is not.
+const UNMAP = OP_UNMAP;
+
 /** Most operations of a call: the record of a job is one allocation, of 4 MiB at most with pages of 4 KiB. */
 export const MAX_OPS = 104850;
 /** Above so many table pages set aside, a VM_BIND waits for jobs to end. */
@@ -129,9 +132,10 @@ function collectSyncs(
 /** Tables to be set aside; a call waits while too many are. */
 function tablesFor(vm: MsmVm, job: BindJob): number {
   const { tableReserve } = vm;
+  const { count, kind, iova, range } = job;
   tableReserve.reset();
-  for (let i = 0; i < job.count; i++) {
-    if (job.kind[i] !== OP_UNMAP) tableReserve.add(job.iova[i] as number, job.range[i] as number);
+  for (let i = 0; i < count; i++) {
+    if (kind[i] !== UNMAP) tableReserve.add(iova[i] as number, range[i] as number);
   }
   if (vm.inFlight > IN_FLIGHT_MAX) {
     fail(
@@ -144,15 +148,14 @@ function tablesFor(vm: MsmVm, job: BindJob): number {
 
 /** The pages of every MAP's object, in order: then nobody can take them until the job is over. */
 function pinObjects(job: BindJob): void {
-  const { bos } = job;
-  for (let i = 0; i < bos.length; i++) {
-    const bo = bos[i] as MsmBo;
-    try {
-      bo.pin();
-    } catch (error) {
-      throw nameMap(job, i, error);
-    }
-    job.pinned = i + 1;
+  const { bos, maps } = job;
+  let i = 0;
+  try {
+    for (; i < maps; i++) (bos[i] as MsmBo).pin();
+  } catch (error) {
+    throw nameMap(job, i, error);
+  } finally {
+    job.pinned = i;
   }
 }
 

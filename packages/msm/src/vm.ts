@@ -38,6 +38,10 @@ import { TableReserve } from "./table-reserve.ts";
 import { OP_DUMP, OP_MAP, OP_UNMAP, VA_START } from "./uapi.ts";
 import { VMA_DUMP, VMA_MAPPED, VmSteps } from "./vm-steps.ts";
 
+// Folded into loops, which an imported constant is not.
+const MAP = OP_MAP;
+const UNMAP = OP_UNMAP;
+
 /** One mapping of a VM. */
 export interface MsmMappingView extends MappingView {
   /** Whether its entries are in the page table, or on their way there; not while its object is evicted. */
@@ -58,6 +62,8 @@ export interface MsmVmDevice {
   readonly tlb: Tlb;
   /** The page behind MAP_NULL. */
   readonly prr: PrrPage;
+  /** First address behind those that a VM has, in bytes. @internal */
+  readonly vaEnd: number;
   /** All objects. */
   readonly gems: GemObjects;
   /** Fences that reservations hold, by reservation: jobs and submits that have not ended. @internal */
@@ -125,7 +131,7 @@ export class MsmVm {
     this.gpuvm = new Gpuvm({
       name: `msm-vm-${device.nextVmNumber()}`,
       start: VA_START,
-      range: 2 ** options.vaBits - VA_START,
+      range: device.vaEnd - VA_START,
       gems: device.gems,
       // What the kernel compares when it hints at keeping a mapping has no flags in it.
       repeat: "upstream",
@@ -185,15 +191,14 @@ export class MsmVm {
     const steps = this.#steps;
     steps.begin(job);
     let nextBo = 0;
-    for (let i = 0; i < job.count; i++) {
-      const kind = job.kind[i] as number;
+    const { count, kind: kinds, bos } = job;
+    for (let i = 0; i < count; i++) {
+      const kind = kinds[i] as number;
       steps.kind = kind;
-      steps.bo = kind === OP_MAP ? (job.bos[nextBo++] as MsmBo) : null;
+      steps.bo = kind === MAP ? (bos[nextBo++] as MsmBo) : null;
       const ret = this.#carryInOp(job, i);
       if (ret === 0) continue;
-      for (let step = 0; step < job.steps; step++) job.dropStep(step);
-      job.steps = 0;
-      job.stepBo.length = 0;
+      job.dropSteps();
       steps.rollBack();
       fail(
         -ret,
@@ -209,7 +214,7 @@ export class MsmVm {
     const iova = job.iova[i] as number;
     const range = job.range[i] as number;
     gpuvm.op = i;
-    if (steps.kind === OP_UNMAP) return gpuvm.smUnmap(iova, range, steps);
+    if (steps.kind === UNMAP) return gpuvm.smUnmap(iova, range, steps);
     const request = this.#request;
     const offset = job.offset[i] as number;
     request.addr = iova;
@@ -219,7 +224,7 @@ export class MsmVm {
     steps.iova = iova;
     steps.range = range;
     steps.offset = offset;
-    steps.dump = steps.kind === OP_MAP && ((job.flags[i] as number) & OP_DUMP) !== 0 ? VMA_DUMP : 0;
+    steps.dump = steps.kind === MAP && ((job.flags[i] as number) & OP_DUMP) !== 0 ? VMA_DUMP : 0;
     steps.kept = false;
     return gpuvm.smMap(request, steps);
   }
@@ -263,8 +268,8 @@ export class MsmVm {
     let failed = this.unusable;
     const allowed = job.reserved;
     pageTable.reserved = allowed;
-    const { stepKind, stepIova, stepRange, stepBo, stepOffset } = job;
-    for (let i = 0; i < job.steps; i++) {
+    const { steps, stepKind, stepIova, stepRange, stepBo, stepOffset } = job;
+    for (let i = 0; i < steps; i++) {
       const kind = stepKind[i] as number;
       const bo = stepBo[i] as MsmBo | null;
       const iova = stepIova[i] as number;
@@ -296,7 +301,7 @@ export class MsmVm {
 
   /** See `SchedulerVm`. @internal */
   cancel(job: BindJob): void {
-    for (let i = 0; i < job.steps; i++) job.dropStep(i);
+    job.dropSteps();
     this.returnTables(job, 0);
     job.dropObjects();
   }
@@ -304,7 +309,7 @@ export class MsmVm {
   /** See `SchedulerVm`. @internal */
   fenceObjects(job: BindJob, change: 1 | -1): void {
     // Only those that MAPs name; what a job unmaps is in use by its page-table operations.
-    if (change === 1) job.resvs = new Set(job.bos.map(({ resv }) => resv));
+    if (change === 1) job.resvs = new Set(job.objects().map(({ resv }) => resv));
     for (const resv of job.resvs) this.changeFences(resv, change);
   }
 
