@@ -129,7 +129,7 @@ export const IOCTLS: IoctlTable<AmdgpuFile> = new IoctlTable<AmdgpuFile>([
     errnos: [EINVAL, EFAULT, EOPNOTSUPP],
     since,
     support: { without: "what has nothing to do with memory" },
-    run: (file, args, user) => file.info(args, user),
+    act: (file, args, user) => file.info(args, user),
   }),
   ioctl({
     name: "AMDGPU_GEM_WAIT_IDLE",

@@ -50,7 +50,7 @@ export const IOCTLS: IoctlTable<AsahiFile> = new IoctlTable<AsahiFile>([
     errnos: [EINVAL, ENODEV, EFAULT],
     since,
     support: { without: "facts of an M1 that have nothing to do with memory: plausible values" },
-    run: (file, args, user) => file.getParams(args, user),
+    act: (file, args, user) => file.getParams(args, user),
   }),
   notModelled({
     name: "ASAHI_GET_TIME",
@@ -75,7 +75,7 @@ export const IOCTLS: IoctlTable<AsahiFile> = new IoctlTable<AsahiFile>([
     errnos: [ENOENT],
     since,
     support: "full",
-    run: (file, args) => file.vmDestroy(args),
+    act: (file, args) => file.vmDestroy(args),
   }),
   ioctl({
     name: "ASAHI_VM_BIND",

@@ -37,6 +37,6 @@ export function gemCloseIoctl<F>(close: (file: F, handle: number) => void): Ioct
     errnos: [EINVAL],
     since: "Linux 2.6.28",
     support: "full",
-    run: (file: F, { handle }) => close(file, handle),
+    act: (file: F, { handle }) => close(file, handle),
   });
 }

@@ -75,11 +75,16 @@ export interface IoctlOptions<T extends object>
   support: "full" | SupportedWithout;
 }
 
-/** A handler that works on the decoded struct: it returns the members to write back, or nothing. */
+/** A handler that works on the decoded struct and returns the members to write back, or undefined for none. */
 export interface StructRun<F, T extends object> {
   /** See {@link StructRun}. */
-  // biome-ignore lint/suspicious/noConfusingVoidType: handlers without outputs return nothing
-  run: (file: F, args: T, user: UserSpace) => Partial<T> | void;
+  run: (file: F, args: T, user: UserSpace) => Partial<T> | undefined;
+}
+
+/** A handler that works on the decoded struct and has nothing to write back. */
+export interface StructAct<F, T extends object> {
+  /** See {@link StructAct}. */
+  act: (file: F, args: T, user: UserSpace) => void;
 }
 
 /** A handler that works on the struct's bytes, for ioctls where decoding would be felt. */
@@ -96,19 +101,24 @@ export interface BytesRun<F> {
  * @throws Error when the request says another size than the layout
  */
 export function ioctl<F, T extends object>(
-  options: IoctlOptions<T> & (StructRun<F, T> | BytesRun<F>),
+  options: IoctlOptions<T> & (StructRun<F, T> | StructAct<F, T> | BytesRun<F>),
 ): IoctlRow<F> {
   const { name, request, layout, arrays = [], errnos, since, support } = options;
   const { size } = decodeIoctl(request);
   if (size !== layout.size) throw new Error(`${layout.name}: ${layout.size} bytes, the request says ${size}`);
-  const run = "run" in options ? overBytes(layout, options.run) : options.runBytes;
-  return { name, request, layout, arrays, errnos, since, support, run };
+  return { name, request, layout, arrays, errnos, since, support, run: handlerOf(options) };
 }
 
-function overBytes<F, T extends object>(
-  layout: StructLayout<T>,
-  run: StructRun<F, T>["run"],
+function handlerOf<F, T extends object>(
+  options: IoctlOptions<T> & (StructRun<F, T> | StructAct<F, T> | BytesRun<F>),
 ): IoctlHandler<F> {
+  if ("runBytes" in options) return options.runBytes;
+  const { layout } = options;
+  if ("act" in options) {
+    const { act } = options;
+    return (file, arg, user) => act(file, layout.read(arg), user);
+  }
+  const { run } = options;
   return (file, arg, user) => {
     const out = run(file, layout.read(arg), user);
     if (!out) return;

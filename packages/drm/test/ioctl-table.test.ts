@@ -154,7 +154,7 @@ describe("a table of ioctls", () => {
   });
 
   it("takes no layout of another size than the request, and no number twice", () => {
-    const twice = { ...known, name: "SWAP", run: () => {} };
+    const twice = { ...known, name: "SWAP", act: () => {} };
     expect(() => ioctl({ ...twice, request: sized(SWAP, 16) })).toThrow(
       "pair: 12 bytes, the request says 16",
     );

@@ -10,7 +10,9 @@ import type { LiveCall } from "./call.ts";
 import type { Answer } from "./hardware.ts";
 
 /** One ioctl of a room. */
-export interface DriverIoctl<F> {
+export type DriverIoctl<F> = KnownIoctl & (Answering<F> | Acting<F>);
+
+interface KnownIoctl {
   /** Name as traces would have it, e.g. `XE_EXEC`. */
   readonly name: string;
   /** The driver's own request number. */
@@ -19,15 +21,22 @@ export interface DriverIoctl<F> {
   readonly layout: StructLayout<object>;
   /** What the struct points to. */
   readonly arrays?: readonly UserArray<object>[];
+}
+
+interface Answering<F> {
   /**
    * @param file - the open file
    * @param call - who calls
    * @param arg - all of the struct that the driver knows; changed in place
-   * @returns the answer; nothing for 0
+   * @returns the answer
    * @throws `DrmError` for what is refused
    */
-  // biome-ignore lint/suspicious/noConfusingVoidType: most have nothing to say but 0
-  run(file: F, call: LiveCall, arg: DataView): Answer | void;
+  run(file: F, call: LiveCall, arg: DataView): Answer;
+}
+
+interface Acting<F> {
+  /** As `run`, for an ioctl that answers nothing but 0, at once. */
+  act(file: F, call: LiveCall, arg: DataView): void;
 }
 
 /** The rows of a room. */
@@ -68,14 +77,20 @@ export class DriverIoctls<F> {
     const row = this.#rows.get(request & 0xff);
     if (row === undefined) return null;
     const { size } = row.layout;
-    if (arg.length >= size) return row.run(file, call, new DataView(arg.buffer, arg.byteOffset, size)) ?? 0;
+    if (arg.length >= size) return runRow(row, file, call, new DataView(arg.buffer, arg.byteOffset, size));
     const whole = new Uint8Array(size);
     whole.set(arg);
-    const result = row.run(file, call, new DataView(whole.buffer)) ?? 0;
+    const result = runRow(row, file, call, new DataView(whole.buffer));
     const copyOut = (ret: number) => {
       arg.set(whole.subarray(0, arg.length));
       return ret;
     };
     return typeof result === "number" ? copyOut(result) : result.then(copyOut);
   }
+}
+
+function runRow<F>(row: DriverIoctl<F>, file: F, call: LiveCall, arg: DataView): Answer {
+  if ("run" in row) return row.run(file, call, arg);
+  row.act(file, call, arg);
+  return 0;
 }

@@ -157,7 +157,7 @@ export const IOCTLS: IoctlTable<MsmFile> = new IoctlTable<MsmFile>([
     errnos: [EINVAL, ENOENT],
     since: "1.0",
     support: { without: "waiting" },
-    run: gemCpuPrep,
+    act: gemCpuPrep,
   }),
   ioctl({
     name: "MSM_GEM_CPU_FINI",
@@ -166,7 +166,7 @@ export const IOCTLS: IoctlTable<MsmFile> = new IoctlTable<MsmFile>([
     errnos: [ENOENT],
     since: "1.0",
     support: "full",
-    run: gemCpuFini,
+    act: gemCpuFini,
   }),
   ioctl({
     name: "MSM_GEM_SUBMIT",
@@ -185,7 +185,7 @@ export const IOCTLS: IoctlTable<MsmFile> = new IoctlTable<MsmFile>([
     errnos: [EINVAL, ENOENT],
     since: "1.0",
     support: { without: "waiting" },
-    run: waitFence,
+    act: waitFence,
   }),
   ioctl({
     name: "MSM_GEM_MADVISE",
@@ -212,7 +212,7 @@ export const IOCTLS: IoctlTable<MsmFile> = new IoctlTable<MsmFile>([
     errnos: [ENOENT],
     since: "1.2",
     support: "full",
-    run: submitqueueClose,
+    act: submitqueueClose,
   }),
   ioctl({
     name: "MSM_SUBMITQUEUE_QUERY",
@@ -229,7 +229,7 @@ export const IOCTLS: IoctlTable<MsmFile> = new IoctlTable<MsmFile>([
     errnos: [EINVAL, ENOENT, EFAULT],
     since: "1.4",
     support: "full",
-    run: submitqueueQuery,
+    act: submitqueueQuery,
   }),
   ioctl({
     name: "MSM_VM_BIND",

@@ -75,7 +75,7 @@ export const IOCTLS: IoctlTable<NouveauFile> = new IoctlTable<NouveauFile>([
     errnos: [ENOENT],
     since: before,
     support: "full",
-    run: (file, args) => file.channelFree(args),
+    act: (file, args) => file.channelFree(args),
   }),
   notModelled({
     name: "NOUVEAU_NVIF",
@@ -90,7 +90,7 @@ export const IOCTLS: IoctlTable<NouveauFile> = new IoctlTable<NouveauFile>([
     errnos: [EINVAL, ENOSYS, EBUSY, ENOMEM],
     since,
     support: "full",
-    run: (file, args) => file.vmInit(args),
+    act: (file, args) => file.vmInit(args),
   }),
   ioctl({
     name: "NOUVEAU_VM_BIND",
@@ -118,7 +118,7 @@ export const IOCTLS: IoctlTable<NouveauFile> = new IoctlTable<NouveauFile>([
     errnos: [ENOSYS, ENOENT, ENODEV, EINVAL, EFAULT, EOPNOTSUPP, ENOMEM],
     since,
     support: { without: "the job: it ends when what it waits for has happened" },
-    run: (file, args, user) => file.exec(args, user),
+    act: (file, args, user) => file.exec(args, user),
   }),
   notModelled({
     name: "NOUVEAU_GET_ZCULL_INFO",

@@ -90,7 +90,7 @@ export const IOCTLS: IoctlTable<PanthorFile> = new IoctlTable<PanthorFile>([
     errnos: [EINVAL],
     since: "1.0",
     support: "full",
-    run: vmDestroy,
+    act: vmDestroy,
   }),
   ioctl({
     name: "PANTHOR_VM_BIND",
@@ -142,7 +142,7 @@ export const IOCTLS: IoctlTable<PanthorFile> = new IoctlTable<PanthorFile>([
     errnos: [EINVAL, ENOENT, EFAULT, E2BIG],
     since: "1.4",
     support: "full",
-    run: boSetLabel,
+    act: boSetLabel,
   }),
   other("PANTHOR_SET_USER_MMIO_OFFSET", ID.setUserMmioOffset, 8, "1.5", "mmap of registers"),
   ioctl({
@@ -160,7 +160,7 @@ export const IOCTLS: IoctlTable<PanthorFile> = new IoctlTable<PanthorFile>([
     errnos: [EINVAL, EFAULT, ENOMEM, E2BIG, ENOENT],
     since: "1.7",
     support: "full",
-    run: boSync,
+    act: boSync,
   }),
   ioctl({
     name: "PANTHOR_BO_QUERY_INFO",

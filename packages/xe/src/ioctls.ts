@@ -156,7 +156,7 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
       errnos: [EINVAL, ENOENT, EBUSY],
       since,
       support: "full",
-      run: vmDestroy,
+      act: vmDestroy,
     }),
     ioctl({
       name: "XE_VM_BIND",
@@ -200,7 +200,7 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
       errnos: [EINVAL, ENOENT],
       since,
       support: "full",
-      run: execQueueDestroy,
+      act: execQueueDestroy,
     }),
     notModelled({
       name: "XE_EXEC_QUEUE_GET_PROPERTY",

@@ -32,10 +32,10 @@ const PRIORITY_LAST = 3;
 
 /** The rows. */
 export const IOCTLS: DriverIoctls<AsahiLiveFile> = new DriverIoctls<AsahiLiveFile>([
-  { name: "ASAHI_GET_TIME", request: IOCTL_GET_TIME, layout: GET_TIME, run: getTime },
-  { name: "ASAHI_QUEUE_CREATE", request: IOCTL_QUEUE_CREATE, layout: QUEUE_CREATE, run: queueCreate },
-  { name: "ASAHI_QUEUE_DESTROY", request: IOCTL_QUEUE_DESTROY, layout: QUEUE_DESTROY, run: queueDestroy },
-  { name: "ASAHI_SUBMIT", request: IOCTL_SUBMIT, layout: SUBMIT, run: submit },
+  { name: "ASAHI_GET_TIME", request: IOCTL_GET_TIME, layout: GET_TIME, act: getTime },
+  { name: "ASAHI_QUEUE_CREATE", request: IOCTL_QUEUE_CREATE, layout: QUEUE_CREATE, act: queueCreate },
+  { name: "ASAHI_QUEUE_DESTROY", request: IOCTL_QUEUE_DESTROY, layout: QUEUE_DESTROY, act: queueDestroy },
+  { name: "ASAHI_SUBMIT", request: IOCTL_SUBMIT, layout: SUBMIT, act: submit },
 ]);
 
 function getTime(_: AsahiLiveFile, __: LiveCall, arg: DataView): void {

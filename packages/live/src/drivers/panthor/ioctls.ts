@@ -22,43 +22,43 @@ export const IOCTLS: DriverIoctls<PanthorLiveFile> = new DriverIoctls<PanthorLiv
     name: "PANTHOR_GROUP_CREATE",
     request: uapi.IOCTL.groupCreate,
     layout: uapi.GROUP_CREATE,
-    run: (file, call, arg) => groupCreate(file, arg, call.user),
+    act: (file, call, arg) => groupCreate(file, arg, call.user),
   },
   {
     name: "PANTHOR_GROUP_DESTROY",
     request: uapi.IOCTL.groupDestroy,
     layout: uapi.GROUP_DESTROY,
-    run: (file, _, arg) => groupDestroy(file, arg),
+    act: (file, _, arg) => groupDestroy(file, arg),
   },
   {
     name: "PANTHOR_GROUP_SUBMIT",
     request: uapi.IOCTL.groupSubmit,
     layout: uapi.GROUP_SUBMIT,
-    run: (file, call, arg) => groupSubmit(file, arg, call.user),
+    act: (file, call, arg) => groupSubmit(file, arg, call.user),
   },
   {
     name: "PANTHOR_GROUP_GET_STATE",
     request: uapi.IOCTL.groupGetState,
     layout: uapi.GROUP_GET_STATE,
-    run: (file, _, arg) => groupGetState(file, arg),
+    act: (file, _, arg) => groupGetState(file, arg),
   },
   {
     name: "PANTHOR_TILER_HEAP_CREATE",
     request: uapi.IOCTL.tilerHeapCreate,
     layout: uapi.TILER_HEAP_CREATE,
-    run: (file, _, arg) => tilerHeapCreate(file, arg),
+    act: (file, _, arg) => tilerHeapCreate(file, arg),
   },
   {
     name: "PANTHOR_TILER_HEAP_DESTROY",
     request: uapi.IOCTL.tilerHeapDestroy,
     layout: uapi.TILER_HEAP_DESTROY,
-    run: (file, _, arg) => tilerHeapDestroy(file, arg),
+    act: (file, _, arg) => tilerHeapDestroy(file, arg),
   },
   {
     name: "PANTHOR_SET_USER_MMIO_OFFSET",
     request: uapi.IOCTL.setUserMmioOffset,
     layout: uapi.SET_USER_MMIO_OFFSET,
-    run: (file, _, arg) => {
+    act: (file, _, arg) => {
       const { offset } = uapi.SET_USER_MMIO_OFFSET.read(arg);
       if (!file.hasPage(offset))
         fail(EINVAL, "set_user_mmio_offset.offset: is neither of the two that there are");

@@ -45,14 +45,14 @@ export const IOCTLS: DriverIoctls<XeLiveFile> = new DriverIoctls<XeLiveFile>([
     name: "XE_EXEC_QUEUE_GET_PROPERTY",
     request: uapi.IOCTL_EXEC_QUEUE_GET_PROPERTY,
     layout: uapi.EXEC_QUEUE_GET_PROPERTY,
-    run: queueGetProperty,
+    act: queueGetProperty,
   },
   {
     name: "XE_EXEC",
     request: uapi.IOCTL_EXEC,
     layout: uapi.EXEC,
     arrays: [userArray(uapi.EXEC, "syncs", { field: "syncs", count: "numSyncs", element: SYNC })],
-    run: (file, call, arg) => exec(file, arg, call.user),
+    act: (file, call, arg) => exec(file, arg, call.user),
   },
   {
     name: "XE_WAIT_USER_FENCE",
