@@ -4,15 +4,7 @@
  * @module
  */
 
-import {
-  type GmmuVersion,
-  gmmuAddressHi,
-  gmmuAddressLo,
-  gmmuStride,
-  type ScatterList,
-  type TableMemory,
-  writeAscending,
-} from "@vmbind/mmu";
+import { type GmmuVersion, type ScatterList, type TableMemory, writeAscending } from "@vmbind/mmu";
 import { bytesOf } from "./table-nodes.ts";
 
 /** What all leaves of a mapping have in common. */
@@ -63,7 +55,7 @@ export function writeLeaves(
   const { version, lo, hi, tagged } = leaf;
   const wide = shift === DIRECTORY_SHIFT;
   const tags = tagged && shift > 12;
-  const stride = gmmuStride(version, bytes);
+  const step = version === 2 ? V2_ADDRESS : 1;
   let segment = pages.segmentAt(offset);
   let skip = offset - (pages.offset[segment] as number);
   let at = index;
@@ -77,17 +69,11 @@ export function writeLeaves(
     const pa = (pages.pa[segment] as number) + skip;
     const fits = ((pages.bytes[segment] as number) - skip) / bytes;
     const run = Math.min(fits, end - at);
-    if (!wide && !tags) {
-      writeAscending(
-        tables,
-        slot,
-        at,
-        run,
-        lo | gmmuAddressLo(version, pa),
-        hi | gmmuAddressHi(version, pa),
-        stride,
-      );
-    } else writeEach(tables, slot, at, run, bytes, pa, leaf, wide, tags);
+    if (wide || tags) writeEach(tables, slot, at, run, bytes, pa, leaf, wide, tags);
+    else {
+      const address = pa * step;
+      writeAscending(tables, slot, at, run, lo | address, hi | (address / TWO_32), bytes * step);
+    }
     at += run;
     segment++;
     skip = 0;
@@ -138,13 +124,15 @@ function writeEach(
   tags: boolean,
 ): void {
   const { words, wordsPerTable } = tables;
-  const step = wide ? 4 : 2;
-  let at = slot * wordsPerTable + index * step;
+  const stride = wide ? 4 : 2;
+  const step = version === 2 ? V2_ADDRESS : 1;
+  let at = slot * wordsPerTable + index * stride;
   let pa = first;
-  for (let i = 0; i < count; i++, at += step, pa += bytes) {
+  for (let i = 0; i < count; i++, at += stride, pa += bytes) {
     const tag = tags ? (1 + Math.floor(pa / TAG_BYTES)) << TAG_SHIFT : 0;
-    words[at] = lo | gmmuAddressLo(version, pa);
-    words[at + 1] = hi | gmmuAddressHi(version, pa) | tag;
+    const address = pa * step;
+    words[at] = lo | address;
+    words[at + 1] = hi | (address / TWO_32) | tag;
     if (!wide) continue;
     words[at + 2] = 0;
     words[at + 3] = 0;

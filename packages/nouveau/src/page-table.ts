@@ -21,17 +21,13 @@
 
 import { GMMU_SPARSE, gmmuNoSmall, type ScatterList, type TableMemory } from "@vmbind/mmu";
 import { type LeafAttributes, writeLeaves } from "./leaf-runs.ts";
-import { sparseBlocks } from "./sparse-blocks.ts";
+import { SparseCut } from "./sparse-blocks.ts";
 import {
-  BLOCK_BYTES,
   BLOCK_LG2,
   bytesOf,
   entriesOf,
   indexOf,
-  LARGE_ENTRIES,
   levelOf,
-  SMALL_ENTRIES,
-  SMALL_IN_LARGE,
   type TableNode,
   TRACK_LARGE,
   TRACK_SMALL,
@@ -39,23 +35,39 @@ import {
 } from "./table-nodes.ts";
 import { type PageTableOptions, TableTree } from "./table-tree.ts";
 
-/** A constant of this module is found faster than an imported one. */
+// Constants of this module are found faster than imported ones.
 const SPARSE = GMMU_SPARSE;
+const TRACKED_SMALL = TRACK_SMALL;
+const TRACKED_LARGE = TRACK_LARGE;
+const TRACKED_SPARSE = TRACK_SPARSE;
 const SMALL_SHIFT = 12;
+const SMALL_BYTES = 2 ** 12;
 const LARGE_SHIFT = 16;
+const LARGE_BYTES = 2 ** 16;
+const BLOCK_SHIFT = BLOCK_LG2;
+const BLOCK_BYTES = 2 ** 21;
+/** Entries of each size in a block, and small ones in a large one. */
+const SMALL_ENTRIES = 512;
+const LARGE_ENTRIES = 32;
+const SMALL_IN_LARGE = 16;
 /** References of a large entry are counted in 13 bits. */
 const LARGE_REFS_MASK = 0x1fff;
 
-/** What a walk does. */
-type Walk = "get" | "put" | "sparse" | "unsparse" | "map" | "unmap";
+// What a walk does.
+const GET = 0;
+const PUT = 1;
+const MAP = 2;
+const UNMAP = 3;
+const MAKE_SPARSE = 4;
+const UNDO_SPARSE = 5;
 
 /** The page tables of one VM. */
 export class NouveauPageTable {
   /** The tables themselves. */
   readonly tree: TableTree;
-  readonly #options: PageTableOptions;
   readonly #tables: TableMemory;
   readonly #noSmall: number;
+  readonly #cut: SparseCut;
 
   /**
    * Takes the root.
@@ -64,7 +76,7 @@ export class NouveauPageTable {
    * @throws DrmError ENOMEM
    */
   constructor(options: PageTableOptions) {
-    this.#options = options;
+    this.#cut = new SparseCut(options.pages);
     this.#tables = options.memory.tables;
     this.#noSmall = gmmuNoSmall(options.version);
     this.tree = new TableTree(options);
@@ -91,7 +103,7 @@ export class NouveauPageTable {
    * @throws DrmError ENOMEM; nothing has changed then
    */
   get(addr: number, bytes: number, shift: number): void {
-    const done = this.#walk("get", addr, bytes, shift);
+    const done = this.#walk(GET, addr, bytes, shift);
     if (done === bytes) return;
     this.put(addr, done, shift);
     this.tree.failTables();
@@ -99,7 +111,7 @@ export class NouveauPageTable {
 
   /** Drop a reference for each entry of a range; parameters as {@link NouveauPageTable.get}. */
   put(addr: number, bytes: number, shift: number): void {
-    this.#walk("put", addr, bytes, shift);
+    this.#walk(PUT, addr, bytes, shift);
   }
 
   /**
@@ -123,7 +135,7 @@ export class NouveauPageTable {
     this.#pages = pages;
     this.#offset = offset;
     this.#leaf = leaf;
-    this.#walk("map", addr, bytes, shift);
+    this.#walk(MAP, addr, bytes, shift);
   }
 
   /**
@@ -136,7 +148,7 @@ export class NouveauPageTable {
    */
   unmap(addr: number, bytes: number, shift: number, sparse: boolean): void {
     this.#toSparse = sparse;
-    this.#walk("unmap", addr, bytes, shift);
+    this.#walk(UNMAP, addr, bytes, shift);
   }
 
   /**
@@ -147,19 +159,26 @@ export class NouveauPageTable {
    * @throws DrmError ENOMEM; nothing has changed then
    */
   sparse(addr: number, bytes: number): void {
-    for (const block of sparseBlocks(this.#options.pages, addr, bytes)) {
-      const done = this.#walk("sparse", block.addr, block.bytes, block.shift);
-      if (done === block.bytes) continue;
-      if (done > 0) this.#walk("unsparse", block.addr, done, block.shift);
-      if (block.addr > addr) this.unsparse(addr, block.addr - addr);
+    const cut = this.#cut;
+    cut.cut(addr, bytes);
+    for (let i = 0; i < cut.count; i++) {
+      const at = cut.addr[i] as number;
+      const length = cut.bytes[i] as number;
+      const shift = cut.shift[i] as number;
+      const done = this.#walk(MAKE_SPARSE, at, length, shift);
+      if (done === length) continue;
+      if (done > 0) this.#walk(UNDO_SPARSE, at, done, shift);
+      if (at > addr) this.unsparse(addr, at - addr);
       this.tree.failTables();
     }
   }
 
   /** Take a sparse range back; parameters as {@link NouveauPageTable.sparse}. */
   unsparse(addr: number, bytes: number): void {
-    for (const block of sparseBlocks(this.#options.pages, addr, bytes)) {
-      this.#walk("unsparse", block.addr, block.bytes, block.shift);
+    const cut = this.#cut;
+    cut.cut(addr, bytes);
+    for (let i = 0; i < cut.count; i++) {
+      this.#walk(UNDO_SPARSE, cut.addr[i] as number, cut.bytes[i] as number, cut.shift[i] as number);
     }
   }
 
@@ -176,18 +195,22 @@ export class NouveauPageTable {
   #toSparse = false;
 
   /** Cut a range into runs inside one table. @returns the bytes done; fewer than asked only where a table could not be made */
-  #walk(what: Walk, addr: number, bytes: number, shift: number): number {
-    const entryBytes = bytesOf(shift);
-    const makes = what === "get" || what === "sparse";
-    let left = bytes / entryBytes;
-    if (shift < BLOCK_LG2) {
+  #walk(what: number, addr: number, bytes: number, shift: number): number {
+    const { tree } = this;
+    const makes = what === GET || what === MAKE_SPARSE;
+    let left: number;
+    let done: number;
+    if (shift < BLOCK_SHIFT) {
       const small = shift === SMALL_SHIFT;
       const per = small ? SMALL_ENTRIES : LARGE_ENTRIES;
+      const all = small ? bytes / SMALL_BYTES : bytes / LARGE_BYTES;
       let block = Math.floor(addr / BLOCK_BYTES);
-      let first = (addr - block * BLOCK_BYTES) / entryBytes;
+      let first = (addr - block * BLOCK_BYTES) >> shift;
+      left = all;
       while (left > 0) {
-        const count = Math.min(left, per - first);
-        const node = makes ? this.tree.ensure(block, 0, small) : this.tree.need(block, 0);
+        const room = per - first;
+        const count = left < room ? left : room;
+        const node = makes ? tree.ensure(block, 0, small) : tree.need(block, 0);
         if (node === null) break;
         if (small) this.#runSmall(what, node, first, count);
         else this.#runLarge(what, node, first, count);
@@ -195,15 +218,18 @@ export class NouveauPageTable {
         block++;
         first = 0;
       }
+      done = bytes - left * (small ? SMALL_BYTES : LARGE_BYTES);
     } else {
-      left = this.#walkDirectories(what, addr, left, shift, makes);
+      const entryBytes = bytesOf(shift);
+      left = this.#walkDirectories(what, addr, bytes / entryBytes, shift, makes);
+      done = bytes - left * entryBytes;
     }
-    if (this.tree.dirty) this.tree.invalidate();
-    return bytes - left * entryBytes;
+    if (tree.dirty) tree.invalidate();
+    return done;
   }
 
   /** The same for entries of directories: 2 MiB pages, and sparse entries of any size. @returns entries left */
-  #walkDirectories(what: Walk, addr: number, count: number, shift: number, makes: boolean): number {
+  #walkDirectories(what: number, addr: number, count: number, shift: number, makes: boolean): number {
     let left = count;
     let block = addr / BLOCK_BYTES;
     const blocks = bytesOf(shift) / BLOCK_BYTES;
@@ -221,12 +247,12 @@ export class NouveauPageTable {
     return left;
   }
 
-  #runSmall(what: Walk, node: TableNode, first: number, count: number): void {
-    if (what === "get") {
+  #runSmall(what: number, node: TableNode, first: number, count: number): void {
+    if (what === GET) {
       this.#getSmall(node, first, count);
-    } else if (what === "put") {
+    } else if (what === PUT) {
       this.#putSmall(node, first, count);
-    } else if (what === "map") {
+    } else if (what === MAP) {
       this.#offset = writeLeaves(
         this.#tables,
         node.smallSlot,
@@ -238,9 +264,9 @@ export class NouveauPageTable {
         this.#leaf,
       );
       this.tree.dirty = true;
-    } else if (what === "unmap") {
+    } else if (what === UNMAP) {
       this.tree.fill(node.smallSlot, first, count, this.#toSparse ? SPARSE : 0);
-    } else if (what === "sparse") {
+    } else if (what === MAKE_SPARSE) {
       this.#getSmall(node, first, count);
       this.tree.fill(node.smallSlot, first, count, SPARSE);
     } else {
@@ -249,12 +275,12 @@ export class NouveauPageTable {
     }
   }
 
-  #runLarge(what: Walk, node: TableNode, first: number, count: number): void {
-    if (what === "get") {
+  #runLarge(what: number, node: TableNode, first: number, count: number): void {
+    if (what === GET) {
       this.#getLarge(node, first, count);
-    } else if (what === "put") {
+    } else if (what === PUT) {
       this.#putLarge(node, first, count);
-    } else if (what === "map") {
+    } else if (what === MAP) {
       this.#offset = writeLeaves(
         this.#tables,
         node.slot,
@@ -266,31 +292,25 @@ export class NouveauPageTable {
         this.#leaf,
       );
       this.tree.dirty = true;
-    } else if (what === "unmap") {
+    } else if (what === UNMAP) {
       this.tree.fill(node.slot, first, count, this.#toSparse ? SPARSE : this.#noSmall);
-    } else if (what === "sparse") {
-      node.track.fill(TRACK_SPARSE, first, first + count);
-      node.large.fill(0, first, first + count);
-      node.small.fill(0, first, first + count);
-      this.#getLarge(node, first, count);
+    } else if (what === MAKE_SPARSE) {
+      this.#getSparseLarge(node, first, count);
       this.tree.fill(node.slot, first, count, SPARSE);
     } else {
-      node.track.fill(0, first, first + count);
-      node.large.fill(0, first, first + count);
-      node.small.fill(0, first, first + count);
-      this.#putLarge(node, first, count);
+      this.#putSparseLarge(node, first, count);
       if (node.slot >= 0) this.tree.fill(node.slot, first, count, this.#noSmall);
       if (node.smallSlot >= 0)
         this.tree.clearSparse(node.smallSlot, first * SMALL_IN_LARGE, count * SMALL_IN_LARGE);
     }
   }
 
-  #runDirectory(what: Walk, node: TableNode, first: number, count: number): void {
-    if (what === "get") {
+  #runDirectory(what: number, node: TableNode, first: number, count: number): void {
+    if (what === GET) {
       node.refs += count;
-    } else if (what === "put") {
+    } else if (what === PUT) {
       this.#putDirectory(node, count);
-    } else if (what === "map") {
+    } else if (what === MAP) {
       this.#offset = writeLeaves(
         this.#tables,
         node.slot,
@@ -302,9 +322,9 @@ export class NouveauPageTable {
         this.#leaf,
       );
       this.tree.dirty = true;
-    } else if (what === "unmap") {
+    } else if (what === UNMAP) {
       this.tree.fillDirectory(node, first, count, this.#toSparse ? SPARSE : 0);
-    } else if (what === "sparse") {
+    } else if (what === MAKE_SPARSE) {
       node.marks.fill(1, first, first + count);
       node.refs += count;
       this.tree.fillDirectory(node, first, count, SPARSE);
@@ -318,22 +338,22 @@ export class NouveauPageTable {
   // -- references ---------------------------------------------------------------------------------------------------------
 
   #getSmall(node: TableNode, first: number, count: number): void {
-    const { small, track } = node;
+    const { small, track, refs } = node;
     node.smallRefs += count;
     const from = first >> 4;
     const to = (first + count - 1) >> 4;
     for (let unit = from; unit <= to; unit++)
       small[unit] = (small[unit] as number) + share(unit, first, count);
-    if (node.refs === 0) return;
+    if (refs === 0) return;
     for (let unit = from; unit <= to; unit++) {
-      if (((track[unit] as number) & TRACK_SMALL) !== 0) continue;
+      if (((track[unit] as number) & TRACKED_SMALL) !== 0) continue;
       const start = unit;
-      while (unit <= to && ((track[unit] as number) & TRACK_SMALL) === 0) {
-        track[unit] = ((track[unit] as number) & ~TRACK_LARGE) | TRACK_SMALL;
+      while (unit <= to && ((track[unit] as number) & TRACKED_SMALL) === 0) {
+        track[unit] = ((track[unit] as number) & ~TRACKED_LARGE) | TRACKED_SMALL;
         unit++;
       }
       // The first of them decides for all: no VM_BIND has a range that is in a region only in part.
-      if (((track[start] as number) & TRACK_SPARSE) !== 0) {
+      if (((track[start] as number) & TRACKED_SPARSE) !== 0) {
         this.tree.decide(node.smallSlot, start * SMALL_IN_LARGE, (unit - start) * SMALL_IN_LARGE, SPARSE);
       }
       this.tree.decide(node.slot, start, unit - start, 0);
@@ -341,28 +361,29 @@ export class NouveauPageTable {
   }
 
   #putSmall(node: TableNode, first: number, count: number): void {
-    const { small, track } = node;
-    node.smallRefs -= count;
-    if (node.refs + node.smallRefs > 0) {
+    const { small, track, refs } = node;
+    const rest = node.smallRefs - count;
+    node.smallRefs = rest;
+    if (refs + rest > 0) {
       const to = (first + count - 1) >> 4;
       for (let unit = first >> 4; unit <= to; unit++) {
-        const rest = (small[unit] as number) - share(unit, first, count);
-        small[unit] = rest;
-        if (rest !== 0 || node.refs === 0) continue;
+        const left = (small[unit] as number) - share(unit, first, count);
+        small[unit] = left;
+        if (left !== 0 || refs === 0) continue;
         const flags = track[unit] as number;
-        track[unit] = flags & ~TRACK_SMALL;
-        if ((flags & TRACK_LARGE) !== 0) continue;
-        this.tree.decide(node.slot, unit, 1, (flags & TRACK_SPARSE) !== 0 ? SPARSE : this.#noSmall);
+        track[unit] = flags & ~TRACKED_SMALL;
+        if ((flags & TRACKED_LARGE) !== 0) continue;
+        this.tree.decide(node.slot, unit, 1, (flags & TRACKED_SPARSE) !== 0 ? SPARSE : this.#noSmall);
       }
     }
-    if (node.smallRefs === 0) this.tree.freeTable(node, true);
+    if (rest === 0) this.tree.freeTable(node, true);
   }
 
   #getLarge(node: TableNode, first: number, count: number): void {
     const { large, track } = node;
     node.refs += count;
     for (let unit = first; unit < first + count; unit++) {
-      track[unit] = ((track[unit] as number) & ~TRACK_SMALL) | TRACK_LARGE;
+      track[unit] = ((track[unit] as number) & ~TRACKED_SMALL) | TRACKED_LARGE;
       large[unit] = ((large[unit] as number) + 1) & LARGE_REFS_MASK;
     }
   }
@@ -374,7 +395,32 @@ export class NouveauPageTable {
       for (let unit = first; unit < first + count; unit++) {
         const rest = ((large[unit] as number) - 1) & LARGE_REFS_MASK;
         large[unit] = rest;
-        if (rest === 0) track[unit] = (track[unit] as number) & ~TRACK_LARGE;
+        if (rest === 0) track[unit] = (track[unit] as number) & ~TRACKED_LARGE;
+      }
+    }
+    if (node.refs === 0) this.tree.freeTable(node, false);
+  }
+
+  /** As {@link NouveauPageTable.get} for entries of 64 KiB that begin anew. */
+  #getSparseLarge(node: TableNode, first: number, count: number): void {
+    const { small, large, track } = node;
+    node.refs += count;
+    for (let unit = first; unit < first + count; unit++) {
+      track[unit] = TRACKED_SPARSE | TRACKED_LARGE;
+      large[unit] = 1;
+      small[unit] = 0;
+    }
+  }
+
+  /** The way back. The count of an entry goes below 0, as the driver's does. */
+  #putSparseLarge(node: TableNode, first: number, count: number): void {
+    const { small, large, track } = node;
+    node.refs -= count;
+    if (node.refs + node.smallRefs > 0) {
+      for (let unit = first; unit < first + count; unit++) {
+        track[unit] = 0;
+        large[unit] = LARGE_REFS_MASK;
+        small[unit] = 0;
       }
     }
     if (node.refs === 0) this.tree.freeTable(node, false);
@@ -389,7 +435,7 @@ export class NouveauPageTable {
 /** How many small entries of a run lie in a unit of 64 KiB. */
 function share(unit: number, first: number, count: number): number {
   const from = unit * SMALL_IN_LARGE;
-  const start = Math.max(first, from);
-  const end = Math.min(first + count, from + SMALL_IN_LARGE);
-  return end - start;
+  const over = first > from ? first - from : 0;
+  const end = first + count - from;
+  return (end < SMALL_IN_LARGE ? end : SMALL_IN_LARGE) - over;
 }

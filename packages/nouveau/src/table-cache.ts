@@ -21,6 +21,10 @@ export class TableCache {
   readonly #counters: NouveauCounters;
   /** Pages that hold tables of 64 KiB pages, by number: free slots as bits; -1 where there is none. */
   readonly #parents: number[] = [];
+  /** No page below this number has a free slot. */
+  #free = 0;
+  /** Each page below this number holds tables. */
+  #unused = 0;
   #cached = 0;
 
   /** @param counters - where `tablePages` is counted */
@@ -50,14 +54,19 @@ export class TableCache {
    * @returns where it is, for {@link TableCache.giveLarge}
    */
   takeLarge(): number {
-    let page = this.#parents.findIndex((free) => free > 0);
-    if (page < 0) {
-      page = this.#parents.indexOf(-1);
-      if (page < 0) page = this.#parents.length;
-      this.#parents[page] = ALL_SLOTS;
+    const parents = this.#parents;
+    let page = this.#free;
+    while (page < parents.length && (parents[page] as number) <= 0) page++;
+    this.#free = page;
+    if (page === parents.length) {
+      page = this.#unused;
+      while (page < parents.length && parents[page] !== -1) page++;
+      this.#unused = page + 1;
+      this.#free = page;
+      parents[page] = ALL_SLOTS;
       this.take();
     }
-    const free = this.#parents[page] as number;
+    const free = parents[page] as number;
     const slot = 31 - Math.clz32(free & -free);
     this.#parents[page] = free & ~(1 << slot);
     this.#counters.largeTables++;
@@ -72,7 +81,13 @@ export class TableCache {
   giveLarge(at: number): void {
     const page = at >> 4;
     const free = (this.#parents[page] as number) | (1 << (at & 15));
-    this.#parents[page] = free === ALL_SLOTS ? -1 : free;
-    if (free === ALL_SLOTS) this.give();
+    if (free === ALL_SLOTS) {
+      this.#parents[page] = -1;
+      if (page < this.#unused) this.#unused = page;
+      this.give();
+    } else {
+      this.#parents[page] = free;
+      if (page < this.#free) this.#free = page;
+    }
   }
 }

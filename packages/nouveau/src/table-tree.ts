@@ -19,6 +19,7 @@ import {
   gmmuTableLo,
   type PhysicalMemory,
   type TableMemory,
+  type Tlb,
 } from "@vmbind/mmu";
 import type { PageSize } from "./backends.ts";
 import type { NouveauCounters } from "./cost-sheet.ts";
@@ -36,6 +37,9 @@ import {
 
 /** A constant of this module is found faster than an imported one. */
 const SPARSE = GMMU_SPARSE;
+const LARGE = LARGE_ENTRIES;
+/** Blocks below one PD0 less one. */
+const PLACE_MASK = 255;
 
 /** What page tables are made with. */
 export interface PageTableOptions {
@@ -53,8 +57,10 @@ export interface PageTableOptions {
   aperture: GmmuAperture;
   /** Asked before each table but the root. */
   allocFault?: AllocFault | undefined;
-  /** Forgets what the TLB has of the VM. */
-  invalidate: () => void;
+  /** The GPU's TLB. */
+  tlb: Tlb;
+  /** The VM's number in it. */
+  asid: number;
 }
 
 /** The tables of one VM. */
@@ -68,6 +74,10 @@ export class TableTree {
   readonly #counters: NouveauCounters;
   readonly #nodes: NodePool = new NodePool();
   readonly #noSmall: number;
+  readonly #tlb: Tlb;
+  readonly #asid: number;
+  /** The PD0 of the block that was looked up last: the next one mostly lies below it, too. */
+  #place: TableNode | null = null;
   readonly #reserved: number[] = [];
   /** Why a table could not be made. */
   #refusal = "";
@@ -83,6 +93,8 @@ export class TableTree {
     this.#tables = options.memory.tables;
     this.#counters = options.counters;
     this.#noSmall = gmmuNoSmall(options.version);
+    this.#tlb = options.tlb;
+    this.#asid = options.asid;
     this.root = new TableNode(options.version === 2 ? 4 : 5);
     this.root.slot = this.#takeTable();
     this.root.refs = 1;
@@ -98,7 +110,7 @@ export class TableTree {
     const before = this.#reserved.length;
     try {
       for (let i = 0; i < count; i++) {
-        const slot = this.#allocTable();
+        const slot = this.#allocTable(false);
         if (slot < 0) this.failTables();
         this.#reserved.push(slot);
         this.#counters.tablesReserved++;
@@ -145,30 +157,42 @@ export class TableTree {
    * @returns the node that covers it, null where there is none
    */
   find(block: number, level: number): TableNode | null {
-    let node: TableNode | null = this.root;
-    for (let at = this.root.level; at > level && node !== null; at--) {
-      node = node.children[indexOf(at, block)] as TableNode | null;
+    let node = this.#start(block, level);
+    for (let at = node.level; at > level; at--) {
+      const child = node.children[indexOf(at, block)] as TableNode | null;
+      if (child === null) return null;
+      node = child;
     }
+    if (level === 0) this.#place = node.parent;
     return node;
   }
 
   /** The same, with every table on the way and the one asked for made; null where one cannot be. */
   ensure(block: number, level: number, small: boolean): TableNode | null {
-    let node = this.root;
-    for (let at = this.root.level; at > level; at--) {
+    let node = this.#start(block, level);
+    for (let at = node.level; at > level; at--) {
       const index = indexOf(at, block);
       const child = node.children[index] ?? this.#nodes.take(node, index);
       const wantsSmall = small && at === 1;
       if ((wantsSmall ? child.smallSlot : child.slot) < 0 && !this.#makeTable(child, wantsSmall)) return null;
       node = child;
     }
+    if (level === 0) this.#place = node.parent;
     return node;
+  }
+
+  /** Where a descent begins: at the root, or at the PD0 of the last one. */
+  #start(block: number, level: number): TableNode {
+    const place = this.#place;
+    const isBelow = level === 0 && place !== null && place.block === block - (block & PLACE_MASK);
+    return isBelow ? place : this.root;
   }
 
   #makeTable(node: TableNode, small: boolean): boolean {
     const parent = node.parent as TableNode;
     parent.refs++;
-    const slot = this.#tryTable();
+    // A table that begins with sparse entries, or says of each entry who is to be asked, is written at once.
+    const slot = this.#tryTable(node.sparse || (node.level === 0 && !small));
     if (slot < 0) {
       this.#unreferenced(node);
       return false;
@@ -192,24 +216,33 @@ export class TableTree {
   #bornDirectory(node: TableNode): void {
     const entries = entriesOf(node.level);
     node.marks.fill(1);
-    if (node.level === 1) {
-      for (let i = 0; i < entries; i++) fillEntries(this.#tables, this.#word(node.slot, i * 2), 1, SPARSE, 0);
-    } else fillEntries(this.#tables, this.#word(node.slot, 0), entries, SPARSE, 0);
+    // Entries of PD0 have two halves.
+    if (node.level === 1) this.#fillWide(this.#word(node.slot, 0), entries, SPARSE);
+    else fillEntries(this.#tables, this.#word(node.slot, 0), entries, SPARSE, 0);
     this.#counters.fillWrites += entries;
   }
 
   /** A table of 64 KiB pages says of each entry who is to be asked: it, or the small table that may be there already. */
   #bornLarge(node: TableNode): void {
-    const { small, track, large } = node;
+    const { small, large, track } = node;
     node.place = this.#options.cache.takeLarge();
-    const empty = node.sparse ? SPARSE : this.#noSmall;
     const flags = node.sparse ? TRACK_SPARSE : 0;
-    large.fill(0);
-    for (let unit = 0; unit < LARGE_ENTRIES; unit++) {
-      const used = node.smallSlot >= 0 && small[unit] !== 0;
-      track[unit] = used ? flags | TRACK_SMALL : flags;
-      if (!used) this.#born(node.slot, unit, 1, empty);
+    fillEntries(this.#tables, this.#word(node.slot, 0), LARGE, node.sparse ? SPARSE : this.#noSmall, 0);
+    let fills = LARGE;
+    for (let unit = 0; unit < LARGE; unit++) {
+      track[unit] = flags;
+      // The last large table of this block may have left something.
+      large[unit] = 0;
     }
+    if (node.smallSlot >= 0) {
+      for (let unit = 0; unit < LARGE; unit++) {
+        if (small[unit] === 0) continue;
+        track[unit] = flags | TRACK_SMALL;
+        fillEntries(this.#tables, this.#word(node.slot, unit), 1, 0, 0);
+        fills--;
+      }
+    }
+    this.#counters.fillWrites += fills;
   }
 
   /** A table goes because nobody needs it, and with it all above that it alone kept. */
@@ -232,7 +265,10 @@ export class TableTree {
     const parent = node.parent as TableNode;
     const lives = node.slot >= 0 || node.smallSlot >= 0;
     const { index, sparse } = node;
-    if (!lives) this.#nodes.give(node);
+    if (!lives) {
+      if (node === this.#place) this.#place = null;
+      this.#nodes.give(node);
+    }
     parent.refs--;
     if (parent.refs === 0) {
       this.freeTable(parent, false);
@@ -264,27 +300,28 @@ export class TableTree {
 
   /** Write a directory entry without a table. */
   #fillEntry(node: TableNode, index: number, lo: number): void {
-    const wide = node.level === 1;
     this.#counters.tableWrites++;
     this.dirty = true;
-    fillEntries(this.#tables, this.#word(node.slot, wide ? index * 2 : index), 1, lo, 0);
-    if (wide) fillEntries(this.#tables, this.#word(node.slot, index * 2 + 1), 1, 0, 0);
+    if (node.level === 1) this.#fillWide(this.#word(node.slot, index * 2), 1, lo);
+    else fillEntries(this.#tables, this.#word(node.slot, index), 1, lo, 0);
   }
 
-  #tryTable(): number {
-    return this.#reserved.pop() ?? this.#allocTable();
+  /** @returns a table, -1 where there is none; with whatever it holds for a caller that writes all its entries at once */
+  #tryTable(uncleared: boolean): number {
+    if (this.#reserved.length > 0) return this.#reserved.pop() as number;
+    return this.#allocTable(uncleared);
   }
 
-  #allocTable(): number {
+  #allocTable(uncleared: boolean): number {
     const tables = this.#tables;
     const injected = this.#options.allocFault?.("page-table") ?? false;
-    if (!injected && tables.live < tables.limit) return tables.alloc();
+    if (!injected && tables.live < tables.limit) return uncleared ? tables.allocUncleared() : tables.alloc();
     this.#refusal = injected ? "injected" : tables.whenFull();
     return -1;
   }
 
   #takeTable(): number {
-    const slot = this.#tryTable();
+    const slot = this.#allocTable(false);
     return slot < 0 ? fail(ENOMEM, `page table: ${this.#tables.whenFull()}, or injected`) : slot;
   }
 
@@ -313,17 +350,23 @@ export class TableTree {
       this.fill(node.slot, first, count, lo);
       return;
     }
-    const { words } = this.#tables;
     const from = this.#word(node.slot, first * 2);
+    if (lo === 0) fillEntries(this.#tables, from, count * 2, 0, 0);
+    else this.#fillWide(from, count, lo);
+    if (lo === SPARSE) this.#counters.pteWrites += count;
+    else this.#counters.pteClears += count;
+    this.dirty = true;
+  }
+
+  /** Entries of PD0 from a word on, the first of their two halves given. Counts nothing. */
+  #fillWide(from: number, count: number, lo: number): void {
+    const { words } = this.#tables;
     for (let at = from; at < from + count * 4; at += 4) {
       words[at] = lo;
       words[at + 1] = 0;
       words[at + 2] = 0;
       words[at + 3] = 0;
     }
-    if (lo === SPARSE) this.#counters.pteWrites += count;
-    else this.#counters.pteClears += count;
-    this.dirty = true;
   }
 
   /** What a new table begins with. */
@@ -346,7 +389,7 @@ export class TableTree {
   /** One TLB invalidation of the whole VM, counted. */
   invalidate(): void {
     this.dirty = false;
-    this.#options.invalidate();
+    this.#tlb.invalidateAll(this.#asid);
   }
 
   /** Refuse what needed the table that could not be made. */

@@ -124,7 +124,8 @@ export class NouveauVm {
       pages: backend.pages,
       aperture: options.tableAperture,
       allocFault: options.allocFault,
-      invalidate: () => tlb.invalidateAll(this.asid),
+      tlb,
+      asid: this.asid,
     });
     const resv = new GemObject(gems, 0);
     this.gpuvm = new Gpuvm({
