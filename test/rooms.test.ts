@@ -58,6 +58,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "bind-job.ts",
     "bind-queue.ts",
     "bind-syncs.ts",
+    "entry-refs.ts",
     "exec.ts",
     "getparam.ts",
     "job-run.ts",

@@ -38,8 +38,17 @@ export class BindQueue {
 
   /** Append a job; it runs at once if it can. */
   push(job: BindJob): void {
+    const { waits } = job;
+    // Most jobs wait for nothing, and nothing is in front of them.
+    if (waits.length === 0 && this.#jobs.length === 0 && !this.#running && !this.held) {
+      this.#running = true;
+      this.#complete(job);
+      this.#running = false;
+      if (this.#jobs.length > 0) this.#pump(Number.POSITIVE_INFINITY);
+      return;
+    }
     this.#jobs.push(job);
-    for (const fence of job.waits) {
+    for (const fence of waits) {
       if (!fence.signaled) {
         fence.onSignal(() => {
           if (!this.held) this.#pump(Number.POSITIVE_INFINITY);

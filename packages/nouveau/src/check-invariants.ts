@@ -22,7 +22,6 @@ import {
   gmmuAddressLo,
   Walk,
 } from "@vmbind/mmu";
-import type { BindOp, OpStep } from "./bind-job.ts";
 import { NouveauBo } from "./bo.ts";
 import type { NouveauDevice } from "./device.ts";
 import type { NouveauFile } from "./file.ts";
@@ -43,8 +42,8 @@ const TAG_SHIFT = 36 - 32;
  * @throws Error that names the invariant and the place
  */
 export function checkInvariants(vm: NouveauVm, seen: Set<number> = new Set()): void {
-  const queued = queuedOps(vm);
-  checkGpuvm(vm.gpuvm, { vmBo: (vmBo) => queued.filter((op) => op.vmBo === vmBo).length });
+  const held = vm.queue.jobs.flatMap((job) => numbers(job.count).map((op) => job.vmBo(op)));
+  checkGpuvm(vm.gpuvm, { vmBo: (vmBo) => held.filter((one) => one === vmBo).length });
   checkRegions(vm);
   const { device, pageTable } = vm;
   if (vm.queue.jobs.length > 0) {
@@ -64,9 +63,9 @@ export function checkInvariants(vm: NouveauVm, seen: Set<number> = new Set()): v
   checkRemembered(vm);
 }
 
-/** Operations whose work has not been freed. */
-function queuedOps(vm: NouveauVm): BindOp[] {
-  return vm.queue.jobs.flatMap((job) => Array.from({ length: job.count }, (_, i) => job.at(i)));
+/** The numbers below one. */
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i);
 }
 
 function checkRegions(vm: NouveauVm): void {
@@ -277,9 +276,9 @@ export function checkDeviceInvariants(device: NouveauDevice, files: Iterable<Nou
   for (const vm of vms) {
     hold(vm.gpuvm.resvObject);
     for (const va of vm.gpuvm.mappings()) hold(vm.gpuvm.gem(va));
-    for (const op of queuedOps(vm)) {
-      hold(op.bo);
-      for (let k = 0; k < op.stepCount; k++) hold(vm.gpuvm.gem((op.steps[k] as OpStep).old));
+    for (const job of vm.queue.jobs) {
+      for (const op of numbers(job.count)) hold(job.bo(op));
+      for (const step of numbers(job.stepCount)) hold(vm.gpuvm.gem(job.old(step)));
     }
   }
   let backing = 0;

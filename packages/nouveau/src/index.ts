@@ -6,7 +6,7 @@
  */
 
 export { BACKENDS, type Backend, type BackendName, type PageSize } from "./backends.ts";
-export { BindJob, BindOp, type OpKind, type OpStep } from "./bind-job.ts";
+export * from "./bind-job.ts";
 export { BindQueue, type JobRunner } from "./bind-queue.ts";
 export { NouveauBo, type NouveauBoDevice, type NouveauBoOptions, pageShiftFor } from "./bo.ts";
 export { checkDeviceInvariants, checkInvariants } from "./check-invariants.ts";

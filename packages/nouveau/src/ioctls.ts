@@ -48,6 +48,17 @@ const VM_BIND_SIGNALS = userArray(uapi.VM_BIND, "sigPtr", {
   element: uapi.SYNC,
 });
 
+/** Decoded into; whoever gets it reads it before anything else can run. The addresses are doubles from the start. */
+const ARGS: uapi.VmBind = {
+  opCount: 0,
+  flags: 0,
+  waitCount: 0,
+  sigCount: 0,
+  waitPtr: 0.5,
+  sigPtr: 0.5,
+  opPtr: 0.5,
+};
+
 /** The ioctls. */
 export const IOCTLS: IoctlTable<NouveauFile> = new IoctlTable<NouveauFile>([
   ioctl({
@@ -100,7 +111,7 @@ export const IOCTLS: IoctlTable<NouveauFile> = new IoctlTable<NouveauFile>([
     errnos: [ENOSYS, EFAULT, EINVAL, EOPNOTSUPP, ENOENT, ENOSPC, EEXIST, ENOMEM, EINTR],
     since,
     support: "full",
-    runBytes: (file, arg, user) => file.vmBind(uapi.readVmBind(arg), user),
+    runBytes: (file, arg, user) => file.vmBind(uapi.readVmBind(arg, ARGS), user),
   }),
   ioctl({
     name: "NOUVEAU_EXEC",

@@ -7,13 +7,16 @@
  */
 
 import { GPUVA_INVALIDATED, type Gpuvm, type VmBo } from "@vmbind/gpuvm-core";
-import type { BindJob, BindOp, OpStep } from "./bind-job.ts";
+import { type BindJob, OP_MAP, OP_UNSPARSE } from "./bind-job.ts";
 import type { NouveauBo } from "./bo.ts";
 import type { LeafAttributes } from "./leaf-runs.ts";
 import { isInRegion, kindOf, shiftOf } from "./mapping.ts";
 import type { NouveauPageTable } from "./page-table.ts";
 import type { SparseRegion, SparseRegions } from "./regions.ts";
 
+const MAP = OP_MAP;
+const UNSPARSE = OP_UNSPARSE;
+const INVALIDATED: number = GPUVA_INVALIDATED;
 /** Pages of this size are never written: quirk `unwritten512M`. */
 const UNWRITTEN_SHIFT = 29;
 
@@ -33,34 +36,32 @@ export interface JobVm {
 
 /** Write the entries of a job. */
 export function runJob(vm: JobVm, job: BindJob): void {
-  for (let i = 0; i < job.count; i++) {
-    const op = job.at(i);
-    if (op.late) {
+  for (let op = 0; op < job.count; op++) {
+    if (job.isLate(op)) {
       // The tables of what earlier operations unmapped must not stand where other pages come.
-      for (let k = 0; k < i; k++) dropReferences(vm, job.at(k));
-      runLate(vm, op);
+      for (let k = 0; k < op; k++) dropReferences(vm, job, k);
+      runLate(vm, job, op);
       continue;
     }
-    for (let k = 0; k < op.stepCount; k++) {
-      const { old, from, to, keep } = op.steps[k] as OpStep;
-      if (!keep) unmapLeaves(vm, old, from, to);
+    for (let step = job.firstStep(op), end = job.endStep(op); step < end; step++) {
+      if (!job.keeps(step)) unmapLeaves(vm, job.old(step), job.from(step), job.to(step));
     }
-    if (op.va > 0) mapLeaves(vm, op.va);
+    if (job.va(op) > 0) mapLeaves(vm, job.va(op));
   }
-  vm.pageTable.tree.release(job.tables);
+  if (job.tables > 0) vm.pageTable.tree.release(job.tables);
 }
 
 /** Everything at once, where page sizes meet: what was there goes whole, what stays of it and what comes is made anew. */
-function runLate(vm: JobVm, op: BindOp): void {
+function runLate(vm: JobVm, job: BindJob, op: number): void {
   const { gpuvm } = vm;
-  for (let k = 0; k < op.stepCount; k++) {
-    const { old, prev, next } = op.steps[k] as OpStep;
+  for (let step = job.firstStep(op); step < job.endStep(op); step++) {
+    const old = job.old(step);
     unmapLeaves(vm, old, gpuvm.addr(old), gpuvm.end(old));
     vm.pageTable.put(gpuvm.addr(old), gpuvm.rangeOf(old), shiftOf(gpuvm.flags(old)));
-    if (prev > 0) makeLeaves(vm, prev);
-    if (next > 0) makeLeaves(vm, next);
+    if (job.prev(step) > 0) makeLeaves(vm, job.prev(step));
+    if (job.next(step) > 0) makeLeaves(vm, job.next(step));
   }
-  if (op.va > 0) makeLeaves(vm, op.va);
+  if (job.va(op) > 0) makeLeaves(vm, job.va(op));
 }
 
 function makeLeaves(vm: JobVm, va: number): void {
@@ -75,7 +76,7 @@ function mapLeaves(vm: JobVm, va: number): void {
   const flags = gpuvm.flags(va);
   const range = gpuvm.rangeOf(va);
   const shift = shiftOf(flags);
-  if (range === 0 || (flags & GPUVA_INVALIDATED) !== 0 || shift === UNWRITTEN_SHIFT) return;
+  if (range === 0 || (flags & INVALIDATED) !== 0 || shift === UNWRITTEN_SHIFT) return;
   const bo = gpuvm.gem(va) as NouveauBo;
   const leaf = vm.leafOf(bo, kindOf(flags));
   if (leaf === null) return;
@@ -86,34 +87,34 @@ function mapLeaves(vm: JobVm, va: number): void {
 export function unmapLeaves(vm: JobVm, va: number, from: number, to: number): void {
   const flags = vm.gpuvm.flags(va);
   const shift = shiftOf(flags);
-  if (from === to || (flags & GPUVA_INVALIDATED) !== 0 || shift === UNWRITTEN_SHIFT) return;
+  if (from === to || (flags & INVALIDATED) !== 0 || shift === UNWRITTEN_SHIFT) return;
   vm.pageTable.unmap(from, to - from, shift, isInRegion(flags));
 }
 
 /** Drop what a job that has run does not need any more. */
 export function freeJob(vm: JobVm, job: BindJob): void {
   const { gpuvm } = vm;
-  for (let i = 0; i < job.count; i++) {
-    const op = job.at(i);
-    dropReferences(vm, op);
-    for (let k = 0; k < op.stepCount; k++) {
-      const { old } = op.steps[k] as OpStep;
+  for (let op = 0; op < job.count; op++) {
+    dropReferences(vm, job, op);
+    for (let step = job.firstStep(op), end = job.endStep(op); step < end; step++) {
+      const old = job.old(step);
       const bo = gpuvm.gem(old) as NouveauBo;
       gpuvm.free(old);
       bo.put();
     }
-    if (op.kind === "unsparse") removeRegion(vm, op.region as SparseRegion);
-    releaseOp(op);
+    if (job.kind(op) === UNSPARSE) removeRegion(vm, job.region(op) as SparseRegion);
+    releaseOp(job, op);
   }
 }
 
 /** Drop the references of what an operation unmapped. What a MAP replaced left it its references. */
-function dropReferences(vm: JobVm, op: BindOp): void {
-  if (op.kind === "map" || op.late || op.dropped) return;
-  op.dropped = true;
-  for (let k = 0; k < op.stepCount; k++) {
-    const { old, from, to } = op.steps[k] as OpStep;
-    if (to > from) vm.pageTable.put(from, to - from, shiftOf(vm.gpuvm.flags(old)));
+function dropReferences(vm: JobVm, job: BindJob, op: number): void {
+  if (job.kind(op) === MAP || job.isLate(op) || job.isDropped(op)) return;
+  job.setDropped(op);
+  for (let step = job.firstStep(op), end = job.endStep(op); step < end; step++) {
+    const from = job.from(step);
+    const to = job.to(step);
+    if (to > from) vm.pageTable.put(from, to - from, shiftOf(vm.gpuvm.flags(job.old(step))));
   }
 }
 
@@ -125,11 +126,12 @@ export function removeRegion(vm: JobVm, region: SparseRegion): void {
 }
 
 /** Give back what an operation holds of its object. */
-export function releaseOp(op: BindOp): void {
-  op.vmBo?.put();
-  op.bo?.put();
-  op.vmBo = null;
-  op.bo = null;
+export function releaseOp(job: BindJob, op: number): void {
+  if (job.kind(op) !== MAP) return;
+  job.vmBo(op)?.put();
+  job.bo(op)?.put();
+  job.setVmBo(op, null);
+  job.setBo(op, null);
 }
 
 /** Write the mappings of a pair that were taken out for an eviction. */
@@ -137,8 +139,8 @@ export function restoreMappings(vm: JobVm, vmBo: VmBo): void {
   const { gpuvm } = vm;
   for (const va of vmBo.vas()) {
     const flags = gpuvm.flags(va);
-    if ((flags & GPUVA_INVALIDATED) === 0) continue;
-    gpuvm.setFlags(va, flags & ~GPUVA_INVALIDATED);
+    if ((flags & INVALIDATED) === 0) continue;
+    gpuvm.setFlags(va, flags & ~INVALIDATED);
     mapLeaves(vm, va);
   }
 }
@@ -148,8 +150,8 @@ export function invalidateMappings(vm: JobVm, vmBo: VmBo): void {
   const { gpuvm } = vm;
   for (const va of vmBo.vas()) {
     const flags = gpuvm.flags(va);
-    if ((flags & GPUVA_INVALIDATED) !== 0) continue;
+    if ((flags & INVALIDATED) !== 0) continue;
     unmapLeaves(vm, va, gpuvm.addr(va), gpuvm.end(va));
-    gpuvm.setFlags(va, flags | GPUVA_INVALIDATED);
+    gpuvm.setFlags(va, flags | INVALIDATED);
   }
 }

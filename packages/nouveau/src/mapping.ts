@@ -15,8 +15,9 @@ const KIND_MASK = 0xff;
 const SIZE_SHIFT: number = KIND_SHIFT + 8;
 const SIZE_MASK = 3;
 const IN_REGION: number = 1 << (SIZE_SHIFT + 2);
-/** Page sizes by what is kept of them. */
+/** Page sizes by what is kept of them, and back. */
 const SHIFTS: readonly number[] = [12, 16, 21, 29];
+const SIZES: Uint8Array = Uint8Array.from({ length: 32 }, (_, shift) => Math.max(SHIFTS.indexOf(shift), 0));
 
 /**
  * @param kind - PTE kind, 0..255
@@ -25,7 +26,7 @@ const SHIFTS: readonly number[] = [12, 16, 21, 29];
  * @returns flags of a mapping
  */
 export function mappingFlags(kind: number, shift: number, inRegion: boolean): number {
-  return (kind << KIND_SHIFT) | (SHIFTS.indexOf(shift) << SIZE_SHIFT) | (inRegion ? IN_REGION : 0);
+  return (kind << KIND_SHIFT) | ((SIZES[shift] as number) << SIZE_SHIFT) | (inRegion ? IN_REGION : 0);
 }
 
 /** PTE kind of a mapping with these flags. */
@@ -76,5 +77,11 @@ export function chooseShift(
 }
 
 function isAligned(bytes: number, addr: number, range: number, offset: number): boolean {
-  return addr % bytes === 0 && range % bytes === 0 && offset % bytes === 0;
+  return isMultiple(addr, bytes) && isMultiple(range, bytes) && isMultiple(offset, bytes);
+}
+
+/** Whether a power of two divides a value: `%` would do, but it takes the time of ten divisions. */
+function isMultiple(value: number, bytes: number): boolean {
+  const times = value / bytes;
+  return Math.floor(times) === times;
 }

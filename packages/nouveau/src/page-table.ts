@@ -20,26 +20,14 @@
  */
 
 import { GMMU_SPARSE, gmmuNoSmall, type ScatterList, type TableMemory } from "@vmbind/mmu";
+import { EntryRefs } from "./entry-refs.ts";
 import { type LeafAttributes, writeLeaves } from "./leaf-runs.ts";
 import { SparseCut } from "./sparse-blocks.ts";
-import {
-  BLOCK_LG2,
-  bytesOf,
-  entriesOf,
-  indexOf,
-  levelOf,
-  type TableNode,
-  TRACK_LARGE,
-  TRACK_SMALL,
-  TRACK_SPARSE,
-} from "./table-nodes.ts";
+import { BLOCK_LG2, bytesOf, entriesOf, indexOf, levelOf, type TableNode } from "./table-nodes.ts";
 import { type PageTableOptions, TableTree } from "./table-tree.ts";
 
 // Constants of this module are found faster than imported ones.
 const SPARSE = GMMU_SPARSE;
-const TRACKED_SMALL = TRACK_SMALL;
-const TRACKED_LARGE = TRACK_LARGE;
-const TRACKED_SPARSE = TRACK_SPARSE;
 const SMALL_SHIFT = 12;
 const SMALL_BYTES = 2 ** 12;
 const LARGE_SHIFT = 16;
@@ -50,8 +38,6 @@ const BLOCK_BYTES = 2 ** 21;
 const SMALL_ENTRIES = 512;
 const LARGE_ENTRIES = 32;
 const SMALL_IN_LARGE = 16;
-/** References of a large entry are counted in 13 bits. */
-const LARGE_REFS_MASK = 0x1fff;
 
 // What a walk does.
 const GET = 0;
@@ -67,6 +53,7 @@ export class NouveauPageTable {
   readonly tree: TableTree;
   readonly #tables: TableMemory;
   readonly #noSmall: number;
+  readonly #refs: EntryRefs;
   readonly #cut: SparseCut;
 
   /**
@@ -80,6 +67,7 @@ export class NouveauPageTable {
     this.#tables = options.memory.tables;
     this.#noSmall = gmmuNoSmall(options.version);
     this.tree = new TableTree(options);
+    this.#refs = new EntryRefs(this.tree, this.#noSmall);
   }
 
   /** The root. It has a reference of its own. */
@@ -209,7 +197,7 @@ export class NouveauPageTable {
       left = all;
       while (left > 0) {
         const room = per - first;
-        const count = left < room ? left : room;
+        const count = Math.min(left, room);
         const node = makes ? tree.ensure(block, 0, small) : tree.need(block, 0);
         if (node === null) break;
         if (small) this.#runSmall(what, node, first, count);
@@ -249,9 +237,9 @@ export class NouveauPageTable {
 
   #runSmall(what: number, node: TableNode, first: number, count: number): void {
     if (what === GET) {
-      this.#getSmall(node, first, count);
+      this.#refs.getSmall(node, first, count);
     } else if (what === PUT) {
-      this.#putSmall(node, first, count);
+      this.#refs.putSmall(node, first, count);
     } else if (what === MAP) {
       this.#offset = writeLeaves(
         this.#tables,
@@ -267,19 +255,19 @@ export class NouveauPageTable {
     } else if (what === UNMAP) {
       this.tree.fill(node.smallSlot, first, count, this.#toSparse ? SPARSE : 0);
     } else if (what === MAKE_SPARSE) {
-      this.#getSmall(node, first, count);
+      this.#refs.getSmall(node, first, count);
       this.tree.fill(node.smallSlot, first, count, SPARSE);
     } else {
-      this.#putSmall(node, first, count);
+      this.#refs.putSmall(node, first, count);
       if (node.smallSlot >= 0) this.tree.fill(node.smallSlot, first, count, 0);
     }
   }
 
   #runLarge(what: number, node: TableNode, first: number, count: number): void {
     if (what === GET) {
-      this.#getLarge(node, first, count);
+      this.#refs.getLarge(node, first, count);
     } else if (what === PUT) {
-      this.#putLarge(node, first, count);
+      this.#refs.putLarge(node, first, count);
     } else if (what === MAP) {
       this.#offset = writeLeaves(
         this.#tables,
@@ -295,10 +283,10 @@ export class NouveauPageTable {
     } else if (what === UNMAP) {
       this.tree.fill(node.slot, first, count, this.#toSparse ? SPARSE : this.#noSmall);
     } else if (what === MAKE_SPARSE) {
-      this.#getSparseLarge(node, first, count);
+      this.#refs.getSparseLarge(node, first, count);
       this.tree.fill(node.slot, first, count, SPARSE);
     } else {
-      this.#putSparseLarge(node, first, count);
+      this.#refs.putSparseLarge(node, first, count);
       if (node.slot >= 0) this.tree.fill(node.slot, first, count, this.#noSmall);
       if (node.smallSlot >= 0)
         this.tree.clearSparse(node.smallSlot, first * SMALL_IN_LARGE, count * SMALL_IN_LARGE);
@@ -309,7 +297,7 @@ export class NouveauPageTable {
     if (what === GET) {
       node.refs += count;
     } else if (what === PUT) {
-      this.#putDirectory(node, count);
+      this.#refs.putDirectory(node, count);
     } else if (what === MAP) {
       this.#offset = writeLeaves(
         this.#tables,
@@ -330,112 +318,8 @@ export class NouveauPageTable {
       this.tree.fillDirectory(node, first, count, SPARSE);
     } else {
       node.marks.fill(0, first, first + count);
-      this.#putDirectory(node, count);
+      this.#refs.putDirectory(node, count);
       if (node.slot >= 0) this.tree.fillDirectory(node, first, count, 0);
     }
   }
-
-  // -- references ---------------------------------------------------------------------------------------------------------
-
-  #getSmall(node: TableNode, first: number, count: number): void {
-    const { small, track, refs } = node;
-    node.smallRefs += count;
-    const from = first >> 4;
-    const to = (first + count - 1) >> 4;
-    for (let unit = from; unit <= to; unit++)
-      small[unit] = (small[unit] as number) + share(unit, first, count);
-    if (refs === 0) return;
-    for (let unit = from; unit <= to; unit++) {
-      if (((track[unit] as number) & TRACKED_SMALL) !== 0) continue;
-      const start = unit;
-      while (unit <= to && ((track[unit] as number) & TRACKED_SMALL) === 0) {
-        track[unit] = ((track[unit] as number) & ~TRACKED_LARGE) | TRACKED_SMALL;
-        unit++;
-      }
-      // The first of them decides for all: no VM_BIND has a range that is in a region only in part.
-      if (((track[start] as number) & TRACKED_SPARSE) !== 0) {
-        this.tree.decide(node.smallSlot, start * SMALL_IN_LARGE, (unit - start) * SMALL_IN_LARGE, SPARSE);
-      }
-      this.tree.decide(node.slot, start, unit - start, 0);
-    }
-  }
-
-  #putSmall(node: TableNode, first: number, count: number): void {
-    const { small, track, refs } = node;
-    const rest = node.smallRefs - count;
-    node.smallRefs = rest;
-    if (refs + rest > 0) {
-      const to = (first + count - 1) >> 4;
-      for (let unit = first >> 4; unit <= to; unit++) {
-        const left = (small[unit] as number) - share(unit, first, count);
-        small[unit] = left;
-        if (left !== 0 || refs === 0) continue;
-        const flags = track[unit] as number;
-        track[unit] = flags & ~TRACKED_SMALL;
-        if ((flags & TRACKED_LARGE) !== 0) continue;
-        this.tree.decide(node.slot, unit, 1, (flags & TRACKED_SPARSE) !== 0 ? SPARSE : this.#noSmall);
-      }
-    }
-    if (rest === 0) this.tree.freeTable(node, true);
-  }
-
-  #getLarge(node: TableNode, first: number, count: number): void {
-    const { large, track } = node;
-    node.refs += count;
-    for (let unit = first; unit < first + count; unit++) {
-      track[unit] = ((track[unit] as number) & ~TRACKED_SMALL) | TRACKED_LARGE;
-      large[unit] = ((large[unit] as number) + 1) & LARGE_REFS_MASK;
-    }
-  }
-
-  #putLarge(node: TableNode, first: number, count: number): void {
-    const { large, track } = node;
-    node.refs -= count;
-    if (node.refs + node.smallRefs > 0) {
-      for (let unit = first; unit < first + count; unit++) {
-        const rest = ((large[unit] as number) - 1) & LARGE_REFS_MASK;
-        large[unit] = rest;
-        if (rest === 0) track[unit] = (track[unit] as number) & ~TRACKED_LARGE;
-      }
-    }
-    if (node.refs === 0) this.tree.freeTable(node, false);
-  }
-
-  /** As {@link NouveauPageTable.get} for entries of 64 KiB that begin anew. */
-  #getSparseLarge(node: TableNode, first: number, count: number): void {
-    const { small, large, track } = node;
-    node.refs += count;
-    for (let unit = first; unit < first + count; unit++) {
-      track[unit] = TRACKED_SPARSE | TRACKED_LARGE;
-      large[unit] = 1;
-      small[unit] = 0;
-    }
-  }
-
-  /** The way back. The count of an entry goes below 0, as the driver's does. */
-  #putSparseLarge(node: TableNode, first: number, count: number): void {
-    const { small, large, track } = node;
-    node.refs -= count;
-    if (node.refs + node.smallRefs > 0) {
-      for (let unit = first; unit < first + count; unit++) {
-        track[unit] = 0;
-        large[unit] = LARGE_REFS_MASK;
-        small[unit] = 0;
-      }
-    }
-    if (node.refs === 0) this.tree.freeTable(node, false);
-  }
-
-  #putDirectory(node: TableNode, count: number): void {
-    node.refs -= count;
-    if (node.refs === 0) this.tree.freeTable(node, false);
-  }
-}
-
-/** How many small entries of a run lie in a unit of 64 KiB. */
-function share(unit: number, first: number, count: number): number {
-  const from = unit * SMALL_IN_LARGE;
-  const over = first > from ? first - from : 0;
-  const end = first + count - from;
-  return (end < SMALL_IN_LARGE ? end : SMALL_IN_LARGE) - over;
 }

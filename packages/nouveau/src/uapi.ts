@@ -302,20 +302,22 @@ export const GEM_NEW: StructLayout<GemNew> = struct("drm_nouveau_gem_new", 48, {
 });
 
 /**
- * {@link VM_BIND} decoded without the detour over the table: this is the one struct of the fast path.
+ * {@link VM_BIND} decoded without the detour over the table, into an object that exists already: this is the one struct of the
+ * fast path.
  *
  * @param view - the argument
+ * @param args - receives the fields
+ * @returns the same object
  */
-export function readVmBind(view: DataView): VmBind {
-  return {
-    opCount: view.getUint32(0, true),
-    flags: view.getUint32(4, true),
-    waitCount: view.getUint32(8, true),
-    sigCount: view.getUint32(12, true),
-    waitPtr: readAddress(view, 16),
-    sigPtr: readAddress(view, 24),
-    opPtr: readAddress(view, 32),
-  };
+export function readVmBind(view: DataView, args: VmBind): VmBind {
+  args.opCount = view.getUint32(0, true);
+  args.flags = view.getUint32(4, true);
+  args.waitCount = view.getUint32(8, true);
+  args.sigCount = view.getUint32(12, true);
+  args.waitPtr = readAddress(view, 16);
+  args.sigPtr = readAddress(view, 24);
+  args.opPtr = readAddress(view, 32);
+  return args;
 }
 
 /**

@@ -28,15 +28,14 @@ import {
   span,
   type UserSpace,
 } from "@vmbind/drm";
-import { vmBosOf } from "@vmbind/gpuvm-core";
-import type { BindJob, BindOp, OpStep } from "./bind-job.ts";
+import { type VmBo, vmBosOf } from "@vmbind/gpuvm-core";
+import { type BindJob, OP_MAP, OP_SPARSE, OP_UNKNOWN, OP_UNMAP, OP_UNSPARSE } from "./bind-job.ts";
 import { copySyncs, resolveSyncs, type SyncFile } from "./bind-syncs.ts";
 import type { NouveauBo } from "./bo.ts";
 import { releaseOp, restoreMappings } from "./job-run.ts";
 import { chooseShift } from "./mapping.ts";
 import type { SparseRegion } from "./regions.ts";
 import {
-  PAGE_BYTES,
   readBindOp,
   VM_BIND_KIND_MASK,
   VM_BIND_OP,
@@ -61,6 +60,16 @@ export interface BindFile extends SyncFile {
   bo(handle: number): NouveauBo | undefined;
 }
 
+// Constants of this module are found faster than imported ones.
+const UNKNOWN = OP_UNKNOWN;
+const MAP = OP_MAP;
+const UNMAP = OP_UNMAP;
+const SPARSE = OP_SPARSE;
+const UNSPARSE = OP_UNSPARSE;
+const SPARSE_FLAG = VM_BIND_SPARSE;
+const OP_BYTES: number = VM_BIND_OP.size;
+const PAGE_BYTES = 4096;
+
 const NO_FENCES: Fence[] = [];
 /** Decoded into; the numbers are doubles from the start. */
 const RECORD: VmBindOp = { op: 0, flags: 0, handle: 0, pad: 0, addr: 0.5, boOffset: 0.5, range: 0.5 };
@@ -77,127 +86,136 @@ const RECORD: VmBindOp = { op: 0, flags: 0, handle: 0, pad: 0, addr: 0.5, boOffs
  */
 export function vmBind(file: BindFile, vm: NouveauVm, args: VmBind, user: UserSpace): void {
   const { counters, options } = file.device;
-  const { opCount } = args;
+  const { opCount, waitCount, sigCount } = args;
   counters.bindIoctls++;
   if (opCount > 0 && options.allocFault?.("op-array")) {
     fail(ENOMEM, "op_ptr: no memory for the op array (injected)");
   }
-  const ops = opCount > 0 ? user.view(args.opPtr, opCount * VM_BIND_OP.size) : null;
-  const syncs = copySyncs(args, user);
-  counters.payloadBytes += opCount * VM_BIND_OP.size + (args.waitCount + args.sigCount) * 16;
-  counters.bindOps += opCount;
+  const ops = opCount > 0 ? user.view(args.opPtr, opCount * OP_BYTES) : null;
   const isAsync = (args.flags & VM_BIND_RUN_ASYNC) !== 0;
-  if (!isAsync && args.waitCount !== 0) fail(EINVAL, `wait_count: ${args.waitCount} without RUN_ASYNC`);
-  if (!isAsync && args.sigCount !== 0) fail(EINVAL, `sig_count: ${args.sigCount} without RUN_ASYNC`);
   // Most calls have no syncs at all.
-  const plain = (args.waitCount | args.sigCount) === 0;
+  const plain = (waitCount | sigCount) === 0;
+  const syncs = plain ? null : copySyncs(args, user);
+  counters.payloadBytes += opCount * OP_BYTES + (waitCount + sigCount) * 16;
+  counters.bindOps += opCount;
+  if (!isAsync && waitCount !== 0) fail(EINVAL, `wait_count: ${waitCount} without RUN_ASYNC`);
+  if (!isAsync && sigCount !== 0) fail(EINVAL, `sig_count: ${sigCount} without RUN_ASYNC`);
   const waits: Fence[] = plain ? NO_FENCES : [];
-  const attach = plain ? null : resolveSyncs(file, syncs, waits);
+  const attach = syncs === null ? null : resolveSyncs(file, syncs, waits);
   const job = vm.takeJob();
-  if (waits !== NO_FENCES) job.waits = waits;
+  if (!plain) job.waits = waits;
   try {
     for (let i = 0; i < opCount; i++) {
-      readBindOp(ops as DataView, i * VM_BIND_OP.size, RECORD);
+      readBindOp(ops as DataView, i * OP_BYTES, RECORD);
       checkOp(file, vm, job, RECORD);
     }
-    for (let i = 0; i < opCount; i++) checkRegions(vm, job.at(i));
+    for (let i = 0; i < opCount; i++) checkRegions(vm, job, i);
     submit(vm, job);
   } catch (error) {
-    for (let i = 0; i < job.count; i++) releaseOp(job.at(i));
+    for (let i = 0; i < job.count; i++) releaseOp(job, i);
     vm.giveJob(job);
     throw error;
   }
   link(vm, job);
-  if (args.sigCount !== 0) attach?.(job.done);
+  if (sigCount !== 0) attach?.(job.done);
   vm.queue.push(job);
   // A signal ends the wait of a synchronous call, and the call still succeeds: so where its work cannot run it returns.
   if (!isAsync && !job.freed) vm.queue.waitFor(job);
-  if (job.freed && args.sigCount === 0) vm.giveJob(job);
+  if (job.freed && sigCount === 0) vm.giveJob(job);
 }
 
 // -- each operation by itself ---------------------------------------------------------------------------------------------
 
 function checkOp(file: BindFile, vm: NouveauVm, job: BindJob, record: VmBindOp): void {
-  const op = job.add();
   const { addr, range, boOffset, flags } = record;
   const { quirks } = file.device.options;
-  const name = (field: string): string => `ops[${op.index}].${field}`;
-  op.op = record.op;
-  op.addr = addr;
-  op.range = range;
-  const sparse = (flags & VM_BIND_SPARSE) !== 0;
-  if (record.op === VM_BIND_OP_MAP) op.kind = sparse ? "sparse" : "map";
-  else if (record.op === VM_BIND_OP_UNMAP) op.kind = sparse ? "unsparse" : "unmap";
-  else if (quirks.internalOps && record.op === INTERNAL_MAP_SPARSE) op.kind = "sparse";
-  else if (quirks.internalOps && record.op === INTERNAL_UNMAP_SPARSE) op.kind = "unsparse";
-  if (op.kind === "map") {
-    op.offset = boOffset;
-    op.pteKind = flags & VM_BIND_KIND_MASK;
+  const kind = kindOf(record.op, (flags & SPARSE_FLAG) !== 0, quirks.internalOps);
+  const pteKind = flags & VM_BIND_KIND_MASK;
+  const op = job.add(kind, record.op, addr, range, boOffset, pteKind);
+  if (kind === MAP) {
     const bo =
       file.bo(record.handle) ??
-      fail(ENOENT, `${name("handle")}: ${record.handle} is not a handle of this file`);
-    op.bo = bo.get();
+      fail(ENOENT, `ops[${op}].handle: ${record.handle} is not a handle of this file`);
+    job.setBo(op, bo.get());
     if (!isPaged(boOffset))
-      fail(EINVAL, `${name("bo_offset")}: ${hex(boOffset)} is not a multiple of 0x1000`);
+      fail(EINVAL, `ops[${op}].bo_offset: ${hex(boOffset)} is not a multiple of 0x1000`);
     if (bo.size <= boOffset || range > bo.size - boOffset) {
       fail(
         EINVAL,
-        `${name("bo_offset")}: ${hex(boOffset)} + ${hex(range)} is behind the end of an object of ${hex(bo.size)} bytes`,
+        `ops[${op}].bo_offset: ${hex(boOffset)} + ${hex(range)} is behind the end of an object of ${hex(bo.size)} bytes`,
       );
     }
-    if (!quirks.unreportedKinds && (file.device.backend.kinds[op.pteKind] as number) < 0) {
-      fail(EINVAL, `${name("flags")}: the GPU has no PTE kind ${hex(op.pteKind)}`);
+    if (!quirks.unreportedKinds && (file.device.backend.kinds[pteKind] as number) < 0) {
+      fail(EINVAL, `ops[${op}].flags: the GPU has no PTE kind ${hex(pteKind)}`);
     }
   }
-  if (!isPaged(addr)) fail(EINVAL, `${name("addr")}: ${hex(addr)} is not a multiple of 0x1000`);
-  if (!isPaged(range)) fail(EINVAL, `${name("range")}: ${hex(range)} is not a multiple of 0x1000`);
-  const problem = vm.gpuvm.rangeProblem(addr, range);
-  if (problem !== null) fail(EINVAL, `${name("addr")}: ${problem.replace(/^va: /, "")}`);
+  if (!isPaged(addr)) fail(EINVAL, `ops[${op}].addr: ${hex(addr)} is not a multiple of 0x1000`);
+  if (!isPaged(range)) fail(EINVAL, `ops[${op}].range: ${hex(range)} is not a multiple of 0x1000`);
+  if (vm.gpuvm.rangeValid(addr, range)) return;
+  fail(EINVAL, `ops[${op}].addr: ${(vm.gpuvm.rangeProblem(addr, range) ?? "").replace(/^va: /, "")}`);
 }
 
-/** Whether a u64 is a multiple of 4096; one that a double cannot hold is none. */
+/** What an op number means with its flags. */
+function kindOf(number: number, sparse: boolean, internalOps: boolean): number {
+  if (number === VM_BIND_OP_MAP) return sparse ? SPARSE : MAP;
+  if (number === VM_BIND_OP_UNMAP) return sparse ? UNSPARSE : UNMAP;
+  if (internalOps && number === INTERNAL_MAP_SPARSE) return SPARSE;
+  if (internalOps && number === INTERNAL_UNMAP_SPARSE) return UNSPARSE;
+  return UNKNOWN;
+}
+
+/** Whether a u64 is a multiple of 4096; one that a double cannot hold is none. `%` would take the time of ten divisions. */
 function isPaged(value: number): boolean {
-  return value % PAGE_BYTES === 0;
+  const pages = value / PAGE_BYTES;
+  return Math.floor(pages) === pages;
 }
 
 // -- each operation against the regions before the call ---------------------------------------------------------------------
 
-function checkRegions(vm: NouveauVm, op: BindOp): void {
-  const { addr, range } = op;
-  if (op.kind === "sparse") {
-    for (const job of [...vm.queue.jobs]) if (!job.freed && job.unmaps(addr, range)) waitFor(vm, op, job);
-    const region = firstSettled(vm, op);
-    if (region !== null) {
-      fail(ENOSPC, `ops[${op.index}].addr: ${span(addr, range)} meets the sparse region ${place(region)}`);
-    }
-  } else if (op.kind === "map") {
-    holdsWhole(firstSettled(vm, op), op);
+function checkRegions(vm: NouveauVm, job: BindJob, op: number): void {
+  const kind = job.kind(op);
+  if (kind === SPARSE) {
+    if (vm.queue.jobs.length > 0) waitForUnmaps(vm, job, op);
+    const region = firstSettled(vm, job, op);
+    if (region === null) return;
+    const range = span(job.addr(op), job.range(op));
+    fail(ENOSPC, `ops[${op}].addr: ${range} meets the sparse region ${place(region)}`);
+  } else if (kind === MAP) holdsWhole(firstSettled(vm, job, op), job, op);
+}
+
+/** What plain UNMAPs of earlier calls take out of a new region must be gone first. */
+function waitForUnmaps(vm: NouveauVm, job: BindJob, op: number): void {
+  for (const other of [...vm.queue.jobs]) {
+    if (!other.freed && other.unmaps(job.addr(op), job.range(op))) waitFor(vm, op, other);
   }
 }
 
 /** The lowest region that an operation meets, once none is going any more. */
-function firstSettled(vm: NouveauVm, op: BindOp): SparseRegion | null {
+function firstSettled(vm: NouveauVm, job: BindJob, op: number): SparseRegion | null {
   for (;;) {
-    const region = vm.regions.first(op.addr, op.range);
+    const region = vm.regions.first(job.addr(op), job.range(op));
     if (region === null || region.dirty === null) return region;
     waitFor(vm, op, region.dirty as BindJob);
   }
 }
 
-function holdsWhole(region: SparseRegion | null, { addr, range, index }: BindOp): void {
-  if (region === null || (addr >= region.addr && addr + range <= region.addr + region.range)) return;
+function holdsWhole(region: SparseRegion | null, job: BindJob, op: number): void {
+  if (region === null) return;
+  const addr = job.addr(op);
+  const range = job.range(op);
+  if (addr >= region.addr && addr + range <= region.addr + region.range) return;
   fail(
     ENOSPC,
-    `ops[${index}].addr: ${span(addr, range)} is not wholly inside the sparse region ${place(region)}`,
+    `ops[${op}].addr: ${span(addr, range)} is not wholly inside the sparse region ${place(region)}`,
   );
 }
 
-function waitFor(vm: NouveauVm, op: BindOp, job: BindJob): void {
+function waitFor(vm: NouveauVm, op: number, job: BindJob): void {
   vm.device.counters.bindWaits++;
   if (vm.queue.waitFor(job)) return;
   fail(
     EINTR,
-    `ops[${op.index}].addr: an earlier VM_BIND of this range waits for a fence that nobody has signalled`,
+    `ops[${op}].addr: an earlier VM_BIND of this range waits for a fence that nobody has signalled`,
   );
 }
 
@@ -209,123 +227,126 @@ function place({ addr, range }: SparseRegion): string {
 
 /** Apply every operation to the tree, and bring the objects in; all is undone where one fails. */
 function submit(vm: NouveauVm, job: BindJob): void {
-  let i = 0;
+  let op = 0;
   try {
-    for (; i < job.count; i++) {
-      vm.gpuvm.op = i;
-      prepare(vm, job, job.at(i));
-      if (job.at(i).stepCount > 0) job.removing.push(i);
+    for (; op < job.count; op++) {
+      vm.gpuvm.op = op;
+      prepare(vm, job, op);
     }
-    for (let k = 0; k < job.count; k++) validate(vm, job.at(k));
+    for (let k = 0; k < job.count; k++) validate(vm, job, k);
   } catch (error) {
-    undo(vm, job, Math.min(i, job.count - 1));
-    throw errorOf(`ops[${Math.min(i, job.count - 1)}]`, error);
+    undo(vm, job, Math.min(op, job.count - 1));
+    throw errorOf(`ops[${Math.min(op, job.count - 1)}]`, error);
   }
 }
 
-function prepare(vm: NouveauVm, job: BindJob, op: BindOp): void {
-  const { addr, range, index } = op;
-  switch (op.kind) {
-    case "map":
+function prepare(vm: NouveauVm, job: BindJob, op: number): void {
+  switch (job.kind(op)) {
+    case MAP:
       prepareMap(vm, job, op);
       return;
-    case "unmap":
+    case UNMAP:
       reserve(vm, job, op);
-      apply(vm, op, vm.steps.unmapRange(op));
+      apply(vm, op, vm.steps.unmapRange(job, op));
       return;
-    case "sparse":
+    case SPARSE:
       prepareSparse(vm, job, op);
       return;
-    case "unsparse": {
-      const region = vm.regions.first(addr, range);
-      if (region === null || region.dirty !== null || region.addr !== addr || region.range !== range) {
-        fail(ENOENT, `ops[${index}].addr: ${span(addr, range)} is not a sparse region, or one that is going`);
-      }
-      region.dirty = job;
-      op.region = region;
+    case UNSPARSE:
+      markGoing(vm, job, op);
       reserve(vm, job, op);
-      apply(vm, op, vm.steps.unmapRange(op));
+      apply(vm, op, vm.steps.unmapRange(job, op));
       return;
-    }
-    case null:
-      fail(EINVAL, `ops[${index}].op: ${op.op} is neither MAP nor UNMAP`);
+    default:
+      fail(EINVAL, `ops[${op}].op: ${job.number(op)} is neither MAP nor UNMAP`);
   }
 }
 
-function prepareMap(vm: NouveauVm, job: BindJob, op: BindOp): void {
-  const { addr, range, offset, index } = op;
-  const { options, backend } = vm.device;
-  const bo = op.bo as NouveauBo;
+/** A region that goes is dirty until that is done. */
+function markGoing(vm: NouveauVm, job: BindJob, op: number): void {
+  const addr = job.addr(op);
+  const range = job.range(op);
   const region = vm.regions.first(addr, range);
-  if (region !== null && region.dirty !== null) {
-    fail(EINVAL, `ops[${index}].addr: the sparse region ${place(region)} is going`);
+  if (region === null || region.dirty !== null || region.addr !== addr || region.range !== range) {
+    fail(ENOENT, `ops[${op}].addr: ${span(addr, range)} is not a sparse region, or one that is going`);
+  } else {
+    region.dirty = job;
+    job.setRegion(op, region);
   }
-  holdsWhole(region, op);
-  if (options.allocFault?.("gpuva")) fail(ENOMEM, `ops[${index}]: no memory for the mapping (injected)`);
-  if (options.allocFault?.("vm_bo")) fail(ENOMEM, `ops[${index}]: no memory for the vm_bo (injected)`);
+}
+
+function prepareMap(vm: NouveauVm, job: BindJob, op: number): void {
+  const { options, backend } = vm.device;
+  const bo = job.bo(op) as NouveauBo;
+  const addr = job.addr(op);
+  const range = job.range(op);
+  const region = vm.regions.first(addr, range);
+  if (region !== null) {
+    if (region.dirty !== null) fail(EINVAL, `ops[${op}].addr: the sparse region ${place(region)} is going`);
+    holdsWhole(region, job, op);
+  }
+  if (options.allocFault?.("gpuva")) fail(ENOMEM, `ops[${op}]: no memory for the mapping (injected)`);
+  if (options.allocFault?.("vm_bo")) fail(ENOMEM, `ops[${op}]: no memory for the vm_bo (injected)`);
   const vmBo = vm.gpuvm.vmBoObtain(bo);
-  vm.gpuvm.extobjAdd(vmBo);
-  op.vmBo = vmBo;
-  op.shift = chooseShift(backend, bo, addr, range, offset);
+  // A pair that others refer to is on the list.
+  if (vmBo.refs === 1) vm.gpuvm.extobjAdd(vmBo);
+  job.setVmBo(op, vmBo);
+  job.setShift(op, chooseShift(backend, bo, addr, range, job.offset(op)));
   reserve(vm, job, op);
-  apply(vm, op, vm.steps.mapRange(op, region !== null));
+  apply(vm, op, vm.steps.mapRange(job, op, region !== null));
 }
 
 /** Where page sizes meet, set tables aside. */
-function reserve(vm: NouveauVm, job: BindJob, op: BindOp): void {
-  const tables = vm.steps.lateTables(op, job, vm.queue.jobs);
+function reserve(vm: NouveauVm, job: BindJob, op: number): void {
+  const tables = vm.steps.lateTables(job, op, vm.queue.jobs);
   if (tables < 0) return;
   vm.pageTable.tree.reserve(tables);
   job.tables += tables;
-  op.late = true;
+  job.setLate(op);
 }
 
-function apply(vm: NouveauVm, op: BindOp, ret: number): void {
-  if (ret !== 0) fail(-ret, `ops[${op.index}]: ${vm.steps.refusal || vm.gpuvm.refusal}`);
+function apply(vm: NouveauVm, op: number, ret: number): void {
+  if (ret !== 0) fail(-ret, `ops[${op}]: ${vm.steps.refusal || vm.gpuvm.refusal}`);
 }
 
-function prepareSparse(vm: NouveauVm, job: BindJob, op: BindOp): void {
-  const { addr, range, index } = op;
-  if (range === 0) fail(EINVAL, `ops[${index}].range: 0 with SPARSE`);
-  if (!vm.gpuvm.intervalEmpty(addr, range) || wasMapped(vm, job, op)) {
-    fail(ENOSPC, `ops[${index}].addr: a mapping is in ${span(addr, range)}, or was when the call began`);
+function prepareSparse(vm: NouveauVm, job: BindJob, op: number): void {
+  const addr = job.addr(op);
+  const range = job.range(op);
+  if (range === 0) fail(EINVAL, `ops[${op}].range: 0 with SPARSE`);
+  if (!vm.gpuvm.intervalEmpty(addr, range) || wasMapped(vm, job, addr, range)) {
+    fail(ENOSPC, `ops[${op}].addr: a mapping is in ${span(addr, range)}, or was when the call began`);
   }
-  const region = vm.regions.first(addr, range);
-  if (region !== null) {
-    fail(
-      EEXIST,
-      `ops[${index}].addr: ${span(addr, range)} meets the sparse region ${place(region)} of this call`,
-    );
+  const met = vm.regions.first(addr, range);
+  if (met !== null) {
+    fail(EEXIST, `ops[${op}].addr: ${span(addr, range)} meets the sparse region ${place(met)} of this call`);
   }
   vm.pageTable.sparse(addr, range);
-  op.region = { addr, range, dirty: null };
-  vm.addRegion(op.region);
+  const region = { addr, range, dirty: null };
+  job.setRegion(op, region);
+  vm.addRegion(region);
 }
 
 /** Whether an earlier operation of the call removed a mapping in the range. */
-function wasMapped(vm: NouveauVm, job: BindJob, { addr, range, index }: BindOp): boolean {
-  for (const i of job.removing) {
-    if (i >= index) break;
-    const { steps, stepCount } = job.at(i);
-    for (let k = 0; k < stepCount; k++) {
-      const { old } = steps[k] as OpStep;
-      if (vm.gpuvm.addr(old) < addr + range && addr < vm.gpuvm.end(old)) return true;
-    }
+function wasMapped(vm: NouveauVm, job: BindJob, addr: number, range: number): boolean {
+  for (let step = 0; step < job.stepCount; step++) {
+    const old = job.old(step);
+    if (vm.gpuvm.addr(old) < addr + range && addr < vm.gpuvm.end(old)) return true;
   }
   return false;
 }
 
 /** Bring in the objects that the operation maps, and those of mappings that it cuts. */
-function validate(vm: NouveauVm, op: BindOp): void {
-  if (op.bo !== null) validateBo(vm, op, op.bo);
-  for (let k = 0; k < op.stepCount; k++) {
-    const { old, prev, next } = op.steps[k] as OpStep;
-    if (prev !== 0 || next !== 0) validateBo(vm, op, vm.gpuvm.gem(old) as NouveauBo);
+function validate(vm: NouveauVm, job: BindJob, op: number): void {
+  const bo = job.bo(op);
+  if (bo !== null) validateBo(vm, op, bo);
+  for (let step = job.firstStep(op), end = job.endStep(op); step < end; step++) {
+    if ((job.prev(step) | job.next(step)) === 0) continue;
+    validateBo(vm, op, vm.gpuvm.gem(job.old(step)) as NouveauBo);
   }
 }
 
-function validateBo(vm: NouveauVm, op: BindOp, bo: NouveauBo): void {
-  if (!bo.mappable) fail(EINVAL, `ops[${op.index}].handle: the object may be neither in VRAM nor in GART`);
+function validateBo(vm: NouveauVm, op: number, bo: NouveauBo): void {
+  if (!bo.mappable) fail(EINVAL, `ops[${op}].handle: the object may be neither in VRAM nor in GART`);
   if (!bo.evicted) return;
   bo.restore();
   for (const vmBo of vmBosOf(bo)) {
@@ -335,16 +356,15 @@ function validateBo(vm: NouveauVm, op: BindOp, bo: NouveauBo): void {
 }
 
 function undo(vm: NouveauVm, job: BindJob, last: number): void {
-  for (let i = last; i >= 0; i--) {
-    const op = job.at(i);
-    const { region } = op;
-    if (op.kind === "sparse" && region !== null) {
+  for (let op = last; op >= 0; op--) {
+    const region = job.region(op);
+    if (job.kind(op) === SPARSE && region !== null) {
       vm.pageTable.unsparse(region.addr, region.range);
       vm.regions.remove(region);
       vm.regionGone(region);
     }
-    if (op.kind === "unsparse" && region !== null) region.dirty = null;
-    vm.steps.undo(op);
+    if (job.kind(op) === UNSPARSE && region !== null) region.dirty = null;
+    vm.steps.undo(job, op);
   }
   vm.pageTable.tree.release(job.tables);
 }
@@ -352,16 +372,19 @@ function undo(vm: NouveauVm, job: BindJob, last: number): void {
 /** From here on nothing fails: mappings join the lists of their objects, those that went leave them. */
 function link(vm: NouveauVm, job: BindJob): void {
   const { gpuvm } = vm;
-  for (let i = 0; i < job.count; i++) {
-    const op = job.at(i);
-    for (let k = 0; k < op.stepCount; k++) {
-      const { old, prev, next } = op.steps[k] as OpStep;
-      const vmBo = gpuvm.vmBo(old);
-      if (vmBo === null) throw new Error("vm: a mapping that goes was never linked");
-      if (prev !== 0) gpuvm.link(prev, vmBo);
-      if (next !== 0) gpuvm.link(next, vmBo);
+  for (let op = 0; op < job.count; op++) {
+    for (let step = job.firstStep(op), end = job.endStep(op); step < end; step++) {
+      const old = job.old(step);
+      const prev = job.prev(step);
+      const next = job.next(step);
+      if ((prev | next) !== 0) {
+        const vmBo = gpuvm.vmBo(old) as VmBo;
+        if (prev !== 0) gpuvm.link(prev, vmBo);
+        if (next !== 0) gpuvm.link(next, vmBo);
+      }
       gpuvm.unlink(old);
     }
-    if (op.va > 0 && op.vmBo !== null) gpuvm.link(op.va, op.vmBo);
+    const va = job.va(op);
+    if (va > 0) gpuvm.link(va, job.vmBo(op) as VmBo);
   }
 }

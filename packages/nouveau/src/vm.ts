@@ -38,6 +38,9 @@ import type { TableCache } from "./table-cache.ts";
 import { VM_END } from "./uapi.ts";
 import { VmSteps } from "./vm-steps.ts";
 
+/** PTE kinds that a byte can name. */
+const KINDS = 256;
+
 /** One mapping of a nouveau VM. `flags` is its PTE kind. */
 export interface NouveauMappingView extends MappingView {
   /** log2 of its page size. */
@@ -91,8 +94,8 @@ export class NouveauVm {
   /** Number in the TLB. */
   readonly asid: number;
   readonly #handles: GemHandles<NouveauBo>;
-  /** By kind, then place. */
-  readonly #leaves = new Map<number, LeafAttributes | null>();
+  /** By kind, then place; undefined until one is asked for. */
+  readonly #leaves: (LeafAttributes | null | undefined)[] = new Array(KINDS * 2).fill(undefined);
   /** Jobs that were freed, to be used again. */
   readonly #spare: BindJob[] = [];
 
@@ -179,10 +182,10 @@ export class NouveauVm {
   /** See `JobVm`. @internal */
   leafOf(bo: NouveauBo, kind: number): LeafAttributes | null {
     const key = kind * 2 + (bo.inVram ? 1 : 0);
-    let leaf = this.#leaves.get(key);
+    let leaf = this.#leaves[key];
     if (leaf === undefined) {
       leaf = this.#makeLeaf(kind, bo.inVram);
-      this.#leaves.set(key, leaf);
+      this.#leaves[key] = leaf;
     }
     return leaf;
   }
