@@ -91,11 +91,6 @@ export function gmmuAddressHi(version: GmmuVersion, pa: number): number {
   return version === 2 ? addressHi(pa / SHIFT_2) : addressHi(pa);
 }
 
-/** By how much an entry grows from one page to the next of `bytes` bytes. */
-export function gmmuStride(version: GmmuVersion, bytes: number): number {
-  return version === 2 ? bytes / SHIFT_2 : bytes;
-}
-
 /** The kind in a leaf's halves. */
 export function gmmuKind(version: GmmuVersion, lo: number, hi: number): number {
   return version === 2 ? hi >>> KIND_SHIFT_2 : (lo >>> KIND_SHIFT_3) & 15;

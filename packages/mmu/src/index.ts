@@ -59,7 +59,6 @@ export {
   gmmuLeafHi,
   gmmuLeafLo,
   gmmuNoSmall,
-  gmmuStride,
   gmmuTableHi,
   gmmuTableLo,
 } from "./gmmu.ts";
