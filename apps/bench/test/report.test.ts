@@ -1,4 +1,4 @@
-import { SPARSE_STRATEGIES } from "@vmbind/lab";
+import { answerOf, SPARSE_STRATEGIES } from "@vmbind/lab";
 import { JSDOM } from "jsdom";
 import { beforeAll, describe, expect, it } from "vitest";
 import { EXPLORE_GROUPS } from "../src/explore/fields.ts";
@@ -41,7 +41,7 @@ describe("the report", () => {
   it("writes each number as its value in its unit", () => {
     const factor = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40, "%": 0.01 };
     for (const mark of all<HTMLElement>("span[data-field]")) {
-      const text = (mark.textContent as string).replaceAll(",", "").replace("−", "-");
+      const text = (mark.textContent as string).replaceAll(/[,×]/g, "").replace("−", "-");
       const value = Number(mark.dataset["value"]);
       const [digits, unit] = text.split(" ");
       const read = Number(digits) * (unit ? factor[unit as keyof typeof factor] : 1);
@@ -53,13 +53,17 @@ describe("the report", () => {
 
   it("shows sentences and answers as the input has them", () => {
     const shown = all<HTMLElement>("[data-text]");
-    expect(shown.length).toBe(input.lab.findings.length + input.lab.semantics.length);
+    const { findings, semantics, verdicts } = input.lab;
+    const told = findings.length + semantics.length + verdicts.flatMap(({ lines }) => lines).length;
+    // The accounting's answer and what workloads disagree about stand on the first screen too.
+    expect(shown.length).toBeGreaterThanOrEqual(told + input.answer.lines.length + 1);
+    expect(new Set(shown.map((mark) => mark.dataset["text"])).size).toBe(told + input.answer.lines.length);
     for (const mark of shown) expect(mark.textContent).toBe(lookUp(input, mark.dataset["text"] as string));
   });
 
   it("marks the figures of every finding that has them as digits", () => {
     for (const [i, { text, values }] of input.lab.findings.entries()) {
-      const marks = all<HTMLElement>(`[data-field^="lab.findings.${i}.values."]`);
+      const marks = all<HTMLElement>(`#findings [data-field^="lab.findings.${i}.values."]`);
       expect(
         marks.map((m) => Number(m.dataset["value"])),
         text,
@@ -85,6 +89,54 @@ describe("the report", () => {
       },
     });
     expect(short(carried)).toEqual(short(input));
+  });
+
+  it("begins with the answer: who needs least and most, factors, and whether books are kept", () => {
+    const [first, second] = all("main > section");
+    expect([first?.id, second?.id]).toEqual(["question", "answer"]);
+    expect(all("#answer li").map((line) => line.textContent)).toEqual([
+      ...input.answer.lines.map(({ text }) => text),
+      input.lab.findings.find(({ id }) => id === "accounting-answer")?.text,
+    ]);
+    const factors = all<HTMLElement>("#answer small [data-field]");
+    expect(factors.length).toBeGreaterThan(10);
+    expect(factors.map((mark) => Number(mark.dataset["value"])).every((factor) => factor > 1)).toBe(true);
+  });
+
+  it("answers the maintainer's question with yes or no for each strategy", () => {
+    const rows = all("#accounting table").at(0)?.querySelectorAll("tbody tr") ?? [];
+    expect(
+      [...rows].map((row) => [...row.children].slice(0, 2).map((cell) => cell.textContent?.trim())),
+    ).toEqual(input.lab.verdicts.map(({ strategy, astray }) => [strategy, astray ? "yes" : "no"]));
+  });
+
+  it("folds questions that all strategies answer alike, and keeps each of them", () => {
+    const ids = new Set(input.lab.semantics.map(({ id }) => id));
+    const alike = (id: string): boolean =>
+      new Set(input.lab.semantics.filter((a) => a.id === id).map((a) => `${a.ok} ${a.answer}`)).size === 1;
+    const folded = all("#semantics details .matrix tbody th").map((th) => th.id);
+    expect(folded.sort()).toEqual(
+      [...ids]
+        .filter(alike)
+        .map((id) => `q-${id}`)
+        .sort(),
+    );
+    expect(folded.length).toBeGreaterThan(0);
+    expect(all("#semantics .matrix tbody th")).toHaveLength(ids.size);
+  });
+
+  it("links to each of its sections", () => {
+    const linked = all<HTMLAnchorElement>("nav.contents a").map((link) => link.hash.slice(1));
+    expect(linked).toEqual(all("main > section").map(({ id }) => id));
+  });
+
+  it("is about a workload of the user's own where that is what was compared", async () => {
+    expect(document.title).toBe("How should user space say that a range is sparse?");
+    const costs = input.lab.costs.filter(({ workload }) => workload !== "unbound");
+    const own = await renderReport({ ...input, recorded: [], answer: answerOf([], costs) });
+    const { title, body } = new JSDOM(own).window.document;
+    expect(title).toMatch(/^<b>random & bound<.b>: /);
+    expect(body.querySelector(".lead")?.textContent).toContain(costs[0]?.description);
   });
 
   it("escapes what comes from outside", () => {
@@ -113,19 +165,31 @@ describe("the report", () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it("gives every bar of the first figure the length of its number", () => {
+  const marksOf = (panel: SVGElement, mark: string, attribute: string): number[] =>
+    [...panel.querySelectorAll(mark)].map((element) => Number(element.getAttribute(attribute)));
+  const valuesOf = (panel: SVGElement): number[] =>
+    [...panel.querySelectorAll<SVGElement>("[data-field]")].map((text) => Number(text.dataset["value"]));
+
+  it("puts every dot of the first figure where its number is on a logarithmic scale", () => {
     const panel = document.querySelector("#creation .panel svg") as SVGElement;
-    const bars = [...panel.querySelectorAll('[aria-label="bar"] rect')].map((r) =>
-      Number(r.getAttribute("width")),
-    );
-    const values = [...panel.querySelectorAll<SVGElement>("[data-field]")].map((t) =>
-      Number(t.dataset["value"]),
-    );
-    expect(bars).toHaveLength(SPARSE_STRATEGIES.length);
-    const most = Math.max(...values);
-    const scale = Math.max(...bars) / Math.log(most / 0.5);
-    for (const [i, value] of values.entries()) {
-      expect(bars[i]).toBeCloseTo(Math.log(Math.max(value, 0.5) / 0.5) * scale, 0);
+    const dots = marksOf(panel, '[aria-label="dot"] circle', "cx");
+    const values = valuesOf(panel);
+    expect(dots).toHaveLength(SPARSE_STRATEGIES.length);
+    const at = (value: number): number => Math.log(Math.max(value, 0.5));
+    const [least, most] = [Math.min(...values), Math.max(...values)];
+    const perUnit = (Math.max(...dots) - Math.min(...dots)) / (at(most) - at(least));
+    for (const [i, value] of values.entries())
+      expect(dots[i]).toBeCloseTo(Math.min(...dots) + (at(value) - at(least)) * perUnit, 0);
+  });
+
+  it("draws bars on linear scales only, each as long as its number", () => {
+    const panels = all<SVGElement>("svg.plot").filter((svg) => svg.querySelector('[aria-label="bar"]'));
+    expect(panels.length).toBeGreaterThan(0);
+    for (const panel of panels) {
+      const bars = marksOf(panel, '[aria-label="bar"] rect', "width");
+      const values = valuesOf(panel);
+      const perUnit = Math.max(...bars) / Math.max(1, ...values);
+      for (const [i, value] of values.entries()) expect(bars[i]).toBeCloseTo(value * perUnit, 0);
     }
   });
 
@@ -135,7 +199,7 @@ describe("the report", () => {
       ...input,
       recorded: [],
       sweeps: { ...input.sweeps, rows: [] },
-      lab: { ...lab, semantics: [], accounting: [], findings: [] },
+      lab: { ...lab, semantics: [], accounting: [], findings: [], verdicts: [] },
     });
     const sections = [...new JSDOM(empty).window.document.querySelectorAll("section")].map((s) => s.id);
     expect(sections).not.toContain("growth");

@@ -6,59 +6,22 @@
  * @module
  */
 
-import { formatNumber } from "@vmbind/trace";
 import type { AccountingResult, CostFigures, LabFinding, LabResult, SemanticsAnswer } from "./result.ts";
+import { byStrategy, list, say } from "./sentences.ts";
 import { sparseStrategy } from "./strategy/table.ts";
 
 /** What findings are computed from. */
-export type FindingsData = Omit<LabResult, "findings">;
-/** A piece of a sentence; numbers are kept as the finding's values. */
-type Part = string | number | readonly (string | number)[];
-
+export type FindingsData = Omit<LabResult, "findings" | "verdicts">;
 /** @returns the sentences that the data has an answer for */
 export function findings(data: FindingsData): LabFinding[] {
   return [
+    ...disagreements(data),
     ...costFindings(data),
     ...viewFindings(data),
     ...experimentFindings(data),
     ...semanticsFindings(data),
     ...accountingFindings(data),
   ];
-}
-
-/**
- * A sentence.
- *
- * @param id - its name
- * @param parts - its words and numbers, in order
- * @internal
- */
-export function say(id: string, ...parts: readonly Part[]): LabFinding {
-  const pieces = parts.flat();
-  return {
-    id,
-    text: pieces.map((piece) => (typeof piece === "number" ? formatNumber(piece) : piece)).join(""),
-    values: pieces.filter((piece) => typeof piece === "number"),
-  };
-}
-
-/** `24,415 with panthor-per-page, 48 with panthor-blackhole and 1 with panthor-sparse`; strategies of one figure share it. @internal */
-export function byStrategy<T extends { strategy: string }>(
-  rows: readonly T[],
-  of: (row: T) => number,
-): (string | number)[] {
-  const groups = new Map<number, string[]>();
-  for (const row of rows) groups.set(of(row), [...(groups.get(of(row)) ?? []), row.strategy]);
-  const items = [...groups].map(([value, names]) => [value, ` with ${list(names)}`]);
-  return items.flatMap((item, i) => [
-    ...(i === 0 ? [] : [i === items.length - 1 ? ", and " : ", "]),
-    ...item,
-  ]);
-}
-
-function list(names: readonly string[]): string {
-  if (names.length < 2) return names[0] ?? "none";
-  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 // -- cost -------------------------------------------------------------------------------------------------------------
@@ -123,6 +86,46 @@ function costFindings({ costs }: FindingsData): LabFinding[] {
     );
   }
   return found;
+}
+
+// -- what programs read ---------------------------------------------------------------------------------------------------
+
+/** Reads and writes of a workload that do not come out the same under all strategies. */
+function disagreements({ costs }: FindingsData): LabFinding[] {
+  return [...new Set(costs.map((c) => c.workload))].flatMap((workload) => {
+    const rows = costs.filter((c) => c.workload === workload);
+    const steps = rows[0]?.accesses ?? [];
+    const differing = steps.flatMap((first, i) => {
+      const values = new Set(rows.map((row) => row.accesses[i]?.value));
+      return values.size > 1 ? [{ first, i }] : [];
+    });
+    const [shown] = differing;
+    if (shown === undefined) return [];
+    const { step, access, offset } = shown.first;
+    const words = rows.map(({ strategy, accesses }) => ({
+      strategy,
+      value: accesses[shown.i]?.value ?? null,
+    }));
+    const faulting = words.filter(({ value }) => value === null).map(({ strategy }) => strategy);
+    const answered = words.flatMap(({ strategy, value }) => (value === null ? [] : [{ strategy, value }]));
+    return [
+      say(
+        `disagree-${workload}`,
+        `Programs notice the difference in ${workload}: `,
+        differing.length,
+        " of its ",
+        steps.length,
+        " reads and writes do not come out alike. The first is step ",
+        step,
+        `, a ${access} at byte `,
+        offset,
+        " of its resource: ",
+        byStrategy(answered, ({ value }) => value),
+        faulting.length > 0 ? `${answered.length > 0 ? "; " : ""}it faults with ${list(faulting)}` : "",
+        ".",
+      ),
+    ];
+  });
 }
 
 // -- what the GPU sees ------------------------------------------------------------------------------------------------

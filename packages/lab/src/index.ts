@@ -5,6 +5,7 @@
  * @mergeModuleWith <project>
  */
 
+export { answerOf, DECIDING, QUESTION_WORKLOAD } from "./answer.ts";
 export {
   type Comparison,
   compare,
@@ -42,9 +43,12 @@ export { imageFindings } from "./recorded/image-findings.ts";
 export { openStrategyTrace, type TraceLibrary, WORKLOADS } from "./recorded/library.ts";
 export { CREATE_METRICS, METRICS, type Metric, replayRecorded, type TraceRow } from "./recorded/recorded.ts";
 export type {
+  AccessResult,
   AccountingFigures,
   AccountingMoment,
   AccountingResult,
+  Answer,
+  AnswerRow,
   ArrayExperiment,
   CostFigures,
   CostResult,
@@ -60,6 +64,7 @@ export type {
   SemanticsAnswer,
   SemanticsDetail,
   SharedFigure,
+  StrategyVerdict,
   SweepFigures,
 } from "./result.ts";
 export { type Question, UNBOUND_QUESTIONS, type Verdict } from "./semantics/questions.ts";
@@ -76,7 +81,6 @@ export {
 } from "./strategy/lowered-call.ts";
 export { RefusedError } from "./strategy/refused.ts";
 export {
-  type AccessResult,
   type RunCall,
   type RunObserver,
   type RunOptions,
@@ -146,6 +150,7 @@ export {
   sweep,
   sweepResult,
 } from "./sweep/run.ts";
+export { accountingAnswer, type VerdictData, verdicts } from "./verdicts.ts";
 export { type BufferStreamOptions, bufferStream } from "./workload/buffer-stream.ts";
 export { BUILTIN_WORKLOADS, type BuiltinWorkload } from "./workload/builtin.ts";
 export { LAB_WORKLOADS } from "./workload/lab-workloads.ts";

@@ -24,6 +24,8 @@ export interface LabResult {
   experiments: LabExperiments;
   /** Sentences computed from all of the above. */
   findings: LabFinding[];
+  /** What each strategy comes down to. */
+  verdicts: StrategyVerdict[];
 }
 
 // -- cost -------------------------------------------------------------------------------------------------------------
@@ -107,8 +109,26 @@ export interface CostResult {
   total: CostFigures;
   /** The driver's own counters over the same stretch as `total`, under the names of its cost sheet. */
   driverTotal: Record<string, number>;
+  /** What the workload's read and write steps came to, in order. */
+  accesses: AccessResult[];
   /** What the GPU sees of the workload's largest resource (the first of several): when it was created, and at the end. */
   views: GpuView[];
+}
+
+/** What came of a read or write step. */
+export interface AccessResult {
+  /** Index of the step. */
+  step: number;
+  /** What the GPU did. */
+  access: "read" | "write";
+  /** Name of the resource. */
+  resource: string;
+  /** Byte offset in it. */
+  offset: number;
+  /** The word read or written, unsigned; null when the GPU faulted. */
+  value: number | null;
+  /** Why it faulted; null when it did not. */
+  fault: string | null;
 }
 
 // -- what the GPU sees ------------------------------------------------------------------------------------------------
@@ -411,4 +431,51 @@ export interface LabFinding {
   text: string;
   /** The figures in it, in the order in which they appear. */
   values: number[];
+}
+
+// -- the answer -------------------------------------------------------------------------------------------------------
+
+/** The short answer: what a resource takes under each strategy. */
+export interface Answer {
+  /** The workload that it is about; empty when nothing was run. */
+  workload: string;
+  /** What was done, in a few words. */
+  about: string;
+  /** Names of the figures by which strategies are held against each other. */
+  deciding: string[];
+  /** One for each strategy. */
+  rows: AnswerRow[];
+  /** Strategies that no other beats in all deciding figures. */
+  unbeaten: string[];
+  /** A sentence for each deciding figure, and one for who is not beaten; empty for less than two strategies. */
+  lines: LabFinding[];
+}
+
+/** What it takes a strategy. */
+export interface AnswerRow {
+  /** Its name. */
+  strategy: string;
+  /** Figures by name; null for what it cannot do. */
+  values: Record<string, number | null>;
+  /** Each of them over the least of all strategies that is not 0; those that are 0 or null are left out. */
+  factors: Record<string, number>;
+}
+
+// -- verdicts --------------------------------------------------------------------------------------------------------
+
+/** What is to be known of a strategy before one decides for it. */
+export interface StrategyVerdict {
+  /** Name of the strategy. */
+  strategy: string;
+  /**
+   * Whether accounting or reference counts are wrong with it: memory that no file's statistics show, or mappings of unbound
+   * addresses that outlive their resource.
+   */
+  astray: boolean;
+  /**
+   * One sentence each, those without data left out: `pays` (who pays what when), `memory` (what is behind it, and who sees that in
+   * statistics), `references` (what it holds), `left` (what outlives the resource), `locks` (what a submit must lock) and `seen`
+   * (what others see of it).
+   */
+  lines: LabFinding[];
 }

@@ -5,6 +5,7 @@
 
 import {
   compare,
+  type FindingsData,
   findings,
   type LabFinding,
   type LabResult,
@@ -13,7 +14,7 @@ import {
 } from "@vmbind/lab";
 import { beforeAll, describe, expect, it } from "vitest";
 
-const NOTHING: Omit<LabResult, "findings"> = {
+const NOTHING: FindingsData = {
   costs: [],
   semantics: [],
   accounting: [],

@@ -132,9 +132,10 @@ function workloadFiles(options: CommandInput["options"]): string[] {
   return ((options["workload"] ?? []) as string[]).filter(isWorkloadFile);
 }
 
-async function renderOutput({ lab, sweeps, recorded, ...facts }: Output): Promise<string> {
+async function renderOutput({ answer, lab, sweeps, recorded, ...facts }: Output): Promise<string> {
   const { renderReport } = await import("../report/report.ts");
   return renderReport({
+    answer,
     lab,
     sweeps: sweeps as SweepResult,
     versions: facts.versions,

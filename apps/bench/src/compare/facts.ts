@@ -4,12 +4,10 @@
  * @module
  */
 
-import { EXAMPLE_STRATEGY, openStrategyTrace, SPARSE_STRATEGIES } from "@vmbind/lab";
+import { EXAMPLE_STRATEGY, openStrategyTrace, QUESTION_WORKLOAD, SPARSE_STRATEGIES } from "@vmbind/lab";
 import { bundledTrace } from "../files/trace-files.ts";
 import { programVersion } from "../files/version.ts";
 import type { ReportCommand } from "../report/input.ts";
-
-const QUESTION_WORKLOAD = "buffer-100e6";
 
 /** @returns versions of the program, of Node, of the modelled kernel, and of the recorded user-mode drivers */
 export async function versions(): Promise<Record<string, string>> {

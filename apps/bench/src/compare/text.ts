@@ -6,11 +6,13 @@
 
 import { RECORDED_PROFILE, size as sizeInWords } from "@vmbind/drm";
 import {
+  type Answer,
   type Comparison,
   type CostResult,
   CREATE_METRICS,
   type GeneratedWorkload,
   METRICS,
+  QUESTION_WORKLOAD,
   SHOWN_FIGURES,
   SPARSE_STRATEGIES,
   type SparseStrategy,
@@ -20,7 +22,7 @@ import {
 import { formatNumber, visible } from "@vmbind/trace";
 import { fits, markdownText, renderTable, type Table, type TableFormat, transposed } from "../text/table.ts";
 import { paragraph } from "../text/wrap.ts";
-import { type AnswerRow, answerLines, answerRows, QUESTION_WORKLOAD } from "./answer.ts";
+import { answerLines } from "./answer.ts";
 
 /** The question that all of this answers. */
 export const QUESTION: string =
@@ -98,15 +100,14 @@ export interface Style {
  * @param style - text or Markdown
  */
 export function renderComparison(
-  { recorded, lab, leftOut }: Comparison,
+  { recorded, lab, answer, leftOut }: Comparison,
   strategies: readonly SparseStrategy[],
   workloads: readonly GeneratedWorkload[],
   style: Style,
 ): string {
   const traces = WORKLOADS.filter((name) => recorded.some((row) => row.workload === name));
   const isText = style.format === "text";
-  const rows = answerRows(recorded, lab.costs);
-  const headline = describeCreation(rows, style);
+  const headline = describeCreation(answer, style);
   const parts = [question(strategies, style)];
   if (!isText && headline !== null) parts.push(headline);
   parts.push(...strategyNotes(strategies, style));
@@ -136,10 +137,9 @@ export function renderComparison(
  * @param style - of text
  * @returns nothing when there is too little to compare
  */
-export function renderAnswer({ recorded, lab }: Comparison, style: Style): string {
-  const headline = describeCreation(answerRows(recorded, lab.costs), style);
-  const answer = answerLines(recorded, lab.costs, style.columns);
-  return [headline, answer].filter((part) => part !== null && part !== "").join("\n");
+export function renderAnswer({ answer }: Comparison, style: Style): string {
+  const parts = [describeCreation(answer, style), answerLines(answer, style.columns)];
+  return parts.filter((part) => part !== null && part !== "").join("\n");
 }
 
 function question(strategies: readonly SparseStrategy[], style: Style): string {
@@ -166,15 +166,15 @@ function strategyNotes(strategies: readonly SparseStrategy[], { columns }: Style
 }
 
 /** What it takes to create the resource that the question is about; null where no row is there. */
-function describeCreation(answer: readonly AnswerRow[], style: Style): string | null {
-  if (answer.length === 0) return null;
-  const [most, ...others] = answer.map(({ values }) => formatNumber(values[0] ?? 0));
+function describeCreation({ workload, rows }: Answer, style: Style): string | null {
+  if (workload !== QUESTION_WORKLOAD) return null;
+  const [most, ...others] = rows.map(({ values }) => formatNumber(values["createOps"] ?? 0));
   const against = others.length > 0 ? `: ${most} operations against ${listed(others)}` : "";
   const tableOf = (shown: (figure: string) => boolean): Table => ({
     columns: ["to create it", ...CREATE_METRICS.filter(({ name }) => shown(name)).map(({ title }) => title)],
-    rows: answer.map(({ strategy, values }) => [
+    rows: rows.map(({ strategy, values }) => [
       strategy,
-      ...values.filter((_, i) => shown(CREATE_METRICS[i]?.name ?? "")),
+      ...CREATE_METRICS.filter(({ name }) => shown(name)).map(({ name }) => values[name] ?? null),
     ]),
   });
   const whole = tableOf(() => true);

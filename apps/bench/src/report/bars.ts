@@ -1,13 +1,14 @@
 /**
- * Grouped bars: one number for each strategy, in groups.
+ * One number for each strategy, in groups: as bars on a linear scale, as dots on a logarithmic one.
  *
- * Numbers from 1 to 24,415 need a logarithmic scale, which has no zero for bars to begin at: bars begin at one half, so
- * that a 1 can be seen, and a 0 has no bar. Each bar carries its number, and the axis says what kind it is.
+ * Numbers from 1 to 24,415 need a logarithmic scale, which has no zero for bars to begin at, so that their length would mean
+ * nothing: there dots stand over lines at the powers of ten, and a 0 stands at the left edge. Each mark carries its number.
  *
  * @module
  */
 
 import { SPARSE_STRATEGIES } from "@vmbind/lab";
+import { formatNumber } from "@vmbind/trace";
 import { type Figure, formatFigure } from "./figure-data.ts";
 import type { Html } from "./html.ts";
 import { ORDER, strategyColour } from "./palette.ts";
@@ -35,10 +36,15 @@ export interface BarChart {
   width: number;
 }
 
-const BASE = 0.5;
+/** Where a 0 stands on a logarithmic scale. */
+const ZERO = 0.5;
 /** Numbers nearer to each other than this say more on a plain scale. */
 const RATIO_LINEAR = 4;
 const ROW_HEIGHT = 16;
+/** Radius of a dot. */
+const DOT = 4;
+/** More powers of ten than this: every second one is labelled. */
+const TICKS_MAX = 5;
 const TOP = 2;
 const BOTTOM = 18;
 const LEFT = 92;
@@ -55,8 +61,12 @@ export function drawBars(drawing: Drawing, { title, bars, groups, width }: BarCh
   const values = shown.map((b) => b.figure?.value ?? 0);
   const most = Math.max(1, ...values);
   const log = most > RATIO_LINEAR * Math.max(1, Math.min(...values));
-  const base = log ? BASE : 0;
+  const base = log ? ZERO : 0;
   const end = (b: Bar): number => Math.max(b.figure?.value ?? 0, base);
+  const row = (b: Bar): string => rowOf(b.group, b.strategy);
+  const colour = (b: Bar): string => strategyColour(b.strategy);
+  const powers = log ? Array.from({ length: Math.floor(Math.log10(most)) + 1 }, (_, i) => 10 ** i) : [];
+  const labelled = powers.filter((_, i) => powers.length <= TICKS_MAX || i % 2 === 0);
   const text = (b: Bar): string => [b.group, `${b.strategy}: ${formatBar(b)}`].filter(Boolean).join(", ");
   // A group's heading is a row of the chart, without a bar.
   const strategies = ORDER.filter((strategy) => bars.some((b) => b.strategy === strategy));
@@ -72,23 +82,21 @@ export function drawBars(drawing: Drawing, { title, bars, groups, width }: BarCh
     marginBottom: BOTTOM,
     marginLeft: LEFT,
     marginRight: RIGHT,
-    x: { type: log ? "log" : "linear", domain: [base, most], axis: null },
+    x: { type: log ? "log" : "linear", domain: [base, most], axis: null, insetLeft: log ? DOT : 0 },
     y: { domain: rows, axis: null, padding: 0.2 },
     marks: [
-      Plot.barX(shown, {
-        x1: base,
-        x2: end,
-        y: (b: Bar) => rowOf(b.group, b.strategy),
-        fill: (b: Bar) => strategyColour(b.strategy),
-      }),
+      Plot.ruleX(powers, { stroke: "var(--rule)", insetBottom: -4 }),
+      ...(log
+        ? [Plot.dot(shown, { x: end, y: row, fill: colour, r: DOT })]
+        : [Plot.barX(shown, { x1: base, x2: end, y: row, fill: colour })]),
       Plot.text(shown, {
         ...TEXT,
         x: end,
-        y: (b: Bar) => rowOf(b.group, b.strategy),
+        y: row,
         text: formatBar,
         title: (b: Bar) => hover(text(b), b.figure),
         textAnchor: "start",
-        dx: 4,
+        dx: log ? 8 : 4,
       }),
       Plot.text(
         groups.flatMap((group) => strategies.map((strategy) => ({ strategy, row: rowOf(group, strategy) }))),
@@ -111,12 +119,20 @@ export function drawBars(drawing: Drawing, { title, bars, groups, width }: BarCh
         dy: 1,
         fontWeight: 600,
       }),
-      Plot.text([log ? `log scale, bars begin at ${BASE}` : "linear scale"], {
+      Plot.text(log ? [] : ["linear scale"], {
         fill: "var(--muted)",
         frameAnchor: "bottom-left",
         textAnchor: "start",
         lineAnchor: "top",
         dy: 4,
+      }),
+      Plot.text(labelled, {
+        fill: "var(--muted)",
+        x: (power: number) => power,
+        frameAnchor: "bottom",
+        lineAnchor: "top",
+        dy: 4,
+        text: (power: number) => (power < 1e5 ? formatNumber(power) : `1e${Math.log10(power)}`),
       }),
     ],
   });

@@ -23,7 +23,7 @@ import type {
 import { MMU_COSTS } from "@vmbind/mmu";
 
 /** What a number counts. */
-export type Unit = "count" | "bytes" | "address" | "fraction" | "word";
+export type Unit = "count" | "bytes" | "address" | "fraction" | "word" | "factor";
 
 /** One field: that much of a counter's entry in a schema is shown. */
 export interface FieldMethod {
@@ -368,8 +368,8 @@ export const FIELD_GROUPS: readonly FieldGroup[] = [
   },
   {
     id: "finding",
-    title: "Findings",
-    paths: ["lab.findings.*.values.*"],
+    title: "Findings and verdicts",
+    paths: ["lab.findings.*.values.*", "lab.verdicts.*.lines.*.values.*", "answer.lines.*.values.*"],
     fields: {
       values: {
         title: "figures of a sentence",
@@ -381,14 +381,29 @@ export const FIELD_GROUPS: readonly FieldGroup[] = [
   {
     id: "trace",
     title: "Recorded traces",
-    paths: ["recorded.*.*", "recorded.*.metrics.*"],
+    paths: ["recorded.*.*", "recorded.*.metrics.*", "answer.rows.*.values.*"],
     fields: {
       ...TRACES,
       differences: count("differences", "ioctls that the model answered differently from the recording."),
       ...COST,
     },
   },
+  {
+    id: "factor",
+    title: "Factors",
+    paths: ["answer.rows.*.factors.*"],
+    fields: {
+      factors: {
+        title: "times the least",
+        unit: "factor",
+        how: "The figure of the same name over the least of all strategies that is not 0.",
+      },
+    },
+  },
 ];
+
+/** Groups whose members all have one sentence, and its name. */
+const SAME_FOR_ALL: Readonly<Record<string, string>> = { finding: "values", factor: "factors" };
 
 /**
  * Find the group that a path of the JSON belongs to.
@@ -405,7 +420,7 @@ export function fieldAt(
   const parts = path.split(".");
   for (const group of groups) {
     if (!group.paths.some((pattern) => matches(pattern.split("."), parts))) continue;
-    const name = group.id === "finding" ? "values" : (parts.at(-1) as string);
+    const name = SAME_FOR_ALL[group.id] ?? (parts.at(-1) as string);
     const field = group.fields[name];
     if (field) return { group, name, field };
   }

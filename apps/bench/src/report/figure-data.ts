@@ -78,6 +78,7 @@ export function formatFigure({ path, value }: Figure): string {
 export function formatUnit(value: number, unit: Unit): string {
   if (unit === "bytes") return formatBytes(value);
   if (unit === "address" || unit === "word") return hex(value);
+  if (unit === "factor") return `${formatNumber(Number(value.toPrecision(3)))}×`;
   if (unit === "fraction") return `${Number((value * 100).toPrecision(3))} %`;
   return formatNumber(value).replace("-", "−");
 }

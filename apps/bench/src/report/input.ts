@@ -5,10 +5,12 @@
  * @module
  */
 
-import type { CostFigures, LabResult, TraceRow } from "@vmbind/lab";
+import type { Answer, CostFigures, LabResult, TraceRow } from "@vmbind/lab";
 
 /** Everything that the report shows. */
 export interface ReportInput {
+  /** What it comes down to. */
+  answer: Answer;
   /** What the laboratory found: costs, views, semantics, accounting, findings. */
   lab: LabResult;
   /** How costs grow. */

@@ -17,6 +17,8 @@ export interface Page {
   lead: string;
   /** The sections. */
   body: Html;
+  /** Whether the headings of its sections are listed above them. */
+  contents?: boolean;
   /** What the numbers on the page are taken from. */
   data: unknown;
   /** Which of the bundled scripts it runs when it has JavaScript. */
@@ -28,7 +30,14 @@ export interface Page {
  * @returns the file
  * @throws when the page's script was not bundled
  */
-export async function renderPage({ title, lead, body, data, script }: Page): Promise<string> {
+export async function renderPage({
+  title,
+  lead,
+  body,
+  contents = false,
+  data,
+  script,
+}: Page): Promise<string> {
   const code = await bundledScript(script);
   return `${
     html`<!doctype html>
@@ -47,6 +56,7 @@ export async function renderPage({ title, lead, body, data, script }: Page): Pro
 <button type="button" class="theme" aria-pressed="false">light or dark</button>
 <h1>${title}</h1>
 <p class="lead">${lead}</p>
+${contents ? contentsOf(body) : null}
 </header>
 <main>
 ${body}
@@ -57,6 +67,14 @@ ${body}
 </body>
 </html>`.text
   }\n`;
+}
+
+/** A link to each section of a body. */
+function contentsOf(body: Html): Html {
+  const sections = [...body.text.matchAll(/<section id="([\w-]+)"><h2>(.*?)<\/h2>/g)];
+  return html`<nav class="contents" aria-label="contents"><ol>${sections.map(
+    ([, id = "", heading = ""]) => html`<li><a href="#${id}">${new Html(heading)}</a></li>`,
+  )}</ol></nav>`;
 }
 
 /** Nothing is loaded from anywhere, nothing is sent, and of all scripts only this one runs. */

@@ -5,8 +5,9 @@
  */
 
 import { RECORDED_PROFILE } from "@vmbind/drm";
-import { type CostFigures, type GpuView, SPARSE_STRATEGIES } from "@vmbind/lab";
+import { type CostFigures, type GpuView, SPARSE_STRATEGIES, workloadNames } from "@vmbind/lab";
 import { PHASES } from "@vmbind/trace";
+import { answerSection } from "./answer.ts";
 import { type Bar, drawBars } from "./bars.ts";
 import { FIELD_GROUPS, fieldAt } from "./fields.ts";
 import { PageData } from "./figure-data.ts";
@@ -16,21 +17,22 @@ import type { ReportInput } from "./input.ts";
 import { drawLeafMap, type LeafRow } from "./leaf-map.ts";
 import { renderPage } from "./page.ts";
 import { type Drawing, startDrawing } from "./plot.ts";
+import { boxed } from "./scrolling.ts";
+import { sentence } from "./sentence.ts";
 import {
   accountingTable,
   costTable,
   experimentTables,
   factsTable,
-  findingText,
   methodsTables,
   objectsTable,
-  scrolling,
   semanticsDetails,
   semanticsMatrix,
   strategiesTable,
   sweepTable,
   traceTable,
 } from "./tables.ts";
+import { accountingVerdicts, verdictSection } from "./verdicts.ts";
 
 /** Costs that can be chosen, the first one by default. */
 const METRICS = [
@@ -68,12 +70,28 @@ const RUNS_KEPT = 64;
 export async function renderReport(input: ReportInput): Promise<string> {
   const report = new Report(input, await startDrawing());
   return renderPage({
-    title: "How should user space say that a range is sparse?",
-    lead: "Answers in Linux GPU drivers, run on executable models and counted.",
+    ...headOf(input),
     body: report.body(),
+    contents: true,
     data: withoutLongRuns(input),
     script: "report",
   });
+}
+
+/** A report on workloads of the user's own is about them. */
+function headOf({ answer, lab }: ReportInput): { title: string; lead: string } {
+  const own = lab.costs.find(({ workload }) => workload === answer.workload);
+  const known = answer.workload === "" || workloadNames().includes(answer.workload);
+  if (known || own === undefined) {
+    return {
+      title: "How should user space say that a range is sparse?",
+      lead: "Answers in Linux GPU drivers, run on executable models and counted.",
+    };
+  }
+  return {
+    title: `${answer.workload}: what it costs under each way to say that a range is sparse`,
+    lead: `${own.description}, run on executable models of Linux GPU drivers and counted.`,
+  };
 }
 
 /** Everything but lists of runs that nobody reads. */
@@ -97,15 +115,19 @@ class Report {
   }
 
   body(): Html {
-    return html`${this.#question()}${this.#findings()}${this.#creation()}${this.#costs()}${this.#growth()}${this.#leaves()}${this.#semantics()}${this.#accounting()}${this.#experiments()}${this.#traces()}${this.#methods()}${this.#reproduce()}`;
+    return html`${this.#question()}${answerSection(this.#input, this.#data)}${this.#strategies()}${verdictSection(this.#input)}${this.#accounting()}${this.#findings()}${this.#creation()}${this.#costs()}${this.#growth()}${this.#leaves()}${this.#semantics()}${this.#experiments()}${this.#traces()}${this.#methods()}${this.#reproduce()}`;
   }
 
   #question(): Html {
-    const names = new Set(this.#input.lab.costs.map((c) => c.strategy));
     return html`<section id="question"><h2>The question</h2>
 <p>A Vulkan sparse resource has addresses before it has memory. Shaders may touch an address to which nothing is bound, and
 that must not fault. So the user-mode driver has to tell the kernel, through its <code>VM_BIND</code> ioctl, that a range is
-to be mapped to nothing in particular. Linux has several ways to say so, one of them proposed and withdrawn.</p>
+to be mapped to nothing in particular. Linux has several ways to say so, one of them proposed and withdrawn.</p></section>`;
+  }
+
+  #strategies(): Html {
+    const names = new Set(this.#input.answer.rows.map((row) => row.strategy));
+    return html`<section id="strategies"><h2>The answers</h2>
 ${strategiesTable(SPARSE_STRATEGIES.filter((s) => names.has(s.name)))}
 <p>Here the same workloads go through each of them: bytes of real ioctls into models of the drivers, real page-table bits
 out of them, and a model of the MMU that reads those bits. Costs are counted, not timed. The models have the quirks of
@@ -115,7 +137,7 @@ ${RECORDED_PROFILE}: what the drivers get wrong in ordinary use.</p></section>`;
   #findings(): Html {
     const { findings } = this.#input.lab;
     return html`<section id="findings"><h2>Findings</h2>
-<ol class="findings">${findings.map(({ id }, i) => html`<li id="finding-${id}">${findingText(this.#input, i)}</li>`)}</ol>
+<ol class="findings">${findings.map((finding, i) => html`<li id="finding-${finding.id}">${sentence(finding, `lab.findings.${i}`)} <a class="anchor" href="#finding-${finding.id}" aria-label="link to the finding ${finding.id}">#</a></li>`)}</ol>
 <p>These sentences are computed from the data below.</p></section>`;
   }
 
@@ -125,12 +147,12 @@ ${RECORDED_PROFILE}: what the drivers get wrong in ordinary use.</p></section>`;
     const panels = CREATION.map((metric) => {
       const bars = this.#bars(workload, metric, ["create"]).map((b) => ({ ...b, group: "" }));
       const { title } = this.#field(metric);
-      return html`<div class="panel"><h4>${title}</h4>${drawBars(this.#drawing, { title: `${title} to create the resource of ${workload}`, bars, groups: [""], width: WIDTH })}</div>`;
+      return html`<div class="panel"><h3>${title}</h3>${drawBars(this.#drawing, { title: `${title} to create the resource of ${workload}`, bars, groups: [""], width: WIDTH })}</div>`;
     });
     return html`<section id="creation"><h2>Creating one sparse resource</h2>
 <figure><div class="panels">${panels}</div>
-<figcaption><b>Figure 1.</b> What it takes to create the resource of ${workload} (${description}). ${shortDrivers()} Scales
-are logarithmic where the numbers are far apart; each panel has its own.</figcaption></figure></section>`;
+<figcaption><b>Figure 1.</b> What it takes to create the resource of ${workload} (${description}). ${shortDrivers()} Bars
+stand on a linear scale, dots on a logarithmic one, where the numbers are far apart; each panel has its own.</figcaption></figure></section>`;
   }
 
   #costs(): Html {
@@ -160,7 +182,7 @@ ${this.#workloads.map((w, i) => html`<details${i === 0 ? html` open` : null}><su
     // A phase in which nobody pays anything says nothing.
     const groups = phases.filter((p) => bars.some((b) => b.group === p && (b.figure?.value ?? 0) > 0));
     const shown = groups.length > 0 ? groups : phases.slice(0, 1);
-    return html`<h4>${title} by phase: ${workload}</h4>${drawBars(this.#drawing, { title: `${title} by phase, ${workload}`, bars: bars.filter((b) => shown.includes(b.group as (typeof shown)[number])), groups: shown, width: WIDTH })}`;
+    return html`<h3>${title} by phase: ${workload}</h3>${drawBars(this.#drawing, { title: `${title} by phase, ${workload}`, bars: bars.filter((b) => shown.includes(b.group as (typeof shown)[number])), groups: shown, width: WIDTH })}`;
   }
 
   #workloadPanel(metric: keyof CostFigures): Html {
@@ -170,7 +192,7 @@ ${this.#workloads.map((w, i) => html`<details${i === 0 ? html` open` : null}><su
       group: c.workload,
       figure: this.#data.at(`lab.costs.${i}.total.${metric}`),
     }));
-    return html`<h4>${title} of whole workloads</h4>${drawBars(this.#drawing, { title: `${title} of whole workloads`, bars, groups: this.#workloads, width: WIDTH })}`;
+    return html`<h3>${title} of whole workloads</h3>${drawBars(this.#drawing, { title: `${title} of whole workloads`, bars, groups: this.#workloads, width: WIDTH })}`;
   }
 
   #growth(): Html {
@@ -206,7 +228,7 @@ lead from the one to all its names.${this.#short() ? " A curve that ends early w
       return row.axis === axis && figure ? [{ strategy: row.strategy, x: row.x, figure }] : [];
     });
     const heading = `${title} over ${axis === "size" ? "size" : "bound part"}`;
-    return html`<h4>${heading}</h4>${points.length > 0 ? drawGrowth(this.#drawing, { title: heading, axis, points, width: WIDTH }) : html`<p>not measured</p>`}`;
+    return html`<h3>${heading}</h3>${points.length > 0 ? drawGrowth(this.#drawing, { title: heading, axis, points, width: WIDTH }) : html`<p>not measured</p>`}`;
   }
 
   #leaves(): Html {
@@ -218,7 +240,7 @@ lead from the one to all its names.${this.#short() ? " A curve that ends early w
     );
     const variants = moments.map(({ workload, moment, rows }) => ({
       keys: { view: `${workload}, ${moment}` },
-      body: html`<h4>${workload}, ${moment === "created" ? "just created" : "before it is destroyed"}</h4>${drawLeafMap(this.#drawing, this.#data, rows)}`,
+      body: html`<h3>${workload}, ${moment === "created" ? "just created" : "before it is destroyed"}</h3>${drawLeafMap(this.#drawing, this.#data, rows)}`,
     }));
     const first = moments[0];
     if (!first) return html``;
@@ -251,7 +273,9 @@ ${semanticsMatrix(this.#input)}
 
   #accounting(): Html {
     if (this.#input.lab.accounting.length === 0) return html``;
-    return html`<section id="accounting"><h2>Who holds what</h2>
+    return html`<section id="accounting"><h2>Does it mess up accounting or refcounts?</h2>
+${accountingVerdicts(this.#input)}
+<h3>Who holds what</h3>
 <p>Counted from the living objects of the models, with a resource of ${this.#data.show("lab.accounting.0.resourceBytes")}. A minus
 means that there is less than before.</p>
 ${accountingTable(this.#input, this.#data, "sparse", "What the sparse mapping of the resource adds.")}
@@ -287,7 +311,11 @@ shown in binary units with three digits; the JSON has all of them. Lists of leaf
     const { commands, versions } = this.#input;
     return html`<section id="reproduce"><h2>To get these numbers again</h2>
 <pre tabindex="0"><code>${commands.map(({ command, gives }) => `# ${gives}\n${command}\n`).join("\n")}</code></pre>
-${scrolling(html`<table class="words"><caption>What took part.</caption><thead><tr><th scope="col">name</th><th scope="col">version</th></tr></thead><tbody>${Object.entries(versions).map(([name, version]) => html`<tr><th scope="row">${name}</th><td>${version}</td></tr>`)}</tbody></table>`)}</section>`;
+${boxed({
+  caption: "What took part.",
+  className: "words",
+  content: html`<thead><tr><th scope="col">name</th><th scope="col">version</th></tr></thead><tbody>${Object.entries(versions).map(([name, version]) => html`<tr><th scope="row">${name}</th><td>${version}</td></tr>`)}</tbody>`,
+})}</section>`;
   }
 
   #describe(workload: string): string {

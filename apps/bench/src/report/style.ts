@@ -31,6 +31,9 @@ h2{font-size:1.3rem;line-height:1.25;margin:3rem 0 .6rem;font-weight:600}
 h3{font-size:1.05rem;margin:1.8rem 0 .4rem;font-weight:600}
 p,ol.findings{max-width:38rem;margin:.6rem 0}
 .lead{color:var(--muted);font-size:1.1rem}
+ul.answer{padding-left:1.1rem;max-width:38rem}ul.answer li{margin:.3rem 0}ul.answer [data-field]{font-weight:600}.factors small{color:var(--muted);font-size:.85em}.anchor{color:var(--muted);text-decoration:none}
+nav.contents{margin:1.2rem 0 0;font-size:.95rem}nav.contents ol{display:flex;flex-wrap:wrap;gap:.1rem 1.1rem;list-style:none;margin:.3rem 0;padding:0}
+.sortable thead button{font-size:.8em;color:var(--muted);background:none;border:0;padding:0 .15em;cursor:pointer}.sortable thead button::after{content:"↕"}.sortable thead [aria-sort=ascending] button::after{content:"↑"}.sortable thead [aria-sort=descending] button::after{content:"↓"}
 ol.findings{padding-left:1.4rem}ol.findings li{margin:.45rem 0}
 a{color:var(--link);text-underline-offset:.15em}
 th a{color:inherit;text-decoration-color:var(--rule)}
@@ -43,7 +46,7 @@ figcaption{margin-top:.5rem}caption{position:sticky;left:0}
 .scroll caption{max-width:min(38rem,calc(100vw - 2rem))}caption{padding:.3rem 0 .5rem;caption-side:top}
 figcaption b,caption b{color:var(--ink)}
 .panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,21rem),1fr));gap:1.2rem 1.6rem}
-.panels h4,.panel h4{margin:0 0 .2rem;font-size:.92rem;font-weight:600}
+.panels h3,.panel h3{margin:0 0 .2rem;font-size:.92rem;font-weight:600}
 svg.plot{display:block;width:100%;height:auto;font:11px system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif;overflow:visible;color:var(--muted)}
 svg.plot text{white-space:pre}
 .leafrow p{margin:.55rem 0 .15rem;max-width:none;font-size:.88rem;line-height:1.35}
@@ -51,6 +54,7 @@ svg.plot text{white-space:pre}
 .counts{color:var(--muted)}
 .scale{display:flex;justify-content:space-between;font-size:.8rem;color:var(--muted);max-width:none;margin:.1rem 0 .5rem}
 .legend{list-style:none;padding:0;margin:.4rem 0;display:flex;flex-wrap:wrap;gap:.2rem 1rem;font-size:.85rem}
+.swatch,.leafrow svg,svg.plot{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .swatch{display:inline-block;width:.85em;height:.85em;margin-right:.4em;vertical-align:-.05em;border:1px solid var(--rule)}
 .swatch.under{height:.3em;vertical-align:.2em;background:var(--ink)}
 .scroll{overflow-x:auto;margin:.8rem 0}

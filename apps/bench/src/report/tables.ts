@@ -6,12 +6,19 @@
  */
 
 import { RECORDED_PROFILE } from "@vmbind/drm";
-import { type CostFigures, type HeldObject, SPARSE_STRATEGIES, type SparseStrategy } from "@vmbind/lab";
+import {
+  type CostFigures,
+  type HeldObject,
+  type SemanticsAnswer,
+  SPARSE_STRATEGIES,
+  type SparseStrategy,
+} from "@vmbind/lab";
 import { FIELD_GROUPS, type FieldGroup, fieldAt } from "./fields.ts";
-import { formatUnit, type PageData } from "./figure-data.ts";
+import type { PageData } from "./figure-data.ts";
 import { type Html, type HtmlValue, html } from "./html.ts";
 import type { ReportInput } from "./input.ts";
 import { ORDER, strategyColour } from "./palette.ts";
+import { boxed } from "./scrolling.ts";
 
 /** A table: rows of numbers, one column per strategy. */
 interface NumberTable {
@@ -34,14 +41,17 @@ function strategiesOf(rows: readonly { strategy: string }[]): string[] {
  * @returns a table that scrolls sideways where there is no room
  */
 function numberTable(data: PageData, { caption, columns, fields }: NumberTable): Html {
-  return scrolling(html`<table class="numbers"><caption>${caption}</caption>
-<thead><tr><td></td>${columns.map((c) => html`<th scope="col">${breakable(c.strategy)}</th>`)}</tr></thead>
+  return boxed({
+    caption,
+    className: "numbers",
+    content: html`<thead><tr><td></td>${columns.map((c) => html`<th scope="col">${breakable(c.strategy)}</th>`)}</tr></thead>
 <tbody>
 ${fields.map(
   (name) =>
     html`<tr>${rowHeading(`${columns[0]?.path}.${name}`)}${columns.map((c) => html`<td>${data.show(`${c.path}.${name}`)}</td>`)}</tr>
 `,
-)}</tbody></table>`);
+)}</tbody>`,
+  });
 }
 
 /** A row's heading: the title of a field, leading to its sentence. */
@@ -53,11 +63,6 @@ function rowHeading(path: string): Html {
 /** Names break at their hyphens. */
 function breakable(name: string): Html {
   return html`${name.split("-").map((part, i) => (i === 0 ? part : html`-<wbr>${part}`))}`;
-}
-
-/** A table that scrolls sideways where the page is too narrow for it. */
-export function scrolling(table: Html, className = "scroll"): Html {
-  return html`<div class="${className}" tabindex="0" role="region" aria-label="table, scrolls sideways">${table}</div>`;
 }
 
 /** All figures of a workload under all strategies. */
@@ -112,28 +117,42 @@ const VERDICTS = {
   null: { mark: "·", word: "free to choose" },
 } as const;
 
-/** Questions down, strategies across. */
+/** Questions down, strategies across; what all answer alike is folded. */
 export function semanticsMatrix({ lab }: ReportInput): Html {
-  const strategies = strategiesOf(lab.semantics);
   const ids = [...new Set(lab.semantics.map((a) => a.id))];
+  const answers = (id: string): SemanticsAnswer[] => lab.semantics.filter((a) => a.id === id);
+  const alike = (id: string): boolean =>
+    new Set(answers(id).map(({ answer, ok }) => `${ok} ${answer}`)).size < 2;
+  const telling = ids.filter((id) => !alike(id));
+  const folded = ids.filter(alike);
+  const several = strategiesOf(lab.semantics).length > 1;
+  return html`${matrix(lab.semantics, several ? telling : ids, "Questions, and what fresh devices did when asked. ✓ as Vulkan’s sparse residency or the separation of processes demands, ✗ not so, · neither has a say.")}${
+    several && folded.length > 0
+      ? html`<details><summary>${folded.length} questions that all answer alike</summary>${matrix(lab.semantics, folded, "Questions with one answer.")}</details>`
+      : null
+  }`;
+}
+
+function matrix(semantics: readonly SemanticsAnswer[], ids: readonly string[], caption: string): Html {
+  const strategies = strategiesOf(semantics);
   const cell = (id: string, strategy: string): Html => {
-    const at = lab.semantics.findIndex((a) => a.id === id && a.strategy === strategy);
-    const answer = lab.semantics[at];
+    const at = semantics.findIndex((a) => a.id === id && a.strategy === strategy);
+    const answer = semantics[at];
     if (!answer) return html`<td>–</td>`;
     const { mark, word } = VERDICTS[`${answer.ok}`];
-    return html`<td class="verdict-${String(answer.ok)}"><span class="mark" aria-label="${word}" title="${word}">${mark}</span> <span data-text="lab.semantics.${at}.answer">${answer.answer}</span></td>`;
+    return html`<td class="verdict-${String(answer.ok)}"><span class="mark" role="img" aria-label="${word}" title="${word}">${mark}</span> <span data-text="lab.semantics.${at}.answer">${answer.answer}</span></td>`;
   };
-  return scrolling(
-    html`<table class="matrix"><caption>Questions, and what fresh devices did when asked. ✓ as Vulkan’s sparse residency or the separation of processes demands, ✗ not so, · neither has a say.</caption>
-<thead><tr><th scope="col">question</th>${strategies.map((s) => html`<th scope="col">${breakable(s)}</th>`)}</tr></thead>
+  return boxed({
+    caption,
+    className: "matrix",
+    wide: true,
+    content: html`<thead><tr><th scope="col">question</th>${strategies.map((s) => html`<th scope="col">${breakable(s)}</th>`)}</tr></thead>
 <tbody>${ids.map(
-      (
-        id,
-      ) => html`<tr><th scope="row" id="q-${id}">${lab.semantics.find((a) => a.id === id)?.question ?? id}</th>${strategies.map((s) => cell(id, s))}</tr>
+      (id) =>
+        html`<tr><th scope="row" id="q-${id}">${semantics.find((a) => a.id === id)?.question ?? id}</th>${strategies.map((s) => cell(id, s))}</tr>
 `,
-    )}</tbody></table>`,
-    "scroll wide",
-  );
+    )}</tbody>`,
+  });
 }
 
 /** The measurements behind the matrix. */
@@ -148,9 +167,12 @@ export function semanticsDetails({ lab }: ReportInput, data: PageData): Html {
     return html`<tr><th scope="row">${strategy}</th><td>${question}</td><td>${answer}</td><td><ul class="inline">${parts}</ul></td></tr>
 `;
   });
-  return scrolling(html`<table class="words"><caption>What was measured for each answer.</caption>
-<thead><tr><th scope="col">strategy</th><th scope="col">question</th><th scope="col">answer</th><th scope="col">measured</th></tr></thead>
-<tbody>${rows}</tbody></table>`);
+  return boxed({
+    caption: "What was measured for each answer.",
+    className: "words sortable",
+    content: html`<thead><tr><th scope="col">strategy</th><th scope="col">question</th><th scope="col">answer</th><th scope="col">measured</th></tr></thead>
+<tbody>${rows}</tbody>`,
+  });
 }
 
 const ACCOUNTED = [
@@ -207,9 +229,12 @@ export function objectsTable({ lab }: ReportInput, data: PageData, moment: strin
     });
   });
   const group = FIELD_GROUPS.find((g) => g.id === "object");
-  return scrolling(html`<table class="numbers"><caption>Objects when the resource has been created, and who holds references to them.</caption>
-<thead><tr><th scope="col">strategy</th><th scope="col">object</th>${fields.map((f) => html`<th scope="col"><a href="#how-object-${f}">${group?.fields[f]?.title ?? f}</a></th>`)}</tr></thead>
-<tbody>${rows}</tbody></table>`);
+  return boxed({
+    caption: "Objects when the resource has been created, and who holds references to them.",
+    className: "numbers sortable",
+    content: html`<thead><tr><th scope="col">strategy</th><th scope="col">object</th>${fields.map((f) => html`<th scope="col"><a href="#how-object-${f}">${group?.fields[f]?.title ?? f}</a></th>`)}</tr></thead>
+<tbody>${rows}</tbody>`,
+  });
 }
 
 /** Comparisons that need more than a strategy and a workload. */
@@ -267,15 +292,18 @@ export function traceTable({ recorded }: ReportInput, data: PageData, workload: 
 /** How every number is counted. */
 export function methodsTables(groups: readonly FieldGroup[]): Html {
   return html`${groups.map(({ id, title, paths, fields }) =>
-    scrolling(html`<table class="words"><caption>${title}. In the JSON: ${paths.map((p, i) => html`${i > 0 ? ", " : ""}<code>${p}</code>`)}.</caption>
-<thead><tr><th scope="col">field</th><th scope="col">title</th><th scope="col">how it is counted</th></tr></thead>
+    boxed({
+      caption: html`${title}. In the JSON: ${paths.map((p, i) => html`${i > 0 ? ", " : ""}<code>${p}</code>`)}.`,
+      className: "words",
+      content: html`<thead><tr><th scope="col">field</th><th scope="col">title</th><th scope="col">how it is counted</th></tr></thead>
 <tbody>${Object.entries(fields).map(
-      ([
-        name,
-        f,
-      ]) => html`<tr id="how-${id}-${name}"><th scope="row"><code>${name}</code></th><td>${f.title}</td><td>${f.how}</td></tr>
+        ([
+          name,
+          f,
+        ]) => html`<tr id="how-${id}-${name}"><th scope="row"><code>${name}</code></th><td>${f.title}</td><td>${f.how}</td></tr>
 `,
-    )}</tbody></table>`),
+      )}</tbody>`,
+    }),
   )}`;
 }
 
@@ -283,40 +311,15 @@ export function methodsTables(groups: readonly FieldGroup[]): Html {
 export function strategiesTable(
   rows: readonly Pick<SparseStrategy, "name" | "driver" | "says" | "note">[],
 ): Html {
-  return scrolling(html`<table class="words"><caption>The answers. Colours, markers and order are the same throughout.</caption>
-<thead><tr><th scope="col">strategy</th><th scope="col">driver</th><th scope="col">what user space says</th></tr></thead>
+  return boxed({
+    caption: "The answers. Colours, markers and order are the same throughout.",
+    className: "words",
+    content: html`<thead><tr><th scope="col">strategy</th><th scope="col">driver</th><th scope="col">what user space says</th></tr></thead>
 <tbody>${rows.map(
-    (
-      s,
-    ) => html`<tr><th scope="row" class="name"><span class="swatch" style="background:${strategyColour(s.name)}"></span> ${s.name}</th><td>${s.driver}</td><td>${s.says}${s.note === undefined ? "" : html`. ${s.note}`}</td></tr>
+      (
+        s,
+      ) => html`<tr><th scope="row" class="name"><span class="swatch" style="background:${strategyColour(s.name)}"></span> ${s.name}</th><td>${s.driver}</td><td>${s.says}${s.note === undefined ? "" : html`. ${s.note}`}</td></tr>
 `,
-  )}</tbody></table>`);
-}
-
-/** A sentence of the findings; its figures are marked where they stand. */
-export function findingText({ lab }: ReportInput, index: number): Html {
-  const finding = lab.findings[index];
-  if (!finding) throw new Error(`lab.findings.${index}: there is none`);
-  const parts: HtmlValue[] = [];
-  let rest = finding.text;
-  for (const [i, value] of finding.values.entries()) {
-    const forms = [formatUnit(value, "count"), String(value), formatUnit(value, "bytes")];
-    const first = forms.map((form) => ({ form, at: numberAt(rest, form) })).find((f) => f.at >= 0);
-    if (!first) continue;
-    parts.push(rest.slice(0, first.at));
-    const path = `lab.findings.${index}.values.${i}`;
-    parts.push(html`<span data-field="${path}" data-value="${value}">${first.form}</span>`);
-    rest = rest.slice(first.at + first.form.length);
-  }
-  return html`<span data-text="lab.findings.${index}.text">${parts}${rest}</span>`;
-}
-
-/** Where a number stands in a sentence, not as part of a longer one; -1 for nowhere. */
-function numberAt(text: string, form: string): number {
-  for (let at = text.indexOf(form); at >= 0; at = text.indexOf(form, at + 1)) {
-    const before = text.slice(0, at);
-    const after = text.slice(at + form.length);
-    if (!/[\d.,a-zA-Z-]$/.test(before) && !/^(\d|[.,]\d)/.test(after)) return at;
-  }
-  return -1;
+    )}</tbody>`,
+  });
 }

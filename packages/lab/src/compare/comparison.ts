@@ -5,13 +5,15 @@
  */
 
 import { InputError } from "@vmbind/trace";
+import { answerOf } from "../answer.ts";
 import type { Engine } from "../engine/engine.ts";
-import { findings } from "../findings.ts";
+import { type FindingsData, findings } from "../findings.ts";
 import { imageFindings } from "../recorded/image-findings.ts";
 import type { TraceRow } from "../recorded/recorded.ts";
-import type { CostResult, LabResult } from "../result.ts";
+import type { Answer, CostResult, LabResult } from "../result.ts";
 import { RefusedError } from "../strategy/refused.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
+import { accountingAnswer, verdicts } from "../verdicts.ts";
 import { WorkloadError } from "../workload/workload.ts";
 import { type ComparePlan, type CompareRequest, type GeneratedWorkload, planComparison } from "./plan.ts";
 
@@ -33,6 +35,8 @@ export interface Comparison {
   recorded: TraceRow[];
   /** The generated ones, and the details if they were asked for. */
   lab: LabResult;
+  /** What it comes down to. */
+  answer: Answer;
   /** Cells of `lab.costs` that are not there. */
   leftOut: LeftOutCell[];
 }
@@ -120,9 +124,20 @@ export async function runComparison(
   const shown = rows.filter((row) => row !== null);
   return {
     recorded: shown,
-    lab: { ...data, findings: plan.details ? [...findings(data), ...imageFindings(shown)] : [] },
+    lab: { ...data, ...(plan.details ? conclusions(data, shown) : { findings: [], verdicts: [] }) },
+    answer: answerOf(shown, costs),
     leftOut: leftOut.map((cell) => cell.leftOut),
   };
+}
+
+/** What the results come down to. */
+function conclusions(
+  data: FindingsData,
+  recorded: readonly TraceRow[],
+): Pick<LabResult, "findings" | "verdicts"> {
+  const all = verdicts(data);
+  const found = [...findings(data), ...imageFindings(recorded), ...accountingAnswer(all, data.accounting)];
+  return { findings: found, verdicts: all };
 }
 
 /** Says that a job has ended. */
@@ -158,7 +173,7 @@ async function runCell(
   }
 }
 
-const NO_DETAILS: Omit<LabResult, "costs" | "findings"> = {
+const NO_DETAILS: Omit<FindingsData, "costs"> = {
   semantics: [],
   accounting: [],
   experiments: { dummies: [], arrays: [], postedRepeat: null },
@@ -168,7 +183,7 @@ async function runDetails(
   strategies: readonly SparseStrategy[],
   engine: Engine,
   watch: Watch,
-): Promise<Omit<LabResult, "costs" | "findings">> {
+): Promise<Omit<FindingsData, "costs">> {
   const names = strategies.map(({ name }) => name);
   const experiments = watch(engine.run("experiments", { strategies: names }), EXPERIMENTS);
   const accounting = names.map((strategy) =>

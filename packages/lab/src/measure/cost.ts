@@ -97,6 +97,7 @@ export async function measure(
     phases,
     total: figures(whole, { live, peak }, facts),
     driverTotal: driversOwn(whole),
+    accesses: run.accesses,
     views,
   };
 }

@@ -6,8 +6,8 @@
  * @module
  */
 
-import { byStrategy, say } from "../findings.ts";
 import type { LabFinding } from "../result.ts";
+import { byStrategy, say } from "../sentences.ts";
 import type { TraceRow } from "./recorded.ts";
 
 /** Workloads on images, with what the application does in each. */

@@ -10,6 +10,7 @@
 import type { CostSheet, IoctlCall, SparseBind } from "@vmbind/drm";
 import { GpuFault } from "@vmbind/mmu";
 import { addCost, costBetween, type Phase, snapshot } from "@vmbind/trace";
+import type { AccessResult } from "../result.ts";
 import {
   type AllocateStep,
   type BindStep,
@@ -58,22 +59,6 @@ export interface RunCall {
 
 /** Sees each ioctl of a run after the driver has done it. */
 export type RunObserver = (call: RunCall) => void;
-
-/** What came of a read or write step. */
-export interface AccessResult {
-  /** Index of the step. */
-  step: number;
-  /** What the GPU did. */
-  access: "read" | "write";
-  /** Name of the resource. */
-  resource: string;
-  /** Byte offset in it. */
-  offset: number;
-  /** The word read or written, unsigned; null when the GPU faulted. */
-  value: number | null;
-  /** Why it faulted; null when it did not. */
-  fault: string | null;
-}
 
 /** How to run; see {@link runWorkload}. */
 export interface RunOptions {
