@@ -1,7 +1,7 @@
 /**
  * Writing runs of entries: the hot end of every bind. A run that repeats one entry is a memory fill, which is why a
- * repeated mapping is cheap; a run that follows physical memory is such a fill, and then a loop that stores nothing but
- * low halves, with the carry between the halves kept out of it. Both count once per run.
+ * repeated mapping is cheap; a long run that follows physical memory is such a fill, and then a loop that stores nothing but
+ * low halves, with the carry between the halves kept out of it; a short one is a loop that stores both. Both count once per run.
  */
 
 import type { TableMemory } from "./table-memory.ts";
@@ -77,8 +77,11 @@ export function fillAscending(
   for (let left = count; left > 0; high = (high + 1) | 0) {
     const untilCarry = TWO_32 - (low >>> 0);
     const run = left * strideBytes <= untilCarry ? left : Math.ceil(untilCarry / strideBytes);
-    fillEntries(tables, first, run, low, high);
-    low = ascend(tables.words, first, first + run * 2, low, strideBytes);
+    if (run < FILL_MIN) low = ascendWhole(tables.words, first, first + run * 2, low, high, strideBytes);
+    else {
+      fillEntries(tables, first, run, low, high);
+      low = ascend(tables.words, first, first + run * 2, low, strideBytes);
+    }
     first += run * 2;
     left -= run;
   }
@@ -101,6 +104,36 @@ function ascend(words: Int32Array, from: number, end: number, first: number, str
   }
   for (; i < end; i += 2) {
     words[i] = low;
+    low = (low + stride) | 0;
+  }
+  return low;
+}
+
+/** {@link ascend}, for runs that are too short for a fill: both halves, four entries a turn. */
+function ascendWhole(
+  words: Int32Array,
+  from: number,
+  end: number,
+  first: number,
+  hi: number,
+  stride: number,
+): number {
+  let i = from;
+  let low = first;
+  for (const whole = end - 6; i < whole; i += 8) {
+    words[i] = low;
+    words[i + 1] = hi;
+    words[i + 2] = low + stride;
+    words[i + 3] = hi;
+    words[i + 4] = low + 2 * stride;
+    words[i + 5] = hi;
+    words[i + 6] = low + 3 * stride;
+    words[i + 7] = hi;
+    low = (low + 4 * stride) | 0;
+  }
+  for (; i < end; i += 2) {
+    words[i] = low;
+    words[i + 1] = hi;
     low = (low + stride) | 0;
   }
   return low;

@@ -4,7 +4,7 @@
  *
  * While jobs wait, mappings say what will be, so leaves are held against them only in a VM without jobs, and not in one that is
  * unusable. Besides the names of `checkGpuvm`, `checkGemRefs`, `checkTables` and `checkTlb`, an error may begin with
- * `leaf-owner`, `evict-list`, `pins`, `queued`, `in-flight`, `fences`, `prr` or `backing-bytes`.
+ * `leaf-owner`, `leaf-counts`, `evict-list`, `pins`, `queued`, `in-flight`, `fences`, `prr` or `backing-bytes`.
  *
  * @module
  */
@@ -52,6 +52,7 @@ export function checkInvariants(device: MsmDevice, vm: MsmVm, seen: Set<number> 
   const { memory, format, root, tlb } = addressSpace;
   if (settled) checkTables(memory, format, { root, ranges }, seen);
   else addTables(vm, seen);
+  checkLeafCounts(device, vm);
   if (device.context === vm && tlb !== null) {
     checkTlb(new AddressSpace(memory, format, root, { asid: SHARED_ASID, tlb }));
   }
@@ -74,6 +75,19 @@ function addTables({ addressSpace }: MsmVm, seen: Set<number>): void {
   const { memory, format, root } = addressSpace;
   seen.add(memory.tables.slotAt(root));
   for (const { slot } of directories(memory, format, root)) seen.add(slot);
+}
+
+/** The page table knows how many leaves each of its last tables has. */
+function checkLeafCounts({ memory }: MsmDevice, { addressSpace, pageTable }: MsmVm): void {
+  const { words, wordsPerTable } = memory.tables;
+  for (const { slot, level } of directories(memory, addressSpace.format, addressSpace.root)) {
+    if (level !== PAGE_LEVEL - 1) continue;
+    let leaves = 0;
+    for (let i = slot * wordsPerTable; i < (slot + 1) * wordsPerTable; i += 2) if (words[i] !== 0) leaves++;
+    const known = pageTable.leaves[slot] ?? 0;
+    if (known !== leaves)
+      throw new Error(`leaf-counts: table ${slot} has ${leaves} leaves, ${known} are counted`);
+  }
 }
 
 /** The leaves of one mapping. */

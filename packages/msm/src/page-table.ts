@@ -95,11 +95,20 @@ export class PageTable extends TableTree {
     let skip = offset - (list.offset[segment] as number);
     const lo = this.#leafLo[prot] as number;
     let va = iova;
-    for (let left = range; left > 0 && segment < list.count; segment++) {
+    let left = range;
+    while (left > 0 && segment < list.count) {
+      const lone = list.bytes[segment] === PAGE_BYTES ? this.#mapLonePages(va, left, list, segment, lo) : 0;
+      if (lone > 0) {
+        va += lone * PAGE_BYTES;
+        left -= lone * PAGE_BYTES;
+        segment += lone;
+        continue;
+      }
       let pa = (list.pa[segment] as number) + skip;
       let bytes = Math.min((list.bytes[segment] as number) - skip, left);
       skip = 0;
       left -= bytes;
+      segment++;
       while (bytes > 0) {
         this.counters.ioMapCalls++;
         const ret = this.#mapLeaves(va, pa, bytes / PAGE_BYTES, lo);
@@ -111,6 +120,37 @@ export class PageTable extends TableTree {
       }
     }
     return true;
+  }
+
+  /**
+   * Map calls of one page each, for segments that are no longer, as far as one table reaches and nothing is in the way.
+   *
+   * @returns how many; 0 leaves the first one to {@link PageTable.#mapLeaves}, which knows why
+   */
+  #mapLonePages(va: number, bytes: number, list: ScatterList, segment: number, lo: number): number {
+    const { pa: addresses, bytes: lengths } = list;
+    const end = this.#outputEnd;
+    if (va >= this.#inputEnd || (addresses[segment] as number) >= end) return 0;
+    const slot = this.level3(va, false);
+    if (slot < 0) return 0;
+    const { words } = this.tables;
+    const hi = this.#leafHi;
+    const first = (va >>> 12) & 511;
+    const most = Math.min(bytes / PAGE_BYTES, ENTRIES - first, list.count - segment);
+    let at = (slot * ENTRIES + first) * 2;
+    let n = 0;
+    for (; n < most && lengths[segment + n] === PAGE_BYTES && words[at] === 0; n++, at += 2) {
+      const pa = addresses[segment + n] as number;
+      if (pa >= end) break;
+      words[at] = addressLo(pa) | lo;
+      words[at + 1] = addressHi(pa) | hi;
+    }
+    const { counters, leaves } = this;
+    counters.ioMapCalls += n;
+    counters.pteWrites += n;
+    leaves[slot] = (leaves[slot] as number) + n;
+    this.clean(n, n * 8);
+    return n;
   }
 
   /**
@@ -134,9 +174,11 @@ export class PageTable extends TableTree {
       const n = Math.min((end - va) / PAGE_BYTES, ENTRIES - first);
       const slot = this.level3(va, n === ENTRIES);
       if (slot < 0) return this.#refused(-ENOMEM, va, pa, iova);
-      const free = this.fresh ? n : emptyRun(tables.words, (slot * ENTRIES + first) * 2, n);
+      const held = this.leaves[slot] as number;
+      const free = held === 0 ? n : emptyRun(tables.words, (slot * ENTRIES + first) * 2, n);
       if (free > 0) {
         writeRepeated(tables, slot, first, free, entryLo, entryHi);
+        this.leaves[slot] = held + free;
         counters.ioMapCalls += free;
         this.clean(free, free * 8);
         va += free * PAGE_BYTES;
@@ -163,6 +205,8 @@ export class PageTable extends TableTree {
     const entryHi = addressHi(pa) | this.#leafHi;
     const at = (slot * ENTRIES + first) * 2;
     const { words } = tables;
+    const { leaves } = this;
+    const held = leaves[slot] as number;
     if (n === 1) {
       // One page at a time is the slowest way to map, so it is kept short.
       if (words[at] !== 0) return -EEXIST;
@@ -170,9 +214,10 @@ export class PageTable extends TableTree {
       words[at + 1] = entryHi;
       this.counters.pteWrites++;
     } else {
-      if (!this.fresh && emptyRun(words, at, n) !== n) return -EEXIST;
+      if (held !== 0 && emptyRun(words, at, n) !== n) return -EEXIST;
       writeAscending(tables, slot, first, n, entryLo, entryHi, PAGE_BYTES);
     }
+    leaves[slot] = held + n;
     this.clean(1, n * 8);
     this.#mapped = n * PAGE_BYTES;
     return 0;
@@ -216,14 +261,16 @@ export class PageTable extends TableTree {
       const first = (va >>> 12) & 511;
       const most = Math.min((end - va) / PAGE_BYTES, ENTRIES - first);
       const at = (slot * ENTRIES + first) * 2;
-      const filled = filledRun(tables.words, at, most);
+      const held = this.leaves[slot] as number;
+      const filled = held === ENTRIES ? most : filledRun(tables.words, at, most);
       if (filled > 0) {
         counters.ioUnmapCalls++;
         clearEntries(tables, slot, first, filled);
+        this.leaves[slot] = held - filled;
         this.clean(1, filled * 8);
         va += filled * PAGE_BYTES;
       } else {
-        const empty = emptyRun(tables.words, at, most);
+        const empty = held === 0 ? most : emptyRun(tables.words, at, most);
         counters.ioUnmapCalls += empty;
         whole = false;
         va += empty * PAGE_BYTES;

@@ -40,8 +40,8 @@ export class TableTree {
   readonly root: number;
   /** Tables that the running job may still take. */
   reserved = 0;
-  /** Whether {@link TableTree.level3} has just made the table, so that nothing can be in it. @internal */
-  protected fresh = false;
+  /** Leaves of each level-3 table, by slot: a table that has none, or all, is not searched. @internal */
+  leaves: Uint16Array = new Uint16Array(64);
   /** Where {@link TableTree.findLevel3} found no table: first address behind what the missing entry covers. @internal */
   protected missingUntil = 0.5;
 
@@ -88,7 +88,6 @@ export class TableTree {
   /** Slot of the level-3 table of an address, made if there is none; -1 when none may be taken. @internal */
   protected level3(va: number, whole: boolean): number {
     const key = (va * PER_2M) | 0;
-    this.fresh = false;
     return key === this.#key ? this.#slot : this.#walk(key, true, whole);
   }
 
@@ -123,11 +122,20 @@ export class TableTree {
     const { tables } = this;
     const slot = whole ? tables.allocUncleared() : tables.alloc();
     this.reserved--;
-    this.fresh = true;
+    this.#forgetLeaves(slot);
     const pa = tables.address(slot);
     writeDirectory(tables, parent, index, lpaeTableLo(pa), lpaeTableHi(pa, this.#coherent));
     this.clean(2, PAGE_BYTES + 8);
     return slot;
+  }
+
+  #forgetLeaves(slot: number): void {
+    if (slot < this.leaves.length) this.leaves[slot] = 0;
+    else {
+      const more = new Uint16Array(slot * 2);
+      more.set(this.leaves);
+      this.leaves = more;
+    }
   }
 
   /** Count cache cleans, which a walker that snoops does not need. @internal */
