@@ -208,7 +208,12 @@ export class IoPgtable extends TableTree {
     const l3 = this.tableOf(lo, tables.words[at + 1] as number);
     const first = (va >>> 12) & 511;
     const n = Math.min(count, ENTRIES - first);
-    const counted = filledRun(tables.words, wordOf(l3, first), n);
+    const { words } = tables;
+    if (n === 1 && words[wordOf(l3, first)] !== 0) {
+      this.#clearLeaf(words, wordOf(l3, first));
+      return PAGE_BYTES;
+    }
+    const counted = filledRun(words, wordOf(l3, first), n);
     if (counted < n) this.warn(0);
     if (counted > 0) {
       clearEntries(tables, l3, first, counted);
@@ -230,6 +235,11 @@ export class IoPgtable extends TableTree {
     if (l2 < 0) return this.warn(0);
     const first = (va >>> 21) & 511;
     const n = Math.min(count, ENTRIES - first);
+    const { words } = tables;
+    if (n === 1 && ((words[wordOf(l2, first)] as number) & TYPE_MASK) === TYPE_BLOCK) {
+      this.#clearLeaf(words, wordOf(l2, first));
+      return BLOCK_2M;
+    }
     const end = first + n;
     let i = first;
     while (i < end) {
@@ -251,6 +261,14 @@ export class IoPgtable extends TableTree {
     }
     if (i > first) this.clean(1, (i - first) * 8);
     return (i - first) * BLOCK_2M;
+  }
+
+  /** One leaf at a time is the slowest way to unmap, so it is kept short, as it is to map. */
+  #clearLeaf(words: Int32Array, at: number): void {
+    words[at] = 0;
+    words[at + 1] = 0;
+    this.counters.pteClears++;
+    this.clean(1, 8);
   }
 
   /**
