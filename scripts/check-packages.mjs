@@ -106,6 +106,17 @@ async function pack(pkg, into) {
   }
 }
 
+/** The shims of live programs are named when it is packed, in its own version (`.pnpmfile.cjs`). */
+async function checkShims(pkg) {
+  const { stdout } = await run("tar", ["-xzOf", pkg.tarball, "package/package.json"]);
+  const { version, optionalDependencies = {} } = JSON.parse(stdout);
+  for (const cpu of ["x64", "arm64"]) {
+    const name = `@vmbind/shim-linux-${cpu}`;
+    if (optionalDependencies[name] !== version)
+      findings.push(`${pkg.name}: its tarball does not name ${name} ${version} as an optional dependency`);
+  }
+}
+
 /** As it is installed: there is no network to fetch it from. */
 async function packOutsider(pkg, into) {
   const args = ["pack", pkg.dir, "--json", "--ignore-scripts", "--pack-destination", into];
@@ -334,6 +345,7 @@ try {
     await inParallel([
       () => tryProgram(temporary),
       ...[...packages, program].map((pkg) => () => lint(pkg)),
+      () => checkShims(byName.get("@vmbind/live")),
       ...packages.flatMap((pkg) =>
         ["npm", "pnpm"].map((manager) => () => {
           const readme = example(join(pkg.dir, "README.md"));

@@ -1,7 +1,8 @@
 /**
  * The shim of live programs for those who have no C compiler: builds it for each platform and packs one npm package of each,
  * `@vmbind/shim-linux-x64` and `@vmbind/shim-linux-arm64`. `@vmbind/live` takes the one of its platform where it is installed. No
- * binary is committed; a release publishes the packages and names them as optional dependencies of `@vmbind/live`.
+ * binary is committed; a release publishes the packages before `@vmbind/live`, whose packed manifest names them as optional dependencies
+ * (`.pnpmfile.cjs`).
  *
  *   node scripts/pack-shims.mjs [FOLDER]      default: shims/ here
  *
