@@ -218,6 +218,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       json: JSON_OPTION,
       csv: { type: "boolean", help: "print comma-separated values: a row per workload, strategy and figure" },
       markdown: { type: "boolean", help: "print Markdown tables" },
+      mail: { type: "boolean", help: "print plain text of 72 columns for a mailing list, the answer first" },
     },
     details: [
       "A sparse resource whose pages are not bound must not fault. How should user space say so, and what does it cost? " +
@@ -232,7 +233,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [
       { line: "vmbind compare", does: "everything" },
       { line: "vmbind compare --size 100e6", does: "one buffer, nothing bound" },
-      { line: "vmbind compare --workload mine.json --markdown", does: "your own workload, for a mail" },
+      { line: "vmbind compare --workload mine.json --mail", does: "your own workload, for a mailing list" },
       { line: "vmbind compare --report report.html", does: "the tables, and a page of all that was found" },
     ],
     budgets: WORK,

@@ -113,6 +113,20 @@ describe("output", () => {
     expect(out).not.toMatch(/undefined|NaN/);
   });
 
+  it("as a mail fits into 72 columns, begins with the answer, and says what repeats it", async () => {
+    const argv = ["--workload", "buffer-100e6", "--strategy", "xe-null", "--strategy", "panthor-sparse"];
+    const { status, out } = await vmbind("compare", ...argv, "--mail");
+    expect(status).toBe(0);
+    const lines = out.trimEnd().split("\n");
+    expect(lines[0]).toBe("100e6 bytes, nothing bound: 1 operation each.");
+    expect(lines.filter((line) => line.length > 72)).toEqual([]);
+    expect(out).toContain("  panthor-sparse: yes. Behind it are 2,097,152 bytes");
+    expect(out).toContain("  xe-null: no. No memory comes with it.");
+    expect(out).not.toContain("nvk, GeForce");
+    const again = lines.slice(lines.findIndex((line) => line.startsWith("Again: ")));
+    expect(again.map((line) => line.trim()).join(" ")).toBe(`Again: vmbind compare ${argv.join(" ")} --mail`);
+  });
+
   it("with --details adds findings, semantics and accounting", async () => {
     const { out } = await vmbind(...args, "--strategy", "asahi-single-page", "--details");
     for (const title of ["Findings", "Semantics", "Accounting"]) expect(out).toContain(`\n${title}\n`);

@@ -22,9 +22,10 @@ import type { CommandInput } from "../command.ts";
 import { comparisonCsv } from "../compare/csv.ts";
 import { renderDetails } from "../compare/details.ts";
 import { commands, versions } from "../compare/facts.ts";
+import { renderMail } from "../compare/mail.ts";
 import { outputFormat } from "../compare/options.ts";
 import { planComparison } from "../compare/plan.ts";
-import { QUESTION, renderAnswer, renderComparison, type Style } from "../compare/text.ts";
+import { HINT, QUESTION, renderAnswer, renderComparison, type Style } from "../compare/text.ts";
 import { EXIT, ReaderGone } from "../errors.ts";
 import { isWorkloadFile } from "../files/workload-file.ts";
 import { columnsIn, complain, heading, type Io } from "../io.ts";
@@ -46,7 +47,7 @@ interface Output extends Comparison {
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, budgets }: CommandInput, io: Io): Promise<number> {
-  const format = outputFormat(options);
+  const format = outputFormat(options, ["json", "csv", "markdown", "mail"]);
   const report = reportOf(options);
   if (report !== null) await checkOutput(report, workloadFiles(options));
   const plan = await planComparison(options, budgets);
@@ -67,10 +68,18 @@ export async function run({ options, budgets }: CommandInput, io: Io): Promise<n
   const print = (): void => {
     if (format === "json") io.out(`${JSON.stringify(output, null, 2)}\n`);
     else if (format === "csv") io.out(comparisonCsv(output));
+    else if (format === "mail")
+      io.out(
+        renderMail(output, plan.strategies, plan.generated, {
+          versions: output.versions,
+          command: ["vmbind compare", ...repeatable(options), "--mail"].join(" "),
+        }),
+      );
     else {
       const style = format === "markdown" ? MARKDOWN : textStyle(io, options["details"] === true);
       io.out(renderComparison(output, plan.strategies, plan.generated, style));
       if (options["details"]) io.out(`\n${renderDetails(output.lab, style)}`);
+      else io.out(HINT);
       if (format === "text") io.out(`\n${renderAnswer(output, style)}`);
     }
   };

@@ -27,7 +27,7 @@ import { mergeFiles, parseShard } from "../sweep/shard.ts";
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
-  const format = outputFormat(options);
+  const format = outputFormat(options, ["json", "csv", "markdown"]);
   let sweep: Sweep;
   try {
     sweep = await (options["merge"] ? merge(options, operands) : measureSweep(options, operands, format, io));

@@ -9,17 +9,20 @@ import type { CommandInput } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { bytesOf, wholeOf } from "../text/amounts.ts";
 import { noSuchName } from "../text/nearest.ts";
-import type { TableFormat } from "../text/table.ts";
 
 type Options = CommandInput["options"];
 
 /**
  * @param options - of the command line
- * @returns what `--json`, `--csv` and `--markdown` ask for, or text
+ * @param formats - of which each is an option
+ * @returns the one that is asked for, or text
  * @throws {@link UsageError} when there is more than one of them
  */
-export function outputFormat(options: Options): TableFormat | "json" {
-  const given = (["json", "csv", "markdown"] as const).filter((name) => options[name]);
+export function outputFormat<Format extends string>(
+  options: Options,
+  formats: readonly Format[],
+): Format | "text" {
+  const given = formats.filter((name) => options[name]);
   if (given.length > 1) throw new UsageError(`--${given.join(" and --")} exclude each other`);
   return given[0] ?? "text";
 }

@@ -40,7 +40,7 @@ export async function planComparison(
     (names ?? []).map((name) => named(name, budgets)),
   );
   if (size !== undefined) workloads.push({ bytes: size });
-  const details = ["details", "json", "report"].some((name) => options[name] !== undefined);
+  const details = ["details", "json", "report", "mail"].some((name) => options[name] !== undefined);
   return planWorkloads({ strategies, details, ...(workloads.length > 0 ? { workloads } : {}) });
 }
 

@@ -125,10 +125,12 @@ export function renderComparison(
     const said = style.format === "markdown" ? markdownText(why) : visible(why);
     parts.push(paragraph(`Left out: ${workload} generated, ${strategy}: ${said}`, style.columns, "  "));
   }
-  const more = style.details ? [] : ["--details shows all figures, findings, semantics and accounting."];
-  parts.push([...NOTES, ...more].map((note) => paragraph(note, style.columns)).join(isText ? "" : "\n"));
+  parts.push(NOTES.map((note) => paragraph(note, style.columns)).join(isText ? "" : "\n"));
   return parts.join("\n");
 }
+
+/** Said where there is more to see. */
+export const HINT = "--details shows all figures, findings, semantics and accounting.\n";
 
 /**
  * The end of a text: what creating the resource takes, and the answer in four lines.
@@ -168,8 +170,12 @@ function strategyNotes(strategies: readonly SparseStrategy[], { columns }: Style
 /** What it takes to create the resource that the question is about; null where no row is there. */
 function describeCreation({ workload, rows }: Answer, style: Style): string | null {
   if (workload !== QUESTION_WORKLOAD) return null;
-  const [most, ...others] = rows.map(({ values }) => formatNumber(values["createOps"] ?? 0));
-  const against = others.length > 0 ? `: ${most} operations against ${listed(others)}` : "";
+  const [most = 0, ...others] = rows.map(({ values }) => values["createOps"] ?? 0);
+  const alike = others.every((count) => count === most);
+  const against =
+    others.length > 0
+      ? `: ${formatNumber(most)} operation${most === 1 ? "" : "s"} ${alike ? "each" : `against ${listed(others.map(formatNumber))}`}`
+      : "";
   const tableOf = (shown: (figure: string) => boolean): Table => ({
     columns: ["to create it", ...CREATE_METRICS.filter(({ name }) => shown(name)).map(({ title }) => title)],
     rows: rows.map(({ strategy, values }) => [
