@@ -11,6 +11,29 @@ const FORCED_SCRATCH =
   "waits for faults; on this DG2 every VM has a scratch page (workaround 22014953428), so there are none";
 const CACHE_MODE =
   "GEM_NEW takes exactly one of CACHED, WC and CACHED_COHERENT, so the driver gives EINVAL, too";
+const TRACE_EVENTS = "turns on trace events of the running kernel, which has none of this driver";
+const COMMANDS =
+  "looks at what commands leave in memory; submissions bring page tables up to date, and run none";
+const USER_QUEUES = "wants queues that user space fills itself, which this GPU does not have";
+const USERQ_WAIT = "gets through all ioctls of kernel queues and ends at USERQ_WAIT, of queues of user space";
+const CLOCKS = "wants the host to measure its own sleeps to a hundredth, which a busy one does not";
+const USERPTR = "wants objects over memory of the process (GEM_USERPTR), which the model does not have";
+const AMD_BASIC = {
+  "userptr-with-IP-DMA": USERPTR,
+  "cs-gfx-with-IP-GFX": COMMANDS,
+  "cs-compute-with-IP-COMPUTE": COMMANDS,
+  "cs-multi-fence-with-IP-GFX": COMMANDS,
+  "cs-sdma-with-IP-DMA": COMMANDS,
+  "eviction-test-with-IP-DMA": COMMANDS,
+  "sync-dependency-test-with-IP-GFX": COMMANDS,
+  "cs-gfx-with-IP-GFX-UMQ": USER_QUEUES,
+  "cs-compute-with-IP-COMPUTE-UMQ": USER_QUEUES,
+  "sync-dependency-test-with-IP-GFX-UMQ": USER_QUEUES,
+  "cs-sdma-with-IP-DMA-UMQ": USER_QUEUES,
+  "all-queues-test-with-UMQ": USER_QUEUES,
+  "cs-gfx-fwm-UMQ": USER_QUEUES,
+  "cs-compute-fwm-UMQ": USER_QUEUES,
+};
 const WANTS_VRAM = "wants a GPU with memory of its own";
 
 const XE_VM_INTEGRATED = [
@@ -29,6 +52,14 @@ const xeVm = (device, more = {}) => ({
   vram: "2500MiB",
   total: 191,
   explained: { "bind-array-conflict-error-inject": DEBUG_KERNEL, ...more },
+});
+
+/** igt's tests of amdgpu that need no command to do something. */
+const amdgpu = (binary, device, total, more = {}) => ({
+  binary: `amdgpu/${binary}`,
+  device: `amdgpu:${device}`,
+  total,
+  ...more,
 });
 
 /**
@@ -59,6 +90,15 @@ export const IGT = [
       "bo-alloc-unaligned-size": CACHE_MODE,
     },
   },
+  amdgpu("amd_vm", "navi21", 3),
+  amdgpu("amd_vm", "vega10", 3),
+  amdgpu("amd_vm", "navi48", 3),
+  amdgpu("amd_bo", "navi21", 6),
+  amdgpu("amd_info", "navi21", 3, { tries: 5, explained: { "query-timestamp": CLOCKS } }),
+  amdgpu("amd_fuzzing", "navi21", 7, {
+    explained: { "gem-create-fuzzing": TRACE_EVENTS, "kgd-ioctl-field-fuzzing": USERQ_WAIT },
+  }),
+  amdgpu("amd_basic", "navi21", 16, { explained: AMD_BASIC }),
   { binary: "syncobj_basic", device: "xe:bmg", total: 12 },
   // Some look at the clock after milliseconds: on a busy machine they are late, so they may try again.
   { binary: "syncobj_wait", device: "xe:bmg", total: 69, tries: 5 },
@@ -139,5 +179,19 @@ export const VULKAN = [
     architecture: "amd64",
     device: "amdgpu:navi21",
     recordings: "amdgpu",
+  },
+  {
+    umd: "radv",
+    library: "libvulkan_radeon.so",
+    architecture: "amd64",
+    device: "amdgpu:vega10",
+    recordings: "amdgpu-gfx9",
+  },
+  {
+    umd: "radv",
+    library: "libvulkan_radeon.so",
+    architecture: "amd64",
+    device: "amdgpu:navi48",
+    recordings: "amdgpu-gfx12",
   },
 ];

@@ -169,6 +169,19 @@ export const IOCTLS: IoctlTable<AmdgpuFile> = new IoctlTable<AmdgpuFile>([
     run: (file, args, user) => file.gemOp(args, user),
   }),
   notModelled({
+    name: "AMDGPU_GEM_METADATA",
+    request: uapi.IOCTL_GEM_METADATA,
+    since,
+    note: "what an object's users tell each other of it",
+  }),
+  notModelled({
+    name: "AMDGPU_WAIT_CS",
+    request: uapi.IOCTL_WAIT_CS,
+    since,
+    note: "waiting for commands, which are not run",
+  }),
+  notModelled({ name: "AMDGPU_VM", request: uapi.IOCTL_VM, since: "Linux 4.15", note: "reserving a VMID" }),
+  notModelled({
     name: "AMDGPU_GEM_USERPTR",
     request: uapi.IOCTL_GEM_USERPTR,
     layout: uapi.GEM_USERPTR,

@@ -5,7 +5,16 @@
  * @module
  */
 
-import { EINVAL, ENOENT, fail, HandleTable, type Syncobjs, signaledFence, type UserSpace } from "@vmbind/drm";
+import {
+  EINVAL,
+  ENOENT,
+  fail,
+  HandleTable,
+  hex,
+  type Syncobjs,
+  signaledFence,
+  type UserSpace,
+} from "@vmbind/drm";
 import type { AmdgpuBo } from "./bo.ts";
 import {
   BO_LIST_ENTRY,
@@ -28,8 +37,10 @@ import type { AmdgpuVm } from "./vm.ts";
 const CTX_OP_ALLOC = 1;
 /** Context operation: forget one. */
 const CTX_OP_FREE = 2;
-/** The last operation; 3 to 6 ask for or set something. */
-const CTX_OP_LAST = 6;
+/** The last operation sets a power state, those between ask for something. */
+const CTX_OP_SET_STABLE_PSTATE = 6;
+/** The highest power state, `AMDGPU_CTX_STABLE_PSTATE_PEAK`. */
+const STABLE_PSTATE_LAST = 4;
 const CHUNK_ID_LAST = 10;
 /** `drm_amdgpu_cs_chunk_ib` has 32 bytes. */
 const IB_WORDS = 8;
@@ -65,12 +76,24 @@ export class Submissions {
    * @returns the id of a new context, 0 for other operations
    * @throws DrmError EINVAL
    */
-  ctx({ op, ctxId }: Ctx): number {
+  ctx({ op, flags, ctxId }: Ctx): number {
+    if (op < CTX_OP_ALLOC || op > CTX_OP_SET_STABLE_PSTATE) fail(EINVAL, `ctx.op: ${op} is no operation`);
+    if (flags > (op === CTX_OP_SET_STABLE_PSTATE ? STABLE_PSTATE_LAST : 0))
+      fail(EINVAL, `ctx.flags: ${hex(flags)} is not for operation ${op}`);
     if (op === CTX_OP_ALLOC) return this.#contexts.alloc({});
-    if (op < CTX_OP_ALLOC || op > CTX_OP_LAST) fail(EINVAL, `ctx.op: ${op} is no operation`);
     const known = op === CTX_OP_FREE ? this.#contexts.remove(ctxId) : this.#contexts.get(ctxId);
     if (known === undefined) fail(EINVAL, `ctx.ctx_id: ${ctxId} is not a context of this file`);
     return 0;
+  }
+
+  /** Whether an id is that of a context. */
+  hasContext(id: number): boolean {
+    return this.#contexts.get(id) !== undefined;
+  }
+
+  /** How many submissions there were: the number of the newest one's fence. */
+  get fences(): number {
+    return this.#fences;
   }
 
   /**

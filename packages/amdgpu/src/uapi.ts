@@ -47,6 +47,12 @@ export const IOCTL_GEM_WAIT_IDLE: number = drmIowr(0x47, 16);
 export const IOCTL_GEM_VA: number = drmIow(0x48, 64);
 /** `DRM_IOCTL_AMDGPU_GEM_OP`. */
 export const IOCTL_GEM_OP: number = drmIowr(0x50, 24);
+/** `DRM_IOCTL_AMDGPU_GEM_METADATA`. */
+export const IOCTL_GEM_METADATA: number = drmIowr(0x46, 288);
+/** `DRM_IOCTL_AMDGPU_WAIT_CS`. */
+export const IOCTL_WAIT_CS: number = drmIowr(0x49, 32);
+/** `DRM_IOCTL_AMDGPU_VM`. */
+export const IOCTL_VM: number = drmIowr(0x53, 8);
 /** `DRM_IOCTL_AMDGPU_GEM_USERPTR`. */
 export const IOCTL_GEM_USERPTR: number = drmIowr(0x51, 24);
 /** `DRM_IOCTL_AMDGPU_GEM_VA` as libdrm sends it. */
@@ -156,7 +162,7 @@ export const GEM_MMAP: StructLayout<GemMmap> = struct("drm_amdgpu_gem_mmap_in", 
 export interface Ctx {
   /** 1 make, 2 forget, others ask. */
   op: number;
-  /** Not looked at. */
+  /** Must be 0; of the operation that sets a power state its number. */
   flags: number;
   /** Of the context; comes back over `op` when one is made. */
   ctxId: number;

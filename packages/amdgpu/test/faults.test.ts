@@ -2,14 +2,17 @@
  * Memory that is not there. GEM_VA keeps errors of the page-table update to itself; a model that is right forgets nothing over that: what was
  * to be written or cleared is, at the next update that has the memory.
  */
-import { type AllocPoint, issue } from "@vmbind/drm";
+import { type AllocPoint, EINVAL, issue } from "@vmbind/drm";
 import { describe, expect, test } from "vitest";
 import {
   AmdgpuDevice,
   type AmdgpuFile,
+  CTX,
+  type Ctx,
   checkDeviceInvariants,
   type GemVa,
   gemVaCall,
+  IOCTL_CTX,
   VA_OP_CLEAR,
   VA_OP_MAP,
   VA_OP_REPLACE,
@@ -125,4 +128,14 @@ test("an object has its memory from the start: making it is refused, and fits on
   checkDeviceInvariants(device, [file]);
   file.close();
   expect(device.counters.backingBytes).toBe(0);
+});
+
+test("a context takes no flags, and a power state that there is", () => {
+  const file = new AmdgpuDevice().open();
+  const ctx = (args: Partial<Ctx>): number => file.ioctl(IOCTL_CTX, CTX.encode(args));
+  expect(ctx({ op: 1, flags: 1 })).toBe(-EINVAL);
+  expect(file.lastError?.reason).toBe("ctx.flags: 0x1 is not for operation 1");
+  expect(ctx({ op: 1 })).toBe(0);
+  expect([2, 3, 4, 5].map((op) => ctx({ op, flags: 1, ctxId: 1 }))).toEqual(new Array(4).fill(-EINVAL));
+  expect([4, 5].map((flags) => ctx({ op: 6, flags, ctxId: 1 }))).toEqual([0, -EINVAL]);
 });

@@ -5,17 +5,18 @@
  * @module
  */
 
-import { AmdgpuDevice, IOCTLS } from "@vmbind/amdgpu";
+import { type AmdgpuBo, AmdgpuDevice, IOCTLS as MODEL_IOCTLS } from "@vmbind/amdgpu";
 import { lens } from "@vmbind/amdgpu/trace";
 import { RECORDED_PROFILE } from "@vmbind/drm";
 import type { Bus, DriverVersion, Hardware, HardwareDriver, HardwareOptions } from "../../hardware.ts";
-import { AmdgpuLiveFile } from "./file.ts";
+import { CHIPS, type Chip } from "./chips.ts";
+import { type AmdgpuLiveDevice, AmdgpuLiveFile, type Metadata } from "./file.ts";
+import { IOCTLS } from "./ioctls.ts";
 import { RECORDING } from "./recording.ts";
 
 const AMD = 0x1002;
-const NAVI21 = 0x73bf;
 
-class AmdgpuHardware implements Hardware {
+class AmdgpuHardware implements Hardware, AmdgpuLiveDevice {
   readonly device: AmdgpuDevice;
   readonly version: DriverVersion = {
     name: "amdgpu",
@@ -23,21 +24,36 @@ class AmdgpuHardware implements Hardware {
     description: "AMD GPU",
     version: [3, 64, 0],
   };
-  readonly bus: Bus = { bus: "pci", slot: "0000:03:00.0", vendor: AMD, device: NAVI21, revision: 0xc3 };
+  readonly bus: Bus;
   readonly header: Readonly<Record<string, unknown>>;
-  readonly title = "AMD Radeon RX 6800 (Navi 21, gfx1030)";
+  readonly title: string;
+  readonly chip: Chip;
+  readonly metadata: WeakMap<AmdgpuBo, Metadata> = new WeakMap();
+  readonly ioctls = IOCTLS;
 
-  constructor({ backing, vramBytes, systemBytes }: HardwareOptions) {
+  constructor(name: string, { backing, vramBytes, systemBytes }: HardwareOptions) {
+    const chip = CHIPS.get(name);
+    if (chip === undefined) throw new Error(`no chip ${name}`);
+    const [device, revision] = chip.pci;
+    this.chip = chip;
+    this.title = chip.title;
+    this.bus = { bus: "pci", slot: "0000:03:00.0", vendor: AMD, device, revision };
     this.device = new AmdgpuDevice({
+      gfx: chip.gfx,
+      vramBytes: vramBytes ?? chip.vramBytes,
       quirks: RECORDED_PROFILE,
-      ...(vramBytes !== undefined && { vramBytes }),
       memory: { backing, ...(systemBytes !== undefined && { frames: { limit: 2 ** 32 + systemBytes } }) },
     });
-    this.header = { pci_id: "0x73bf", gfx: "10.3.0", va_bits: 48, va_alignment: 4096 };
+    this.header = {
+      pci_id: `0x${device.toString(16)}`,
+      gfx: chip.gfxVersion,
+      va_bits: 48,
+      va_alignment: 4096,
+    };
   }
 
   open(): AmdgpuLiveFile {
-    return new AmdgpuLiveFile(this.device.open());
+    return new AmdgpuLiveFile(this.device.open(), this);
   }
 
   progress(): boolean {
@@ -48,9 +64,9 @@ class AmdgpuHardware implements Hardware {
 /** amdgpu. */
 export const HARDWARE: HardwareDriver = {
   name: "amdgpu",
-  devices: new Map([["navi21", "Radeon RX 6800"]]),
+  devices: new Map([...CHIPS].map(([name, { card }]) => [name, card])),
   lens,
-  rows: IOCTLS.rows,
+  rows: IOCTLS.completed(MODEL_IOCTLS.rows),
   recording: RECORDING,
-  create: (_, options) => new AmdgpuHardware(options),
+  create: (name, options) => new AmdgpuHardware(name, options),
 };
