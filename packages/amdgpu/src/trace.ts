@@ -175,6 +175,7 @@ export const lens: Lens<AmdgpuTraceOp, AmdgpuFile, AmdgpuDevice> = {
   closeUnmaps: true,
   fileVm: VM_ID,
   describe,
+  mayWrite: ({ flags }) => (flags & VM_PAGE_WRITEABLE) !== 0,
   decoder: () => new AmdgpuDecoder(),
   device: deviceOf,
   evict(device, file, handle) {

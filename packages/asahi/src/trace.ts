@@ -163,6 +163,7 @@ export const lens: Lens<AsahiTraceOp, AsahiFile, AsahiDevice> = {
   quirks: QUIRKS,
   closeUnmaps: true,
   describe,
+  mayWrite: ({ flags }) => (flags & BIND_WRITE) !== 0,
   findings,
   decoder: (header) => new AsahiDecoder(header),
   device: deviceOf,

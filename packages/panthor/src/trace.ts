@@ -261,6 +261,7 @@ export const lens: Lens<PanthorTraceOp, PanthorFile, PanthorDevice> = {
   quirks: QUIRKS,
   closeUnmaps: false,
   describe,
+  mayWrite: ({ flags }) => (flags & MAP_READONLY) === 0,
   decoder: (header) => new PanthorDecoder(header),
   device: deviceOf,
   evict(device, file, handle) {

@@ -306,6 +306,11 @@ export interface Lens<
    */
   details?(op: Op): Readonly<Record<string, number>>;
   /**
+   * @param op - an operation that this lens's decoder made, and that maps
+   * @returns whether the GPU may write through the mapping; left out where the uAPI cannot say that it may not
+   */
+  mayWrite?(op: Op): boolean;
+  /**
    * @param header - header of the trace
    * @returns a fresh decoder, for one open file
    */

@@ -209,6 +209,7 @@ export const lens: Lens<XeTraceOp, XeFile, XeDevice> = {
   quirks: QUIRKS,
   closeUnmaps: false,
   describe,
+  mayWrite: ({ flags }) => (flags & VM_BIND_FLAG_READONLY) === 0,
   details: ({ patIndex }) => ({ pat_index: patIndex }),
   decoder: () => new XeDecoder(),
   device: deviceOf,

@@ -41,10 +41,14 @@ export function noHits(): Hits {
 /** Mappings in a run: about the square root of how many the largest traces have. */
 const RUN_MAX = 256;
 
-/** The mappings of one VM. */
-export class IntervalMap {
+/**
+ * The mappings of one VM.
+ *
+ * @typeParam T - what is kept of a mapping; what is cut off keeps all but its ends and its offset
+ */
+export class IntervalMap<T extends Interval = Interval> {
   /** Ascending; no run is empty. */
-  readonly #runs: Interval[][] = [];
+  readonly #runs: T[][] = [];
   readonly #runMax: number;
   #size = 0;
 
@@ -62,7 +66,7 @@ export class IntervalMap {
   }
 
   /** The mappings, ascending: a copy of the list. */
-  get intervals(): readonly Readonly<Interval>[] {
+  get intervals(): readonly Readonly<T>[] {
     return this.#runs.flat();
   }
 
@@ -72,12 +76,12 @@ export class IntervalMap {
    * @param interval - the new mapping; kept, not copied
    * @param hits - counts what was there
    */
-  map(interval: Interval, hits: Hits): void {
+  map(interval: T, hits: Hits): void {
     this.unmap(interval.addr, interval.end, hits);
     // What is mapped behind everything joins the last run.
     const r = Math.max(0, Math.min(this.#firstRun(interval.addr), this.#runs.length - 1));
     this.#runs[r] ??= [];
-    const run = this.#runs[r] as Interval[];
+    const run = this.#runs[r] as T[];
     run.splice(firstEndingBehind(run, interval.addr), 0, interval);
     this.#size++;
     this.#halve(r);
@@ -93,12 +97,12 @@ export class IntervalMap {
    */
   unmap(addr: number, end: number, hits: Hits): void {
     for (let r = this.#firstRun(addr); r < this.#runs.length; ) {
-      const run = this.#runs[r] as Interval[];
+      const run = this.#runs[r] as T[];
       const from = firstEndingBehind(run, addr);
-      const kept: Interval[] = [];
+      const kept: T[] = [];
       let to = from;
       for (; to < run.length; to++) {
-        const old = run[to] as Interval;
+        const old = run[to] as T;
         if (old.addr >= end) break;
         const left = old.addr < addr;
         const right = old.end > end;
@@ -125,10 +129,10 @@ export class IntervalMap {
   countIn(addr: number, end: number): number {
     let count = 0;
     for (let r = this.#firstRun(addr); r < this.#runs.length; r++) {
-      const run = this.#runs[r] as Interval[];
+      const run = this.#runs[r] as T[];
       const from = firstEndingBehind(run, addr);
       let to = from;
-      while (to < run.length && (run[to] as Interval).addr < end) to++;
+      while (to < run.length && (run[to] as T).addr < end) to++;
       count += to - from;
       if (to < run.length) break;
     }
@@ -142,12 +146,12 @@ export class IntervalMap {
    * @param end - behind the last byte
    * @returns them, ascending: not copies, so read before the map changes
    */
-  in(addr: number, end: number): Interval[] {
-    const found: Interval[] = [];
+  in(addr: number, end: number): T[] {
+    const found: T[] = [];
     for (let r = this.#firstRun(addr); r < this.#runs.length; r++) {
-      const run = this.#runs[r] as Interval[];
+      const run = this.#runs[r] as T[];
       let at = firstEndingBehind(run, addr);
-      for (; at < run.length && (run[at] as Interval).addr < end; at++) found.push(run[at] as Interval);
+      for (; at < run.length && (run[at] as T).addr < end; at++) found.push(run[at] as T);
       if (at < run.length) break;
     }
     return found;
@@ -188,14 +192,14 @@ export class IntervalMap {
     let high = this.#runs.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (((this.#runs[middle] as Interval[]).at(-1) as Interval).end > addr) high = middle;
+      if (((this.#runs[middle] as T[]).at(-1) as Interval).end > addr) high = middle;
       else low = middle + 1;
     }
     return low;
   }
 
   #halve(r: number): void {
-    const run = this.#runs[r] as Interval[];
+    const run = this.#runs[r] as T[];
     if (run.length > this.#runMax) this.#runs.splice(r + 1, 0, run.splice(run.length >>> 1));
   }
 }
