@@ -213,6 +213,17 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       details: { type: "boolean", help: "also all figures, the findings, the semantics and the accounting" },
       report: { type: "string", value: "FILE", is: "file", help: "also write everything as one HTML page" },
+      measured: {
+        type: "string",
+        value: "FILE",
+        is: "file",
+        multiple: true,
+        help: "with --report: also what a device of yours measured; may be repeated",
+      },
+      time: {
+        type: "boolean",
+        help: "also what the counts may come to in microseconds: an estimate, as ranges",
+      },
       jobs: { type: "string", value: "N", help: "cells run at a time (default: one per CPU)" },
       "no-cache": NO_CACHE_OPTION,
       json: JSON_OPTION,

@@ -5,8 +5,10 @@ import {
   type ParametricOptions,
   parametric,
   SPARSE_STRATEGIES,
+  timeEstimates,
   type WorkloadRef,
 } from "@vmbind/lab";
+import { bundledMeasurements } from "../src/files/measured-file.ts";
 import type { ReportInput, SweepRow } from "../src/report/input.ts";
 
 function fromFile(name: string, knobs: ParametricOptions): WorkloadRef {
@@ -41,6 +43,8 @@ export async function smallInput(): Promise<ReportInput> {
     sweeps: { boundFraction: 0, sizeBytes: 2 ** 22, tileBytes: 2 ** 16, rows },
     versions: { vmbind: "0.1.0", "<script>alert(1)</script>": "1" },
     commands: [{ command: "vmbind compare --report report.html", gives: "This page." }],
+    measured: await bundledMeasurements(),
+    time: timeEstimates(lab.costs),
     recorded: [
       {
         workload: "buffer-100e6",

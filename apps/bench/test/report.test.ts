@@ -2,7 +2,8 @@ import { answerOf, SPARSE_STRATEGIES } from "@vmbind/lab";
 import { JSDOM } from "jsdom";
 import { beforeAll, describe, expect, it } from "vitest";
 import { EXPLORE_GROUPS } from "../src/explore/fields.ts";
-import { FIELD_GROUPS, fieldAt, methodsMarkdown } from "../src/report/fields.ts";
+import { FIELD_GROUPS } from "../src/report/field-groups.ts";
+import { fieldAt, methodsMarkdown } from "../src/report/fields.ts";
 import { formatUnit, PageData } from "../src/report/figure-data.ts";
 import { html } from "../src/report/html.ts";
 import type { ReportInput } from "../src/report/input.ts";
@@ -39,7 +40,17 @@ describe("the report", () => {
   });
 
   it("writes each number as its value in its unit", () => {
-    const factor = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40, "%": 0.01 };
+    const factor = {
+      s: 1e6,
+      ms: 1000,
+      µs: 1,
+      B: 1,
+      KiB: 2 ** 10,
+      MiB: 2 ** 20,
+      GiB: 2 ** 30,
+      TiB: 2 ** 40,
+      "%": 0.01,
+    };
     for (const mark of all<HTMLElement>("span[data-field]")) {
       const text = (mark.textContent as string).replaceAll(/[,×]/g, "").replace("−", "-");
       const value = Number(mark.dataset["value"]);

@@ -5,8 +5,9 @@
  * @module
  */
 
+import type { Answer, AnswerRow, LabFinding } from "./conclusions.ts";
 import { CREATE_METRICS, type TraceRow } from "./recorded/recorded.ts";
-import type { Answer, AnswerRow, CostFigures, CostResult, LabFinding } from "./result.ts";
+import type { CostFigures, CostResult } from "./result.ts";
 import { byStrategy, list, say } from "./sentences.ts";
 
 /** The workload that the question was asked with. */

@@ -6,7 +6,8 @@
  * @module
  */
 
-import type { AccountingResult, CostFigures, LabFinding, LabResult, SemanticsAnswer } from "./result.ts";
+import type { LabFinding } from "./conclusions.ts";
+import type { AccountingResult, CostFigures, LabResult, SemanticsAnswer } from "./result.ts";
 import { byStrategy, list, say } from "./sentences.ts";
 import { sparseStrategy } from "./strategy/table.ts";
 

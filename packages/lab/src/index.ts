@@ -21,6 +21,7 @@ export {
   planComparison,
   workloadNames,
 } from "./compare/plan.ts";
+export type { Answer, AnswerRow, LabFinding, StrategyVerdict, TimeEstimate } from "./conclusions.ts";
 export { DRIVERS, lensOf, replayTrace } from "./drivers.ts";
 export {
   doJob,
@@ -47,8 +48,6 @@ export type {
   AccountingFigures,
   AccountingMoment,
   AccountingResult,
-  Answer,
-  AnswerRow,
   ArrayExperiment,
   CostFigures,
   CostResult,
@@ -56,7 +55,6 @@ export type {
   GpuView,
   HeldObject,
   LabExperiments,
-  LabFinding,
   LabResult,
   LeafCount,
   LeafRun,
@@ -64,7 +62,6 @@ export type {
   SemanticsAnswer,
   SemanticsDetail,
   SharedFigure,
-  StrategyVerdict,
   SweepFigures,
 } from "./result.ts";
 export { type Question, UNBOUND_QUESTIONS, type Verdict } from "./semantics/questions.ts";
@@ -150,6 +147,7 @@ export {
   sweep,
   sweepResult,
 } from "./sweep/run.ts";
+export { TIME_CONSTANTS, type TimeConstant, timeEstimates, timeOf } from "./time.ts";
 export { accountingAnswer, type VerdictData, verdicts } from "./verdicts.ts";
 export { type BufferStreamOptions, bufferStream } from "./workload/buffer-stream.ts";
 export { BUILTIN_WORKLOADS, type BuiltinWorkload } from "./workload/builtin.ts";

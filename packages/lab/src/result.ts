@@ -11,6 +11,7 @@
 import type { MappingCounter, UapiCounter } from "@vmbind/drm";
 import type { MmuCounter } from "@vmbind/mmu";
 import type { Phase } from "@vmbind/trace";
+import type { LabFinding, StrategyVerdict } from "./conclusions.ts";
 
 /** Everything. */
 export interface LabResult {
@@ -419,63 +420,4 @@ export interface PostedRepeat {
   changedByRestore: number;
   /** Pages that fault then. */
   faultsAfterRestore: number;
-}
-
-// -- findings ---------------------------------------------------------------------------------------------------------
-
-/** A sentence computed from the results. */
-export interface LabFinding {
-  /** Name in kebab-case, the same everywhere. */
-  id: string;
-  /** The sentence. */
-  text: string;
-  /** The figures in it, in the order in which they appear. */
-  values: number[];
-}
-
-// -- the answer -------------------------------------------------------------------------------------------------------
-
-/** The short answer: what a resource takes under each strategy. */
-export interface Answer {
-  /** The workload that it is about; empty when nothing was run. */
-  workload: string;
-  /** What was done, in a few words. */
-  about: string;
-  /** Names of the figures by which strategies are held against each other. */
-  deciding: string[];
-  /** One for each strategy. */
-  rows: AnswerRow[];
-  /** Strategies that no other beats in all deciding figures. */
-  unbeaten: string[];
-  /** A sentence for each deciding figure, and one for who is not beaten; empty for less than two strategies. */
-  lines: LabFinding[];
-}
-
-/** What it takes a strategy. */
-export interface AnswerRow {
-  /** Its name. */
-  strategy: string;
-  /** Figures by name; null for what it cannot do. */
-  values: Record<string, number | null>;
-  /** Each of them over the least of all strategies that is not 0; those that are 0 or null are left out. */
-  factors: Record<string, number>;
-}
-
-// -- verdicts --------------------------------------------------------------------------------------------------------
-
-/** What is to be known of a strategy before one decides for it. */
-export interface StrategyVerdict {
-  /** Name of the strategy. */
-  strategy: string;
-  /**
-   * Whether accounting or reference counts are wrong with it: memory that no file's statistics show, or mappings of unbound
-   * addresses that outlive their resource.
-   */
-  astray: boolean;
-  /**
-   * One sentence each, those without data left out: `pays` (who pays what when), `memory` (what is behind it, and who sees that in
-   * statistics), `references` (what it holds), `left` (what outlives the resource), `locks` (what a submit must lock) and `seen`
-   * (what others see of it).
-   */
-  lines: LabFinding[];
 }

@@ -5,7 +5,7 @@
  */
 
 import { formatNumber } from "@vmbind/trace";
-import type { LabFinding } from "./result.ts";
+import type { LabFinding } from "./conclusions.ts";
 
 /** A piece of a sentence; numbers are kept as its values. */
 type Part = string | number | readonly (string | number)[];

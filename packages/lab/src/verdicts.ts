@@ -5,15 +5,8 @@
  * @module
  */
 
-import type {
-  AccountingResult,
-  CostFigures,
-  CostResult,
-  LabFinding,
-  LabResult,
-  SemanticsAnswer,
-  StrategyVerdict,
-} from "./result.ts";
+import type { LabFinding, StrategyVerdict } from "./conclusions.ts";
+import type { AccountingResult, CostFigures, CostResult, LabResult, SemanticsAnswer } from "./result.ts";
 import { byStrategy, say } from "./sentences.ts";
 
 /** What verdicts are computed from. */

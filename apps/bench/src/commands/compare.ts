@@ -17,6 +17,8 @@ import {
   runComparison,
   SMALL_GRID,
   type SweepKnobs,
+  type TimeEstimate,
+  timeEstimates,
 } from "@vmbind/lab";
 import type { CommandInput } from "../command.ts";
 import { comparisonCsv } from "../compare/csv.ts";
@@ -26,12 +28,14 @@ import { renderMail } from "../compare/mail.ts";
 import { outputFormat } from "../compare/options.ts";
 import { planComparison } from "../compare/plan.ts";
 import { HINT, QUESTION, renderAnswer, renderComparison, type Style } from "../compare/text.ts";
-import { EXIT, ReaderGone } from "../errors.ts";
+import { renderTime } from "../compare/time.ts";
+import { EXIT, ReaderGone, UsageError } from "../errors.ts";
+import { bundledMeasurements, readMeasured } from "../files/measured-file.ts";
 import { isWorkloadFile } from "../files/workload-file.ts";
 import { columnsIn, complain, heading, type Io } from "../io.ts";
 import { withEngine } from "../jobs/with-engine.ts";
 import { checkOutput, makeFile } from "../output/whole-file.ts";
-import type { ReportInput, SweepResult } from "../report/input.ts";
+import type { MeasuredDevice, ReportInput, SweepResult } from "../report/input.ts";
 import { markdownText } from "../text/table.ts";
 
 /** Most operations or leaf entries of a point of the report's curves: they are to take a second. */
@@ -41,6 +45,7 @@ const REPORT_WORK_MAX = 2 ** 16;
 interface Output extends Comparison {
   question: string;
   sweeps?: SweepResult;
+  time?: TimeEstimate[];
   versions: ReportInput["versions"];
   commands: ReportInput["commands"];
 }
@@ -49,7 +54,10 @@ interface Output extends Comparison {
 export async function run({ options, budgets }: CommandInput, io: Io): Promise<number> {
   const format = outputFormat(options, ["json", "csv", "markdown", "mail"]);
   const report = reportOf(options);
-  if (report !== null) await checkOutput(report, workloadFiles(options));
+  if (report !== null) await checkOutput(report, [...workloadFiles(options), ...measuredFiles(options)]);
+  else if (measuredFiles(options).length > 0)
+    throw new UsageError("--measured: has no meaning without --report");
+  const measured = report === null ? [] : await measurements(options);
   const plan = await planComparison(options, budgets);
   let found: Pick<Output, keyof Comparison | "sweeps">;
   try {
@@ -62,6 +70,7 @@ export async function run({ options, budgets }: CommandInput, io: Io): Promise<n
   const output: Output = {
     question: QUESTION,
     ...found,
+    ...(options["time"] === true ? { time: timeEstimates(found.lab.costs) } : {}),
     versions: await versions(),
     commands: commands(repeatable(options)),
   };
@@ -80,6 +89,7 @@ export async function run({ options, budgets }: CommandInput, io: Io): Promise<n
       io.out(renderComparison(output, plan.strategies, plan.generated, style));
       if (options["details"]) io.out(`\n${renderDetails(output.lab, style)}`);
       else io.out(HINT);
+      if (output.time) io.out(`\n${renderTime(output.time, style)}`);
       if (format === "text") io.out(`\n${renderAnswer(output, style)}`);
     }
   };
@@ -88,7 +98,7 @@ export async function run({ options, budgets }: CommandInput, io: Io): Promise<n
     io.flush();
   });
   // What was measured is printed before anything can go wrong with the file; nor does a reader who leaves take it away.
-  if (report !== null) await makeFile(io, report, await renderOutput(output));
+  if (report !== null) await makeFile(io, report, await renderOutput(output, measured));
   if (gone) throw gone;
   if (report !== null && (format === "text" || format === "markdown")) {
     io.out(`${format === "text" ? "" : "\n"}The report is in ${report.path}.\n`);
@@ -137,11 +147,24 @@ function reportOf(options: CommandInput["options"]): { option: string; path: str
   return path === undefined ? null : { option: "--report", path };
 }
 
+/** The devices that ship, and those of the user. */
+async function measurements(options: CommandInput["options"]): Promise<MeasuredDevice[]> {
+  const given = measuredFiles(options);
+  return [...(await bundledMeasurements()), ...(await Promise.all(given.map(readMeasured)))];
+}
+
+function measuredFiles(options: CommandInput["options"]): string[] {
+  return (options["measured"] ?? []) as string[];
+}
+
 function workloadFiles(options: CommandInput["options"]): string[] {
   return ((options["workload"] ?? []) as string[]).filter(isWorkloadFile);
 }
 
-async function renderOutput({ answer, lab, sweeps, recorded, ...facts }: Output): Promise<string> {
+async function renderOutput(
+  { answer, lab, sweeps, recorded, ...facts }: Output,
+  measured: MeasuredDevice[],
+): Promise<string> {
   const { renderReport } = await import("../report/report.ts");
   return renderReport({
     answer,
@@ -150,6 +173,8 @@ async function renderOutput({ answer, lab, sweeps, recorded, ...facts }: Output)
     versions: facts.versions,
     commands: facts.commands,
     recorded,
+    measured,
+    ...(facts.time ? { time: facts.time } : {}),
   });
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { Moment, TraceStory } from "@vmbind/trace";
-import type { FieldGroup, FieldMethod } from "../report/fields.ts";
+import type { FieldGroup, FieldMethod } from "../report/field.ts";
 
 /** Names of the members that are numbers. */
 type Numeric<T> = { [K in keyof T]-?: number extends T[K] ? K : never }[keyof T] & string;

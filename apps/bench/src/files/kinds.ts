@@ -8,7 +8,7 @@ import { InputError } from "@vmbind/trace";
 import { fileBytes } from "./file-bytes.ts";
 
 /** What files can be. */
-export type FileKind = "trace" | "vectors" | "workload" | "sweep" | "micro";
+export type FileKind = "trace" | "vectors" | "workload" | "sweep" | "micro" | "measured";
 
 /** By `format`; every other format is one of vectors. */
 const KINDS: ReadonlyMap<string, FileKind> = new Map<string, FileKind>([
@@ -16,6 +16,7 @@ const KINDS: ReadonlyMap<string, FileKind> = new Map<string, FileKind>([
   ["vmbind-workload", "workload"],
   ["vmbind-sweep", "sweep"],
   ["vmbind-micro", "micro"],
+  ["sparse-device-measurement", "measured"],
 ]);
 
 const SAYS: Readonly<Record<FileKind, string>> = {
@@ -23,6 +24,7 @@ const SAYS: Readonly<Record<FileKind, string>> = {
   vectors: "these are conformance vectors: `vmbind verify`",
   workload: "this is a workload: `vmbind lower`, `vmbind compare --workload`",
   micro: "these are figures of microbenchmarks: `vmbind micro --compare`",
+  measured: "this is what a device measured: `vmbind compare --measured`",
   sweep: "this is a shard of a sweep: `vmbind sweep --merge`",
 };
 

@@ -8,7 +8,9 @@
 import { hex } from "@vmbind/drm";
 import { formatNumber } from "@vmbind/trace";
 import { formatBytes } from "./bytes.ts";
-import { FIELD_GROUPS, type FieldGroup, fieldAt, type Unit } from "./fields.ts";
+import type { FieldGroup, Unit } from "./field.ts";
+import { FIELD_GROUPS } from "./field-groups.ts";
+import { fieldAt } from "./fields.ts";
 import { type Html, html } from "./html.ts";
 
 /** A number and where it is. */
@@ -78,7 +80,15 @@ export function formatFigure({ path, value }: Figure): string {
 export function formatUnit(value: number, unit: Unit): string {
   if (unit === "bytes") return formatBytes(value);
   if (unit === "address" || unit === "word") return hex(value);
+  if (unit === "microseconds") return formatMicroseconds(value);
   if (unit === "factor") return `${formatNumber(Number(value.toPrecision(3)))}×`;
   if (unit === "fraction") return `${Number((value * 100).toPrecision(3))} %`;
   return formatNumber(value).replace("-", "−");
+}
+
+/** Three digits, in the unit in which they are short. */
+function formatMicroseconds(value: number): string {
+  const [scaled, unit] =
+    value >= 1e6 ? [value / 1e6, "s"] : value >= 1000 ? [value / 1000, "ms"] : [value, "µs"];
+  return `${formatNumber(Number(scaled.toPrecision(3)))} ${unit}`;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Answer, CostFigures, LabResult, TraceRow } from "@vmbind/lab";
+import type { Answer, CostFigures, LabResult, TimeEstimate, TraceRow } from "@vmbind/lab";
 
 /** Everything that the report shows. */
 export interface ReportInput {
@@ -21,6 +21,38 @@ export interface ReportInput {
   commands: ReportCommand[];
   /** The recorded traces: one row for every workload and strategy. */
   recorded: TraceRow[];
+  /** Real devices; time, and never mixed with counts. */
+  measured: MeasuredDevice[];
+  /** What the counts may come to in time; absent unless asked for. */
+  time?: TimeEstimate[];
+}
+
+/** What a device took. */
+export interface MeasuredDevice {
+  /** The GPU, or what stands for one. */
+  device: string;
+  /** Its driver, with versions. */
+  driver: string;
+  /** When, YYYY-MM-DD. */
+  date: string;
+  /** Block of a sparse buffer, bytes. */
+  tileBytes: number;
+  /** Vulkan's words about it, by name. */
+  facts: Record<string, string | number>;
+  /** How it was measured, where there is more to say. */
+  notes?: string;
+  /** The measurements. */
+  rows: MeasuredRow[];
+}
+
+/** One measurement. */
+export interface MeasuredRow {
+  /** What was done. */
+  row: string;
+  /** Which of several, where rows have one name. */
+  kind?: string;
+  /** Amounts by name: `..._us` are microseconds; lists of one row belong together, element by element. */
+  amounts: Record<string, number | number[]>;
 }
 
 /** Costs over a knob of the workload. */

@@ -9,12 +9,14 @@ import { type CostFigures, type GpuView, SPARSE_STRATEGIES, workloadNames } from
 import { PHASES } from "@vmbind/trace";
 import { answerSection } from "./answer.ts";
 import { type Bar, drawBars } from "./bars.ts";
-import { FIELD_GROUPS, fieldAt } from "./fields.ts";
+import { FIELD_GROUPS } from "./field-groups.ts";
+import { fieldAt } from "./fields.ts";
 import { PageData } from "./figure-data.ts";
 import { drawGrowth, type GrowthPoint } from "./growth.ts";
 import { type Html, html } from "./html.ts";
 import type { ReportInput } from "./input.ts";
 import { drawLeafMap, type LeafRow } from "./leaf-map.ts";
+import { measuredSection } from "./measured.ts";
 import { renderPage } from "./page.ts";
 import { type Drawing, startDrawing } from "./plot.ts";
 import { boxed } from "./scrolling.ts";
@@ -32,6 +34,7 @@ import {
   sweepTable,
   traceTable,
 } from "./tables.ts";
+import { timeSection } from "./time.ts";
 import { accountingVerdicts, verdictSection } from "./verdicts.ts";
 
 /** Costs that can be chosen, the first one by default. */
@@ -115,7 +118,7 @@ class Report {
   }
 
   body(): Html {
-    return html`${this.#question()}${answerSection(this.#input, this.#data)}${this.#strategies()}${verdictSection(this.#input)}${this.#accounting()}${this.#findings()}${this.#creation()}${this.#costs()}${this.#growth()}${this.#leaves()}${this.#semantics()}${this.#experiments()}${this.#traces()}${this.#methods()}${this.#reproduce()}`;
+    return html`${this.#question()}${answerSection(this.#input, this.#data)}${this.#strategies()}${verdictSection(this.#input)}${this.#accounting()}${this.#findings()}${this.#creation()}${this.#costs()}${this.#growth()}${this.#leaves()}${this.#semantics()}${this.#experiments()}${timeSection(this.#input, this.#data)}${measuredSection(this.#input, this.#data)}${this.#traces()}${this.#methods()}${this.#reproduce()}`;
   }
 
   #question(): Html {
@@ -302,7 +305,7 @@ ${workloads.map((w, i) => html`<details${i === 0 ? html` open` : null}><summary>
     return html`<section id="methods"><h2>How it is counted</h2>
 <p>Every number on this page has a field of the same name in the JSON that the page carries and that
 <code>vmbind compare --json</code> prints. Counts grow and are those of a stretch of the run; fields that end in <code>Live</code> are
-levels at its end, those in <code>Peak</code> the highest since the device was opened. Nothing is estimated and nothing is timed. Bytes are
+levels at its end, those in <code>Peak</code> the highest since the device was opened. Nothing is estimated and nothing is timed, but where a section says so. Bytes are
 shown in binary units with three digits; the JSON has all of them. Lists of leaf runs longer than ${RUNS_KEPT} are in the printed JSON only.</p>
 <details><summary>All fields</summary>${methodsTables(FIELD_GROUPS)}</details></section>`;
   }

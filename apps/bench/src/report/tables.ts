@@ -13,7 +13,9 @@ import {
   SPARSE_STRATEGIES,
   type SparseStrategy,
 } from "@vmbind/lab";
-import { FIELD_GROUPS, type FieldGroup, fieldAt } from "./fields.ts";
+import type { FieldGroup } from "./field.ts";
+import { FIELD_GROUPS } from "./field-groups.ts";
+import { fieldAt } from "./fields.ts";
 import type { PageData } from "./figure-data.ts";
 import { type Html, type HtmlValue, html } from "./html.ts";
 import type { ReportInput } from "./input.ts";

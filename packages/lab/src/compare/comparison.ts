@@ -6,11 +6,12 @@
 
 import { InputError } from "@vmbind/trace";
 import { answerOf } from "../answer.ts";
+import type { Answer } from "../conclusions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { type FindingsData, findings } from "../findings.ts";
 import { imageFindings } from "../recorded/image-findings.ts";
 import type { TraceRow } from "../recorded/recorded.ts";
-import type { Answer, CostResult, LabResult } from "../result.ts";
+import type { CostResult, LabResult } from "../result.ts";
 import { RefusedError } from "../strategy/refused.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { accountingAnswer, verdicts } from "../verdicts.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { LabFinding } from "../result.ts";
+import type { LabFinding } from "../conclusions.ts";
 import { byStrategy, say } from "../sentences.ts";
 import type { TraceRow } from "./recorded.ts";
 
