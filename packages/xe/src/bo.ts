@@ -157,6 +157,18 @@ export class XeBo extends GemObject {
     return !this.#vram && (this.placement & PLACEMENT_SYSTEM) === 0;
   }
 
+  /** It has its memory in the system's, may live in VRAM as well, and can be moved there. @internal */
+  get prefersVram(): boolean {
+    return (
+      !this.#vram &&
+      this.placement === (PLACEMENT_SYSTEM | PLACEMENT_VRAM) &&
+      this.#pages !== null &&
+      this.#fixed === null &&
+      this.cpuMappings === 0 &&
+      !this.shared
+    );
+  }
+
   /** It has memory in VRAM that can be taken from it. Others may use it all the same. @internal */
   get evictable(): boolean {
     return (

@@ -101,12 +101,12 @@ export class ObjectMoves implements EvictionRules {
       if (wish?.at === i) {
         next++;
         if (bo !== null) this.#bring(bo, wish, va, zap);
-      } else if (bo !== null && !bo.purged) this.#settle(bo, zap);
+      } else if (bo !== null && !bo.purged) this.#settle(bo, zap, byIoctl);
     }
     if (byIoctl && vm.keepsAll && vm.hasEvicted) {
       // What the VM owns and does not map is of no use to its batches.
       this.#evictsUnmapped = true;
-      for (const { gem } of this.#evicted()) this.#settle(gem as XeBo, zap);
+      for (const { gem } of this.#evicted()) this.#settle(gem as XeBo, zap, byIoctl);
       this.#evictsUnmapped = false;
     }
     // Page tables come next: nothing that the VM maps makes room for those.
@@ -132,9 +132,13 @@ export class ObjectMoves implements EvictionRules {
     return gem.vmBos.every(({ vm }) => vm !== gpuvm);
   }
 
-  /** Memory for an object that has none; and one that was evicted comes back. */
-  #settle(bo: XeBo, zap: boolean): void {
+  /**
+   * Memory for an object that has none; and one that was evicted comes back. One that may live in either region comes back with a
+   * VM_BIND that names it, if there is room without an eviction (`ttm_bo_validate`: system memory is its fallback).
+   */
+  #settle(bo: XeBo, zap: boolean, byIoctl: boolean): void {
     if (bo.displaced && bo.ownsPages) this.#move(bo, true, zap, this);
+    else if (byIoctl && bo.prefersVram) this.#moveIfPossible(bo, zap);
     else bo.populate(this);
   }
 
@@ -186,7 +190,7 @@ export class ObjectMoves implements EvictionRules {
         const bo = gem as XeBo;
         if (bo.purged || bo.vram) continue;
         if (bo.displaced) this.#move(bo, true, false, this);
-        else this.#moveIfPossible(bo);
+        else this.#moveIfPossible(bo, false);
       }
     } catch (error) {
       if (error instanceof DrmError) this.undo();
@@ -200,9 +204,9 @@ export class ObjectMoves implements EvictionRules {
     this.#vm.hasEvicted = false;
   }
 
-  #moveIfPossible(bo: XeBo): void {
+  #moveIfPossible(bo: XeBo, zap: boolean): void {
     try {
-      this.#move(bo, true, false, EVICT_NONE);
+      this.#move(bo, true, zap, EVICT_NONE);
     } catch (error) {
       if (!(error instanceof DrmError)) throw error;
     }

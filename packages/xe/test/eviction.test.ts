@@ -132,6 +132,27 @@ describe("an object that was evicted", () => {
     expect(inVram(f)).toEqual([true, true, true, false]);
   });
 
+  it("comes back for a VM_BIND if it may live in both, where that costs nobody anything", () => {
+    const f = small();
+    for (let i = 0; i < 4; i++) create(f.file, { placement: BOTH });
+    mustBind(f.file, mapped(0, 1), mapped(10, 1));
+    expect(inVram(f)).toEqual([false, true, true, true]);
+    f.vm.addressSpace.store32(VA(0) + 4096, 77);
+    expect(f.file.ioctl(GEM_CLOSE, Uint8Array.of(4, 0, 0, 0, 0, 0, 0, 0))).toBe(0);
+    mustBind(f.file, mapped(1, 2));
+    expect(inVram(f)).toEqual([false, true, true]);
+    mustBind(f.file, mapped(20, 1));
+    expect(inVram(f)).toEqual([true, true, true]);
+    for (const i of [0, 10, 20]) expect(f.vm.addressSpace.load32(VA(i) + 4096)).toBe(77);
+    check(f);
+    // PREFETCH takes it away; a CPU that has it mapped keeps it there.
+    mustBind(f.file, { ...prefetch(VA(0), SIZE), prefetchMemRegionInstance: 0 });
+    (f.file.bo(1) as xe.XeBo).mapForCpu();
+    mustBind(f.file, mapped(21, 1));
+    expect(inVram(f)).toEqual([false, true, true]);
+    check(f);
+  });
+
   it("comes back for a VM_BIND that maps it, in every VM", () => {
     const f = small();
     const second = xe.VM_CREATE.encode({});
