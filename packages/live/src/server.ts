@@ -320,9 +320,9 @@ export class LiveServer {
       refuse(error);
       return;
     }
-    if (typeof answer === "number")
-      finish(answer, answer < 0 ? (node?.file.model.lastError?.message ?? null) : null);
-    else answer.then((ret) => finish(ret, null), refuse);
+    const end = (ret: number) => finish(ret, ret < 0 ? (node?.file.model.lastError?.message ?? null) : null);
+    if (typeof answer === "number") end(answer);
+    else answer.then(end, refuse);
   }
 
   #run(call: LiveCall, object: number, file: LiveFile | undefined, request: number, arg: Uint8Array): Answer {

@@ -9,7 +9,7 @@ import { vmBosOf } from "@vmbind/gpuvm-core";
 import { FrameAllocator, PhysicalMemory, Tlb } from "@vmbind/mmu";
 import { XeBo, type XeBoHome } from "./bo.ts";
 import { COST_SCHEMA, type XeCounter, type XeCounters, xeCounters } from "./cost-sheet.ts";
-import { isBusy, makeRoom } from "./eviction.ts";
+import { busyVramBytes, isBusy, makeRoom } from "./eviction.ts";
 import { XeFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
 import { DEFAULTS, type XeDeviceOptions } from "./options.ts";
@@ -123,6 +123,11 @@ export class XeDevice {
     bo.dropContents();
     for (const { vm, vas } of mapped) vm.leaves.bindAgain(vas);
     return true;
+  }
+
+  /** Bytes of VRAM whose objects could be evicted if no batch and no bind used them: waiting for those would make room. */
+  get busyVramBytes(): number {
+    return busyVramBytes(this);
   }
 
   /** See {@link makeRoom}. @internal */

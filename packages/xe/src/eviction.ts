@@ -52,6 +52,18 @@ export function isBusy({ vms }: Pick<EvictionDevice, "vms">, bo: XeBo): boolean 
 }
 
 /**
+ * @param device - a device
+ * @returns bytes of VRAM whose objects could be evicted if nobody used them
+ */
+export function busyVramBytes(device: EvictionDevice): number {
+  let bytes = 0;
+  for (const gem of device.gems.values()) {
+    if (gem instanceof XeBo && gem.evictable && isBusy(device, gem)) bytes += gem.residentBytes;
+  }
+  return bytes;
+}
+
+/**
  * Make room in VRAM: what came there first goes first. Nothing goes when that would not be enough.
  *
  * @param device - the device

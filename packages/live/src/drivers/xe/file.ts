@@ -11,12 +11,13 @@ import { type Answer, askModel, type LiveFile } from "../../hardware.ts";
 import { ProcessMemory } from "../../process-memory.ts";
 import type { Engines, JobQueue } from "./jobs.ts";
 import type { QueryContext } from "./queries.ts";
+import { type VramUsers, waitForVram } from "./wait-for-vram.ts";
 
 /** Offset of the page that orders writes over PCI; there is no memory behind it. */
 const PCI_BARRIER_OFFSET = 0x500_0000_0000;
 
 /** What a file needs of the device. */
-export interface XeLiveDevice extends QueryContext {
+export interface XeLiveDevice extends QueryContext, VramUsers {
   /** What runs jobs. */
   readonly engines: Engines;
   /** A file is closed. */
@@ -54,7 +55,11 @@ export class XeLiveFile implements LiveFile {
 
   /** See {@link LiveFile.ioctl}. */
   ioctl(call: LiveCall, request: number, arg: Uint8Array): Answer {
-    return this.#ioctls.answer(this, call, request, arg) ?? askModel(this.model, call, request, arg);
+    return waitForVram(
+      call,
+      this.device,
+      () => this.#ioctls.answer(this, call, request, arg) ?? askModel(this.model, call, request, arg),
+    );
   }
 
   /** See {@link LiveFile.hasPage}. */

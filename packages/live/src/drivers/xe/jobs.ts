@@ -66,6 +66,7 @@ export class Engines {
   readonly #unknown = new Set<string>();
   readonly #now: () => bigint;
   readonly #note: (text: string) => void;
+  #over = 0;
 
   /**
    * @param now - nanoseconds of CLOCK_MONOTONIC
@@ -74,6 +75,19 @@ export class Engines {
   constructor(now: () => bigint, note: (text: string) => void) {
     this.#now = now;
     this.#note = note;
+  }
+
+  /** Jobs that are over, one way or another: a number that grows. */
+  get over(): number {
+    return this.#over;
+  }
+
+  /** A job is on the GPU that comes to its end by itself, or is banned after a time. */
+  get running(): boolean {
+    for (const { vm, jobs } of this.#busy) {
+      if (!vm.longRunning && jobs[0]?.waits.every(({ signaled }) => signaled)) return true;
+    }
+    return false;
   }
 
   /** Put a job on a queue that is not banned; it begins with the next {@link Engines.progress}. */
@@ -88,7 +102,10 @@ export class Engines {
     queue.banned = true;
     queue.started = null;
     this.#busy.delete(queue);
-    for (const { fence } of queue.jobs.splice(0)) fence.signal(-ECANCELED);
+    for (const { fence } of queue.jobs.splice(0)) {
+      this.#over++;
+      fence.signal(-ECANCELED);
+    }
   }
 
   /**
@@ -128,6 +145,7 @@ export class Engines {
     }
     queue.jobs.shift();
     queue.started = null;
+    this.#over++;
     job.fence.signal();
     return true;
   }
