@@ -141,6 +141,11 @@ export class TreeLeaves extends TreeNodes {
     if (next !== 0) this.prevs[next] = prev;
     if (prev !== 0) this.nexts[prev] = next;
     if (this.hint === leaf) this.hint = prev !== 0 ? prev : next;
+    if (this.leaf === leaf) {
+      // A sought place is always in a leaf of the tree.
+      this.leaf = this.hint;
+      this.pos = 0;
+    }
     this.removeChild(this.parents[leaf] as number, leaf);
     this.freeNode(leaf);
   }

@@ -290,9 +290,15 @@ export class VaSpace {
   protected plant(va: number, addr: number, end: number): boolean {
     const { tree } = this;
     const simple = end > addr && this.#wrapped === 0;
-    // A walk that removed what was here left the place open.
-    if (simple && tree.seekGap() && this.#endsBefore(addr) && tree.keyBehindGap() >= end) {
-      tree.insertInGap(addr, va);
+    if (simple && tree.seekGap()) {
+      // A walk that removed what was here left the place open.
+      if (this.#endsBefore(addr) && tree.keyBehindGap() >= end) {
+        tree.insertInGap(addr, va);
+        return true;
+      }
+    } else if (simple && tree.placeStands && this.#endsBefore(addr) && tree.keyAt() >= end) {
+      // A walk that met nothing, or a piece that was just cut, left the sought place here: its neighbours say so.
+      tree.insertAtPlace(addr, va);
       return true;
     }
     tree.seek(addr);

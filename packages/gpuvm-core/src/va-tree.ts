@@ -27,6 +27,7 @@ export class VaTree extends TreeLeaves {
   constructor(nodeCapacity = 64) {
     super(nodeCapacity);
     this.hint = this.root;
+    this.leaf = this.root;
   }
 
   /** Number of entries. */
@@ -114,6 +115,11 @@ export class VaTree extends TreeLeaves {
     if (key < (this.keys[base + count - 1] as number)) return true;
     const next = this.nexts[leaf] as number;
     return next === 0 || key < (this.keys[next << this.lg2] as number);
+  }
+
+  /** Whether the sought place is one between two entries, and no gap is open. For which keys it is, its neighbours tell. */
+  get placeStands(): boolean {
+    return this.#gapLeaf === 0 && this.pos <= (this.counts[this.leaf] as number);
   }
 
   /** Entry before the sought place: its handle, 0 when there is none. */
