@@ -1,4 +1,5 @@
 import { pathToFileURL } from "node:url";
+import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chromiumPath, startBrowser } from "../../../test/chromium.ts";
@@ -136,6 +137,63 @@ describe.skipIf(!chromiumPath)("the report in Chromium", () => {
       });
     });
     for (const ratio of contrast) expect(ratio).toBeGreaterThan(4.5);
+  });
+
+  it.each([
+    ["light", 1280],
+    ["dark", 390],
+  ] as const)(
+    "has nothing that axe finds fault with: %s, %d wide",
+    async (colorScheme, width) => {
+      const { page } = await open({ colorScheme, viewport: { width, height: 900 } });
+      await page.locator("details").evaluateAll((all) => {
+        for (const e of all) (e as HTMLDetailsElement).open = true;
+      });
+      // The page runs no script but its own; the debugger's may.
+      await page.evaluate(axe.source);
+      const found = await page.evaluate(async () => {
+        const { violations } = await (globalThis as unknown as { axe: typeof import("axe-core") }).axe.run();
+        return violations.map(
+          ({ id, nodes }) =>
+            `${id}: ${nodes
+              .map(({ html }) => html.slice(0, 120))
+              .slice(0, 3)
+              .join(" | ")}`,
+        );
+      });
+      expect(found).toEqual([]);
+    },
+    120_000,
+  );
+
+  it("sorts a table whose rows have no order of their own, by numbers as numbers", async () => {
+    const { page } = await open();
+    const table = page.locator("#answer table");
+    const column = (): Promise<number[]> =>
+      table
+        .locator("tbody tr td:nth-child(2)")
+        .evaluateAll((cells) =>
+          cells.map((cell) =>
+            Number(cell.querySelector<HTMLElement>("[data-value]")?.dataset["value"] ?? -1),
+          ),
+        );
+    await table.getByRole("button", { name: "sort by operations" }).focus();
+    await page.keyboard.press("Enter");
+    const ascending = await column();
+    expect(ascending).toEqual(ascending.toSorted((a, b) => a - b));
+    expect(await table.locator("th[aria-sort=ascending]").count()).toBe(1);
+    await page.keyboard.press("Enter");
+    expect(await column()).toEqual(ascending.toReversed());
+  });
+
+  it("keeps the colours of its swatches on paper", async () => {
+    const { page } = await open();
+    await page.emulateMedia({ media: "print" });
+    const adjust = await page
+      .locator(".swatch")
+      .first()
+      .evaluate((e) => getComputedStyle(e).printColorAdjust);
+    expect(adjust).toBe("exact");
   });
 
   it("fits a telephone: only tables scroll sideways", async () => {

@@ -183,7 +183,7 @@ describe("the report", () => {
 
   it("puts every dot of the first figure where its number is on a logarithmic scale", () => {
     const panel = document.querySelector("#creation .panel svg") as SVGElement;
-    const dots = marksOf(panel, '[aria-label="dot"] circle', "cx");
+    const dots = marksOf(panel, '[data-mark="dot"] circle', "cx");
     const values = valuesOf(panel);
     expect(dots).toHaveLength(SPARSE_STRATEGIES.length);
     const at = (value: number): number => Math.log(Math.max(value, 0.5));
@@ -194,10 +194,10 @@ describe("the report", () => {
   });
 
   it("draws bars on linear scales only, each as long as its number", () => {
-    const panels = all<SVGElement>("svg.plot").filter((svg) => svg.querySelector('[aria-label="bar"]'));
+    const panels = all<SVGElement>("svg.plot").filter((svg) => svg.querySelector('[data-mark="bar"]'));
     expect(panels.length).toBeGreaterThan(0);
     for (const panel of panels) {
-      const bars = marksOf(panel, '[aria-label="bar"] rect', "width");
+      const bars = marksOf(panel, '[data-mark="bar"] rect', "width");
       const values = valuesOf(panel);
       const perUnit = Math.max(...bars) / Math.max(1, ...values);
       for (const [i, value] of values.entries()) expect(bars[i]).toBeCloseTo(value * perUnit, 0);

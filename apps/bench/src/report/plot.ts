@@ -51,6 +51,11 @@ export const TEXT: MarkOptions = { fill: "var(--ink)" };
 export function draw({ Plot, document }: Drawing, label: string, options: PlotOptions): Html {
   const svg = Plot.plot({ ...options, document, className: "plot" });
   for (const style of svg.querySelectorAll("style")) style.remove();
+  // Plot names the groups of marks, which has no meaning inside an image.
+  for (const group of svg.querySelectorAll("g[aria-label]")) {
+    group.setAttribute("data-mark", group.getAttribute("aria-label") ?? "");
+    group.removeAttribute("aria-label");
+  }
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", label);
   for (const title of svg.querySelectorAll("title")) {

@@ -82,7 +82,7 @@ export function factsTable({ lab }: ReportInput, data: PageData, workload: strin
     c.workload === workload ? [{ strategy: c.strategy, path: `lab.costs.${i}` }] : [],
   );
   return numberTable(data, {
-    caption: `What the strategies run on: ${lab.costs
+    caption: `What the strategies run on in ${workload}: ${lab.costs
       .filter((c) => c.workload === workload)
       .map((c) => `${c.strategy} on ${c.device}`)
       .join(", ")}.`,
