@@ -246,16 +246,16 @@ function prepare(vm: NouveauVm, job: BindJob, op: number): void {
       prepareMap(vm, job, op);
       return;
     case UNMAP:
-      reserve(vm, job, op);
       apply(vm, op, vm.steps.unmapRange(job, op));
+      reserve(vm, job, op);
       return;
     case SPARSE:
       prepareSparse(vm, job, op);
       return;
     case UNSPARSE:
       markGoing(vm, job, op);
-      reserve(vm, job, op);
       apply(vm, op, vm.steps.unmapRange(job, op));
+      reserve(vm, job, op);
       return;
     default:
       fail(EINVAL, `ops[${op}].op: ${job.number(op)} is neither MAP nor UNMAP`);
@@ -292,21 +292,22 @@ function prepareMap(vm: NouveauVm, job: BindJob, op: number): void {
   if (vmBo.refs === 1) vm.gpuvm.extobjAdd(vmBo);
   job.setVmBo(op, vmBo);
   job.setShift(op, chooseShift(backend, bo, addr, range, job.offset(op)));
-  reserve(vm, job, op);
   apply(vm, op, vm.steps.mapRange(job, op, region !== null));
+  if (!reserve(vm, job, op)) vm.steps.takeReferences(job, op);
 }
 
-/** Where page sizes meet, set tables aside. */
-function reserve(vm: NouveauVm, job: BindJob, op: number): void {
+/** Where page sizes meet, set tables aside. @returns whether they do */
+function reserve(vm: NouveauVm, job: BindJob, op: number): boolean {
   const tables = vm.steps.lateTables(job, op, vm.queue.jobs);
-  if (tables < 0) return;
+  if (tables < 0) return false;
   vm.pageTable.tree.reserve(tables);
   job.tables += tables;
   job.setLate(op);
+  return true;
 }
 
 function apply(vm: NouveauVm, op: number, ret: number): void {
-  if (ret !== 0) fail(-ret, `ops[${op}]: ${vm.steps.refusal || vm.gpuvm.refusal}`);
+  if (ret !== 0) fail(-ret, `ops[${op}]: ${vm.gpuvm.refusal}`);
 }
 
 function prepareSparse(vm: NouveauVm, job: BindJob, op: number): void {

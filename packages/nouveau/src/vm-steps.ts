@@ -12,7 +12,6 @@
  * @module
  */
 
-import { DrmError } from "@vmbind/drm";
 import type { Gpuvm, MapRequest, MapStep, RemapStep, StepHandlers, UnmapStep } from "@vmbind/gpuvm-core";
 import type { Backend } from "./backends.ts";
 import { type BindJob, OP_MAP } from "./bind-job.ts";
@@ -34,10 +33,6 @@ export class VmSteps implements StepHandlers {
   /** What runs: an operation of a job. */
   #job!: BindJob;
   #op = 0;
-  /** It takes references now: a MAP that is not late. */
-  #takes = false;
-  /** First VA of the operation that references have yet to be taken for. */
-  #next = 0.5;
   /** Reused by every MAP; the numbers are doubles from the start. */
   readonly #request: Required<Pick<MapRequest, "addr" | "range" | "gem" | "offset" | "flags">> = {
     addr: 0.5,
@@ -46,10 +41,8 @@ export class VmSteps implements StepHandlers {
     offset: 0.5,
     flags: 0,
   };
-  /** Page sizes that mappings of this VM have had, or pieces of them may have, as bits. */
+  /** Page sizes that mappings of this VM have had, as bits. */
   #sizes = 0;
-  /** Why a handler refused. */
-  refusal = "";
 
   /**
    * @param gpuvm - the mappings
@@ -63,7 +56,7 @@ export class VmSteps implements StepHandlers {
   }
 
   /**
-   * Apply a MAP.
+   * Apply a MAP to the tree. References are taken by {@link VmSteps.takeReferences}.
    *
    * @param job - records what was done, also when it fails
    * @param op - of the job, with its object and page size
@@ -71,40 +64,34 @@ export class VmSteps implements StepHandlers {
    * @returns 0 or a negative errno
    */
   mapRange(job: BindJob, op: number, inRegion: boolean): number {
-    const bo = job.bo(op) as NouveauBo;
     const shift = job.shift(op);
     this.#job = job;
     this.#op = op;
-    this.#takes = !job.isLate(op);
-    this.#next = job.addr(op);
     const request = this.#request;
     request.addr = job.addr(op);
     request.range = job.range(op);
-    request.gem = bo;
+    request.gem = job.bo(op);
     request.offset = job.offset(op);
     request.flags = mappingFlags(job.pteKind(op), shift, inRegion);
-    const ret = this.#gpuvm.smMap(request, this);
-    if (job.va(op) > 0) this.#sizes |= sizesOf(shift, bo);
-    return ret;
+    this.#sizes |= 1 << shift;
+    return this.#gpuvm.smMap(request, this);
   }
 
   /** Apply an UNMAP; see {@link VmSteps.mapRange}. */
   unmapRange(job: BindJob, op: number): number {
     this.#job = job;
     this.#op = op;
-    this.#takes = false;
     return this.#gpuvm.smUnmap(job.addr(op), job.range(op), this);
   }
 
   /** See `StepHandlers`. */
   map(step: MapStep): number {
-    const job = this.#job;
-    const op = this.#op;
     const va = this.#gpuvm.map(step);
     if (va < 0) return va;
-    job.setVa(op, va);
-    (job.bo(op) as NouveauBo).get();
-    return this.#get(job.addr(op) + job.range(op));
+    const job = this.#job;
+    job.setVa(this.#op, va);
+    (job.bo(this.#op) as NouveauBo).get();
+    return 0;
   }
 
   /** See `StepHandlers`. */
@@ -115,9 +102,6 @@ export class VmSteps implements StepHandlers {
     const { prev, next } = step;
     const from = step.hasPrev ? prev.addr + prev.range : gpuvm.addr(old);
     const to = step.hasNext ? next.addr : gpuvm.end(old);
-    const ret = this.#get(from);
-    if (ret !== 0) return ret;
-    this.#next = to;
     const flags = gpuvm.flags(old);
     if (step.hasPrev) prev.flags = pieceFlags(flags, this.#shiftOf(bo, prev));
     if (step.hasNext) next.flags = pieceFlags(flags, this.#shiftOf(bo, next));
@@ -132,13 +116,8 @@ export class VmSteps implements StepHandlers {
   unmap(step: UnmapStep): number {
     const gpuvm = this.#gpuvm;
     const { va, keep } = step;
-    const from = gpuvm.addr(va);
-    const to = gpuvm.end(va);
-    const ret = this.#get(from);
-    if (ret !== 0) return ret;
-    this.#next = to;
     gpuvm.unmap(step);
-    this.#job.addStep(this.#op, va, from, to, keep, 0, 0);
+    this.#job.addStep(this.#op, va, gpuvm.addr(va), gpuvm.end(va), keep, 0, 0);
     return 0;
   }
 
@@ -153,21 +132,27 @@ export class VmSteps implements StepHandlers {
     return chooseShift(this.#backend, bo, addr, range, offset);
   }
 
-  /** Take references up to an address, for a MAP that takes any now. */
-  #get(end: number): number {
-    const start = this.#next;
-    if (!this.#takes || end <= start) return 0;
-    const job = this.#job;
-    const op = this.#op;
-    try {
-      this.#pageTable.get(start, end - start, job.shift(op));
-    } catch (error) {
-      if (!(error instanceof DrmError)) throw error;
-      this.refusal = error.reason;
-      return -error.errno;
+  /**
+   * Take the references of a MAP that is not late: for what lies between the mappings that it replaced.
+   *
+   * @param job - records what was taken, also when it fails
+   * @param op - a MAP that was applied
+   * @throws DrmError ENOMEM
+   */
+  takeReferences(job: BindJob, op: number): void {
+    let next = job.addr(op);
+    const end = next + job.range(op);
+    for (let step = job.firstStep(op), behind = job.endStep(op); step < behind; step++) {
+      this.#get(job, op, next, job.from(step));
+      next = job.to(step);
     }
-    job.addGet(op, start, end - start);
-    return 0;
+    this.#get(job, op, next, end);
+  }
+
+  #get(job: BindJob, op: number, from: number, to: number): void {
+    if (to <= from) return;
+    this.#pageTable.get(from, to - from, job.shift(op));
+    job.addGet(op, from, to - from);
   }
 
   // -- page sizes that meet -----------------------------------------------------------------------------------------------
@@ -176,75 +161,61 @@ export class VmSteps implements StepHandlers {
    * Whether an operation has to be late, and how many tables it can need then at most.
    *
    * @param job - that it belongs to
-   * @param op - a MAP with its page size, an UNMAP, or one that takes a region away; not applied yet
+   * @param op - an operation that was applied
    * @param queued - jobs that have not been freed
    * @returns tables, -1 when it need not be late
    */
   lateTables(job: BindJob, op: number, queued: readonly BindJob[]): number {
     const isMap = job.kind(op) === MAP;
-    const shift = job.shift(op);
-    const sizes = isMap ? this.#sizes | sizesOf(shift, job.bo(op)) : this.#sizes;
-    if (sizes === 1 << 12 || sizes === 0) return -1;
-    const addr = job.addr(op);
-    const range = job.range(op);
-    const leftOver = isMap && this.#leftOver(job, op, queued);
-    if (!leftOver && this.#fits(isMap ? shift : 0, addr, range)) return -1;
+    let late = isMap && this.#leftOver(job, op, queued);
+    for (let step = job.firstStep(op), end = job.endStep(op); step < end; step++) {
+      if (this.#meets(job, step, isMap ? job.shift(op) : 0)) late = true;
+    }
+    return late ? this.#tablesOf(job, op, isMap) : -1;
+  }
+
+  /** Whether page sizes meet in a step: that of a MAP (0 for others), of the mapping that went, of its pieces. */
+  #meets(job: BindJob, step: number, shift: number): boolean {
     const gpuvm = this.#gpuvm;
-    let late = leftOver;
-    let tables = isMap ? this.#tablesFor(addr, range, shift) : 0;
-    for (const va of gpuvm.mappingsIn(addr, range)) {
-      if (va === gpuvm.kernelNode) continue;
-      const old = shiftOf(gpuvm.flags(va));
-      if (isMap && old !== shift) late = true;
-      const start = gpuvm.addr(va);
-      const end = gpuvm.end(va);
-      if (start < addr) {
-        const piece = this.#pieceShift(va, start, addr - start);
-        if (piece !== old) late = true;
-        tables += this.#tablesFor(start, addr - start, piece);
-      }
-      if (end > addr + range) {
-        const piece = this.#pieceShift(va, addr + range, end - addr - range);
-        if (piece !== old) late = true;
-        tables += this.#tablesFor(addr + range, end - addr - range, piece);
+    const old = shiftOf(gpuvm.flags(job.old(step)));
+    if (shift !== 0 && old !== shift) return true;
+    const prev = job.prev(step);
+    const next = job.next(step);
+    return (
+      (prev !== 0 && shiftOf(gpuvm.flags(prev)) !== old) || (next !== 0 && shiftOf(gpuvm.flags(next)) !== old)
+    );
+  }
+
+  /** Tables for a mapping that comes, and for each piece that is made anew. */
+  #tablesOf(job: BindJob, op: number, isMap: boolean): number {
+    const gpuvm = this.#gpuvm;
+    let tables = isMap ? this.#tablesFor(job.addr(op), job.range(op), job.shift(op)) : 0;
+    for (let step = job.firstStep(op); step < job.endStep(op); step++) {
+      for (const va of [job.prev(step), job.next(step)]) {
+        if (va === 0) continue;
+        tables += this.#tablesFor(gpuvm.addr(va), gpuvm.rangeOf(va), shiftOf(gpuvm.flags(va)));
       }
     }
-    return late ? tables : -1;
-  }
-
-  /**
-   * Whether it is plain that no page sizes meet: nothing is in the range, or one mapping up to its end, of the size of the MAP.
-   *
-   * @param shift - of a MAP, 0 for others
-   */
-  #fits(shift: number, addr: number, range: number): boolean {
-    const gpuvm = this.#gpuvm;
-    const va = gpuvm.findFirst(addr, range);
-    if (va === 0) return true;
-    if (va === gpuvm.kernelNode) return false;
-    if (gpuvm.addr(va) < addr || gpuvm.end(va) !== addr + range) return false;
-    return shift === 0 || shiftOf(gpuvm.flags(va)) === shift;
-  }
-
-  #pieceShift(va: number, addr: number, range: number): number {
-    const gpuvm = this.#gpuvm;
-    const offset = gpuvm.offset(va) + (addr - gpuvm.addr(va));
-    return chooseShift(this.#backend, gpuvm.gem(va) as NouveauBo, addr, range, offset);
+    return tables;
   }
 
   /** Whether entries of another size are still there because the job that takes them out has not run. */
   #leftOver(job: BindJob, op: number, queued: readonly BindJob[]): boolean {
+    const shift = job.shift(op);
+    // Most VMs have pages of one size.
+    if ((this.#sizes & ~(1 << shift)) === 0) return false;
     const addr = job.addr(op);
     const end = addr + job.range(op);
-    const shift = job.shift(op);
-    for (const other of queued) if (this.#removes(other, addr, end, shift)) return true;
-    return this.#removes(job, addr, end, shift);
+    for (const other of queued) if (this.#removes(other, other.stepCount, addr, end, shift)) return true;
+    // What it removes itself goes when it runs.
+    const own = job.firstStep(op) < job.endStep(op) ? job.firstStep(op) : job.stepCount;
+    return this.#removes(job, own, addr, end, shift);
   }
 
-  /** Whether a job removes or cuts a mapping of another page size that meets `[addr, end)`. */
-  #removes(job: BindJob, addr: number, end: number, shift: number): boolean {
+  /** Whether a job removes or cuts, in its first steps, a mapping of another page size that meets `[addr, end)`. */
+  #removes(job: BindJob, steps: number, addr: number, end: number, shift: number): boolean {
     const gpuvm = this.#gpuvm;
-    for (let step = 0; step < job.stepCount; step++) {
+    for (let step = 0; step < steps; step++) {
       const old = job.old(step);
       const meets = gpuvm.addr(old) < end && addr < gpuvm.end(old);
       if (meets && shiftOf(gpuvm.flags(old)) !== shift) return true;
@@ -281,11 +252,6 @@ export class VmSteps implements StepHandlers {
     gpuvm.free(va);
     bo.put();
   }
-}
-
-/** The page size of a mapping, and that of its object, which a piece may have that is aligned where the whole was not. */
-function sizesOf(shift: number, bo: NouveauBo | null): number {
-  return (1 << shift) | (1 << (bo?.pageShift ?? shift));
 }
 
 function touched(addr: number, range: number, bytes: number): number {
