@@ -59,6 +59,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "bind-queue.ts",
     "bind-syncs.ts",
     "entry-refs.ts",
+    "entry-words.ts",
     "exec.ts",
     "getparam.ts",
     "job-run.ts",

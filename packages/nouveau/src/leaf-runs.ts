@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type GmmuVersion, type ScatterList, type TableMemory, writeAscending } from "@vmbind/mmu";
+import { fillAscending, type GmmuVersion, type ScatterList, type TableMemory } from "@vmbind/mmu";
 import { bytesOf } from "./table-nodes.ts";
 
 /** What all leaves of a mapping have in common. */
@@ -52,84 +52,108 @@ export function writeLeaves(
   leaf: LeafAttributes,
 ): number {
   const bytes = bytesOf(shift);
-  const { version, lo, hi, tagged } = leaf;
+  const { version, tagged } = leaf;
   const wide = shift === DIRECTORY_SHIFT;
-  const tags = tagged && shift > 12;
   const step = version === 2 ? V2_ADDRESS : 1;
+  // As integers: what is added to a double in each turn of a loop waits for it.
+  const stride = (bytes * step) | 0;
+  const lo = leaf.lo;
+  const hi = leaf.hi;
   let segment = pages.segmentAt(offset);
   let skip = offset - (pages.offset[segment] as number);
-  let at = index;
-  const end = index + count;
-  if (!wide && !tags && pages.count > 1 && skip === 0) {
-    const done = writeSingles(tables, slot, at, end, bytes, pages, segment, leaf);
-    segment += done;
-    at += done;
+  let at = slot * tables.wordsPerTable + index * (wide ? 4 : 2);
+  let left = count;
+  tables.counters.pteWrites += count;
+  if (!wide && skip === 0 && isSingle(pages, segment, count, bytes) && !(tagged && shift > 12)) {
+    writeSingles(tables.words, at, count, pages.pa, segment, lo, hi, step);
+    left = 0;
   }
-  while (at < end) {
+  while (left > 0) {
     const pa = (pages.pa[segment] as number) + skip;
-    const fits = ((pages.bytes[segment] as number) - skip) / bytes;
-    const run = Math.min(fits, end - at);
-    if (wide || tags) writeEach(tables, slot, at, run, bytes, pa, leaf, wide, tags);
-    else {
-      const address = pa * step;
-      writeAscending(tables, slot, at, run, lo | address, hi | (address / TWO_32), bytes * step);
-    }
-    at += run;
+    const run = Math.min(((pages.bytes[segment] as number) - skip) / bytes, left) | 0;
+    const address = pa * step;
+    if (tagged && shift > 12) writeTagged(tables.words, at, run, bytes, pa, lo, hi, step, wide);
+    else if (wide) writeWide(tables.words, at, run, lo | address, hi | (address / TWO_32), stride);
+    else fillAscending(tables, at, run, lo | address, hi | (address / TWO_32), stride);
+    at += run * (wide ? 4 : 2);
+    left -= run;
     segment++;
     skip = 0;
   }
   return offset + count * bytes;
 }
 
-/**
- * Entries of pieces of one page each, as memory in single pages has them: a call for each would take most of the time.
- *
- * @returns how many were written; the piece behind them is longer, or the run ends
- */
-function writeSingles(
-  tables: TableMemory,
-  slot: number,
-  index: number,
-  end: number,
-  bytes: number,
-  pages: ScatterList,
+/** Whether the next pieces have a page each, as memory in single pages has them: none has less. */
+function isSingle(
+  { offset, count, totalBytes }: ScatterList,
   segment: number,
-  { version, lo, hi }: LeafAttributes,
-): number {
-  const { words, wordsPerTable } = tables;
-  const { pa, bytes: lengths } = pages;
-  const step = version === 2 ? V2_ADDRESS : 1;
-  const base = slot * wordsPerTable;
-  let i = 0;
-  for (; index + i < end && lengths[segment + i] === bytes; i++) {
-    const address = (pa[segment + i] as number) * step;
-    const at = base + (index + i) * 2;
+  run: number,
+  bytes: number,
+): boolean {
+  const behind = segment + run;
+  if (run === 1 || behind > count) return false;
+  const end = behind === count ? totalBytes : (offset[behind] as number);
+  return end - (offset[segment] as number) === run * bytes;
+}
+
+/** Entries of pieces of one page each: a call for each would take most of the time. */
+function writeSingles(
+  words: Int32Array,
+  first: number,
+  count: number,
+  pa: Float64Array,
+  segment: number,
+  lo: number,
+  hi: number,
+  step: number,
+): void {
+  let at = first;
+  for (let i = segment; i < segment + count; i++, at += 2) {
+    const address = (pa[i] as number) * step;
     words[at] = lo | address;
     words[at + 1] = hi | (address / TWO_32);
   }
-  tables.counters.pteWrites += i;
-  return i;
 }
 
-/** Entry by entry: with a second half, or a tag line. */
-function writeEach(
-  tables: TableMemory,
-  slot: number,
-  index: number,
+/** Ascending entries of the lowest directory, whose second half is 0. */
+function writeWide(
+  words: Int32Array,
+  first: number,
+  count: number,
+  lo: number,
+  hi: number,
+  stride: number,
+): void {
+  let low = lo;
+  let high = hi;
+  for (let at = first; at < first + count * 4; at += 4) {
+    words[at] = low;
+    words[at + 1] = high;
+    words[at + 2] = 0;
+    words[at + 3] = 0;
+    const next = (low + stride) | 0;
+    // The sum has passed 2^32.
+    if (next >>> 0 < low >>> 0) high++;
+    low = next;
+  }
+}
+
+/** Entries that carry the tag line of their address. */
+function writeTagged(
+  words: Int32Array,
+  first: number,
   count: number,
   bytes: number,
-  first: number,
-  { version, lo, hi }: LeafAttributes,
+  firstPa: number,
+  lo: number,
+  hi: number,
+  step: number,
   wide: boolean,
-  tags: boolean,
 ): void {
-  const { words, wordsPerTable } = tables;
-  const stride = wide ? 4 : 2;
-  const step = version === 2 ? V2_ADDRESS : 1;
-  let at = slot * wordsPerTable + index * stride;
-  let pa = first;
-  for (let i = 0; i < count; i++, at += stride, pa += bytes) {
-    const tag = tags ? (1 + Math.floor(pa / TAG_BYTES)) << TAG_SHIFT : 0;
+  let at = first;
+  let pa = firstPa;
+  for (let i = 0; i < count; i++, at += wide ? 4 : 2, pa += bytes) {
+    const tag = (1 + Math.floor(pa / TAG_BYTES)) << TAG_SHIFT;
     const address = pa * step;
     words[at] = lo | address;
     words[at + 1] = hi | (address / TWO_32) | tag;
@@ -137,5 +161,4 @@ function writeEach(
     words[at + 2] = 0;
     words[at + 3] = 0;
   }
-  tables.counters.pteWrites += count;
 }

@@ -313,13 +313,18 @@ export class NouveauPageTable {
     } else if (what === UNMAP) {
       this.tree.fillDirectory(node, first, count, this.#toSparse ? SPARSE : 0);
     } else if (what === MAKE_SPARSE) {
-      node.marks.fill(1, first, first + count);
+      mark(node.marks, first, count, 1);
       node.refs += count;
       this.tree.fillDirectory(node, first, count, SPARSE);
     } else {
-      node.marks.fill(0, first, first + count);
+      mark(node.marks, first, count, 0);
       this.#refs.putDirectory(node, count);
       if (node.slot >= 0) this.tree.fillDirectory(node, first, count, 0);
     }
   }
+}
+
+/** Say of a run of entries whether they are sparse: short ones mostly, for which a fill takes longer. */
+function mark(marks: Uint8Array, first: number, count: number, sparse: number): void {
+  for (let i = first; i < first + count; i++) marks[i] = sparse;
 }

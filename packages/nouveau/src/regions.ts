@@ -52,14 +52,18 @@ export class SparseRegions {
 
   /** Put a region in, where none is. */
   add(region: SparseRegion): void {
-    this.#regions.splice(this.#behind(region.addr), 0, region);
+    const at = this.#behind(region.addr);
+    // Most are made in ascending order.
+    if (at === this.#regions.length) this.#regions.push(region);
+    else this.#regions.splice(at, 0, region);
   }
 
   /** Take a region out. */
   remove(region: SparseRegion): void {
     const at = this.#behind(region.addr);
     if (this.#regions[at] !== region) throw new Error("sparse regions: it is not among them");
-    this.#regions.splice(at, 1);
+    if (at === this.#regions.length - 1) this.#regions.pop();
+    else this.#regions.splice(at, 1);
   }
 
   /** Index of the first region that ends behind an address. */

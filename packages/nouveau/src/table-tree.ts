@@ -23,6 +23,7 @@ import {
 } from "@vmbind/mmu";
 import type { PageSize } from "./backends.ts";
 import type { NouveauCounters } from "./cost-sheet.ts";
+import { clearSparse, fillWide } from "./entry-words.ts";
 import type { TableCache } from "./table-cache.ts";
 import {
   entriesOf,
@@ -217,7 +218,7 @@ export class TableTree {
     const entries = entriesOf(node.level);
     node.marks.fill(1);
     // Entries of PD0 have two halves.
-    if (node.level === 1) this.#fillWide(this.#word(node.slot, 0), entries, SPARSE);
+    if (node.level === 1) fillWide(this.#tables.words, this.#word(node.slot, 0), entries, SPARSE);
     else fillEntries(this.#tables, this.#word(node.slot, 0), entries, SPARSE, 0);
     this.#counters.fillWrites += entries;
   }
@@ -302,7 +303,7 @@ export class TableTree {
   #fillEntry(node: TableNode, index: number, lo: number): void {
     this.#counters.tableWrites++;
     this.dirty = true;
-    if (node.level === 1) this.#fillWide(this.#word(node.slot, index * 2), 1, lo);
+    if (node.level === 1) fillWide(this.#tables.words, this.#word(node.slot, index * 2), 1, lo);
     else fillEntries(this.#tables, this.#word(node.slot, index), 1, lo, 0);
   }
 
@@ -352,21 +353,10 @@ export class TableTree {
     }
     const from = this.#word(node.slot, first * 2);
     if (lo === 0) fillEntries(this.#tables, from, count * 2, 0, 0);
-    else this.#fillWide(from, count, lo);
+    else fillWide(this.#tables.words, from, count, lo);
     if (lo === SPARSE) this.#counters.pteWrites += count;
     else this.#counters.pteClears += count;
     this.dirty = true;
-  }
-
-  /** Entries of PD0 from a word on, the first of their two halves given. Counts nothing. */
-  #fillWide(from: number, count: number, lo: number): void {
-    const { words } = this.#tables;
-    for (let at = from; at < from + count * 4; at += 4) {
-      words[at] = lo;
-      words[at + 1] = 0;
-      words[at + 2] = 0;
-      words[at + 3] = 0;
-    }
   }
 
   /** What a new table begins with. */
@@ -377,13 +367,8 @@ export class TableTree {
 
   /** Of small entries those that are still sparse go with their region. */
   clearSparse(slot: number, first: number, count: number): void {
-    const { words } = this.#tables;
-    const from = this.#word(slot, first);
-    for (let at = from; at < from + count * 2; at += 2) {
-      if (words[at] !== SPARSE) continue;
-      words[at] = 0;
-      this.#counters.pteClears++;
-    }
+    const end = this.#word(slot, first + count);
+    this.#counters.pteClears += clearSparse(this.#tables.words, this.#word(slot, first), end);
   }
 
   /** One TLB invalidation of the whole VM, counted. */
