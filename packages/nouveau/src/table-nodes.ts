@@ -108,8 +108,8 @@ export class TableNode {
   /** How many references each large entry has, modulo 2^13. */
   readonly large: Uint16Array;
 
-  /** The memory of the last three, eight bytes at a time. */
-  readonly #units: Float64Array;
+  /** The memory of {@link TableNode.small}, eight bytes at a time. */
+  readonly #smallBytes: Float64Array;
 
   /** @param level - see {@link TableNode.level} */
   constructor(level: number) {
@@ -118,17 +118,16 @@ export class TableNode {
     const units = level === 0 ? LARGE_ENTRIES : 0;
     this.children = new Array<TableNode | null>(entries).fill(null);
     this.marks = new Uint8Array(entries);
-    const memory = new ArrayBuffer(units * 5);
-    this.small = new Uint16Array(memory, 0, units);
-    this.large = new Uint16Array(memory, units * 2, units);
-    this.track = new Uint8Array(memory, units * 4, units);
-    this.#units = new Float64Array(memory);
+    this.track = new Uint8Array(units);
+    this.small = new Uint16Array(units);
+    this.large = new Uint16Array(units);
+    this.#smallBytes = new Float64Array(this.small.buffer);
   }
 
-  /** Forget what entries of 4 KiB and 64 KiB it had. Twenty stores: a fill of each array takes five times as long. */
-  clearUnits(): void {
-    const units = this.#units;
-    for (let i = 0; i < units.length; i++) units[i] = 0;
+  /** Forget the references of small entries. Eight stores: a fill takes four times as long. */
+  clearSmall(): void {
+    const bytes = this.#smallBytes;
+    for (let i = 0; i < bytes.length; i++) bytes[i] = 0;
   }
 
   /** First VA that it covers. */
@@ -168,8 +167,9 @@ export class NodePool {
     node.parent = null;
     node.refs = 0;
     node.smallRefs = 0;
-    if (node.level === 0) node.clearUnits();
-    else node.marks.fill(0);
+    // A table of 64 KiB pages is made with trackers and counts of its own.
+    if (node.level > 0) node.marks.fill(0);
+    else node.clearSmall();
     this.#spare[node.level]?.push(node);
   }
 }

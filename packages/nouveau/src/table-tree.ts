@@ -340,7 +340,9 @@ export class TableTree {
 
   /** The same where references decide which table is asked, which by itself needs no invalidation. */
   decide(slot: number, first: number, count: number, lo: number): void {
-    fillEntries(this.#tables, this.#word(slot, first), count, lo, 0);
+    const at = this.#word(slot, first);
+    if (lo === 0 && count > LARGE) this.#tables.words.fill(0, at, at + count * 2);
+    else fillEntries(this.#tables, at, count, lo, 0);
     if (lo === SPARSE) this.#counters.pteWrites += count;
     else this.#counters.pteClears += count;
   }
