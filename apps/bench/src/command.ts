@@ -13,6 +13,7 @@ export type NameKind =
   | "device"
   | "driver"
   | "file"
+  | "kernel"
   | "shell"
   | "strategy"
   | "trace"

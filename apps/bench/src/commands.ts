@@ -11,6 +11,7 @@ import { STORY_BUDGETS, TRACE_BUDGETS } from "@vmbind/trace/input";
 import type { CommandSpec, OptionSpec } from "./command.ts";
 import { ABOUT_COMMANDS } from "./commands-about.ts";
 import { LIVE_COMMANDS } from "./commands-live.ts";
+import { KERNEL_HELP, KERNEL_OPTION, OWN_STRATEGY_HELP, STRATEGIES_OPTION } from "./strategy-options.ts";
 
 const JSON_OPTION: OptionSpec = { type: "boolean", help: "print JSON in place of text" };
 const NO_CACHE_OPTION: OptionSpec = {
@@ -151,10 +152,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: {
       strategy: {
         type: "string",
-        value: "NAME",
+        value: "NAME|FILE",
         is: "strategy",
-        help: "how sparse is said, e.g. {strategy}; needed",
+        help: "how sparse is said, e.g. {strategy}, or a module with a way of your own; needed",
       },
+      kernel: KERNEL_OPTION,
       seed: { type: "string", value: "N", help: "seed of the random draws (default 1)" },
       size: {
         type: "string",
@@ -169,6 +171,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         "or a handle belongs to stands behind the #. Opening the device is left out.",
       "A WORKLOAD is buffer-100e6, buffer-stream, many-small, unbound, sequential, random, window, or a file: " +
         `${WORKLOAD_FILE_HELP}.`,
+      OWN_STRATEGY_HELP,
+      KERNEL_HELP,
     ],
     examples: [
       { line: "vmbind lower buffer-100e6 --strategy {strategy}", does: "a workload that ships" },
@@ -199,13 +203,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         multiple: true,
         help: "only this workload; may be repeated",
       },
-      strategy: {
-        type: "string",
-        value: "NAME",
-        is: "strategy",
-        multiple: true,
-        help: "only this strategy; may be repeated",
-      },
+      strategy: STRATEGIES_OPTION,
+      kernel: KERNEL_OPTION,
       size: {
         type: "string",
         value: "BYTES",
@@ -240,11 +239,17 @@ export const COMMANDS: readonly CommandSpec[] = [
         "million operations page by page), random, and by name also many-small, unbound, sequential, window. A name that " +
         "is both runs both. A FILE is " +
         `${WORKLOAD_FILE_HELP}; a folder is all .json files in it.`,
+      OWN_STRATEGY_HELP,
+      KERNEL_HELP,
     ],
     examples: [
       { line: "vmbind compare", does: "everything" },
       { line: "vmbind compare --size 100e6", does: "one buffer, nothing bound" },
       { line: "vmbind compare --workload mine.json --mail", does: "your own workload, for a mailing list" },
+      {
+        line: "vmbind compare --strategy all --strategy ./mine.ts",
+        does: "an answer of your own beside the others",
+      },
       { line: "vmbind compare --report report.html", does: "the tables, and a page of all that was found" },
     ],
     budgets: WORK,
@@ -259,13 +264,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     min: 0,
     max: Number.POSITIVE_INFINITY,
     options: {
-      strategy: {
-        type: "string",
-        value: "NAME",
-        is: "strategy",
-        multiple: true,
-        help: "only this strategy; may be repeated",
-      },
+      strategy: STRATEGIES_OPTION,
+      kernel: KERNEL_OPTION,
       "work-max": {
         type: "string",
         value: "N",
@@ -285,9 +285,12 @@ export const COMMANDS: readonly CommandSpec[] = [
         "bound parts from 0 to 1 by 1/64, and with something in the way at the top of the heap. Prints how each figure " +
         "grows and the counted work against size, and names the points that it leaves out.",
       "Everything is counted, nothing timed: the output depends neither on --jobs nor on sharding.",
+      `${OWN_STRATEGY_HELP} Shards of one are merged with the same --strategy.`,
+      KERNEL_HELP,
     ],
     examples: [
       { line: "vmbind sweep --strategy {strategy}", does: "one strategy" },
+      { line: "vmbind sweep --strategy ./mine.ts", does: "a strategy of your own" },
       { line: "vmbind sweep --shard 1/3 --json > 1.json", does: "a third of the points, on this machine" },
       { line: "vmbind sweep --merge shards/", does: "the whole, from the files of a folder" },
     ],

@@ -25,6 +25,7 @@ const NAMES: Readonly<Record<NameKind, () => Promise<readonly string[]>>> = {
   device: async () => (await import("@vmbind/live")).liveDevices(),
   driver: async () => DRIVER_NAMES,
   file: async () => [],
+  kernel: async () => (await import("@vmbind/drm")).QUIRK_PROFILES,
   shell: async () => SHELLS,
   strategy: async () => (await strategies()).SPARSE_STRATEGIES.map(({ name }) => name),
   trace: async () => (await import("./files/trace-files.ts")).bundledTraces(),

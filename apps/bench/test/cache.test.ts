@@ -8,7 +8,8 @@ import { codeDigest } from "../src/cache/code-digest.ts";
 import { ResultCache } from "../src/cache/result-cache.ts";
 import { vmbindIn } from "./run.ts";
 
-const ROW = { strategy: "xe-null", axis: "size", x: 65536 } as const;
+const STRATEGY = { name: "xe-null", kernel: "ideal" } as const;
+const ROW = { strategy: STRATEGY, axis: "size", x: 65536 } as const;
 
 /** Counts what it is asked; the results are anything. */
 class Counting implements Engine {
@@ -46,12 +47,12 @@ describe("a cached engine", () => {
     await new CachedEngine(engine, new ResultCache(path, "other code")).run("point", ROW);
     const same = new CachedEngine(engine, new ResultCache(path, "code"));
     await same.run("point", { ...ROW, x: 4096 });
-    await same.run("semantics", { strategy: "xe-null" });
+    await same.run("semantics", { strategy: STRATEGY });
     const workload = { file: "w.json", content: {} as never };
-    await same.run("cost", { workload, strategy: "xe-null", views: false });
+    await same.run("cost", { workload, strategy: STRATEGY, views: false });
     // A budget is part of the task, though JSON would make {} of a map.
     const budgets = new Map([["steps", 5]]);
-    await same.run("cost", { workload: { ...workload, budgets }, strategy: "xe-null", views: false });
+    await same.run("cost", { workload: { ...workload, budgets }, strategy: STRATEGY, views: false });
     expect({ done: engine.done, found: same.found }).toEqual({ done: 6, found: 0 });
   });
 

@@ -26,7 +26,7 @@ describe("output", () => {
     expect(err).toBe("");
     expect(out).toMatch(/^A sparse resource whose pages are not bound must not fault\./);
     expect(out).toContain(
-      "100e6 bytes, nothing bound: 24,415 operations against 48, 1, 2, 1, 2, 1, 1, 1 and 14.",
+      "100e6 bytes, nothing bound, kernel ideal: 24,415 operations against 48, 1, 2, 1, 2, 1, 1, 1 and 14.",
     );
     expect(out).toMatch(/^panthor-sparse +1 +1 +72 +1 +398 +3 +1$/m);
     expect(out).toMatch(
@@ -118,7 +118,7 @@ describe("output", () => {
     const { status, out } = await vmbind("compare", ...argv, "--mail");
     expect(status).toBe(0);
     const lines = out.trimEnd().split("\n");
-    expect(lines[0]).toBe("100e6 bytes, nothing bound: 1 operation each.");
+    expect(lines[0]).toBe("100e6 bytes, nothing bound, kernel ideal: 1 operation each.");
     expect(lines.filter((line) => line.length > 72)).toEqual([]);
     expect(out).toContain("  panthor-sparse: yes. Behind it are 2,097,152 bytes");
     expect(out).toContain("  xe-null: no. No memory comes with it.");

@@ -9,7 +9,7 @@ import {
   type WorkloadRef,
 } from "@vmbind/lab";
 import { bundledMeasurements } from "../src/files/measured-file.ts";
-import type { ReportInput, SweepRow } from "../src/report/input.ts";
+import { type ReportInput, type SweepRow, shownStrategy } from "../src/report/input.ts";
 
 function fromFile(name: string, knobs: ParametricOptions): WorkloadRef {
   return {
@@ -38,6 +38,8 @@ export async function smallInput(): Promise<ReportInput> {
     }
   }
   return {
+    kernel: "ideal",
+    strategies: SPARSE_STRATEGIES.map(shownStrategy),
     answer,
     lab,
     sweeps: { boundFraction: 0, sizeBytes: 2 ** 22, tileBytes: 2 ** 16, rows },

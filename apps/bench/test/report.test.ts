@@ -6,8 +6,8 @@ import { FIELD_GROUPS } from "../src/report/field-groups.ts";
 import { fieldAt, methodsMarkdown } from "../src/report/fields.ts";
 import { formatUnit, PageData } from "../src/report/figure-data.ts";
 import { html } from "../src/report/html.ts";
-import type { ReportInput } from "../src/report/input.ts";
-import { ORDER } from "../src/report/palette.ts";
+import { type ReportInput, shownStrategy } from "../src/report/input.ts";
+import { strategyColour, strategyStyle } from "../src/report/palette.ts";
 import { nudgeApart } from "../src/report/plot.ts";
 import { renderReport } from "../src/report/report.ts";
 import { smallInput } from "./report-input.ts";
@@ -243,8 +243,13 @@ describe("how it is counted", () => {
 });
 
 describe("parts of a page", () => {
-  it("know the strategies in the order of the table", () => {
-    expect([...ORDER]).toEqual(SPARSE_STRATEGIES.map((s) => s.name));
+  it("name a colour for each strategy, light and dark", () => {
+    const style = strategyStyle(SPARSE_STRATEGIES.map(shownStrategy));
+    for (const { name, look } of SPARSE_STRATEGIES) {
+      expect(style.split(`--s-${name}:${look.light}`)).toHaveLength(2);
+      expect(style.split(`--s-${name}:${look.dark}`)).toHaveLength(3);
+      expect(strategyColour(name)).toBe(`var(--s-${name},var(--muted))`);
+    }
   });
 
   it("write numbers in their units", () => {

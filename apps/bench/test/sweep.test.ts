@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { tempFile, vmbind, vmbindIn } from "./run.ts";
 
 async function size(strategy: string, x: number): Promise<CostFigures> {
-  return (await measurePoint({ strategy, axis: "size", x })).figures;
+  return (await measurePoint(sparseStrategy(strategy), { axis: "size", x })).figures;
 }
 
 describe("vmbind sweep", () => {

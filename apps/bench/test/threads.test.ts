@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { measurePoint, outcomeOf, RefusedError, unwrap, WorkloadError } from "@vmbind/lab";
+import { measurePoint, outcomeOf, RefusedError, sparseStrategy, unwrap, WorkloadError } from "@vmbind/lab";
 import { InputError } from "@vmbind/trace";
 import { beforeAll, describe, expect, it } from "vitest";
 import { drawBar } from "../src/jobs/bar.ts";
@@ -116,12 +116,14 @@ describe("an expected error travels as data", () => {
 describe("a pool in one thread", () => {
   it("runs one job at a time in the order given, also behind one that fails", async () => {
     const pool = new JobPool(4);
-    const row = pool.run("point", { strategy: "xe-null", axis: "size", x: 65536 });
-    const wrong = pool.run("point", { strategy: "hope", axis: "size", x: 65536 });
-    const again = pool.run("point", { strategy: "xe-null", axis: "size", x: 65536 });
+    const point = (name: string) =>
+      ({ strategy: { name, kernel: "ideal" }, axis: "size", x: 65536 }) as const;
+    const row = pool.run("point", point("xe-null"));
+    const wrong = pool.run("point", point("hope"));
+    const again = pool.run("point", point("xe-null"));
     await expect(wrong).rejects.toThrow(RangeError);
     expect(await again).toEqual(await row);
-    expect(await row).toEqual(await measurePoint({ strategy: "xe-null", axis: "size", x: 65536 }));
+    expect(await row).toEqual(await measurePoint(sparseStrategy("xe-null"), { axis: "size", x: 65536 }));
     await pool.close();
   });
 

@@ -53,13 +53,15 @@ export function answerOf(recorded: readonly TraceRow[], costs: readonly CostResu
   const workload = names.includes(QUESTION_WORKLOAD) ? QUESTION_WORKLOAD : (names[0] ?? "");
   const created = workload === QUESTION_WORKLOAD;
   const sent = recorded.filter((row) => row.workload === workload);
-  const generated = costs.filter((cost) => cost.workload === workload);
+  const generated = costs.filter(
+    (cost) => cost.workload === workload && !sent.some(({ strategy }) => strategy === cost.strategy),
+  );
   const figures = created ? CREATE_METRICS.map(({ name }) => name) : WHOLE;
-  const values =
-    sent.length > 0 ? sent.map(recordedValues) : generated.map((cost) => generatedValues(cost, created));
+  const values = [...sent.map(recordedValues), ...generated.map((cost) => generatedValues(cost, created))];
   const rows = withFactors(
-    values.map(({ strategy, of }) => ({
+    values.map(({ strategy, of }, i) => ({
       strategy,
+      generated: sent.length > 0 && i >= sent.length,
       values: Object.fromEntries(figures.map((name) => [name, of(name)])),
     })),
   );

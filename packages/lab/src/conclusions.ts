@@ -35,6 +35,8 @@ export interface Answer {
 export interface AnswerRow {
   /** Its name. */
   strategy: string;
+  /** Whether its ioctls are generated though those of others are recorded: nobody has sent them yet. */
+  generated: boolean;
   /** Figures by name; null for what it cannot do. */
   values: Record<string, number | null>;
   /** Each of them over the least of all strategies that is not 0; those that are 0 or null are left out. */

@@ -9,15 +9,23 @@
 import type { LabFinding } from "./conclusions.ts";
 import type { AccountingResult, CostFigures, LabResult, SemanticsAnswer } from "./result.ts";
 import { byStrategy, list, say } from "./sentences.ts";
-import { sparseStrategy } from "./strategy/table.ts";
+import type { SparseStrategy } from "./strategy/strategy.ts";
+import { SPARSE_STRATEGIES } from "./strategy/table.ts";
 
 /** What findings are computed from. */
 export type FindingsData = Omit<LabResult, "findings" | "verdicts">;
-/** @returns the sentences that the data has an answer for */
-export function findings(data: FindingsData): LabFinding[] {
+/** What is to be known of a strategy to say something of it. */
+type Told = Pick<SparseStrategy, "name" | "repeatsToo">;
+
+/**
+ * @param data - what was found
+ * @param strategies - what it was found of
+ * @returns the sentences that the data has an answer for
+ */
+export function findings(data: FindingsData, strategies: readonly Told[] = SPARSE_STRATEGIES): LabFinding[] {
   return [
     ...disagreements(data),
-    ...costFindings(data),
+    ...costFindings(data, strategies),
     ...viewFindings(data),
     ...experimentFindings(data),
     ...semanticsFindings(data),
@@ -29,7 +37,7 @@ export function findings(data: FindingsData): LabFinding[] {
 
 const THREAD = "buffer-100e6";
 
-function costFindings({ costs }: FindingsData): LabFinding[] {
+function costFindings({ costs }: FindingsData, strategies: readonly Told[]): LabFinding[] {
   const rows = costs.filter((c) => c.workload === THREAD);
   if (rows.length === 0) return [];
   const create = (name: keyof CostFigures) => byStrategy(rows, (c) => c.phases.create?.[name] ?? 0);
@@ -41,7 +49,7 @@ function costFindings({ costs }: FindingsData): LabFinding[] {
       ".",
     ),
     ...rows.flatMap(({ strategy, phases: { create: made } }) => {
-      const still = sparseStrategy(strategy).repeatsToo;
+      const still = strategies.find(({ name }) => name === strategy)?.repeatsToo;
       if (still === undefined || made === undefined) return [];
       return [
         say(

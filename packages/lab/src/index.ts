@@ -68,6 +68,7 @@ export { type Question, UNBOUND_QUESTIONS, type Verdict } from "./semantics/ques
 export { CHANGE_QUESTIONS } from "./semantics/questions-changes.ts";
 export { askAll, QUESTIONS } from "./semantics/semantics.ts";
 export { arraysOfCall, mustIssue } from "./strategy/calls.ts";
+export { DEFAULT_KERNEL, underKernel } from "./strategy/kernel.ts";
 export {
   type Decoded,
   decodeCalls,
@@ -76,6 +77,7 @@ export {
   type LoweredOp,
   type Place,
 } from "./strategy/lowered-call.ts";
+export { Proposal, type ProposalOrigin, type ProposalWords } from "./strategy/proposal.ts";
 export { RefusedError } from "./strategy/refused.ts";
 export {
   type RunCall,
@@ -89,6 +91,7 @@ export {
 export type {
   AccountedPair,
   CallSync,
+  EstimateClass,
   Issue,
   MemoryObject,
   Neighbour,
@@ -102,13 +105,24 @@ export type {
   SparseSession,
   SparseStrategy,
   StrategyLook,
+  StrategyModule,
   TraceSource,
   VmAccounts,
   Where,
   Work,
+  WorkEstimate,
 } from "./strategy/strategy.ts";
+export {
+  blamed,
+  inTable,
+  refOf,
+  type StrategyFinder,
+  type StrategyRef,
+  withStrategy,
+} from "./strategy/strategy-ref.ts";
 export { EXAMPLE_STRATEGY, SPARSE_STRATEGIES, sparseStrategy } from "./strategy/table.ts";
 export { VaHeap, type VaRoom } from "./strategy/va-heap.ts";
+export { estimatedWork, measureWork } from "./strategy/work-estimate.ts";
 export {
   type CurvePoint,
   type Growth,
@@ -140,7 +154,6 @@ export type { Shard, Sweep, SweepKnobs } from "./sweep/result.ts";
 export {
   knobsOf,
   measurePoints,
-  planOf,
   pointGroups,
   pointsOfShard,
   type SweepRequest,

@@ -71,7 +71,9 @@ describe("compare", () => {
     port2.start();
     try {
       expect(JSON.stringify(await compare(engine, { workloads: [WORKLOAD] }))).toBe(here);
-      await expect(engine.run("accounting", { strategy: "hope" })).rejects.toThrow(/no strategy "hope"/);
+      await expect(engine.run("accounting", { strategy: { name: "hope", kernel: "ideal" } })).rejects.toThrow(
+        /no strategy "hope"/,
+      );
     } finally {
       port1.close();
     }

@@ -11,11 +11,12 @@ import {
   knobsOf,
   measurePoints,
   type PointRow,
-  planOf,
+  planSweep,
   pointGroups,
   RefusedError,
   runComparison,
   SMALL_GRID,
+  type SparseStrategy,
   type SweepKnobs,
   type TimeEstimate,
   timeEstimates,
@@ -35,7 +36,7 @@ import { isWorkloadFile } from "../files/workload-file.ts";
 import { columnsIn, complain, heading, type Io } from "../io.ts";
 import { withEngine } from "../jobs/with-engine.ts";
 import { checkOutput, makeFile } from "../output/whole-file.ts";
-import type { MeasuredDevice, ReportInput, SweepResult } from "../report/input.ts";
+import { type MeasuredDevice, type ReportInput, type SweepResult, shownStrategy } from "../report/input.ts";
 import { markdownText } from "../text/table.ts";
 
 /** Most operations or leaf entries of a point of the report's curves: they are to take a second. */
@@ -71,7 +72,7 @@ export async function run({ options, budgets }: CommandInput, io: Io): Promise<n
     question: QUESTION,
     ...found,
     ...(options["time"] === true ? { time: timeEstimates(found.lab.costs) } : {}),
-    versions: await versions(),
+    versions: await versions(plan.strategies),
     commands: commands(repeatable(options)),
   };
   const print = (): void => {
@@ -98,7 +99,7 @@ export async function run({ options, budgets }: CommandInput, io: Io): Promise<n
     io.flush();
   });
   // What was measured is printed before anything can go wrong with the file; nor does a reader who leaves take it away.
-  if (report !== null) await makeFile(io, report, await renderOutput(output, measured));
+  if (report !== null) await makeFile(io, report, await renderOutput(output, plan.strategies, measured));
   if (gone) throw gone;
   if (report !== null && (format === "text" || format === "markdown")) {
     io.out(`${format === "text" ? "" : "\n"}The report is in ${report.path}.\n`);
@@ -113,12 +114,13 @@ async function measureAll(
   options: CommandInput["options"],
   io: Io,
 ): Promise<Pick<Output, keyof Comparison | "sweeps">> {
-  const knobs = knobsOf(plan.strategies, REPORT_WORK_MAX);
-  const points = withSweep ? planOf(knobs, SMALL_GRID).points : [];
+  const { strategies, kernel } = plan;
+  const knobs = knobsOf(strategies, REPORT_WORK_MAX, kernel);
+  const points = withSweep ? planSweep(strategies, SMALL_GRID, REPORT_WORK_MAX).points : [];
   const groups = new Map([...jobGroups(plan), ...pointGroups(points)]);
   return withEngine(io, options, groups, async (engine, onDone) => {
     const comparison = runComparison(plan, engine, onDone);
-    const rows = measurePoints(points, engine, onDone);
+    const rows = measurePoints(points, plan, engine, onDone);
     const [found, swept] = await Promise.all([comparison, rows]);
     return withSweep ? { ...found, sweeps: forReport(knobs, swept) } : found;
   });
@@ -162,11 +164,14 @@ function workloadFiles(options: CommandInput["options"]): string[] {
 }
 
 async function renderOutput(
-  { answer, lab, sweeps, recorded, ...facts }: Output,
+  { kernel, answer, lab, sweeps, recorded, ...facts }: Output,
+  strategies: readonly SparseStrategy[],
   measured: MeasuredDevice[],
 ): Promise<string> {
   const { renderReport } = await import("../report/report.ts");
   return renderReport({
+    kernel,
+    strategies: strategies.map(shownStrategy),
     answer,
     lab,
     sweeps: sweeps as SweepResult,
@@ -196,7 +201,7 @@ function textStyle(io: Io, details: boolean): Style {
 
 /** The options that decide what is compared, as they would be typed. */
 function repeatable(options: CommandInput["options"]): string[] {
-  return ["workload", "strategy", "size"].flatMap((name) => {
+  return ["workload", "strategy", "kernel", "size"].flatMap((name) => {
     const values = options[name] === undefined ? [] : [options[name]].flat();
     return values.flatMap((value) => [`--${name}`, String(value)]);
   });

@@ -17,12 +17,13 @@ import {
   RefusedError,
   type SparseStrategy,
   StrategyRun,
+  underKernel,
   type Workload,
   WorkloadError,
 } from "@vmbind/lab";
 import { type Budgets, InputError, type Lens } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
-import { byteCount, strategyNamed, wholeNumber } from "../compare/options.ts";
+import { byteCount, chosenKernel, chosenStrategy, wholeNumber } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { findWorkload, isWorkloadFile } from "../files/workload-file.ts";
 import { complain, type Io, listing } from "../io.ts";
@@ -30,7 +31,7 @@ import { complain, type Io, listing } from "../io.ts";
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
   if (options["strategy"] === undefined) throw new UsageError("--strategy is missing");
-  const strategy = strategyNamed(String(options["strategy"]));
+  const strategy = underKernel(await chosenStrategy(String(options["strategy"])), chosenKernel(options));
   const device = deviceOf(strategy, options["device"]);
   const workload = await findWorkload(operands[0] as string, {
     seed: wholeNumber(options, "seed", 0, Number.MAX_SAFE_INTEGER),

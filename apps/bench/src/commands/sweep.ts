@@ -9,17 +9,20 @@ import {
   FULL_GRID,
   knobsOf,
   measurePoints,
-  planOf,
+  planSweep,
   pointGroups,
   pointsOfShard,
   RefusedError,
+  SPARSE_STRATEGIES,
+  type SparseStrategy,
   type Sweep,
   sweepResult,
   WORK_MAX,
 } from "@vmbind/lab";
 import type { CommandInput } from "../command.ts";
-import { chosenStrategies, outputFormat, wholeNumber } from "../compare/options.ts";
+import { chosenKernel, chosenStrategies, outputFormat, wholeNumber } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
+import { isModule } from "../files/user-module.ts";
 import { columnsIn, complain, heading, type Io } from "../io.ts";
 import { withEngine } from "../jobs/with-engine.ts";
 import { renderSweep, sweepCsv } from "../sweep/render.ts";
@@ -29,8 +32,12 @@ import { mergeFiles, parseShard } from "../sweep/shard.ts";
 export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
   const format = outputFormat(options, ["json", "csv", "markdown"]);
   let sweep: Sweep;
+  let strategies: readonly SparseStrategy[];
   try {
-    sweep = await (options["merge"] ? merge(options, operands) : measureSweep(options, operands, format, io));
+    strategies = await (options["merge"] ? mergeable(options) : chosenStrategies(options));
+    sweep = await (options["merge"]
+      ? merge(options, operands, strategies)
+      : measureSweep(options, operands, strategies, format, io));
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
     complain(io, "sweep", error.message);
@@ -38,26 +45,40 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
   }
   if (format === "json") io.out(`${JSON.stringify(sweep)}\n`);
   else if (format === "csv") io.out(sweepCsv(sweep));
-  else if (format === "markdown") io.out(markdown(sweep));
+  else if (format === "markdown") io.out(markdown(sweep, strategies));
   else {
     const title = (text: string): string => heading(io, text);
-    io.out(
-      renderSweep(sweep, { format, title, columns: columnsIn(io), details: options["details"] === true }),
-    );
+    const details = options["details"] === true;
+    io.out(renderSweep(sweep, { format, title, columns: columnsIn(io), details, strategies }));
   }
   return EXIT.ok;
 }
 
-function merge(options: CommandInput["options"], operands: readonly string[]): Promise<Sweep> {
-  const senseless = ["shard", "strategy", "work-max", "jobs"].find((name) => options[name] !== undefined);
+/** Shards may be of any strategy of the table, and of those whose modules are given again. */
+async function mergeable(options: CommandInput["options"]): Promise<readonly SparseStrategy[]> {
+  const given = (options["strategy"] ?? []) as string[];
+  const name = given.find((word) => !isModule(word));
+  if (name !== undefined) throw new UsageError("--strategy has no meaning with --merge but for modules");
+  return given.length === 0
+    ? SPARSE_STRATEGIES
+    : [...SPARSE_STRATEGIES, ...(await chosenStrategies(options))];
+}
+
+async function merge(
+  options: CommandInput["options"],
+  operands: readonly string[],
+  strategies: readonly SparseStrategy[],
+): Promise<Sweep> {
+  const senseless = ["shard", "work-max", "jobs", "kernel"].find((name) => options[name] !== undefined);
   if (senseless) throw new UsageError(`--${senseless} has no meaning with --merge`);
   if (operands.length === 0) throw new UsageError("--merge: FILE... is missing");
-  return mergeFiles(operands);
+  return mergeFiles(operands, strategies);
 }
 
 async function measureSweep(
   options: CommandInput["options"],
   operands: readonly string[],
+  strategies: readonly SparseStrategy[],
   format: string,
   io: Io,
 ): Promise<Sweep> {
@@ -67,15 +88,17 @@ async function measureSweep(
   if (shard && format !== "json" && format !== "csv") {
     throw new UsageError("--shard needs --json, to be merged, or --csv: laws are of whole sweeps");
   }
-  const knobs = knobsOf(chosenStrategies(options), wholeNumber(options, "work-max", 1, 2 ** 30) ?? WORK_MAX);
-  const plan = planOf(knobs, FULL_GRID);
+  const workMax = wholeNumber(options, "work-max", 1, 2 ** 30) ?? WORK_MAX;
+  const kernel = chosenKernel(options);
+  const knobs = knobsOf(strategies, workMax, kernel);
+  const plan = planSweep(strategies, FULL_GRID, workMax);
   const points = pointsOfShard(plan.points, shard);
   return withEngine(io, options, pointGroups(points), async (engine, onDone) =>
-    sweepResult(knobs, plan, shard, await measurePoints(points, engine, onDone)),
+    sweepResult(knobs, plan, shard, await measurePoints(points, { strategies, kernel }, engine, onDone)),
   );
 }
 
-function markdown(sweep: Sweep): string {
+function markdown(sweep: Sweep, strategies: readonly SparseStrategy[]): string {
   const intro =
     "# Counted work\n\nWhat it takes to create a sparse resource and to destroy it again, counted in the driver models. Made by " +
     "`vmbind sweep --markdown`; a number changes only when a model does.\n\n";
@@ -86,6 +109,7 @@ function markdown(sweep: Sweep): string {
       title: (title) => `## ${title}`,
       columns: Number.POSITIVE_INFINITY,
       details: true,
+      strategies,
     })
   );
 }

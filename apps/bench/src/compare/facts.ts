@@ -4,17 +4,29 @@
  * @module
  */
 
-import { EXAMPLE_STRATEGY, openStrategyTrace, QUESTION_WORKLOAD, SPARSE_STRATEGIES } from "@vmbind/lab";
+import {
+  EXAMPLE_STRATEGY,
+  openStrategyTrace,
+  QUESTION_WORKLOAD,
+  SPARSE_STRATEGIES,
+  type SparseStrategy,
+} from "@vmbind/lab";
 import { bundledTrace } from "../files/trace-files.ts";
 import { programVersion } from "../files/version.ts";
 import type { ReportCommand } from "../report/input.ts";
 
-/** @returns versions of the program, of Node, of the modelled kernel, and of the recorded user-mode drivers */
-export async function versions(): Promise<Record<string, string>> {
+/**
+ * @param strategies - those that took part
+ * @returns versions of the program, of Node, of the modelled kernel, of the recorded user-mode drivers, and of modules
+ */
+export async function versions(strategies: readonly SparseStrategy[]): Promise<Record<string, string>> {
   const found: Record<string, string> = {
     vmbind: await programVersion(),
     "Node.js": process.version,
   };
+  for (const { name, module } of strategies) {
+    if (module) found[name] = `${module.path}, sha256 ${module.digest.slice(0, 12)}`;
+  }
   for (const strategy of SPARSE_STRATEGIES) {
     if (strategy.traces.derive) continue;
     const trace = await openStrategyTrace(strategy, QUESTION_WORKLOAD, bundledTrace);

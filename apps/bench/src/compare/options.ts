@@ -4,9 +4,12 @@
  * @module
  */
 
-import { SPARSE_STRATEGIES, type SparseStrategy } from "@vmbind/lab";
+import { QUIRK_PROFILES, type QuirkProfile } from "@vmbind/drm";
+import { DEFAULT_KERNEL, SPARSE_STRATEGIES, type SparseStrategy } from "@vmbind/lab";
 import type { CommandInput } from "../command.ts";
 import { UsageError } from "../errors.ts";
+import { isModule } from "../files/user-module.ts";
+import { strategiesOf } from "../strategies/user-strategies.ts";
 import { bytesOf, wholeOf } from "../text/amounts.ts";
 import { noSuchName } from "../text/nearest.ts";
 
@@ -27,28 +30,61 @@ export function outputFormat<Format extends string>(
   return given[0] ?? "text";
 }
 
+/** Stands for all strategies of the table. */
+const ALL = "all";
+
 /**
  * @param options - of the command line
- * @returns the strategies that `--strategy` names, or all; in the order of the table
+ * @returns the strategies that `--strategy` names, or all of the table; in the order of the table, those of modules behind them
  * @throws {@link UsageError} for an unknown name
+ * @throws InputError for a module that is broken
  */
-export function chosenStrategies(options: Options): SparseStrategy[] {
+export async function chosenStrategies(options: Options): Promise<SparseStrategy[]> {
   const given = options["strategy"] as string[] | undefined;
   if (given === undefined) return [...SPARSE_STRATEGIES];
-  const chosen = given.map((name) => strategyNamed(name, "--strategy: "));
-  return SPARSE_STRATEGIES.filter((strategy) => chosen.includes(strategy));
+  const own: SparseStrategy[] = [];
+  const chosen: SparseStrategy[] = [];
+  for (const name of new Set(given)) {
+    if (isModule(name)) own.push(...(await strategiesOf(name, own.length)));
+    else chosen.push(...(name === ALL ? SPARSE_STRATEGIES : [strategyNamed(name, "--strategy: ")]));
+  }
+  const names = own.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw new UsageError(`--strategy: two modules have a ${twice}`);
+  return [...SPARSE_STRATEGIES.filter((strategy) => chosen.includes(strategy)), ...own];
 }
 
 /**
- * @param name - of a strategy, as a user typed it
- * @param where - begins the error
- * @throws {@link UsageError} for a name that is not in the table
+ * @param given - a name or a module, as a user typed it
+ * @returns the strategy
+ * @throws {@link UsageError} for an unknown name, or a module with several
+ * @throws InputError for a module that is broken
  */
-export function strategyNamed(name: string, where = ""): SparseStrategy {
+export async function chosenStrategy(given: string): Promise<SparseStrategy> {
+  if (!isModule(given)) return strategyNamed(given);
+  const [first, ...others] = await strategiesOf(given);
+  if (first && others.length === 0) return first;
+  throw new UsageError(`--strategy: ${given} has ${others.length + 1} strategies, and one is needed`);
+}
+
+function strategyNamed(name: string, where = ""): SparseStrategy {
   const found = SPARSE_STRATEGIES.find((strategy) => strategy.name === name);
   if (found) return found;
   const names = SPARSE_STRATEGIES.map((strategy) => strategy.name);
-  throw new UsageError(`${where}${noSuchName("strategy", name, names)}`);
+  throw new UsageError(`${where}${noSuchName("strategy", name, names, ", and modules (.ts, .js)")}`);
+}
+
+/**
+ * @param options - of the command line
+ * @returns the kernel that `--kernel` names
+ * @throws {@link UsageError} for an unknown one
+ */
+export function chosenKernel(options: Options): QuirkProfile {
+  const given = options["kernel"];
+  if (given === undefined) return DEFAULT_KERNEL;
+  const found = QUIRK_PROFILES.find((name) => name === given);
+  if (found) return found;
+  throw new UsageError(`--kernel: ${noSuchName("kernel", String(given), QUIRK_PROFILES)}`);
 }
 
 /**

@@ -16,7 +16,7 @@ import { UsageError } from "../errors.ts";
 import { filesOf, JSON_FILES } from "../files/folders.ts";
 import { isWorkloadFile, readWorkload } from "../files/workload-file.ts";
 import { noSuchName } from "../text/nearest.ts";
-import { byteCount, chosenStrategies } from "./options.ts";
+import { byteCount, chosenKernel, chosenStrategies } from "./options.ts";
 
 /** Largest `--size`, bytes. */
 const SIZE_MAX = 2 ** 40;
@@ -25,13 +25,14 @@ const SIZE_MAX = 2 ** 40;
  * @param options - of the command line
  * @param budgets - amounts of work that a file may ask for, other than the standard ones
  * @throws {@link UsageError} for an unknown name or a bad size
- * @throws InputError for a workload file that breaks its format
+ * @throws InputError for a workload file that breaks its format, or a module that is broken
  */
 export async function planComparison(
   options: CommandInput["options"],
   budgets: Budgets,
 ): Promise<ComparePlan> {
-  const strategies = chosenStrategies(options);
+  const kernel = chosenKernel(options);
+  const strategies = await chosenStrategies(options);
   const size = byteCount(options, "size", 1, SIZE_MAX);
   const given = options["workload"] as string[] | undefined;
   for (const name of given ?? []) checkName(name);
@@ -41,7 +42,7 @@ export async function planComparison(
   );
   if (size !== undefined) workloads.push({ bytes: size });
   const details = ["details", "json", "report", "mail"].some((name) => options[name] !== undefined);
-  return planWorkloads({ strategies, details, ...(workloads.length > 0 ? { workloads } : {}) });
+  return planWorkloads({ strategies, kernel, details, ...(workloads.length > 0 ? { workloads } : {}) });
 }
 
 function checkName(name: string): void {

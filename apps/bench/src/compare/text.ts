@@ -4,7 +4,7 @@
  * @module
  */
 
-import { RECORDED_PROFILE, size as sizeInWords } from "@vmbind/drm";
+import { type QuirkProfile, size as sizeInWords } from "@vmbind/drm";
 import {
   type Answer,
   type Comparison,
@@ -50,9 +50,16 @@ const NOTES = [
   "Figures are for the workload between device set-up and teardown; peaks include what the user-mode driver maps for itself.",
   `Recorded: the ioctls that Mesa sent. Derived: the recorded ioctls of ${derivedFrom()}, each sparse operation replaced.`,
   "Generated: what an application asks of Vulkan, lowered to ioctls as each user-mode driver does it.",
-  `The models of all figures have the quirks of ${RECORDED_PROFILE}: what the drivers get wrong in ordinary use.`,
   `Sizes and alignments are the drivers' own: ${[`blocks of ${each(({ blockBytes, umd }) => `${sizeInWords(blockBytes)} (${umd})`)}`, ...lacks()].join("; ")}.`,
 ];
+
+/** What a kernel is. */
+const KERNELS: Readonly<Record<QuirkProfile, string>> = {
+  ideal: "each driver does what its interface means; --kernel linux-7.3 adds what Linux gets wrong",
+  "linux-7.3": "Linux 7.3-rc7 with what its drivers get wrong in ordinary use",
+  "as-posted-v5":
+    "Linux 7.3-rc7 with the REPEAT patches as they were posted last, and what either gets wrong in ordinary use",
+};
 
 /** What a sentence says of each strategy, said once. */
 function each(say: (strategy: SparseStrategy) => string): string {
@@ -100,32 +107,33 @@ export interface Style {
  * @param style - text or Markdown
  */
 export function renderComparison(
-  { recorded, lab, answer, leftOut }: Comparison,
+  { kernel, recorded, lab, answer, leftOut }: Comparison,
   strategies: readonly SparseStrategy[],
   workloads: readonly GeneratedWorkload[],
   style: Style,
 ): string {
   const traces = WORKLOADS.filter((name) => recorded.some((row) => row.workload === name));
   const isText = style.format === "text";
-  const headline = describeCreation(answer, style);
+  const headline = describeCreation(answer, kernel, style);
   const parts = [question(strategies, style)];
   if (!isText && headline !== null) parts.push(headline);
   parts.push(...strategyNotes(strategies, style));
   if (traces.length > 0) parts.push(style.title("Recorded workloads", 2));
   for (const name of traces) {
     const rows = recorded.filter((row) => row.workload === name);
-    parts.push(describeRecorded(name, rows, style));
+    parts.push(describeRecorded(name, rows, kernel, style));
   }
   if (lab.costs.length > 0) parts.push(style.title("Generated workloads", 2));
   for (const { name, description } of workloads) {
     const costs = lab.costs.filter((cost) => cost.workload === name);
-    if (costs.length > 0) parts.push(describeGenerated(name, description, costs, style));
+    if (costs.length > 0) parts.push(describeGenerated(name, description, costs, kernel, style));
   }
   for (const { workload, strategy, why } of leftOut) {
     const said = style.format === "markdown" ? markdownText(why) : visible(why);
     parts.push(paragraph(`Left out: ${workload} generated, ${strategy}: ${said}`, style.columns, "  "));
   }
-  parts.push(NOTES.map((note) => paragraph(note, style.columns)).join(isText ? "" : "\n"));
+  const notes = [...NOTES, `Kernel ${kernel}: ${KERNELS[kernel]}.`];
+  parts.push(notes.map((note) => paragraph(note, style.columns)).join(isText ? "" : "\n"));
   return parts.join("\n");
 }
 
@@ -139,8 +147,8 @@ export const HINT = "--details shows all figures, findings, semantics and accoun
  * @param style - of text
  * @returns nothing when there is too little to compare
  */
-export function renderAnswer({ answer }: Comparison, style: Style): string {
-  const parts = [describeCreation(answer, style), answerLines(answer, style.columns)];
+export function renderAnswer({ kernel, answer }: Comparison, style: Style): string {
+  const parts = [describeCreation(answer, kernel, style), answerLines(answer, style.columns)];
   return parts.filter((part) => part !== null && part !== "").join("\n");
 }
 
@@ -168,7 +176,7 @@ function strategyNotes(strategies: readonly SparseStrategy[], { columns }: Style
 }
 
 /** What it takes to create the resource that the question is about; null where no row is there. */
-function describeCreation({ workload, rows }: Answer, style: Style): string | null {
+function describeCreation({ workload, rows }: Answer, kernel: QuirkProfile, style: Style): string | null {
   if (workload !== QUESTION_WORKLOAD) return null;
   const [most = 0, ...others] = rows.map(({ values }) => values["createOps"] ?? 0);
   const alike = others.every((count) => count === most);
@@ -178,8 +186,8 @@ function describeCreation({ workload, rows }: Answer, style: Style): string | nu
       : "";
   const tableOf = (shown: (figure: string) => boolean): Table => ({
     columns: ["to create it", ...CREATE_METRICS.filter(({ name }) => shown(name)).map(({ title }) => title)],
-    rows: rows.map(({ strategy, values }) => [
-      strategy,
+    rows: rows.map(({ strategy, values, generated }) => [
+      generated ? `${strategy} (generated)` : strategy,
       ...CREATE_METRICS.filter(({ name }) => shown(name)).map(({ name }) => values[name] ?? null),
     ]),
   });
@@ -188,7 +196,7 @@ function describeCreation({ workload, rows }: Answer, style: Style): string | nu
     style.details || fits(whole, style.columns)
       ? whole
       : tableOf((figure) => KEY_OF_CREATION.includes(figure));
-  const title = paragraph(`100e6 bytes, nothing bound${against}.`, style.columns);
+  const title = paragraph(`100e6 bytes, nothing bound, kernel ${kernel}${against}.`, style.columns);
   return `${title}\n${renderTable(table, style.format, style.columns)}`;
 }
 
@@ -207,8 +215,14 @@ function figures(
   return renderTable(format === "markdown" || fits(wide, columns) ? wide : transposed(wide), format, columns);
 }
 
-function describeRecorded(name: string, rows: readonly TraceRow[], style: Style): string {
-  const title = name === QUESTION_WORKLOAD ? `${name}: 100e6 bytes, nothing bound` : name;
+function describeRecorded(
+  name: string,
+  rows: readonly TraceRow[],
+  kernel: QuirkProfile,
+  style: Style,
+): string {
+  const about = name === QUESTION_WORKLOAD ? `${name}: 100e6 bytes, nothing bound` : name;
+  const title = `${about} (kernel ${kernel})`;
   const table = figures(
     "recorded",
     rows.map((row) => row.strategy),
@@ -230,6 +244,7 @@ function describeGenerated(
   name: string,
   description: string,
   costs: readonly CostResult[],
+  kernel: QuirkProfile,
   style: Style,
 ): string {
   const table = figures(
@@ -238,7 +253,7 @@ function describeGenerated(
     SHOWN_FIGURES.map(([figure, title]) => [figure, title, costs.map(({ total }) => total[figure])]),
     style,
   );
-  const title = `${name}: ${description}`;
+  const title = `${name}: ${description} (kernel ${kernel})`;
   const lines =
     style.format === "text" ? paragraph(visible(title), style.columns, "  ").trimEnd().split("\n") : [title];
   return `${lines.map((line) => style.title(line, 3)).join("")}${table}`;

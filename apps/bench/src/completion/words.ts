@@ -45,7 +45,7 @@ export interface OfferedCommand {
 }
 
 /** Kinds that are files, or can be. */
-const FILES: ReadonlySet<NameKind> = new Set<NameKind>(["file", "trace", "vectors", "workload"]);
+const FILES: ReadonlySet<NameKind> = new Set<NameKind>(["file", "strategy", "trace", "vectors", "workload"]);
 
 /**
  * @param commands - the table

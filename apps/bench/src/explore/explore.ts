@@ -25,7 +25,7 @@ const WORDS_MAX = 4096;
  * @returns one HTML page that works offline and carries its data
  */
 export async function renderExplore(story: TraceStory): Promise<string> {
-  const drawing = await startDrawing();
+  const drawing = await startDrawing([]);
   const data = new PageData(story, EXPLORE_GROUPS);
   const first = firstShown(story.moments);
   const { differenceCount, differences, moments } = story;

@@ -17,6 +17,7 @@ import {
 import { Tinypool } from "tinypool";
 import { codeOf, OutOfMemory, UsageError } from "../errors.ts";
 import { bundledTrace } from "../files/trace-files.ts";
+import { findStrategy } from "../strategies/user-strategies.ts";
 
 /** Most threads: beyond this the machine is no laboratory any more. */
 const WORKERS_MAX = 256;
@@ -26,7 +27,7 @@ export class JobPool implements Engine {
   readonly #workers: number;
   readonly #file: URL;
   #threads: Threads | null = null;
-  readonly #here = new LocalEngine(bundledTrace);
+  readonly #here = new LocalEngine(bundledTrace, findStrategy);
 
   /**
    * Threads start with the first job.

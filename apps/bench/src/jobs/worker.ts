@@ -6,6 +6,7 @@
 
 import { doJob, type JobKind, type JobMessage, type JobOutcome, type JobResult } from "@vmbind/lab";
 import { bundledTrace } from "../files/trace-files.ts";
+import { findStrategy } from "../strategies/user-strategies.ts";
 
 /**
  * Run one job.
@@ -13,5 +14,5 @@ import { bundledTrace } from "../files/trace-files.ts";
  * @param message - which, and on what
  */
 export default function runJob<K extends JobKind>(message: JobMessage<K>): Promise<JobOutcome<JobResult<K>>> {
-  return doJob(message, bundledTrace);
+  return doJob(message, bundledTrace, findStrategy);
 }

@@ -45,8 +45,10 @@ function factorTable({ rows, about, workload }: Answer, data: PageData): Html {
   const names = Object.keys(rows[0]?.values ?? {}).filter((name) => !LEFT_OUT.has(name));
   const what =
     workload === QUESTION_WORKLOAD ? `To create the resource: ${about}.` : `The whole of ${about}.`;
+  const own = rows.filter(({ generated }) => generated).map(({ strategy }) => strategy);
+  const unsent = own.length > 0 ? ` Of ${own.join(", ")} nothing is recorded: generated.` : "";
   return boxed({
-    caption: `${what} Behind a figure how many times the least that it is.`,
+    caption: `${what} Behind a figure how many times the least that it is. ${data.note}${unsent}`,
     className: "numbers sortable factors",
     content: html`<thead><tr><th scope="col">strategy</th>${names.map((name) => html`<th scope="col">${TITLES.get(name) ?? name}</th>`)}</tr></thead>
 <tbody>${rows.map((row, i) => factorRow(row, `answer.rows.${i}`, names, data))}</tbody>`,

@@ -7,11 +7,10 @@
  * @module
  */
 
-import { SPARSE_STRATEGIES } from "@vmbind/lab";
 import { formatNumber } from "@vmbind/trace";
 import { type Figure, formatFigure } from "./figure-data.ts";
 import type { Html } from "./html.ts";
-import { ORDER, strategyColour } from "./palette.ts";
+import { strategyColour } from "./palette.ts";
 import { type Drawing, draw, hover, TEXT } from "./plot.ts";
 
 /** One bar. */
@@ -69,7 +68,9 @@ export function drawBars(drawing: Drawing, { title, bars, groups, width }: BarCh
   const labelled = powers.filter((_, i) => powers.length <= TICKS_MAX || i % 2 === 0);
   const text = (b: Bar): string => [b.group, `${b.strategy}: ${formatBar(b)}`].filter(Boolean).join(", ");
   // A group's heading is a row of the chart, without a bar.
-  const strategies = ORDER.filter((strategy) => bars.some((b) => b.strategy === strategy));
+  const strategies = drawing.strategies
+    .map(({ name }) => name)
+    .filter((strategy) => bars.some((b) => b.strategy === strategy));
   const rows = groups.flatMap((g) => [
     ...(g ? [g] : []),
     ...strategies.map((strategy) => rowOf(g, strategy)),
@@ -104,7 +105,7 @@ export function drawBars(drawing: Drawing, { title, bars, groups, width }: BarCh
           fill: "var(--muted)",
           frameAnchor: "left",
           y: "row",
-          text: (d: { strategy: string }) => shortName(d.strategy),
+          text: (d: { strategy: string }) => shortName(drawing, d.strategy),
           textAnchor: "end",
           dx: -5,
         },
@@ -147,7 +148,7 @@ function formatBar({ figure }: Bar): string {
 }
 
 /** A strategy's name where there is little room; the colour and the order stay. */
-export function shortName(strategy: string): string {
-  const row = SPARSE_STRATEGIES.find(({ name }) => name === strategy);
+export function shortName({ strategies }: Drawing, strategy: string): string {
+  const row = strategies.find(({ name }) => name === strategy);
   return row ? strategy.replace(row.driver, row.shortDriver) : strategy;
 }

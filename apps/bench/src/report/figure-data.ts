@@ -23,6 +23,8 @@ export interface Figure {
 
 /** The JSON of a page. */
 export class PageData {
+  /** What holds of all numbers: captions end with it. */
+  readonly note: string;
   readonly #root: unknown;
 
   readonly #groups: readonly FieldGroup[];
@@ -30,8 +32,10 @@ export class PageData {
   /**
    * @param root - what the page carries
    * @param groups - fields of the page
+   * @param note - what holds of all of them
    */
-  constructor(root: unknown, groups: readonly FieldGroup[] = FIELD_GROUPS) {
+  constructor(root: unknown, groups: readonly FieldGroup[] = FIELD_GROUPS, note = "") {
+    this.note = note;
     this.#root = root;
     this.#groups = groups;
   }

@@ -10,7 +10,7 @@
 import { shortName } from "./bars.ts";
 import { type Figure, formatFigure, formatUnit } from "./figure-data.ts";
 import type { Html } from "./html.ts";
-import { MARKERS, ORDER, strategyColour } from "./palette.ts";
+import { strategyColour } from "./palette.ts";
 import { type Drawing, draw, hover, nudgeApart, TEXT } from "./plot.ts";
 
 /** One point. */
@@ -48,7 +48,7 @@ const LABEL_GAP = 13;
  * @returns one SVG element
  */
 export function drawGrowth(drawing: Drawing, { title, axis, points, width }: GrowthChart): Html {
-  const { Plot } = drawing;
+  const { Plot, strategies } = drawing;
   const values = points.map((p) => p.figure.value).filter((v) => v > 0);
   const isBytes = points[0] !== undefined && /(B|iB)$/.test(formatFigure(points[0].figure));
   // A zero has no place on a log scale: it is drawn at the foot.
@@ -61,7 +61,9 @@ export function drawGrowth(drawing: Drawing, { title, axis, points, width }: Gro
   const yOf = (p: GrowthPoint): number => Math.max(p.figure.value, low);
   const pixel = (v: number): number =>
     TOP + ((Math.log(high) - Math.log(v)) / (Math.log(high) - Math.log(low))) * (HEIGHT - TOP - BOTTOM);
-  const ends = ORDER.flatMap((strategy) => points.findLast((p) => p.strategy === strategy) ?? []);
+  const ends = strategies.flatMap(
+    ({ name: strategy }) => points.findLast((p) => p.strategy === strategy) ?? [],
+  );
   const wanted = ends.map((p) => pixel(yOf(p)));
   const labels = nudgeApart(wanted, LABEL_GAP, TOP, HEIGHT - BOTTOM);
   const text = (p: GrowthPoint): string =>
@@ -80,7 +82,7 @@ export function drawGrowth(drawing: Drawing, { title, axis, points, width }: Gro
         ? { type: "log", base: 2, domain: [minX, maxX] }
         : { type: "linear", domain: [minX, maxX] },
     y: { type: "log", base: isBytes ? 2 : 10, domain: [low, high] },
-    symbol: { domain: [...ORDER], range: [...MARKERS] },
+    symbol: { domain: strategies.map(({ name }) => name), range: strategies.map(({ look }) => look.marker) },
     marks: [
       Plot.gridY(powers(low, high, isBytes ? 2 : 10), { stroke: "var(--rule)", strokeOpacity: 1 }),
       Plot.axisY(powers(low, high, isBytes ? 2 : 10), {
@@ -115,7 +117,7 @@ export function drawGrowth(drawing: Drawing, { title, axis, points, width }: Gro
         Plot.text([end], {
           ...TEXT,
           frameAnchor: "top-left",
-          text: (p: GrowthPoint) => shortName(p.strategy),
+          text: (p: GrowthPoint) => shortName(drawing, p.strategy),
           dx: right - LEFT + 14,
           dy: (labels[i] as number) - TOP,
           lineAnchor: "middle",

@@ -5,10 +5,30 @@
  * @module
  */
 
-import type { Answer, CostFigures, LabResult, TimeEstimate, TraceRow } from "@vmbind/lab";
+import type { QuirkProfile } from "@vmbind/drm";
+import type { Answer, CostFigures, LabResult, SparseStrategy, TimeEstimate, TraceRow } from "@vmbind/lab";
+
+/** What the report says and draws of a strategy. */
+export type ShownStrategy = Pick<SparseStrategy, "name" | "driver" | "shortDriver" | "says" | "look"> & {
+  /** Sentences that readers of its figures need; null for none. */
+  note: string | null;
+};
+
+/**
+ * @param strategy - a strategy
+ * @returns what the report needs of it
+ */
+export function shownStrategy(strategy: SparseStrategy): ShownStrategy {
+  const { name, driver, shortDriver, says, look, note = null } = strategy;
+  return { name, driver, shortDriver, says, look, note };
+}
 
 /** Everything that the report shows. */
 export interface ReportInput {
+  /** The kernel that everything was run on. */
+  kernel: QuirkProfile;
+  /** The strategies in the order of tables and charts. */
+  strategies: readonly ShownStrategy[];
   /** What it comes down to. */
   answer: Answer;
   /** What the laboratory found: costs, views, semantics, accounting, findings. */

@@ -21,6 +21,8 @@ export interface Page {
   contents?: boolean;
   /** What the numbers on the page are taken from. */
   data: unknown;
+  /** Style of its own. */
+  style?: string;
   /** Which of the bundled scripts it runs when it has JavaScript. */
   script: "report" | "explore";
 }
@@ -36,6 +38,7 @@ export async function renderPage({
   body,
   contents = false,
   data,
+  style = "",
   script,
 }: Page): Promise<string> {
   const code = await bundledScript(script);
@@ -49,7 +52,7 @@ export async function renderPage({
 <meta name="generator" content="vmbind">
 <link rel="icon" href="data:,">
 <title>${title}</title>
-<style>${new Html(STYLE)}</style>
+<style>${new Html(STYLE + style)}</style>
 </head>
 <body>
 <header>

@@ -1,30 +1,27 @@
 /**
- * Colours as CSS variables, so that one SVG serves light and dark. The strategies' come from their rows; names and marker
- * shapes say the same again.
+ * Colours as CSS variables, so that one SVG serves light and dark. The strategies' come with them; names and marker shapes say the
+ * same again.
  *
  * @module
  */
 
-import { SPARSE_STRATEGIES } from "@vmbind/lab";
-
-/** Strategies in the order of all tables and charts. */
-export const ORDER: readonly string[] = SPARSE_STRATEGIES.map(({ name }) => name);
-
-/** Markers in the same order. */
-export const MARKERS: readonly string[] = SPARSE_STRATEGIES.map(({ look }) => look.marker);
+import type { ShownStrategy } from "./input.ts";
 
 /**
- * @param paper - which side of the page
- * @returns the strategies' colours as CSS variables, `--s1` and so on
+ * @param strategies - of a report
+ * @returns style that gives their colours names, for light and dark
  */
-export function strategyVariables(paper: "light" | "dark"): string {
-  return SPARSE_STRATEGIES.map(({ look }, i) => `--s${i + 1}:${look[paper]}`).join(";");
+export function strategyStyle(strategies: readonly ShownStrategy[]): string {
+  const colours = (paper: "light" | "dark"): string =>
+    strategies.map(({ name, look }) => `--s-${name}:${look[paper]}`).join(";");
+  return `:root{${colours("light")}}
+@media (prefers-color-scheme:dark){:root:not([data-theme=light]){${colours("dark")}}}
+:root[data-theme=dark]{${colours("dark")}}`;
 }
 
 /** A strategy's colour. */
 export function strategyColour(strategy: string): string {
-  const at = ORDER.indexOf(strategy);
-  return at < 0 ? "var(--muted)" : `var(--s${at + 1})`;
+  return `var(--s-${strategy},var(--muted))`;
 }
 
 /**

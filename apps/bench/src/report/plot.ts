@@ -10,6 +10,7 @@
 import type { MarkOptions, PlotOptions } from "@observablehq/plot";
 import type { Figure } from "./figure-data.ts";
 import { Html } from "./html.ts";
+import type { ShownStrategy } from "./input.ts";
 
 /** The library and a document for it to draw in. */
 export interface Drawing {
@@ -17,15 +18,20 @@ export interface Drawing {
   Plot: typeof import("@observablehq/plot");
   /** An empty document. */
   document: Document;
+  /** What is drawn, in the order of all charts. */
+  strategies: readonly ShownStrategy[];
 }
 
 /** Separates the parts of a title channel; no text has it. */
 const SEPARATOR = "\u001f";
 
-/** @returns the library, loaded now */
-export async function startDrawing(): Promise<Drawing> {
+/**
+ * @param strategies - what will be drawn, in the order of all charts
+ * @returns the library, loaded now
+ */
+export async function startDrawing(strategies: readonly ShownStrategy[]): Promise<Drawing> {
   const [Plot, { JSDOM }] = await Promise.all([import("@observablehq/plot"), import("jsdom")]);
-  return { Plot, document: new JSDOM("").window.document };
+  return { Plot, document: new JSDOM("").window.document, strategies };
 }
 
 /**

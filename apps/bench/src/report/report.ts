@@ -4,8 +4,7 @@
  * @module
  */
 
-import { RECORDED_PROFILE } from "@vmbind/drm";
-import { type CostFigures, type GpuView, SPARSE_STRATEGIES, workloadNames } from "@vmbind/lab";
+import { type CostFigures, type GpuView, workloadNames } from "@vmbind/lab";
 import { PHASES } from "@vmbind/trace";
 import { answerSection } from "./answer.ts";
 import { type Bar, drawBars } from "./bars.ts";
@@ -18,6 +17,7 @@ import type { ReportInput } from "./input.ts";
 import { drawLeafMap, type LeafRow } from "./leaf-map.ts";
 import { measuredSection } from "./measured.ts";
 import { renderPage } from "./page.ts";
+import { strategyStyle } from "./palette.ts";
 import { type Drawing, startDrawing } from "./plot.ts";
 import { boxed } from "./scrolling.ts";
 import { sentence } from "./sentence.ts";
@@ -26,6 +26,7 @@ import {
   costTable,
   experimentTables,
   factsTable,
+  kernelNote,
   methodsTables,
   objectsTable,
   semanticsDetails,
@@ -61,6 +62,14 @@ const CREATION = [
 ] as const satisfies (keyof CostFigures)[];
 
 const WIDTH = 350;
+/** What a kernel is, in a sentence. */
+const KERNELS: Readonly<Record<ReportInput["kernel"], string>> = {
+  ideal:
+    "The kernel is ideal: each driver does what its interface means, and what Linux gets wrong is left out.",
+  "linux-7.3": "The kernel is Linux 7.3-rc7, with what its drivers get wrong in ordinary use.",
+  "as-posted-v5":
+    "The kernel is Linux 7.3-rc7 with the REPEAT patches as they were posted last, with what either gets wrong.",
+};
 /** Longer lists of runs are left out of the page's JSON; the map shows them. */
 const RUNS_KEPT = 64;
 
@@ -71,12 +80,13 @@ const RUNS_KEPT = 64;
  * @returns one HTML page that works offline and carries its data
  */
 export async function renderReport(input: ReportInput): Promise<string> {
-  const report = new Report(input, await startDrawing());
+  const report = new Report(input, await startDrawing(input.strategies));
   return renderPage({
     ...headOf(input),
     body: report.body(),
     contents: true,
     data: withoutLongRuns(input),
+    style: strategyStyle(input.strategies),
     script: "report",
   });
 }
@@ -113,7 +123,7 @@ class Report {
   constructor(input: ReportInput, drawing: Drawing) {
     this.#input = input;
     this.#drawing = drawing;
-    this.#data = new PageData(input);
+    this.#data = new PageData(input, FIELD_GROUPS, kernelNote(input.kernel));
     this.#workloads = [...new Set(input.lab.costs.map((c) => c.workload))];
   }
 
@@ -131,10 +141,9 @@ to be mapped to nothing in particular. Linux has several ways to say so, one of 
   #strategies(): Html {
     const names = new Set(this.#input.answer.rows.map((row) => row.strategy));
     return html`<section id="strategies"><h2>The answers</h2>
-${strategiesTable(SPARSE_STRATEGIES.filter((s) => names.has(s.name)))}
+${strategiesTable(this.#input.strategies.filter((s) => names.has(s.name)))}
 <p>Here the same workloads go through each of them: bytes of real ioctls into models of the drivers, real page-table bits
-out of them, and a model of the MMU that reads those bits. Costs are counted, not timed. The models have the quirks of
-${RECORDED_PROFILE}: what the drivers get wrong in ordinary use.</p></section>`;
+out of them, and a model of the MMU that reads those bits. Costs are counted, not timed. ${KERNELS[this.#input.kernel]}</p></section>`;
   }
 
   #findings(): Html {
@@ -154,8 +163,8 @@ ${RECORDED_PROFILE}: what the drivers get wrong in ordinary use.</p></section>`;
     });
     return html`<section id="creation"><h2>Creating one sparse resource</h2>
 <figure><div class="panels">${panels}</div>
-<figcaption><b>Figure 1.</b> What it takes to create the resource of ${workload} (${description}). ${shortDrivers()} Bars
-stand on a linear scale, dots on a logarithmic one, where the numbers are far apart; each panel has its own.</figcaption></figure></section>`;
+<figcaption><b>Figure 1.</b> What it takes to create the resource of ${workload} (${description}). ${shortDrivers(this.#input.strategies)} Bars
+stand on a linear scale, dots on a logarithmic one, where the numbers are far apart; each panel has its own. ${this.#data.note}</figcaption></figure></section>`;
   }
 
   #costs(): Html {
@@ -172,7 +181,7 @@ stand on a linear scale, dots on a logarithmic one, where the numbers are far ap
 <figure class="chooser">${this.#controls(["workload", "metric"])}
 ${stage([...variants, ...across], ({ keys }) => keys.metric === METRICS[0] && (keys.workload ?? this.#workloads[0]) === this.#workloads[0], "panels")}
 <figcaption><b>Figure 2.</b> One cost in each phase of a workload, and over whole workloads. Opening the device is left out;
-peaks are since it was opened. Phases in which nobody pays are left out.</figcaption></figure>
+peaks are since it was opened. Phases in which nobody pays are left out. ${this.#data.note}</figcaption></figure>
 ${this.#workloads.map((w, i) => html`<details${i === 0 ? html` open` : null}><summary>All figures of ${w}</summary>${costTable(this.#input, this.#data, w)}${factsTable(this.#input, this.#data, w)}</details>`)}
 </section>`;
   }
@@ -213,7 +222,7 @@ ${stage(variants, (v) => v.keys.metric === METRICS[0], "panels")}
 <figcaption><b>Figure 3.</b> Cost of a whole workload over the size of its resource (bound part: ${this.#data.show("sweeps.boundFraction")};
 tiles of ${this.#data.show("sweeps.tileBytes")}), and over the bound part of a resource of ${this.#data.show("sweeps.sizeBytes")}. On the left
 both axes are logarithmic: a line of slope one grows with the size. A 0 is drawn at the foot. Where curves coincide, threads
-lead from the one to all its names.${this.#short() ? " A curve that ends early would have needed more operations than were run." : null}</figcaption></figure></section>`;
+lead from the one to all its names.${this.#short() ? " A curve that ends early would have needed more operations than were run." : null} ${this.#data.note}</figcaption></figure></section>`;
   }
 
   /** Whether some strategy was not measured up to the largest size. */
@@ -254,7 +263,7 @@ from the models’ real page-table bits.</p>
 <figure class="chooser"><div class="controls"><label>resource <select name="view">${variants.map((v) => html`<option>${v.keys.view}</option>`)}</select></label></div>
 ${stage(variants, (v) => v.keys.view === variants[0]?.keys.view, "")}
 <figcaption><b>Figure 4.</b> Leaves over the addresses of the workload’s largest resource, from its first byte to its last. Where runs are
-too many, a column has the colour of most of its bytes.</figcaption></figure>
+too many, a column has the colour of most of its bytes. ${this.#data.note}</figcaption></figure>
 ${sweepTable(this.#data, columns, `A GPU that reads through the resource of ${first.workload}, just created, with a cold TLB of ${this.#input.lab.costs[0]?.views[0]?.sequential.tlbEntries ?? 0} entries.`)}
 ${moments.slice(1).map(
   ({ workload, moment, rows }) =>
@@ -375,7 +384,7 @@ function stage(variants: readonly Variant[], isFirst: (v: Variant) => boolean, c
 }
 
 /** `p- is panthor, a- is asahi.`: how {@link drawBars} shortens names. */
-function shortDrivers(): string {
-  const shortened = SPARSE_STRATEGIES.filter(({ driver, shortDriver }) => driver !== shortDriver);
+function shortDrivers(strategies: ReportInput["strategies"]): string {
+  const shortened = strategies.filter(({ driver, shortDriver }) => driver !== shortDriver);
   return `${[...new Set(shortened.map((s) => `${s.shortDriver}- is ${s.driver}`))].join(", ")}.`;
 }

@@ -5,21 +5,14 @@
  * @module
  */
 
-import { RECORDED_PROFILE } from "@vmbind/drm";
-import {
-  type CostFigures,
-  type HeldObject,
-  type SemanticsAnswer,
-  SPARSE_STRATEGIES,
-  type SparseStrategy,
-} from "@vmbind/lab";
+import { type CostFigures, type HeldObject, type SemanticsAnswer, SPARSE_STRATEGIES } from "@vmbind/lab";
 import type { FieldGroup } from "./field.ts";
 import { FIELD_GROUPS } from "./field-groups.ts";
 import { fieldAt } from "./fields.ts";
 import type { PageData } from "./figure-data.ts";
 import { type Html, type HtmlValue, html } from "./html.ts";
-import type { ReportInput } from "./input.ts";
-import { ORDER, strategyColour } from "./palette.ts";
+import type { ReportInput, ShownStrategy } from "./input.ts";
+import { strategyColour } from "./palette.ts";
 import { boxed } from "./scrolling.ts";
 
 /** A table: rows of numbers, one column per strategy. */
@@ -32,9 +25,9 @@ interface NumberTable {
   fields: readonly string[];
 }
 
-/** @returns strategies that occur, in the order of the table */
-function strategiesOf(rows: readonly { strategy: string }[]): string[] {
-  return ORDER.filter((name) => rows.some((r) => r.strategy === name));
+/** @returns strategies that occur, in the order of the report */
+function strategiesOf({ strategies }: ReportInput, rows: readonly { strategy: string }[]): string[] {
+  return strategies.map(({ name }) => name).filter((name) => rows.some((r) => r.strategy === name));
 }
 
 /**
@@ -44,7 +37,7 @@ function strategiesOf(rows: readonly { strategy: string }[]): string[] {
  */
 function numberTable(data: PageData, { caption, columns, fields }: NumberTable): Html {
   return boxed({
-    caption,
+    caption: html`${caption} ${data.note}`,
     className: "numbers",
     content: html`<thead><tr><td></td>${columns.map((c) => html`<th scope="col">${breakable(c.strategy)}</th>`)}</tr></thead>
 <tbody>
@@ -113,6 +106,14 @@ export function sweepTable(
   })}`;
 }
 
+/**
+ * @param kernel - that everything was run on
+ * @returns the sentence that captions end with
+ */
+export function kernelNote(kernel: ReportInput["kernel"]): string {
+  return `Kernel: ${kernel}.`;
+}
+
 const VERDICTS = {
   true: { mark: "✓", word: "as demanded" },
   false: { mark: "✗", word: "not as demanded" },
@@ -120,23 +121,25 @@ const VERDICTS = {
 } as const;
 
 /** Questions down, strategies across; what all answer alike is folded. */
-export function semanticsMatrix({ lab }: ReportInput): Html {
+export function semanticsMatrix(input: ReportInput): Html {
+  const { kernel, lab } = input;
   const ids = [...new Set(lab.semantics.map((a) => a.id))];
   const answers = (id: string): SemanticsAnswer[] => lab.semantics.filter((a) => a.id === id);
   const alike = (id: string): boolean =>
     new Set(answers(id).map(({ answer, ok }) => `${ok} ${answer}`)).size < 2;
   const telling = ids.filter((id) => !alike(id));
   const folded = ids.filter(alike);
-  const several = strategiesOf(lab.semantics).length > 1;
-  return html`${matrix(lab.semantics, several ? telling : ids, "Questions, and what fresh devices did when asked. ✓ as Vulkan’s sparse residency or the separation of processes demands, ✗ not so, · neither has a say.")}${
+  const several = strategiesOf(input, lab.semantics).length > 1;
+  return html`${matrix(input, several ? telling : ids, `Questions, and what fresh devices did when asked. ✓ as Vulkan’s sparse residency or the separation of processes demands, ✗ not so, · neither has a say. ${kernelNote(kernel)}`)}${
     several && folded.length > 0
-      ? html`<details><summary>${folded.length} questions that all answer alike</summary>${matrix(lab.semantics, folded, "Questions with one answer.")}</details>`
+      ? html`<details><summary>${folded.length} questions that all answer alike</summary>${matrix(input, folded, `Questions with one answer. ${kernelNote(kernel)}`)}</details>`
       : null
   }`;
 }
 
-function matrix(semantics: readonly SemanticsAnswer[], ids: readonly string[], caption: string): Html {
-  const strategies = strategiesOf(semantics);
+function matrix(input: ReportInput, ids: readonly string[], caption: string): Html {
+  const { semantics } = input.lab;
+  const strategies = strategiesOf(input, semantics);
   const cell = (id: string, strategy: string): Html => {
     const at = semantics.findIndex((a) => a.id === id && a.strategy === strategy);
     const answer = semantics[at];
@@ -285,7 +288,7 @@ export function traceTable({ recorded }: ReportInput, data: PageData, workload: 
     ...(t.differences > 0 ? [`${t.strategy}: the model answered ${t.differences} ioctls differently`] : []),
   ]);
   return numberTable(data, {
-    caption: `${workload}, recorded from Mesa’s drivers, replayed with the quirks of ${RECORDED_PROFILE}.${notes.length > 0 ? ` ${notes.join("; ")}.` : ""}`,
+    caption: `${workload}, recorded from Mesa’s drivers, replayed.${notes.length > 0 ? ` ${notes.join("; ")}.` : ""}`,
     columns: here.map((t) => ({ strategy: t.strategy, path: `${t.path}.metrics` })),
     fields: names,
   });
@@ -310,9 +313,7 @@ export function methodsTables(groups: readonly FieldGroup[]): Html {
 }
 
 /** The strategies in words. */
-export function strategiesTable(
-  rows: readonly Pick<SparseStrategy, "name" | "driver" | "says" | "note">[],
-): Html {
+export function strategiesTable(rows: readonly ShownStrategy[]): Html {
   return boxed({
     caption: "The answers. Colours, markers and order are the same throughout.",
     className: "words",
@@ -320,7 +321,7 @@ export function strategiesTable(
 <tbody>${rows.map(
       (
         s,
-      ) => html`<tr><th scope="row" class="name"><span class="swatch" style="background:${strategyColour(s.name)}"></span> ${s.name}</th><td>${s.driver}</td><td>${s.says}${s.note === undefined ? "" : html`. ${s.note}`}</td></tr>
+      ) => html`<tr><th scope="row" class="name"><span class="swatch" style="background:${strategyColour(s.name)}"></span> ${s.name}</th><td>${s.driver}</td><td>${s.says}${s.note === null ? "" : html`. ${s.note}`}</td></tr>
 `,
     )}</tbody>`,
   });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { counted, RECORDED_PROFILE, size as sizeInWords } from "@vmbind/drm";
+import { counted, size as sizeInWords } from "@vmbind/drm";
 import {
   AXES,
   type Axis,
@@ -12,7 +12,7 @@ import {
   type Growth,
   type LeftOutPoint,
   type PointRow,
-  SPARSE_STRATEGIES,
+  type SparseStrategy,
   type Sweep,
   valueInWords,
 } from "@vmbind/lab";
@@ -52,6 +52,8 @@ export interface SweepStyle {
   columns: number;
   /** Whether to show the tables by size, and every point that is left out. */
   details: boolean;
+  /** What is known of its strategies, others among them. */
+  strategies: readonly SparseStrategy[];
 }
 
 /**
@@ -60,15 +62,21 @@ export interface SweepStyle {
  * @param sweep - a whole sweep
  * @param style - how
  */
-export function renderSweep(sweep: Sweep, { format, title: heading, columns, details }: SweepStyle): string {
+export function renderSweep(sweep: Sweep, style: SweepStyle): string {
+  const { format, title: heading, columns, details, strategies } = style;
   const parts: string[] = [];
   const section = (title: string, paragraphs: readonly string[], table: Table): void => {
     const text = paragraphs.map((p) => paragraph(p, columns)).join(format === "markdown" ? "\n" : "");
     const gap = format === "markdown" ? "\n" : "";
     parts.push(`${heading(title)}\n${gap}${text}${text && gap}${renderTable(table, format, columns)}`);
   };
+  const notes = strategyNotes(strategies, sweep);
   for (const axis of AXES) {
-    section(`${TITLES[axis]}: how costs grow`, [aboutAxis(axis, sweep)], growthTable(sweep.growth, axis));
+    section(
+      `${TITLES[axis]}: how costs grow`,
+      [aboutAxis(axis, sweep, notes)],
+      growthTable(sweep.growth, axis),
+    );
   }
   for (const figure of details ? TABLED : []) {
     const title = SHOWN.find(([name]) => name === figure)?.[1] as string;
@@ -98,32 +106,29 @@ export function sweepCsv(sweep: Sweep): string {
   );
 }
 
-function aboutAxis(axis: Axis, { knobs }: Sweep): string {
+function aboutAxis(axis: Axis, { knobs }: Sweep, notes: readonly string[]): string {
   switch (axis) {
     case "size":
       return (
         "A resource is created and destroyed. Laws are of the powers of two, other sizes are in the tables below; a dash is " +
-        [
-          "a point that was left out.",
-          `The models have the quirks of ${RECORDED_PROFILE}.`,
-          ...strategyNotes(),
-        ].join(" ")
+        ["a point that was left out.", `Kernel: ${knobs.kernel}.`, ...notes].join(" ")
       );
     case "fraction":
       return (
         `A resource of ${sizeInWords(knobs.sizeBytes)} is created, bound in tiles of ${sizeInWords(knobs.tileBytes)} at ` +
-        "random places, destroyed; x is the part that is bound, from 0 to 1."
+        `random places, destroyed; x is the part that is bound, from 0 to 1. Kernel: ${knobs.kernel}.`
       );
     case "offset":
       return (
         `A resource of ${sizeInWords(knobs.offsetBytes)} is created and destroyed when up to 2 MiB at the top of the heap ` +
-        "are taken: least to most."
+        `are taken: least to most. Kernel: ${knobs.kernel}.`
       );
   }
 }
 
-function strategyNotes(): string[] {
-  return SPARSE_STRATEGIES.flatMap(({ note }) => note ?? []);
+function strategyNotes(strategies: readonly SparseStrategy[], { knobs }: Sweep): string[] {
+  const shown = strategies.filter(({ name }) => knobs.strategies.includes(name));
+  return shown.flatMap(({ note }) => note ?? []);
 }
 
 function growthTable(growth: readonly Growth[], axis: Axis): Table {

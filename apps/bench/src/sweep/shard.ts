@@ -5,7 +5,7 @@
  * @module
  */
 
-import { mergeShards, type Shard, type ShardSource, type Sweep } from "@vmbind/lab";
+import { mergeShards, type Shard, type ShardSource, type SparseStrategy, type Sweep } from "@vmbind/lab";
 import { UsageError } from "../errors.ts";
 import { filesOf, JSON_FILES } from "../files/folders.ts";
 import { readJsonFile } from "../files/json-file.ts";
@@ -31,12 +31,13 @@ export function parseShard(option: string): Shard {
  * Put shards together.
  *
  * @param paths - what `vmbind sweep --shard` printed, one file a shard, in any order; folders for all JSON files in them
+ * @param known - strategies that the shards may be of
  * @returns what the whole sweep would have printed
  * @throws InputError for a file that cannot be read, is no shard, or does not belong to the others
  */
-export async function mergeFiles(paths: readonly string[]): Promise<Sweep> {
+export async function mergeFiles(paths: readonly string[], known: readonly SparseStrategy[]): Promise<Sweep> {
   const files = paths.flatMap((path) => filesOf(path, JSON_FILES));
-  return mergeShards(await Promise.all(files.map(readShard)));
+  return mergeShards(await Promise.all(files.map(readShard)), known);
 }
 
 function readShard(path: string): Promise<ShardSource> {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { QuirkProfile } from "@vmbind/drm";
 import { InputError } from "@vmbind/trace";
 import { answerOf } from "../answer.ts";
 import type { Answer } from "../conclusions.ts";
@@ -14,6 +15,7 @@ import type { TraceRow } from "../recorded/recorded.ts";
 import type { CostResult, LabResult } from "../result.ts";
 import { RefusedError } from "../strategy/refused.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
+import { refOf, type StrategyRef } from "../strategy/strategy-ref.ts";
 import { accountingAnswer, verdicts } from "../verdicts.ts";
 import { WorkloadError } from "../workload/workload.ts";
 import { type ComparePlan, type CompareRequest, type GeneratedWorkload, planComparison } from "./plan.ts";
@@ -32,6 +34,8 @@ export interface LeftOutCell {
 
 /** What a comparison finds. */
 export interface Comparison {
+  /** The kernel that everything was run on. */
+  kernel: QuirkProfile;
   /** The recorded workloads, workloads then strategies. */
   recorded: TraceRow[];
   /** The generated ones, and the details if they were asked for. */
@@ -101,20 +105,28 @@ export async function runComparison(
   engine: Engine,
   onDone: OnDone = () => {},
 ): Promise<Comparison> {
-  const { strategies } = plan;
+  const { strategies, kernel } = plan;
   const watch: Watch = async (job, group, name) => {
     const value = await job;
     onDone(name === undefined ? group : `${group}, ${name}`, group);
     return value;
   };
   // The last recorded workload is the largest and the first strategy has the most operations: begin with the longest.
-  const recorded = grid(plan.recorded, strategies, (workload, { name }) =>
-    watch(engine.run("recorded", { workload, strategy: name }), recordedGroup(workload), name),
+  const recorded = grid(plan.recorded, strategies, (workload, strategy) =>
+    watch(
+      engine.run("recorded", { workload, strategy: refOf(strategy, kernel) }),
+      recordedGroup(workload),
+      strategy.name,
+    ),
   );
-  const cells = grid(plan.generated, strategies, (workload, { name }) =>
-    watch(runCell(workload, name, plan.details, engine), generatedGroup(workload.name), name),
+  const cells = grid(plan.generated, strategies, (workload, strategy) =>
+    watch(
+      runCell(workload, refOf(strategy, kernel), plan.details, engine),
+      generatedGroup(workload.name),
+      strategy.name,
+    ),
   );
-  const details = plan.details ? runDetails(strategies, engine, watch) : NO_DETAILS;
+  const details = plan.details ? runDetails(plan, engine, watch) : NO_DETAILS;
   const [rows, generated, found] = await Promise.all([recorded, cells, details]);
   const leftOut = generated.filter((cell) => "leftOut" in cell);
   const costs = generated.flatMap((cell) => ("cost" in cell ? [cell.cost] : []));
@@ -124,8 +136,12 @@ export async function runComparison(
   const data = { costs, ...found };
   const shown = rows.filter((row) => row !== null);
   return {
+    kernel,
     recorded: shown,
-    lab: { ...data, ...(plan.details ? conclusions(data, shown) : { findings: [], verdicts: [] }) },
+    lab: {
+      ...data,
+      ...(plan.details ? conclusions(data, shown, strategies) : { findings: [], verdicts: [] }),
+    },
     answer: answerOf(shown, costs),
     leftOut: leftOut.map((cell) => cell.leftOut),
   };
@@ -135,9 +151,14 @@ export async function runComparison(
 function conclusions(
   data: FindingsData,
   recorded: readonly TraceRow[],
+  strategies: readonly SparseStrategy[],
 ): Pick<LabResult, "findings" | "verdicts"> {
   const all = verdicts(data);
-  const found = [...findings(data), ...imageFindings(recorded), ...accountingAnswer(all, data.accounting)];
+  const found = [
+    ...findings(data, strategies),
+    ...imageFindings(recorded),
+    ...accountingAnswer(all, data.accounting),
+  ];
   return { findings: found, verdicts: all };
 }
 
@@ -161,16 +182,21 @@ function grid<W, T>(
 
 async function runCell(
   workload: GeneratedWorkload,
-  strategy: string,
+  strategy: StrategyRef,
   views: boolean,
   engine: Engine,
 ): Promise<Cell> {
   try {
     return { cost: await engine.run("cost", { workload: workload.ref, strategy, views }) };
   } catch (error) {
+    // A module that is broken is no cell that cannot be run.
+    if (error instanceof InputError && error.file === strategy.module?.path) throw error;
     const refused = error instanceof RefusedError;
     if (!refused && !(error instanceof InputError) && !(error instanceof WorkloadError)) throw error;
-    return { leftOut: { workload: workload.name, strategy, why: error.message, refused }, error };
+    return {
+      leftOut: { workload: workload.name, strategy: strategy.name, why: error.message, refused },
+      error,
+    };
   }
 }
 
@@ -181,17 +207,17 @@ const NO_DETAILS: Omit<FindingsData, "costs"> = {
 };
 
 async function runDetails(
-  strategies: readonly SparseStrategy[],
+  plan: ComparePlan,
   engine: Engine,
   watch: Watch,
 ): Promise<Omit<FindingsData, "costs">> {
-  const names = strategies.map(({ name }) => name);
-  const experiments = watch(engine.run("experiments", { strategies: names }), EXPERIMENTS);
-  const accounting = names.map((strategy) =>
-    watch(engine.run("accounting", { strategy }), ACCOUNTING, strategy),
+  const strategies = plan.strategies.map((strategy) => refOf(strategy, plan.kernel));
+  const experiments = watch(engine.run("experiments", { strategies }), EXPERIMENTS);
+  const accounting = strategies.map((strategy) =>
+    watch(engine.run("accounting", { strategy }), ACCOUNTING, strategy.name),
   );
-  const semantics = names.map((strategy) =>
-    watch(engine.run("semantics", { strategy }), SEMANTICS, strategy),
+  const semantics = strategies.map((strategy) =>
+    watch(engine.run("semantics", { strategy }), SEMANTICS, strategy.name),
   );
   // All at once: when one fails, none of the others may fail unseen.
   const found = await Promise.all([Promise.all(semantics), Promise.all(accounting), experiments]);

@@ -6,7 +6,9 @@
  * @module
  */
 
+import type { QuirkProfile } from "@vmbind/drm";
 import { WORKLOADS } from "../recorded/library.ts";
+import { DEFAULT_KERNEL } from "../strategy/kernel.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { SPARSE_STRATEGIES } from "../strategy/table.ts";
 import { BUILTIN_WORKLOADS } from "../workload/builtin.ts";
@@ -25,8 +27,10 @@ export interface GeneratedWorkload {
 
 /** What to run. */
 export interface ComparePlan {
-  /** In the order of the table. */
+  /** In the order of the table, others behind them. */
   strategies: readonly SparseStrategy[];
+  /** The kernel that they are run on. */
+  kernel: QuirkProfile;
   /** Names of recorded workloads. */
   recorded: readonly string[];
   /** Vulkan-level workloads. */
@@ -37,8 +41,10 @@ export interface ComparePlan {
 
 /** What somebody wants compared; everything unless told. */
 export interface CompareRequest {
-  /** Which strategies; the plan has them in the order of the table. */
+  /** Which strategies; the plan has them in the order of the table, others behind them. */
   strategies?: readonly SparseStrategy[];
+  /** The kernel that they are run on. */
+  kernel?: QuirkProfile;
   /** Which workloads: names from {@link workloadNames}, or others. */
   workloads?: readonly (string | WorkloadRef)[];
   /** See {@link ComparePlan.details}; true unless told. */
@@ -56,14 +62,18 @@ export function workloadNames(): string[] {
  * @throws RangeError for a name that is not among {@link workloadNames}
  */
 export function planComparison(request: CompareRequest = {}): ComparePlan {
-  const { strategies = SPARSE_STRATEGIES, workloads, details = true } = request;
+  const { strategies = SPARSE_STRATEGIES, kernel = DEFAULT_KERNEL, workloads, details = true } = request;
   const unknown = workloads?.find((w) => typeof w === "string" && !workloadNames().includes(w));
   if (unknown !== undefined) {
     throw new RangeError(`no workload ${JSON.stringify(unknown)}; there are ${workloadNames().join(", ")}`);
   }
   const refs = workloads?.flatMap((w) => (typeof w === "string" ? refsOf(w) : [w]));
   return {
-    strategies: SPARSE_STRATEGIES.filter((strategy) => strategies.includes(strategy)),
+    strategies: [
+      ...SPARSE_STRATEGIES.filter((strategy) => strategies.includes(strategy)),
+      ...strategies.filter((strategy) => !SPARSE_STRATEGIES.includes(strategy)),
+    ],
+    kernel,
     recorded: WORKLOADS.filter((name) => workloads === undefined || workloads.includes(name)),
     generated: (refs ?? LAB_WORKLOADS.map(({ name }) => ({ lab: name }))).map((ref) => {
       const { name, description } = resolveWorkload(ref);

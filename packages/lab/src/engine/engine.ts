@@ -6,6 +6,7 @@
  */
 
 import type { TraceLibrary } from "../recorded/library.ts";
+import type { StrategyFinder } from "../strategy/strategy-ref.ts";
 import { type JobKind, type JobResult, type Jobs, type JobTask, jobsOf } from "./jobs.ts";
 import { type JobOutcome, outcomeOf, unwrap } from "./outcome.ts";
 
@@ -34,9 +35,12 @@ export class LocalEngine implements Engine {
   readonly #jobs: Jobs;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param library - where recorded traces are */
-  constructor(library: TraceLibrary) {
-    this.#jobs = jobsOf(library);
+  /**
+   * @param library - where recorded traces are
+   * @param find - knows the strategies; those of the table unless told
+   */
+  constructor(library: TraceLibrary, find?: StrategyFinder) {
+    this.#jobs = jobsOf(library, find);
   }
 
   async run<K extends JobKind>(kind: K, task: JobTask<K>): Promise<JobResult<K>> {
@@ -93,11 +97,12 @@ export class PortEngine implements Engine {
  *
  * @param port - the line
  * @param library - where recorded traces are
+ * @param find - knows the strategies; those of the table unless told
  */
-export function serveEngine(port: Port, library: TraceLibrary): void {
+export function serveEngine(port: Port, library: TraceLibrary, find?: StrategyFinder): void {
   port.addEventListener("message", ({ data }) => {
     const { id, message } = data as Request;
-    void doJob(message, library).then((outcome) =>
+    void doJob(message, library, find).then((outcome) =>
       port.postMessage({ id, outcome: outcome } satisfies Answer),
     );
   });
@@ -108,13 +113,15 @@ export function serveEngine(port: Port, library: TraceLibrary): void {
  *
  * @param message - which, and on what
  * @param library - where recorded traces are
+ * @param find - knows the strategies; those of the table unless told
  * @returns its result, or the error that it ended with, as data
  */
 export function doJob<K extends JobKind>(
   message: JobMessage<K>,
   library: TraceLibrary,
+  find?: StrategyFinder,
 ): Promise<JobOutcome<JobResult<K>>> {
-  return outcomeOf(() => perform(jobsOf(library), message));
+  return outcomeOf(() => perform(jobsOf(library, find), message));
 }
 
 function perform<K extends JobKind>(jobs: Jobs, { kind, task }: JobMessage<K>): Promise<JobResult<K>> {

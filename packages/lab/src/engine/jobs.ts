@@ -13,26 +13,27 @@ import type { TraceLibrary } from "../recorded/library.ts";
 import { replayRecorded, type TraceRow } from "../recorded/recorded.ts";
 import type { AccountingResult, CostResult, LabExperiments, SemanticsAnswer } from "../result.ts";
 import { askAll } from "../semantics/semantics.ts";
-import { sparseStrategy } from "../strategy/table.ts";
+import type { SparseStrategy } from "../strategy/strategy.ts";
+import { inTable, type StrategyFinder, type StrategyRef, withStrategy } from "../strategy/strategy-ref.ts";
 import type { PointRow } from "../sweep/point.ts";
 import { measurePoint } from "../sweep/point.ts";
 import type { SweepPoint } from "../sweep/points.ts";
 import { resolveWorkload, type WorkloadRef } from "../workload/workload-ref.ts";
 
-/** What can be done, by kind; strategies go by name. */
+/** What can be done, by kind. */
 export interface Jobs {
   /** Replay a recorded or derived trace; null where the library has none. */
-  recorded(task: { workload: string; strategy: string }): Promise<TraceRow | null>;
+  recorded(task: { workload: string; strategy: StrategyRef }): Promise<TraceRow | null>;
   /** Run a workload of the Vulkan level; throws WorkloadError where it is more than the strategy is run with. */
-  cost(task: { workload: WorkloadRef; strategy: string; views: boolean }): Promise<CostResult>;
+  cost(task: { workload: WorkloadRef; strategy: StrategyRef; views: boolean }): Promise<CostResult>;
   /** Ask a strategy all questions. */
-  semantics(task: { strategy: string }): Promise<SemanticsAnswer[]>;
+  semantics(task: { strategy: StrategyRef }): Promise<SemanticsAnswer[]>;
   /** Find out who holds what. */
-  accounting(task: { strategy: string }): Promise<AccountingResult>;
+  accounting(task: { strategy: StrategyRef }): Promise<AccountingResult>;
   /** Try what a single strategy's workloads do not show. */
-  experiments(task: { strategies: string[] }): Promise<LabExperiments>;
+  experiments(task: { strategies: StrategyRef[] }): Promise<LabExperiments>;
   /** Measure one point of a sweep. */
-  point(task: SweepPoint): Promise<PointRow>;
+  point(task: Omit<SweepPoint, "strategy"> & { strategy: StrategyRef }): Promise<PointRow>;
 }
 
 /** Name of a kind of job. */
@@ -46,17 +47,33 @@ export type JobResult<K extends JobKind> = Awaited<ReturnType<Jobs[K]>>;
  * The code behind the kinds.
  *
  * @param library - where recorded traces are
+ * @param find - knows the strategies; those of the table unless told
  */
-export function jobsOf(library: TraceLibrary): Jobs {
+export function jobsOf(library: TraceLibrary, find: StrategyFinder = inTable): Jobs {
+  const under = <T>(ref: StrategyRef, job: (strategy: SparseStrategy) => Promise<T>): Promise<T> =>
+    withStrategy(ref, find, job);
   return {
-    recorded: ({ workload, strategy }) => replayRecorded(workload, sparseStrategy(strategy), library),
-    cost: async ({ workload, strategy, views }) => {
+    recorded: ({ workload, strategy }) =>
+      under(strategy, (found) => replayRecorded(workload, found, library, strategy.kernel)),
+    cost: ({ workload, strategy, views }) => {
       const budgets = "file" in workload ? (workload.budgets ?? STANDARD_BUDGETS) : undefined;
-      return measureCell(resolveWorkload(workload), strategy, views, budgets);
+      return under(strategy, async (found) => measureCell(resolveWorkload(workload), found, views, budgets));
     },
-    semantics: async ({ strategy }) => askAll(sparseStrategy(strategy)),
-    accounting: async ({ strategy }) => account(sparseStrategy(strategy)),
-    experiments: async ({ strategies }) => experiments(strategies.map(sparseStrategy)),
-    point: measurePoint,
+    semantics: ({ strategy }) => under(strategy, askAll),
+    accounting: ({ strategy }) => under(strategy, (found) => account(found)),
+    experiments: async ({ strategies }) => {
+      const parts: LabExperiments[] = [];
+      for (const ref of strategies) parts.push(await under(ref, (found) => experiments([found])));
+      return joined(parts);
+    },
+    point: ({ strategy, ...point }) => under(strategy, (found) => measurePoint(found, point)),
+  };
+}
+
+function joined(parts: readonly LabExperiments[]): LabExperiments {
+  return {
+    dummies: parts.flatMap(({ dummies }) => dummies),
+    arrays: parts.flatMap(({ arrays }) => arrays),
+    postedRepeat: parts.find(({ postedRepeat }) => postedRepeat !== null)?.postedRepeat ?? null,
   };
 }

@@ -7,7 +7,7 @@
 import { size as sizeInWords } from "@vmbind/drm";
 import type { Budgets } from "@vmbind/trace";
 import type { CostFigures, CostResult } from "../result.ts";
-import { sparseStrategy } from "../strategy/table.ts";
+import type { SparseStrategy } from "../strategy/strategy.ts";
 import { holdStrategyWork } from "../workload/work-budget.ts";
 import { type Workload, WorkloadError } from "../workload/workload.ts";
 import { measure } from "./cost.ts";
@@ -42,18 +42,17 @@ export const SHOWN_FIGURES: readonly (readonly [keyof CostFigures, string])[] = 
  * Run a workload under a strategy.
  *
  * @param workload - what the application does
- * @param name - of the strategy
+ * @param strategy - how sparse is said
  * @param views - whether to look at the largest resource as the GPU sees it; never above 16 GiB
  * @param budgets - of work that a file may ask for; what the program brings along has none
  * @throws WorkloadError when a resource is larger than the strategy is run with, or all are more work than a budget
  */
 export async function measureCell(
   workload: Workload,
-  name: string,
+  strategy: SparseStrategy,
   views: boolean,
   budgets?: Budgets,
 ): Promise<CostResult> {
-  const strategy = sparseStrategy(name);
   const steps = workload.steps(strategy.blockBytes);
   const largest = steps.reduce(
     (most, step) => (step.step === "create" ? Math.max(most, step.size) : most),
@@ -61,7 +60,7 @@ export async function measureCell(
   );
   if (largest > strategy.resourceBytesMax) {
     throw new WorkloadError(
-      `a resource of ${sizeInWords(largest)}; ${name} is run with ${sizeInWords(strategy.resourceBytesMax)} at most`,
+      `a resource of ${sizeInWords(largest)}; ${strategy.name} is run with ${sizeInWords(strategy.resourceBytesMax)} at most`,
     );
   }
   if (budgets) holdStrategyWork(steps, strategy, budgets);

@@ -4,8 +4,10 @@
  * @module
  */
 
+import type { QuirkProfile } from "@vmbind/drm";
 import type { ReplayResult } from "@vmbind/trace";
 import { replayTrace } from "../drivers.ts";
+import { DEFAULT_KERNEL } from "../strategy/kernel.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { openStrategyTrace, type TraceLibrary } from "./library.ts";
 
@@ -92,17 +94,20 @@ export const METRICS: readonly Metric[] = [
  * @param workload - one of WORKLOADS
  * @param strategy - how sparse is said
  * @param library - where traces are
+ * @param kernel - the kernel that it is replayed on, whatever the header of the trace says
  * @returns its figures, or null when the library has no trace
  */
 export async function replayRecorded(
   workload: string,
   strategy: SparseStrategy,
   library: TraceLibrary,
+  kernel: QuirkProfile = DEFAULT_KERNEL,
 ): Promise<TraceRow | null> {
   const trace = await openStrategyTrace(strategy, workload, library);
   if (!trace) return null;
   const recorded = strategy.traces.derive === undefined;
-  const result = await replayTrace(trace, {}, { compareMappings: recorded });
+  const header = { ...trace.header, quirks: kernel };
+  const result = await replayTrace({ ...trace, header }, {}, { compareMappings: recorded });
   // A trace of something that the user-mode driver lacks holds a mark and no bind.
   const supported = result.counts.workload.bindIoctls > 0;
   return {

@@ -139,6 +139,11 @@ export class Probe {
     return this.#access(this.space, () => this.space.store32(va + offset, word)) !== null;
   }
 
+  /** Store bytes at an address; false when that is refused. */
+  storeAt(va: number, bytes: Uint8Array): boolean {
+    return this.#access(this.space, () => this.space.store(va, bytes) ?? true) !== null;
+  }
+
   /** Fetch instructions where shaders write the resource; false when that is refused. */
   fetch(offset: number): boolean {
     const bytes = this.#access(this.space, () => this.space.fetch(this.resource.va + offset, 4));

@@ -248,16 +248,16 @@ async function border(strategy: SparseStrategy): Promise<Verdict> {
   const probe = await Probe.open(strategy);
   const start = 8 * probe.blockBytes;
   probe.bindBlock(start);
-  const { space, resource } = probe;
-  const before = space.faults.length;
-  space.store(resource.va + start - 4, new Uint8Array(new Uint32Array([MARK, MARK]).buffer));
-  const faults = space.faults.length - before;
+  const va = probe.resource.va + start - 4;
+  const before = probe.faults;
+  probe.storeAt(va, new Uint8Array(new Uint32Array([MARK, MARK]).buffer));
+  const faults = probe.faults - before;
   const unbound = probe.read(start - 4);
   const bound = probe.read(start);
   return {
     answer: `bound half ${bound === MARK ? "stored" : "lost"}, unbound half ${unbound === MARK ? "readable" : "dropped"}`,
     ok: bound === MARK && faults === 0,
-    detail: { va: resource.va + start - 4, written: MARK, before: unbound, after: bound, faults },
+    detail: { va, written: MARK, before: unbound, after: bound, faults },
   };
 }
 

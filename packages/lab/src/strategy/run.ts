@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { CostSheet, IoctlCall, SparseBind } from "@vmbind/drm";
+import type { CostSheet, IoctlCall, QuirkProfile, SparseBind } from "@vmbind/drm";
 import { GpuFault } from "@vmbind/mmu";
 import { addCost, costBetween, type Phase, snapshot } from "@vmbind/trace";
 import type { AccessResult } from "../result.ts";
@@ -64,6 +64,8 @@ export type RunObserver = (call: RunCall) => void;
 export interface RunOptions {
   /** One of the strategy's devices; the first unless told. */
   device?: string;
+  /** Which defects its driver has; {@link DEFAULT_KERNEL} unless told. */
+  kernel?: QuirkProfile;
   /** Sees each ioctl. */
   observer?: RunObserver;
 }
@@ -327,7 +329,7 @@ export async function startRun(strategy: SparseStrategy, options: RunOptions = {
   if (!strategy.devices.includes(device)) {
     throw new RangeError(`${strategy.name} runs on ${strategy.devices.join(", ")}, not on ${device}`);
   }
-  return new StrategyRun(strategy, await strategy.open(device), options.observer);
+  return new StrategyRun(strategy, await strategy.open(device, options.kernel), options.observer);
 }
 
 /**

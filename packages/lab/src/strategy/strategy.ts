@@ -13,6 +13,7 @@ import type {
   IoctlCall,
   IoctlTable,
   MappingCounters,
+  QuirkProfile,
   SparseUmd,
   UapiCounters,
   VaRange,
@@ -254,6 +255,26 @@ export interface Work {
   leafEntries: number;
 }
 
+/** Sizes of one class, ascending, and what they took. */
+export interface EstimateClass {
+  /** Bytes of the resources. */
+  readonly bytes: readonly number[];
+  /** VM_BIND operations that created each. */
+  readonly operations: readonly number[];
+  /** Leaf entries that were written for each. */
+  readonly leafEntries: readonly number[];
+}
+
+/** What was measured. */
+export interface WorkEstimate {
+  /** Bytes of the smallest class; each further one is twice that. */
+  readonly unit: number;
+  /** By class. */
+  readonly classes: readonly EstimateClass[];
+  /** Largest resource, bytes: there is room for it, and it does not take more than 2^20 operations. */
+  readonly bytesMax: number;
+}
+
 /** How a strategy looks in charts. */
 export interface StrategyLook {
   /** Colour on light paper, `#rrggbb`. The hues are those of Okabe and Ito, told apart with any kind of colour vision. */
@@ -266,10 +287,20 @@ export interface StrategyLook {
 
 /** Experiments that are about one strategy only. */
 export interface OwnExperiments {
-  /** What the memory of the kernel's dummy makes of one operation. */
-  dummies?(): Promise<DummyExperiment[]>;
+  /** What the memory of the kernel's dummy makes of one operation; the kernel as in {@link SparseStrategy.open}. */
+  dummies?(kernel?: QuirkProfile): Promise<DummyExperiment[]>;
   /** What the strategy's first patch makes of a cut. */
   postedRepeat?(): Promise<PostedRepeat>;
+}
+
+/** Where a strategy is from that is in no table: a module of its user. */
+export interface StrategyModule {
+  /** Path as the user gave it. */
+  readonly path: string;
+  /** Digest of the module and of all that it imports: two with one digest are the same. */
+  readonly digest: string;
+  /** What creating a resource takes, as it was measured when the module was loaded. */
+  readonly estimate: WorkEstimate;
 }
 
 /** A strategy: one row of the table, and the only place that knows it. */
@@ -313,10 +344,13 @@ export interface SparseStrategy {
   bindsArrays: boolean;
   /** What is tried with this strategy alone. */
   experiments?: OwnExperiments;
+  /** Where it is from; absent for rows of the table. */
+  module?: StrategyModule;
   /**
    * A fresh session; nothing is shared between two.
    *
    * @param device - one of `devices`
+   * @param kernel - which defects its driver has; {@link DEFAULT_KERNEL} unless told
    */
-  open(device: string): Promise<SparseSession>;
+  open(device: string, kernel?: QuirkProfile): Promise<SparseSession>;
 }

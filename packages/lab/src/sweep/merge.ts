@@ -4,21 +4,24 @@
  * @module
  */
 
+import { QUIRK_PROFILES } from "@vmbind/drm";
 import { InputError } from "@vmbind/trace";
 import * as v from "valibot";
 import type { CostFigures } from "../result.ts";
+import type { SparseStrategy } from "../strategy/strategy.ts";
 import { SPARSE_STRATEGIES } from "../strategy/table.ts";
 import type { PointRow } from "./point.ts";
-import { FULL_GRID, type SweepPlan } from "./points.ts";
+import { FULL_GRID, planSweep, type SweepPlan } from "./points.ts";
 import type { Shard, Sweep, SweepKnobs } from "./result.ts";
-import { knobsOf, planOf, pointsOfShard, sweepResult } from "./run.ts";
+import { knobsOf, pointsOfShard, sweepResult } from "./run.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 const shardSchema = v.object({
   format: v.literal("vmbind-sweep", 'expected "vmbind-sweep"'),
   version: v.literal(1, "expected 1"),
   knobs: v.object({
-    strategies: v.pipe(v.array(v.picklist(SPARSE_STRATEGIES.map(({ name }) => name))), v.minLength(1)),
+    strategies: v.pipe(v.array(v.string()), v.minLength(1)),
+    kernel: v.picklist(QUIRK_PROFILES),
     workMax: count,
   }),
   shard: v.object({ index: count, of: count }),
@@ -34,7 +37,7 @@ const shardSchema = v.object({
 
 interface ShardFile {
   path: string;
-  knobs: Pick<SweepKnobs, "strategies" | "workMax">;
+  knobs: Pick<SweepKnobs, "strategies" | "kernel" | "workMax">;
   shard: Shard;
   rows: { strategy: string; axis: string; x: number; figures: Record<string, number> }[];
 }
@@ -51,15 +54,26 @@ export interface ShardSource {
  * Put shards together.
  *
  * @param sources - a {@link Sweep} each, of one shard, in any order; at least one
+ * @param known - strategies that the shards may be of
  * @returns what the whole sweep would have been
  * @throws {@link InputError} for a value that is no shard, or does not belong to the others
  */
-export function mergeShards(sources: readonly ShardSource[]): Sweep {
+export function mergeShards(
+  sources: readonly ShardSource[],
+  known: readonly SparseStrategy[] = SPARSE_STRATEGIES,
+): Sweep {
   const files = sources.map(readShard);
   const first = files[0] as ShardFile;
-  const strategies = SPARSE_STRATEGIES.filter(({ name }) => first.knobs.strategies.includes(name));
-  const knobs = knobsOf(strategies, first.knobs.workMax);
-  const plan = planOf(knobs, FULL_GRID);
+  const unknown = first.knobs.strategies.find((name) => !known.some((strategy) => strategy.name === name));
+  if (unknown !== undefined) {
+    const name = JSON.stringify(unknown);
+    const names = known.map((strategy) => strategy.name).join(", ");
+    throw new InputError(first.path, 0, `knobs.strategies: no strategy ${name}; there are ${names}`);
+  }
+  const strategies = known.filter(({ name }) => first.knobs.strategies.includes(name));
+  const { workMax, kernel } = first.knobs;
+  const knobs = knobsOf(strategies, workMax, kernel);
+  const plan = planSweep(strategies, FULL_GRID, workMax);
   const byIndex = new Map<number, ShardFile>();
   for (const file of files) {
     checkBelongs(file, first, plan);

@@ -6,7 +6,7 @@
 
 import { measure } from "../measure/cost.ts";
 import type { CostFigures } from "../result.ts";
-import { sparseStrategy } from "../strategy/table.ts";
+import type { SparseStrategy } from "../strategy/strategy.ts";
 import { parametric } from "../workload/parametric.ts";
 import { resourceBytes, type SweepPoint, TILE_BYTES } from "./points.ts";
 
@@ -21,10 +21,14 @@ export interface PointRow extends SweepPoint {
 /**
  * Create a resource, bind what the point says, destroy it, and count.
  *
+ * @param strategy - how sparse is said
  * @param point - where
  */
-export async function measurePoint(point: SweepPoint): Promise<PointRow> {
-  const { strategy, axis, x } = point;
+export async function measurePoint(
+  strategy: SparseStrategy,
+  point: Omit<SweepPoint, "strategy">,
+): Promise<PointRow> {
+  const { axis, x } = point;
   const bound = axis === "fraction" ? x : 0;
   const workload = parametric(axis, SEED, {
     size: resourceBytes(point),
@@ -32,12 +36,12 @@ export async function measurePoint(point: SweepPoint): Promise<PointRow> {
     tile: TILE_BYTES,
     order: "random",
   });
-  const { total } = await measure(workload, sparseStrategy(strategy), {
+  const { total } = await measure(workload, strategy, {
     views: false,
     prepare: ({ session }) => {
       // Something else lies at the top of the heap.
       if (axis === "offset" && x > 0) session.heap.alloc(x, 1);
     },
   });
-  return { strategy, axis, x, figures: total };
+  return { strategy: strategy.name, axis, x, figures: total };
 }

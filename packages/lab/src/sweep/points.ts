@@ -111,7 +111,7 @@ export function planSweep(
  * @param point - a point
  * @returns bytes of its resource
  */
-export function resourceBytes({ axis, x }: SweepPoint): number {
+export function resourceBytes({ axis, x }: Pick<SweepPoint, "axis" | "x">): number {
   if (axis === "size") return x;
   return axis === "fraction" ? FRACTION_BYTES : OFFSET_BYTES;
 }

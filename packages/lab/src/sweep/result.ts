@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { QuirkProfile } from "@vmbind/drm";
 import type { Growth } from "./growth.ts";
 import type { PointRow } from "./point.ts";
 import type { LeftOutPoint } from "./points.ts";
@@ -13,6 +14,8 @@ import type { LeftOutPoint } from "./points.ts";
 export interface SweepKnobs {
   /** Names of the strategies. */
   strategies: string[];
+  /** The kernel that they were run on. */
+  kernel: QuirkProfile;
   /** Most operations or leaf entries of a point. */
   workMax: number;
   /** Bound part while the size changes: none. */

@@ -4,10 +4,13 @@
  * @module
  */
 
+import type { QuirkProfile } from "@vmbind/drm";
 import type { OnDone } from "../compare/comparison.ts";
 import type { Engine } from "../engine/engine.ts";
+import { DEFAULT_KERNEL } from "../strategy/kernel.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
-import { SPARSE_STRATEGIES, sparseStrategy } from "../strategy/table.ts";
+import { refOf } from "../strategy/strategy-ref.ts";
+import { SPARSE_STRATEGIES } from "../strategy/table.ts";
 import { growthOf } from "./growth.ts";
 import type { PointRow } from "./point.ts";
 import {
@@ -31,6 +34,8 @@ export interface SweepRequest {
   grid?: SweepGrid;
   /** Most operations or leaf entries of a point. */
   workMax?: number;
+  /** The kernel that they are run on. */
+  kernel?: QuirkProfile;
 }
 
 /**
@@ -41,14 +46,12 @@ export interface SweepRequest {
  * @param onDone - told of each point that has been measured
  * @throws RefusedError when a driver model refuses an ioctl
  */
-export async function sweep(
-  engine: Engine,
-  { strategies = SPARSE_STRATEGIES, grid = FULL_GRID, workMax = WORK_MAX }: SweepRequest = {},
-  onDone?: OnDone,
-): Promise<Sweep> {
-  const knobs = knobsOf(strategies, workMax);
-  const plan = planOf(knobs, grid);
-  return sweepResult(knobs, plan, null, await measurePoints(plan.points, engine, onDone));
+export async function sweep(engine: Engine, request: SweepRequest = {}, onDone?: OnDone): Promise<Sweep> {
+  const { strategies = SPARSE_STRATEGIES, grid = FULL_GRID } = request;
+  const { workMax = WORK_MAX, kernel = DEFAULT_KERNEL } = request;
+  const plan = planSweep(strategies, grid, workMax);
+  const rows = await measurePoints(plan.points, { strategies, kernel }, engine, onDone);
+  return sweepResult(knobsOf(strategies, workMax, kernel), plan, null, rows);
 }
 
 /**
@@ -56,26 +59,22 @@ export async function sweep(
  *
  * @param strategies - in the order of the table
  * @param workMax - most operations or leaf entries of a point
+ * @param kernel - that they are run on
  */
-export function knobsOf(strategies: readonly SparseStrategy[], workMax: number): SweepKnobs {
+export function knobsOf(
+  strategies: readonly SparseStrategy[],
+  workMax: number,
+  kernel: QuirkProfile,
+): SweepKnobs {
   return {
     strategies: strategies.map(({ name }) => name),
+    kernel,
     workMax,
     boundFraction: 0,
     sizeBytes: FRACTION_BYTES,
     offsetBytes: OFFSET_BYTES,
     tileBytes: TILE_BYTES,
   };
-}
-
-/**
- * Lay out a sweep.
- *
- * @param knobs - what was asked for
- * @param grid - values by axis
- */
-export function planOf({ strategies, workMax }: SweepKnobs, grid: SweepGrid): SweepPlan {
-  return planSweep(strategies.map(sparseStrategy), grid, workMax);
 }
 
 /**
@@ -105,23 +104,32 @@ function groupOf({ strategy }: SweepPoint): string {
  * Measure points, the longest first.
  *
  * @param points - what to measure
+ * @param what - the strategies of the points, and the kernel that they are run on
  * @param engine - does the work
  * @param onDone - told of each point that has been measured
  * @returns rows in the order of the points
  */
 export function measurePoints(
   points: readonly SweepPoint[],
+  what: { strategies: readonly SparseStrategy[]; kernel: QuirkProfile },
   engine: Engine,
   onDone: OnDone = () => {},
 ): Promise<PointRow[]> {
+  const byName = new Map(what.strategies.map((strategy) => [strategy.name, strategy]));
+  const strategyOf = ({ strategy: name }: SweepPoint): SparseStrategy => {
+    const found = byName.get(name);
+    if (found) return found;
+    throw new RangeError(`a point of ${name}, which is not among the strategies`);
+  };
   const measured = async (point: SweepPoint): Promise<PointRow> => {
-    const row = await engine.run("point", point);
+    const row = await engine.run("point", { ...point, strategy: refOf(strategyOf(point), what.kernel) });
     onDone(`sweep of ${point.strategy}, ${point.axis}`, groupOf(point));
     return row;
   };
   const rows: Promise<PointRow>[] = [];
-  const work = points.map(({ strategy, axis, x }, i) => {
-    const { operations, leafEntries } = sparseStrategy(strategy).workOf(axis === "size" ? x : FRACTION_BYTES);
+  const work = points.map((point, i) => {
+    const bytes = point.axis === "size" ? point.x : FRACTION_BYTES;
+    const { operations, leafEntries } = strategyOf(point).workOf(bytes);
     return { i, work: 16 * operations + leafEntries };
   });
   for (const { i } of work.sort((a, b) => b.work - a.work || a.i - b.i)) {

@@ -35,5 +35,5 @@ export const amdgpuPrt: SparseStrategy = {
     "submission. What that costs is counted when the GPU next reads or writes, as submissionEntries and submissionRangeUpdates. On a Vega 10 " +
     "there is no second range.",
   bindsArrays: false,
-  open: async (device) => (await import("./session.ts")).openRadvSession(device),
+  open: async (device, kernel) => (await import("./session.ts")).openRadvSession(device, { kernel }),
 };

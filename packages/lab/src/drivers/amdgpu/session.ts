@@ -7,12 +7,14 @@
 import {
   AmdgpuBo,
   AmdgpuDevice,
+  type AmdgpuDeviceOptions,
   type AmdgpuFile,
   type AmdgpuGfx,
   type AmdgpuVm,
   createdHandle,
   IOCTLS,
   openRadv,
+  QUIRKS,
   RADV_HEAP_END,
   RADV_SPARSE_BYTES,
   RADV_VIEW_BIT,
@@ -23,13 +25,16 @@ import {
 } from "@vmbind/amdgpu";
 import {
   type CostSchema,
+  type DeviceChoices,
   DRM_IOCTL_GEM_CLOSE,
   DrmError,
   GEM_CLOSE,
   type GemObject,
   type IoctlCall,
-  RECORDED_PROFILE,
+  type QuirkProfile,
+  type SparseUmd,
 } from "@vmbind/drm";
+import { DEFAULT_KERNEL, quirksUnder } from "../../strategy/kernel.ts";
 import { RefusedError } from "../../strategy/refused.ts";
 import type {
   CallSync,
@@ -86,11 +91,27 @@ function lowerOf(va: number): number {
   return Math.floor(va / RADV_VIEW_BIT) % 2 === 1 ? va - RADV_VIEW_BIT : va;
 }
 
+/** What a session differs in from the one that its driver's own strategy opens. */
+export interface AmdgpuSetup {
+  /** Which defects the driver has; {@link DEFAULT_KERNEL} unless told. */
+  readonly kernel?: QuirkProfile | undefined;
+  /** What is chosen about the device beyond what Mesa's driver needs; `quirks` come on top of the kernel's. */
+  readonly options?: DeviceChoices<AmdgpuDeviceOptions>;
+  /**
+   * Another user-mode driver.
+   *
+   * @param own - Mesa's, for one VM; made for the session's VM and for each neighbour
+   */
+  readonly umd?: (own: RadvUmd) => SparseUmd;
+}
+
+type UmdShape = NonNullable<AmdgpuSetup["umd"]>;
+
 class AmdgpuSession implements SparseSession {
   readonly file: AmdgpuFile;
   readonly vmId = VM_ID;
   readonly vm: AmdgpuVm;
-  readonly umd: RadvUmd;
+  readonly umd: SparseUmd;
   readonly heap: VaRoom;
   readonly mirrorOffset = 0;
   readonly secondViewOffset: number;
@@ -100,16 +121,20 @@ class AmdgpuSession implements SparseSession {
   readonly shrinker: Shrinker;
   readonly accounts: VmAccounts;
   readonly #device: AmdgpuDevice;
+  readonly #own: RadvUmd;
+  readonly #shape: UmdShape;
   readonly #gfx: AmdgpuGfx;
   readonly #manager: VaManager;
 
-  constructor(device: AmdgpuDevice, gfx: AmdgpuGfx) {
+  constructor(device: AmdgpuDevice, gfx: AmdgpuGfx, shape: UmdShape) {
+    this.#shape = shape;
     this.#device = device;
     this.#gfx = gfx;
     this.file = device.open();
     this.vm = this.file.space;
-    this.umd = new RadvUmd({ gfx });
-    this.secondViewOffset = this.umd.hasTwoRanges ? -RADV_VIEW_BIT : 0;
+    this.#own = new RadvUmd({ gfx });
+    this.umd = shape(this.#own);
+    this.secondViewOffset = this.#own.hasTwoRanges ? -RADV_VIEW_BIT : 0;
     this.#manager = new VaManager();
     const holes: [va: number, bytes: number][] = [];
     for (const [bytes, goes] of OWN_OBJECTS) {
@@ -148,33 +173,33 @@ class AmdgpuSession implements SparseSession {
     const file = this.#device.open();
     // Out of the way of whatever the other one has.
     const { umd } = openRadv(file, { gfx: this.#gfx, zeroVa: RADV_HEAP_END - RADV_ZERO_BYTES });
-    return { file, vm: file.space, umd };
+    return { file, vm: file.space, umd: this.#shape(umd) };
   }
 
   placement(_bytes: number, what: "resource" | "memory"): Placement {
-    return { alignment: RADV_SPARSE_BYTES, guardBytes: what === "memory" ? this.umd.memoryGuardBytes : 0 };
+    return { alignment: RADV_SPARSE_BYTES, guardBytes: what === "memory" ? this.#own.memoryGuardBytes : 0 };
   }
 
   beforeFirstResource(issue: Issue): void {
-    if (!this.umd.hasTwoRanges) return;
-    const create = this.umd.zeroCall();
+    if (!this.#own.hasTwoRanges) return;
+    const create = this.#own.zeroCall();
     issue(create);
-    this.umd.zeroHandle = createdHandle(create);
-    this.roles.set(this.umd.zeroHandle, "zero object");
-    issue(this.umd.zeroMapCall(this.#manager.alloc(RADV_ZERO_BYTES)));
+    this.#own.zeroHandle = createdHandle(create);
+    this.roles.set(this.#own.zeroHandle, "zero object");
+    issue(this.#own.zeroMapCall(this.#manager.alloc(RADV_ZERO_BYTES)));
   }
 
   allocate(object: MemoryObject, issue: Issue): void {
-    const create = this.umd.memoryCall(object.size);
+    const create = this.#own.memoryCall(object.size);
     issue(create);
     object.handle = createdHandle(create);
     // Memory has one range.
     object.va = lowerOf(object.va);
-    for (const call of this.umd.mapMemory(object.handle, object.va, object.size)) issue(call);
+    for (const call of this.#own.mapMemory(object.handle, object.va, object.size)) issue(call);
   }
 
   free({ handle, va, size }: MemoryObject, issue: Issue): boolean {
-    for (const call of this.umd.unmapMemory(handle, va, size)) issue(call);
+    for (const call of this.#own.unmapMemory(handle, va, size)) issue(call);
     const arg = GEM_CLOSE.encode({ handle });
     issue({ name: "GEM_CLOSE", request: DRM_IOCTL_GEM_CLOSE, arg, buffers: [] });
     return true;
@@ -225,11 +250,14 @@ function accountsOf(device: AmdgpuDevice, vm: AmdgpuVm): VmAccounts {
 
 /**
  * @param device - one of the strategy's devices
+ * @param setup - what differs from radv's own session
  * @returns a fresh session on it
  */
-export function openRadvSession(device: string): SparseSession {
+export function openRadvSession(device: string, setup: AmdgpuSetup = {}): SparseSession {
   const gfx = GFX[device];
   if (gfx === undefined)
     throw new RangeError(`no device ${device}; there are ${Object.keys(GFX).join(", ")}`);
-  return new AmdgpuSession(new AmdgpuDevice({ gfx, quirks: RECORDED_PROFILE }), gfx);
+  const { kernel = DEFAULT_KERNEL, options, umd = (own) => own } = setup;
+  const quirks = quirksUnder(QUIRKS, kernel, options?.quirks);
+  return new AmdgpuSession(new AmdgpuDevice({ gfx, ...options, quirks }), gfx, umd);
 }

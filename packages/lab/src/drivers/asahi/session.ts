@@ -6,6 +6,7 @@
 
 import {
   AsahiDevice,
+  type AsahiDeviceOptions,
   type AsahiFile,
   type AsahiVm,
   BIND_READ,
@@ -13,14 +14,24 @@ import {
   GEM_CREATE,
   GEM_VM_PRIVATE,
   GEM_WRITEBACK,
+  type HkUmd,
   IOCTL_GEM_CREATE,
   IOCTLS,
   openHk,
   PAGE_BYTES,
+  QUIRKS,
   vmBindCall,
 } from "@vmbind/asahi";
-import { type CostSchema, type IoctlCall, RECORDED_PROFILE, type SparseUmd, viewOf } from "@vmbind/drm";
+import {
+  type CostSchema,
+  type DeviceChoices,
+  type IoctlCall,
+  type QuirkProfile,
+  type SparseUmd,
+  viewOf,
+} from "@vmbind/drm";
 import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
+import { DEFAULT_KERNEL, quirksUnder } from "../../strategy/kernel.ts";
 import type {
   CallSync,
   Issue,
@@ -36,6 +47,22 @@ import { VaHeap } from "../../strategy/va-heap.ts";
 /** What hk's own objects take at the top of its heap before the first resource, in the recordings. */
 const OWN_OBJECT_BYTES = 0x6c000;
 
+/** What a session differs in from the one that its driver's own strategy opens. */
+export interface AsahiSetup {
+  /** Which defects the driver has; {@link DEFAULT_KERNEL} unless told. */
+  readonly kernel?: QuirkProfile | undefined;
+  /** What is chosen about the device beyond what Mesa's driver needs; `quirks` come on top of the kernel's. */
+  readonly options?: DeviceChoices<AsahiDeviceOptions>;
+  /**
+   * Another user-mode driver.
+   *
+   * @param own - Mesa's, for one VM; made for the session's VM and for each neighbour
+   */
+  readonly umd?: (own: HkUmd) => SparseUmd;
+}
+
+type UmdShape = NonNullable<AsahiSetup["umd"]>;
+
 class AsahiSession implements SparseSession {
   readonly file: AsahiFile;
   readonly vmId: number;
@@ -48,8 +75,10 @@ class AsahiSession implements SparseSession {
   readonly facts: Readonly<Record<string, unknown>> = {};
   readonly shrinker = null;
   readonly #device: AsahiDevice;
+  readonly #shape: UmdShape;
 
-  constructor(device: AsahiDevice) {
+  constructor(device: AsahiDevice, shape: UmdShape) {
+    this.#shape = shape;
     this.#device = device;
     this.file = device.open();
     const { plan, vmId, umd, zeroHandle, scratchHandle } = openHk(this.file, { leaveMirror: true });
@@ -57,7 +86,7 @@ class AsahiSession implements SparseSession {
     this.vm = vmOf(this.file, vmId);
     // Invalidations are issued for a VM that has run; a client submits from the start.
     this.vm.run();
-    this.umd = umd;
+    this.umd = shape(umd);
     this.heap = new VaHeap(plan.heap, plan.heap + plan.heapBytes - OWN_OBJECT_BYTES);
     this.mirrorOffset = plan.mirrorOffset;
     this.roles = new Map([
@@ -89,7 +118,7 @@ class AsahiSession implements SparseSession {
   neighbour(where: Where): Neighbour {
     const file = where === "file" ? this.#device.open() : this.file;
     const { vmId, umd } = openHk(file);
-    return { file, vm: vmOf(file, vmId), umd };
+    return { file, vm: vmOf(file, vmId), umd: this.#shape(umd) };
   }
 
   placement(): Placement {
@@ -136,7 +165,12 @@ function vmOf(file: AsahiFile, id: number): AsahiVm {
   return vm;
 }
 
-/** An M1 as the recordings had it. */
-export function openHoneykrisp(): SparseSession {
-  return new AsahiSession(new AsahiDevice({ softFaults: true, quirks: RECORDED_PROFILE }));
+/**
+ * @param setup - what differs from hk's own session
+ * @returns a fresh session on an M1 as the recordings had it
+ */
+export function openHoneykrisp(setup: AsahiSetup = {}): SparseSession {
+  const { kernel = DEFAULT_KERNEL, options, umd = (own) => own } = setup;
+  const quirks = quirksUnder(QUIRKS, kernel, options?.quirks);
+  return new AsahiSession(new AsahiDevice({ softFaults: true, ...options, quirks }), umd);
 }

@@ -24,5 +24,5 @@ export const asahiSinglePage: SparseStrategy = {
   // Once to write and once to read.
   workOf: (bytes) => ({ operations: 2, leafEntries: 2 * Math.ceil(bytes / PAGE) }),
   bindsArrays: true,
-  open: async () => (await import("./session.ts")).openHoneykrisp(),
+  open: async (_device, kernel) => (await import("./session.ts")).openHoneykrisp({ kernel }),
 };

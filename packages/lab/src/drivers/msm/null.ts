@@ -28,5 +28,5 @@ export const msmNull: SparseStrategy = {
     "All TLB invalidations of msm are of everything: every context has the same ASID. Tables of msm go with the file only. What is stored to " +
     "unbound pages is dropped by the hardware, not by the page table. A file has one VM, so its neighbour is always in another file.",
   bindsArrays: true,
-  open: async () => (await import("./session.ts")).openTurnip(),
+  open: async (_device, kernel) => (await import("./session.ts")).openTurnip({ kernel }),
 };

@@ -4,7 +4,15 @@
  * @module
  */
 
-import { type CostSchema, DRM_IOCTL_GEM_CLOSE, type IoctlCall, RECORDED_PROFILE, viewOf } from "@vmbind/drm";
+import {
+  type CostSchema,
+  type DeviceChoices,
+  DRM_IOCTL_GEM_CLOSE,
+  type IoctlCall,
+  type QuirkProfile,
+  type SparseUmd,
+  viewOf,
+} from "@vmbind/drm";
 import {
   BO_NO_SHARE,
   BO_WC,
@@ -15,11 +23,13 @@ import {
   IOCTL_SUBMITQUEUE_NEW,
   IOCTLS,
   MsmDevice,
+  type MsmDeviceOptions,
   type MsmFile,
   type MsmVm,
   PARAM,
   PARAM_ARG,
   PIPE_3D0,
+  QUIRKS,
   SUBMITQUEUE_ALLOW_PREEMPT,
   SUBMITQUEUE_NEW,
   SUBMITQUEUE_VM_BIND,
@@ -32,6 +42,7 @@ import {
 } from "@vmbind/msm";
 import { mustIssue } from "../../strategy/calls.ts";
 import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
+import { DEFAULT_KERNEL, quirksUnder } from "../../strategy/kernel.ts";
 import type {
   CallSync,
   Issue,
@@ -51,11 +62,27 @@ const HEAP_END = 2 ** 48;
 const TIMELINE = 2;
 const FENCE = 3;
 
+/** What a session differs in from the one that its driver's own strategy opens. */
+export interface MsmSetup {
+  /** Which defects the driver has; {@link DEFAULT_KERNEL} unless told. */
+  readonly kernel?: QuirkProfile | undefined;
+  /** What is chosen about the device beyond what Mesa's driver needs; `quirks` come on top of the kernel's. */
+  readonly options?: DeviceChoices<MsmDeviceOptions>;
+  /**
+   * Another user-mode driver.
+   *
+   * @param own - Mesa's, for one VM; made for the session's VM and for each neighbour
+   */
+  readonly umd?: (own: TurnipUmd) => SparseUmd;
+}
+
+type UmdShape = NonNullable<MsmSetup["umd"]>;
+
 class MsmSession implements SparseSession {
   readonly file: MsmFile;
   readonly vmId = VM_ID;
   readonly vm: MsmVm;
-  readonly umd: TurnipUmd;
+  readonly umd: SparseUmd;
   readonly heap: VaHeap = new VaHeap(HEAP_START, HEAP_END, "bottom");
   readonly mirrorOffset = 0;
   readonly ioctls: typeof IOCTLS = IOCTLS;
@@ -63,13 +90,17 @@ class MsmSession implements SparseSession {
   readonly facts: Readonly<Record<string, unknown>> = {};
   readonly shrinker: SparseSession["shrinker"];
   readonly #device: MsmDevice;
+  readonly #own: TurnipUmd;
+  readonly #shape: UmdShape;
 
-  constructor(device: MsmDevice) {
+  constructor(device: MsmDevice, shape: UmdShape) {
+    this.#shape = shape;
     this.#device = device;
     const { file, vm, umd } = openFile(device);
     this.file = file;
     this.vm = vm;
-    this.umd = umd;
+    this.#own = umd;
+    this.umd = shape(umd);
     this.shrinker = {
       evict(gem) {
         for (const [, bo] of file.bos()) if (bo === gem) device.evict(bo);
@@ -100,7 +131,8 @@ class MsmSession implements SparseSession {
 
   /** A file has one VM, so a neighbour is always in another one. */
   neighbour(): Neighbour {
-    return openFile(this.#device);
+    const { file, vm, umd } = openFile(this.#device);
+    return { file, vm, umd: this.#shape(umd) };
   }
 
   placement(): Placement {
@@ -115,11 +147,11 @@ class MsmSession implements SparseSession {
     const arg = GEM_NEW.encode({ size: object.size, flags: BO_NO_SHARE | BO_WC });
     issue({ name: "MSM_GEM_NEW", request: IOCTL_GEM_NEW, arg, buffers: [] });
     object.handle = GEM_NEW.read(viewOf(arg)).handle;
-    issue(this.umd.mapObject(object.va, object.size, object.handle));
+    issue(this.#own.mapObject(object.va, object.size, object.handle));
   }
 
   free({ handle, va, size }: MemoryObject, issue: Issue): boolean {
-    issue(this.umd.unmapObject(va, size));
+    issue(this.#own.unmapObject(va, size));
     issue({
       name: "GEM_CLOSE",
       request: DRM_IOCTL_GEM_CLOSE,
@@ -169,7 +201,12 @@ function send(file: MsmFile, name: string, request: number, arg: Uint8Array): vo
   mustIssue(file, { name, request, arg, buffers: [] });
 }
 
-/** An Adreno 750 as the recordings had it. */
-export function openTurnip(): SparseSession {
-  return new MsmSession(new MsmDevice({ preemption: false, adoptSyncobjs: true, quirks: RECORDED_PROFILE }));
+/**
+ * @param setup - what differs from turnip's own session
+ * @returns a fresh session on an Adreno 750 as the recordings had it
+ */
+export function openTurnip(setup: MsmSetup = {}): SparseSession {
+  const { kernel = DEFAULT_KERNEL, options, umd = (own) => own } = setup;
+  const quirks = quirksUnder(QUIRKS, kernel, options?.quirks);
+  return new MsmSession(new MsmDevice({ preemption: false, adoptSyncobjs: true, ...options, quirks }), umd);
 }

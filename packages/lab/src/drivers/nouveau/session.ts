@@ -6,11 +6,12 @@
 
 import {
   type CostSchema,
+  type DeviceChoices,
   DRM_IOCTL_GEM_CLOSE,
   GEM_CLOSE,
   type GemObject,
   type IoctlCall,
-  RECORDED_PROFILE,
+  type QuirkProfile,
   type SparseUmd,
   viewOf,
 } from "@vmbind/drm";
@@ -20,11 +21,13 @@ import {
   IOCTLS,
   NouveauBo,
   NouveauDevice,
+  type NouveauDeviceOptions,
   type NouveauFile,
   type NouveauVm,
   NVK_MEMORY_DOMAIN,
   NvkUmd,
   openNvk,
+  QUIRKS,
   SYNC,
   SYNC_TIMELINE_SYNCOBJ,
   SYNC_TYPE_MASK,
@@ -35,6 +38,7 @@ import {
   vmBindCall,
 } from "@vmbind/nouveau";
 import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
+import { DEFAULT_KERNEL, quirksUnder } from "../../strategy/kernel.ts";
 import type {
   CallSync,
   Issue,
@@ -56,11 +60,27 @@ const PAGE_BYTES = 0x1000;
 /** The syncobj behind the client's VkFence. */
 const FENCE = 1;
 
+/** What a session differs in from the one that its driver's own strategy opens. */
+export interface NouveauSetup {
+  /** Which defects the driver has; {@link DEFAULT_KERNEL} unless told. */
+  readonly kernel?: QuirkProfile | undefined;
+  /** What is chosen about the device beyond what Mesa's driver needs; `quirks` come on top of the kernel's. */
+  readonly options?: DeviceChoices<NouveauDeviceOptions>;
+  /**
+   * Another user-mode driver.
+   *
+   * @param own - Mesa's, for one VM; made for the session's VM and for each neighbour
+   */
+  readonly umd?: (own: NvkUmd) => SparseUmd;
+}
+
+type UmdShape = NonNullable<NouveauSetup["umd"]>;
+
 class NouveauSession implements SparseSession {
   readonly file: NouveauFile;
   readonly vmId = 1;
   readonly vm: NouveauVm;
-  readonly umd: SparseUmd = new NvkUmd({ fence: FENCE });
+  readonly umd: SparseUmd;
   readonly heap: VaHeap = new VaHeap(HEAP_START, HEAP_END);
   readonly mirrorOffset = 0;
   readonly ioctls: typeof IOCTLS = IOCTLS;
@@ -68,8 +88,11 @@ class NouveauSession implements SparseSession {
   readonly facts: Readonly<Record<string, unknown>> = {};
   readonly shrinker: Shrinker;
   readonly #device: NouveauDevice;
+  readonly #shape: UmdShape;
 
-  constructor(device: NouveauDevice) {
+  constructor(device: NouveauDevice, shape: UmdShape) {
+    this.#shape = shape;
+    this.umd = shape(new NvkUmd({ fence: FENCE }));
     this.#device = device;
     this.file = device.open();
     this.vm = createVm(this.file);
@@ -104,7 +127,7 @@ class NouveauSession implements SparseSession {
   /** A file has one VM, so a neighbour is always in another one. */
   neighbour(_where: Where): Neighbour {
     const file = this.#device.open();
-    return { file, vm: createVm(file), umd: new NvkUmd() };
+    return { file, vm: createVm(file), umd: this.#shape(new NvkUmd()) };
   }
 
   placement(): Placement {
@@ -173,7 +196,12 @@ function createVm(file: NouveauFile): NouveauVm {
   return file.ownVm;
 }
 
-/** @returns a fresh session on a GeForce RTX 3080 */
-export function openNvkSession(): SparseSession {
-  return new NouveauSession(new NouveauDevice({ adoptSyncobjs: true, quirks: RECORDED_PROFILE }));
+/**
+ * @param setup - what differs from nvk's own session
+ * @returns a fresh session on a GeForce RTX 3080
+ */
+export function openNvkSession(setup: NouveauSetup = {}): SparseSession {
+  const { kernel = DEFAULT_KERNEL, options, umd = (own) => own } = setup;
+  const quirks = quirksUnder(QUIRKS, kernel, options?.quirks);
+  return new NouveauSession(new NouveauDevice({ adoptSyncobjs: true, ...options, quirks }), umd);
 }

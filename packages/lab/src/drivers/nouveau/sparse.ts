@@ -27,5 +27,5 @@ export const nouveauSparse: SparseStrategy = {
     "A sparse region of nouveau is no mapping and has no object, so it counts among neither; its entries are leaf entries. What a new table " +
     "begins with is counted apart, as fillWrites.",
   bindsArrays: true,
-  open: async () => (await import("./session.ts")).openNvkSession(),
+  open: async (_device, kernel) => (await import("./session.ts")).openNvkSession({ kernel }),
 };

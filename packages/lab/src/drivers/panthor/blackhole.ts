@@ -16,5 +16,5 @@ export const panthorBlackhole: SparseStrategy = {
   traces: { prefix: "panthor-blackhole" },
   workOf: (bytes) => ({ operations: Math.floor(bytes / BLOCK_2M) + 2, leafEntries: fewestLeaves(bytes) }),
   bindsArrays: false,
-  open: async () => (await import("./session.ts")).openPanvk("blackhole"),
+  open: async (_device, kernel) => (await import("./session.ts")).openPanvk("blackhole", { kernel }),
 };

@@ -5,23 +5,27 @@
  * @module
  */
 
-import { RECORDED_PROFILE } from "@vmbind/drm";
+import type { QuirkProfile } from "@vmbind/drm";
 import { PanthorDevice } from "@vmbind/panthor";
 import { sweepSequential } from "../../measure/tlb-sweep.ts";
 import type { DummyExperiment } from "../../result.ts";
 import { THREAD_BYTES } from "../../semantics/probe.ts";
 import { mustIssue } from "../../strategy/calls.ts";
+import { DEFAULT_KERNEL } from "../../strategy/kernel.ts";
 import { openPanvkVm } from "./session.ts";
 
 const VA = 2 ** 30;
 
-/** @returns the same request with each kind of dummy */
-export function mapOverDummies(): DummyExperiment[] {
-  return [mapSparse("huge"), mapSparse("scattered")];
+/**
+ * @param kernel - which defects the driver has
+ * @returns the same request with each kind of dummy
+ */
+export function mapOverDummies(kernel: QuirkProfile = DEFAULT_KERNEL): DummyExperiment[] {
+  return [mapSparse("huge", kernel), mapSparse("scattered", kernel)];
 }
 
-function mapSparse(dummy: DummyExperiment["dummy"]): DummyExperiment {
-  const device = new PanthorDevice({ dummyFragmentation: dummy, quirks: RECORDED_PROFILE });
+function mapSparse(dummy: DummyExperiment["dummy"], kernel: QuirkProfile): DummyExperiment {
+  const device = new PanthorDevice({ dummyFragmentation: dummy, quirks: kernel });
   const file = device.open();
   const { vm, umd } = openPanvkVm(file, "sparse");
   const before = { ...device.counters };

@@ -23,5 +23,5 @@ export const panthorPerPage: SparseStrategy = {
   },
   workOf: (bytes) => ({ operations: Math.ceil(bytes / PAGE), leafEntries: Math.ceil(bytes / PAGE) }),
   bindsArrays: false,
-  open: async () => (await import("./session.ts")).openPanvk("per-page"),
+  open: async (_device, kernel) => (await import("./session.ts")).openPanvk("per-page", { kernel }),
 };

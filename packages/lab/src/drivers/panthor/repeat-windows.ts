@@ -27,5 +27,5 @@ export const panthorRepeatWindows: SparseStrategy = {
   // What sticks out in front, the windows, what sticks out behind.
   workOf: (bytes) => ({ operations: 3, leafEntries: fewestLeaves(bytes) }),
   bindsArrays: false,
-  open: async () => (await import("./session.ts")).openPanvk("repeat-windows"),
+  open: async (_device, kernel) => (await import("./session.ts")).openPanvk("repeat-windows", { kernel }),
 };

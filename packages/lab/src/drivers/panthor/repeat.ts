@@ -34,5 +34,5 @@ export const panthorRepeat: SparseStrategy = {
   },
   bindsArrays: false,
   experiments: { postedRepeat: async () => (await import("./posted-repeat.ts")).cutAsPosted() },
-  open: async () => (await import("./session.ts")).openPanvk("repeat"),
+  open: async (_device, kernel) => (await import("./session.ts")).openPanvk("repeat", { kernel }),
 };

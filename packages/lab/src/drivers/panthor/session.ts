@@ -6,10 +6,12 @@
 
 import {
   type CostSchema,
+  type DeviceChoices,
   DRM_IOCTL_GEM_CLOSE,
   type GemObject,
   type IoctlCall,
-  RECORDED_PROFILE,
+  type QuirkProfile,
+  type SparseUmd,
   viewOf,
 } from "@vmbind/drm";
 import {
@@ -24,13 +26,17 @@ import {
   OP_UNMAP,
   PanthorBo,
   PanthorDevice,
+  type PanthorDeviceOptions,
   type PanthorFile,
+  type PanthorParts,
   type PanthorVm,
+  type PanvkOptions,
   type PanvkStrategy,
   PanvkUmd,
   panvkDummyBytes,
   panvkRepeats,
   panvkSparseAlignment,
+  QUIRKS,
   SYNC_OP,
   SYNC_OP_SIGNAL,
   VM_BIND,
@@ -42,6 +48,7 @@ import {
 } from "@vmbind/panthor";
 import { mustIssue } from "../../strategy/calls.ts";
 import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
+import { DEFAULT_KERNEL, quirksUnder } from "../../strategy/kernel.ts";
 import type {
   CallSync,
   Issue,
@@ -65,11 +72,29 @@ const FENCE = 1;
 const OPS_ADDR = 0x700000000000;
 const SIGNAL = SYNC_OP_SIGNAL >>> 0;
 
+/** What a session differs in from one of panvk's own strategies. */
+export interface PanthorSetup {
+  /** Which defects the driver has; {@link DEFAULT_KERNEL} unless told. */
+  readonly kernel?: QuirkProfile | undefined;
+  /** What is chosen about the device beyond what the strategy needs; `quirks` come on top of the kernel's. */
+  readonly options?: DeviceChoices<PanthorDeviceOptions>;
+  /** What is replaced of the driver or of the GPU. */
+  readonly parts?: Partial<PanthorParts>;
+  /** What panvk says of an unbound range. */
+  readonly unbound?: NonNullable<PanvkOptions["unbound"]>;
+  /**
+   * Another user-mode driver.
+   *
+   * @param own - Mesa's, for one VM; made for the session's VM and for each neighbour
+   */
+  readonly umd?: (own: PanvkUmd) => SparseUmd;
+}
+
 class PanthorSession implements SparseSession {
   readonly file: PanthorFile;
   readonly vmId: number;
   readonly vm: PanthorVm;
-  readonly umd: PanvkUmd;
+  readonly umd: SparseUmd;
   readonly heap: VaHeap = new VaHeap(HEAP_START, USER_VA_BYTES);
   readonly mirrorOffset = 0;
   readonly ioctls: typeof IOCTLS = IOCTLS;
@@ -78,18 +103,23 @@ class PanthorSession implements SparseSession {
   readonly shrinker: Shrinker;
   readonly #device: PanthorDevice;
   readonly #strategy: PanvkStrategy;
+  readonly #setup: PanthorSetup;
+  readonly #own: PanvkUmd;
 
-  constructor(device: PanthorDevice, strategy: PanvkStrategy) {
+  constructor(device: PanthorDevice, strategy: PanvkStrategy, setup: PanthorSetup) {
     this.#device = device;
     this.#strategy = strategy;
+    this.#setup = setup;
     this.file = device.open();
     const { vm, vmId } = createVm(this.file);
     this.vmId = vmId;
     this.vm = vm;
-    this.umd = new PanvkUmd({ strategy, vmId, fence: FENCE });
+    const { unbound, umd = (own) => own } = setup;
+    this.#own = new PanvkUmd({ strategy, vmId, fence: FENCE, ...(unbound && { unbound }) });
+    this.umd = umd(this.#own);
     this.facts = {
       driver_version: device.options.driverVersion,
-      repeat_proposal: this.#repeats,
+      repeat_proposal: device.repeats,
       dummy_bytes: panvkDummyBytes(strategy),
     };
     this.shrinker = {
@@ -98,10 +128,6 @@ class PanthorSession implements SparseSession {
       },
       submit: () => void vm.validate(),
     };
-  }
-
-  get #repeats(): boolean {
-    return panvkRepeats(this.#strategy);
   }
 
   get counters(): Readonly<SessionCounters> {
@@ -126,7 +152,8 @@ class PanthorSession implements SparseSession {
 
   neighbour(where: Where): Neighbour {
     const file = where === "file" ? this.#device.open() : this.file;
-    return { file, ...openPanvkVm(file, this.#strategy) };
+    const { vm, umd } = openPanvkVm(file, this.#strategy, this.#setup.unbound);
+    return { file, vm, umd: this.#setup.umd?.(umd) ?? umd };
   }
 
   placement(bytes: number): Placement {
@@ -134,10 +161,10 @@ class PanthorSession implements SparseSession {
   }
 
   beforeFirstResource(issue: Issue): void {
-    for (const call of this.umd.setup()) {
+    for (const call of this.#own.setup()) {
       issue(call);
-      this.umd.dummyHandle = BO_CREATE.read(viewOf(call.arg)).handle;
-      this.roles.set(this.umd.dummyHandle, "dummy");
+      this.#own.dummyHandle = BO_CREATE.read(viewOf(call.arg)).handle;
+      this.roles.set(this.#own.dummyHandle, "dummy");
     }
   }
 
@@ -162,7 +189,7 @@ class PanthorSession implements SparseSession {
 
   waitIdle(): IoctlCall[] {
     // A queue bind without binds: one SYNC_ONLY operation.
-    return this.umd.bind(0, 0, []);
+    return this.#own.bind(0, 0, []);
   }
 
   syncs(arrays: readonly ReadArray[]): CallSync[] {
@@ -188,7 +215,7 @@ class PanthorSession implements SparseSession {
 
   /** A synchronous VM_BIND of one operation. */
   #bind(op: Partial<VmBindOp>): IoctlCall {
-    const layout = this.#repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP;
+    const layout = this.#device.repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP;
     const syncs = { stride: SYNC_OP.size, count: 0, array: 0 };
     const bytes = layout.encode({ ...op, syncs });
     const ops = { stride: layout.size, count: 1, array: OPS_ADDR };
@@ -212,10 +239,15 @@ function createVm(file: PanthorFile): { vm: PanthorVm; vmId: number } {
  *
  * @param file - an open file
  * @param strategy - how unbound ranges are said
+ * @param unbound - what is said of them in place of that
  */
-export function openPanvkVm(file: PanthorFile, strategy: PanvkStrategy): { vm: PanthorVm; umd: PanvkUmd } {
+export function openPanvkVm(
+  file: PanthorFile,
+  strategy: PanvkStrategy,
+  unbound?: PanthorSetup["unbound"],
+): { vm: PanthorVm; umd: PanvkUmd } {
   const { vm, vmId } = createVm(file);
-  const umd = new PanvkUmd({ strategy, vmId });
+  const umd = new PanvkUmd({ strategy, vmId, ...(unbound && { unbound }) });
   for (const call of umd.setup()) {
     mustIssue(file, call);
     umd.dummyHandle = BO_CREATE.read(viewOf(call.arg)).handle;
@@ -227,13 +259,19 @@ export function openPanvkVm(file: PanthorFile, strategy: PanvkStrategy): { vm: P
  * A Mali-G610 as the recordings had it.
  *
  * @param strategy - how unbound ranges are said; the driver is the one that this way needs
+ * @param setup - what differs from that
  */
-export function openPanvk(strategy: PanvkStrategy): SparseSession {
-  const device = new PanthorDevice({
-    driverVersion: strategy === "sparse" ? "1.9" : "1.8",
-    repeat: panvkRepeats(strategy) ? "v5" : "off",
-    adoptSyncobjs: true,
-    quirks: RECORDED_PROFILE,
-  });
-  return new PanthorSession(device, strategy);
+export function openPanvk(strategy: PanvkStrategy, setup: PanthorSetup = {}): SparseSession {
+  const { kernel = DEFAULT_KERNEL, options, parts } = setup;
+  const device = new PanthorDevice(
+    {
+      driverVersion: strategy === "sparse" ? "1.9" : "1.8",
+      repeat: panvkRepeats(strategy) ? "v5" : "off",
+      adoptSyncobjs: true,
+      ...options,
+      quirks: quirksUnder(QUIRKS, kernel, options?.quirks),
+    },
+    parts,
+  );
+  return new PanthorSession(device, strategy, setup);
 }

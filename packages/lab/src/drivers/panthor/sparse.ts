@@ -16,6 +16,6 @@ export const panthorSparse: SparseStrategy = {
   traces: { prefix: "panthor-sparse" },
   workOf: (bytes) => ({ operations: 1, leafEntries: fewestLeaves(bytes) }),
   bindsArrays: true,
-  experiments: { dummies: async () => (await import("./dummies.ts")).mapOverDummies() },
-  open: async () => (await import("./session.ts")).openPanvk("sparse"),
+  experiments: { dummies: async (kernel) => (await import("./dummies.ts")).mapOverDummies(kernel) },
+  open: async (_device, kernel) => (await import("./session.ts")).openPanvk("sparse", { kernel }),
 };

@@ -25,5 +25,5 @@ export const xeNull: SparseStrategy = {
     "Leaf entries of xe are null entries and those that show memory. The 512 entries of the scratch page that fill each new page " +
     "table first are counted apart, as scratchWrites.",
   bindsArrays: true,
-  open: async (device) => (await import("./session.ts")).openAnv(device),
+  open: async (device, kernel) => (await import("./session.ts")).openAnv(device, { kernel }),
 };

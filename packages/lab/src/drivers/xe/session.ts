@@ -6,9 +6,10 @@
 
 import {
   type CostSchema,
+  type DeviceChoices,
   DRM_IOCTL_GEM_CLOSE,
   type IoctlCall,
-  RECORDED_PROFILE,
+  type QuirkProfile,
   type SparseUmd,
   type UserBuffer,
   viewOf,
@@ -30,6 +31,7 @@ import {
   IOCTLS,
   PLACEMENT_SYSTEM,
   PLACEMENT_VRAM,
+  QUIRKS,
   SYNC,
   SYNC_FLAG_SIGNAL,
   SYNC_TYPE_SYNCOBJ,
@@ -42,11 +44,13 @@ import {
   VM_CREATE_FLAG_SCRATCH_PAGE,
   type VmBindOp,
   XeDevice,
+  type XeDeviceOptions,
   type XeFile,
   type XeVm,
 } from "@vmbind/xe";
 import { mustIssue } from "../../strategy/calls.ts";
 import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
+import { DEFAULT_KERNEL, quirksUnder } from "../../strategy/kernel.ts";
 import type {
   CallSync,
   Issue,
@@ -69,6 +73,20 @@ const FENCE = 2;
 const SYNCS_ADDR = 0x710000000000;
 const INSTANCES_ADDR = 0x720000000000;
 
+/** What a session differs in from the one that its driver's own strategy opens. */
+export interface XeSetup {
+  /** Which defects the driver has; {@link DEFAULT_KERNEL} unless told. */
+  readonly kernel?: QuirkProfile | undefined;
+  /** What is chosen about the device beyond what Mesa's driver needs; `quirks` come on top of the kernel's. */
+  readonly options?: DeviceChoices<XeDeviceOptions>;
+  /**
+   * Another user-mode driver.
+   *
+   * @param own - Mesa's, for one VM; made for the session's VM and for each neighbour
+   */
+  readonly umd?: (own: AnvUmd) => SparseUmd;
+}
+
 class XeSession implements SparseSession {
   readonly file: XeFile;
   readonly vmId: number;
@@ -82,9 +100,11 @@ class XeSession implements SparseSession {
   readonly shrinker = null;
   readonly #device: XeDevice;
   readonly #patIndex: number;
+  readonly #shape: UmdShape;
   #point = 0;
 
-  constructor(device: XeDevice) {
+  constructor(device: XeDevice, shape: UmdShape) {
+    this.#shape = shape;
     this.#device = device;
     this.file = device.open();
     const { vm, vmId } = createVm(this.file);
@@ -92,12 +112,13 @@ class XeSession implements SparseSession {
     this.vm = vm;
     // Xe2 has an uncompressed entry at 0; on DG2 anv takes 1 for everything.
     this.#patIndex = this.#xe2 ? 0 : 1;
-    this.umd = new AnvUmd({
+    const own = new AnvUmd({
       vmId: this.vmId,
       execQueueId: this.#bindQueue(),
       fence: FENCE,
       patIndex: this.#patIndex,
     });
+    this.umd = shape(own);
   }
 
   get counters(): Readonly<SessionCounters> {
@@ -127,7 +148,7 @@ class XeSession implements SparseSession {
   neighbour(where: Where): Neighbour {
     const file = where === "file" ? this.#device.open() : this.file;
     const { vm, vmId } = createVm(file);
-    return { file, vm, umd: new AnvUmd({ vmId }) };
+    return { file, vm, umd: this.#shape(new AnvUmd({ vmId })) };
   }
 
   placement(): Placement {
@@ -230,10 +251,15 @@ function createVm(file: XeFile): { vm: XeVm; vmId: number } {
   return { vm, vmId };
 }
 
+type UmdShape = NonNullable<XeSetup["umd"]>;
+
 /**
  * @param device - name of a platform
+ * @param setup - what differs from anv's own session
  * @returns a fresh session on it
  */
-export function openAnv(device: string): SparseSession {
-  return new XeSession(new XeDevice(device, { adoptSyncobjs: true, quirks: RECORDED_PROFILE }));
+export function openAnv(device: string, setup: XeSetup = {}): SparseSession {
+  const { kernel = DEFAULT_KERNEL, options, umd = (own) => own } = setup;
+  const quirks = quirksUnder(QUIRKS, kernel, options?.quirks);
+  return new XeSession(new XeDevice(device, { adoptSyncobjs: true, ...options, quirks }), umd);
 }

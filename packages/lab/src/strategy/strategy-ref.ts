@@ -1,0 +1,80 @@
+/**
+ * How a strategy is named to those who do jobs, on whatever thread: functions do not travel, a name and a path do.
+ *
+ * @module
+ */
+
+import type { QuirkProfile } from "@vmbind/drm";
+import { InputError } from "@vmbind/trace";
+import { underKernel } from "./kernel.ts";
+import { RefusedError } from "./refused.ts";
+import type { SparseStrategy, StrategyModule } from "./strategy.ts";
+import { sparseStrategy } from "./table.ts";
+
+/** A strategy on a kernel, as plain data. Equal ones give equal results. */
+export interface StrategyRef {
+  /** Its name. */
+  name: string;
+  /** The kernel that it is run on. */
+  kernel: QuirkProfile;
+  /** The module that it is in; absent for rows of the table. */
+  module?: StrategyModule;
+}
+
+/**
+ * Finds the strategy of a reference, whichever the kernel.
+ *
+ * @param ref - what is wanted
+ * @throws RangeError when there is none
+ */
+export type StrategyFinder = (ref: StrategyRef) => SparseStrategy | Promise<SparseStrategy>;
+
+/** Finds rows of the table. */
+export const inTable: StrategyFinder = ({ name }) => sparseStrategy(name);
+
+/**
+ * @param strategy - a strategy
+ * @param kernel - the kernel that it is to be run on
+ */
+export function refOf({ name, module }: SparseStrategy, kernel: QuirkProfile): StrategyRef {
+  return { name, kernel, ...(module && { module }) };
+}
+
+/**
+ * Do something with the strategy of a reference. What goes wrong in a module is the module's fault, and is said so.
+ *
+ * @param ref - which strategy, on which kernel
+ * @param find - knows the strategies
+ * @param job - what to do
+ * @returns what the job returns
+ * @throws InputError naming the module for whatever the job throws that is no error of a driver or of a workload
+ */
+export async function withStrategy<T>(
+  ref: StrategyRef,
+  find: StrategyFinder,
+  job: (strategy: SparseStrategy) => Promise<T>,
+): Promise<T> {
+  const strategy = underKernel(await find(ref), ref.kernel);
+  if (!ref.module) return job(strategy);
+  try {
+    return await job(strategy);
+  } catch (error) {
+    throw blamed(error, ref.module.path, ref.name);
+  }
+}
+
+/**
+ * @param error - what was thrown while a strategy of a module was run
+ * @param path - of the module
+ * @param name - of the strategy
+ * @returns the error, or what it says as an error in the module
+ */
+export function blamed(error: unknown, path: string, name: string): unknown {
+  if (error instanceof InputError || error instanceof RefusedError) return error;
+  if (!(error instanceof Error)) return new InputError(path, 0, `${name}: ${String(error)}`);
+  // Errors of a workload have their own class, which callers know; it is told by name, as where classes are lost.
+  if (error.name === "WorkloadError") return error;
+  const file = path.replace(/^.*[/\\]/, "").replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const line = new RegExp(`[/\\\\]${file}:(\\d+):\\d+`).exec(error.stack ?? "")?.[1];
+  return new InputError(path, Number(line ?? 0), `${name}: ${error.message}`);
+}
