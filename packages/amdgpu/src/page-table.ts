@@ -35,6 +35,8 @@ const FRAGMENT_SHIFT = GCVM_FRAGMENT_SHIFT;
  */
 const STEP: readonly number[] = [0, 0, 2 ** 30, 2 ** 21, 2 ** 12];
 const FRAGMENT_MAX = 31;
+/** log2 of the entries of the root that the largest fragment covers. */
+const ROOT_ORDER_MAX = FRAGMENT_MAX - 27;
 /** What part of a page's number is its index in the root: a power of two, so exact, and a division is slow. */
 const ROOT_ENTRIES_PER_PAGE = 1 / (SPAN[1] as number);
 /** The root; 0 is no table. */
@@ -109,7 +111,7 @@ export class GcvmPageTable extends TableTree {
         continue;
       }
       const begin = indexIn(page, level);
-      const entry = this.#writeIn(node, level, begin, page, end, fragment, at, lo, hi);
+      const entry = this.#writeIn(node, level, begin, end - page, at, lo, hi);
       const pages = (entry - begin) * (SPAN[level] as number);
       at += pages * 4096;
       page += pages;
@@ -189,7 +191,8 @@ export class GcvmPageTable extends TableTree {
   }
 
   /**
-   * The entries of one table, in as many writes as there are fragments; no fragment reaches into the next table.
+   * The entries of one table, in as many writes as there are fragments: each is as large as its alignment and what is left allow, so none
+   * reaches into the next table.
    *
    * @returns the entry behind the last one written: one from which on a smaller leaf is needed, or none
    */
@@ -197,9 +200,7 @@ export class GcvmPageTable extends TableTree {
     node: number,
     level: number,
     begin: number,
-    page: number,
-    end: number,
-    firstFragment: number,
+    pages: number,
     address: number,
     lo: number,
     hi: number,
@@ -207,6 +208,8 @@ export class GcvmPageTable extends TableTree {
     const tables = this.tables;
     const slot = this.slot[node] as number;
     if (tables.filled !== 0) tables.own(slot);
+    const { words } = tables;
+    const { observer } = this;
     const base = slot * tables.wordsPerTable;
     const isLive = (lo & VALID) !== 0 || (hi & this.prtHi) !== 0;
     const attributes = level === LAST && !isLive ? lo | EXECUTABLE : lo;
@@ -214,29 +217,32 @@ export class GcvmPageTable extends TableTree {
     const shift = SHIFT[level] as number;
     const span = SPAN[level] as number;
     const step = STEP[level] as number;
-    let fragment = firstFragment;
-    let entry = begin;
+    const stop = Math.min(begin + Math.floor(pages / span), ENTRIES);
     let at = address;
-    let done = page;
     let calls = 0;
-    while (fragment >= shift) {
-      const count = fragment < FRAGMENT_MAX ? 1 << (fragment - shift) : largestLeaves(done, end);
-      const low = attributes | (fragment << FRAGMENT_SHIFT);
+    let entry = begin;
+    while (entry < stop) {
+      const aligned = entry | ENTRIES;
+      let order = 31 - Math.clz32(Math.min(aligned & -aligned, stop - entry));
+      let count = 1 << order;
+      if (level === 1 && order >= ROOT_ORDER_MAX) {
+        // The largest fragment has no end but that of the piece.
+        order = ROOT_ORDER_MAX;
+        count = (stop - entry) & -(1 << ROOT_ORDER_MAX);
+      }
+      const low = attributes | ((order + shift) << FRAGMENT_SHIFT);
       const lowest = low | (at | 0);
       const highest = attributesHi | ((at / TWO_32) & 0xffff);
       const first = base + entry * 2;
       if ((lowest >>> 0) + count * step > TWO_32) fillAscending(tables, first, count, lowest, highest, step);
-      else writeRun(tables.words, first, first + count * 2, lowest, highest, step);
-      if (this.observer !== null) {
+      else writeRun(words, first, first + count * 2, lowest, highest, step);
+      if (observer !== null) {
         const va = this.vaOf(node) + entry * span * 4096;
-        this.observer.wrote(level, va, count, at, low, attributesHi, true);
+        observer.wrote(level, va, count, at, low, attributesHi, true);
       }
       calls++;
       entry += count;
-      if (entry === ENTRIES) break;
       at += count * span * 4096;
-      done += count * span;
-      fragment = fragmentAt(done, end);
     }
     const { counters } = this;
     counters.tableWriteCalls += calls;
@@ -308,11 +314,6 @@ function fragmentAt(page: number, end: number): number {
   const left = end - page;
   const fits = left >= TWO_31 ? FRAGMENT_MAX : 31 - Math.clz32(left);
   return Math.min(aligned, fits);
-}
-
-/** Entries of the root from a page on that are one fragment of the largest order: it has no end but that of the piece. */
-function largestLeaves(page: number, end: number): number {
-  return (Math.floor(end / TWO_31) * TWO_31 - page) / (SPAN[1] as number);
 }
 
 /** Whether a piece goes on to the end of a table of the last level that begins with a page. */

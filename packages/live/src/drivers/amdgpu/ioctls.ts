@@ -27,13 +27,13 @@ const NEWEST = 2 ** 64;
 
 /** The rows. */
 export const IOCTLS: DriverIoctls<AmdgpuLiveFile> = new DriverIoctls<AmdgpuLiveFile>([
-  { name: "AMDGPU_GEM_METADATA", request: IOCTL_GEM_METADATA, layout: GEM_METADATA, run: gemMetadata },
-  { name: "AMDGPU_WAIT_CS", request: IOCTL_WAIT_CS, layout: WAIT_CS, run: waitCs },
-  { name: "AMDGPU_VM", request: IOCTL_VM, layout: VM, run: vm },
+  { name: "AMDGPU_GEM_METADATA", request: IOCTL_GEM_METADATA, layout: GEM_METADATA, act: gemMetadata },
+  { name: "AMDGPU_WAIT_CS", request: IOCTL_WAIT_CS, layout: WAIT_CS, act: waitCs },
+  { name: "AMDGPU_VM", request: IOCTL_VM, layout: VM, act: vm },
 ]);
 
 /** GEM_METADATA. Another operation than the two does nothing and succeeds, as the driver has it. */
-function gemMetadata({ model, device }: AmdgpuLiveFile, _: LiveCall, arg: DataView): number {
+function gemMetadata({ model, device }: AmdgpuLiveFile, _: LiveCall, arg: DataView): void {
   const { metadata } = device;
   const { handle, op, flags, tilingInfo, dataSizeBytes, data } = GEM_METADATA.read(arg);
   const bo = model.bo(handle);
@@ -53,11 +53,10 @@ function gemMetadata({ model, device }: AmdgpuLiveFile, _: LiveCall, arg: DataVi
       fields.data.write(arg, 0, data);
     }
   }
-  return 0;
 }
 
 /** WAIT_CS: all submissions of the past are done. */
-function waitCs({ model }: AmdgpuLiveFile, _: LiveCall, arg: DataView): number {
+function waitCs({ model }: AmdgpuLiveFile, _: LiveCall, arg: DataView): void {
   const { handle, ipType, ipInstance, ctxId } = WAIT_CS.read(arg);
   const { submissions } = model;
   if (!submissions.hasContext(ctxId)) fail(EINVAL, `wait_cs.ctx_id: ${ctxId} is not a context of this file`);
@@ -66,13 +65,11 @@ function waitCs({ model }: AmdgpuLiveFile, _: LiveCall, arg: DataView): number {
   if (handle > submissions.fences && handle < NEWEST)
     fail(EINVAL, `wait_cs.handle: ${handle}, and the newest is ${submissions.fences}`);
   writeU64(arg, 0, 0);
-  return 0;
 }
 
 /** VM: a VMID of its own for the VM. The model's TLB has a number for each VM anyway. */
-function vm(_: AmdgpuLiveFile, __: LiveCall, arg: DataView): number {
+function vm(_: AmdgpuLiveFile, __: LiveCall, arg: DataView): void {
   const { op, flags } = VM.read(arg);
   if (flags !== 0) fail(EINVAL, "vm.flags: must be 0");
   if (op !== VM_OP_RESERVE_VMID && op !== VM_OP_UNRESERVE_VMID) fail(EINVAL, `vm.op: ${op} is none`);
-  return 0;
 }
