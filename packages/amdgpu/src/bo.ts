@@ -61,6 +61,7 @@ export class AmdgpuBo extends GemObject {
   #pages: ScatterList | null;
   #frames: FrameAllocator | null;
   #runs: Int32Array | null = null;
+  #singles: Int32Array | null = null;
   #halves: Int32Array | null = null;
 
   /** @param options - see {@link AmdgpuBoOptions} */
@@ -121,6 +122,24 @@ export class AmdgpuBo extends GemObject {
     return runs;
   }
 
+  /**
+   * By segment of its memory, the first segment from there on that is not one page for itself, neither longer nor part of a run. Only
+   * for system memory.
+   */
+  singleEnds(): Int32Array {
+    if (this.#singles !== null) return this.#singles;
+    const { bytes, count } = this.#pages as ScatterList;
+    const runEnds = this.runEnds();
+    const singles = new Int32Array(count + 1);
+    singles[count] = count;
+    for (let i = count - 1; i >= 0; i--) {
+      const isSingle = bytes[i] === PAGE_BYTES && runEnds[i] === i && (i === 0 || runEnds[i - 1] !== i);
+      singles[i] = isSingle ? (singles[i + 1] as number) : i;
+    }
+    this.#singles = singles;
+    return singles;
+  }
+
   /** By segment of its memory, the halves of its first address: what entries of single pages are made of. */
   segmentHalves(): Int32Array {
     if (this.#halves !== null) return this.#halves;
@@ -147,6 +166,7 @@ export class AmdgpuBo extends GemObject {
     this.#pages = pages;
     this.#frames = frames;
     this.#runs = null;
+    this.#singles = null;
     this.#halves = null;
   }
 

@@ -272,12 +272,10 @@ export class GcvmPageTable extends TableTree {
     const slot = this.slot[node] as number;
     if (tables.filled !== 0) tables.own(slot);
     const { words } = tables;
-    let at = slot * tables.wordsPerTable + entry * 2;
-    const first = at;
-    for (let i = 2 * segment, end = i + 2 * count; i < end; i += 2, at += 2) {
-      words[at] = (halves[i] as number) | low;
-      words[at + 1] = (halves[i + 1] as number) | hi;
-    }
+    const first = slot * tables.wordsPerTable + entry * 2;
+    words.set(halves.subarray(2 * segment, 2 * (segment + count)), first);
+    addFlags(words, first, first + 2 * count, low);
+    if (hi !== 0) addFlags(words, first + 1, first + 2 * count, hi);
     if (skip > 0) {
       const address =
         (halves[2 * segment + 1] as number) * TWO_32 + ((halves[2 * segment] as number) >>> 0) + skip;
@@ -341,6 +339,18 @@ function writeRun(words: Int32Array, from: number, end: number, lo: number, hi: 
     words[i + 1] = hi;
     low = (low + step) | 0;
   }
+}
+
+/** Flags into the low or the high halves of a run, four entries a turn. */
+function addFlags(words: Int32Array, from: number, end: number, flags: number): void {
+  let i = from;
+  for (const whole = end - 6; i < whole; i += 8) {
+    words[i] = (words[i] as number) | flags;
+    words[i + 2] = (words[i + 2] as number) | flags;
+    words[i + 4] = (words[i + 4] as number) | flags;
+    words[i + 6] = (words[i + 6] as number) | flags;
+  }
+  for (; i < end; i += 2) words[i] = (words[i] as number) | flags;
 }
 
 /** Index of a page in a table of a level. Only that of the root takes bits above the low 32. */

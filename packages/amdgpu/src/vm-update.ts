@@ -231,15 +231,8 @@ function writeSystemPages(
       continue;
     }
     // Every run from here on has one page; the first may be the end of a longer one.
-    let count = 1;
-    const most = left - 1;
-    while (
-      count < most &&
-      runEnds[segment + count] === segment + count &&
-      pages.bytes[segment + count] === PAGE
-    ) {
-      count++;
-    }
+    const singles = (bo.singleEnds()[segment + 1] as number) - segment;
+    const count = Math.min(singles, left - 1);
     const skip = at - (starts[segment] as number);
     pageTable.writePages(page, page + count, bo.segmentHalves(), segment, skip, at, lo, hi);
     page += count;
