@@ -127,6 +127,7 @@ export { Walk } from "./walk.ts";
 export type { EntryArray } from "./writers.ts";
 export {
   clearEntries,
+  clearFilled,
   fillAscending,
   fillEntries,
   writeAscending,

@@ -4,6 +4,7 @@
  * low halves, with the carry between the halves kept out of it; a short one is a loop that stores both. Both count once per run.
  */
 
+import { filledRun } from "./entry-runs.ts";
 import type { TableMemory } from "./table-memory.ts";
 
 /** An array of entries in two views of one buffer, such as {@link TableMemory}. */
@@ -150,6 +151,29 @@ export function clearEntries(tables: TableMemory, slot: number, index: number, c
   const { words } = tables;
   if (count < FILL_MIN) for (let i = first; i < end; i++) words[i] = 0;
   else words.fill(0, first, end);
+}
+
+/**
+ * Sets leaf entries to zero from entry `index` of table `slot` on, up to the first that is zero already, at most `count`.
+ * @returns how many it has set
+ * @throws Error when the run leaves the table.
+ */
+export function clearFilled(tables: TableMemory, slot: number, index: number, count: number): number {
+  const first = firstWord(tables, slot, index, count);
+  const { words } = tables;
+  let i = first;
+  if (count < FILL_MIN) {
+    for (const end = first + count * 2; i < end && words[i] !== 0; i += 2) {
+      words[i] = 0;
+      words[i + 1] = 0;
+    }
+  } else {
+    i += filledRun(words, first, count) * 2;
+    words.fill(0, first, i);
+  }
+  const cleared = (i - first) >> 1;
+  tables.counters.pteClears += cleared;
+  return cleared;
 }
 
 /**

@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { clearEntries, TableMemory, writeAscending, writeDirectory, writeRepeated } from "../src/index.ts";
+import {
+  clearEntries,
+  clearFilled,
+  TableMemory,
+  writeAscending,
+  writeDirectory,
+  writeRepeated,
+} from "../src/index.ts";
 
 const run = fc
   .tuple(fc.nat(511), fc.nat(511))
@@ -70,6 +77,23 @@ describe("writers of runs", () => {
     );
   });
 
+  test("clearing what is filled ends at the first empty entry", () => {
+    fc.assert(
+      fc.property(run, fc.nat(511), ({ index, count }, hole) => {
+        const { tables, slot } = threeTables();
+        tables.words[(slot * 512 + hole) * 2] = 0;
+        tables.words[(slot * 512 + hole) * 2 + 1] = 0;
+        const filled = hole >= index && hole < index + count ? hole - index : count;
+        expect(clearFilled(tables, slot, index, count)).toBe(filled);
+        const after = Array.from({ length: 512 }, (_, i) =>
+          i === hole || (i >= index && i < index + filled) ? 0n : 2n ** 64n - 1n,
+        );
+        expectTables(tables, slot, 0, after);
+        expect(tables.counters).toMatchObject({ pteWrites: 0, pteClears: filled });
+      }),
+    );
+  });
+
   test("a directory entry is counted apart", () => {
     const { tables, slot } = threeTables();
     writeDirectory(tables, slot, 511, 0x1003, 0x80);
@@ -89,6 +113,7 @@ describe("writers of runs", () => {
       expect(() => writeRepeated(tables, slot, index, count, 1, 0)).toThrow("leave a table of 512 entries");
       expect(() => writeAscending(tables, slot, index, count, 1, 0, 4096)).toThrow("leave a table");
       expect(() => clearEntries(tables, slot, index, count)).toThrow("leave a table");
+      expect(() => clearFilled(tables, slot, index, count)).toThrow("leave a table");
     }
     expectTables(tables, slot, 0, []);
   });

@@ -20,8 +20,8 @@ import {
   addressHi,
   addressLo,
   clearEntries,
+  clearFilled,
   emptyRun,
-  filledRun,
   lpaeLeafHi,
   lpaeLeafLo,
   type PhysicalMemory,
@@ -260,17 +260,17 @@ export class PageTable extends TableTree {
       }
       const first = (va >>> 12) & 511;
       const most = Math.min((end - va) / PAGE_BYTES, ENTRIES - first);
-      const at = (slot * ENTRIES + first) * 2;
       const held = this.leaves[slot] as number;
-      const filled = held === ENTRIES ? most : filledRun(tables.words, at, most);
+      let filled = most;
+      if (held === ENTRIES) clearEntries(tables, slot, first, most);
+      else filled = held === 0 ? 0 : clearFilled(tables, slot, first, most);
       if (filled > 0) {
         counters.ioUnmapCalls++;
-        clearEntries(tables, slot, first, filled);
         this.leaves[slot] = held - filled;
         this.clean(1, filled * 8);
         va += filled * PAGE_BYTES;
       } else {
-        const empty = held === 0 ? most : emptyRun(tables.words, at, most);
+        const empty = held === 0 ? most : emptyRun(tables.words, (slot * ENTRIES + first) * 2, most);
         counters.ioUnmapCalls += empty;
         whole = false;
         va += empty * PAGE_BYTES;
