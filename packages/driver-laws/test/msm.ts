@@ -131,7 +131,7 @@ class File implements TestFile {
     this.#device = device;
     this.#file = device.device.open();
     device.files.add(this.#file);
-    this.#gate = this.#file.createSyncobj();
+    this.#gate = this.#file.syncobjs.create();
   }
 
   get node(): DrmFile {
@@ -221,7 +221,7 @@ class File implements TestFile {
     // A job that waits for a gate.
     (_vm, ops, below) => {
       if (this.#gates.length >= 4) return 0;
-      const fence = this.#file.attachFence(this.#gate);
+      const fence = this.#file.syncobjs.attachFence(this.#gate);
       const fd = this.#file.addSyncFile(fence);
       this.#gates.push({ fence, fd });
       const queueId = below(2) === 0 ? QUEUE_OF_QUEUED : QUEUE;

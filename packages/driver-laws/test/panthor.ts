@@ -132,8 +132,8 @@ class File implements TestFile {
     this.#device = device;
     this.#file = device.device.open();
     device.files.add(this.#file);
-    this.#gate = this.#file.createSyncobj();
-    this.#line = this.#file.createSyncobj();
+    this.#gate = this.#file.syncobjs.create();
+    this.#line = this.#file.syncobjs.create();
   }
 
   get node(): DrmFile {
@@ -240,7 +240,7 @@ class File implements TestFile {
         timelineValue: ++this.#point,
       };
       if (this.#gates.length < 4 && below(2) === 0) {
-        this.#gates.push(this.#file.attachFence(this.#gate));
+        this.#gates.push(this.#file.syncobjs.attachFence(this.#gate));
         const { ret } = this.#bind(vm, ops, true, [{ handle: this.#gate }, signal]);
         if (ret !== 0) this.#gates.pop()?.signal();
         return ret;

@@ -7,8 +7,8 @@
  * @module
  */
 
-import { EINVAL, fail } from "./errno.ts";
-import { type Fence, FenceChain, signaledFence } from "./fence.ts";
+import { EINVAL, ENOENT, fail } from "./errno.ts";
+import { Fence, FenceChain, signaledFence } from "./fence.ts";
 import { HandleTable } from "./handle-table.ts";
 
 /** Points that are kept before it is looked whether some can go. */
@@ -157,6 +157,21 @@ export class Syncobjs {
     const adopted = new AdoptedSyncobj();
     this.#adopted.set(handle, adopted);
     return adopted;
+  }
+
+  /**
+   * Put a fence into a syncobj, as a job of another driver or queue does.
+   *
+   * @param handle - syncobj handle
+   * @param point - timeline point, 0 (unless told) for the binary payload
+   * @returns the fence, to be signalled by the caller
+   * @throws {@link DrmError} ENOENT for an unknown handle
+   */
+  attachFence(handle: number, point = 0): Fence {
+    const syncobj = this.get(handle) ?? fail(ENOENT, unknown("syncobj", handle));
+    const fence = new Fence();
+    syncobj.attach(point, fence);
+    return fence;
   }
 
   /** Syncobjs with their handles, ascending; adopted ones left out. */

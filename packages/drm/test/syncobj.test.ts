@@ -147,6 +147,16 @@ describe("the syncobjs of a file", () => {
     ]);
   });
 
+  it("take a fence that somebody else signals, at a point or as the payload", () => {
+    const syncobjs = new Syncobjs();
+    const handle = syncobjs.create();
+    const fence = syncobjs.attachFence(handle);
+    expect(syncobjs.get(handle)?.find(0)).toBe(fence);
+    syncobjs.attachFence(handle, 4);
+    expect([syncobjs.get(handle)?.find(4)?.signaled, syncobjs.get(handle)?.find(5)]).toEqual([false, null]);
+    expect(() => syncobjs.attachFence(7)).toThrow("ENOENT: syncobj.handle: 7 is not a syncobj of this file");
+  });
+
   it("count as signalled where they were made elsewhere, but for what is attached here", () => {
     const syncobjs = new Syncobjs(true);
     expect(syncobjs.get(0)).toBeUndefined();

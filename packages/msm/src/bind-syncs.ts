@@ -59,7 +59,7 @@ export function collectWaits(file: MsmFile, array: SyncArray, user: UserSpace, s
   readEach(file, array, user, (handle, flags, point, name) => {
     if ((flags & ~SYNCOBJ_RESET) !== 0) fail(EINVAL, `${name}.flags: 0x${flags.toString(16)} is unknown`);
     const syncobj =
-      file.syncobj(handle) ?? fail(ENOENT, `${name}.handle: ${handle} is not a syncobj of this file`);
+      file.syncobjs.get(handle) ?? fail(ENOENT, `${name}.handle: ${handle} is not a syncobj of this file`);
     const fence = syncobj.find(point);
     if (fence === null)
       fail(EINVAL, `${name}.handle: nothing will signal syncobj ${handle} at point ${point}`);
@@ -81,7 +81,7 @@ export function collectSignals(file: MsmFile, array: SyncArray, user: UserSpace,
   readEach(file, array, user, (handle, flags, point, name) => {
     if (flags !== 0) fail(EINVAL, `${name}.flags: 0x${flags.toString(16)} with a signal`);
     const syncobj =
-      file.syncobj(handle) ?? fail(EINVAL, `${name}.handle: ${handle} is not a syncobj of this file`);
+      file.syncobjs.get(handle) ?? fail(EINVAL, `${name}.handle: ${handle} is not a syncobj of this file`);
     syncs.signals.push({ syncobj, point });
   });
 }

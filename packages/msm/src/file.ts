@@ -9,9 +9,8 @@ import {
   type DmaBuf,
   type DrmError,
   type DrmFile,
-  ENOENT,
   EPERM,
-  Fence,
+  type Fence,
   fail,
   GemHandles,
   type GemObject,
@@ -19,7 +18,6 @@ import {
   type IoctlTable,
   needOpen,
   type OffsetTarget,
-  type Syncobj,
   Syncobjs,
   signaledFence,
   type UserSpace,
@@ -233,40 +231,6 @@ export class MsmFile implements DrmFile<MsmBo, MsmVm> {
    */
   closeSyncFile(fd: number): void {
     this.#syncFiles.remove(fd);
-  }
-
-  /**
-   * Make a syncobj (`DRM_IOCTL_SYNCOBJ_CREATE`, whose bytes are not modelled).
-   *
-   * @returns its handle
-   */
-  createSyncobj(): number {
-    needOpen(this, "syncobj_create");
-    return this.syncobjs.create();
-  }
-
-  /**
-   * @param handle - syncobj handle
-   * @returns the syncobj; undefined for an unknown handle, unless the device adopts those
-   */
-  syncobj(handle: number): Syncobj | undefined {
-    return this.syncobjs.get(handle);
-  }
-
-  /**
-   * Put a fence into a syncobj, as a job of another driver or queue does.
-   *
-   * @param handle - syncobj handle
-   * @param point - timeline point, 0 (unless told) for the binary payload
-   * @returns the fence, to be signalled by the caller
-   * @throws `DrmError` ENOENT for an unknown handle
-   */
-  attachFence(handle: number, point = 0): Fence {
-    needOpen(this, "syncobj");
-    const syncobj = this.syncobj(handle) ?? fail(ENOENT, `syncobj: ${handle} is not a syncobj of this file`);
-    const fence = new Fence();
-    syncobj.attach(point, fence);
-    return fence;
   }
 
   /** Close the file: the VM goes with all that it maps, then the handles. */

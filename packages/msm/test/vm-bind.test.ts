@@ -102,8 +102,8 @@ function twoJobs(quirks: Partial<MsmQuirks>, page: number) {
   const handle = newObject(file, 8 * PAGE);
   expect(bind(file, [map(handle, 0, 8)])).toBe(0);
   file.needVm().addressSpace.store32(AT, 7);
-  const syncobj = file.createSyncobj();
-  const fence = file.attachFence(syncobj);
+  const syncobj = file.syncobjs.create();
+  const fence = file.syncobjs.attachFence(syncobj);
   const waits = file.addSyncFile(fence);
   const late = { queueId: 1, flags: VM_BIND_FENCE_FD_IN, fenceFd: waits };
   expect(bind(file, [nothing(OP_UNMAP, 0, 4)], late)).toBe(0);

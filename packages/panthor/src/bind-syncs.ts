@@ -17,7 +17,7 @@
  * @module
  */
 
-import { EINVAL, ENOENT, type Fence, fail, type Syncobj, type UserSpace } from "@vmbind/drm";
+import { EINVAL, ENOENT, type Fence, fail, type Syncobj, type Syncobjs, type UserSpace } from "@vmbind/drm";
 import type { PanthorBindOp } from "./bind-op.ts";
 import type { BindJob } from "./bind-queue.ts";
 import { type ArrayFile, copyArray } from "./obj-array.ts";
@@ -25,8 +25,8 @@ import { SYNC_OP, SYNC_OP_SIGNAL, SYNC_OP_TIMELINE, SYNC_OP_TYPE_MASK, type Sync
 
 /** Where syncobjs are found; see `PanthorFile`. */
 export interface SyncFile extends ArrayFile {
-  /** A syncobj by its handle. */
-  syncobj(handle: number): Syncobj | undefined;
+  /** Its syncobjs. */
+  readonly syncobjs: Syncobjs;
 }
 
 /** A point that jobs of the call signal. */
@@ -113,7 +113,7 @@ function collect(file: SyncFile, entries: Entries, sync: SyncOp, name: string): 
   if (entries.has(keyOf(sync))) return;
   const { handle, timelineValue: point } = sync;
   const syncobj =
-    file.syncobj(handle) ?? fail(EINVAL, `${name}.handle: ${handle} is not a syncobj of this file`);
+    file.syncobjs.get(handle) ?? fail(EINVAL, `${name}.handle: ${handle} is not a syncobj of this file`);
   entries.set(keyOf(sync), { point, syncobj, fence: syncobj.find(point) });
 }
 
@@ -125,7 +125,7 @@ function fenceOf(file: SyncFile, entries: Entries, sync: SyncOp, name: string): 
     entry !== undefined
       ? entry.fence
       : (
-          file.syncobj(handle) ?? fail(ENOENT, `${name}.handle: ${handle} is not a syncobj of this file`)
+          file.syncobjs.get(handle) ?? fail(ENOENT, `${name}.handle: ${handle} is not a syncobj of this file`)
         ).find(point);
   return found ?? fail(EINVAL, `${name}.handle: nothing will signal syncobj ${handle} at point ${point}`);
 }

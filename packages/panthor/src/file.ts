@@ -11,9 +11,7 @@ import {
   type DrmFile,
   EBUSY,
   EINVAL,
-  ENOENT,
   ENOMEM,
-  Fence,
   fail,
   GemHandles,
   type GemObject,
@@ -21,7 +19,6 @@ import {
   type IoctlTable,
   needOpen,
   type OffsetTarget,
-  type Syncobj,
   Syncobjs,
   type UserSpace,
 } from "@vmbind/drm";
@@ -190,40 +187,6 @@ export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
   /** @internal */
   takeBo(handle: number): PanthorBo | undefined {
     return this.#bos.remove(handle);
-  }
-
-  /**
-   * Make a syncobj (`DRM_IOCTL_SYNCOBJ_CREATE`, whose bytes are not modelled).
-   *
-   * @returns its handle
-   */
-  createSyncobj(): number {
-    needOpen(this, "syncobj_create");
-    return this.syncobjs.create();
-  }
-
-  /**
-   * @param handle - syncobj handle
-   * @returns the syncobj; undefined for an unknown handle, unless the device adopts those
-   */
-  syncobj(handle: number): Syncobj | undefined {
-    return this.syncobjs.get(handle);
-  }
-
-  /**
-   * Put a fence into a syncobj, as a job of another driver or queue does.
-   *
-   * @param handle - syncobj handle
-   * @param point - timeline point, 0 (unless told) for the binary payload
-   * @returns the fence, to be signalled by the caller
-   * @throws `DrmError` ENOENT for an unknown handle
-   */
-  attachFence(handle: number, point = 0): Fence {
-    needOpen(this, "syncobj");
-    const syncobj = this.syncobj(handle) ?? fail(ENOENT, `syncobj: ${handle} is not a syncobj of this file`);
-    const fence = new Fence();
-    syncobj.attach(point, fence);
-    return fence;
   }
 
   /** Close the file: VMs are destroyed, handles dropped, the dummy's reference given back. */

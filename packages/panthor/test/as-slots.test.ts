@@ -222,8 +222,8 @@ describe("a VM that has become unusable", () => {
     [
       "an asynchronous job that the VM manager refuses",
       (fx) => {
-        const gate = fx.file.createSyncobj();
-        const fence = fx.file.attachFence(gate);
+        const gate = fx.file.syncobjs.create();
+        const fence = fx.file.syncobjs.attachFence(gate);
         mustBind(fx, [{ ...sparse, va: 2 * VA, syncs: [{ handle: gate }] }], { async: true });
         fx.vm.destroyed = true;
         fence.signal();

@@ -89,9 +89,9 @@ describe("the order of an asynchronous call", () => {
 
   it("leaves syncobjs alone when it is refused", () => {
     const fx = fixture();
-    const a = fx.file.createSyncobj();
+    const a = fx.file.syncobjs.create();
     expect(sync(fx, [signal(a)], [wait(99)]).ret).toBe(-ENOENT);
-    expect(fx.file.syncobj(a)?.fence).toBeNull();
+    expect(fx.file.syncobjs.get(a)?.fence).toBeNull();
   });
 });
 
@@ -105,21 +105,21 @@ describe("a wait for what the same call signals", () => {
       [0, -EINVAL],
     ] as const) {
       const fx = fixture();
-      const a = fx.file.createSyncobj();
+      const a = fx.file.syncobjs.create();
       expect(sync(fx, [signalAt(a, 5)], [waitAt(a, point)]).ret).toBe(ret);
     }
   });
 
   it("is looked up where the syncobj was before the call, at any other point", () => {
     const fx = fixture();
-    const a = fx.file.createSyncobj();
-    fx.file.attachFence(a, 4).signal();
+    const a = fx.file.syncobjs.create();
+    fx.file.syncobjs.attachFence(a, 4).signal();
     expect(sync(fx, [signalAt(a, 5)], [waitAt(a, 3)]).ret).toBe(0);
   });
 
   it("goes by the handle: another handle of the same syncobj does not show the signal", () => {
     const fx = fixture();
-    const a = fx.file.createSyncobj();
+    const a = fx.file.syncobjs.create();
     const b = fx.file.syncobjs.import(fx.file.syncobjs.export(a));
     expect(sync(fx, [signal(a)], [wait(b)]).ret).toBe(-EINVAL);
     expect(sync(fx, [signal(a)], [wait(a)]).ret).toBe(0);
@@ -128,10 +128,10 @@ describe("a wait for what the same call signals", () => {
 
   it("does not find a later operation's, nor its own", () => {
     const fx = fixture();
-    const a = fx.file.createSyncobj();
+    const a = fx.file.syncobjs.create();
     expect(sync(fx, [wait(a)], [signal(a)]).ret).toBe(-EINVAL);
     expect(sync(fx, [signal(a), wait(a)]).ret).toBe(-EINVAL);
-    fx.file.attachFence(a).signal();
+    fx.file.syncobjs.attachFence(a).signal();
     expect(sync(fx, [wait(a)], [signal(a)]).ret).toBe(0);
   });
 });
@@ -140,9 +140,9 @@ describe("one payload of a syncobj", () => {
   it("a binary wait, and a wait for point 0, wait for the whole chain", () => {
     for (const sought of [wait, (handle: number) => waitAt(handle, 0)]) {
       const fx = fixture();
-      const a = fx.file.createSyncobj();
-      const first = fx.file.attachFence(a, 3);
-      const second = fx.file.attachFence(a, 7);
+      const a = fx.file.syncobjs.create();
+      const first = fx.file.syncobjs.attachFence(a, 3);
+      const second = fx.file.syncobjs.attachFence(a, 7);
       expect(sync(fx, [sought(a)]).ret).toBe(0);
       second.signal();
       expect(fx.vm.queue.length).toBe(1);
@@ -154,8 +154,8 @@ describe("one payload of a syncobj", () => {
   it("a binary signal, and a signal of point 0, replace the chain", () => {
     for (const replaced of [signal, (handle: number) => signalAt(handle, 0)]) {
       const fx = fixture();
-      const a = fx.file.createSyncobj();
-      fx.file.attachFence(a, 3).signal();
+      const a = fx.file.syncobjs.create();
+      fx.file.syncobjs.attachFence(a, 3).signal();
       expect(sync(fx, [waitAt(a, 3)]).ret).toBe(0);
       expect(sync(fx, [replaced(a)]).ret).toBe(0);
       expect(sync(fx, [waitAt(a, 3)])).toMatchObject({
@@ -168,11 +168,11 @@ describe("one payload of a syncobj", () => {
 
   it("takes each point once a call, with the end of the last job that signals it", () => {
     const fx = fixture();
-    const [a, gate] = [fx.file.createSyncobj(), fx.file.createSyncobj()];
-    const fence = fx.file.attachFence(gate);
+    const [a, gate] = [fx.file.syncobjs.create(), fx.file.syncobjs.create()];
+    const fence = fx.file.syncobjs.attachFence(gate);
     expect(sync(fx, [signalAt(a, 5)], [wait(gate), signalAt(a, 7)], [signalAt(a, 5)]).ret).toBe(0);
-    expect(fx.file.syncobj(a)?.points).toBe(2);
-    const five = fx.file.syncobj(a)?.find(5);
+    expect(fx.file.syncobjs.get(a)?.points).toBe(2);
+    const five = fx.file.syncobjs.get(a)?.find(5);
     expect(five?.signaled).toBe(false);
     fence.signal();
     expect(five?.signaled).toBe(true);

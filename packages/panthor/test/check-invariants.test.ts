@@ -40,12 +40,12 @@ beforeEach(() => {
     { flags: MAP_NOEXEC | MAP_SPARSE, va: 3 * VA + PAGE, size: 4 * MIB2 },
     { flags: OP_UNMAP, va: 3 * VA + MIB2 + 3 * PAGE, size: PAGE },
   ]);
-  const waits = fx.file.createSyncobj();
-  fx.file.attachFence(waits);
+  const waits = fx.file.syncobjs.create();
+  fx.file.syncobjs.attachFence(waits);
   const job = { boHandle: other, va: 4 * VA, size: PAGE };
   const { ret } = bind(
     fx,
-    [{ ...job, syncs: [{ handle: waits }, { flags: SYNC_OP_SIGNAL, handle: fx.file.createSyncobj() }] }],
+    [{ ...job, syncs: [{ handle: waits }, { flags: SYNC_OP_SIGNAL, handle: fx.file.syncobjs.create() }] }],
     { async: true },
   );
   expect([ret, fx.vm.queue.length]).toEqual([0, 1]);

@@ -104,8 +104,8 @@ describe("a job that fails in the queue", () => {
     const low = createBo(file, 0x4000);
     const high = createBo(file, 0x80000000);
     mustBind(fx, [map(low, VA, 0x4000)]);
-    const gate = file.attachFence(file.createSyncobj());
-    const done = [0, 1, 2, 3, 4].map(() => file.createSyncobj());
+    const gate = file.syncobjs.attachFence(file.syncobjs.create());
+    const done = [0, 1, 2, 3, 4].map(() => file.syncobjs.create());
     const ops = [
       map(low, VA + MIB2, 0x1000),
       map(high, 2 * VA, 0x80000000),
@@ -125,7 +125,13 @@ describe("a job that fails in the queue", () => {
     ];
     expect(ask()).toEqual([0, 0]);
     gate.signal();
-    expect(done.map((handle) => file.syncobj(handle)?.fence?.error)).toEqual([0, -ERANGE, -EINVAL, 0, 0]);
+    expect(done.map((handle) => file.syncobjs.get(handle)?.fence?.error)).toEqual([
+      0,
+      -ERANGE,
+      -EINVAL,
+      0,
+      0,
+    ]);
     expect(ask()).toEqual([0, 1]);
     expect([...fx.vm.mappings()].map(({ addr, range }) => [addr, range])).toEqual([
       [VA + 0x2000, 0x2000],
@@ -181,9 +187,9 @@ describe("waits", () => {
           const device = new PanthorDevice();
           const file = device.open();
           const vms = [0, 1, 2].map(() => file.createVm(2 ** 40));
-          const gates = order.map(() => file.createSyncobj());
-          const fences = gates.map((handle) => file.attachFence(handle));
-          const timeline = file.createSyncobj();
+          const gates = order.map(() => file.syncobjs.create());
+          const fences = gates.map((handle) => file.syncobjs.attachFence(handle));
+          const timeline = file.syncobjs.create();
           list.forEach(({ vm, gates: waits, after }, i) => {
             const syncs = waits.map((gate): object => ({ handle: gates[gate] as number }));
             if (after !== null && after < i) syncs.push(point(timeline, after + 1));
@@ -231,20 +237,20 @@ describe("waits", () => {
 
   it("that are cancelled let the job run, and its own fence does not fail", () => {
     const fx = fixture();
-    const [gate, done] = [fx.file.createSyncobj(), fx.file.createSyncobj()];
-    const fence = fx.file.attachFence(gate);
+    const [gate, done] = [fx.file.syncobjs.create(), fx.file.syncobjs.create()];
+    const fence = fx.file.syncobjs.attachFence(gate);
     mustBind(fx, [{ ...sparse(VA, PAGE), syncs: [{ handle: gate }, signal(done)] }], { async: true });
     fence.signal(-ECANCELED);
-    expect(fx.file.syncobj(done)?.fence).toMatchObject({ signaled: true, error: 0 });
+    expect(fx.file.syncobjs.get(done)?.fence).toMatchObject({ signaled: true, error: 0 });
     expect([fx.vm.gpuvm.count, fx.vm.unusable]).toEqual([1, false]);
   });
 
   it("look at what a syncobj holds when the call is made, not at what is put into it later", () => {
     const fx = fixture();
-    const gate = fx.file.createSyncobj();
-    const first = fx.file.attachFence(gate);
+    const gate = fx.file.syncobjs.create();
+    const first = fx.file.syncobjs.attachFence(gate);
     mustBind(fx, [{ ...sparse(VA, PAGE), syncs: [{ handle: gate }] }], { async: true });
-    const second = fx.file.attachFence(gate);
+    const second = fx.file.syncobjs.attachFence(gate);
     second.signal();
     expect(fx.vm.queue.length).toBe(1);
     first.signal();
@@ -253,8 +259,8 @@ describe("waits", () => {
 
   it("of a timeline whose points are submitted out of order", () => {
     const fx = fixture();
-    const line = fx.file.createSyncobj();
-    const [five, three] = [fx.file.attachFence(line, 5), fx.file.attachFence(line, 9)];
+    const line = fx.file.syncobjs.create();
+    const [five, three] = [fx.file.syncobjs.attachFence(line, 5), fx.file.syncobjs.attachFence(line, 9)];
     mustBind(fx, [{ ...sparse(VA, PAGE), syncs: [point(line, 4)] }], { async: true });
     mustBind(fx, [{ ...sparse(VA + PAGE, PAGE), syncs: [point(line, 6)] }], { async: true });
     three.signal();
@@ -268,8 +274,8 @@ describe("waits", () => {
       const device = new PanthorDevice();
       const { file, vmId } = openWithVm(device);
       const bo = createBo(file, 4 * MIB2);
-      const [gate, ...done] = [0, 1, 2, 3].map(() => file.createSyncobj());
-      const fence = file.attachFence(gate as number);
+      const [gate, ...done] = [0, 1, 2, 3].map(() => file.syncobjs.create());
+      const fence = file.syncobjs.attachFence(gate as number);
       mustBind({ file, vmId }, [map(bo, VA, 4 * MIB2)]);
       const ops = [map(bo, VA + 8 * MIB2, MIB2), sparse(VA + 16 * MIB2, MIB2), unmap(VA, MIB2 + PAGE)];
       const syncs = (i: number) => [
@@ -281,7 +287,7 @@ describe("waits", () => {
         ops.map((op, i) => ({ ...op, syncs: syncs(i) })),
         { async: true },
       );
-      const fences = done.map((handle) => file.syncobj(handle)?.fence as Fence);
+      const fences = done.map((handle) => file.syncobjs.get(handle)?.fence as Fence);
       file.close();
       expect([device.gems.size > 0, device.counters.tablesLive > 0]).toEqual([true, true]);
       fence.signal(error);
@@ -297,9 +303,9 @@ describe("waits", () => {
   it("that outlive their VM do not keep the others from running", () => {
     const fx = fixture();
     const { file } = fx;
-    const gate = file.createSyncobj();
-    const fence = file.attachFence(gate);
-    const line = file.createSyncobj();
+    const gate = file.syncobjs.create();
+    const fence = file.syncobjs.attachFence(gate);
+    const line = file.syncobjs.create();
     const syncs = [{ handle: gate }, point(line, 1, SYNC_OP_SIGNAL)];
     mustBind(fx, [{ ...sparse(VA, PAGE), syncs }], { async: true });
     const vmId = file.createVm(2 ** 40);

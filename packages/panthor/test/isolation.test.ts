@@ -43,7 +43,7 @@ it("the state of a VM and the syncobjs of one file mean nothing in another", () 
   const device = new PanthorDevice();
   const owner = openWithVm(device);
   const id = owner.file.createVm(2 ** 47);
-  const gate = owner.file.createSyncobj();
+  const gate = owner.file.syncobjs.create();
   const { file, vmId } = openWithVm(device);
   expect(file.ioctl(IOCTL_VM_GET_STATE, VM_GET_STATE.encode({ vmId: id }))).toBe(-EINVAL);
   const wait = { flags: MAP_NOEXEC | MAP_SPARSE, va: VA, size: PAGE, syncs: [{ handle: gate }] };

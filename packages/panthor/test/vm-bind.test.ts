@@ -180,9 +180,9 @@ describe("an asynchronous call", () => {
   it("waits for its fences, in order", () => {
     const fx = fixture();
     const bo = createBo(fx.file, 0x4000);
-    const gate = fx.file.createSyncobj();
-    const done = fx.file.createSyncobj();
-    const fence = fx.file.attachFence(gate);
+    const gate = fx.file.syncobjs.create();
+    const done = fx.file.syncobjs.create();
+    const fence = fx.file.syncobjs.attachFence(gate);
     const first = map(bo, { syncs: [{ handle: gate }, { flags: SYNC_OP_SIGNAL, handle: done }] });
     mustBind(fx, [first], { async: true });
     mustBind(fx, [map(bo, { va: VA + 0x1000 })], { async: true });
@@ -190,7 +190,7 @@ describe("an asynchronous call", () => {
     // A later synchronous call does not wait for the queue.
     mustBind(fx, [map(bo, { va: VA + 0x2000 })]);
     expect(fx.vm.gpuvm.count).toBe(1);
-    const finished = fx.file.syncobj(done)?.fence;
+    const finished = fx.file.syncobjs.get(done)?.fence;
     expect(finished?.signaled).toBe(false);
     fence.signal();
     expect([fx.vm.gpuvm.count, fx.vm.queue.length, finished?.signaled]).toEqual([3, 0, true]);
@@ -198,8 +198,8 @@ describe("an asynchronous call", () => {
 
   it("waits on timelines", () => {
     const fx = fixture();
-    const timeline = fx.file.createSyncobj();
-    const point = fx.file.attachFence(timeline, 5);
+    const timeline = fx.file.syncobjs.create();
+    const point = fx.file.syncobjs.attachFence(timeline, 5);
     const wait = { flags: 1, handle: timeline, timelineValue: 3 };
     mustBind(fx, [sparse({ syncs: [wait] })], { async: true });
     expect(fx.vm.queue.length).toBe(1);
@@ -366,11 +366,11 @@ describe("objects and VMs", () => {
   it("maps nothing into a destroyed VM, unless it is as wrong as the driver: then mapping, object and VM stay", () => {
     for (const wrong of [false, true]) {
       const fx = fixture({ ...(wrong && { quirks: { mapsAfterDestroy: true } }) });
-      const [gate, done] = [fx.file.createSyncobj(), fx.file.createSyncobj()];
-      const fence = fx.file.attachFence(gate);
+      const [gate, done] = [fx.file.syncobjs.create(), fx.file.syncobjs.create()];
+      const fence = fx.file.syncobjs.attachFence(gate);
       const syncs = [{ handle: gate }, { flags: SYNC_OP_SIGNAL, handle: done }];
       mustBind(fx, [map(createBo(fx.file, 0x1000), { syncs })], { async: true });
-      const last = fx.file.syncobj(done)?.fence;
+      const last = fx.file.syncobjs.get(done)?.fence;
       destroyVm(fx.file, fx.vmId);
       checkDeviceInvariants(fx.device, [fx.file]);
       fence.signal();
@@ -384,8 +384,8 @@ describe("objects and VMs", () => {
 
   it("runs queued jobs of a destroyed VM, and then lets it go", () => {
     const fx = fixture();
-    const gate = fx.file.createSyncobj();
-    const fence = fx.file.attachFence(gate);
+    const gate = fx.file.syncobjs.create();
+    const fence = fx.file.syncobjs.attachFence(gate);
     mustBind(fx, [unmap({ syncs: [{ handle: gate }] })], { async: true });
     destroyVm(fx.file, fx.vmId);
     expect(fx.device.counters.tablesLive).toBe(1);
@@ -442,8 +442,8 @@ describe("eviction", () => {
 
   it("cannot take what a queued job pins", () => {
     const fx = fixture();
-    const gate = fx.file.createSyncobj();
-    const fence = fx.file.attachFence(gate);
+    const gate = fx.file.syncobjs.create();
+    const fence = fx.file.syncobjs.attachFence(gate);
     const handle = createBo(fx.file, 0x1000);
     mustBind(fx, [map(handle, { syncs: [{ handle: gate }] })], { async: true });
     const bo = fx.file.bo(handle);

@@ -192,7 +192,7 @@ class Run {
       case "syncobj":
         return { handle: this.#makeSyncobj(op["state"] as string) };
       case "syncobj_state": {
-        const fence = file.syncobj(op["handle"] as number)?.fence ?? null;
+        const fence = file.syncobjs.get(op["handle"] as number)?.fence ?? null;
         return { fence: fence === null ? 0 : 1, signaled: fence === null ? -1 : fence.signaled ? 1 : 0 };
       }
       case "signal":
@@ -267,7 +267,7 @@ class Run {
 
   #makeSyncobj(state: string): number {
     const handle = this.#file.syncobjs.create(state === "signaled");
-    if (state === "pending") this.#pending.set(handle, this.#file.attachFence(handle));
+    if (state === "pending") this.#pending.set(handle, this.#file.syncobjs.attachFence(handle));
     return handle;
   }
 

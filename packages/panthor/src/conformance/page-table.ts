@@ -272,7 +272,7 @@ class Run {
     const bytes = new Uint8Array(ops.length * stride);
     const signals = new Uint8Array(syncs * SYNC_OP.size);
     for (let i = 0; i < syncs; i++) {
-      const handle = this.#file.createSyncobj();
+      const handle = this.#file.syncobjs.create();
       SYNC_OP.write(new DataView(signals.buffer), i * SYNC_OP.size, { flags: SYNC_OP_SIGNAL, handle });
     }
     for (const [i, op] of ops.entries()) {

@@ -179,7 +179,7 @@ function resolveSyncs(
     if (type !== SYNC_OP_TIMELINE && timelineValue !== 0) {
       fail(EINVAL, `${sync}.timeline_value: must be 0 for a binary syncobj`);
     }
-    const syncobj = model.syncobj(handle) ?? fail(EINVAL, `${sync}.handle: ${handle} is no syncobj`);
+    const syncobj = model.syncobjs.get(handle) ?? fail(EINVAL, `${sync}.handle: ${handle} is no syncobj`);
     const key = `${handle}@${timelineValue}`;
     if ((flags & SYNC_OP_SIGNAL) !== 0) {
       const entry = entries.get(key) ?? { syncobj, point: timelineValue, fence: null };
