@@ -189,7 +189,7 @@ export class TableMemory {
       if (slot === this.#generations.length) this.#grow();
       this.#used = slot + 1;
     }
-    this.#generations[slot] = this.generation(slot) + 1;
+    this.#generations[slot] = (this.#generations[slot] as number) + 1;
     const counters = this.counters;
     counters.tablesAllocated++;
     counters.tablesLive++;
@@ -236,8 +236,9 @@ export class TableMemory {
    * @throws Error when the page is not in use (a double free).
    */
   free(slot: number): void {
-    if (!this.isLive(slot)) throw new Error(`TableMemory.free: slot ${slot} is not in use`);
-    this.#generations[slot] = this.generation(slot) + 1;
+    const generation = this.#generations[slot] as number;
+    if ((generation & 1) === 0) throw new Error(`TableMemory.free: slot ${slot} is not in use`);
+    this.#generations[slot] = generation + 1;
     if (this.#poisons) this.#poison(slot);
     this.#free[this.#freeCount++] = slot;
     const { counters } = this;

@@ -96,7 +96,7 @@ export class ObjectMoves implements EvictionRules {
     for (let i = 0; i < work.count; i++) {
       if (work.kind(i) !== WORK_BIND) continue;
       const va = work.va(i);
-      const wish = prefetches[next];
+      const wish = next < prefetches.length ? prefetches[next] : undefined;
       const bo = vm.gpuvm.gem(va) as XeBo | null;
       if (wish?.at === i) {
         next++;

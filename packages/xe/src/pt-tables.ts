@@ -138,9 +138,11 @@ export class XeTables {
   freeTree(slot: number): void {
     const row = (this.#row[slot] as number) * TABLE_ENTRIES;
     for (let i = row, left = this.childCount[slot] as number; left > 0; i++) {
-      const child = this.#children[i] as number;
-      if (child === 0) continue;
-      this.freeTree(child - 1);
+      const child = (this.#children[i] as number) - 1;
+      if (child < 0) continue;
+      // Most tables are leaves' own: below them is nothing.
+      if (this.#row[child] === 0) this.memory.free(child);
+      else this.freeTree(child);
       left--;
     }
     this.free(slot);

@@ -1,19 +1,27 @@
 /**
  * Ranges of mappings that are about to go, where a remnant keeps its page-table entries: the mapping's unbind leaves those
- * alone. Few mappings of an ioctl are cut so, and none outlives it, hence not an array for all.
+ * alone. Few mappings of an ioctl are cut so, and none outlives it.
+ *
+ * A sparse set (P. Briggs, L. Torczon, 1993): rows in the order of the cuts, and by handle the row that a mapping may have. What
+ * stands there from ioctls before is no row of this one, or another mapping's: so nothing has to be emptied. A VM in which mappings were cut
+ * takes 4 bytes a handle for it.
  *
  * @module
  */
 
 /** The trimmed ranges of one ioctl, by GPUVM's handle. */
 export class Trims {
-  readonly #rows: Map<number, number> = new Map();
+  /** By row: the mapping. */
+  #vas: Int32Array = new Int32Array(8);
   /** By row: first VA and first VA behind, in bytes. */
   #ends: Float64Array = new Float64Array(16);
+  /** By handle: the row, if that is the mapping's. */
+  #rows: Int32Array = new Int32Array(64);
+  #count = 0;
 
   /** Mappings whose range is trimmed. */
   get size(): number {
-    return this.#rows.size;
+    return this.#count;
   }
 
   /**
@@ -23,9 +31,8 @@ export class Trims {
    * @param whole - first VA of the mapping, in bytes
    */
   start(va: number, whole: number): number {
-    if (this.#rows.size === 0) return whole;
-    const row = this.#rows.get(va);
-    return row === undefined ? whole : (this.#ends[row * 2] as number);
+    const row = this.#count === 0 ? -1 : this.#rowOf(va);
+    return row < 0 ? whole : (this.#ends[row * 2] as number);
   }
 
   /**
@@ -35,9 +42,8 @@ export class Trims {
    * @param whole - first VA behind the mapping, in bytes
    */
   end(va: number, whole: number): number {
-    if (this.#rows.size === 0) return whole;
-    const row = this.#rows.get(va);
-    return row === undefined ? whole : (this.#ends[row * 2 + 1] as number);
+    const row = this.#count === 0 ? -1 : this.#rowOf(va);
+    return row < 0 ? whole : (this.#ends[row * 2 + 1] as number);
   }
 
   /**
@@ -48,12 +54,13 @@ export class Trims {
    * @param end - first VA behind it
    */
   set(va: number, start: number, end: number): void {
-    const row = this.#rows.get(va) ?? this.#rows.size;
-    this.#rows.set(va, row);
-    if (row * 2 === this.#ends.length) {
-      const larger = new Float64Array(this.#ends.length * 2);
-      larger.set(this.#ends);
-      this.#ends = larger;
+    let row = this.#rowOf(va);
+    if (row < 0) {
+      row = this.#count++;
+      if (row === this.#vas.length) this.#grow();
+      if (va >= this.#rows.length) this.#growRows(va);
+      this.#vas[row] = va;
+      this.#rows[va] = row;
     }
     this.#ends[row * 2] = start;
     this.#ends[row * 2 + 1] = end;
@@ -61,6 +68,27 @@ export class Trims {
 
   /** The ioctl ended. */
   clear(): void {
-    if (this.#rows.size !== 0) this.#rows.clear();
+    this.#count = 0;
+  }
+
+  #rowOf(va: number): number {
+    if (va >= this.#rows.length) return -1;
+    const row = this.#rows[va] as number;
+    return row < this.#count && this.#vas[row] === va ? row : -1;
+  }
+
+  #grow(): void {
+    const vas = new Int32Array(this.#vas.length * 2);
+    vas.set(this.#vas);
+    this.#vas = vas;
+    const ends = new Float64Array(this.#ends.length * 2);
+    ends.set(this.#ends);
+    this.#ends = ends;
+  }
+
+  #growRows(va: number): void {
+    const rows = new Int32Array(Math.max(va + 1, this.#rows.length * 2));
+    rows.set(this.#rows);
+    this.#rows = rows;
   }
 }
