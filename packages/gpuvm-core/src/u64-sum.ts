@@ -20,7 +20,9 @@ function lost(a: number, b: number): number {
  * @throws RangeError
  */
 export function needExactEnd(what: string, addr: number, range: number): void {
-  if (lost(addr, range) === 0) return;
+  // Asked once an operation: an exact sum gives both terms back. Of a rounded one the larger term does not leave the smaller.
+  const end = addr + range;
+  if (end - addr === range && end - range === addr) return;
   throw new RangeError(`${what}: ${addr} + ${range} is not exactly representable`);
 }
 

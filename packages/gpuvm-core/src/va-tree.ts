@@ -99,13 +99,11 @@ export class VaTree extends TreeLeaves {
    */
   floor(key: number): number {
     if (this.#gapLeaf !== 0) this.#closeGap();
+    const { values, lg2 } = this;
     let node = this.root;
-    let i = this.rank(node, key) - 1;
-    for (let h = this.height; h > 0; h--) {
-      node = this.values[(node << this.lg2) + i] as number;
-      i = this.rank(node, key) - 1;
-    }
-    return i < 0 ? 0 : (this.values[(node << this.lg2) + i] as number);
+    for (let h = this.height; h > 0; h--) node = values[(node << lg2) + this.rank(node, key) - 1] as number;
+    const i = this.rank(node, key) - 1;
+    return i < 0 ? 0 : (values[(node << lg2) + i] as number);
   }
 
   /** True when the place of `key` is in this leaf, decided without a descent; false may also mean "cannot tell". */
