@@ -6,10 +6,34 @@ import {
   parametric,
   SPARSE_STRATEGIES,
   timeEstimates,
+  type WorkloadFile,
   type WorkloadRef,
 } from "@vmbind/lab";
 import { bundledMeasurements } from "../src/files/measured-file.ts";
 import { type ReportInput, type SweepRow, shownStrategy } from "../src/report/input.ts";
+
+/** Reads and writes where nothing is bound, and where something is. */
+const OWN: WorkloadFile = {
+  format: "vmbind-workload",
+  version: 1,
+  name: "own",
+  description: "a texture that is read where nothing is bound",
+  steps: [
+    { step: "create", resource: "tex", size: 0x400000 },
+    { step: "allocate", memory: "m", size: 0x200000 },
+    {
+      step: "bind",
+      resource: "tex",
+      binds: [{ offset: 0, size: 0x200000, memory: { object: "m", offset: 0 } }],
+    },
+    { step: "write", resource: "tex", offset: 16, value: 7 },
+    { step: "read", resource: "tex", offset: 16 },
+    { step: "write", resource: "tex", offset: 0x300000, value: 9 },
+    { step: "read", resource: "tex", offset: 0x300000 },
+    { step: "destroy", resource: "tex" },
+    { step: "free", memory: "m" },
+  ],
+};
 
 function fromFile(name: string, knobs: ParametricOptions): WorkloadRef {
   return {
@@ -23,6 +47,7 @@ export async function smallInput(): Promise<ReportInput> {
   const { lab, answer } = await compare(new LocalEngine(async () => null), {
     workloads: [
       fromFile("unbound", { size: 5e6, bound: 0 }),
+      { file: "own.json", content: OWN },
       fromFile("<b>random & bound</b>", { size: 2 ** 23, bound: 0.5, order: "random" }),
     ],
   });

@@ -20,7 +20,16 @@ import {
   WORKLOADS,
 } from "@vmbind/lab";
 import { formatNumber, visible } from "@vmbind/trace";
-import { fits, markdownText, renderTable, type Table, type TableFormat, transposed } from "../text/table.ts";
+import { invalidatedInWords } from "../report/bytes.ts";
+import {
+  type Cell,
+  fits,
+  markdownText,
+  renderTable,
+  type Table,
+  type TableFormat,
+  transposed,
+} from "../text/table.ts";
 import { paragraph } from "../text/wrap.ts";
 import { answerLines } from "./answer.ts";
 
@@ -208,9 +217,15 @@ function figures(
   { format, columns, details }: Style,
 ): string {
   const shown = rows.filter(([figure]) => details || KEY_FIGURES.includes(figure));
+  const commands = rows.find(([figure]) => figure === "tlbInvalidations")?.[2] ?? [];
+  const inWords = (value: number | null, i: number): Cell =>
+    invalidatedInWords(value ?? 0, commands[i] ?? 0) ?? value;
   const wide: Table = {
     columns: [source, ...strategies],
-    rows: shown.map(([, title, values]) => [title, ...values]),
+    rows: shown.map(([figure, title, values]) => [
+      title,
+      ...(figure === "tlbInvalidatedBytes" ? values.map(inWords) : values),
+    ]),
   };
   return renderTable(format === "markdown" || fits(wide, columns) ? wide : transposed(wide), format, columns);
 }

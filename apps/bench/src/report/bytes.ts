@@ -4,6 +4,18 @@
  * @module
  */
 
+/** More than any range that a command names: it names all addresses. */
+const WHOLE_BYTES = 2 ** 47;
+
+/**
+ * @param bytes - that invalidations name
+ * @param commands - how many invalidations
+ * @returns `whole VM` where they name no range, or all addresses; null where the bytes say it
+ */
+export function invalidatedInWords(bytes: number, commands: number): string | null {
+  return bytes >= WHOLE_BYTES || (bytes === 0 && commands > 0) ? "whole VM" : null;
+}
+
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
 /**

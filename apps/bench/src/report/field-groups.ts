@@ -374,6 +374,18 @@ export const FIELD_GROUPS: readonly FieldGroup[] = [
     },
   },
   {
+    id: "access",
+    title: "Reads and writes",
+    paths: ["lab.costs.*.accesses.*.*"],
+    fields: {
+      value: {
+        title: "word",
+        unit: "word",
+        how: "The word that the GPU read or wrote at that step of the workload; null where it faulted.",
+      },
+    },
+  },
+  {
     id: "measured",
     title: "Real devices",
     paths: ["measured.*.tileBytes"],

@@ -7,7 +7,7 @@
 
 import { hex } from "@vmbind/drm";
 import { formatNumber } from "@vmbind/trace";
-import { formatBytes } from "./bytes.ts";
+import { formatBytes, invalidatedInWords } from "./bytes.ts";
 import type { FieldGroup, Unit } from "./field.ts";
 import { FIELD_GROUPS } from "./field-groups.ts";
 import { fieldAt } from "./fields.ts";
@@ -20,6 +20,9 @@ export interface Figure {
   /** The number. */
   value: number;
 }
+
+/** The figure whose bytes may be of a whole VM. */
+const INVALIDATED = "tlbInvalidatedBytes";
 
 /** The JSON of a page. */
 export class PageData {
@@ -64,7 +67,15 @@ export class PageData {
     const figure = this.at(path);
     if (!figure) return html`<span class="none">–</span>`;
     const { value } = figure;
-    return html`<span data-field="${path}" data-value="${value}">${formatUnit(value, fieldAt(path, this.#groups).field.unit)}</span>`;
+    const shown = this.#words(path, value) ?? formatUnit(value, fieldAt(path, this.#groups).field.unit);
+    return html`<span data-field="${path}" data-value="${value}">${shown}</span>`;
+  }
+
+  /** Bytes of invalidations that have no range would be a size that nobody meant. */
+  #words(path: string, value: number): string | null {
+    if (!path.endsWith(`.${INVALIDATED}`)) return null;
+    const commands = this.at(path.replace(/[^.]+$/, "tlbInvalidations"))?.value ?? 0;
+    return invalidatedInWords(value, commands);
   }
 }
 

@@ -19,6 +19,7 @@ import { measuredSection } from "./measured.ts";
 import { renderPage } from "./page.ts";
 import { strategyStyle } from "./palette.ts";
 import { type Drawing, startDrawing } from "./plot.ts";
+import { readsSection } from "./reads.ts";
 import { boxed } from "./scrolling.ts";
 import { sentence } from "./sentence.ts";
 import {
@@ -128,7 +129,7 @@ class Report {
   }
 
   body(): Html {
-    return html`${this.#question()}${answerSection(this.#input, this.#data)}${this.#strategies()}${verdictSection(this.#input)}${this.#accounting()}${this.#findings()}${this.#creation()}${this.#costs()}${this.#growth()}${this.#leaves()}${this.#semantics()}${this.#experiments()}${timeSection(this.#input, this.#data)}${measuredSection(this.#input, this.#data)}${this.#traces()}${this.#methods()}${this.#reproduce()}`;
+    return html`${this.#question()}${answerSection(this.#input, this.#data)}${this.#strategies()}${verdictSection(this.#input)}${this.#accounting()}${this.#findings()}${this.#creation()}${this.#costs()}${this.#growth()}${this.#leaves()}${readsSection(this.#input, this.#data)}${this.#semantics()}${this.#experiments()}${timeSection(this.#input, this.#data)}${measuredSection(this.#input, this.#data)}${this.#traces()}${this.#methods()}${this.#reproduce()}`;
   }
 
   #question(): Html {
