@@ -10,6 +10,7 @@ import { WORK_BUDGETS } from "@vmbind/lab/budgets";
 import { STORY_BUDGETS, TRACE_BUDGETS } from "@vmbind/trace/input";
 import type { CommandSpec, OptionSpec } from "./command.ts";
 import { ABOUT_COMMANDS } from "./commands-about.ts";
+import { LIFT_COMMANDS, LOWERED_HELP, LOWERED_OPTIONS, WORKLOAD_FILE_HELP } from "./commands-lift.ts";
 import { LIVE_COMMANDS } from "./commands-live.ts";
 import { KERNEL_HELP, KERNEL_OPTION, OWN_STRATEGY_HELP, STRATEGIES_OPTION } from "./strategy-options.ts";
 
@@ -21,7 +22,6 @@ const NO_CACHE_OPTION: OptionSpec = {
 const TRACE_HELP =
   "A TRACE is a file, - for standard input, or the name of a recording that ships, such as {trace}.";
 const TRACES_HELP = `${TRACE_HELP} A folder is all .jsonl and .jsonl.gz files in it.`;
-const WORKLOAD_FILE_HELP = "JSON as schema/workload.schema.json describes it, - for standard input";
 
 const TRACE = Object.values(TRACE_BUDGETS);
 const WORK = Object.values(WORK_BUDGETS);
@@ -99,18 +99,24 @@ export const COMMANDS: readonly CommandSpec[] = [
         help: "only the ioctl with this number, or this range of numbers",
       },
       ops: { type: "boolean", help: "per operation: GPUVM steps, leaf entries and tables that changed" },
+      ...LOWERED_OPTIONS,
     },
     details: [
       "Prints each ioctl with its decoded arguments, the split and merge steps that its operations cause, the page-table " +
         "entries that change, and for a failing operation the rule that it breaks.",
       TRACE_HELP,
+      LOWERED_HELP,
     ],
     examples: [
       { line: "vmbind explain {trace}", does: "every ioctl" },
       { line: "vmbind explain {trace} --seq 10-12 --ops", does: "three ioctls, operation by operation" },
       { line: "zcat mine.jsonl.gz | vmbind explain - | less", does: "what another program writes" },
+      {
+        line: "vmbind explain buffer-100e6 --strategy {strategy}",
+        does: "a workload, as a strategy lowers it",
+      },
     ],
-    budgets: [...TRACE, STORY_BUDGETS.leaves],
+    budgets: [...TRACE, STORY_BUDGETS.leaves, ...WORK],
     exits: { 0: "printed", 1: "the model answers differently from the recording" },
     load: () => import("./commands/explain.ts"),
   },
@@ -128,67 +134,24 @@ export const COMMANDS: readonly CommandSpec[] = [
         is: "file",
         help: "where to write the page (default NAME.html here)",
       },
+      ...LOWERED_OPTIONS,
     },
     details: [
       "Replays the trace and writes one self-contained page: choose an ioctl and see its operations, the split and merge " +
         "steps, the page-table leaves that changed, and what is mapped then. Works offline and without JavaScript.",
       TRACE_HELP,
+      LOWERED_HELP,
     ],
     examples: [
       { line: "vmbind explore {trace}", does: "writes {trace}.html" },
       { line: "vmbind explore mine.jsonl.gz --output mine.html", does: "your own trace" },
+      { line: "vmbind explore random --strategy {strategy}", does: "a workload, as a strategy lowers it" },
     ],
-    budgets: [...TRACE, ...Object.values(STORY_BUDGETS)],
+    budgets: [...TRACE, ...Object.values(STORY_BUDGETS), ...WORK],
     exits: { 0: "written", 1: "the model answers differently from the recording" },
     load: () => import("./commands/explore.ts"),
   },
-  {
-    name: "lower",
-    summary: "the ioctls that a strategy makes of a workload",
-    operands: "WORKLOAD",
-    operandIs: "workload",
-    min: 1,
-    max: 1,
-    options: {
-      strategy: {
-        type: "string",
-        value: "NAME|FILE",
-        is: "strategy",
-        help: "how sparse is said, e.g. {strategy}, or a module with a way of your own; needed",
-      },
-      kernel: KERNEL_OPTION,
-      seed: { type: "string", value: "N", help: "seed of the random draws (default 1)" },
-      size: {
-        type: "string",
-        value: "BYTES",
-        help: "bytes of the resource, e.g. 64MiB, for workloads that leave it open",
-      },
-      device: { type: "string", value: "NAME", help: "GPU: {devices}" },
-      json: { type: "boolean", help: "print one JSON object per ioctl, with all its bytes" },
-    },
-    details: [
-      "Runs the workload under the strategy and prints each ioctl of its steps with decoded operations; what an address " +
-        "or a handle belongs to stands behind the #. Opening the device is left out.",
-      "A WORKLOAD is buffer-100e6, buffer-stream, many-small, unbound, sequential, random, window, or a file: " +
-        `${WORKLOAD_FILE_HELP}.`,
-      OWN_STRATEGY_HELP,
-      KERNEL_HELP,
-    ],
-    examples: [
-      { line: "vmbind lower buffer-100e6 --strategy {strategy}", does: "a workload that ships" },
-      {
-        line: "vmbind lower buffer-stream --strategy {strategy} --size 64MiB",
-        does: "the same at another size",
-      },
-      {
-        line: "vmbind lower mine.json --strategy {strategy} --json",
-        does: "your own, one JSON object for each ioctl",
-      },
-    ],
-    budgets: WORK,
-    exits: { 0: "printed", 1: "the model refused an operation" },
-    load: () => import("./commands/lower.ts"),
-  },
+  ...LIFT_COMMANDS,
   {
     name: "compare",
     summary: "the same workloads under every sparse strategy, cost sheets side by side",

@@ -12,7 +12,14 @@
  * @module
  */
 
-import { type IoctlCall, issue, type SparseBind, type SparseUmd, viewOf } from "@vmbind/drm";
+import {
+  type IoctlCall,
+  issue,
+  type SparseBind,
+  type SparseMemory,
+  type SparseUmd,
+  viewOf,
+} from "@vmbind/drm";
 import type { AmdgpuFile } from "./file.ts";
 import type { AmdgpuGfx } from "./options.ts";
 import {
@@ -136,6 +143,20 @@ export class RadvUmd implements SparseUmd {
       calls.push(gemVaCall({ operation: VA_OP_MAP, handle, flags: READ_ONLY, ...behind }));
     }
     return calls;
+  }
+
+  /**
+   * Maps a part of device memory beside where it shows as a whole, over whatever is there, or unmaps a range.
+   *
+   * @param va - first address
+   * @param size - bytes
+   * @param memory - what to map; null unmaps
+   */
+  plainCall(va: number, size: number, memory: SparseMemory | null): IoctlCall {
+    const range = { vaAddress: va, mapSize: size };
+    if (memory === null) return gemVaCall({ operation: VA_OP_CLEAR, ...range });
+    const { handle, offset: offsetInBo } = memory;
+    return gemVaCall({ operation: VA_OP_REPLACE, handle, offsetInBo, flags: RWX, ...range });
   }
 
   /**

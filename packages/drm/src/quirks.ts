@@ -101,6 +101,14 @@ function belongs({ profiles = [] }: Quirk, profile: QuirkProfile): boolean {
 }
 
 /**
+ * @param quirks - of a device
+ * @returns names of those that are on, as the header of a trace lists them
+ */
+export function quirkNames(quirks: Readonly<Quirks>): string[] {
+  return Object.keys(quirks).filter((name) => quirks[name]);
+}
+
+/**
  * Name a choice of quirks, for the caption of figures that were made under it.
  *
  * @param table - a driver's quirks

@@ -72,6 +72,29 @@ export interface SparseUmd {
 }
 
 /**
+ * Sees a call that {@link issue} has made.
+ *
+ * @param file - that it was made on
+ * @param call - the call; `arg` is as the driver left it
+ * @param sent - `arg` as it was sent
+ * @param ret - 0 or a negative errno
+ */
+export type CallWatcher = (file: DrmFile, call: IoctlCall, sent: Uint8Array, ret: number) => void;
+
+const watchers = new Set<CallWatcher>();
+
+/**
+ * Look on while user-mode drivers work, from before they open a file: every call that goes through {@link issue}, on whatever file.
+ *
+ * @param see - told of each call
+ * @returns ends it
+ */
+export function watchCalls(see: CallWatcher): () => void {
+  watchers.add(see);
+  return () => void watchers.delete(see);
+}
+
+/**
  * Issue a call on a file.
  *
  * @param file - the open file
@@ -81,5 +104,9 @@ export interface SparseUmd {
 export function issue(file: DrmFile, call: IoctlCall): number {
   const user = new UserMemory();
   for (const b of call.buffers) user.place(b.addr, b.bytes);
-  return file.ioctl(call.request, call.arg, user);
+  if (watchers.size === 0) return file.ioctl(call.request, call.arg, user);
+  const sent = call.arg.slice();
+  const ret = file.ioctl(call.request, call.arg, user);
+  for (const see of watchers) see(file, call, sent, ret);
+  return ret;
 }

@@ -77,17 +77,11 @@ export {
   type LoweredOp,
   type Place,
 } from "./strategy/lowered-call.ts";
+export { type LoweredTrace, lowerToTrace } from "./strategy/lowered-trace.ts";
 export { Proposal, type ProposalOrigin, type ProposalWords } from "./strategy/proposal.ts";
 export { RefusedError } from "./strategy/refused.ts";
-export {
-  type RunCall,
-  type RunObserver,
-  type RunOptions,
-  runWorkload,
-  type SparseResource,
-  StrategyRun,
-  startRun,
-} from "./strategy/run.ts";
+export { type RunOptions, runWorkload, StrategyRun, startRun } from "./strategy/run.ts";
+export type { RunCall, RunObserver, SparseResource } from "./strategy/run-data.ts";
 export type {
   AccountedPair,
   CallSync,

@@ -92,9 +92,10 @@ export class TurnipUmd implements SparseUmd {
    * @param size - bytes
    * @param handle - GEM handle
    * @param flags - `OP_DUMP` for objects of its own, 0 unless given
+   * @param offset - byte of the object to begin with, 0 unless given
    */
-  mapObject(va: number, size: number, handle: number, flags = 0): IoctlCall {
-    return this.#own({ op: OP_MAP, handle, objOffset: 0, iova: va, range: roundUp(size), flags });
+  mapObject(va: number, size: number, handle: number, flags = 0, offset = 0): IoctlCall {
+    return this.#own({ op: OP_MAP, handle, objOffset: offset, iova: va, range: roundUp(size), flags });
   }
 
   /**

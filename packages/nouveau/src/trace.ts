@@ -163,6 +163,8 @@ function deviceOf(header: HeaderReader, allocFault?: AllocFault): NouveauDevice 
   header.oneOf("page_size", [PAGE_BYTES]);
   header.oneOf("va_bits", [47]);
   const vramBytes = header.hex("vram_size");
+  // Not in recordings: the laboratory's traces say what their device had.
+  const mmapStep = header.has("mmap_step") ? header.integer("mmap_step", 0) : RECORDED_MMAP_STEP;
   const boFragmentation = header.fragmentation("bo_fragmentation");
   return new NouveauDevice({
     ...(boFragmentation && { boFragmentation }),
@@ -171,7 +173,7 @@ function deviceOf(header: HeaderReader, allocFault?: AllocFault): NouveauDevice 
     pciDevice,
     chipset,
     vramBytes,
-    mmapStep: RECORDED_MMAP_STEP,
+    mmapStep,
     quirks: header.quirks(QUIRKS),
     ...(allocFault && { allocFault }),
     adoptSyncobjs: true,

@@ -33,7 +33,7 @@ import {
 } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { openTrace } from "../files/trace-files.ts";
+import { traceOrLowered } from "../files/lowering.ts";
 import { type Io, listing } from "../io.ts";
 
 /** Operations and leaf runs shown of one call unless --ops asks for all. */
@@ -41,7 +41,7 @@ const SHOWN = 4;
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
-  const trace = await openTrace(operands[0] as string, budgets, { command: "explain", io });
+  const trace = await traceOrLowered(operands[0] as string, options, budgets, { command: "explain", io });
   const lens = await lensOf(trace);
   const seen = seqRange(options["seq"]);
   const folding: Io = { ...io, out: (text) => io.out(listing(io, text)) };

@@ -5,12 +5,12 @@
  */
 
 import { lensOf } from "@vmbind/lab";
-import { type Budgets, tellStory } from "@vmbind/trace";
+import { type Budgets, type Trace, tellStory } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { EXIT } from "../errors.ts";
 import { renderExplore } from "../explore/explore.ts";
+import { traceOrLowered } from "../files/lowering.ts";
 import { STANDARD_INPUT } from "../files/standard-input.ts";
-import { openTrace } from "../files/trace-files.ts";
 import type { Io } from "../io.ts";
 import { checkOutput, makeFile } from "../output/whole-file.ts";
 
@@ -19,15 +19,16 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
   const input = operands[0] as string;
   const named = options["output"];
   const output = { option: "--output", path: typeof named === "string" ? named : null };
-  const { path, differenceCount } = await writeExplorer({ input, output, budgets, io });
+  const trace = await traceOrLowered(input, options, budgets, { command: "explore", io });
+  const { path, differenceCount } = await writeExplorer({ trace, output, budgets, io });
   io.out(`${path}\n`);
   return differenceCount > 0 ? EXIT.difference : EXIT.ok;
 }
 
 /** What page is to be written. */
 export interface ExplorerPage {
-  /** The trace. */
-  readonly input: string;
+  /** The trace; its records are consumed. */
+  readonly trace: Trace;
   /** Where to; without a path beside the trace's name. */
   readonly output: { readonly option: string; readonly path: string | null };
   /** What the trace may ask of the machine. */
@@ -41,12 +42,11 @@ export interface ExplorerPage {
  * @returns where the page is, and in how many places the model differs from the trace
  */
 export async function writeExplorer({
-  input,
+  trace,
   output: { option, path: named },
   budgets,
   io,
 }: ExplorerPage): Promise<{ path: string; differenceCount: number }> {
-  const trace = await openTrace(input, budgets, { command: "explore", io });
   const path = named ?? `${trace.path === STANDARD_INPUT ? "trace" : trace.name}.html`;
   await checkOutput({ option, path }, [trace.path]);
   const story = await tellStory(trace, await lensOf(trace), budgets);

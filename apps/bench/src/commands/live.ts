@@ -71,8 +71,10 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
     if (report === undefined || recording === undefined) return status;
     // Imported here: a program that is only run does not wait for it.
     const { writeExplorer } = await import("./explore.ts");
+    const { openTrace } = await import("../files/trace-files.ts");
     try {
-      await writeExplorer({ input: recording, output: { option: "--report", path: report }, budgets, io });
+      const trace = await openTrace(recording, budgets, { command: "explore", io });
+      await writeExplorer({ trace, output: { option: "--report", path: report }, budgets, io });
     } catch (error) {
       // The program's status is what its caller waits for.
       if (!(error instanceof InputError)) throw error;

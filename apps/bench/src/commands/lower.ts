@@ -11,46 +11,32 @@ import {
   type Decoded,
   DRIVERS,
   decodeCalls,
-  holdStrategyWork,
   type LoweredOp,
+  lowerToTrace,
   type Place,
   RefusedError,
-  type SparseStrategy,
   StrategyRun,
-  underKernel,
-  type Workload,
   WorkloadError,
 } from "@vmbind/lab";
-import { type Budgets, InputError, type Lens } from "@vmbind/trace";
+import { InputError, type Lens } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
-import { byteCount, chosenKernel, chosenStrategy, wholeNumber } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { findWorkload, isWorkloadFile } from "../files/workload-file.ts";
+import { type Lowering, loweringOf, traceContent } from "../files/lowering.ts";
 import { complain, type Io, listing } from "../io.ts";
+import { checkOutput, makeFile, type OutputFile } from "../output/whole-file.ts";
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
-  if (options["strategy"] === undefined) throw new UsageError("--strategy is missing");
-  const strategy = underKernel(await chosenStrategy(String(options["strategy"])), chosenKernel(options));
-  const device = deviceOf(strategy, options["device"]);
-  const workload = await findWorkload(operands[0] as string, {
-    seed: wholeNumber(options, "seed", 0, Number.MAX_SAFE_INTEGER),
-    size: byteCount(options, "size", 1, 2 ** 40),
-    budgets,
-  });
-  const lens = await (DRIVERS.get(strategy.driver) as () => Promise<Lens>)();
-  const print = options["json"] ? jsonPrinter(io) : textPrinter(io, lens);
+  const operand = operands[0] as string;
+  const lowering = await loweringOf(operand, options, budgets);
+  const path = options["trace"];
   try {
-    await lower(
-      workload,
-      strategy,
-      device,
-      lens,
-      print,
-      isWorkloadFile(operands[0] as string) ? budgets : null,
-    );
+    if (typeof path === "string") return await writeTrace(lowering, { option: "--trace", path }, options, io);
+    const lens = await (DRIVERS.get(lowering.strategy.driver) as () => Promise<Lens>)();
+    const print = options["json"] ? jsonPrinter(io) : textPrinter(io, lens);
+    await lower(lowering, lens, print);
   } catch (error) {
-    if (error instanceof WorkloadError) throw new InputError(operands[0] as string, 0, error.message);
+    if (error instanceof WorkloadError) throw new InputError(operand, 0, error.message);
     if (!(error instanceof RefusedError)) throw error;
     complain(io, "lower", error.message);
     return EXIT.difference;
@@ -58,22 +44,29 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
   return EXIT.ok;
 }
 
+async function writeTrace(
+  lowering: Lowering,
+  output: OutputFile,
+  options: CommandInput["options"],
+  io: Io,
+): Promise<number> {
+  if (options["json"]) throw new UsageError("--json and --trace exclude each other");
+  await checkOutput(output, lowering.path === null ? [] : [lowering.path]);
+  const { workload, strategy, device, steps } = lowering;
+  const trace = await lowerToTrace(workload, strategy, device, steps);
+  await makeFile(io, output, await traceContent(trace, output.path));
+  io.out(`${output.path}\n`);
+  if (trace.refused === null) return EXIT.ok;
+  complain(io, "lower", trace.refused);
+  return EXIT.difference;
+}
+
 interface Printer {
   call(decoded: Decoded): void;
   access(result: AccessResult): void;
 }
 
-async function lower(
-  workload: Workload,
-  strategy: SparseStrategy,
-  device: string,
-  lens: Lens,
-  print: Printer,
-  budgets: Budgets | null,
-): Promise<void> {
-  const steps = workload.steps(strategy.blockBytes);
-  // What the program brings along is as much work as its user has chosen.
-  if (budgets) holdStrategyWork(steps, strategy, budgets);
+async function lower({ strategy, device, steps }: Lowering, lens: Lens, print: Printer): Promise<void> {
   const session = await strategy.open(device);
   const run = new StrategyRun(
     strategy,
@@ -127,10 +120,4 @@ function describePlace({ name, mirror, offset }: Place): string {
 function describeSync({ op, does, type, handle, point }: CallSync): string {
   const who = op < 0 ? "the call" : `operation ${op}`;
   return `${who} ${does}s ${type} syncobj ${handle}${type === "timeline" ? ` point ${point}` : ""}`;
-}
-
-function deviceOf(strategy: SparseStrategy, value: CommandInput["options"][string]): string {
-  const device = value === undefined ? strategy.devices[0] : String(value);
-  if (strategy.devices.includes(device)) return device;
-  throw new UsageError(`--device: ${strategy.name} runs on ${strategy.devices.join(", ")}, not on ${device}`);
 }

@@ -21,7 +21,7 @@ import { codeOf, OutputError, UsageError } from "../errors.ts";
  * @param content - all of it
  * @throws the error of the file system
  */
-export type Save = (path: string, content: string) => Promise<void>;
+export type Save = (path: string, content: string | Uint8Array) => Promise<void>;
 
 /** A file that is to be made. */
 export interface OutputFile {
@@ -67,7 +67,7 @@ export async function checkOutput({ option, path }: OutputFile, inputs: readonly
 export async function makeFile(
   io: { readonly save: Save; flush(): void },
   { option, path }: OutputFile,
-  content: string,
+  content: string | Uint8Array,
 ): Promise<void> {
   io.flush();
   try {
@@ -86,7 +86,7 @@ export async function makeFile(
  * @param content - all of it
  * @throws the error of the file system; the file is as it was then, and nothing is left beside it
  */
-export async function saveFile(path: string, content: string): Promise<void> {
+export async function saveFile(path: string, content: string | Uint8Array): Promise<void> {
   const there = statOf(path);
   if (there && !there.isFile()) return writeFile(path, content);
   const target = there ? realpathSync(path) : resolve(path);
@@ -107,7 +107,7 @@ export async function saveFile(path: string, content: string): Promise<void> {
   }
 }
 
-async function writeBeside(path: string, content: string, like: Stats | null): Promise<void> {
+async function writeBeside(path: string, content: string | Uint8Array, like: Stats | null): Promise<void> {
   const file = await open(path, "wx", 0o666);
   try {
     // Goes on where the system takes only a part, as a disk that gets full does.

@@ -20,7 +20,7 @@ export type Report =
     }
   | {
       /** Write a file; answered by {@link Saved}. */
-      readonly save: { readonly id: number; readonly path: string; readonly content: string };
+      readonly save: { readonly id: number; readonly path: string; readonly content: string | Uint8Array };
     };
 
 /** To the command's thread: a file is written, or why not. */

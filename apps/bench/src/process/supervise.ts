@@ -54,7 +54,15 @@ async function explain(error: unknown, command: string): Promise<number> {
   return status;
 }
 
-async function save({ id, path, content }: { id: number; path: string; content: string }): Promise<Saved> {
+async function save({
+  id,
+  path,
+  content,
+}: {
+  id: number;
+  path: string;
+  content: string | Uint8Array;
+}): Promise<Saved> {
   const { saveFile } = await import("../output/whole-file.ts");
   try {
     await saveFile(path, content);

@@ -8,7 +8,8 @@
 
 import { type AddressSpace, leaves } from "@vmbind/mmu";
 import type { GpuView, LeafCount, LeafRun } from "../result.ts";
-import type { SparseResource, StrategyRun } from "../strategy/run.ts";
+import type { StrategyRun } from "../strategy/run.ts";
+import type { SparseResource } from "../strategy/run-data.ts";
 import { sweepRandom, sweepSequential } from "./tlb-sweep.ts";
 
 /**

@@ -8,7 +8,8 @@
 import { DRM_IOCTL_GEM_CLOSE, type GemObject, issue } from "@vmbind/drm";
 import { type AddressSpace, GpuFault } from "@vmbind/mmu";
 import { mustIssue } from "../strategy/calls.ts";
-import { type SparseResource, type StrategyRun, startRun } from "../strategy/run.ts";
+import { type StrategyRun, startRun } from "../strategy/run.ts";
+import type { SparseResource } from "../strategy/run-data.ts";
 import type { MemoryObject, SparseStrategy } from "../strategy/strategy.ts";
 
 /** The buffer that the thread talks about. */

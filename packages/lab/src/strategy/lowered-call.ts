@@ -16,7 +16,7 @@ import {
   type TraceIoctl,
 } from "@vmbind/trace";
 import { arraysOfCall } from "./calls.ts";
-import type { RunCall, RunObserver } from "./run.ts";
+import type { RunCall, RunObserver } from "./run-data.ts";
 import type { CallSync, MemoryObject, SparseSession } from "./strategy.ts";
 
 /** What an address belongs to. */

@@ -16,6 +16,7 @@ import {
   type BindStep,
   type CreateStep,
   type DestroyStep,
+  type EvictStep,
   type FreeStep,
   type ReadStep,
   requiredBytes,
@@ -25,40 +26,8 @@ import {
 } from "../workload/workload.ts";
 import { mustIssue } from "./calls.ts";
 import { RefusedError } from "./refused.ts";
+import type { RunObserver, SparseResource } from "./run-data.ts";
 import type { MemoryObject, SparseSession, SparseStrategy } from "./strategy.ts";
-
-/** A sparse resource that is alive. */
-export interface SparseResource {
-  /** Its name in the workload. */
-  name: string;
-  /** Its address: where shaders write it. */
-  va: number;
-  /** Bytes that the application asked for. */
-  size: number;
-  /** Bytes that it takes: whole blocks. */
-  bytes: number;
-}
-
-/** One ioctl of a run. */
-export interface RunCall {
-  /** Counts the calls of the steps from 0; calls that open the device are left out. */
-  seq: number;
-  /** What the application was doing. */
-  phase: Phase;
-  /** Index of the step in the workload. */
-  step: number;
-  /** The call; `arg` is as the driver left it. */
-  call: IoctlCall;
-  /** `arg` as it was sent. */
-  argIn: Uint8Array;
-  /** The resources that were alive, by name: what the addresses belong to. */
-  resources: ReadonlyMap<string, SparseResource>;
-  /** The memory that was allocated, by name. */
-  memory: ReadonlyMap<string, MemoryObject>;
-}
-
-/** Sees each ioctl of a run after the driver has done it. */
-export type RunObserver = (call: RunCall) => void;
 
 /** How to run; see {@link runWorkload}. */
 export interface RunOptions {
@@ -79,14 +48,18 @@ const PHASE_OF: Readonly<Record<Step["step"], Phase>> = {
   free: "free",
   read: "run",
   write: "run",
+  evict: "run",
+  submit: "run",
 };
 
 /** A strategy with a fresh device, doing a workload's steps one by one. */
 export class StrategyRun {
   /** The strategy. */
   readonly strategy: SparseStrategy;
-  /** Its device, file and VM. */
+  /** Its device, and the file and VM 0. */
   readonly session: SparseSession;
+  /** The VMs that steps have named, by number. */
+  readonly #sessions: Map<number, SparseSession>;
   /** What each phase has cost so far; `setup` is opening the device. */
   readonly cost: Partial<Record<Phase, CostSheet>>;
   /** Resources that are alive, by name. */
@@ -96,7 +69,8 @@ export class StrategyRun {
   /** What came of the read and write steps. */
   readonly accesses: AccessResult[] = [];
   readonly #observer: RunObserver | undefined;
-  #first = true;
+  /** VMs without a sparse resource so far. */
+  readonly #fresh = new Set<SparseSession>();
   #phase: Phase = "setup";
   #steps = 0;
   #calls = 0;
@@ -110,6 +84,8 @@ export class StrategyRun {
     this.strategy = strategy;
     this.session = session;
     this.#observer = observer;
+    this.#sessions = new Map([[0, session]]);
+    this.#fresh.add(session);
     const { counters } = session;
     this.cost = { setup: snapshot(counters) };
   }
@@ -117,6 +93,24 @@ export class StrategyRun {
   /** The cost of everything so far: all phases, and loads and stores outside of steps. */
   get total(): CostSheet {
     return snapshot(this.session.counters);
+  }
+
+  /** The files and VMs that steps have named so far, all on one device. */
+  get sessions(): SparseSession[] {
+    return [...this.#sessions.values()];
+  }
+
+  /**
+   * @param vm - number of a VM
+   * @returns its session; opened if no step has named it before
+   */
+  sessionOf(vm: number): SparseSession {
+    const known = this.#sessions.get(vm);
+    if (known !== undefined) return known;
+    const session = this.session.another();
+    this.#sessions.set(vm, session);
+    this.#fresh.add(session);
+    return session;
   }
 
   /**
@@ -149,9 +143,11 @@ export class StrategyRun {
    * @throws GpuFault for an address that faults
    */
   load(resource: string, offset: number, bytes: number): Uint8Array {
-    const { vm, mirrorOffset } = this.session;
-    this.session.beforeAccess?.();
-    return vm.addressSpace.load(this.resource(resource).va + mirrorOffset + offset, bytes);
+    const { va, vm: number, plain } = this.resource(resource);
+    const session = this.sessionOf(number);
+    session.beforeAccess?.();
+    const at = plain ? va : va + session.mirrorOffset;
+    return session.vm.addressSpace.load(at + offset, bytes);
   }
 
   /**
@@ -163,8 +159,10 @@ export class StrategyRun {
    * @throws GpuFault for an address that faults
    */
   store(resource: string, offset: number, bytes: Uint8Array): void {
-    this.session.beforeAccess?.();
-    this.session.vm.addressSpace.store(this.resource(resource).va + offset, bytes);
+    const { va, vm } = this.resource(resource);
+    const session = this.sessionOf(vm);
+    session.beforeAccess?.();
+    session.vm.addressSpace.store(va + offset, bytes);
   }
 
   /**
@@ -189,7 +187,7 @@ export class StrategyRun {
         this.#bind(step);
         break;
       case "wait-idle":
-        this.#issueAll(this.session.waitIdle());
+        for (const session of this.sessions) this.#issueAll(session, session.waitIdle());
         break;
       case "destroy":
         this.#destroy(step);
@@ -203,47 +201,65 @@ export class StrategyRun {
       case "write":
         this.#access(step, () => this.#store32(step));
         break;
+      case "evict":
+        this.#evict(step);
+        break;
+      case "submit":
+        for (const session of this.sessions) session.shrinker?.submit();
+        break;
     }
   }
 
-  #create({ resource, size }: CreateStep): void {
+  #create({ resource, size, vm = 0, plain = false }: CreateStep): void {
     const { name, resourceBytesMax } = this.strategy;
     if (size > resourceBytesMax) {
       throw new RefusedError(
         `${resource}: ${size} bytes are more than ${name} is run with, ${resourceBytesMax}`,
       );
     }
+    const session = this.sessionOf(vm);
     const bytes = requiredBytes(size, this.strategy.blockBytes);
-    const va = this.#place(bytes, "resource");
-    this.#beforeFirstResource();
-    this.resources.set(resource, { name: resource, va, size, bytes });
-    this.#issueAll(this.session.umd.create(va, bytes));
+    const va = place(session, bytes, "resource");
+    if (!plain) this.#beforeFirstResource(session);
+    this.resources.set(resource, { name: resource, va, size, bytes, vm, plain });
+    if (!plain) this.#issueAll(session, session.umd.create(va, bytes));
   }
 
   #destroy({ resource }: DestroyStep): void {
-    const { va, bytes } = this.resource(resource);
-    this.#issueAll(this.session.umd.destroy(va, bytes));
+    const { va, bytes, vm, plain } = this.resource(resource);
+    const session = this.sessionOf(vm);
+    this.#issueAll(session, plain ? [session.bindPlainly(va, bytes, null)] : session.umd.destroy(va, bytes));
     this.resources.delete(resource);
-    this.#giveBack(va, bytes, "resource");
+    giveBack(session, va, bytes, "resource");
   }
 
-  #allocate({ memory, size }: AllocateStep): void {
+  #allocate({ memory, size, vm = 0 }: AllocateStep): void {
+    const session = this.sessionOf(vm);
     const bytes = requiredBytes(size, this.strategy.blockBytes);
-    const va = this.#place(bytes, "memory");
-    const object: MemoryObject = { name: memory, handle: 0, va, size: bytes };
+    const va = place(session, bytes, "memory");
+    const object: MemoryObject = { name: memory, handle: 0, va, size: bytes, vm };
     this.memory.set(memory, object);
-    this.session.allocate(object, (call) => this.#issue(call));
+    session.allocate(object, (call) => this.#issue(session, call));
   }
 
   #free({ memory }: FreeStep): void {
     const object = this.#object(memory);
-    const reusable = this.session.free(object, (call) => this.#issue(call));
+    const session = this.sessionOf(object.vm);
+    const reusable = session.free(object, (call) => this.#issue(session, call));
     this.memory.delete(memory);
-    if (reusable) this.#giveBack(object.va, object.size, "memory");
+    if (reusable) giveBack(session, object.va, object.size, "memory");
+  }
+
+  #evict({ memory }: EvictStep): void {
+    const { handle, vm } = this.#object(memory);
+    const { shrinker, file } = this.sessionOf(vm);
+    const gem = file.bo(handle);
+    if (gem) shrinker?.evict(gem);
   }
 
   #bind({ resource, binds }: BindStep): void {
-    const { va, bytes } = this.resource(resource);
+    const { va, bytes, vm, plain } = this.resource(resource);
+    const session = this.sessionOf(vm);
     const lowered = binds.map(
       ({ offset, size, memory }): SparseBind => ({
         resourceOffset: offset,
@@ -251,7 +267,12 @@ export class StrategyRun {
         memory: memory && { handle: this.#object(memory.object).handle, offset: memory.offset },
       }),
     );
-    this.#issueAll(this.session.umd.bind(va, bytes, lowered));
+    if (!plain) this.#issueAll(session, session.umd.bind(va, bytes, lowered));
+    else {
+      for (const { resourceOffset, size, memory } of lowered) {
+        this.#issue(session, session.bindPlainly(va + resourceOffset, size, memory));
+      }
+    }
   }
 
   #access({ step: access, resource, offset }: ReadStep | WriteStep, run: () => number): void {
@@ -275,19 +296,9 @@ export class StrategyRun {
     return value;
   }
 
-  #beforeFirstResource(): void {
-    if (!this.#first) return;
-    this.#first = false;
-    this.session.beforeFirstResource((call) => this.#issue(call));
-  }
-
-  #place(bytes: number, what: "resource" | "memory"): number {
-    const { alignment, guardBytes } = this.session.placement(bytes, what);
-    return this.session.heap.alloc(bytes + guardBytes, alignment);
-  }
-
-  #giveBack(va: number, bytes: number, what: "resource" | "memory"): void {
-    this.session.heap.free(va, bytes + this.session.placement(bytes, what).guardBytes);
+  #beforeFirstResource(session: SparseSession): void {
+    if (!this.#fresh.delete(session)) return;
+    session.beforeFirstResource((call) => this.#issue(session, call));
   }
 
   #object(name: string): MemoryObject {
@@ -296,13 +307,13 @@ export class StrategyRun {
     return found;
   }
 
-  #issueAll(calls: readonly IoctlCall[]): void {
-    for (const call of calls) this.#issue(call);
+  #issueAll(session: SparseSession, calls: readonly IoctlCall[]): void {
+    for (const call of calls) this.#issue(session, call);
   }
 
-  #issue(call: IoctlCall): void {
+  #issue(session: SparseSession, call: IoctlCall): void {
     const argIn = call.arg.slice();
-    mustIssue(this.session.file, call);
+    mustIssue(session.file, call);
     const { resources, memory } = this;
     this.#observer?.({
       seq: this.#calls,
@@ -315,6 +326,15 @@ export class StrategyRun {
     });
     this.#calls++;
   }
+}
+
+function place(session: SparseSession, bytes: number, what: "resource" | "memory"): number {
+  const { alignment, guardBytes } = session.placement(bytes, what);
+  return session.heap.alloc(bytes + guardBytes, alignment);
+}
+
+function giveBack(session: SparseSession, va: number, bytes: number, what: "resource" | "memory"): void {
+  session.heap.free(va, bytes + session.placement(bytes, what).guardBytes);
 }
 
 /**

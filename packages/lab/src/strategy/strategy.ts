@@ -14,6 +14,7 @@ import type {
   IoctlTable,
   MappingCounters,
   QuirkProfile,
+  SparseMemory,
   SparseUmd,
   UapiCounters,
   VaRange,
@@ -36,6 +37,8 @@ export interface MemoryObject {
   va: number;
   /** Bytes. */
   size: number;
+  /** In which VM. */
+  vm: number;
 }
 
 /** How the user-mode driver picks an address. */
@@ -157,7 +160,7 @@ export interface SparseSession {
   readonly roles: ReadonlyMap<number, string>;
   /** The driver's shrinker; null where an object's pages stay until it goes. */
   readonly shrinker: Shrinker | null;
-  /** Facts of the device under the names that headers of traces have, for the driver's decoder. */
+  /** Facts of the device under the names that headers of traces have: enough for the driver's lens to make such a device. */
   readonly facts: Readonly<Record<string, unknown>>;
   /**
    * What an object without a handle is.
@@ -204,6 +207,16 @@ export interface SparseSession {
    * costs counts where it is called.
    */
   beforeAccess?(): void;
+  /** A further session on the same device, in an open file of its own: the VM of another process. */
+  another(): SparseSession;
+  /**
+   * Bind memory outside of sparse resources, or unbind it, as the user-mode driver does with its own objects.
+   *
+   * @param va - first address
+   * @param size - bytes
+   * @param memory - what to bind; null unbinds
+   */
+  bindPlainly(va: number, size: number, memory: SparseMemory | null): IoctlCall;
   /** vkDeviceWaitIdle, as far as it shows in VM_BIND. */
   waitIdle(): IoctlCall[];
   /**

@@ -15,6 +15,10 @@ export interface CreateStep {
   resource: string;
   /** Bytes, any number; the driver rounds up to its block. */
   size: number;
+  /** Which VM it is in; 0 unless told. Each VM is that of an open file of its own. */
+  vm?: number;
+  /** A range of addresses without sparse residency: where nothing is bound to it, it faults. */
+  plain?: boolean;
 }
 
 /** Allocate device memory. As every driver here does, it also becomes mapped at an address of its own. */
@@ -25,6 +29,8 @@ export interface AllocateStep {
   memory: string;
   /** Bytes. */
   size: number;
+  /** Which VM it is mapped in, and may be bound in; 0 unless told. */
+  vm?: number;
 }
 
 /** Where a bound range's memory is. */
@@ -99,8 +105,24 @@ export interface WriteStep {
   value: number;
 }
 
-/** One thing that the application asks for. */
+/** The kernel takes the memory of an object away, as under memory pressure; nothing happens where a driver never does so. */
+export interface EvictStep {
+  /** Discriminates the steps. */
+  step: "evict";
+  /** Name of the memory object. */
+  memory: string;
+}
+
+/** What a submission does in all VMs before its job runs: memory that was taken away comes back. */
+export interface SubmitStep {
+  /** Discriminates the steps. */
+  step: "submit";
+}
+
+/** One thing that the application asks for, or that happens to it. */
 export type Step =
+  | EvictStep
+  | SubmitStep
   | CreateStep
   | AllocateStep
   | BindStep

@@ -20,6 +20,7 @@ import {
   RADV_VIEW_BIT,
   RADV_ZERO_BYTES,
   RadvUmd,
+  VA_ALIGNMENT,
   VaManager,
   VM_ID,
 } from "@vmbind/amdgpu";
@@ -32,6 +33,8 @@ import {
   type GemObject,
   type IoctlCall,
   type QuirkProfile,
+  quirkNames,
+  type SparseMemory,
   type SparseUmd,
 } from "@vmbind/drm";
 import { DEFAULT_KERNEL, quirksUnder } from "../../strategy/kernel.ts";
@@ -117,7 +120,7 @@ class AmdgpuSession implements SparseSession {
   readonly secondViewOffset: number;
   readonly ioctls: typeof IOCTLS = IOCTLS;
   readonly roles: Map<number, string> = new Map();
-  readonly facts: Readonly<Record<string, unknown>> = {};
+  readonly facts: Readonly<Record<string, unknown>>;
   readonly shrinker: Shrinker;
   readonly accounts: VmAccounts;
   readonly #device: AmdgpuDevice;
@@ -130,6 +133,12 @@ class AmdgpuSession implements SparseSession {
     this.#shape = shape;
     this.#device = device;
     this.#gfx = gfx;
+    this.facts = {
+      gfx,
+      va_bits: 48,
+      va_alignment: VA_ALIGNMENT,
+      quirks: quirkNames(device.options.quirks),
+    };
     this.file = device.open();
     this.vm = this.file.space;
     this.#own = new RadvUmd({ gfx });
@@ -208,6 +217,14 @@ class AmdgpuSession implements SparseSession {
   /** The submission of whatever job is about to run. */
   beforeAccess(): void {
     this.vm.submit();
+  }
+
+  another(): SparseSession {
+    return new AmdgpuSession(this.#device, this.#gfx, this.#shape);
+  }
+
+  bindPlainly(va: number, size: number, memory: SparseMemory | null): IoctlCall {
+    return this.#own.plainCall(lowerOf(va), size, memory);
   }
 
   waitIdle(): IoctlCall[] {

@@ -10,6 +10,7 @@ import {
   type AsahiFile,
   type AsahiVm,
   BIND_READ,
+  BIND_UNBIND,
   BIND_WRITE,
   GEM_CREATE,
   GEM_VM_PRIVATE,
@@ -25,8 +26,11 @@ import {
 import {
   type CostSchema,
   type DeviceChoices,
+  hex,
   type IoctlCall,
   type QuirkProfile,
+  quirkNames,
+  type SparseMemory,
   type SparseUmd,
   viewOf,
 } from "@vmbind/drm";
@@ -72,7 +76,7 @@ class AsahiSession implements SparseSession {
   readonly mirrorOffset: number;
   readonly ioctls: typeof IOCTLS = IOCTLS;
   readonly roles: ReadonlyMap<number, string>;
-  readonly facts: Readonly<Record<string, unknown>> = {};
+  readonly facts: Readonly<Record<string, unknown>>;
   readonly shrinker = null;
   readonly #device: AsahiDevice;
   readonly #shape: UmdShape;
@@ -80,6 +84,17 @@ class AsahiSession implements SparseSession {
   constructor(device: AsahiDevice, shape: UmdShape) {
     this.#shape = shape;
     this.#device = device;
+    const { chipId, vmStart, vmEnd, vmKernelMinSize } = device.params;
+    this.facts = {
+      driver_version: "0.0",
+      chip_id: hex(chipId),
+      page_size: PAGE_BYTES,
+      vm_start: hex(vmStart),
+      vm_end: hex(vmEnd),
+      vm_kernel_min_size: hex(vmKernelMinSize),
+      soft_faults: device.options.softFaults,
+      quirks: quirkNames(device.options.quirks),
+    };
     this.file = device.open();
     const { plan, vmId, umd, zeroHandle, scratchHandle } = openHk(this.file, { leaveMirror: true });
     this.vmId = vmId;
@@ -144,6 +159,17 @@ class AsahiSession implements SparseSession {
   free(): boolean {
     // hk keeps freed objects, mapped, for its next allocation.
     return false;
+  }
+
+  another(): SparseSession {
+    return new AsahiSession(this.#device, this.#shape);
+  }
+
+  /** In the first view only: nobody reads plain memory through the other. */
+  bindPlainly(addr: number, range: number, memory: SparseMemory | null): IoctlCall {
+    const { handle, offset } = memory ?? { handle: 0, offset: 0 };
+    const flags = memory === null ? BIND_UNBIND : BIND_READ | BIND_WRITE;
+    return vmBindCall(this.vmId, [{ flags, handle, offset, range, addr }]);
   }
 
   waitIdle(): IoctlCall[] {

@@ -8,8 +8,11 @@ import {
   type CostSchema,
   type DeviceChoices,
   DRM_IOCTL_GEM_CLOSE,
+  hex,
   type IoctlCall,
   type QuirkProfile,
+  quirkNames,
+  type SparseMemory,
   type SparseUmd,
   viewOf,
 } from "@vmbind/drm";
@@ -87,7 +90,7 @@ class MsmSession implements SparseSession {
   readonly mirrorOffset = 0;
   readonly ioctls: typeof IOCTLS = IOCTLS;
   readonly roles: ReadonlyMap<number, string> = new Map();
-  readonly facts: Readonly<Record<string, unknown>> = {};
+  readonly facts: Readonly<Record<string, unknown>>;
   readonly shrinker: SparseSession["shrinker"];
   readonly #device: MsmDevice;
   readonly #own: TurnipUmd;
@@ -96,6 +99,16 @@ class MsmSession implements SparseSession {
   constructor(device: MsmDevice, shape: UmdShape) {
     this.#shape = shape;
     this.#device = device;
+    const { vaBits, prr, params, quirks } = device.options;
+    this.facts = {
+      driver_version: "1.13",
+      chip_id: hex(params.chipId),
+      page_size: TURNIP_BLOCK_BYTES,
+      va_start: hex(VA_START),
+      va_size: hex(2 ** vaBits - VA_START),
+      has_prr: prr,
+      quirks: quirkNames(quirks),
+    };
     const { file, vm, umd } = openFile(device);
     this.file = file;
     this.vm = vm;
@@ -159,6 +172,15 @@ class MsmSession implements SparseSession {
       buffers: [],
     });
     return true;
+  }
+
+  another(): SparseSession {
+    return new MsmSession(this.#device, this.#shape);
+  }
+
+  bindPlainly(va: number, size: number, memory: SparseMemory | null): IoctlCall {
+    if (memory === null) return this.#own.unmapObject(va, size);
+    return this.#own.mapObject(va, size, memory.handle, 0, memory.offset);
   }
 
   waitIdle(): IoctlCall[] {

@@ -10,8 +10,11 @@ import {
   DRM_IOCTL_GEM_CLOSE,
   GEM_CLOSE,
   type GemObject,
+  hex,
   type IoctlCall,
   type QuirkProfile,
+  quirkNames,
+  type SparseMemory,
   type SparseUmd,
   viewOf,
 } from "@vmbind/drm";
@@ -85,7 +88,7 @@ class NouveauSession implements SparseSession {
   readonly mirrorOffset = 0;
   readonly ioctls: typeof IOCTLS = IOCTLS;
   readonly roles: ReadonlyMap<number, string> = new Map();
-  readonly facts: Readonly<Record<string, unknown>> = {};
+  readonly facts: Readonly<Record<string, unknown>>;
   readonly shrinker: Shrinker;
   readonly #device: NouveauDevice;
   readonly #shape: UmdShape;
@@ -94,6 +97,16 @@ class NouveauSession implements SparseSession {
     this.#shape = shape;
     this.umd = shape(new NvkUmd({ fence: FENCE }));
     this.#device = device;
+    const { pciDevice, chipset, vramBytes, mmapStep, quirks } = device.options;
+    this.facts = {
+      pci_id: hex(pciDevice),
+      chipset: hex(chipset),
+      va_bits: 47,
+      page_size: PAGE_BYTES,
+      vram_size: hex(vramBytes),
+      mmap_step: mmapStep,
+      quirks: quirkNames(quirks),
+    };
     this.file = device.open();
     this.vm = createVm(this.file);
     this.shrinker = {
@@ -160,6 +173,16 @@ class NouveauSession implements SparseSession {
     const arg = GEM_CLOSE.encode({ handle });
     issue({ name: "GEM_CLOSE", request: DRM_IOCTL_GEM_CLOSE, arg, buffers: [] });
     return true;
+  }
+
+  another(): SparseSession {
+    return new NouveauSession(this.#device, this.#shape);
+  }
+
+  bindPlainly(addr: number, range: number, memory: SparseMemory | null): IoctlCall {
+    if (memory === null) return vmBindCall([{ op: VM_BIND_OP_UNMAP, addr, range }]);
+    const { handle, offset: boOffset } = memory;
+    return vmBindCall([{ op: VM_BIND_OP_MAP, handle, boOffset, addr, range }]);
   }
 
   waitIdle(): IoctlCall[] {

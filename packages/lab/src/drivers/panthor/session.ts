@@ -9,12 +9,16 @@ import {
   type DeviceChoices,
   DRM_IOCTL_GEM_CLOSE,
   type GemObject,
+  hex,
   type IoctlCall,
   type QuirkProfile,
+  quirkNames,
+  type SparseMemory,
   type SparseUmd,
   viewOf,
 } from "@vmbind/drm";
 import {
+  BLOCK_2M,
   BO_CREATE,
   GEM_CLOSE,
   IOCTL_BO_CREATE,
@@ -24,6 +28,7 @@ import {
   MAP_NOEXEC,
   OP_MAP,
   OP_UNMAP,
+  PAGE_BYTES,
   PanthorBo,
   PanthorDevice,
   type PanthorDeviceOptions,
@@ -117,10 +122,16 @@ class PanthorSession implements SparseSession {
     const { unbound, umd = (own) => own } = setup;
     this.#own = new PanvkUmd({ strategy, vmId, fence: FENCE, ...(unbound && { unbound }) });
     this.umd = umd(this.#own);
+    const { driverVersion, gpuId, vaBits, paBits, quirks } = device.options;
     this.facts = {
-      driver_version: device.options.driverVersion,
+      driver_version: driverVersion,
+      gpu_id: hex(gpuId),
+      va_bits: vaBits,
+      pa_bits: paBits,
+      page_size_bitmap: hex(PAGE_BYTES | BLOCK_2M),
       repeat_proposal: device.repeats,
       dummy_bytes: panvkDummyBytes(strategy),
+      quirks: quirkNames(quirks),
     };
     this.shrinker = {
       evict(gem) {
@@ -185,6 +196,16 @@ class PanthorSession implements SparseSession {
       buffers: [],
     });
     return true;
+  }
+
+  another(): SparseSession {
+    return new PanthorSession(this.#device, this.#strategy, this.#setup);
+  }
+
+  bindPlainly(va: number, size: number, memory: SparseMemory | null): IoctlCall {
+    if (memory === null) return this.#bind({ flags: OP_UNMAP, va, size });
+    const { handle: boHandle, offset: boOffset } = memory;
+    return this.#bind({ flags: OP_MAP | MAP_NOEXEC, boHandle, boOffset, va, size });
   }
 
   waitIdle(): IoctlCall[] {

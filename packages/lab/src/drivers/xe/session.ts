@@ -8,8 +8,11 @@ import {
   type CostSchema,
   type DeviceChoices,
   DRM_IOCTL_GEM_CLOSE,
+  hex,
   type IoctlCall,
   type QuirkProfile,
+  quirkNames,
+  type SparseMemory,
   type SparseUmd,
   type UserBuffer,
   viewOf,
@@ -39,6 +42,7 @@ import {
   VM_BIND,
   VM_BIND_OP,
   VM_BIND_OP_MAP,
+  VM_BIND_OP_UNMAP,
   VM_BIND_OP_UNMAP_ALL,
   VM_CREATE,
   VM_CREATE_FLAG_SCRATCH_PAGE,
@@ -71,6 +75,10 @@ const HEAP_END = 0xeffeff600000;
 const TIMELINE = 1;
 const FENCE = 2;
 const SYNCS_ADDR = 0x710000000000;
+/** System memory of the recordings' machine; the model has no limit. */
+const SYSTEM_BYTES: number = 2 ** 35;
+const PAGE_BYTES = 0x1000;
+const BLOCK_64K = 0x1_0000;
 const INSTANCES_ADDR = 0x720000000000;
 
 /** What a session differs in from the one that its driver's own strategy opens. */
@@ -96,7 +104,7 @@ class XeSession implements SparseSession {
   readonly mirrorOffset = 0;
   readonly ioctls: typeof IOCTLS = IOCTLS;
   readonly roles: ReadonlyMap<number, string> = new Map();
-  readonly facts: Readonly<Record<string, unknown>> = {};
+  readonly facts: Readonly<Record<string, unknown>>;
   readonly shrinker = null;
   readonly #device: XeDevice;
   readonly #patIndex: number;
@@ -106,6 +114,7 @@ class XeSession implements SparseSession {
   constructor(device: XeDevice, shape: UmdShape) {
     this.#shape = shape;
     this.#device = device;
+    this.facts = factsOf(device);
     this.file = device.open();
     const { vm, vmId } = createVm(this.file);
     this.vmId = vmId;
@@ -179,6 +188,16 @@ class XeSession implements SparseSession {
     return true;
   }
 
+  another(): SparseSession {
+    return new XeSession(this.#device, this.#shape);
+  }
+
+  bindPlainly(addr: number, range: number, memory: SparseMemory | null): IoctlCall {
+    if (memory === null) return this.#bindObject({ op: VM_BIND_OP_UNMAP, addr, range });
+    const { handle: obj, offset: objOffset } = memory;
+    return this.#bindObject({ op: VM_BIND_OP_MAP, obj, objOffset, addr, range });
+  }
+
   waitIdle(): IoctlCall[] {
     // anv submits an empty job and waits for it.
     return [];
@@ -239,6 +258,24 @@ class XeSession implements SparseSession {
     VM_BIND_OP.write(viewOf(arg), VM_BIND.fields.bind.offset, { ...op, patIndex: this.#patIndex });
     return { name: "XE_VM_BIND", request: IOCTL_VM_BIND, arg, buffers };
   }
+}
+
+/** What headers say of such a device. */
+function factsOf({ platform, options }: XeDevice): Readonly<Record<string, unknown>> {
+  const { deviceId, vaBits, vram64kOnly, vramBytes } = platform;
+  const vramPage = vram64kOnly ? BLOCK_64K : PAGE_BYTES;
+  const vram = { instance: 1, class: "vram", size: hex(vramBytes), min_page_size: vramPage };
+  return {
+    pci_id: hex(deviceId),
+    va_bits: vaBits,
+    min_alignment: vramPage,
+    mem_regions: [
+      { instance: 0, class: "sysmem", size: hex(SYSTEM_BYTES), min_page_size: PAGE_BYTES },
+      ...(vramBytes > 0 ? [vram] : []),
+    ],
+    forced_scratch: options.forcedScratch,
+    quirks: quirkNames(options.quirks),
+  };
 }
 
 /** A VM as anv makes it: what nothing is bound to is the scratch page. */
