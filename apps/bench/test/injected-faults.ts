@@ -7,6 +7,7 @@ import { AsahiFile, AsahiVm, ContextSlots, UatPageTable } from "@vmbind/asahi";
 import { ENOBUFS, ENOMEM, Fence, GemHandles, GemObject, Syncobj } from "@vmbind/drm";
 import { GPUVA_USERBITS_SHIFT, Gpuvm } from "@vmbind/gpuvm-core";
 import { PhysicalMemory, Tlb } from "@vmbind/mmu";
+import type { MsmFile } from "@vmbind/msm";
 import { AsSlots, BindQueue, MAP_READONLY, PanthorDevice, PanthorFile, PanthorVm } from "@vmbind/panthor";
 import {
   IOCTL_VM_BIND,
@@ -34,7 +35,7 @@ export interface InjectedFault {
   readonly inject: () => void;
 }
 
-const ALL = ["panthor", "asahi", "xe"];
+const ALL = ["panthor", "asahi", "xe", "msm"];
 const PAGE = 4096;
 /** Small enough for what is rare, large enough that a device comes up. */
 const EVERY = 40;
@@ -47,7 +48,7 @@ export function repair(): void {
 }
 
 /** Put a method in place of another, which it is given. */
-function around<T extends object, A extends unknown[], R>(
+export function around<T extends object, A extends unknown[], R>(
   owner: T,
   name: string,
   real: (this: T, ...args: A) => R,
@@ -64,7 +65,7 @@ function around<T extends object, A extends unknown[], R>(
   repairs.push(() => void Object.defineProperty(owner, name, before));
 }
 
-function nothing<T extends object, A extends unknown[]>(
+export function nothing<T extends object, A extends unknown[]>(
   owner: T,
   name: string,
   real: (this: T, ...args: A) => void,
@@ -79,7 +80,7 @@ function now(): () => boolean {
 }
 
 /** Ioctls of a file report success where there was no memory. */
-function silent(file: typeof PanthorFile | typeof AsahiFile | typeof XeFile): void {
+export function silent(file: typeof PanthorFile | typeof AsahiFile | typeof XeFile | typeof MsmFile): void {
   around(file.prototype, "ioctl", file.prototype.ioctl, (_self, real, request, arg, user) => {
     const ret = real(request, arg, user);
     return ret === -ENOMEM || ret === -ENOBUFS ? 0 : ret;
