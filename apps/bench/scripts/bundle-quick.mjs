@@ -41,7 +41,6 @@ await build({
   logLevel: "error",
   publicDir: false,
   plugins: [leave],
-  resolve: { conditions: ["@vmbind/source"] },
   ssr: { noExternal: [/^@vmbind\//, "signal-exit"] },
   build: {
     ssr: true,
