@@ -86,7 +86,6 @@ static void open_device(void)
 	gpu.GetPhysicalDeviceProperties(gpu.physical, &gpu.properties);
 	gpu.GetPhysicalDeviceFeatures(gpu.physical, &gpu.features);
 	gpu.GetPhysicalDeviceMemoryProperties(gpu.physical, &gpu.memory);
-	printf("device: %s\n", gpu.properties.deviceName);
 	if (!gpu.features.sparseBinding) give_up("%s has no sparse binding", gpu.properties.deviceName);
 
 	float priority = 1;

@@ -13,7 +13,7 @@
 
 /* X(name) for each function, by what has to exist before its address can be asked for. */
 #define GPU_INSTANCE_FUNCTIONS(X) \
-	X(DestroyInstance) X(EnumeratePhysicalDevices) X(GetPhysicalDeviceProperties) X(GetPhysicalDeviceFeatures) \
+	X(DestroyInstance) X(EnumeratePhysicalDevices) X(GetPhysicalDeviceProperties) X(GetPhysicalDeviceProperties2) X(GetPhysicalDeviceFeatures) \
 	X(GetPhysicalDeviceQueueFamilyProperties) X(GetPhysicalDeviceMemoryProperties) \
 	X(GetPhysicalDeviceImageFormatProperties) X(GetPhysicalDeviceSparseImageFormatProperties) \
 	X(CreateDevice) X(GetDeviceProcAddr)
