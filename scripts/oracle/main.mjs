@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { OracleError, unpack } from "./archive.mjs";
 import { runIgt } from "./igt.mjs";
 import { CLI, live } from "./live.mjs";
+import { MEASURED, runMeasure } from "./measure.mjs";
 import { Programs } from "./programs.mjs";
 import { IGT, VULKAN } from "./suites.mjs";
 import { tableOf } from "./table.mjs";
@@ -21,7 +22,7 @@ const HELP = `usage: scripts/live-oracle [--only TEXT] [--json FILE] [--cache FO
 
 Fetches Mesa and igt-gpu-tools of Debian sid into a cache, without installing anything, and runs them on the models:
 igt's tests of VM_BIND and syncobjs, and seven sparse workloads on Mesa's drivers, whose ioctls are compared with
-the recordings that ship. Prints a table; exits with 1 when anything is not as it should be.
+the recordings that ship; and the client that measures, on lavapipe. Prints a table; exits with 1 when anything is not as it should be.
 
 run starts one program of the unpacked amd64 system on a model: scripts/live-oracle run --log -- vulkaninfo
 
@@ -69,6 +70,7 @@ async function test(options) {
   const jobs = [
     ...IGT.filter(matches).map((row) => () => runIgt(programs, row)),
     ...VULKAN.filter(matches).map((row) => () => runWorkloads(programs, row)),
+    ...MEASURED.filter(matches).map((row) => () => runMeasure(programs, row)),
   ];
   if (jobs.length === 0) throw new OracleError(`--only: nothing is called ${options.only}`);
   const results = [];
