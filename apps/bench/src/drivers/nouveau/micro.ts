@@ -269,7 +269,9 @@ function step(
   ops: readonly (readonly Op[])[],
   mappings: number,
 ): Step<State> {
-  const calls = ops.map(encode);
+  // What is asked for many times is one struct in one place, as in the C.
+  const made = new Map([...new Set(ops)].map((call) => [call, encode(call)]));
+  const calls = ops.map((call) => made.get(call) as Call);
   return {
     id,
     what,
