@@ -11,6 +11,7 @@ import { runSimulation } from "../src/fuzz/simulation.ts";
 import { targetFor } from "../src/fuzz/targets.ts";
 import { FAULTS, repair } from "./injected-faults.ts";
 import { MSM_FAULTS } from "./injected-faults-msm.ts";
+import { NOUVEAU_FAULTS } from "./injected-faults-nouveau.ts";
 import { tempFile, vmbind } from "./run.ts";
 
 afterEach(repair);
@@ -21,7 +22,7 @@ const EVERY = 20;
 /** Of the faults of each driver, those that run unless all are asked for. */
 const SAMPLE_STEP = 3;
 
-const CASES = [...FAULTS, ...MSM_FAULTS]
+const CASES = [...FAULTS, ...MSM_FAULTS, ...NOUVEAU_FAULTS]
   .flatMap((fault) => fault.drivers.map((driver) => ({ ...fault, driver })))
   .sort((a, b) => (a.driver < b.driver ? -1 : a.driver > b.driver ? 1 : 0));
 const SHOWN = process.env["VMBIND_FAULTS"] === "all" ? CASES : CASES.filter((_, i) => i % SAMPLE_STEP === 0);
