@@ -9,7 +9,7 @@
 import type { AmdgpuGfx } from "@vmbind/amdgpu";
 
 /** The engines of one type. */
-export interface Engines {
+interface Engines {
   /** Version of the hardware, major, minor and revision. */
   readonly version: readonly [number, number, number];
   /** A bit for each ring. */
