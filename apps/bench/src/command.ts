@@ -14,6 +14,7 @@ export type NameKind =
   | "driver"
   | "file"
   | "kernel"
+  | "rule"
   | "shell"
   | "strategy"
   | "trace"

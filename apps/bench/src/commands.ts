@@ -11,6 +11,7 @@ import { STORY_BUDGETS, TRACE_BUDGETS } from "@vmbind/trace/input";
 import type { CommandSpec, OptionSpec } from "./command.ts";
 import { ABOUT_COMMANDS } from "./commands-about.ts";
 import { LIFT_COMMANDS, LOWERED_HELP, LOWERED_OPTIONS, WORKLOAD_FILE_HELP } from "./commands-lift.ts";
+import { LINT_COMMANDS } from "./commands-lint.ts";
 import { LIVE_COMMANDS } from "./commands-live.ts";
 import { KERNEL_HELP, KERNEL_OPTION, OWN_STRATEGY_HELP, STRATEGIES_OPTION } from "./strategy-options.ts";
 
@@ -151,6 +152,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     exits: { 0: "written", 1: "the model answers differently from the recording" },
     load: () => import("./commands/explore.ts"),
   },
+  ...LINT_COMMANDS,
   ...LIFT_COMMANDS,
   {
     name: "compare",

@@ -18,6 +18,8 @@ import {
   deviceFor,
   InvariantChecker,
   type Lens,
+  LintChecker,
+  type LintFinding,
   type ReplaySubject,
   replay,
   TraceCounter,
@@ -27,6 +29,7 @@ import {
 import { lens as xe } from "@vmbind/xe/trace";
 import { describe, expect, test } from "vitest";
 import { names, open, README_COUNTS } from "../../../test/recordings.ts";
+import { lintTable } from "./lint-table.ts";
 
 /** A recording's name begins with its driver's. */
 const LENSES: Readonly<Record<string, Lens>> = { amdgpu, asahi, msm, nouveau, panthor, xe };
@@ -58,6 +61,9 @@ test.each(Object.keys(LENSES))("a header of %s may say how much memory page tabl
   expect(() => limited(4095)).toThrow(/header\.table_limit_bytes: expected .*4095/);
 });
 
+/** What the linter says of each. */
+const linted = new Map<string, readonly LintFinding[]>();
+
 describe.each(names)("%s", (name) => {
   test("counted from its bytes alone, has what its table says", async () => {
     const { header, records } = await open(name);
@@ -74,11 +80,14 @@ describe.each(names)("%s", (name) => {
     const { payloadBytes = 0, ioctls = 0 } = README_COUNTS[name] ?? {};
     const every = payloadBytes < LONG_BYTES ? 1 : Math.max(EVERY, Math.ceil(ioctls / LOOKS));
     let seen: ModelCounter | null = null;
+    let linter: LintChecker | null = null;
     const checkers = (subject: ReplaySubject): Checker[] => {
       seen = new ModelCounter(subject);
-      return [new InvariantChecker(subject.device, subject.report, every), seen];
+      linter = new LintChecker(lensOf(name), subject.device);
+      return [linter, new InvariantChecker(subject.device, subject.report, every), seen];
     };
     const { counts, cost, ...result } = await replay(await open(name), lensOf(name), {}, { checkers });
+    linted.set(name, (linter as LintChecker | null)?.findings ?? []);
     expect(result.differences).toEqual([]);
     expect(result.differenceCount).toBe(0);
     expectTable(name, counts);
@@ -100,6 +109,15 @@ describe.each(names)("%s", (name) => {
       cut: intervals.mappingsCut,
     });
   });
+});
+
+/** `vitest -u` writes it anew; a part of the recordings alone, picked by name, is not compared. */
+test("docs/lint-recordings.md says what the linter finds in each", async () => {
+  if (linted.size < names.length) return;
+  expect(linted.get("panthor-sparse-buffer-stream")?.filter(({ severity }) => severity === "error")).toEqual(
+    [],
+  );
+  await expect(lintTable(linted)).toMatchFileSnapshot("../../../docs/lint-recordings.md");
 });
 
 function expectTable(name: string, counts: TraceCounts): void {

@@ -39,6 +39,7 @@ export * from "./lint/lint-trace.ts";
 export * from "./lint/linter.ts";
 export * from "./lint/rule.ts";
 export * from "./lint/rules.ts";
+export * from "./lint/sarif.ts";
 export * from "./model/counts.ts";
 export * from "./model/intervals.ts";
 export * from "./phase.ts";

@@ -18,7 +18,7 @@
  * ```
  *
  * `view 0x10000000` behind an operation: it keeps up a second view, so far from the first. `leaf=4KiB`: page-table leaves are that large
- * from then on. `refused "reason"`: the driver does not take it. A `call` may say `invalidations=8`, `writes=512`, `changed=256`.
+ * from then on. `refused "reason"`: the driver does not take it. A `call` may say `invalidations=8`, `writes=2048`, `entries=512`.
  * `grow 0x1000000 object 1 calls=16 writes=all`: so many calls, each binding one page more and writing all that are bound (`own`: its own).
  *
  * @module
@@ -38,7 +38,7 @@ const PAGE = 4096;
 /** What a call costs, as an example says it. */
 interface Costs {
   readonly writes: number;
-  readonly changed: number;
+  readonly entries: number;
   readonly invalidations: number;
 }
 
@@ -97,7 +97,7 @@ class Example {
       case "call":
         this.#bind(inner, {
           writes: of(line, "writes"),
-          changed: of(line, "changed"),
+          entries: of(line, "entries"),
           invalidations: of(line, "invalidations"),
         });
         return;
@@ -105,7 +105,7 @@ class Example {
         this.#grow(line);
         return;
       default:
-        this.#bind([line], { writes: 0, changed: 0, invalidations: 0 });
+        this.#bind([line], { writes: 0, entries: 0, invalidations: 0 });
     }
   }
 
@@ -117,7 +117,7 @@ class Example {
       const at = Number(addr) + 2 * PAGE * this.#grown;
       const op = `bind 0x${at.toString(16)} 4KiB object ${handle} + 0x${(PAGE * this.#grown).toString(16)}`;
       this.#grown++;
-      this.#bind([op], { writes: writes === "all" ? this.#grown : 1, changed: 1, invalidations: 0 });
+      this.#bind([op], { writes: writes === "all" ? this.#grown : 1, entries: 1, invalidations: 0 });
     }
   }
 
@@ -139,7 +139,7 @@ class Example {
       reason,
       cost: { pteWrites: costs?.writes ?? 0, tlbInvalidations: costs?.invalidations ?? 0 },
       handleMoved: false,
-      entriesChanged: costs === undefined ? null : costs.changed,
+      entriesThere: costs === undefined ? null : costs.entries,
       phase: "run",
     });
   }

@@ -4,17 +4,14 @@
  * @module
  */
 
-import type { Budgets } from "../budget.ts";
 import type { CheckedCall, Checker } from "../check/checker.ts";
 import { costBetween, snapshot } from "../cost.ts";
 import type { OpenDevice } from "../device.ts";
 import { eventOf } from "../event.ts";
 import type { Trace, TraceMark } from "../format.ts";
-import type { BindOp, Lens } from "../lens.ts";
+import type { Action, BindOp, Lens } from "../lens.ts";
 import { type Phase, phaseAfter } from "../phase.ts";
 import { type ReplayResult, replay } from "../replay.ts";
-import { rangesOf } from "../story/bind-ranges.ts";
-import { LeafBudget, type LeafSnapshot } from "../story/leaf-diff.ts";
 import type { LintFinding } from "./finding.ts";
 import { Linter } from "./linter.ts";
 import type { LintRule } from "./rule.ts";
@@ -40,8 +37,6 @@ export interface LintResult {
 export interface LintOptions {
   /** Which rules are asked; all unless given. */
   readonly rules?: readonly LintRule[];
-  /** Amounts other than the standard ones. */
-  readonly budgets?: Budgets;
   /**
    * Sees that it goes on.
    *
@@ -62,7 +57,7 @@ export async function lintTrace<Op extends BindOp>(
   lens: Lens<Op>,
   options: LintOptions = {},
 ): Promise<LintResult> {
-  let watcher: Watcher | null = null;
+  let linter: LintChecker | null = null;
   const result = await replay(
     trace,
     lens,
@@ -70,8 +65,8 @@ export async function lintTrace<Op extends BindOp>(
     {
       compareMappings: false,
       checkers: ({ device }) => {
-        watcher = new Watcher(lens, device, options);
-        return [watcher];
+        linter = new LintChecker(lens, device, options.rules);
+        return [linter];
       },
       atEnd: () => {},
     },
@@ -83,60 +78,65 @@ export async function lintTrace<Op extends BindOp>(
     about: { driver, umd, device, workload, quirks },
     ioctls: counts.ioctls,
     operations: counts.bindOps,
-    findings: (watcher as Watcher | null)?.findings ?? [],
+    findings: (linter as LintChecker | null)?.findings ?? [],
   };
 }
 
-/** Tells the linter what a run does. */
-class Watcher implements Checker {
+/** Writes from which it is worth counting what there is: two whole tables. */
+const WRITES_LEAST = 1024;
+const BLOCK_2M = 0x20_0000;
+
+/** The linter as a checker of a replay: tells it what a run does. */
+export class LintChecker implements Checker {
+  /** What was found; empty before the end. */
   findings: readonly LintFinding[] = [];
   readonly #lens: Pick<Lens, "costSchema">;
   readonly #device: OpenDevice;
   readonly #linter: Linter;
-  readonly #leafBudget: LeafBudget;
   #phase: Phase = "run";
   #before: Record<string, number> = {};
-  #leaves: LeafSnapshot | null = null;
   #ended = false;
 
+  /**
+   * @param lens - of the trace's driver
+   * @param device - the model
+   * @param rules - which are asked; all unless given
+   */
   constructor(
     lens: Pick<Lens, "costSchema" | "closeUnmaps" | "fileVm" | "mayWrite">,
     device: OpenDevice,
-    options: LintOptions,
+    rules: readonly LintRule[] = RULES,
   ) {
     this.#lens = lens;
     this.#device = device;
-    this.#leafBudget = new LeafBudget(options.budgets);
-    this.#linter = new Linter(options.rules ?? RULES, lens, (file, vm, addr) =>
-      this.#leafBytes(file, vm, addr),
-    );
+    this.#linter = new Linter(rules, lens, (file, vm, addr) => this.#leafBytes(file, vm, addr));
   }
 
-  beforeCall({ file, action }: CheckedCall): void {
+  /** See {@link Checker.beforeCall}. */
+  beforeCall(): void {
     this.#before = snapshot(this.#device.counters);
-    this.#leaves = null;
-    if (action.kind !== "bind" || action.ops.length < 2) return;
-    const vm = this.#device.vm(file, action.vm);
-    if (vm) this.#leaves = this.#leafBudget.snapshot(vm.addressSpace, rangesOf(vm, action.ops));
   }
 
+  /** See {@link Checker.afterCall}. */
   afterCall({ recorded, action, ret, reason }: CheckedCall): void {
     if (recorded === null) return;
     const { seq, line, file, ioctl } = recorded;
     const made = ret === 0 && action.kind === "bo-create" && this.#device.file(file).bo(action.handle);
+    const cost = costBetween(this.#lens.costSchema, this.#before, this.#device.counters);
     this.#linter.call({
       ref: { seq, line, file, ioctl },
       action,
       ret,
       recordedRet: recorded.ret,
       reason: ret === 0 ? null : reason,
-      cost: costBetween(this.#lens.costSchema, this.#before, this.#device.counters),
+      cost,
       handleMoved: made === undefined,
-      entriesChanged: ret === 0 ? this.#changed() : null,
+      entriesThere: ret === 0 ? this.#entries(file, action, cost["pteWrites"] ?? 0) : null,
       phase: this.#phase,
     });
   }
 
+  /** See {@link Checker.mark}. */
   mark({ mark }: TraceMark): void {
     this.#phase = phaseAfter(mark, this.#phase);
     this.#ended = mark === "end";
@@ -145,17 +145,25 @@ class Watcher implements Checker {
     if (event?.kind === "close") this.#linter.closeFile(event.file);
   }
 
+  /** See {@link Checker.end}. */
   end(): void {
     this.findings = this.#linter.finish(this.#ended);
   }
 
-  #changed(): number | null {
-    const runs = this.#leaves?.changes() ?? null;
-    if (runs === null) return null;
-    const added = runs.reduce((sum, { change, count }) => sum + (change === "-" ? 0 : count), 0);
-    // What goes for good is cleared; what gives way to smaller leaves is written over.
-    const gone = runs.reduce((sum, { change, count }) => sum + (change === "-" ? count : 0), 0);
-    return added + gone;
+  /** Leaf entries of all blocks that an array touches, as large as the smallest leaf where an operation begins. */
+  #entries(file: number, action: Action, writes: number): number | null {
+    if (action.kind !== "bind" || action.ops.length < 2 || writes < WRITES_LEAST) return null;
+    const blocks = new Map<number, number>();
+    for (const { addr, range, effect } of action.ops) {
+      if (effect !== "map" && effect !== "unmap") continue;
+      for (let block = addr - (addr % BLOCK_2M); block < addr + range; block += BLOCK_2M) {
+        const leaf = this.#leafBytes(file, action.vm, Math.max(addr, block)) || BLOCK_2M;
+        blocks.set(block, Math.min(leaf, blocks.get(block) ?? BLOCK_2M));
+      }
+    }
+    let entries = 0;
+    for (const leaf of blocks.values()) entries += BLOCK_2M / leaf;
+    return entries;
   }
 
   #leafBytes(file: number, id: number, addr: number): number {

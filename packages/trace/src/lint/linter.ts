@@ -18,7 +18,7 @@ import type { LintCall, LintContext, LintRule, RuleRun } from "./rule.ts";
 /** One ioctl as it is told to the linter. */
 export type LintInput = Pick<
   LintCall,
-  "ref" | "action" | "ret" | "recordedRet" | "reason" | "cost" | "handleMoved" | "entriesChanged" | "phase"
+  "ref" | "action" | "ret" | "recordedRet" | "reason" | "cost" | "handleMoved" | "entriesThere" | "phase"
 >;
 
 /** Bytes of the page-table leaf at an address of a VM. */

@@ -33,8 +33,8 @@ export interface LintCall extends SpaceChange {
   readonly cost: Readonly<CostSheet>;
   /** The made object has another handle in the model than in the recording. */
   readonly handleMoved: boolean;
-  /** Leaf entries that are different, new or gone after it; null where nobody looked. */
-  readonly entriesChanged: number | null;
+  /** Leaf entries that there are in the ranges of its operations, whole blocks of 2 MiB; null where nobody looked. */
+  readonly entriesThere: number | null;
   /** What the client is doing. */
   readonly phase: Phase;
   /** Binds and unbinds that the client asked for, where a mark said it; null elsewhere. */

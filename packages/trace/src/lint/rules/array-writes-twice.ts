@@ -5,26 +5,28 @@
  */
 
 import { counted } from "@vmbind/drm";
-import type { LintCall, LintRule } from "../rule.ts";
+import type { LintRule } from "../rule.ts";
 
 /** Entries too many, from which it is worth a word: a whole table. */
 const MORE_LEAST = 512;
+/** How many times as many as there are: what lies in several blocks is counted for all of them. */
+const FACTOR = 1.5;
 
 /** See the module. */
 export const arrayWritesTwice: LintRule = {
   id: "array-writes-twice",
-  title: "an array writes twice the entries that are different afterwards",
+  title: "an array writes more leaf entries than there are where it maps",
   category: "cost",
   severity: "warning",
-  what: "A call of several operations that wrote at least twice as many leaf entries as are different, new or gone after it, and a whole table's worth more; entries that are only cleared are not counted. One finding for a trace, at the worst call, with the sum of all such calls.",
-  why: "A driver that prepares each operation of an array for itself, before any of them is applied, splits the same block and fills the same table again for each. The parts, sent one by one, would write less.",
+  what: "A call of several operations that writes half as many leaf entries again as all the blocks of 2 MiB have that it touches, and a whole table's worth more. So some entries were written twice or more. One finding for a trace, at the worst call, with the sum of all such calls.",
+  why: "A driver that prepares each operation of an array for itself splits the same block, and fills the same table, again for each of them. Sent one by one the parts would write as much as is different afterwards.",
   advice:
-    "sort and join the operations; where that does not help, fewer operations in a call, or unbinds and binds of one block in calls of their own",
+    "join operations that touch; where that does not help, put operations on the same block into different calls; a driver could prepare the array as a whole",
   examples: {
     bad: `
 object 1 64KiB
 sparse 0x200000 2MiB
-call writes=2048 changed=512
+call writes=2048 entries=512
   bind 0x210000 64KiB object 1
   unbind 0x230000 64KiB
 unmap 0x200000 2MiB`,
@@ -35,32 +37,32 @@ bind 0x210000 64KiB object 1
 unmap 0x200000 2MiB`,
   },
   start(context) {
-    let worst: { call: LintCall; written: number; changed: number } | null = null;
+    let worst: { said: Parameters<typeof context.report>[0]; more: number } | null = null;
     let writtenAll = 0;
-    let changedAll = 0;
+    let thereAll = 0;
     let calls = 0;
     return {
-      call(call) {
-        const { entriesChanged: changed, cost, changes } = call;
-        if (changed === null || changes.length < 2) return;
+      call({ entriesThere: there, cost, changes, ref, vm }) {
+        const [first] = changes;
+        if (there === null || first === undefined || vm === null || changes.length < 2) return;
         const written = cost["pteWrites"] ?? 0;
-        if (written < changed * 2 || written - changed < MORE_LEAST) return;
+        if (written < there * FACTOR || written - there < MORE_LEAST) return;
         calls++;
         writtenAll += written;
-        changedAll += changed;
-        if (worst === null || written - changed > worst.written - worst.changed)
-          worst = { call, written, changed };
+        thereAll += there;
+        if (written - there <= (worst?.more ?? 0)) return;
+        const { addr } = first.ref;
+        const text = `writes ${counted(written, "leaf entry")} for ${counted(changes.length, "operation")}, where the blocks that they touch have ${there}`;
+        worst = {
+          said: { at: ref, vm: vm.id, place: context.place(vm, addr), addr, text },
+          more: written - there,
+        };
       },
       end() {
         if (worst === null) return;
-        const { call, written, changed } = worst;
-        const addr = call.changes[0]?.ref.addr ?? 0;
-        context.report({
-          at: call.ref,
-          ...(call.vm !== null && { vm: call.vm.id, place: context.place(call.vm, addr) }),
-          addr,
-          text: `writes ${counted(written, "leaf entry")} for ${counted(call.changes.length, "operation")}, and ${changed} are different afterwards; ${counted(calls, "call")} of this kind: ${writtenAll} for ${changedAll}`,
-        });
+        const { said } = worst;
+        const sum = `${counted(calls, "call")} of this kind: ${writtenAll} for ${thereAll}`;
+        context.report({ ...said, text: `${said.text}; ${sum}` });
       },
     };
   },

@@ -5,7 +5,7 @@
  */
 
 import { counted, size, span } from "@vmbind/drm";
-import { objectName, type Piece, refName } from "../../space/piece.ts";
+import { objectName, type Piece } from "../../space/piece.ts";
 import { resourceName } from "../../space/resource.ts";
 import type { LintRule } from "../rule.ts";
 
@@ -60,7 +60,7 @@ close 1`,
               related: [
                 {
                   at: first.by,
-                  text: `mapped it at ${span(first.by.addr, first.by.end - first.by.addr)} (${refName(first.by)})`,
+                  text: `mapped it at ${span(first.by.addr, first.by.end - first.by.addr)}`,
                 },
               ],
             },

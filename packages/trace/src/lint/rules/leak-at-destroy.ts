@@ -5,7 +5,7 @@
  */
 
 import { counted, size, span } from "@vmbind/drm";
-import { type OpRef, type Piece, refName } from "../../space/piece.ts";
+import type { OpRef, Piece } from "../../space/piece.ts";
 import { type Resource, resourceName } from "../../space/resource.ts";
 import type { VmSpace } from "../../space/world.ts";
 import type { Severity } from "../finding.ts";
@@ -50,6 +50,8 @@ interface Left {
   readonly by: OpRef;
   readonly first: Piece;
   pieces: number;
+  /** Operations that it comes from. */
+  readonly ops: Set<string>;
   bytes: number;
   memory: boolean;
 }
@@ -57,7 +59,9 @@ interface Left {
 function look(context: LintContext, { vm, ref, text, certain }: LintVmEnd): void {
   const left = leftIn(vm);
   if (left.length === 0) return;
-  const habit = (vm.laidOut - left.length) * 2 > vm.laidOut;
+  const ranges = rangesOf(left);
+  const gone = vm.laidOut - ranges;
+  const habit = gone * 2 > vm.laidOut;
   for (const [i, { resource, by, first, pieces, bytes, memory }] of left.entries()) {
     if (i >= TOLD_MAX) break;
     const isReserve = !memory && (vm.firstMemory === null || by.seq < vm.firstMemory.seq);
@@ -74,7 +78,6 @@ function look(context: LintContext, { vm, ref, text, certain }: LintVmEnd): void
     const verb = resource === null && pieces > 1 ? "are" : "is";
     const others = left.length - TOLD_MAX;
     const more = i === TOLD_MAX - 1 && others > 0 ? `; so are ${counted(others, "more range")}` : "";
-    const gone = vm.laidOut - left.length;
     context.report(
       {
         severity,
@@ -84,7 +87,7 @@ function look(context: LintContext, { vm, ref, text, certain }: LintVmEnd): void
         range: whole,
         ...(resource !== null && { place: resourceName(resource) }),
         text: `${part}${span(addr, whole)}${what} ${verb} still mapped when ${text}${habit ? `; ${gone} of ${counted(vm.laidOut, "range")} of this VM were unmapped before` : ""}${more}`,
-        related: [{ at: ref, text: `${text} (${refName(ref)})` }],
+        related: [{ at: ref, text }],
       },
       first.by,
     );
@@ -110,7 +113,15 @@ function leftIn(vm: VmSpace): Left[] {
       flags: 0,
       by,
     };
-    left.set(resource, { resource, by, first, pieces: 1, bytes: end - addr, memory: false });
+    left.set(resource, {
+      resource,
+      by,
+      first,
+      pieces: 1,
+      ops: new Set([""]),
+      bytes: end - addr,
+      memory: false,
+    });
   }
   for (const piece of vm.pieces.intervals) {
     const resource = vm.resources.at(piece.addr - piece.view);
@@ -120,12 +131,23 @@ function leftIn(vm: VmSpace): Left[] {
     if (known === undefined) {
       const by = resource?.by ?? piece.by;
       const memory = piece.is === "memory";
-      left.set(key, { resource, by, first: piece, pieces: 1, bytes: piece.end - piece.addr, memory });
+      const ops = new Set([opOf(piece)]);
+      left.set(key, { resource, by, first: piece, pieces: 1, ops, bytes: piece.end - piece.addr, memory });
     } else {
       if (piece.view === 0 && resource?.below !== true) known.bytes += piece.end - piece.addr;
       known.memory ||= piece.is === "memory";
       known.pieces++;
+      known.ops.add(opOf(piece));
     }
   }
   return [...left.values()];
+}
+
+function opOf({ by }: Piece): string {
+  return `${by.seq}:${by.op}`;
+}
+
+/** How many ranges are left, counted as they were laid out: a resource is one, whatever is bound in it. */
+function rangesOf(left: readonly Left[]): number {
+  return left.reduce((sum, { resource, ops }) => sum + (resource === null ? ops.size : 1), 0);
 }

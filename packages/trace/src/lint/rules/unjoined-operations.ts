@@ -6,7 +6,7 @@
 
 import { counted } from "@vmbind/drm";
 import type { OpChange } from "../../space/world.ts";
-import type { LintCall, LintRule } from "../rule.ts";
+import type { LintRule } from "../rule.ts";
 
 /** Operations that could be saved in a call, from which it is worth a word. */
 const SAVED_LEAST = 7;
@@ -41,31 +41,27 @@ bind 0x210000 64KiB object 1
 unmap 0x200000 2MiB`,
   },
   start(context) {
-    let worst: LintCall | null = null;
+    let worst: Parameters<typeof context.report>[0] | null = null;
     let worstSaved = 0;
     let operations = 0;
     let saved = 0;
     return {
-      call(call) {
-        operations += call.changes.length;
-        if (call.changes.length < 2) return;
-        const could = joinable(call.changes);
+      call({ changes, vm, ref }) {
+        operations += changes.length;
+        const [first] = changes;
+        if (changes.length < 2 || vm === null || first === undefined) return;
+        const could = joinable(changes);
         saved += could;
         if (could <= worstSaved) return;
         worstSaved = could;
-        worst = call;
+        const { addr } = first.ref;
+        const text = `sends ${counted(changes.length, "operation")} where ${changes.length - could} would do`;
+        worst = { at: ref, vm: vm.id, addr, place: context.place(vm, addr), text };
       },
       end() {
         if (worst === null || worstSaved < SAVED_LEAST) return;
-        const { ref, changes, vm } = worst;
-        const first = changes[0] as OpChange;
-        const needed = changes.length - worstSaved;
-        context.report({
-          at: ref,
-          ...(vm !== null && { vm: vm.id, place: context.place(vm, first.ref.addr) }),
-          addr: first.ref.addr,
-          text: `sends ${counted(changes.length, "operation")} where ${needed} would do; in the whole trace ${operations - saved} of ${operations}`,
-        });
+        const whole = `in the whole trace ${saved} of ${operations} could be left out`;
+        context.report({ ...worst, text: `${worst.text}; ${whole}` });
       },
     };
   },

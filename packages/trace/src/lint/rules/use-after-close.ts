@@ -4,7 +4,7 @@
  * @module
  */
 
-import { counted } from "@vmbind/drm";
+import { counted, span } from "@vmbind/drm";
 import { type OpRef, objectName, refName, type SpaceObject } from "../../space/piece.ts";
 import type { LintFinding } from "../finding.ts";
 import type { LintCall, LintContext, LintRule, RuleRun } from "../rule.ts";
@@ -80,7 +80,7 @@ class UseAfterClose implements RuleRun {
         { at: object.made, text: `makes ${objectName(object)}` },
         {
           at: use,
-          text: `names it first${op === null ? "" : `, as operation ${op.op} of ${counted(op.ops, "operation")}`}`,
+          text: `names it first${op === null ? "" : `, as operation ${op.op} of ${counted(op.ops, "operation")}, at ${span(op.addr, op.end - op.addr)}`}`,
         },
       ],
     });

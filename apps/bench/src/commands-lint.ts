@@ -1,0 +1,53 @@
+/**
+ * Commands that judge a trace: what is wrong in it, and how it differs from another.
+ *
+ * @module
+ */
+
+import { TRACE_BUDGETS } from "@vmbind/trace/input";
+import type { CommandSpec } from "./command.ts";
+
+const TRACES_HELP =
+  "A TRACE is a file, - for standard input, or the name of a recording that ships, such as {trace}.";
+
+/** See `COMMANDS`. */
+export const LINT_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "lint",
+    summary: "find mistakes in what a program did to a GPU's address space",
+    operands: "TRACE...",
+    operandIs: "trace",
+    min: 1,
+    max: Number.POSITIVE_INFINITY,
+    options: {
+      rule: {
+        type: "string",
+        value: "ID",
+        is: "rule",
+        multiple: true,
+        help: "only this rule; may be repeated",
+      },
+      json: { type: "boolean", help: "print JSON in place of text: a line for each trace" },
+      sarif: {
+        type: "boolean",
+        help: "print SARIF 2.1.0 for all traces together, for code hosts and editors",
+      },
+    },
+    details: [
+      "Replays each trace on the model of its driver and asks rules about its mappings, sparse resources, operations and costs: a range " +
+        "that is still mapped when its VM goes, a page bound twice, a bind beyond its resource, a handle named after it was closed, a hole, " +
+        "a block that stays shattered, eight operations where one would do. Each finding names the ioctl, the operation, the address, the " +
+        "cause, and what to do; what follows from a cause is counted there.",
+      `${TRACES_HELP} A folder is all .jsonl and .jsonl.gz files in it. Errors come first; the last line of each trace is the answer. ` +
+        "docs/lint-rules.md has every rule, with examples.",
+    ],
+    examples: [
+      { line: "vmbind lint {trace}", does: "a recording that ships" },
+      { line: "vmbind lint --rule page-bound-twice mine.jsonl.gz", does: "your own, one rule" },
+      { line: "vmbind lint --sarif traces/ > lint.sarif", does: "a folder, for a code host" },
+    ],
+    budgets: Object.values(TRACE_BUDGETS),
+    exits: { 0: "no error; there may be warnings and notes", 1: "an error was found" },
+    load: () => import("./commands/lint.ts"),
+  },
+];
