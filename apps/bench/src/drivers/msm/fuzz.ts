@@ -94,9 +94,13 @@ const FACTS = {
   has_prr: true,
 };
 
+/** Any other call makes a VM that the kernel manages, in which little is of use, and no bind has to succeed. */
+function mustEnable(file: MsmFile): boolean {
+  return !file.hasVm && !file.wantsVmBind;
+}
+
 function valid(draw: Draw, file: MsmFile): Call {
-  // The rest is of little use in a VM that the kernel manages.
-  if (!file.hasVm && !file.wantsVmBind) return enableVmBind();
+  if (mustEnable(file)) return enableVmBind();
   const ids = new Ids(draw, file);
   const how = draw.below(100);
   if (file.queue(BIND_QUEUE) === undefined || (how < 2 && [...file.queues()].length < QUEUES_MAX))
@@ -212,7 +216,8 @@ export const msm: FuzzDriver<MsmFile> = {
   vaEnd: (file) => 2 ** file.device.options.vaBits,
   queues: true,
   meaning,
-  bind: (draw, file, count) => vmBind(draw, new Ids(draw, file), file, count),
+  bind: (draw, file, count) =>
+    mustEnable(file) ? enableVmBind() : vmBind(draw, new Ids(draw, file), file, count),
   probe,
   bound(call) {
     boundObject(call, IOCTL_GEM_NEW, GEM_NEW.fields.size.offset);
