@@ -11,8 +11,9 @@ import type { Moment, TraceStory } from "@vmbind/trace";
 import { formatBytes } from "../report/bytes.ts";
 import type { PageData } from "../report/figure-data.ts";
 import { Html, html } from "../report/html.ts";
+import { mappingColour } from "../report/palette.ts";
 import { type Drawing, draw, hover } from "../report/plot.ts";
-import { type Bar, type Box, barsAfter, kindColour, UNITS } from "./space.ts";
+import { type Bar, type Box, barsAfter, UNITS } from "./space.ts";
 
 /** Rows of the time line. */
 const ROWS: readonly { title: string; kinds: readonly Moment["what"][] }[] = [
@@ -116,7 +117,7 @@ ${barsAfter(story, seq).map(
   ) => html`<p>VM ${bar.region.vm}, <span class="mono">${hex(bar.region.addr)}</span>, ${formatBytes(bar.region.range)}</p>${drawBar(drawing, bar)}
 `,
 )}
-<ul class="legend">${story.kinds.map((kind, i) => html`<li><span class="swatch" style="background:${kindColour(i)}"></span>${kind}</li>`)}<li><span class="swatch under"></span>came with this ioctl</li></ul></div>`;
+<ul class="legend">${story.kinds.map((kind) => html`<li><span class="swatch" style="background:${mappingColour(kind)}"></span>${kind === "bo" ? "memory" : kind}</li>`)}<li><span class="swatch under"></span>came with this ioctl</li></ul></div>`;
 }
 
 function drawBar(drawing: Drawing, { label, boxes }: Bar): Html {

@@ -8,6 +8,7 @@
 import { hex } from "@vmbind/drm";
 import type { MappingTuple, Moment, Region, TraceStory } from "@vmbind/trace";
 import { formatBytes } from "../report/bytes.ts";
+import { mappingColour } from "../report/palette.ts";
 
 /** Width of a bar before it is stretched. */
 export const UNITS = 1000;
@@ -48,14 +49,6 @@ export interface Bar {
 }
 
 /**
- * @param index - of a kind of mappings
- * @returns its colour
- */
-export function kindColour(index: number): string {
-  return `var(--s${[4, 3, 2, 5, 1, 6][index % 6]})`;
-}
-
-/**
  * @param story - what happened
  * @param seq - an ioctl
  * @returns the mappings behind it
@@ -92,7 +85,7 @@ export function barsAfter(story: SpaceStory, seq: number): Bar[] {
     bar.boxes.push({
       x: ((addr - region.addr) / region.range) * UNITS,
       width,
-      fill: kindColour(kind),
+      fill: mappingColour(kinds[kind] ?? ""),
       stroke: width > 4 ? "var(--paper)" : "none",
       text: mappingText(mapping, kinds),
       fresh: came.has(`${vm} ${addr}`),

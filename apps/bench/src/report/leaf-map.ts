@@ -87,7 +87,7 @@ function drawBar(drawing: Drawing, view: GpuView, longest: number, label: string
         x2: "end",
         y1: 0,
         y2: 16,
-        fill: (p: Piece) => leafColour(p.kind, p.leafBytes),
+        fill: (p: Piece) => leafColour(p.kind, p.bound, p.leafBytes),
         ...(coarse ? {} : { title: (p: Piece) => hover(p.text) }),
       }),
       Plot.ruleX(lines, { y1: 0, y2: 16, stroke: "var(--paper)" }),
@@ -161,13 +161,19 @@ function endOf(run: LeafRun): number {
 
 function legend(rows: readonly LeafRow[]): Html {
   const seen = new Map<string, LeafRun>();
-  for (const { view } of rows) for (const run of view.runs) seen.set(`${run.kind} ${run.leafBytes}`, run);
+  for (const { view } of rows)
+    for (const run of view.runs) seen.set(`${run.kind} ${run.bound} ${run.leafBytes}`, run);
   const entries = [...seen.values()].sort(
-    (a, b) => a.kind.localeCompare(b.kind) * -1 || a.leafBytes - b.leafBytes,
+    (a, b) => b.kind.localeCompare(a.kind) || Number(b.bound) - Number(a.bound) || a.leafBytes - b.leafBytes,
   );
   const bound = rows.some(({ view }) => view.runs.some((r) => r.bound));
   return html`<ul class="legend">
-${entries.map(({ kind, leafBytes }) => html`<li><span class="swatch" style="background:${leafColour(kind, leafBytes)}"></span>${kind === "fault" ? "no translation" : `${formatUnit(leafBytes, "bytes")}${kind === "null" ? " null" : ""}`}</li>`)}
+${entries.map((run) => html`<li><span class="swatch" style="background:${leafColour(run.kind, run.bound, run.leafBytes)}"></span>${inWords(run)}</li>`)}
 ${bound ? html`<li><span class="swatch under"></span>memory of the application bound</li>` : null}
 </ul>`;
+}
+
+function inWords({ kind, bound, leafBytes }: LeafRun): string {
+  if (kind === "fault") return "no translation";
+  return `${formatUnit(leafBytes, "bytes")} ${kind === "null" ? "null" : bound ? "memory" : "shared"}`;
 }

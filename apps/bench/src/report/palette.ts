@@ -24,14 +24,41 @@ export function strategyColour(strategy: string): string {
   return `var(--s-${strategy},var(--muted))`;
 }
 
+/** What an address stands for. Each has one hue, the same on every page. */
+type Meaning = "memory" | "shared" | "sparse" | "hole";
+
+const HUE: Readonly<Record<Exclude<Meaning, "hole">, string>> = { memory: "p", shared: "h", sparse: "n" };
+
 /**
- * A leaf's colour: the larger the darker; null entries have a hue of their own.
+ * A leaf's colour: the hue says what it stands for, memory of the application, memory that stands for nothing and is shared, an
+ * entry for nothing, or no translation; the larger it is the darker.
  *
  * @param kind - what the leaf holds
+ * @param bound - whether that is memory of the application
  * @param leafBytes - bytes that it translates
  */
-export function leafColour(kind: "page" | "null" | "fault", leafBytes: number): string {
-  if (kind === "fault") return "var(--fault)";
+export function leafColour(kind: "page" | "null" | "fault", bound: boolean, leafBytes: number): string {
+  const meaning: Meaning =
+    kind === "fault" ? "hole" : kind === "null" ? "sparse" : bound ? "memory" : "shared";
+  if (meaning === "hole") return "var(--fault)";
   const step = leafBytes >= 2 ** 30 ? 4 : leafBytes >= 2 ** 21 ? 3 : leafBytes > 2 ** 12 ? 2 : 1;
-  return `var(--${kind === "null" ? "n" : "p"}${step})`;
+  return `var(--${HUE[meaning]}${step})`;
+}
+
+/** Kinds of mappings that are memory of the application, and those that are nothing; all others stand for nothing with memory. */
+const MEANING_OF_KIND: ReadonlyMap<string, Meaning> = new Map([
+  ["bo", "memory"],
+  ["userptr", "memory"],
+  ["sparse", "sparse"],
+  ["null", "sparse"],
+  ["prt", "sparse"],
+] as const);
+
+/**
+ * @param kind - of a mapping, as a driver or the story calls it
+ * @returns its colour: the middle one of its hue
+ */
+export function mappingColour(kind: string): string {
+  const meaning = MEANING_OF_KIND.get(kind) ?? "shared";
+  return `var(--${meaning === "hole" ? "fault" : `${HUE[meaning]}3`})`;
 }

@@ -6,10 +6,10 @@
  */
 
 const LIGHT = `--paper:#fffdf9;--ink:#1c1b19;--muted:#666058;--rule:#dcd7cd;--panel:#f5f2ea;--link:#0b57a4;--focus:#b3470b;
---p1:#c9dcef;--p2:#86b2dc;--p3:#3d7dbd;--p4:#123f70;--n1:#e5d3ea;--n2:#c49ad1;--n3:#9457a8;--n4:#542063;--fault:#f2b8a2;
+--p1:#c9dcef;--p2:#86b2dc;--p3:#3d7dbd;--p4:#123f70;--h1:#f3dfb4;--h2:#dfb75c;--h3:#b98512;--h4:#6b4a00;--n1:#e5d3ea;--n2:#c49ad1;--n3:#9457a8;--n4:#542063;--fault:#f2b8a2;
 --good:#00694c;--bad:#a8330a`;
 const DARK = `--paper:#171615;--ink:#ece8e0;--muted:#a39c91;--rule:#3b3834;--panel:#22201e;--link:#8bbcf0;--focus:#ffb27a;
---p1:#3a5876;--p2:#4a80b5;--p3:#78b2ea;--p4:#d3e8fc;--n1:#604a6b;--n2:#8b5f9c;--n3:#c08ed3;--n4:#f0dcf6;--fault:#7c3a24;
+--p1:#3a5876;--p2:#4a80b5;--p3:#78b2ea;--p4:#d3e8fc;--h1:#5f4c1f;--h2:#96752a;--h3:#d8ae52;--h4:#fbe6b5;--n1:#604a6b;--n2:#8b5f9c;--n3:#c08ed3;--n4:#f0dcf6;--fault:#7c3a24;
 --good:#5fd6ae;--bad:#ff9d76`;
 
 /** The style sheet. */
