@@ -5,15 +5,7 @@
  * @module
  */
 
-import type { QuirkProfile } from "@vmbind/drm";
-import type {
-  SparseSession,
-  SparseStrategy,
-  StrategyLook,
-  StrategyModule,
-  Work,
-  WorkEstimate,
-} from "./strategy.ts";
+import type { SparseStrategy, StrategyLook, StrategyModule, Work, WorkEstimate } from "./strategy.ts";
 import { sparseStrategy } from "./table.ts";
 import { estimatedWork, measureWork } from "./work-estimate.ts";
 
@@ -35,9 +27,6 @@ export interface ProposalWords {
   readonly look?: StrategyLook;
 }
 
-/** Opens a fresh session of a proposal. */
-type Open = (device: string, kernel?: QuirkProfile) => Promise<SparseSession>;
-
 /** Where a proposal is from. */
 export type ProposalOrigin = Omit<StrategyModule, "estimate">;
 
@@ -57,7 +46,7 @@ export class Proposal {
   /** What it says of itself. */
   readonly words: ProposalWords;
   readonly #own: SparseStrategy;
-  readonly #open: Open;
+  readonly #open: SparseStrategy["open"];
 
   /**
    * @param own - the driver's own strategy: what is not said is as there
@@ -65,7 +54,7 @@ export class Proposal {
    * @param open - opens a session
    * @throws RangeError naming the member that breaks a rule
    */
-  constructor(own: SparseStrategy, words: ProposalWords, open: Open) {
+  constructor(own: SparseStrategy, words: ProposalWords, open: SparseStrategy["open"]) {
     checkWords(own.driver, words);
     this.words = words;
     this.#own = own;

@@ -13,12 +13,12 @@ import { startRun } from "./run.ts";
 import type { EstimateClass, SparseStrategy, Work, WorkEstimate } from "./strategy.ts";
 
 const BLOCK_2M = 2 ** 21;
-/** The first size that is measured, but for what makes it one of its class. */
+/** Below this is the first size that is measured. */
 const FIRST = 2 ** 22;
 /** Each further size is so many times the one before. */
 const STEP = 4;
 /** A size that takes more operations or leaves is the last one of its class. */
-const ENOUGH = 2 ** 12;
+const ENOUGH = 2 ** 11;
 const BYTES_MAX = 2 ** 40;
 /** More operations than this for one resource are not run. */
 const OPERATIONS_MAX = 2 ** 20;
@@ -42,7 +42,8 @@ export async function measureWork(strategy: SparseStrategy): Promise<WorkEstimat
 async function measureClass(strategy: SparseStrategy, odd: number): Promise<EstimateClass> {
   const found = { bytes: [] as number[], operations: [] as number[], leafEntries: [] as number[] };
   for (let size = FIRST; size <= BYTES_MAX; size *= STEP) {
-    const bytes = size + odd;
+    // As far from the next block as a size of the class can be.
+    const bytes = size - odd;
     let work: Work;
     try {
       work = await create(strategy, bytes);

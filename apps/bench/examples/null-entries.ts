@@ -4,11 +4,22 @@
  */
 
 import { panthorStrategy } from "@vmbind/lab/panthor";
-import { IOMMU_READ, IOMMU_WRITE, lpae4k, lpaeLeafLo, type PageTableFormat, withLevels } from "@vmbind/mmu";
+import {
+  IOMMU_NOEXEC,
+  IOMMU_READ,
+  IOMMU_WRITE,
+  lpae4k,
+  lpaeLeafHi,
+  lpaeLeafLo,
+  type PageTableFormat,
+  ScatterList,
+  withLevels,
+} from "@vmbind/mmu";
 import { BLOCK_2M, PAGE_BYTES, PageTable } from "@vmbind/panthor";
 
 const ACCESS_FLAG = 1 << 10;
 const TYPE_MASK = 3;
+const PROT = IOMMU_READ | IOMMU_WRITE | IOMMU_NOEXEC;
 
 /** What the GPU would have to understand. */
 function withNullEntries(vaBits: number): PageTableFormat {
@@ -31,10 +42,11 @@ class NullEntries extends PageTable {
       const toBlock = BLOCK_2M - (at % BLOCK_2M);
       const isBlock = toBlock === BLOCK_2M && end - at >= BLOCK_2M;
       const bytes = isBlock ? BLOCK_2M : Math.min(toBlock, end - at);
-      const lo = lpaeLeafLo(isBlock ? 2 : 3, IOMMU_READ | IOMMU_WRITE) & ~ACCESS_FLAG;
+      const lo = lpaeLeafLo(isBlock ? 2 : 3, PROT) & ~ACCESS_FLAG;
+      const hi = lpaeLeafHi(PROT);
       const ret = isBlock
-        ? this.io.mapSameBlock(at, 0, 1, lo, 0)
-        : this.io.mapSamePage(at, 0, bytes / PAGE_BYTES, lo, 0);
+        ? this.io.mapSameBlock(at, 0, 1, lo, hi)
+        : this.io.mapSamePage(at, 0, bytes / PAGE_BYTES, lo, hi);
       if (ret < 0) return ret;
       at += bytes;
     }
@@ -46,5 +58,7 @@ export default panthorStrategy({
   name: "panthor-null",
   says: "MAP_SPARSE with null entries in the hardware, no memory behind them",
   reportsStrict: true,
+  // The object that MAP_SPARSE names has no memory.
+  options: { dummyPages: ScatterList.of([]) },
   parts: { PageTable: NullEntries, format: withNullEntries },
 });

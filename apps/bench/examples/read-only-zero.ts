@@ -1,5 +1,5 @@
 /**
- * One page of zeros that all processes share behind every sparse range, since nobody can write to it: MAP_SPARSE as panvk sends it, another
+ * One 2 MiB page of zeros that all processes share behind every sparse range, since nobody can write to it: MAP_SPARSE as panvk sends it, another
  * page table in the driver.
  */
 
@@ -15,7 +15,7 @@ class ReadOnlyZero extends PageTable {
 
 export default panthorStrategy({
   name: "panthor-read-only-zero",
-  says: "MAP_SPARSE over one page of zeros for all, which nobody can write to",
+  says: "MAP_SPARSE over one 2 MiB page of zeros for all, which nobody can write to",
   note: "Loads of unbound pages give 0, stores fault: no client can leave anything there for another.",
   options: { quirks: { deviceWideDummy: true } },
   parts: { PageTable: ReadOnlyZero },
