@@ -213,9 +213,15 @@ describe("a broken module is one line with file and rule", () => {
       "umd: (own) => ({ create: (va, size) => own.create(va, size), bind: () => { throw new Error('not yet'); }, destroy: (va, size) => own.destroy(va, size) })",
     );
     const module = tempFile("later.ts", text);
-    const { status, err } = await vmbind("compare", "--strategy", module, "--workload", "random");
-    expect(status).toBe(2);
-    expect(err).toContain(`${module}:2: panthor-x: not yet`);
+    for (const argv of [
+      ["compare", "--workload", "random"],
+      ["lower", "random"],
+    ]) {
+      const { status, err } = await vmbind(...argv, "--strategy", module);
+      expect(status).toBe(2);
+      expect(err).toContain(`${module}:2: panthor-x: not yet`);
+      expect(err.trimEnd().split("\n")).toHaveLength(1);
+    }
   });
 });
 

@@ -67,6 +67,7 @@ export type {
 export { type Question, UNBOUND_QUESTIONS, type Verdict } from "./semantics/questions.ts";
 export { CHANGE_QUESTIONS } from "./semantics/questions-changes.ts";
 export { askAll, QUESTIONS } from "./semantics/semantics.ts";
+export { blamed } from "./strategy/blame.ts";
 export { arraysOfCall, mustIssue } from "./strategy/calls.ts";
 export { DEFAULT_KERNEL, underKernel } from "./strategy/kernel.ts";
 export {
@@ -107,7 +108,6 @@ export type {
   WorkEstimate,
 } from "./strategy/strategy.ts";
 export {
-  blamed,
   inTable,
   refOf,
   type StrategyFinder,

@@ -24,6 +24,7 @@ import {
   type Workload,
   type WriteStep,
 } from "../workload/workload.ts";
+import { blamed } from "./blame.ts";
 import { mustIssue } from "./calls.ts";
 import { RefusedError } from "./refused.ts";
 import type { RunObserver, SparseResource } from "./run-data.ts";
@@ -118,6 +119,7 @@ export class StrategyRun {
    *
    * @param step - of a workload for this strategy's block
    * @throws {@link RefusedError} when the driver refuses an ioctl or no address is left, naming the step
+   * @throws InputError naming the module of a strategy that throws anything else
    */
   perform(step: Step): void {
     const { counters, costSchema } = this.session;
@@ -126,7 +128,8 @@ export class StrategyRun {
     try {
       this.#lower(step);
     } catch (error) {
-      if (!(error instanceof RefusedError)) throw error;
+      const { module, name } = this.strategy;
+      if (!(error instanceof RefusedError)) throw module ? blamed(error, module.path, name) : error;
       throw new RefusedError(`steps[${this.#steps}]: ${error.message}`);
     }
     const cost = costBetween(costSchema, before, counters);

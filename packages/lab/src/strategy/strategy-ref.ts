@@ -5,9 +5,8 @@
  */
 
 import type { QuirkProfile } from "@vmbind/drm";
-import { InputError } from "@vmbind/trace";
+import { blamed } from "./blame.ts";
 import { underKernel } from "./kernel.ts";
-import { RefusedError } from "./refused.ts";
 import type { SparseStrategy, StrategyModule } from "./strategy.ts";
 import { sparseStrategy } from "./table.ts";
 
@@ -61,20 +60,4 @@ export async function withStrategy<T>(
   } catch (error) {
     throw blamed(error, ref.module.path, ref.name);
   }
-}
-
-/**
- * @param error - what was thrown while a strategy of a module was run
- * @param path - of the module
- * @param name - of the strategy
- * @returns the error, or what it says as an error in the module
- */
-export function blamed(error: unknown, path: string, name: string): unknown {
-  if (error instanceof InputError || error instanceof RefusedError) return error;
-  if (!(error instanceof Error)) return new InputError(path, 0, `${name}: ${String(error)}`);
-  // Errors of a workload have their own class, which callers know; it is told by name, as where classes are lost.
-  if (error.name === "WorkloadError") return error;
-  const file = path.replace(/^.*[/\\]/, "").replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const line = new RegExp(`[/\\\\]${file}:(\\d+):\\d+`).exec(error.stack ?? "")?.[1];
-  return new InputError(path, Number(line ?? 0), `${name}: ${error.message}`);
 }
