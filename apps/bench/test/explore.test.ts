@@ -221,12 +221,12 @@ describe.skipIf(!chromiumPath)("the page of a trace in Chromium", () => {
     tab.on("pageerror", (e) => complaints.push(e.message));
     await tab.goto(url);
     // What the script draws at first is what the page without a script has.
-    const drawn = tab.locator(".vamap svg rect[fill^='var(--s']");
+    const drawn = tab.locator(".vamap svg rect[fill$='3)']");
     const chosen = Number(await tab.locator("#seq").inputValue());
     expect(await drawn.count()).toBe(mappingsAfter(story, chosen).length);
     const still = await browser.newPage({ javaScriptEnabled: false });
     await still.goto(url);
-    expect(await still.locator(".vamap svg rect[fill^='var(--s']").count()).toBe(await drawn.count());
+    expect(await still.locator(".vamap svg rect[fill$='3)']").count()).toBe(await drawn.count());
 
     await tab.locator("#seq").focus();
     await tab.keyboard.press("Home");
