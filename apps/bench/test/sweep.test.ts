@@ -68,10 +68,10 @@ describe("vmbind sweep", () => {
   it("as CSV has a row for each strategy, point and figure", async () => {
     const { out } = await vmbind(...few, "--csv", "--shard", "2/20");
     const rows = out.trimEnd().split("\n");
-    expect(rows[0]).toBe("strategy,axis,x,figure,value");
+    expect(rows[0]).toBe("strategy,axis,x,figure,value,kernel");
     expect(rows.length).toBeGreaterThan(100);
     for (const row of rows.slice(1)) {
-      expect(row).toMatch(/^panthor-sparse,(size|fraction|offset),[\d.]+,[a-zA-Z]+,\d+$/);
+      expect(row).toMatch(/^panthor-sparse,(size|fraction|offset),[\d.]+,[a-zA-Z]+,\d+,ideal$/);
     }
   });
 

@@ -97,9 +97,16 @@ export function renderSweep(sweep: Sweep, style: SweepStyle): string {
 export function sweepCsv(sweep: Sweep): string {
   return renderTable(
     {
-      columns: ["strategy", "axis", "x", "figure", "value"],
+      columns: ["strategy", "axis", "x", "figure", "value", "kernel"],
       rows: sweep.rows.flatMap(({ strategy, axis, x, figures }) =>
-        Object.entries(figures).map(([figure, value]) => [strategy, axis, x, figure, value]),
+        Object.entries(figures).map(([figure, value]) => [
+          strategy,
+          axis,
+          x,
+          figure,
+          value,
+          sweep.knobs.kernel,
+        ]),
       ),
     },
     "csv",
