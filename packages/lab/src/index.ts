@@ -35,10 +35,12 @@ export {
 export { type JobKind, type JobResult, type Jobs, type JobTask, jobsOf } from "./engine/jobs.ts";
 export { type JobFailure, type JobOutcome, outcomeOf, unwrap } from "./engine/outcome.ts";
 export { experiments } from "./experiments/experiments.ts";
+export type { ArrayExperiment, DummyExperiment, LabExperiments, PostedRepeat } from "./experiments/result.ts";
 export { type FindingsData, findings } from "./findings.ts";
 export { account } from "./measure/accounting.ts";
 export { type MeasureOptions, measure } from "./measure/cost.ts";
 export { measureCell, SHOWN_FIGURES } from "./measure/generated.ts";
+export type { SweepFigures } from "./measure/sweep-figures.ts";
 export { permutation, xorshift64 } from "./random.ts";
 export { imageFindings } from "./recorded/image-findings.ts";
 export { openStrategyTrace, type TraceLibrary, WORKLOADS } from "./recorded/library.ts";
@@ -48,21 +50,16 @@ export type {
   AccountingFigures,
   AccountingMoment,
   AccountingResult,
-  ArrayExperiment,
   CostFigures,
   CostResult,
-  DummyExperiment,
   GpuView,
   HeldObject,
-  LabExperiments,
   LabResult,
   LeafCount,
   LeafRun,
-  PostedRepeat,
   SemanticsAnswer,
   SemanticsDetail,
   SharedFigure,
-  SweepFigures,
 } from "./result.ts";
 export { type Question, UNBOUND_QUESTIONS, type Verdict } from "./semantics/questions.ts";
 export { CHANGE_QUESTIONS } from "./semantics/questions-changes.ts";

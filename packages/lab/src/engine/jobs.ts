@@ -7,11 +7,12 @@
 
 import { STANDARD_BUDGETS } from "@vmbind/trace";
 import { experiments } from "../experiments/experiments.ts";
+import type { LabExperiments } from "../experiments/result.ts";
 import { account } from "../measure/accounting.ts";
 import { measureCell } from "../measure/generated.ts";
 import type { TraceLibrary } from "../recorded/library.ts";
 import { replayRecorded, type TraceRow } from "../recorded/recorded.ts";
-import type { AccountingResult, CostResult, LabExperiments, SemanticsAnswer } from "../result.ts";
+import type { AccountingResult, CostResult, SemanticsAnswer } from "../result.ts";
 import { askAll } from "../semantics/semantics.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { inTable, type StrategyFinder, type StrategyRef, withStrategy } from "../strategy/strategy-ref.ts";

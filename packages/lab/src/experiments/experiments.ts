@@ -6,11 +6,11 @@
  */
 
 import { measure } from "../measure/cost.ts";
-import type { ArrayExperiment, LabExperiments } from "../result.ts";
 import { THREAD_BYTES } from "../semantics/probe.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { parametric } from "../workload/parametric.ts";
 import type { Workload } from "../workload/workload.ts";
+import type { ArrayExperiment, LabExperiments } from "./result.ts";
 
 const TILE_BYTES = 65536;
 

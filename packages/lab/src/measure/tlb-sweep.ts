@@ -6,7 +6,7 @@
  */
 
 import { AddressSpace, Tlb, Walk, xorshift32 } from "@vmbind/mmu";
-import type { SweepFigures } from "../result.ts";
+import type { SweepFigures } from "./sweep-figures.ts";
 
 /** The smallest page of all drivers: no leaf is skipped. */
 const STRIDE_BYTES = 4096;

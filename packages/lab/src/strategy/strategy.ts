@@ -21,7 +21,7 @@ import type {
 } from "@vmbind/drm";
 import type { MmuCounters, PhysicalMemory } from "@vmbind/mmu";
 import type { ModelVm, Trace } from "@vmbind/trace";
-import type { DummyExperiment, PostedRepeat } from "../result.ts";
+import type { DummyExperiment, PostedRepeat } from "../experiments/result.ts";
 import type { VaRoom } from "./va-heap.ts";
 
 /** Issues a call on the session's file; throws RefusedError when the driver refuses it. */

@@ -7,8 +7,8 @@
 
 import type { QuirkProfile } from "@vmbind/drm";
 import { PanthorDevice } from "@vmbind/panthor";
+import type { DummyExperiment } from "../../experiments/result.ts";
 import { sweepSequential } from "../../measure/tlb-sweep.ts";
-import type { DummyExperiment } from "../../result.ts";
 import { THREAD_BYTES } from "../../semantics/probe.ts";
 import { mustIssue } from "../../strategy/calls.ts";
 import { DEFAULT_KERNEL } from "../../strategy/kernel.ts";

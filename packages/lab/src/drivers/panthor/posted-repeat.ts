@@ -7,7 +7,7 @@
 
 import { GpuFault } from "@vmbind/mmu";
 import { PanthorDevice, REPEAT_PATCH_QUIRKS } from "@vmbind/panthor";
-import type { PostedRepeat } from "../../result.ts";
+import type { PostedRepeat } from "../../experiments/result.ts";
 import { MARK, PAGE_BYTES, PROBE_BYTES } from "../../semantics/probe.ts";
 import { mustIssue } from "../../strategy/calls.ts";
 import { openPanvkVm } from "./session.ts";
