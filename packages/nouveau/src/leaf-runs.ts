@@ -126,14 +126,15 @@ function writeWide(
 ): void {
   let low = lo;
   let high = hi;
-  for (let at = first; at < first + count * 4; at += 4) {
+  const end = first + count * 4;
+  for (let at = first; at < end; at += 4) {
     words[at] = low;
     words[at + 1] = high;
     words[at + 2] = 0;
     words[at + 3] = 0;
     const next = (low + stride) | 0;
     // The sum has passed 2^32.
-    if (next >>> 0 < low >>> 0) high++;
+    if (next >>> 0 < low >>> 0) high = (high + 1) | 0;
     low = next;
   }
 }
