@@ -56,6 +56,7 @@ const RIGHT = 58;
  */
 export function drawBars(drawing: Drawing, { title, bars, groups, width }: BarChart): Html {
   const { Plot } = drawing;
+  const left = Math.max(LEFT, nameWidth(drawing) + 10);
   const shown = bars.filter((b) => b.figure !== null);
   const values = shown.map((b) => b.figure?.value ?? 0);
   const most = Math.max(1, ...values);
@@ -81,7 +82,7 @@ export function drawBars(drawing: Drawing, { title, bars, groups, width }: BarCh
     height: TOP + BOTTOM + rows.length * ROW_HEIGHT,
     marginTop: TOP,
     marginBottom: BOTTOM,
-    marginLeft: LEFT,
+    marginLeft: left,
     marginRight: RIGHT,
     x: { type: log ? "log" : "linear", domain: [base, most], axis: null, insetLeft: log ? DOT : 0 },
     y: { domain: rows, axis: null, padding: 0.2 },
@@ -116,7 +117,7 @@ export function drawBars(drawing: Drawing, { title, bars, groups, width }: BarCh
         y: (g: string) => g,
         text: (g: string) => g,
         textAnchor: "start",
-        dx: -LEFT,
+        dx: -left,
         dy: 1,
         fontWeight: 600,
       }),
@@ -145,6 +146,18 @@ function rowOf(group: string, strategy: string): string {
 
 function formatBar({ figure }: Bar): string {
   return figure ? formatFigure(figure) : "none";
+}
+
+/** Pixels of a letter in charts, on average. */
+const LETTER = 6.2;
+
+/**
+ * @param drawing - with the strategies that are drawn
+ * @returns pixels that the longest of their short names takes
+ */
+export function nameWidth(drawing: Drawing): number {
+  const lengths = drawing.strategies.map(({ name }) => shortName(drawing, name).length);
+  return Math.ceil(LETTER * Math.max(0, ...lengths));
 }
 
 /** A strategy's name where there is little room; the colour and the order stay. */

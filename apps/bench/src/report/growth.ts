@@ -7,7 +7,7 @@
  * @module
  */
 
-import { shortName } from "./bars.ts";
+import { nameWidth, shortName } from "./bars.ts";
 import { type Figure, formatFigure, formatUnit } from "./figure-data.ts";
 import type { Html } from "./html.ts";
 import { strategyColour } from "./palette.ts";
@@ -57,7 +57,8 @@ export function drawGrowth(drawing: Drawing, { title, axis, points, width }: Gro
   const low = zero ? Math.min(1, least) : floorPower(least, isBytes ? 2 : 10);
   const high = Math.max(10 * low, ...values);
   const xs = points.map((p) => p.x);
-  const right = width - RIGHT;
+  const marginRight = Math.max(RIGHT, nameWidth(drawing) + 16);
+  const right = width - marginRight;
   const yOf = (p: GrowthPoint): number => Math.max(p.figure.value, low);
   const pixel = (v: number): number =>
     TOP + ((Math.log(high) - Math.log(v)) / (Math.log(high) - Math.log(low))) * (HEIGHT - TOP - BOTTOM);
@@ -76,7 +77,7 @@ export function drawGrowth(drawing: Drawing, { title, axis, points, width }: Gro
     marginTop: TOP,
     marginBottom: BOTTOM,
     marginLeft: LEFT,
-    marginRight: RIGHT,
+    marginRight,
     x:
       axis === "size"
         ? { type: "log", base: 2, domain: [minX, maxX] }
@@ -126,15 +127,15 @@ export function drawGrowth(drawing: Drawing, { title, axis, points, width }: Gro
       ),
       (_index, _scales, _values, dimensions, context) =>
         threads(context.document, ends, wanted, labels, right, (p) =>
-          xPixel(p.x, axis, minX, maxX, dimensions.width),
+          xPixel(p.x, axis, minX, maxX, dimensions.width - marginRight),
         ),
     ],
   });
 }
 
-function xPixel(x: number, axis: "size" | "fraction", min: number, max: number, width: number): number {
+function xPixel(x: number, axis: "size" | "fraction", min: number, max: number, right: number): number {
   const part = axis === "size" ? Math.log(x / min) / Math.log(max / min) : (x - min) / (max - min);
-  return LEFT + part * (width - LEFT - RIGHT);
+  return LEFT + part * (right - LEFT);
 }
 
 /** Thin lines from the ends of curves to their labels. */
