@@ -24,7 +24,10 @@ export function parseArguments(
 ): Omit<CommandInput, "commands"> {
   const specs = optionsOf(command);
   const options = Object.fromEntries(
-    Object.entries(specs).map(([name, { type, multiple }]) => [name, { type, multiple: multiple ?? false }]),
+    Object.entries(specs).map(([name, { type, multiple, short }]) => [
+      name,
+      { type, multiple: multiple ?? false, ...(short !== undefined && { short }) },
+    ]),
   );
   try {
     const { values, positionals } = parseArgs({

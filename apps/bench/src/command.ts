@@ -14,6 +14,7 @@ export type NameKind =
   | "driver"
   | "file"
   | "kernel"
+  | "phase"
   | "rule"
   | "shell"
   | "strategy"
@@ -25,6 +26,8 @@ export type NameKind =
 export interface OptionSpec {
   /** A flag, or an option that takes a value. */
   type: "boolean" | "string";
+  /** A letter that stands for it, too. */
+  short?: string;
   /** What the value stands for in help, e.g. `N`. */
   value?: string;
   /** What the value is. */

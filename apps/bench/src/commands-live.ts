@@ -40,6 +40,10 @@ export const LIVE_COMMANDS: readonly CommandSpec[] = [
         type: "boolean",
         help: "check every invariant of the model after each call that changes memory",
       },
+      lint: {
+        type: "boolean",
+        help: "at the end say on standard error what is wrong with what COMMAND did to its address spaces; status 1 for an error",
+      },
       report: {
         type: "string",
         value: "FILE",
@@ -69,6 +73,7 @@ export const LIVE_COMMANDS: readonly CommandSpec[] = [
         does: "a Vulkan driver, and what it asks of the kernel",
       },
       { line: "vmbind live --trace mine.jsonl.gz -- ./mine", does: "a recording of your own program" },
+      { line: "vmbind live --lint -- ./mine", does: "mistakes and waste in its binds" },
       { line: "vmbind live --check --report mine.html -- ./mine", does: "every step checked, and as a page" },
     ],
     budgets: [...Object.values(TRACE_BUDGETS), ...Object.values(STORY_BUDGETS)],

@@ -99,18 +99,41 @@ export const COMMANDS: readonly CommandSpec[] = [
         value: "N[-M]",
         help: "only the ioctl with this number, or this range of numbers",
       },
+      failed: { type: "boolean", help: "only what the driver refuses, with the reason" },
+      va: {
+        type: "string",
+        value: "RANGE",
+        help: "only what names these addresses: 0xA, 0xA-0xB (B behind the last byte), 0xA+64KiB",
+      },
+      bo: { type: "string", value: "N", help: "only what names this handle" },
+      phase: { type: "string", value: "NAME", is: "phase", help: "only what the client does in this phase" },
+      kind: {
+        type: "string",
+        value: "KIND",
+        help: "only this: an ioctl's name, a kind of operation (map-sparse), bind, bo-create, ...",
+      },
       ops: { type: "boolean", help: "per operation: GPUVM steps, leaf entries and tables that changed" },
+      summary: {
+        type: "boolean",
+        short: "c",
+        help: "how often each ioctl and kind of operation was there, and what it cost, in place of the list",
+      },
+      json: { type: "boolean", help: "print JSON in place of text: a line for each ioctl" },
       ...LOWERED_OPTIONS,
     },
     details: [
       "Prints each ioctl with its decoded arguments, the split and merge steps that its operations cause, the page-table " +
-        "entries that change, and for a failing operation the rule that it breaks.",
+        "entries that change, and for a failing operation the rule that it breaks. What an address belongs to stands behind the #.",
+      "Options that choose have to agree; of an array the operations that they are about are shown, and always the one that is refused. Marks are left out then.",
       TRACE_HELP,
       LOWERED_HELP,
     ],
     examples: [
       { line: "vmbind explain {trace}", does: "every ioctl" },
       { line: "vmbind explain {trace} --seq 10-12 --ops", does: "three ioctls, operation by operation" },
+      { line: "vmbind explain mine.jsonl.gz --failed", does: "what was refused, and why" },
+      { line: "vmbind explain mine.jsonl.gz --va 0x7fffd1855000", does: "the history of an address" },
+      { line: "vmbind explain mine.jsonl.gz -c --phase bind", does: "what the binds cost" },
       { line: "zcat mine.jsonl.gz | vmbind explain - | less", does: "what another program writes" },
       {
         line: "vmbind explain buffer-100e6 --strategy {strategy}",

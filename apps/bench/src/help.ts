@@ -71,8 +71,9 @@ export async function commandHelp(command: CommandSpec): Promise<string> {
  * @param option - its entry
  * @returns `--name VALUE`
  */
-export function optionSyntax(name: string, { type, value }: OptionSpec): string {
-  return type === "string" ? `--${name} ${value ?? "VALUE"}` : `--${name}`;
+export function optionSyntax(name: string, { type, value, short }: OptionSpec): string {
+  const letter = short === undefined ? "" : `-${short}, `;
+  return type === "string" ? `${letter}--${name} ${value ?? "VALUE"}` : `${letter}--${name}`;
 }
 
 /**

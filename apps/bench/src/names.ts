@@ -26,6 +26,7 @@ const NAMES: Readonly<Record<NameKind, () => Promise<readonly string[]>>> = {
   driver: async () => DRIVER_NAMES,
   file: async () => [],
   kernel: async () => (await import("@vmbind/drm")).QUIRK_PROFILES,
+  phase: async () => (await import("@vmbind/trace")).PHASES,
   rule: async () => (await import("@vmbind/trace")).RULES.map(({ id }) => id),
   shell: async () => SHELLS,
   strategy: async () => (await strategies()).SPARSE_STRATEGIES.map(({ name }) => name),

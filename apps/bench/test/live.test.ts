@@ -65,7 +65,7 @@ describe.skipIf(!canRun)("a command", () => {
   test("leaves a log and a recording, and says why there is no page", async () => {
     const trace = join(folder, "mine.jsonl");
     const report = join(folder, "mine.html");
-    const argv = ["--log", "--check", "--trace", trace, "--report", report];
+    const argv = ["--log", "--check", "--lint", "--trace", trace, "--report", report];
     // A shell that opens the node: no ioctl, but a file that comes and goes.
     const { status, err } = await live(...argv, "--", "sh", "-c", "exec 3<>/dev/dri/renderD128; exec 3>&-");
     expect(status).toBe(0);
@@ -73,6 +73,7 @@ describe.skipIf(!canRun)("a command", () => {
     expect(err).toMatch(/close of file 0\n/);
     expect(err).toMatch(/nothing was left to the end of a file\n/);
     expect(err).toMatch(/--report: there is no page: .*no ioctl in it/);
+    expect(err).toMatch(/--lint: nothing was looked at: .*no ioctl in it/);
     const [header = "", end = ""] = readFileSync(trace, "utf8").split("\n");
     expect(JSON.parse(header)).toMatchObject({ format: "drm-ioctl-trace", driver: "xe", pci_id: "0xe20b" });
     expect(JSON.parse(end)).toMatchObject({ end: "complete", lines: 0 });

@@ -26,12 +26,12 @@ import {
   TraceFile,
   watchLeftovers,
 } from "@vmbind/live";
-import { InputError } from "@vmbind/trace";
+import { type Budgets, InputError } from "@vmbind/trace";
 import { cacheFolder } from "../cache/cache-folder.ts";
 import type { CommandInput } from "../command.ts";
 import { tuneEngine } from "../engine.ts";
-import { OutputError, UsageError } from "../errors.ts";
-import type { Io } from "../io.ts";
+import { EXIT, OutputError, UsageError } from "../errors.ts";
+import { columnsIn, type Io } from "../io.ts";
 import { checkOutput } from "../output/whole-file.ts";
 import { bytesOf } from "../text/amounts.ts";
 import { noSuchName } from "../text/nearest.ts";
@@ -49,8 +49,11 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
   const report = given("report");
   if (trace !== undefined) await checkOutput({ option: "--trace", path: trace }, []);
   if (report !== undefined) await checkOutput({ option: "--report", path: report }, []);
+  const lints = options["lint"] === true;
   const own =
-    report !== undefined && trace === undefined ? mkdtempSync(join(tmpdir(), "vmbind-live-")) : null;
+    (report !== undefined || lints) && trace === undefined
+      ? mkdtempSync(join(tmpdir(), "vmbind-live-"))
+      : null;
   try {
     const recording = own === null ? trace : join(own, "recording.jsonl");
     const end = new LiveEnd(io, options["log"] === true);
@@ -68,7 +71,11 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
       checks: options["check"] === true,
       end,
     });
-    if (report === undefined || recording === undefined) return status;
+    if (recording === undefined) return status;
+    const wrong = lints && (await findsErrors(recording, budgets, end, io));
+    // The program's status is what its caller waits for, unless that hides what was found.
+    const ending = wrong && status === EXIT.ok ? EXIT.difference : status;
+    if (report === undefined) return ending;
     // Imported here: a program that is only run does not wait for it.
     const { writeExplorer } = await import("./explore.ts");
     const { openTrace } = await import("../files/trace-files.ts");
@@ -76,13 +83,31 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
       const trace = await openTrace(recording, budgets, { command: "explore", io });
       await writeExplorer({ trace, output: { option: "--report", path: report }, budgets, io });
     } catch (error) {
-      // The program's status is what its caller waits for.
       if (!(error instanceof InputError)) throw error;
       end.complain(`--report: there is no page: ${error.message}`);
     }
-    return status;
+    return ending;
   } finally {
     if (own !== null) rmSync(own, { recursive: true, force: true });
+  }
+}
+
+/** Lints a recording and says what is wrong; true where that is an error. */
+async function findsErrors(path: string, budgets: Budgets, end: LiveEnd, io: Io): Promise<boolean> {
+  // Imported here, as the page below.
+  const { lintTrace, tally } = await import("@vmbind/trace");
+  const { lensOf } = await import("@vmbind/lab");
+  const { openTrace } = await import("../files/trace-files.ts");
+  const { lintText } = await import("../lint/text.ts");
+  try {
+    const trace = await openTrace(path, budgets, { command: "lint", io });
+    const result = await lintTrace(trace, await lensOf(trace));
+    io.err(lintText(result, columnsIn(io)));
+    return tally(result.findings).error > 0;
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    end.complain(`--lint: nothing was looked at: ${error.message}`);
+    return false;
   }
 }
 

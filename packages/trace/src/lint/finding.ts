@@ -61,6 +61,13 @@ export class FindingList {
   readonly all: LintFinding[] = [];
   readonly #calls = new Map<number, LintFinding>();
   readonly #ops = new Map<string, LintFinding>();
+  /** Ranges that a refused call left as they were. */
+  readonly #lost: {
+    readonly file: number;
+    readonly addr: number;
+    readonly end: number;
+    readonly cause: LintFinding;
+  }[] = [];
 
   /**
    * @param rule - id of a rule
@@ -74,7 +81,7 @@ export class FindingList {
     origins: readonly (CallRef | OpRef)[],
   ): LintFinding {
     for (const origin of [said.at, ...origins]) {
-      const cause = this.cause(origin);
+      const cause = this.cause(origin) ?? this.#losing(origin);
       if (cause === null) continue;
       fold(cause, rule);
       return cause;
@@ -90,6 +97,24 @@ export class FindingList {
    */
   cause(at: CallRef | OpRef): LintFinding | null {
     return this.#calls.get(at.seq) ?? ("op" in at ? (this.#ops.get(opKey(at)) ?? null) : null);
+  }
+
+  /**
+   * What was to happen in a range did not: whatever goes wrong there from now on is a consequence.
+   *
+   * @param cause - why
+   * @param at - the operation that was refused
+   */
+  lose(cause: LintFinding, { file, addr, end }: OpRef): void {
+    this.#lost.push({ file, addr, end, cause });
+  }
+
+  #losing(at: CallRef | OpRef): LintFinding | null {
+    if (!("op" in at)) return null;
+    const found = this.#lost.find(
+      ({ file, addr, end }) => file === at.file && addr < at.end && at.addr < end,
+    );
+    return found?.cause ?? null;
   }
 
   /**

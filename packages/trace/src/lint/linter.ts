@@ -8,10 +8,9 @@
  */
 
 import { hex } from "@vmbind/drm";
-import type { Phase } from "../phase.ts";
 import type { CallRef } from "../space/piece.ts";
 import { resourceName } from "../space/resource.ts";
-import { type SpaceRules, type VmSpace, World } from "../space/world.ts";
+import { CLIENT_UNKNOWN, clientHint, type SpaceRules, type VmSpace, World } from "../space/world.ts";
 import { FindingList, type LintFinding } from "./finding.ts";
 import type { LintCall, LintContext, LintRule, RuleRun } from "./rule.ts";
 
@@ -25,7 +24,7 @@ export type LintInput = Pick<
 export type LeafLook = (file: number, vm: number, addr: number) => number;
 
 /** `bind-sparse call=3 buffer binds=41 unbinds=23` */
-const BIND_MARK = /^bind-sparse call=\d+ (buffer|image)\S* binds=(\d+) unbinds=(\d+)/;
+const ASKED = /^bind-sparse .* binds=(\d+) unbinds=(\d+)$/;
 
 /** Larger than any page; what operations are aligned to divides it. */
 const PAGE_MAX: number = 2 ** 21;
@@ -38,7 +37,7 @@ export class Linter {
   /** VMs of which a VM_BIND was refused. */
   readonly #incomplete = new Set<string>();
   #pageBytes = PAGE_MAX;
-  #called: string | null = null;
+  #hint = CLIENT_UNKNOWN;
   #asked: number | null = null;
   #last: CallRef = { seq: 0, line: 0, file: 0, ioctl: "" };
 
@@ -62,7 +61,7 @@ export class Linter {
     if (input.action.kind === "bind") {
       for (const { addr, range, effect } of input.action.ops) if (effect !== "none") this.#align(addr, range);
     }
-    const hint = { creates: input.phase === "create", binds: this.#called };
+    const hint = { ...this.#hint, creates: input.phase === "create" };
     const change = this.#world.take(input.ref, input.action, input.ret === 0, hint);
     const call: LintCall = { ...input, ...change, asked: this.#asked };
     if (input.action.kind === "bind" && input.ret !== 0)
@@ -82,9 +81,9 @@ export class Linter {
    */
   mark(text: string): void {
     for (const { run } of this.#runs) run.mark?.(text);
-    const [, called, binds, unbinds] = BIND_MARK.exec(text) ?? [];
-    this.#called = called ?? null;
-    this.#asked = called === undefined ? null : Number(binds) + Number(unbinds);
+    this.#hint = clientHint(text);
+    const [, binds, unbinds] = ASKED.exec(text) ?? [];
+    this.#asked = binds === undefined ? null : Number(binds) + Number(unbinds);
   }
 
   /**
@@ -131,6 +130,7 @@ export class Linter {
       report: (said, ...origins) =>
         this.#list.add(rule.id, { severity: rule.severity, advice: rule.advice, ...said }, origins),
       explain: (finding, at) => this.#list.explain(finding, at),
+      lose: (cause, at) => this.#list.lose(cause, at),
       cause: (at) => this.#list.cause(at),
       place: placeIn,
       leafBytes: (vm, addr) => leafBytes(vm.file, vm.id, addr),
@@ -147,6 +147,3 @@ export function placeIn(vm: VmSpace, addr: number): string {
   const resource = vm.resources.at(addr);
   return resource === null ? hex(addr) : `${resourceName(resource)} + ${hex(addr - resource.addr)}`;
 }
-
-/** The phase of a client before its first mark. */
-export const FIRST_PHASE: Phase = "run";

@@ -75,6 +75,13 @@ export interface LintContext {
    */
   explain(finding: LintFinding, at: CallRef | OpRef): void;
   /**
+   * An operation was refused: what goes wrong in its range from now on is a consequence.
+   *
+   * @param cause - why
+   * @param at - the operation
+   */
+  lose(cause: LintFinding, at: OpRef): void;
+  /**
    * @param at - an ioctl, or one operation of it
    * @returns the finding that explains what goes wrong there, or null
    */

@@ -74,7 +74,18 @@ export interface ClientHint {
 }
 
 /** Nothing is known. */
-const NO_HINT: ClientHint = { creates: false, binds: null };
+export const CLIENT_UNKNOWN: ClientHint = { creates: false, binds: null };
+
+/** `bind-sparse call=3 buffer binds=41 unbinds=23` */
+const BIND_MARK = /^bind-sparse call=\d+ (buffer|image)/;
+
+/**
+ * @param mark - text of a mark
+ * @returns what it says of the binds that follow
+ */
+export function clientHint(mark: string): ClientHint {
+  return { creates: false, binds: BIND_MARK.exec(mark)?.[1] ?? null };
+}
 
 /** What the world asks of a driver's lens. */
 export interface SpaceRules {
@@ -172,7 +183,7 @@ export class World {
    * @param client - what is known of the client's intention
    * @returns what it did
    */
-  take(ref: CallRef, action: Action, succeeded: boolean, client: ClientHint = NO_HINT): SpaceChange {
+  take(ref: CallRef, action: Action, succeeded: boolean, client: ClientHint = CLIENT_UNKNOWN): SpaceChange {
     const file = this.#file(ref.file);
     if (action.kind === "bind") {
       const vm = file.vms.get(action.vm) ?? null;

@@ -40,6 +40,7 @@ close 1`,
         const cause = context.cause(ref);
         if (cause !== null) {
           fold(cause, "refused-call");
+          lose(cause, call);
           return;
         }
         const text = `${errnoName(ret)}: ${call.reason ?? "no reason kept"}`;
@@ -49,6 +50,7 @@ close 1`,
         if (known !== undefined) {
           fold(known, "refused-call");
           context.explain(known, ref);
+          lose(known, call);
           return;
         }
         const at = failing(call);
@@ -59,8 +61,16 @@ close 1`,
         });
         byReason.set(key, finding);
         context.explain(finding, ref);
+        lose(finding, call);
       },
     };
+
+    function lose(cause: LintFinding, { action, ref }: LintCall): void {
+      if (action.kind !== "bind") return;
+      for (const [op, { addr, range }] of action.ops.entries()) {
+        context.lose(cause, { ...ref, op, ops: action.ops.length, addr, end: addr + range });
+      }
+    }
   },
 };
 
