@@ -5,11 +5,14 @@
  */
 
 import { WORK_BUDGETS } from "@vmbind/lab/budgets";
+import { TRACE_BUDGETS } from "@vmbind/trace/input";
 import type { CommandSpec, OptionSpec } from "./command.ts";
 import { KERNEL_HELP, KERNEL_OPTION, OWN_STRATEGY_HELP } from "./strategy-options.ts";
 
 /** What a file of a workload is. */
-export const WORKLOAD_FILE_HELP = "JSON as schema/workload.schema.json describes it, - for standard input";
+export const WORKLOAD_FILE_HELP: string =
+  "JSON as schema/workload.schema.json describes it, a module (.ts, .js) whose default export yields steps, a trace (also by the name of " +
+  "a recording that ships), lifted to what its application asked for; - for standard input";
 
 /** Of commands that read a workload as a trace. */
 export const LOWERED_OPTIONS: Readonly<Record<"strategy" | "kernel" | "device", OptionSpec>> = {
@@ -28,8 +31,37 @@ export const LOWERED_HELP =
 
 const WORK = Object.values(WORK_BUDGETS);
 
+const TRACE = Object.values(TRACE_BUDGETS);
+
 /** The commands. */
 export const LIFT_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "lift",
+    summary: "what a trace's application asked for: create, bind, unbind, destroy",
+    operands: "TRACE",
+    operandIs: "trace",
+    min: 1,
+    max: 1,
+    options: {
+      ops: { type: "boolean", help: "every element of each call, with the operation that says it" },
+      json: { type: "boolean", help: "print a workload file, for `compare --workload` and `lower`" },
+    },
+    details: [
+      "Goes from the ioctls of one driver back to sparse steps, in order and in the calls of the application, each with the ioctls that " +
+        "it came from. What no application can ask for is kept: plain binds, and holes in resources.",
+      "A TRACE is a file, - for standard input, or the name of a recording that ships, such as {trace}.",
+    ],
+    examples: [
+      { line: "vmbind lift {trace}", does: "the steps" },
+      {
+        line: "vmbind lift mine.jsonl.gz --json > mine.json",
+        does: "the same as a workload, to be changed by hand",
+      },
+    ],
+    budgets: TRACE,
+    exits: { 0: "printed", 1: "never" },
+    load: () => import("./commands/lift.ts"),
+  },
   {
     name: "lower",
     summary: "the ioctls that a strategy makes of a workload",

@@ -226,13 +226,17 @@ export const COMMANDS: readonly CommandSpec[] = [
         "anew: buffer-100e6, buffer-stream, many-small-40 (the first 40 buffers of many-small: all 500 would be four " +
         "million operations page by page), random, and by name also many-small, unbound, sequential, window. A name that " +
         "is both runs both. A FILE is " +
-        `${WORKLOAD_FILE_HELP}; a folder is all .json files in it.`,
+        `${WORKLOAD_FILE_HELP}; a folder is all .json, .jsonl and .jsonl.gz files in it.`,
       OWN_STRATEGY_HELP,
       KERNEL_HELP,
     ],
     examples: [
       { line: "vmbind compare", does: "everything" },
       { line: "vmbind compare --size 100e6", does: "one buffer, nothing bound" },
+      {
+        line: "vmbind compare --workload mine.trace.jsonl.gz",
+        does: "what you recorded, under every strategy",
+      },
       { line: "vmbind compare --workload mine.json --mail", does: "your own workload, for a mailing list" },
       {
         line: "vmbind compare --strategy all --strategy ./mine.ts",

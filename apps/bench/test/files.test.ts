@@ -28,7 +28,6 @@ describe("a file of another kind is said to be one, with the command for it", ()
     [["explore", vectors, "--output", "/dev/null"], "these are conformance vectors"],
     [["verify", trace], "this is a trace: `vmbind replay`, `vmbind explain`, `vmbind explore`"],
     [["verify", some], "this is a workload"],
-    [["lower", trace, "--strategy", "xe-null"], "this is a trace"],
     [["compare", "--workload", vectors], "these are conformance vectors"],
     [["sweep", "--merge", trace], "this is a trace"],
   ])("%j", async (argv, message) => {

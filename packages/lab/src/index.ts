@@ -66,6 +66,7 @@ export { CHANGE_QUESTIONS } from "./semantics/questions-changes.ts";
 export { askAll, QUESTIONS } from "./semantics/semantics.ts";
 export { blamed } from "./strategy/blame.ts";
 export { arraysOfCall, mustIssue } from "./strategy/calls.ts";
+export { strategyFor } from "./strategy/fine.ts";
 export { DEFAULT_KERNEL, underKernel } from "./strategy/kernel.ts";
 export {
   type Decoded,
@@ -156,9 +157,11 @@ export { accountingAnswer, type VerdictData, verdicts } from "./verdicts.ts";
 export { type BufferStreamOptions, bufferStream } from "./workload/buffer-stream.ts";
 export { BUILTIN_WORKLOADS, type BuiltinWorkload } from "./workload/builtin.ts";
 export { LAB_WORKLOADS } from "./workload/lab-workloads.ts";
+export { type LiftedSteps, stepsInBlocks, stepsOfLifted } from "./workload/lifted-workload.ts";
 export { type ManySmallOptions, manySmall } from "./workload/many-small.ts";
 export { ORDERS, type ParametricOptions, parametric } from "./workload/parametric.ts";
-export { checkSteps, parseWorkload, type WorkloadFile } from "./workload/schema.ts";
+export { withProbes } from "./workload/probes.ts";
+export { checkSteps, parseSteps, parseWorkload, type WorkloadFile } from "./workload/schema.ts";
 export { holdStrategyWork } from "./workload/work-budget.ts";
 export {
   type AllocateStep,
@@ -176,4 +179,11 @@ export {
   WorkloadError,
   type WriteStep,
 } from "./workload/workload.ts";
-export { inFile, resolveWorkload, type WorkloadRef, workloadOfFile } from "./workload/workload-ref.ts";
+export {
+  inFile,
+  type MadeWorkload,
+  madeWorkload,
+  resolveWorkload,
+  type WorkloadRef,
+  workloadOfFile,
+} from "./workload/workload-ref.ts";

@@ -2,8 +2,15 @@
 import { requiredBytes, type Step } from "@vmbind/lab";
 import type { CanonicalRange, CanonicalStep } from "@vmbind/trace";
 
-/** What steps say of sparse resources, for a driver with this block; reads, writes and empty binds are left out. */
-export function canonicalOf(steps: readonly Step[], blockBytes: number): CanonicalStep[] {
+/**
+ * What steps say of sparse resources, for a driver with this block; reads, writes and empty binds are left out. Resources may be
+ * made of larger blocks than binds.
+ */
+export function canonicalOf(
+  steps: readonly Step[],
+  blockBytes: number,
+  resourceBlock: number = blockBytes,
+): CanonicalStep[] {
   const resources: string[] = [];
   const memory: string[] = [];
   /** A name stands for what was made last under it. */
@@ -12,7 +19,7 @@ export function canonicalOf(steps: readonly Step[], blockBytes: number): Canonic
   for (const step of steps) {
     if (step.step === "create" && !step.plain) {
       resources.push(step.resource);
-      const bytes = requiredBytes(step.size, blockBytes);
+      const bytes = requiredBytes(step.size, resourceBlock);
       found.push({ step: "create", resource: resources.length, bytes });
     } else if (step.step === "destroy" && resources.includes(step.resource)) {
       found.push({ step: "destroy", resource: number(resources, step.resource) });

@@ -5,20 +5,28 @@
 import {
   BUILTIN_WORKLOADS,
   bufferStream,
+  checkSteps,
   DRIVERS,
   lowerToTrace,
   manySmall,
   parametric,
   SPARSE_STRATEGIES,
   type SparseStrategy,
+  type Step,
+  startRun,
+  stepsInBlocks,
+  stepsOfLifted,
+  strategyFor,
   type Workload,
+  withProbes,
 } from "@vmbind/lab";
 import { canonicalSteps, type Lens, type LiftedStep, liftTrace, replay, type Trace } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
+import { open } from "../../../test/recordings.ts";
 import { canonicalOf } from "./canonical.ts";
 import { builtin } from "./traces.ts";
 
-async function lensOf({ driver }: SparseStrategy): Promise<Lens> {
+async function lensOf({ driver }: Pick<SparseStrategy, "driver">): Promise<Lens> {
   const load = DRIVERS.get(driver);
   if (!load) throw new Error(`no driver ${driver}`);
   return load();
@@ -171,4 +179,102 @@ describe("a lowered trace is a trace", () => {
     expect(lifted.refused).toHaveLength(1);
     expect(lifted.left).toHaveLength(1);
   });
+});
+
+describe("a recording under another strategy", () => {
+  const RECORDED = [
+    "panthor-blackhole-buffer-100e6",
+    "nouveau-image-3d",
+    "asahi-buffer-100e6",
+    "xe-igt-bind-array-conflict",
+    "xe-igt-null-once",
+    "amdgpu-gfx9-buffer-1526",
+  ];
+  const cells = RECORDED.flatMap((name) =>
+    SPARSE_STRATEGIES.filter(({ name: strategy }) => strategy !== "panthor-per-page").map((strategy) => ({
+      recording: name,
+      strategy,
+      name: `${name} under ${strategy.name}`,
+    })),
+  );
+
+  it.each(cells)(
+    "$name: lowered and lifted again it is what it was",
+    TIMEOUT,
+    async ({ recording, strategy }) => {
+      const trace = await open(recording);
+      const lifted = stepsOfLifted(await liftTrace(trace, await lensOf({ driver: trace.header.driver })));
+      const fine = strategyFor({ fine: true }, strategy);
+      const steps = stepsInBlocks(lifted, fine.blockBytes);
+      checkSteps(steps, fine.blockBytes);
+      const again = await lowerToTrace(
+        { name: recording, seed: 0 },
+        fine,
+        fine.devices[0],
+        withProbes(steps),
+      );
+      expect(again.refused).toBeNull();
+      const { steps: found } = await liftTrace(again, await lensOf(strategy));
+      expect(canonicalSteps(found)).toEqual(canonicalOf(steps, fine.blockBytes, strategy.blockBytes));
+    },
+  );
+
+  it("with larger pages binds as much more", async () => {
+    const trace = await open("nouveau-buffer-1526");
+    const lifted = stepsOfLifted(await liftTrace(trace, await lensOf({ driver: "nouveau" })));
+    expect(lifted.unitBytes).toBe(2 ** 12);
+    const sizes = (steps: readonly Step[]) =>
+      steps.flatMap((step) => (step.step === "create" && !step.plain ? [step.size] : []));
+    expect(sizes(stepsInBlocks(lifted, 2 ** 12))).toEqual([100_003_840]);
+    expect(sizes(stepsInBlocks(lifted, 2 ** 14))).toEqual([4 * 100_003_840]);
+  });
+});
+
+describe("steps beyond one sparse VM", () => {
+  const several = (block: number): readonly Step[] => {
+    const bind = (object: string) => [{ offset: block, size: block, memory: { object, offset: 0 } }];
+    return [
+      { step: "create", resource: "a", size: 2 ** 24 },
+      { step: "create", resource: "b", size: 2 ** 24, vm: 1 },
+      { step: "allocate", memory: "m", size: 2 ** 21 },
+      { step: "allocate", memory: "n", size: 2 ** 21, vm: 1 },
+      { step: "create", resource: "p", size: 2 ** 21, plain: true },
+      { step: "bind", resource: "a", binds: bind("m") },
+      { step: "bind", resource: "b", binds: bind("n") },
+      // The same memory at two places.
+      { step: "bind", resource: "p", binds: bind("m") },
+      { step: "write", resource: "a", offset: block, value: 0x1234_5678 },
+      { step: "write", resource: "b", offset: block, value: 0x8765_4321 },
+      { step: "read", resource: "p", offset: block },
+      { step: "evict", memory: "m" },
+      { step: "submit" },
+      { step: "read", resource: "a", offset: block },
+      { step: "read", resource: "b", offset: block },
+      { step: "read", resource: "p", offset: 0 },
+      { step: "destroy", resource: "p" },
+      { step: "destroy", resource: "b" },
+      { step: "destroy", resource: "a" },
+    ];
+  };
+
+  it.each(SPARSE_STRATEGIES.map((strategy) => ({ strategy, name: strategy.name })))(
+    "$name: VMs are apart, aliases show the same, eviction loses nothing, and the trace replays",
+    TIMEOUT,
+    async ({ strategy }) => {
+      const steps = several(strategy.blockBytes);
+      checkSteps(steps, strategy.blockBytes);
+      const run = await startRun(strategy);
+      for (const step of steps) run.perform(step);
+      const read = run.accesses.filter(({ access }) => access === "read");
+      const words = read.map(({ value }) => value);
+      // Behind the alias nothing is bound: a plain range faults there, but for a scratch page and soft faults.
+      expect(words.slice(0, 3)).toEqual([0x1234_5678, 0x1234_5678, 0x8765_4321]);
+      expect(words[3]).toBe(["xe", "asahi"].includes(strategy.driver) ? 0 : null);
+      const trace = await lowerToTrace({ name: "several", seed: 0 }, strategy, strategy.devices[0], steps);
+      const { differences } = await replay(trace, await lensOf(strategy));
+      expect(differences).toEqual([]);
+      const { steps: found } = await liftTrace(trace, await lensOf(strategy));
+      expect(canonicalSteps(found)).toEqual(canonicalOf(steps, strategy.blockBytes));
+    },
+  );
 });

@@ -12,7 +12,14 @@
  * @module
  */
 
-import type { IoctlCall, SparseBind, SparseUmd, UserBuffer } from "@vmbind/drm";
+import {
+  hex,
+  type IoctlCall,
+  type SparseBind,
+  type SparseUmd,
+  size as sizeInWords,
+  type UserBuffer,
+} from "@vmbind/drm";
 import {
   IOCTL_VM_BIND,
   SYNC,
@@ -58,6 +65,8 @@ export interface AnvOptions {
   fence?: number;
   /** PAT index of memory; anv picks it by object. Default 1. */
   patIndex?: number;
+  /** Bytes that binds are made of: pages of the kernel where binds are somebody else's. Default {@link ANV_BLOCK_BYTES}. */
+  bindBytes?: number;
   /** User address of the operation arrays. Default: where the recorded traces have them. */
   opsAddr?: number;
   /** User address of the sync arrays, likewise. */
@@ -72,6 +81,7 @@ export class AnvUmd implements SparseUmd {
   readonly #execQueueId: number;
   readonly #fence: number;
   readonly #patIndex: number;
+  readonly #bindBytes: number;
   readonly #opsAddr: number;
   readonly #syncsAddr: number;
 
@@ -81,6 +91,7 @@ export class AnvUmd implements SparseUmd {
     this.#execQueueId = options.execQueueId ?? 0;
     this.#fence = options.fence ?? 0;
     this.#patIndex = options.patIndex ?? 1;
+    this.#bindBytes = options.bindBytes ?? ANV_BLOCK_BYTES;
     this.#opsAddr = options.opsAddr ?? VECTOR_ADDR;
     this.#syncsAddr = options.syncsAddr ?? SYNCS_ADDR;
   }
@@ -128,13 +139,15 @@ export class AnvUmd implements SparseUmd {
   #bindOp(va: number, resourceSize: number, bind: SparseBind): Op {
     const { resourceOffset, size, memory } = bind;
     const end = resourceOffset + size;
-    const wholeEnd = end % ANV_BLOCK_BYTES === 0 || end === resourceSize;
-    if (resourceOffset % ANV_BLOCK_BYTES !== 0 || !wholeEnd || size <= 0 || end > roundUp(resourceSize)) {
+    const block = this.#bindBytes;
+    const wholeEnd = end % block === 0 || end === resourceSize;
+    if (resourceOffset % block !== 0 || !wholeEnd || size <= 0 || end > roundUp(resourceSize)) {
       throw new RangeError(
-        `sparse bind: [0x${resourceOffset.toString(16)}, +0x${size.toString(16)}) is not made of whole 64 KiB blocks of a resource of 0x${resourceSize.toString(16)} bytes`,
+        `sparse bind: [${hex(resourceOffset)}, +${hex(size)}) is not made of whole ${sizeInWords(block)} blocks of a resource of ${hex(resourceSize)} bytes`,
       );
     }
-    const op = nullOp(va + resourceOffset, roundUp(end) - resourceOffset);
+    const last = Math.ceil(end / block) * block;
+    const op = nullOp(va + resourceOffset, last - resourceOffset);
     if (memory === null) return op;
     return { ...op, flags: 0, obj: memory.handle, objOffset: memory.offset, patIndex: this.#patIndex };
   }

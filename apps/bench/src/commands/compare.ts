@@ -59,7 +59,7 @@ export async function run({ options, budgets }: CommandInput, io: Io): Promise<n
   else if (measuredFiles(options).length > 0)
     throw new UsageError("--measured: has no meaning without --report");
   const measured = report === null ? [] : await measurements(options);
-  const plan = await planComparison(options, budgets);
+  const plan = await planComparison(options, budgets, io);
   let found: Pick<Output, keyof Comparison | "sweeps">;
   try {
     found = await measureAll(plan, report !== null, options, io);

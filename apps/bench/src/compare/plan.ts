@@ -6,17 +6,24 @@
 
 import {
   type ComparePlan,
+  inFile,
+  madeWorkload,
   planComparison as planWorkloads,
+  type SparseStrategy,
   type WorkloadRef,
   workloadNames,
 } from "@vmbind/lab";
 import type { Budgets } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { UsageError } from "../errors.ts";
-import { filesOf, JSON_FILES } from "../files/folders.ts";
-import { isWorkloadFile, readWorkload } from "../files/workload-file.ts";
+import { filesOf, JSON_FILES, JSON_LINES } from "../files/folders.ts";
+import { isWorkloadFile, madeFrom, readWorkload, type WorkloadChoice } from "../files/workload-file.ts";
+import type { Io } from "../io.ts";
 import { noSuchName } from "../text/nearest.ts";
 import { byteCount, chosenKernel, chosenStrategies } from "./options.ts";
+
+/** How workloads end that are found in a folder; code is run only where it is named. */
+const WORKLOAD_FILES = [...JSON_FILES, ...JSON_LINES];
 
 /** Largest `--size`, bytes. */
 const SIZE_MAX = 2 ** 40;
@@ -24,21 +31,25 @@ const SIZE_MAX = 2 ** 40;
 /**
  * @param options - of the command line
  * @param budgets - amounts of work that a file may ask for, other than the standard ones
+ * @param io - where a warning goes that a trace has no end line
  * @throws {@link UsageError} for an unknown name or a bad size
  * @throws InputError for a workload file that breaks its format, or a module that is broken
  */
 export async function planComparison(
   options: CommandInput["options"],
   budgets: Budgets,
+  io?: Pick<Io, "err">,
 ): Promise<ComparePlan> {
   const kernel = chosenKernel(options);
   const strategies = await chosenStrategies(options);
   const size = byteCount(options, "size", 1, SIZE_MAX);
   const given = options["workload"] as string[] | undefined;
   for (const name of given ?? []) checkName(name);
-  const names = given?.flatMap((name) => (isWorkloadFile(name) ? filesOf(name, JSON_FILES) : [name]));
+  const names = given?.flatMap((name) => (isWorkloadFile(name) ? filesOf(name, WORKLOAD_FILES) : [name]));
   const workloads: (string | WorkloadRef)[] = await Promise.all(
-    (names ?? []).map((name) => named(name, budgets)),
+    (names ?? []).map((name) =>
+      named(name, { budgets, ...(io && { reader: { command: "compare", io } }) }, strategies),
+    ),
   );
   if (size !== undefined) workloads.push({ bytes: size });
   const details = ["details", "json", "report", "mail"].some((name) => options[name] !== undefined);
@@ -47,9 +58,19 @@ export async function planComparison(
 
 function checkName(name: string): void {
   if (isWorkloadFile(name) || workloadNames().includes(name)) return;
-  throw new UsageError(`--workload: ${noSuchName("workload", name, workloadNames(), ", and JSON files")}`);
+  throw new UsageError(
+    `--workload: ${noSuchName("workload", name, workloadNames(), ", recordings that ship, and files: JSON, modules, traces")}`,
+  );
 }
 
-async function named(name: string, budgets: Budgets): Promise<string | WorkloadRef> {
-  return isWorkloadFile(name) ? { file: name, content: await readWorkload(name), budgets } : name;
+async function named(
+  name: string,
+  choice: WorkloadChoice & { budgets: Budgets },
+  strategies: readonly SparseStrategy[],
+): Promise<string | WorkloadRef> {
+  if (!isWorkloadFile(name)) return name;
+  const { budgets } = choice;
+  const made = await madeFrom(name, choice);
+  if (made === null) return { file: name, content: await readWorkload(name), budgets };
+  return { file: name, made: inFile(name, () => madeWorkload(made, strategies)), budgets };
 }

@@ -51,7 +51,11 @@ export async function asKind<T>(kind: FileKind, path: string, read: () => Promis
   }
 }
 
-async function kindOf(path: string): Promise<FileKind | null> {
+/**
+ * @param path - of a file
+ * @returns what it says it is; null for what says nothing, or cannot be read
+ */
+export async function kindOf(path: string): Promise<FileKind | null> {
   const text = await beginningOf(path);
   const format = /"format"\s*:\s*"([^"\\]{1,64})"/.exec(text)?.[1];
   if (format === undefined) return null;

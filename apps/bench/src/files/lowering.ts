@@ -11,6 +11,7 @@ import {
   lowerToTrace,
   type SparseStrategy,
   type Step,
+  strategyFor,
   underKernel,
   type Workload,
 } from "@vmbind/lab";
@@ -50,14 +51,15 @@ export async function loweringOf(
   budgets: Budgets,
 ): Promise<Lowering> {
   if (options["strategy"] === undefined) throw new UsageError("--strategy is missing");
-  const strategy = underKernel(await chosenStrategy(String(options["strategy"])), chosenKernel(options));
-  const device = deviceOf(strategy, options["device"]);
+  const chosen = underKernel(await chosenStrategy(String(options["strategy"])), chosenKernel(options));
+  const device = deviceOf(chosen, options["device"]);
   const workload = await findWorkload(operand, {
     seed: wholeNumber(options, "seed", 0, Number.MAX_SAFE_INTEGER),
     size: byteCount(options, "size", 1, 2 ** 40),
     budgets,
   });
-  const steps = workload.steps(strategy.blockBytes);
+  const strategy = strategyFor(workload, chosen);
+  const steps = inFile(operand, () => workload.steps(strategy.blockBytes));
   const isFile = isWorkloadFile(operand);
   // What the program brings along is as much work as its user has chosen.
   if (isFile) inFile(operand, () => holdStrategyWork(steps, strategy, budgets));

@@ -10,6 +10,7 @@ import { GPUVM_COSTS } from "@vmbind/gpuvm-core";
 import { MMU_COSTS } from "@vmbind/mmu";
 import { PHASES, type Phase } from "@vmbind/trace";
 import type { CostFigures, CostResult, GpuView, SharedFigure } from "../result.ts";
+import { strategyFor } from "../strategy/fine.ts";
 import { type RunOptions, type StrategyRun, startRun } from "../strategy/run.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import type { Step, Workload } from "../workload/workload.ts";
@@ -40,22 +41,23 @@ type StructBytes = Pick<CostResult, "gpuvaBytes" | "vmBoBytes" | "tablePageBytes
  * Run a workload and count.
  *
  * @param workload - what to do
- * @param strategy - how sparse is said
+ * @param given - how sparse is said
  * @param options - see {@link MeasureOptions}
  * @throws RefusedError when the driver refuses an ioctl
  */
 export async function measure(
   workload: Workload,
-  strategy: SparseStrategy,
+  given: SparseStrategy,
   options: MeasureOptions = {},
 ): Promise<CostResult> {
+  const strategy = strategyFor(workload, given);
   const run = await startRun(strategy, options);
   options.prepare?.(run);
   const { accounts } = run.session;
   const steps = workload.steps(strategy.blockBytes);
   const watched = options.views === false ? null : largestResource(steps);
   const views: GpuView[] = [];
-  let live = references(accounts);
+  let live = referencesOf(run);
   let peak = live;
   const levels = new Map<string, Levels>([["setup", { live, peak }]]);
   let bound = false;
@@ -64,7 +66,7 @@ export async function measure(
     if (ends && bound) views.push(...gpuViews(run, run.resource(watched), "used"));
     const before = { ...run.cost };
     run.perform(step);
-    live = references(accounts);
+    live = referencesOf(run);
     peak = highest(peak, live);
     const phase = PHASES.find((name) => run.cost[name] !== before[name]) as Phase;
     levels.set(phase, { live, peak });
@@ -102,10 +104,25 @@ export async function measure(
   };
 }
 
+/** Of all VMs together. */
+function referencesOf({ sessions }: StrategyRun): References {
+  const sum = { vmRefs: 0, vmBoRefs: 0, gemRefs: 0, submitLocks: 0 };
+  for (const { accounts } of sessions) {
+    const { vmRefs, vmBoRefs, gemRefs, submitLocks } = references(accounts);
+    sum.vmRefs += vmRefs;
+    sum.vmBoRefs += vmBoRefs;
+    sum.gemRefs += gemRefs;
+    sum.submitLocks += submitLocks;
+  }
+  return sum;
+}
+
 /** The resource to look at: the first of the largest ones. */
 function largestResource(steps: readonly Step[]): string {
   let largest = { resource: "", size: 0 };
-  for (const step of steps) if (step.step === "create" && step.size > largest.size) largest = step;
+  for (const step of steps) {
+    if (step.step === "create" && !step.plain && step.size > largest.size) largest = step;
+  }
   return largest.resource;
 }
 

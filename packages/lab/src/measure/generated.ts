@@ -7,6 +7,7 @@
 import { size as sizeInWords } from "@vmbind/drm";
 import type { Budgets } from "@vmbind/trace";
 import type { CostFigures, CostResult } from "../result.ts";
+import { strategyFor } from "../strategy/fine.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { holdStrategyWork } from "../workload/work-budget.ts";
 import { type Workload, WorkloadError } from "../workload/workload.ts";
@@ -53,7 +54,7 @@ export async function measureCell(
   views: boolean,
   budgets?: Budgets,
 ): Promise<CostResult> {
-  const steps = workload.steps(strategy.blockBytes);
+  const steps = workload.steps(strategyFor(workload, strategy).blockBytes);
   const largest = steps.reduce(
     (most, step) => (step.step === "create" ? Math.max(most, step.size) : most),
     0,

@@ -10,6 +10,7 @@ import { type AddressSpace, leaves } from "@vmbind/mmu";
 import type { GpuView, LeafCount, LeafRun } from "../result.ts";
 import type { StrategyRun } from "../strategy/run.ts";
 import type { SparseResource } from "../strategy/run-data.ts";
+import type { SparseSession } from "../strategy/strategy.ts";
 import { sweepRandom, sweepSequential } from "./tlb-sweep.ts";
 
 /**
@@ -21,9 +22,10 @@ import { sweepRandom, sweepSequential } from "./tlb-sweep.ts";
  * @returns one view, or two where it has one address to write and another to read
  */
 export function gpuViews(run: StrategyRun, resource: SparseResource, moment: GpuView["moment"]): GpuView[] {
-  const { mirrorOffset } = run.session;
+  const session = run.sessionOf(resource.vm);
+  const { mirrorOffset } = session;
   const { va } = resource;
-  run.session.beforeAccess?.();
+  session.beforeAccess?.();
   if (mirrorOffset === 0) return [gpuView(run, resource, moment, "read-write", va)];
   return [
     gpuView(run, resource, moment, "write", va),
@@ -33,13 +35,14 @@ export function gpuViews(run: StrategyRun, resource: SparseResource, moment: Gpu
 
 function gpuView(
   run: StrategyRun,
-  { name, bytes }: SparseResource,
+  { name, bytes, vm: number }: SparseResource,
   moment: GpuView["moment"],
   access: GpuView["access"],
   va: number,
 ): GpuView {
-  const space = run.session.vm.addressSpace;
-  const bound = boundRanges(run, va, va + bytes);
+  const session = run.sessionOf(number);
+  const space = session.vm.addressSpace;
+  const bound = boundRanges(session, va, va + bytes);
   const runs = leafRuns(space, va, bytes, bound);
   return {
     moment,
@@ -61,12 +64,12 @@ interface Span {
 }
 
 /** Where memory of the application is bound, ascending. */
-function boundRanges(run: StrategyRun, start: number, end: number): Span[] {
+function boundRanges({ vm, roles }: SparseSession, start: number, end: number): Span[] {
   const bound: Span[] = [];
-  for (const { addr, range, kind, bo } of run.session.vm.mappings()) {
+  for (const { addr, range, kind, bo } of vm.mappings()) {
     const meets = addr < end && start < addr + range;
     // The strategies' own objects stand for "nothing is bound", as all mappings of other kinds do.
-    if (!meets || kind !== "bo" || run.session.roles.has(bo)) continue;
+    if (!meets || kind !== "bo" || roles.has(bo)) continue;
     bound.push({ start: Math.max(addr, start), end: Math.min(addr + range, end) });
   }
   return bound;

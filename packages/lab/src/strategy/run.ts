@@ -26,6 +26,7 @@ import {
 } from "../workload/workload.ts";
 import { blamed } from "./blame.ts";
 import { mustIssue } from "./calls.ts";
+import { strategyFor } from "./fine.ts";
 import { RefusedError } from "./refused.ts";
 import type { RunObserver, SparseResource } from "./run-data.ts";
 import type { MemoryObject, SparseSession, SparseStrategy } from "./strategy.ts";
@@ -359,7 +360,7 @@ export async function startRun(strategy: SparseStrategy, options: RunOptions = {
  * Run a whole workload on a fresh device.
  *
  * @param workload - what to do
- * @param strategy - how sparse is said
+ * @param given - how sparse is said
  * @param options - device and observer
  * @returns the run, for its cost sheets and for looking further
  * @throws {@link RefusedError} when the driver refuses an ioctl
@@ -367,9 +368,10 @@ export async function startRun(strategy: SparseStrategy, options: RunOptions = {
  */
 export async function runWorkload(
   workload: Workload,
-  strategy: SparseStrategy,
+  given: SparseStrategy,
   options: RunOptions = {},
 ): Promise<StrategyRun> {
+  const strategy = strategyFor(workload, given);
   const run = await startRun(strategy, options);
   for (const step of workload.steps(strategy.blockBytes)) run.perform(step);
   return run;

@@ -341,6 +341,8 @@ export interface SparseStrategy {
   resourceBytesMax: number;
   /** Alignment of sparse buffers that the user-mode driver reports, bytes. */
   blockBytes: number;
+  /** Bytes of the smallest bind that the kernel takes, where that is less than a block. */
+  pageBytes?: number;
   /** GPUs that it can be run on, the usual one first. */
   devices: readonly [string, ...string[]];
   /** What the Vulkan driver reports as residencyNonResidentStrict (Mesa 26.2). */

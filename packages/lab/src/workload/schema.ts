@@ -8,12 +8,16 @@
  */
 
 import { hex } from "@vmbind/drm";
+import type { Budgets } from "@vmbind/trace/input";
 import * as v from "valibot";
 import { ORDERS, type ParametricOptions } from "./parametric.ts";
+import { holdWork, WORK_BUDGETS } from "./work-budget.ts";
 import { requiredBytes, type SparseElement, type Step, WorkloadError } from "./workload.ts";
 
 /** Most steps of a file, and most binds of a step. */
 const LIST_MAX = 100_000;
+/** Largest number of a VM. */
+const VM_MAX = 255;
 
 /** A number of so many bits: as JSON has it, or as a string with 0x. */
 function number(what: string, least: 0 | 1, bits: 32 | 40): v.GenericSchema<unknown, number> {
@@ -57,15 +61,28 @@ const element = object({
   memory: v.nullable(object({ object: name, offset: bytes })),
 });
 
-const step = v.variant("step", [
-  v.strictObject({ step: v.literal("create"), resource: name, size }),
-  v.strictObject({ step: v.literal("allocate"), memory: name, size }),
+/** Number of a VM: each takes an open file of its own. */
+const vm = v.exactOptional(
+  v.pipe(
+    v.number("expected a number"),
+    v.integer("expected a whole number"),
+    v.minValue(0, "expected 0 or more"),
+    v.maxValue(VM_MAX, `expected at most ${VM_MAX}`),
+  ),
+);
+const plain = v.exactOptional(v.boolean("expected true or false"));
+
+const step: v.GenericSchema<unknown, Step> = v.variant("step", [
+  v.strictObject({ step: v.literal("create"), resource: name, size, vm, plain }),
+  v.strictObject({ step: v.literal("allocate"), memory: name, size, vm }),
   v.strictObject({ step: v.literal("bind"), resource: name, binds: list(element) }),
   v.strictObject({ step: v.literal("wait-idle") }),
   v.strictObject({ step: v.literal("destroy"), resource: name }),
   v.strictObject({ step: v.literal("free"), memory: name }),
   v.strictObject({ step: v.literal("read"), resource: name, offset: bytes }),
   v.strictObject({ step: v.literal("write"), resource: name, offset: bytes, value: word }),
+  v.strictObject({ step: v.literal("evict"), memory: name }),
+  v.strictObject({ step: v.literal("submit") }),
 ]);
 
 const count = (max: number) =>
@@ -101,6 +118,8 @@ export interface WorkloadFile {
   name: string;
   /** One sentence. */
   description?: string;
+  /** Binds are made of pages that the kernel takes, whatever block the user-mode driver reports. */
+  fine?: boolean;
   /** The steps in order. */
   steps?: Step[];
   /** Or knobs. */
@@ -114,6 +133,7 @@ const workloadSchema: v.GenericSchema<unknown, WorkloadFile> = object({
   version: v.literal(1, "expected 1"),
   name,
   description: v.exactOptional(v.string("expected a sentence")),
+  fine: v.exactOptional(v.boolean("expected true or false")),
   steps: v.exactOptional(list(step)),
   parametric: v.exactOptional(parametricSchema),
 });
@@ -134,12 +154,35 @@ export function parseWorkload(value: unknown): WorkloadFile {
   return result.output;
 }
 
-function describeIssue(issue: v.BaseIssue<unknown>): string {
+/**
+ * Check the steps that a module yields, one by one, as far as they can be used: none is asked for once there are too many.
+ *
+ * @param values - what it yields
+ * @param budgets - amounts of work other than the standard ones
+ * @returns the steps
+ * @throws {@link WorkloadError} naming the first step that breaks a rule, and the rule, or the budget
+ */
+export function parseSteps(values: Iterable<unknown>, budgets?: Budgets): Step[] {
+  const steps: Step[] = [];
+  let binds = 0;
+  for (const value of values) {
+    const place = `steps[${steps.length}]`;
+    holdWork(WORK_BUDGETS.steps, steps.length + 1, budgets, `${place}: `);
+    const result = v.safeParse(step, value);
+    if (!result.success) throw new WorkloadError(describeIssue(result.issues[0], place));
+    const { output } = result;
+    if (output.step === "bind") binds += output.binds.length;
+    holdWork(WORK_BUDGETS.binds, binds, budgets, `${place}.binds: `);
+    steps.push(output);
+  }
+  return steps;
+}
+
+function describeIssue(issue: v.BaseIssue<unknown>, within = ""): string {
   const path = (issue.path ?? [])
     .map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
-    .join("")
-    .replace(/^\./, "");
-  return `${path || "the file"}: ${ruleOf(issue)}`;
+    .join("");
+  return `${(within + path).replace(/^\./, "") || "the file"}: ${ruleOf(issue)}`;
 }
 
 function ruleOf(issue: v.BaseIssue<unknown>): string {
@@ -171,11 +214,17 @@ function refuse(place: string, rule: string): never {
   throw new WorkloadError(`${place}: ${rule}`);
 }
 
+/** A resource, or memory. */
+interface Named {
+  readonly bytes: number;
+  readonly vm: number;
+}
+
 /** What exists at a step. */
 class Names {
   readonly #blockBytes: number;
-  readonly #resources = new Map<string, number>();
-  readonly #memory = new Map<string, number>();
+  readonly #resources = new Map<string, Named>();
+  readonly #memory = new Map<string, Named>();
 
   constructor(blockBytes: number) {
     this.#blockBytes = blockBytes;
@@ -184,10 +233,10 @@ class Names {
   check(step: Step, place: string): void {
     switch (step.step) {
       case "create":
-        this.#add(this.#resources, step.resource, step.size, `${place}.resource`);
+        this.#add(this.#resources, step.resource, step, `${place}.resource`);
         break;
       case "allocate":
-        this.#add(this.#memory, step.memory, step.size, `${place}.memory`);
+        this.#add(this.#memory, step.memory, step, `${place}.memory`);
         break;
       case "bind":
         this.#checkBinds(step.binds, this.#find(this.#resources, step.resource, `${place}.resource`), place);
@@ -200,9 +249,12 @@ class Names {
         this.#find(this.#memory, step.memory, `${place}.memory`);
         this.#memory.delete(step.memory);
         break;
+      case "evict":
+        this.#find(this.#memory, step.memory, `${place}.memory`);
+        break;
       case "read":
       case "write": {
-        const bytes = this.#find(this.#resources, step.resource, `${place}.resource`);
+        const { bytes } = this.#find(this.#resources, step.resource, `${place}.resource`);
         if (step.offset % 4 !== 0) refuse(`${place}.offset`, `${hex(step.offset)} is not a multiple of 4`);
         if (step.offset + 4 > bytes)
           refuse(`${place}.offset`, `${hex(step.offset)} is not in ${hex(bytes)} bytes`);
@@ -211,20 +263,25 @@ class Names {
     }
   }
 
-  #add(objects: Map<string, number>, name: string, size: number, place: string): void {
+  #add(
+    objects: Map<string, Named>,
+    name: string,
+    { size, vm = 0 }: { size: number; vm?: number },
+    place: string,
+  ): void {
     if (objects.has(name)) refuse(place, `${JSON.stringify(name)} exists already`);
-    objects.set(name, requiredBytes(size, this.#blockBytes));
+    objects.set(name, { bytes: requiredBytes(size, this.#blockBytes), vm });
   }
 
-  #find(objects: ReadonlyMap<string, number>, name: string, place: string): number {
+  #find(objects: ReadonlyMap<string, Named>, name: string, place: string): Named {
     const found = objects.get(name);
     if (found !== undefined) return found;
     const names = [...objects.keys()].slice(0, 8).join(", ") || "none";
     return refuse(place, `no ${JSON.stringify(name)} at this step; there are: ${names}`);
   }
 
-  #checkBinds(binds: readonly SparseElement[], bytes: number, place: string): void {
-    for (const [i, bind] of binds.entries()) this.#checkBind(bind, bytes, `${place}.binds[${i}]`);
+  #checkBinds(binds: readonly SparseElement[], resource: Named, place: string): void {
+    for (const [i, bind] of binds.entries()) this.#checkBind(bind, resource, `${place}.binds[${i}]`);
     const ascending = [...binds.keys()].sort((a, b) => offsetOf(binds, a) - offsetOf(binds, b));
     for (let i = 1; i < ascending.length; i++) {
       const before = ascending[i - 1] as number;
@@ -236,7 +293,7 @@ class Names {
     }
   }
 
-  #checkBind({ offset, size, memory }: SparseElement, bytes: number, place: string): void {
+  #checkBind({ offset, size, memory }: SparseElement, { bytes, vm: number }: Named, place: string): void {
     this.#aligned(offset, `${place}.offset`);
     if (offset >= bytes)
       refuse(`${place}.offset`, `${hex(offset)} is not in the resource of ${hex(bytes)} bytes`);
@@ -245,7 +302,10 @@ class Names {
     // The last block of a resource may be bound as far as the application asked for it.
     if (end < bytes) this.#aligned(size, `${place}.size`);
     if (!memory) return;
-    const object = this.#find(this.#memory, memory.object, `${place}.memory.object`);
+    const { bytes: object, vm: home } = this.#find(this.#memory, memory.object, `${place}.memory.object`);
+    if (home !== number) {
+      refuse(`${place}.memory.object`, `memory of VM ${home}, and the resource is in VM ${number}`);
+    }
     this.#aligned(memory.offset, `${place}.memory.offset`);
     if (memory.offset + (end - offset) > object) {
       refuse(

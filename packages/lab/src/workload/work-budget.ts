@@ -10,8 +10,9 @@ import type { SparseStrategy } from "../strategy/strategy.ts";
 import { type Step, WorkloadError } from "./workload.ts";
 
 /** What a workload may ask for. */
-export const WORK_BUDGETS: Readonly<Record<"binds" | "operations" | "entries", Budget>> = {
-  binds: { name: "binds", standard: 2 ** 18, counts: "binds of a workload with knobs" },
+export const WORK_BUDGETS: Readonly<Record<"steps" | "binds" | "operations" | "entries", Budget>> = {
+  steps: { name: "steps", standard: 2 ** 20, counts: "steps that a module yields" },
+  binds: { name: "binds", standard: 2 ** 18, counts: "binds of a workload with knobs, or of a module" },
   operations: {
     name: "operations",
     standard: 2 ** 18,

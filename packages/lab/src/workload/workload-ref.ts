@@ -5,11 +5,13 @@
  */
 
 import { type Budgets, InputError } from "@vmbind/trace";
+import { strategyFor } from "../strategy/fine.ts";
+import type { SparseStrategy } from "../strategy/strategy.ts";
 import { BUILTIN_WORKLOADS } from "./builtin.ts";
 import { LAB_WORKLOADS } from "./lab-workloads.ts";
 import { parametric } from "./parametric.ts";
 import { checkSteps, type WorkloadFile } from "./schema.ts";
-import { type Workload, WorkloadError } from "./workload.ts";
+import { type Step, type Workload, WorkloadError } from "./workload.ts";
 
 /** Where a workload comes from. */
 export type WorkloadRef =
@@ -32,7 +34,45 @@ export type WorkloadRef =
       content: WorkloadFile;
       /** Amounts of work other than the standard ones. */
       budgets?: Budgets;
+    }
+  | {
+      /** Path of a user's trace or module, for errors. */
+      file: string;
+      /** What it came to. */
+      made: MadeWorkload;
+      /** Amounts of work other than the standard ones. */
+      budgets?: Budgets;
     };
+
+/** A workload whose steps have been made already. */
+export interface MadeWorkload {
+  /** Its name. */
+  name: string;
+  /** One sentence. */
+  description: string;
+  /** See {@link Workload.fine}. */
+  fine: boolean;
+  /** Its steps by block, bytes. */
+  byBlock: readonly (readonly [blockBytes: number, steps: readonly Step[]])[];
+}
+
+/**
+ * Make the steps of a workload, so that they can be sent elsewhere.
+ *
+ * @param workload - whose `steps()` may be code of a user's
+ * @param strategies - that will run it
+ * @returns it as data
+ */
+export function madeWorkload(workload: Workload, strategies: readonly SparseStrategy[]): MadeWorkload {
+  const { name, description, fine = false } = workload;
+  const blocks = new Set(strategies.map((strategy) => strategyFor(workload, strategy).blockBytes));
+  return {
+    name,
+    description,
+    fine,
+    byBlock: [...blocks].map((block) => [block, [...workload.steps(block)]]),
+  };
+}
 
 const SEED = 1;
 
@@ -41,6 +81,7 @@ const SEED = 1;
  * @throws RangeError for an unknown name
  */
 export function resolveWorkload(ref: WorkloadRef): Workload {
+  if ("made" in ref) return workloadOfMade(ref.file, ref.made);
   if ("bytes" in ref) return parametric(`buffer-${ref.bytes}`, 0, { size: ref.bytes, bound: 0 });
   if ("file" in ref) return workloadOfFile(ref.file, ref.content, SEED, ref.budgets);
   const found =
@@ -49,6 +90,20 @@ export function resolveWorkload(ref: WorkloadRef): Workload {
       : BUILTIN_WORKLOADS.get(ref.builtin)?.make(SEED, undefined);
   if (!found) throw new RangeError(`the laboratory has no workload ${JSON.stringify(ref)}`);
   return found;
+}
+
+function workloadOfMade(path: string, { name, description, fine, byBlock }: MadeWorkload): Workload {
+  return {
+    name,
+    description,
+    seed: 0,
+    fine,
+    steps(blockBytes) {
+      const found = byBlock.find(([block]) => block === blockBytes);
+      if (found) return found[1];
+      throw new InputError(path, 0, `its steps were not made for a block of ${blockBytes} bytes`);
+    },
+  };
 }
 
 /**
@@ -62,7 +117,7 @@ export function resolveWorkload(ref: WorkloadRef): Workload {
  * for more work than the budgets
  */
 export function workloadOfFile(path: string, file: WorkloadFile, seed: number, budgets?: Budgets): Workload {
-  const { name, description, steps, parametric: knobs } = file;
+  const { name, description, fine = false, steps, parametric: knobs } = file;
   if (!steps) {
     const workload = parametric(name, seed, knobs, budgets);
     return { ...workload, steps: (blockBytes) => inFile(path, () => workload.steps(blockBytes)) };
@@ -71,6 +126,7 @@ export function workloadOfFile(path: string, file: WorkloadFile, seed: number, b
     name,
     description: description ?? `${steps.length} steps from ${path}`,
     seed: 0,
+    fine,
     steps(blockBytes) {
       inFile(path, () => checkSteps(steps, blockBytes));
       return steps;

@@ -146,6 +146,8 @@ export interface Workload {
   description: string;
   /** Seed of the random draws; 0 where nothing is drawn. */
   seed: number;
+  /** Binds are made of pages that the kernel takes, whatever block the user-mode driver reports. False unless told. */
+  fine?: boolean;
   /**
    * The steps for a driver. They depend on it, because applications lay out their binds in the blocks that the driver
    * reports.

@@ -22,6 +22,7 @@ export const amdgpuPrt: SparseStrategy = {
   look: { light: "#7a5195", dark: "#c3a0dd", marker: "asterisk" },
   resourceBytesMax: 2 ** 36,
   blockBytes: 2 ** 16,
+  pageBytes: 2 ** 12,
   devices: ["navi21", "vega10", "navi48"],
   reportsStrict: true,
   traces: { prefix: "amdgpu" },

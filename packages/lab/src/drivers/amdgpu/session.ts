@@ -224,7 +224,7 @@ class AmdgpuSession implements SparseSession {
   }
 
   bindPlainly(va: number, size: number, memory: SparseMemory | null): IoctlCall {
-    return this.#own.plainCall(lowerOf(va), size, memory);
+    return this.#own.plainCall(va, size, memory);
   }
 
   waitIdle(): IoctlCall[] {

@@ -16,6 +16,7 @@ export const xeNull: SparseStrategy = {
   look: { light: "#3b3a38", dark: "#d4d0c8", marker: "cross" },
   resourceBytesMax: 2 ** 40,
   blockBytes: 2 ** 16,
+  pageBytes: 2 ** 12,
   devices: ["bmg", "lnl", "dg2"],
   reportsStrict: true,
   traces: { prefix: "xe" },

@@ -122,6 +122,8 @@ class XeSession implements SparseSession {
     // Xe2 has an uncompressed entry at 0; on DG2 anv takes 1 for everything.
     this.#patIndex = this.#xe2 ? 0 : 1;
     const own = new AnvUmd({
+      // The steps of a workload are checked before; here the kernel has its say.
+      bindBytes: PAGE_BYTES,
       vmId: this.vmId,
       execQueueId: this.#bindQueue(),
       fence: FENCE,
