@@ -284,6 +284,7 @@ async function tryProgram(where) {
   const trace = "xe-image-3d.jsonl.gz";
   await copyFile(join(modules, program.name, "traces", trace), join(elsewhere, trace));
   const script = join(modules, program.name, program.json.bin.vmbind);
+  const own = join("..", "program", "node_modules", program.name, "examples", "repeat-tail.ts");
   const vmbind = (...args) =>
     command(`vmbind ${args.join(" ")}`, process.execPath, [script, ...args], elsewhere);
   const expected = [
@@ -291,6 +292,7 @@ async function tryProgram(where) {
     [["replay", "--json", trace], (out) => JSON.parse(out).differenceCount === 0],
     [["traces", "--json"], (out) => JSON.parse(out).length > 50],
     [["compare", "--size", "64KiB", "--json", "--no-cache"], (out) => JSON.parse(out).lab !== undefined],
+    [["lower", "unbound", "--size", "5MiB", "--strategy", own], (out) => out.includes("MAP REPEAT")],
     [["explore", trace], (out) => existsSync(join(elsewhere, out.trim()))],
     [["completion", "zsh"], (out) => out.startsWith("#compdef vmbind\n")],
   ];

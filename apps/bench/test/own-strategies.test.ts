@@ -65,7 +65,7 @@ describe("the examples of the guide", () => {
 
   it.each(EXAMPLES)("stand in the guide as they are: %s", (example) => {
     const guide = readFileSync(new URL("../../../docs/propose-an-operation.md", import.meta.url), "utf8");
-    expect(guide).toContain(`\`\`\`ts\n${readFileSync(path(example), "utf8")}\`\`\`\n`);
+    expect(guide).toContain(`\`\`\`typescript\n${readFileSync(path(example), "utf8")}\`\`\`\n`);
   });
 });
 

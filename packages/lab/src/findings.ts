@@ -22,7 +22,10 @@ type Told = Pick<SparseStrategy, "name" | "repeatsToo">;
  * @param strategies - what it was found of
  * @returns the sentences that the data has an answer for
  */
-export function findings(data: FindingsData, strategies: readonly Told[] = SPARSE_STRATEGIES): LabFinding[] {
+export function findings(
+  data: FindingsData,
+  strategies: readonly Pick<SparseStrategy, "name" | "repeatsToo">[] = SPARSE_STRATEGIES,
+): LabFinding[] {
   return [
     ...disagreements(data),
     ...costFindings(data, strategies),

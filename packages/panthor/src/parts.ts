@@ -4,7 +4,7 @@
  *
  * A page table whose sparse ranges cannot be written to:
  *
- * ```ts
+ * ```typescript
  * class ReadOnlySparse extends PageTable {
  *   protected override mapSparse(flags: number, va: number, size: number, dummy: ScatterList): number {
  *     return super.mapSparse(flags | MAP_READONLY, va, size, dummy);

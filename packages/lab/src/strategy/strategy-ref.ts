@@ -32,6 +32,8 @@ export type StrategyFinder = (ref: StrategyRef) => SparseStrategy | Promise<Spar
 export const inTable: StrategyFinder = ({ name }) => sparseStrategy(name);
 
 /**
+ * Name a strategy to those who do jobs.
+ *
  * @param strategy - a strategy
  * @param kernel - the kernel that it is to be run on
  */
