@@ -32,6 +32,7 @@ import {
 } from "../text/table.ts";
 import { paragraph } from "../text/wrap.ts";
 import { answerLines } from "./answer.ts";
+import { KERNELS } from "./kernels.ts";
 
 /** The question that all of this answers. */
 export const QUESTION: string =
@@ -61,14 +62,6 @@ const NOTES = [
   "Generated: what an application asks of Vulkan, lowered to ioctls as each user-mode driver does it.",
   `Sizes and alignments are the drivers' own: ${[`blocks of ${each(({ blockBytes, umd }) => `${sizeInWords(blockBytes)} (${umd})`)}`, ...lacks()].join("; ")}.`,
 ];
-
-/** What a kernel is. */
-const KERNELS: Readonly<Record<QuirkProfile, string>> = {
-  ideal: "each driver does what its interface means; --kernel linux-7.3 adds what Linux gets wrong",
-  "linux-7.3": "Linux 7.3-rc7 with what its drivers get wrong in ordinary use",
-  "as-posted-v5":
-    "Linux 7.3-rc7 with the REPEAT patches as they were posted last, and what either gets wrong in ordinary use",
-};
 
 /** What a sentence says of each strategy, said once. */
 function each(say: (strategy: SparseStrategy) => string): string {

@@ -13,9 +13,9 @@ import { readFileSync, realpathSync } from "node:fs";
 import { builtinModules, createRequire } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { InputError } from "@vmbind/trace";
+import { InputError, UnreadableError } from "@vmbind/trace";
 import { createJiti } from "jiti";
-import { codeOf } from "../errors.ts";
+import { fileBytes } from "./file-bytes.ts";
 
 /** What a module came to. */
 export interface UserModule {
@@ -50,7 +50,7 @@ export function isModule(operand: string): boolean {
  *   throws
  */
 export async function loadModule(path: string): Promise<UserModule> {
-  const entry = realPath(path);
+  const entry = await realPath(path);
   const sources = new Map<string, string>();
   const native = createRequire(entry).cache;
   const before = new Set(Object.keys(native));
@@ -80,14 +80,13 @@ export async function loadModule(path: string): Promise<UserModule> {
   }
 }
 
-function realPath(path: string): string {
+async function realPath(path: string): Promise<string> {
   try {
-    const found = realpathSync(resolve(path));
-    readFileSync(found);
-    return found;
+    for await (const _ of fileBytes(path)) break;
   } catch (error) {
-    throw new InputError(path, 0, `cannot be read: ${codeOf(error) ?? (error as Error).message}`);
+    throw error instanceof UnreadableError ? new InputError(path, 0, error.message) : error;
   }
+  return realpathSync(resolve(path));
 }
 
 /** The packages of this repository, as the command itself has them. */

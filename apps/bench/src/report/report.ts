@@ -6,6 +6,7 @@
 
 import { type CostFigures, type GpuView, workloadNames } from "@vmbind/lab";
 import { PHASES } from "@vmbind/trace";
+import { KERNELS } from "../compare/kernels.ts";
 import { answerSection } from "./answer.ts";
 import { type Bar, drawBars } from "./bars.ts";
 import { FIELD_GROUPS } from "./field-groups.ts";
@@ -63,14 +64,6 @@ const CREATION = [
 ] as const satisfies (keyof CostFigures)[];
 
 const WIDTH = 350;
-/** What a kernel is, in a sentence. */
-const KERNELS: Readonly<Record<ReportInput["kernel"], string>> = {
-  ideal:
-    "The kernel is ideal: each driver does what its interface means, and what Linux gets wrong is left out.",
-  "linux-7.3": "The kernel is Linux 7.3-rc7, with what its drivers get wrong in ordinary use.",
-  "as-posted-v5":
-    "The kernel is Linux 7.3-rc7 with the REPEAT patches as they were posted last, with what either gets wrong.",
-};
 /** Longer lists of runs are left out of the page's JSON; the map shows them. */
 const RUNS_KEPT = 64;
 
@@ -144,7 +137,7 @@ to be mapped to nothing in particular. Linux has several ways to say so, one of 
     return html`<section id="strategies"><h2>The answers</h2>
 ${strategiesTable(this.#input.strategies.filter((s) => names.has(s.name)))}
 <p>Here the same workloads go through each of them: bytes of real ioctls into models of the drivers, real page-table bits
-out of them, and a model of the MMU that reads those bits. Costs are counted, not timed. ${KERNELS[this.#input.kernel]}</p></section>`;
+out of them, and a model of the MMU that reads those bits. Costs are counted, not timed. Kernel ${this.#input.kernel}: ${KERNELS[this.#input.kernel]}.</p></section>`;
   }
 
   #findings(): Html {
