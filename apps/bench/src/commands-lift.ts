@@ -96,7 +96,7 @@ export const LIFT_COMMANDS: readonly CommandSpec[] = [
       "Runs the workload under the strategy and prints each ioctl of its steps with decoded operations; what an address " +
         "or a handle belongs to stands behind the #. Opening the device is left out, but for --trace, whose file `replay`, " +
         "`explain` and `explore` take as they take a recording.",
-      "A WORKLOAD is buffer-100e6, buffer-stream, many-small, unbound, sequential, random, window, or a file: " +
+      "A WORKLOAD is buffer-100e6, buffer-stream, many-small, image-mips, unbound, sequential, random, window, or a file: " +
         `${WORKLOAD_FILE_HELP}.`,
       OWN_STRATEGY_HELP,
       KERNEL_HELP,

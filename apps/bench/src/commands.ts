@@ -224,7 +224,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       "Recorded workloads are ioctls of Mesa, replayed: buffer-100e6, image-unbound, buffer-stream, image-window, " +
         "image-3d, image-array-mips, many-small. Generated ones are what an application asks of Vulkan, lowered to ioctls " +
         "anew: buffer-100e6, buffer-stream, many-small-40 (the first 40 buffers of many-small: all 500 would be four " +
-        "million operations page by page), random, and by name also many-small, unbound, sequential, window. A name that " +
+        "million operations page by page), random, and by name also many-small, image-mips, unbound, sequential, window. A name that " +
         "is both runs both. A FILE is " +
         `${WORKLOAD_FILE_HELP}; a folder is all .json, .jsonl and .jsonl.gz files in it.`,
       OWN_STRATEGY_HELP,

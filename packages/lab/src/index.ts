@@ -156,6 +156,8 @@ export { TIME_CONSTANTS, type TimeConstant, timeEstimates, timeOf } from "./time
 export { accountingAnswer, type VerdictData, verdicts } from "./verdicts.ts";
 export { type BufferStreamOptions, bufferStream } from "./workload/buffer-stream.ts";
 export { BUILTIN_WORKLOADS, type BuiltinWorkload } from "./workload/builtin.ts";
+export { IMAGE_TILE_BYTES, type ImageShape, SparseImage, type TileBox } from "./workload/image.ts";
+export { imageMips } from "./workload/image-mips.ts";
 export { LAB_WORKLOADS } from "./workload/lab-workloads.ts";
 export { type LiftedSteps, stepsInBlocks, stepsOfLifted } from "./workload/lifted-workload.ts";
 export { type ManySmallOptions, manySmall } from "./workload/many-small.ts";

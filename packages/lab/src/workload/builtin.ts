@@ -6,6 +6,7 @@
 
 import type { Budgets } from "@vmbind/trace";
 import { bufferStream } from "./buffer-stream.ts";
+import { imageMips } from "./image-mips.ts";
 import { manySmall } from "./many-small.ts";
 import { type ParametricOptions, parametric } from "./parametric.ts";
 import type { Workload } from "./workload.ts";
@@ -70,6 +71,14 @@ export const BUILTIN_WORKLOADS: ReadonlyMap<string, BuiltinWorkload> = new Map<s
       says: "500 buffers of 1 to 64 MiB come and go, nothing bound",
       sized: false,
       make: (seed) => manySmall(seed),
+    },
+  ],
+  [
+    "image-mips",
+    {
+      says: "an image with mips and layers: tails, tiles, and half of the largest mips again unbound",
+      sized: false,
+      make: (seed) => imageMips(seed),
     },
   ],
   withKnobs("unbound", "a buffer of 64 MiB, nothing bound", { bound: 0 }),
