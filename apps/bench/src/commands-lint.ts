@@ -50,4 +50,33 @@ export const LINT_COMMANDS: readonly CommandSpec[] = [
     exits: { 0: "no error; there may be warnings and notes", 1: "an error was found" },
     load: () => import("./commands/lint.ts"),
   },
+  {
+    name: "diff",
+    summary: "two traces compared by meaning: binds that are new, missing, elsewhere",
+    operands: "A B",
+    operandIs: "trace",
+    min: 2,
+    max: 2,
+    options: {
+      resources: {
+        type: "boolean",
+        help: "only sparse resources and what is bound in them; always so for traces of two drivers",
+      },
+      json: { type: "boolean", help: "print JSON in place of text" },
+    },
+    details: [
+      "Lifts both traces to what an application asked for, and tells what B does otherwise than A: binds that are missing, new, elsewhere, of other " +
+        "memory or of another size; objects and mappings; what comes earlier or later; and where the state of a resource differs first. " +
+        "Addresses, handles and numbers of ioctls mean nothing: a resource of B is that of A which began at the same place in the order with the " +
+        "same size, an object likewise. How a driver cuts a list into calls, or joins neighbours, is no difference.",
+      TRACES_HELP,
+    ],
+    examples: [
+      { line: "vmbind diff before.jsonl.gz after.jsonl.gz", does: "what a change of a driver changes" },
+      { line: "vmbind diff {trace} mine.jsonl.gz --json", does: "for a script" },
+    ],
+    budgets: Object.values(TRACE_BUDGETS),
+    exits: { 0: "no difference", 1: "they differ" },
+    load: () => import("./commands/diff.ts"),
+  },
 ];

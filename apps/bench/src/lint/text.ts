@@ -28,7 +28,7 @@ export function lintText(result: LintResult, columns: number): string {
  * @param columns - most characters of a line
  * @returns lines, each with its line end
  */
-export function findingText(finding: LintFinding, columns: number): string {
+function findingText(finding: LintFinding, columns: number): string {
   const { severity, rule, at, text, related = [], advice, place } = finding;
   const where = place === undefined ? "" : `, ${place}`;
   const parts = [
