@@ -114,6 +114,25 @@ describe("a strategy of one's own", () => {
     expect(out).toMatch(/MAP REPEAT NOEXEC .* repeated +# buffer-0 \+ 0x0 -> dummy\n +MAP blackhole NOEXEC/);
   });
 
+  it("is explained, with a warning where its device is one that no trace can name", async () => {
+    const workload = tempFile(
+      "explained.json",
+      JSON.stringify({
+        format: "vmbind-workload",
+        version: 1,
+        name: "w",
+        parametric: { size: 2 ** 21, bound: 0 },
+      }),
+    );
+    const repeat = await vmbind("explain", workload, ...tail);
+    expect(repeat).toMatchObject({ status: 0, err: "" });
+    expect(repeat.out).toContain("MAP REPEAT");
+    const { err } = await vmbind("explain", workload, "--strategy", path("null-entries"));
+    expect(err).toMatch(
+      /^vmbind explain: warning: panthor-null changes options\.dummyPages, parts\.PageTable, parts\.format: [^\n]+\n$/,
+    );
+  });
+
   it("is drawn in the report with a colour of its own", { timeout: 300_000 }, async () => {
     const page = join(tempFolder(), "own.html");
     const args = ["compare", ...tail, "--size", "65536", "--report", page];

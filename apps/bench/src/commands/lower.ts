@@ -21,7 +21,7 @@ import {
 import { InputError, type Lens } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { type Lowering, loweringOf, traceContent } from "../files/lowering.ts";
+import { type Lowering, loweringOf, traceContent, warnOfUnsaid } from "../files/lowering.ts";
 import { complain, type Io, listing } from "../io.ts";
 import { checkOutput, makeFile, type OutputFile } from "../output/whole-file.ts";
 
@@ -53,6 +53,7 @@ async function writeTrace(
   if (options["json"]) throw new UsageError("--json and --trace exclude each other");
   await checkOutput(output, lowering.path === null ? [] : [lowering.path]);
   const { workload, strategy, device, steps } = lowering;
+  warnOfUnsaid(strategy, "lower", io);
   const trace = await lowerToTrace(workload, strategy, device, steps);
   await makeFile(io, output, await traceContent(trace, output.path));
   io.out(`${output.path}\n`);

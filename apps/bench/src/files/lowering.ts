@@ -19,7 +19,7 @@ import { type Budgets, type Trace, writeTrace } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { byteCount, chosenKernel, chosenStrategy, wholeNumber } from "../compare/options.ts";
 import { UsageError } from "../errors.ts";
-import type { Io } from "../io.ts";
+import { complain, type Io } from "../io.ts";
 import { newDigest } from "./ends.ts";
 import { openTrace } from "./trace-files.ts";
 import { findWorkload, isWorkloadFile } from "./workload-file.ts";
@@ -88,7 +88,22 @@ export async function traceOrLowered(
     return openTrace(operand, budgets, reader);
   }
   const { workload, strategy, device, steps } = await loweringOf(operand, options, budgets);
+  warnOfUnsaid(strategy, reader.command, reader.io);
   return lowerToTrace(workload, strategy, device, steps);
+}
+
+/**
+ * Tell that a trace is not all of a strategy: what reads it makes the device of its driver, as far as its header says.
+ *
+ * @param strategy - whose ioctls the trace has
+ * @param command - who tells
+ * @param io - where
+ */
+export function warnOfUnsaid(strategy: SparseStrategy, command: string, io: Pick<Io, "err">): void {
+  const { name, unsaid = [] } = strategy;
+  if (unsaid.length === 0) return;
+  const what = "a trace has the ioctls of it; what they do is shown on the driver as it is";
+  complain(io, command, `warning: ${name} changes ${unsaid.join(", ")}: ${what}`);
 }
 
 /**

@@ -47,18 +47,26 @@ export class Proposal {
   readonly words: ProposalWords;
   readonly #own: SparseStrategy;
   readonly #open: SparseStrategy["open"];
+  readonly #unsaid: readonly string[];
 
   /**
    * @param own - the driver's own strategy: what is not said is as there
    * @param words - what the proposal says of itself
    * @param open - opens a session
+   * @param unsaid - see {@link SparseStrategy.unsaid}
    * @throws RangeError naming the member that breaks a rule
    */
-  constructor(own: SparseStrategy, words: ProposalWords, open: SparseStrategy["open"]) {
+  constructor(
+    own: SparseStrategy,
+    words: ProposalWords,
+    open: SparseStrategy["open"],
+    unsaid: readonly string[] = [],
+  ) {
     checkWords(own.driver, words);
     this.words = words;
     this.#own = own;
     this.#open = open;
+    this.#unsaid = unsaid;
   }
 
   /**
@@ -88,6 +96,7 @@ export class Proposal {
       bindsArrays: false,
       resourceBytesMax: Number.POSITIVE_INFINITY,
       workOf: () => ({ operations: 0, leafEntries: 0 }),
+      ...(this.#unsaid.length > 0 && { unsaid: this.#unsaid }),
       open: this.#open,
     };
     const estimate = known ?? (await measureWork(plain));
@@ -133,4 +142,14 @@ function isInTable(name: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * @param options - what a proposal chooses about its device
+ * @param parts - what it replaces of the driver
+ * @returns names of what no header of a trace says: quirks are said
+ */
+export function unsaidOf(options: object = {}, parts: object = {}): string[] {
+  const chosen = Object.keys(options).filter((name) => name !== "quirks");
+  return [...chosen.map((name) => `options.${name}`), ...Object.keys(parts).map((name) => `parts.${name}`)];
 }

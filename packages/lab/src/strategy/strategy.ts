@@ -361,6 +361,8 @@ export interface SparseStrategy {
   experiments?: OwnExperiments;
   /** Where it is from; absent for rows of the table. */
   module?: StrategyModule;
+  /** What is other about its device than the header of a trace can say, e.g. `parts.PageTable`; absent for rows of the table. */
+  unsaid?: readonly string[];
   /**
    * A fresh session; nothing is shared between two.
    *

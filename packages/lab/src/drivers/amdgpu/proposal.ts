@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Proposal, type ProposalWords } from "../../strategy/proposal.ts";
+import { Proposal, type ProposalWords, unsaidOf } from "../../strategy/proposal.ts";
 import { amdgpuPrt } from "./prt.ts";
 import type { AmdgpuSetup } from "./session.ts";
 
@@ -18,7 +18,10 @@ export type AmdgpuProposal = ProposalWords & Omit<AmdgpuSetup, "kernel">;
  */
 export function amdgpuStrategy({ options, umd, ...words }: AmdgpuProposal): Proposal {
   const setup = { ...(options && { options }), ...(umd && { umd }) };
-  return new Proposal(amdgpuPrt, words, async (device, kernel) =>
-    (await import("./session.ts")).openRadvSession(device, { ...setup, kernel }),
+  return new Proposal(
+    amdgpuPrt,
+    words,
+    async (device, kernel) => (await import("./session.ts")).openRadvSession(device, { ...setup, kernel }),
+    unsaidOf(options),
   );
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Proposal, type ProposalWords } from "../../strategy/proposal.ts";
+import { Proposal, type ProposalWords, unsaidOf } from "../../strategy/proposal.ts";
 import type { AsahiSetup } from "./session.ts";
 import { asahiSinglePage } from "./single-page.ts";
 
@@ -18,7 +18,10 @@ export type AsahiProposal = ProposalWords & Omit<AsahiSetup, "kernel">;
  */
 export function asahiStrategy({ options, umd, ...words }: AsahiProposal): Proposal {
   const setup = { ...(options && { options }), ...(umd && { umd }) };
-  return new Proposal(asahiSinglePage, words, async (_device, kernel) =>
-    (await import("./session.ts")).openHoneykrisp({ ...setup, kernel }),
+  return new Proposal(
+    asahiSinglePage,
+    words,
+    async (_device, kernel) => (await import("./session.ts")).openHoneykrisp({ ...setup, kernel }),
+    unsaidOf(options),
   );
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Proposal, type ProposalWords } from "../../strategy/proposal.ts";
+import { Proposal, type ProposalWords, unsaidOf } from "../../strategy/proposal.ts";
 import { msmNull } from "./null.ts";
 import type { MsmSetup } from "./session.ts";
 
@@ -18,7 +18,10 @@ export type MsmProposal = ProposalWords & Omit<MsmSetup, "kernel">;
  */
 export function msmStrategy({ options, umd, ...words }: MsmProposal): Proposal {
   const setup = { ...(options && { options }), ...(umd && { umd }) };
-  return new Proposal(msmNull, words, async (_device, kernel) =>
-    (await import("./session.ts")).openTurnip({ ...setup, kernel }),
+  return new Proposal(
+    msmNull,
+    words,
+    async (_device, kernel) => (await import("./session.ts")).openTurnip({ ...setup, kernel }),
+    unsaidOf(options),
   );
 }

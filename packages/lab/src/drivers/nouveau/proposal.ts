@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Proposal, type ProposalWords } from "../../strategy/proposal.ts";
+import { Proposal, type ProposalWords, unsaidOf } from "../../strategy/proposal.ts";
 import type { NouveauSetup } from "./session.ts";
 import { nouveauSparse } from "./sparse.ts";
 
@@ -18,7 +18,10 @@ export type NouveauProposal = ProposalWords & Omit<NouveauSetup, "kernel">;
  */
 export function nouveauStrategy({ options, umd, ...words }: NouveauProposal): Proposal {
   const setup = { ...(options && { options }), ...(umd && { umd }) };
-  return new Proposal(nouveauSparse, words, async (_device, kernel) =>
-    (await import("./session.ts")).openNvkSession({ ...setup, kernel }),
+  return new Proposal(
+    nouveauSparse,
+    words,
+    async (_device, kernel) => (await import("./session.ts")).openNvkSession({ ...setup, kernel }),
+    unsaidOf(options),
   );
 }

@@ -6,7 +6,7 @@
  */
 
 import type { PanvkStrategy } from "@vmbind/panthor";
-import { Proposal, type ProposalWords } from "../../strategy/proposal.ts";
+import { Proposal, type ProposalWords, unsaidOf } from "../../strategy/proposal.ts";
 import type { PanthorSetup } from "./session.ts";
 import { panthorSparse } from "./sparse.ts";
 
@@ -34,7 +34,10 @@ export function panthorStrategy(proposal: PanthorProposal): Proposal {
     ...(unbound && { unbound }),
     ...(umd && { umd }),
   };
-  return new Proposal(panthorSparse, words, async (_device, kernel) =>
-    (await import("./session.ts")).openPanvk(like, { ...setup, kernel }),
+  return new Proposal(
+    panthorSparse,
+    words,
+    async (_device, kernel) => (await import("./session.ts")).openPanvk(like, { ...setup, kernel }),
+    unsaidOf(options, parts),
   );
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Proposal, type ProposalWords } from "../../strategy/proposal.ts";
+import { Proposal, type ProposalWords, unsaidOf } from "../../strategy/proposal.ts";
 import { xeNull } from "./null.ts";
 import type { XeSetup } from "./session.ts";
 
@@ -18,7 +18,10 @@ export type XeProposal = ProposalWords & Omit<XeSetup, "kernel">;
  */
 export function xeStrategy({ options, umd, ...words }: XeProposal): Proposal {
   const setup = { ...(options && { options }), ...(umd && { umd }) };
-  return new Proposal(xeNull, words, async (device, kernel) =>
-    (await import("./session.ts")).openAnv(device, { ...setup, kernel }),
+  return new Proposal(
+    xeNull,
+    words,
+    async (device, kernel) => (await import("./session.ts")).openAnv(device, { ...setup, kernel }),
+    unsaidOf(options),
   );
 }
