@@ -30,6 +30,9 @@ import { STANDARD_INPUT } from "./standard-input.ts";
 import { bundledTraces, openTrace } from "./trace-files.ts";
 import { isModule } from "./user-module.ts";
 
+/** Every kernel takes binds that are made of this. */
+const LARGEST_PAGE = 0x1_0000;
+
 /** What can be said about a workload beside its name. */
 export interface WorkloadChoice {
   /** Seed of the draws; 1 unless told. */
@@ -108,10 +111,10 @@ async function liftedWorkload(operand: string, { budgets, reader }: WorkloadChoi
   };
 }
 
-/** What a recording's binds are made of, which not every kernel takes. */
+/** What a recording's binds are made of, where there is a kernel that does not take it. */
 function madeOf(unitBytes: number): string {
-  if (unitBytes === 0) return "";
-  return `, binds made of ${size(unitBytes)}; a kernel with larger pages binds as much more`;
+  if (unitBytes === 0 || unitBytes >= LARGEST_PAGE) return "";
+  return `, its binds as they are, made of ${size(unitBytes)}; where a kernel's pages are larger, all that is bound is larger by as much`;
 }
 
 /**

@@ -71,7 +71,9 @@ export class Lifter {
   }
 
   /**
-   * @param record - the next record
+   * Lift one more record.
+   *
+   * @param record - the next one
    * @param action - what its ioctl means, null for a mark
    */
   take(record: TraceRecord, action: Action | null): void {
