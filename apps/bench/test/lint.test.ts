@@ -186,4 +186,33 @@ describe("lint", () => {
     expect(status).toBe(2);
     expect(err).toMatch(/^vmbind lint: .*header\.format/);
   });
+
+  it("tells a TLB invalidation for each page, and a window that is mapped over and over", async () => {
+    const path = tempFile("per-page.jsonl", "");
+    const lowered = ["unbound", "--size", "1MiB", "--strategy", "panthor-per-page", "--trace", path];
+    expect((await vmbind("lower", ...lowered)).status).toBe(0);
+    const { status, found } = await findings(path);
+    expect(status).toBe(0);
+    expect(found.map(({ rule }) => rule).sort()).toEqual(["filler-by-repetition", "invalidation-per-page"]);
+  });
+
+  it("says nothing of what is left in a trace that just stops", async () => {
+    const path = bent(STREAM, (lines) => void lines.splice(lines.indexOf(call(lines, 100))));
+    const { status, out, err } = await vmbind("lint", path);
+    expect({ status, err }).toMatchObject({ status: 0, err: expect.stringContaining("has no end line") });
+    expect(out).not.toContain("leak-at-destroy");
+  });
+
+  it("of a call that was refused tells the operation, and folds what is missing for it", async () => {
+    const path = bent(STREAM, (lines) => {
+      const va = member(call(lines, 20), 9, VA);
+      va.set(va.get() + 0x800);
+    });
+    const { status, found } = await findings(path);
+    expect(status).toBe(1);
+    const errors = found.filter(({ severity }) => severity === "error");
+    expect(errors).toMatchObject([{ rule: "refused-call", at: { seq: 20, op: 9 } }]);
+    expect(errors[0]?.text).toMatch(/ops\[9\]\.va: 0x[0-9a-f]+ is not a multiple of 4096/);
+    expect(errors[0]?.consequences["page-bound-twice"]).toBeGreaterThan(0);
+  });
 });

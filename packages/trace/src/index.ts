@@ -50,6 +50,7 @@ export * from "./replay.ts";
 export * from "./seal.ts";
 export * from "./space/piece.ts";
 export * from "./space/resource.ts";
+export * from "./space/vm-space.ts";
 export * from "./space/world.ts";
 export * from "./story/bind-ranges.ts";
 export * from "./story/leaf-diff.ts";

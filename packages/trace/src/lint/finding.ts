@@ -55,10 +55,14 @@ export interface LintFinding extends Said {
   readonly consequences: Record<string, number>;
 }
 
+/** Findings of one rule that are told; further ones are counted at the first. */
+const TOLD_MAX = 50;
+
 /** Takes findings, and folds consequences into their causes. */
 export class FindingList {
   /** The causes, in the order in which they were found. */
   readonly all: LintFinding[] = [];
+  readonly #told = new Map<string, readonly LintFinding[]>();
   readonly #calls = new Map<number, LintFinding>();
   readonly #ops = new Map<string, LintFinding>();
   /** Ranges that a refused call left as they were. */
@@ -86,7 +90,14 @@ export class FindingList {
       fold(cause, rule);
       return cause;
     }
+    const told = this.#told.get(rule) ?? [];
+    const [first] = told;
+    if (first !== undefined && told.length >= TOLD_MAX) {
+      fold(first, rule);
+      return first;
+    }
     const finding: LintFinding = { rule, ...said, consequences: {} };
+    this.#told.set(rule, [...told, finding]);
     this.all.push(finding);
     return finding;
   }

@@ -85,6 +85,8 @@ export async function lintTrace<Op extends BindOp>(
 /** Writes from which it is worth counting what there is: two whole tables. */
 const WRITES_LEAST = 1024;
 const BLOCK_2M = 0x20_0000;
+/** Blocks of one call that are looked at. */
+const BLOCKS_MAX = 2 ** 16;
 
 /** The linter as a checker of a replay: tells it what a run does. */
 export class LintChecker implements Checker {
@@ -153,6 +155,8 @@ export class LintChecker implements Checker {
   /** Leaf entries of all blocks that an array touches, as large as the smallest leaf where an operation begins. */
   #entries(file: number, action: Action, writes: number): number | null {
     if (action.kind !== "bind" || action.ops.length < 2 || writes < WRITES_LEAST) return null;
+    const bytes = action.ops.reduce((sum, { range }) => sum + range, 0);
+    if (!(bytes < BLOCKS_MAX * BLOCK_2M)) return null;
     const blocks = new Map<number, number>();
     for (const { addr, range, effect } of action.ops) {
       if (effect !== "map" && effect !== "unmap") continue;

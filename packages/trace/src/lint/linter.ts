@@ -10,7 +10,8 @@
 import { hex } from "@vmbind/drm";
 import type { CallRef } from "../space/piece.ts";
 import { resourceName } from "../space/resource.ts";
-import { CLIENT_UNKNOWN, clientHint, type SpaceRules, type VmSpace, World } from "../space/world.ts";
+import type { VmSpace } from "../space/vm-space.ts";
+import { CLIENT_UNKNOWN, clientHint, type SpaceRules, World } from "../space/world.ts";
 import { FindingList, type LintFinding } from "./finding.ts";
 import type { LintCall, LintContext, LintRule, RuleRun } from "./rule.ts";
 
@@ -58,7 +59,7 @@ export class Linter {
    */
   call(input: LintInput): void {
     this.#last = input.ref;
-    if (input.action.kind === "bind") {
+    if (input.action.kind === "bind" && input.ret === 0) {
       for (const { addr, range, effect } of input.action.ops) if (effect !== "none") this.#align(addr, range);
     }
     const hint = { ...this.#hint, creates: input.phase === "create" };

@@ -11,7 +11,8 @@ import type { CostSheet } from "@vmbind/drm";
 import type { Action } from "../lens.ts";
 import type { Phase } from "../phase.ts";
 import type { CallRef, OpRef } from "../space/piece.ts";
-import type { SpaceChange, VmSpace, World } from "../space/world.ts";
+import type { VmSpace } from "../space/vm-space.ts";
+import type { SpaceChange, World } from "../space/world.ts";
 import type { LintFinding, Said, Severity } from "./finding.ts";
 
 /** What kind of mistake a rule is about. */

@@ -9,25 +9,10 @@
  */
 
 import type { Action, BindOp } from "../lens.ts";
-import { type Hits, IntervalMap, noHits } from "../model/intervals.ts";
+import { type Hits, noHits } from "../model/intervals.ts";
 import type { CallRef, OpRef, Piece, SpaceObject } from "./piece.ts";
-import { type Resource, ResourceSet } from "./resource.ts";
-
-/** One VM. */
-export interface VmSpace {
-  /** Its id in the file. */
-  readonly id: number;
-  /** Open file. */
-  readonly file: number;
-  /** What is mapped. */
-  readonly pieces: IntervalMap<Piece>;
-  /** The living sparse resources. */
-  readonly resources: ResourceSet;
-  /** Ranges that the client ever laid out: resources, and mappings outside of them. */
-  laidOut: number;
-  /** The first operation that mapped memory; null before. */
-  firstMemory: OpRef | null;
-}
+import type { Resource } from "./resource.ts";
+import { emptyVm, piecesOf, removeObject, type VmSpace } from "./vm-space.ts";
 
 /** What one operation did. */
 export interface OpChange {
@@ -239,7 +224,7 @@ export class World {
     file.objects.delete(handle);
     file.closed.set(handle, object);
     const mapped = [...file.vms.values()].map((vm) => ({ vm, pieces: piecesOf(vm, object) }));
-    if (this.#rules.closeUnmaps) for (const { vm } of mapped) vm.pieces.removeObject(object.number);
+    if (this.#rules.closeUnmaps) for (const { vm } of mapped) removeObject(vm, object);
     return { ...NOTHING, vm: null, closed: object, mapped: mapped.filter(({ pieces }) => pieces.length > 0) };
   }
 
@@ -269,7 +254,7 @@ export class World {
     else if (op.effect === "unmap") vm.pieces.unmap(addr, end, this.#hits);
     else if (op.effect === "unmap-at")
       for (const old of touched) vm.pieces.unmap(old.addr, old.end, this.#hits);
-    else if (op.effect === "unmap-object" && object !== null) vm.pieces.removeObject(object.number);
+    else if (op.effect === "unmap-object" && object !== null) removeObject(vm, object);
     if (resource !== null && op.effect === "map" && !makes) {
       resource.changes++;
       if (client.binds !== null) resource.called = client.binds;
@@ -296,6 +281,12 @@ export class World {
     const says = op.sparse?.says;
     const is = says === "unbound" || says === "uncover" || op.handle === 0 ? "unbound" : "memory";
     if (is === "memory") vm.firstMemory ??= by;
+    if (object !== null) {
+      const places = vm.mappedAt.get(object.number);
+      const place = { addr: by.addr, end: by.end };
+      if (places === undefined) vm.mappedAt.set(object.number, [place]);
+      else places.push(place);
+    }
     if (!where.inResource && where.view === 0 && says !== "uncover") vm.laidOut++;
     vm.pieces.map(
       {
@@ -371,21 +362,6 @@ export class World {
     this.#files.set(index, file);
     return file;
   }
-}
-
-function emptyVm(id: number, file: number): VmSpace {
-  return {
-    id,
-    file,
-    pieces: new IntervalMap<Piece>(),
-    resources: new ResourceSet(),
-    laidOut: 0,
-    firstMemory: null,
-  };
-}
-
-function piecesOf(vm: VmSpace, object: SpaceObject): Piece[] {
-  return vm.pieces.intervals.filter((piece) => piece.object === object.number);
 }
 
 /** A range that reaches a little beyond a resource in use was meant for it, and does not begin another. */

@@ -7,7 +7,7 @@
 import { size, span } from "@vmbind/drm";
 import type { OpRef } from "../../space/piece.ts";
 import { type Resource, resourceName } from "../../space/resource.ts";
-import type { VmSpace } from "../../space/world.ts";
+import type { VmSpace } from "../../space/vm-space.ts";
 import type { LintCall, LintContext, LintRule, LintVmEnd, RuleRun } from "../rule.ts";
 
 /** See the module. */

@@ -7,7 +7,7 @@
 import { counted, size, span } from "@vmbind/drm";
 import type { OpRef, Piece } from "../../space/piece.ts";
 import { type Resource, resourceName } from "../../space/resource.ts";
-import type { VmSpace } from "../../space/world.ts";
+import type { VmSpace } from "../../space/vm-space.ts";
 import type { Severity } from "../finding.ts";
 import type { LintContext, LintRule, LintVmEnd } from "../rule.ts";
 
@@ -20,7 +20,7 @@ export const leakAtDestroy: LintRule = {
   title: "a range is still mapped when its VM goes",
   category: "lifetime",
   severity: "error",
-  what: "What is mapped when VM_DESTROY comes, the file is closed, or the program ends. An error where the client unmapped more than half of all that it ever laid out in the VM: this one it forgot. A warning where it cleans up nothing or little, where the range holds no memory and was there before any memory was mapped (a reserve for the life of the VM), and where the trace just stops.",
+  what: "What is mapped when VM_DESTROY comes, the file is closed, or the program ends. An error where the client unmapped more than half of all that it ever laid out in the VM: this one it forgot. A warning where it cleans up nothing or little, and where the range holds no memory and was there before any memory was mapped (a reserve for the life of the VM); of a trace that just stops nothing is said.",
   why: "The kernel takes everything down with the VM, so nothing fails; but until then the range keeps its address, its page tables and its memory. A resource that is made and destroyed over and over, each time without its UNMAP, runs out of all three.",
   advice: "unmap the whole range when its resource or object is destroyed",
   examples: {
@@ -58,14 +58,15 @@ interface Left {
 
 function look(context: LintContext, { vm, ref, text, certain }: LintVmEnd): void {
   const left = leftIn(vm);
-  if (left.length === 0) return;
+  // Of a trace that just stops nobody knows what would have come.
+  if (left.length === 0 || !certain) return;
   const ranges = rangesOf(left);
   const gone = vm.laidOut - ranges;
   const habit = gone * 2 > vm.laidOut;
   for (const [i, { resource, by, first, pieces, bytes, memory }] of left.entries()) {
     if (i >= TOLD_MAX) break;
     const isReserve = !memory && (vm.firstMemory === null || by.seq < vm.firstMemory.seq);
-    const severity: Severity = certain && habit && !isReserve ? "error" : "warning";
+    const severity: Severity = habit && !isReserve ? "error" : "warning";
     const addr = resource?.addr ?? first.addr;
     const whole = (resource?.end ?? first.end) - addr;
     const part = resource !== null && bytes < whole ? `${size(bytes)} of ` : "";

@@ -7,7 +7,8 @@
 import { size, span } from "@vmbind/drm";
 import { type Piece, refName } from "../../space/piece.ts";
 import { resourceName } from "../../space/resource.ts";
-import type { OpChange, VmSpace } from "../../space/world.ts";
+import type { VmSpace } from "../../space/vm-space.ts";
+import type { OpChange } from "../../space/world.ts";
 import type { LintContext, LintRule } from "../rule.ts";
 
 /** See the module. */

@@ -6,6 +6,7 @@
 
 import { counted, span } from "@vmbind/drm";
 import { objectName, type SpaceObject } from "../../space/piece.ts";
+import { piecesOf } from "../../space/vm-space.ts";
 import type { LintRule } from "../rule.ts";
 
 /** See the module. */
@@ -41,9 +42,10 @@ unmap 0x400000 64KiB`,
           if (op.effect !== "map" || op.sparse !== undefined || object === null || resource !== null)
             continue;
           if (objects.has(object)) continue;
-          const other = vm.pieces.intervals.find(
+          // Of an object that is mapped for the first time there is nothing to find.
+          if ((vm.mappedAt.get(object.number)?.length ?? 0) < 2) continue;
+          const other = piecesOf(vm, object).find(
             (piece) =>
-              piece.object === object.number &&
               piece.by !== ref &&
               (piece.by.seq !== ref.seq || piece.by.op !== ref.op) &&
               piece.mayWrite &&

@@ -7,7 +7,8 @@
 import { counted, hex, size } from "@vmbind/drm";
 import { type Hits, type Interval, IntervalMap, noHits } from "../../model/intervals.ts";
 import { type OpRef, objectName, refName } from "../../space/piece.ts";
-import type { OpChange, VmSpace } from "../../space/world.ts";
+import type { VmSpace } from "../../space/vm-space.ts";
+import type { OpChange } from "../../space/world.ts";
 import type { LintFinding } from "../finding.ts";
 import type { LintCall, LintContext, LintRule, LintVmEnd, RuleRun } from "../rule.ts";
 

@@ -7,7 +7,7 @@
 import { counted, size } from "@vmbind/drm";
 import type { OpRef } from "../../space/piece.ts";
 import { type Resource, resourceName } from "../../space/resource.ts";
-import type { VmSpace } from "../../space/world.ts";
+import type { VmSpace } from "../../space/vm-space.ts";
 import type { LintCall, LintContext, LintRule, LintVmEnd, RuleRun } from "../rule.ts";
 
 /** Leaves from this size on are blocks. */
@@ -39,6 +39,9 @@ unmap 0x200000 2MiB`,
   },
   start: (context) => new Shattered(context),
 };
+
+/** Blocks of one operation that are looked at. */
+const BLOCKS_MAX = 4096;
 
 interface Blocks {
   readonly vm: VmSpace;
@@ -85,6 +88,8 @@ class Shattered implements RuleRun {
     const blocks = this.#blocks.get(resource);
     if (blocks === undefined) return;
     const { bytes, shattered } = blocks;
+    // What takes so much at once is no unbind of a bind.
+    if (ref.end - ref.addr > bytes * BLOCKS_MAX) return;
     for (let block = Math.floor(ref.addr / bytes) * bytes; block < ref.end; block += bytes) {
       if (block < resource.addr || block + bytes > resource.end) continue;
       if (says !== "unbound" && says !== "uncover") {

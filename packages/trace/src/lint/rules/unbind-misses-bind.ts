@@ -7,7 +7,8 @@
 import { size, span } from "@vmbind/drm";
 import { type OpRef, refName } from "../../space/piece.ts";
 import { type Resource, resourceName } from "../../space/resource.ts";
-import type { OpChange, VmSpace } from "../../space/world.ts";
+import type { VmSpace } from "../../space/vm-space.ts";
+import type { OpChange } from "../../space/world.ts";
 import type { LintCall, LintContext, LintRule, RuleRun } from "../rule.ts";
 
 /** Lengths that binds have, about: only those of one length make a pair. */

@@ -7,7 +7,7 @@
 import { counted, size, span } from "@vmbind/drm";
 import { type CallRef, type Piece, refName } from "../../space/piece.ts";
 import { type Resource, resourceName } from "../../space/resource.ts";
-import type { VmSpace } from "../../space/world.ts";
+import type { VmSpace } from "../../space/vm-space.ts";
 import { fold, type LintFinding } from "../finding.ts";
 import type { LintCall, LintContext, LintRule, RuleRun } from "../rule.ts";
 

@@ -7,7 +7,7 @@
 import { span } from "@vmbind/drm";
 import type { OpRef, Piece } from "../../space/piece.ts";
 import { type Resource, resourceName } from "../../space/resource.ts";
-import type { VmSpace } from "../../space/world.ts";
+import type { VmSpace } from "../../space/vm-space.ts";
 import type { Related } from "../finding.ts";
 import type { LintCall, LintContext, LintRule, RuleRun } from "../rule.ts";
 
