@@ -75,9 +75,9 @@ ${body}
 /** A link to each section of a body. */
 function contentsOf(body: Html): Html {
   const sections = [...body.text.matchAll(/<section id="([\w-]+)"><h2>(.*?)<\/h2>/g)];
-  return html`<nav class="contents" aria-label="contents"><ol>${sections.map(
+  return html`<nav class="contents" aria-label="contents"><details><summary>Contents</summary><ol>${sections.map(
     ([, id = "", heading = ""]) => html`<li><a href="#${id}">${new Html(heading)}</a></li>`,
-  )}</ol></nav>`;
+  )}</ol></details></nav>`;
 }
 
 /** Nothing is loaded from anywhere, nothing is sent, and of all scripts only this one runs. */

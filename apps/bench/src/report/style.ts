@@ -23,12 +23,12 @@ body{margin:0;background:var(--paper);color:var(--ink);font:1.0625rem/1.55 Chart
 main,header,footer{max-width:47rem;margin:0 auto;padding:0 1rem}
 header{padding-top:2.5rem}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .4rem;text-wrap:balance;font-weight:600}
-h2{font-size:1.3rem;line-height:1.25;margin:3rem 0 .6rem;font-weight:600}
+h2{font-size:1.3rem;line-height:1.25;margin:3rem 0 .6rem;font-weight:600}#question h2,#answer h2{margin-top:1.6rem}
 h3{font-size:1.05rem;margin:1.8rem 0 .4rem;font-weight:600}
 p,ol.findings{max-width:38rem;margin:.6rem 0}
 .lead{color:var(--muted);font-size:1.1rem}
 ul.answer{padding-left:1.1rem;max-width:38rem}ul.answer li{margin:.3rem 0}ul.answer [data-field]{font-weight:600}.factors small{color:var(--muted);font-size:.85em}.anchor{color:var(--muted);text-decoration:underline dotted}
-nav.contents{margin:1.2rem 0 0;font-size:.95rem}nav.contents ol{display:flex;flex-wrap:wrap;gap:.1rem 1.1rem;list-style:none;margin:.3rem 0;padding:0}
+nav.contents{margin:.6rem 0 0;font-size:.95rem}nav.contents ol{columns:2;margin:.3rem 0;padding-left:1.4rem}@media (max-width:30rem){nav.contents ol{columns:1}}@media print{nav.contents{display:none}}
 .sortable thead button{font-size:.8em;color:var(--muted);background:none;border:0;padding:0 .15em;cursor:pointer}.sortable thead button::after{content:"↕"}.sortable thead [aria-sort=ascending] button::after{content:"↑"}.sortable thead [aria-sort=descending] button::after{content:"↓"}
 ol.findings{padding-left:1.4rem}ol.findings li{margin:.45rem 0}
 a{color:var(--link);text-underline-offset:.15em}
