@@ -45,7 +45,7 @@ function withoutMarks(trace: Trace): Trace {
 }
 
 /** A strategy that maps page by page takes what is small. */
-const FEW_OPERATIONS = 2 ** 15;
+const FEW_OPERATIONS = 2 ** 14;
 
 /** One that comes with the laboratory, with a resource of 16 MiB. */
 function small(name: string): Workload {
