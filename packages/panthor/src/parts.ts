@@ -23,13 +23,9 @@ import { VmSteps } from "./vm-steps.ts";
 /** What a device is made of. */
 export interface PanthorParts {
   /** The page table of a VM. */
-  readonly PageTable: new (
-    ...args: ConstructorParameters<typeof PageTable>
-  ) => PageTable;
+  readonly PageTable: typeof PageTable;
   /** What is done with the steps of a VM's VA manager. */
-  readonly VmSteps: new (
-    ...args: ConstructorParameters<typeof VmSteps>
-  ) => VmSteps;
+  readonly VmSteps: typeof VmSteps;
   /**
    * How the GPU reads page tables: what it would understand that Mali GPUs do not.
    *
