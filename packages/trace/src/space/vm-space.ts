@@ -8,6 +8,14 @@ import { IntervalMap } from "../model/intervals.ts";
 import type { OpRef, Piece, SpaceObject } from "./piece.ts";
 import { ResourceSet } from "./resource.ts";
 
+/** Where an operation mapped something. */
+export interface MappedRange {
+  /** First VA in bytes. */
+  readonly addr: number;
+  /** Behind the last byte. */
+  readonly end: number;
+}
+
 /** One VM. */
 export interface VmSpace {
   /** Its id in the file. */
@@ -19,7 +27,7 @@ export interface VmSpace {
   /** The living sparse resources. */
   readonly resources: ResourceSet;
   /** Where each object was ever mapped since it was last unmapped as a whole, by its number. */
-  readonly mappedAt: Map<number, { readonly addr: number; readonly end: number }[]>;
+  readonly mappedAt: Map<number, MappedRange[]>;
   /** Ranges that the client ever laid out: resources, and mappings outside of them. */
   laidOut: number;
   /** The first operation that mapped memory; null before. */

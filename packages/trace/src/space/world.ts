@@ -34,6 +34,14 @@ export interface OpChange {
   readonly ends: readonly Resource[];
 }
 
+/** What of an object is mapped in a VM. */
+export interface MappedPieces {
+  /** The VM. */
+  readonly vm: VmSpace;
+  /** Ascending. */
+  readonly pieces: readonly Piece[];
+}
+
 /** What one ioctl did. */
 export interface SpaceChange {
   /** The VM of a VM_BIND; null for others. */
@@ -45,7 +53,7 @@ export interface SpaceChange {
   /** The object whose handle it closed. */
   readonly closed: SpaceObject | null;
   /** Where that object was still mapped. */
-  readonly mapped: readonly { readonly vm: VmSpace; readonly pieces: readonly Piece[] }[];
+  readonly mapped: readonly MappedPieces[];
   /** The VM that it destroyed, with all that was in it. */
   readonly gone: VmSpace | null;
 }
