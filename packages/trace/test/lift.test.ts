@@ -8,6 +8,7 @@ import {
   type SparseWord,
   type TraceRecord,
 } from "@vmbind/trace";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 const UNBOUND: SparseWord = { says: "unbound" };
@@ -322,4 +323,78 @@ it("addresses have names while a trace is read", () => {
   expect(lifter.placeOf(0, 1, 150)).toBeNull();
   expect(lifter.placeOf(0, 2, 110)).toBeNull();
   expect(lifter.memoryOf(0, 3)?.name).toBe("BO 3");
+});
+
+describe("whatever is mapped", () => {
+  const CELLS = 48;
+  const range = fc.tuple(fc.nat(CELLS - 1), fc.integer({ min: 1, max: 12 }));
+  const anyOp = fc.oneof(
+    range.map(([addr, size]) => unbound(addr, Math.min(size, CELLS - addr))),
+    fc
+      .tuple(range, fc.integer({ min: 1, max: 3 }), fc.nat(5))
+      .map(([[addr, size], handle, offset]) => map(addr, Math.min(size, CELLS - addr), handle, offset)),
+    range.map(([addr, size]) => unmap(addr, Math.min(size, CELLS - addr))),
+    fc.integer({ min: 1, max: 3 }).map((handle) => op("unmap-object", 0, 0, { handle })),
+  );
+  const call = fc.record({ ops: fc.array(anyOp, { maxLength: 4 }), more: fc.boolean(), mark: fc.boolean() });
+
+  /** What the GPU finds at each address: `fault`, `unbound`, or a byte of an object. */
+  function found(calls: readonly (readonly BindOp[])[]): string[] {
+    const cells = Array<string>(CELLS).fill("fault");
+    for (const { effect, addr, range: size, handle, offset, sparse } of calls.flat()) {
+      for (let at = addr; at < addr + size; at++) {
+        if (effect === "unmap") cells[at] = "fault";
+        else if (effect === "map") cells[at] = sparse ? "unbound" : `BO ${handle}+${offset + at - addr}`;
+      }
+      if (effect !== "unmap-object") continue;
+      for (const [at, cell] of cells.entries()) if (cell.startsWith(`BO ${handle}+`)) cells[at] = "fault";
+    }
+    return cells;
+  }
+
+  /** The same, after lifted steps; a resource must not begin over another, nor an element leave its own. */
+  function afterSteps(steps: readonly LiftedStep[]): string[] {
+    const cells = Array<string>(CELLS).fill("fault");
+    const living = new Set<string>();
+    const put = (addr: number, size: number, what: (at: number) => string): void => {
+      for (let at = 0; at < size; at++) cells[addr + at] = what(at);
+    };
+    for (const step of steps) {
+      if (step.step === "create") {
+        expect(living.has(step.resource.name)).toBe(false);
+        living.add(step.resource.name);
+        put(step.resource.va, step.resource.bytes, () => "unbound");
+      } else if (step.step === "destroy") {
+        expect(living.delete(step.resource.name)).toBe(true);
+        put(step.resource.va, step.resource.bytes, () => "fault");
+      } else if (step.step === "hole") put(step.resource.va + step.offset, step.size, () => "fault");
+      else if (step.step === "unmap") put(step.va, step.size, () => "fault");
+      else if (step.step === "map") {
+        put(step.va, step.size, (at) => `${step.memory?.object.name}+${(step.memory?.offset ?? 0) + at}`);
+      } else if (step.step === "bind") {
+        expect(living.has(step.resource.name)).toBe(true);
+        for (const { offset, size, memory } of step.binds) {
+          expect(offset + size).toBeLessThanOrEqual(step.resource.bytes);
+          put(step.resource.va + offset, size, (at) =>
+            memory === null ? "unbound" : `${memory.object.name}+${memory.offset + at}`,
+          );
+        }
+      }
+    }
+    return cells;
+  }
+
+  it("the lifted steps come to the same, address by address", () => {
+    fc.assert(
+      fc.property(fc.array(call, { maxLength: 12 }), (calls) => {
+        const recording = new Recording();
+        for (const { ops, more, mark } of calls) {
+          if (mark) recording.mark("bind-sparse call=0");
+          recording.bind(ops, more);
+        }
+        expect(afterSteps(lift(recording).steps)).toEqual(found(calls.map(({ ops }) => ops)));
+      }),
+      { numRuns: 500 },
+    );
+  });
 });
