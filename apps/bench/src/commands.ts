@@ -350,7 +350,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       "warm-up": {
         type: "string",
         value: "MS",
-        help: "milliseconds of untimed runs before, at least 3 of them (default 1000)",
+        help: "CPU time of untimed runs before, in ms: at least 3, until two agree, for 3 times MS at most (default 1000)",
       },
       only: { type: "string", value: "ID", multiple: true, help: "only this workload; may be repeated" },
       max: {

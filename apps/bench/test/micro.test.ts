@@ -4,7 +4,7 @@ import { xorshift32 } from "@vmbind/mmu";
 import { describe, expect, it } from "vitest";
 import { joined } from "../src/micro/against.ts";
 import { AREAS } from "../src/micro/areas.ts";
-import { compare, type MicroResult, measure, median } from "../src/micro/harness.ts";
+import { compare, type MicroResult, measure, median, type Timing, WarmUp } from "../src/micro/harness.ts";
 import type { Machine } from "../src/micro/machine.ts";
 import { measurePair } from "../src/micro/pair.ts";
 import type { MicroFile, SavedRatio } from "../src/micro/saved.ts";
@@ -62,6 +62,31 @@ describe("the harness", () => {
     expect(second?.wrong).toBe("steps so far: expected 3, got 2");
     expect(first?.ratio).toBe((first?.ns ?? 0) / 2);
     expect(first?.min).toBeLessThanOrEqual(first?.ns ?? 0);
+  });
+
+  it("is warm after three runs and a length of CPU time, once two runs agree in every step", () => {
+    let cpuMs = 0;
+    const run = (...ns: number[]): Timing[] => ns.map((n) => ({ cpu: [n * 1e6], wall: [n * 9e6] }));
+    const warmUp = new WarmUp(100, () => cpuMs);
+    expect(warmUp.isOver(run(10, 20))).toBe(false);
+    expect(warmUp.isOver(run(10, 20))).toBe(false);
+    cpuMs = 99;
+    expect(warmUp.isOver(run(10, 20))).toBe(false);
+    cpuMs = 100;
+    // The second step still gets faster.
+    expect(warmUp.isOver(run(10, 15))).toBe(false);
+    expect(warmUp.isOver(run(10, 12))).toBe(false);
+    expect(warmUp.isOver(run(10.3, 11.8))).toBe(true);
+  });
+
+  it("waits no longer than three times the length for runs that agree", () => {
+    let cpuMs = 0;
+    const warmUp = new WarmUp(100, () => cpuMs);
+    const ends = [1, 2, 1, 2, 1].map((ns) => {
+      cpuMs += 75;
+      return warmUp.isOver([{ cpu: [ns * 1e6], wall: [ns * 1e6] }]);
+    });
+    expect(ends).toEqual([false, false, false, true, true]);
   });
 
   it("median", () => {
@@ -159,7 +184,7 @@ describe("two builds in turns", () => {
     const order: string[] = [];
     const [result] = await measurePair(scenario(200_000, order, "a"), scenario(1_200_000, order, "b"), {
       runs: 5,
-      warmUpMs: 1,
+      warmUpMs: 0,
     });
     expect(result?.ratio).toBeGreaterThan(2);
     expect(result?.ns[1]).toBeGreaterThan(result?.ns[0] as number);

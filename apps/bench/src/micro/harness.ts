@@ -20,6 +20,12 @@ const CPU_CLOCK_NS = 1e6;
 /** The first run is interpreted, the second is compiled under way, the third may be compiled again. */
 const WARM_UPS_MIN = 3;
 
+/** Two runs agree whose figures differ by less than this part of the larger one. */
+const AGREEMENT = 0.05;
+
+/** Where no two runs agree, because the machine has other work, the warm-up ends after so many times its length. */
+const WARM_UP_MOST = 3;
+
 /** What the kernel's own code needs for the same step, on another machine of this kind. */
 export interface Peer {
   /** Nanoseconds per unit: the lowest median where several were taken. */
@@ -98,7 +104,7 @@ export interface MicroResult {
 export interface MeasureOptions {
   /** Timed runs. */
   runs: number;
-  /** Untimed runs go on for this long, in milliseconds, but there are 3 at least. */
+  /** Length of the warm-up in milliseconds of CPU time, see {@link WarmUp}. */
   warmUpMs: number;
   /** Told before each step of each run, once for all its repetitions. */
   onStep?(id: string): void;
@@ -120,8 +126,8 @@ export async function measure<S>(
   const { runs, warmUpMs } = options;
   const figures = scenario.steps.map((): Timing => ({ cpu: [], wall: [] }));
   const wrong = scenario.steps.map((): string | null => null);
-  const started = Date.now();
-  for (let warmUps = 0, run = -1; run < runs; ) {
+  const warmUp = new WarmUp(warmUpMs);
+  for (let run = -1; run < runs; ) {
     const state = scenario.prepare();
     // The process that waits for the figures hears how far they are, or is heard to have gone.
     await setImmediate();
@@ -135,7 +141,7 @@ export async function measure<S>(
       }
     }
     // The first runs warm the compiler and the caches up.
-    if (run < 0 && !isWarm(++warmUps, Date.now() - started, warmUpMs)) continue;
+    if (run < 0 && !warmUp.isOver(timings)) continue;
     if (run++ < 0) continue;
     for (const [s, { cpu, wall }] of timings.entries()) {
       figures[s]?.cpu.push(median(cpu));
@@ -174,13 +180,54 @@ export function clockFor(cpu: readonly number[]): keyof Timing {
 }
 
 /**
- * @param runs - untimed runs so far
- * @param ms - how long they took together
- * @param warmUpMs - how long they are to take
- * @returns whether the timed runs may begin
+ * Says when the timed runs may begin: after three runs and a length of CPU time, once two runs in a row agree in every step.
+ *
+ * By wall time a loaded machine ends the warm-up while the engine still compiles, and so does any fixed length for code that is
+ * compiled late. Two runs that agree are what both leave behind. On a machine on which none do, three times the length ends it.
  */
-export function isWarm(runs: number, ms: number, warmUpMs: number): boolean {
-  return runs >= WARM_UPS_MIN && ms >= warmUpMs;
+export class WarmUp {
+  readonly #ms: number;
+  readonly #cpuMs: () => number;
+  #runs = 0;
+  #last: readonly number[] = [];
+
+  /**
+   * Begins now.
+   *
+   * @param ms - its length in milliseconds of CPU time
+   * @param cpuMs - CPU time of the process since the warm-up began, in milliseconds
+   */
+  constructor(ms: number, cpuMs: () => number = cpuClock()) {
+    this.#ms = ms;
+    this.#cpuMs = cpuMs;
+  }
+
+  /**
+   * @param timings - of the run that has just ended, by step
+   * @returns whether it was the last untimed one
+   */
+  isOver(timings: readonly Timing[]): boolean {
+    const before = this.#last;
+    this.#last = timings.map((timing) => median(timing[clockFor(timing.cpu)]));
+    if (++this.#runs < WARM_UPS_MIN) return false;
+    const ms = this.#cpuMs();
+    return (
+      ms >= this.#ms * WARM_UP_MOST ||
+      (ms >= this.#ms && this.#last.every((time, s) => agree(time, before[s] as number)))
+    );
+  }
+}
+
+function cpuClock(): () => number {
+  const start = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(start);
+    return (user + system) / 1000;
+  };
+}
+
+function agree(one: number, other: number): boolean {
+  return Math.abs(one - other) <= AGREEMENT * Math.max(one, other);
 }
 
 /** Nanoseconds of the repetitions of one step in one run, or of its runs. */

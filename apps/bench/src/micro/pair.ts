@@ -14,7 +14,7 @@ import { join, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import type { Area } from "./areas.ts";
-import { clockFor, isWarm, median, type Scenario, type Scenarios, type Timing, time } from "./harness.ts";
+import { clockFor, median, type Scenario, type Scenarios, type Timing, time, WarmUp } from "./harness.ts";
 
 /** What to measure; travels between processes. */
 export interface PairTask {
@@ -28,7 +28,7 @@ export interface PairTask {
   largest: number;
   /** Timed runs. */
   runs: number;
-  /** Milliseconds of warm-up. */
+  /** Milliseconds of warm-up, see {@link WarmUp}. */
   warmUpMs: number;
 }
 
@@ -48,7 +48,7 @@ export interface PairResult {
 export interface PairOptions {
   /** Timed runs. */
   runs: number;
-  /** Untimed runs go on for this long, in milliseconds, but there are 3 at least. */
+  /** Length of the warm-up in milliseconds of CPU time, see {@link WarmUp}. */
   warmUpMs: number;
   /** Told before each step of each run. */
   onStep?(id: string): void;
@@ -122,9 +122,9 @@ export async function measurePair<S, T>(
   { runs, warmUpMs, onStep }: PairOptions,
 ): Promise<PairResult[]> {
   const figures = first.steps.map(emptyTimes);
-  const started = Date.now();
+  const warmUp = new WarmUp(warmUpMs);
   let turn = 0;
-  for (let warmUps = 0, run = -1; run < runs; ) {
+  for (let run = -1; run < runs; ) {
     const states = turn++ % 2 === 0 ? bothStates(first, second) : bothStates(second, first).reverse();
     const [a, b] = states as [S, T];
     // The process that waits for the figures hears how far they are, or is heard to have gone.
@@ -140,7 +140,8 @@ export async function measurePair<S, T>(
         for (const play of (i + turn) % 2 === 0 ? [runFirst, runSecond] : [runSecond, runFirst]) play();
       }
     }
-    if (run < 0 && !isWarm(++warmUps, Date.now() - started, warmUpMs)) continue;
+    if (run < 0 && !warmUp.isOver(times.flatMap(({ first: mine, second: theirs }) => [mine, theirs])))
+      continue;
     if (run++ < 0) continue;
     for (const [s, { first: mine, second: theirs }] of times.entries()) {
       keepMedians((figures[s] as StepTimes).first, mine);
