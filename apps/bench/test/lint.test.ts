@@ -126,6 +126,18 @@ describe("lint", () => {
     expect(errors[0]?.related?.[0]?.at).toMatchObject({ seq: 20, op: 0 });
   });
 
+  it("of two binds that share the page at their edge names the one that does not fit the tiles", async () => {
+    const path = bent("panthor-sparse-image-3d", (lines) => {
+      const offset = member(call(lines, 32), 11, BO_OFFSET);
+      offset.set(offset.get() + 4096);
+    });
+    const { found } = await findings(path);
+    const [first] = found.filter(({ severity }) => severity === "error");
+    expect(first).toMatchObject({ rule: "page-bound-twice", at: { seq: 32, op: 11 } });
+    expect(first?.related?.[0]?.at).toMatchObject({ seq: 32, op: 12 });
+    expect(first?.advice).toMatch(/probably a page off/);
+  });
+
   it("finds a bind that reaches beyond its object, and one beyond its resource", async () => {
     const object = await findings(
       bent(STREAM, (lines) => member(call(lines, 14), 1, BO_OFFSET).set(0x3fff000)),

@@ -14,6 +14,8 @@ import type { LintCall, LintContext, LintRule, LintVmEnd, RuleRun } from "../rul
 
 /** Pairs of one object that are told; the others are counted. */
 const TOLD_MAX = 8;
+/** Nobody gives memory out in larger blocks. */
+const BLOCK_MAX: number = 2 ** 21;
 
 /** See the module. */
 export const pageBoundTwice: LintRule = {
@@ -154,26 +156,36 @@ class BoundTwice implements RuleRun {
     const ofObject = [...this.#told.keys()].filter((k) => k.startsWith(`${object} `)).length;
     if (ofObject >= TOLD_MAX) return;
     const name = this.#names.get(object) ?? "an object";
-    const one = place(first, from);
-    const two = place(second, from);
+    const isOneOff = isEdge(bytes, this.#context.pageBytes, first, second);
+    // The one that does not fit the blocks of memory that the other one keeps to is likely wrong; else the later one.
+    const stray = isOneOff && fit(first) < fit(second) ? first : second;
+    const other = stray === first ? second : first;
+    const [mine, others] = [place(stray, from), place(other, from)];
     const pages = counted(Math.max(1, Math.round(bytes / this.#context.pageBytes)), "page");
     const finding = this.#context.report(
       {
-        at: second.by,
-        vm: second.vm.id,
-        addr: two,
+        at: stray.by,
+        vm: stray.vm.id,
+        addr: mine,
         range: bytes,
-        place: this.#context.place(second.vm, two),
-        text: `binds ${pages} of ${name} + ${hex(from)} at ${this.#context.place(second.vm, two)} while ${refName(first.by)} still has them at ${this.#context.place(first.vm, one)}: ${size(bytes)} are writable at two addresses`,
-        ...(isEdge(bytes, this.#context.pageBytes, first, second) && { advice: OFF_BY_ONE }),
-        related: [{ at: first.by, text: `bound them at ${hex(one)}; nobody unbound that since` }],
+        place: this.#context.place(stray.vm, mine),
+        text: `binds ${pages} of ${name} + ${hex(from)} at ${this.#context.place(stray.vm, mine)}, and ${refName(other.by)} has them at ${this.#context.place(other.vm, others)}, too: ${size(bytes)} are writable at two addresses`,
+        ...(isOneOff && { advice: OFF_BY_ONE }),
+        related: [{ at: other.by, text: `bound them at ${hex(others)}, and nobody has unbound them` }],
       },
-      first.by,
+      other.by,
     );
     this.#told.set(key, finding);
     this.#context.explain(finding, first.by);
     this.#context.explain(finding, second.by);
   }
+}
+
+/** The largest power of two that divides where a bind begins in its object, and its length. */
+function fit({ start, by }: Place): number {
+  let power = 1;
+  while (power < BLOCK_MAX && start % (power * 2) === 0 && (by.end - by.addr) % (power * 2) === 0) power *= 2;
+  return power;
 }
 
 /** Where in the address space a byte of the object was bound. */
