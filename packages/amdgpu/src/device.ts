@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type CostSchema, type DeviceChoices, ENOMEM, fail, GemObjects, quirksOf } from "@vmbind/drm";
+import { type CostSchema, type DeviceChoices, deviceOptions, ENOMEM, fail, GemObjects } from "@vmbind/drm";
 import {
   FrameAllocator,
   type GcvmGeneration,
@@ -67,7 +67,7 @@ export class AmdgpuDevice {
    * @throws RangeError for quirks that there are not
    */
   constructor(options: DeviceChoices<AmdgpuDeviceOptions> = {}) {
-    this.options = { ...DEFAULTS, ...options, quirks: quirksOf(QUIRKS, options.quirks) };
+    this.options = deviceOptions(DEFAULTS, options, QUIRKS);
     const { memory, tlb, gfx, vramBytes, vramFragmentation } = this.options;
     const generation = GENERATIONS[gfx];
     if (generation === undefined) {

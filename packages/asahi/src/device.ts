@@ -8,7 +8,7 @@
  * @module
  */
 
-import { type CostSchema, type DeviceChoices, GemObjects, quirksOf } from "@vmbind/drm";
+import { type CostSchema, type DeviceChoices, deviceOptions, GemObjects } from "@vmbind/drm";
 import { type PageTableFormat, PhysicalMemory, Tlb, uat } from "@vmbind/mmu";
 import { ContextSlots } from "./context-slots.ts";
 import { type AsahiCounter, type AsahiCounters, asahiCounters, COST_SCHEMA } from "./cost-sheet.ts";
@@ -60,7 +60,7 @@ export class AsahiDevice {
    * @throws RangeError for quirks that there are not
    */
   constructor(options: DeviceChoices<AsahiDeviceOptions> = {}) {
-    this.options = { ...DEFAULTS, ...options, quirks: quirksOf(QUIRKS, options.quirks) };
+    this.options = deviceOptions(DEFAULTS, options, QUIRKS);
     const { memory, tlb, oas, softFaults, params } = this.options;
     this.memory = new PhysicalMemory({
       tableBytes: PAGE_BYTES,

@@ -136,3 +136,24 @@ export type DeviceChoices<Options extends QuirkOptions> = Partial<Omit<Options, 
   /** A profile's name, or the quirks that are on. Default: none. */
   readonly quirks?: QuirkChoice<Options["quirks"]>;
 };
+
+/**
+ * All options of a device: its defaults, and what was chosen.
+ *
+ * @param defaults - what a device has where nothing was chosen
+ * @param chosen - what differs from that
+ * @param table - the driver's quirks
+ * @returns a new object with every option that has a default or was chosen
+ * @throws RangeError for quirks that there are not
+ */
+export function deviceOptions<Options extends QuirkOptions>(
+  defaults: Options,
+  chosen: DeviceChoices<Options>,
+  table: QuirkTable,
+): Options {
+  // Not a literal that begins with a spread: V8 gives each object that comes out of one a shape of its own, and code that asks for an
+  // option, as every ioctl does, is thrown away and compiled again for each device.
+  return Object.assign({}, defaults, chosen, {
+    quirks: quirksOf(table, chosen.quirks as QuirkChoice<Quirks>),
+  });
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type QuirkTable, quirksOf, quirksText } from "../src/index.ts";
+import { deviceOptions, type QuirkTable, quirksOf, quirksText } from "../src/index.ts";
 
 const TABLE: QuirkTable<"seen" | "rare" | "also"> = {
   seen: { text: "A.", off: "B.", origin: "here", profiles: ["linux-7.3"] },
@@ -50,5 +50,31 @@ describe("a choice of quirks", () => {
         quirksOf(TABLE, () => true),
       ),
     ).toBe("quirks seen, rare, also");
+  });
+});
+
+describe("options of a device", () => {
+  const defaults = { size: 1, cache: { ways: 2 } as { ways: number } | null, quirks: quirksOf(TABLE) };
+
+  it("are the defaults where nothing was chosen", () => {
+    expect(deviceOptions(defaults, {}, TABLE)).toEqual(defaults);
+    expect(deviceOptions(defaults, {}, TABLE)).not.toBe(defaults);
+  });
+
+  it("are what was chosen, null too, with every quirk by name", () => {
+    const chosen = { size: 3, cache: null, quirks: { rare: true } };
+    expect(deviceOptions(defaults, chosen, TABLE)).toEqual({
+      size: 3,
+      cache: null,
+      quirks: { seen: false, rare: true, also: false },
+    });
+    expect(deviceOptions(defaults, { quirks: "linux-7.3" }, TABLE).quirks).toEqual(
+      quirksOf(TABLE, "linux-7.3"),
+    );
+  });
+
+  it("refuse quirks that there are not", () => {
+    const chosen = { quirks: { rara: true } as object };
+    expect(() => deviceOptions(defaults, chosen, TABLE)).toThrow(RangeError);
   });
 });

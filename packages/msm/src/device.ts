@@ -8,10 +8,10 @@
 import {
   type CostSchema,
   type DeviceChoices,
+  deviceOptions,
   EBUSY,
   fail,
   GemObjects,
-  quirksOf,
   type Resv,
 } from "@vmbind/drm";
 import { vmBosOf } from "@vmbind/gpuvm-core";
@@ -61,7 +61,7 @@ export class MsmDevice {
    * @throws Error for `memory.frames` that describe no memory
    */
   constructor(options: DeviceChoices<MsmDeviceOptions> = {}) {
-    this.options = { ...DEFAULTS, ...options, quirks: quirksOf(QUIRKS, options.quirks) };
+    this.options = deviceOptions(DEFAULTS, options, QUIRKS);
     const { vaBits, paBits, memory, tlb, prrPage } = this.options;
     if (!(vaBits >= 33 && vaBits <= 48)) throw new RangeError(`vaBits: ${vaBits} is not in 33..48`);
     if (!(paBits >= 32 && paBits <= 48)) throw new RangeError(`paBits: ${paBits} is not in 32..48`);

@@ -8,10 +8,10 @@
 import {
   type CostSchema,
   type DeviceChoices,
+  deviceOptions,
   EBUSY,
   fail,
   GemObjects,
-  quirksOf,
   VmaOffsets,
 } from "@vmbind/drm";
 import { vmBosOf } from "@vmbind/gpuvm-core";
@@ -64,7 +64,7 @@ export class NouveauDevice {
    * @throws Error for `memory.frames` that describe no memory
    */
   constructor(options: DeviceChoices<NouveauDeviceOptions> = {}) {
-    this.options = { ...DEFAULTS, ...options, quirks: quirksOf(QUIRKS, options.quirks) };
+    this.options = deviceOptions(DEFAULTS, options, QUIRKS);
     const { backend, tableAperture, memory, tlb, vramBytes, mmapStep } = this.options;
     if (!Object.hasOwn(BACKENDS, backend)) {
       throw new RangeError(

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type CostSchema, type DeviceChoices, EBUSY, fail, GemObjects, quirksOf } from "@vmbind/drm";
+import { type CostSchema, type DeviceChoices, deviceOptions, EBUSY, fail, GemObjects } from "@vmbind/drm";
 import { vmBosOf } from "@vmbind/gpuvm-core";
 import { type PageTableFormat, PhysicalMemory, Tlb } from "@vmbind/mmu";
 import { AsSlots, isSlotMask } from "./as-slots.ts";
@@ -61,7 +61,7 @@ export class PanthorDevice {
    */
   constructor(options: DeviceChoices<PanthorDeviceOptions> = {}, parts: Partial<PanthorParts> = {}) {
     this.parts = { ...PARTS, ...parts };
-    this.options = { ...DEFAULTS, ...options, quirks: quirksOf(QUIRKS, options.quirks) };
+    this.options = deviceOptions(DEFAULTS, options, QUIRKS);
     const { driverVersion, vaBits, repeat, memory, tlb, asPresent } = this.options;
     if (!DRIVER_VERSIONS.includes(driverVersion))
       throw new RangeError(`driverVersion: no version ${driverVersion}`);

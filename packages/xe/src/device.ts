@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type CostSchema, type DeviceChoices, DrmError, GemObjects, quirksOf } from "@vmbind/drm";
+import { type CostSchema, type DeviceChoices, DrmError, deviceOptions, GemObjects } from "@vmbind/drm";
 import { vmBosOf } from "@vmbind/gpuvm-core";
 import { FrameAllocator, PhysicalMemory, Tlb } from "@vmbind/mmu";
 import { XeBo, type XeBoHome } from "./bo.ts";
@@ -72,7 +72,7 @@ export class XeDevice {
   ) {
     const isPlatform = typeof options === "string" || "rootLevel" in options;
     const chosen = isPlatform ? { ...more, platform: options } : options;
-    this.options = { ...DEFAULTS, ...chosen, quirks: quirksOf(QUIRKS, chosen.quirks) };
+    this.options = deviceOptions(DEFAULTS, chosen, QUIRKS);
     const { platform, memory: memoryOptions, tlb, quirks, allocFault } = this.options;
     this.platform = typeof platform === "string" ? platformNamed(platform) : platform;
     const { counters } = this;
