@@ -84,11 +84,16 @@ export function walkTables(
   out: Walk,
 ): Walk {
   if (format.paired) return walkPaired(tables, format, root, va, out);
+  if (rootGeometry(format).kinds !== null) return walkKinds(tables, format, root, va, out);
+  return walkPlain(tables, format, root, va, out);
+}
+
+/** The plain walk, where masks of the low half tell everything: on its own, so that it is inlined where it is called. */
+function walkPlain(tables: TableMemory, format: PageTableFormat, root: number, va: number, out: Walk): Walk {
   const { words, wordsPerTableLg2 } = tables;
   const vaLo = va | 0;
   const vaHi = (va / TWO_32) | 0;
   let geometry = rootGeometry(format);
-  if (geometry.kinds !== null) return walkKinds(tables, format, root, va, out);
   let slot = root;
   let steps = 0;
   let lo = 0;

@@ -24,8 +24,6 @@ export const BLOCK_BYTES: number = 2 ** BLOCK_LG2;
 export const LARGE_ENTRIES = 32;
 /** Entries of 4 KiB in a block. */
 export const SMALL_ENTRIES = 512;
-/** Small entries in a large one. */
-export const SMALL_IN_LARGE = 16;
 
 /** By level, how far the number of a block is shifted to index a directory: PD0 is level 1. */
 const INDEX_SHIFT: readonly number[] = [0, 0, 8, 17, 26, 31];
