@@ -13,8 +13,18 @@ import { byStrategy, list, say } from "./sentences.ts";
 /** The workload that the question was asked with. */
 export const QUESTION_WORKLOAD = "buffer-100e6";
 
-/** Figures by which strategies are held against each other: of a creation, and of a whole workload. */
-export const DECIDING: readonly { create: string; total: keyof CostFigures; title: string }[] = [
+/** A figure by which strategies are held against each other. */
+export interface DecidingFigure {
+  /** Its name where a creation is looked at. */
+  readonly create: string;
+  /** Its name where a whole workload is. */
+  readonly total: keyof CostFigures;
+  /** What it is called in text. */
+  readonly title: string;
+}
+
+/** Figures by which strategies are held against each other. */
+export const DECIDING: readonly DecidingFigure[] = [
   { create: "createOps", total: "bindOps", title: "operations" },
   { create: "createPteWrites", total: "pteWrites", title: "leaf entries" },
   { create: "createTlbInvalidations", total: "tlbInvalidations", title: "TLB invalidations" },

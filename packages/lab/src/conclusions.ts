@@ -60,6 +60,14 @@ export interface StrategyVerdict {
   lines: LabFinding[];
 }
 
+/** From the least to the most that counts can mean, microseconds. */
+export interface TimeRange {
+  /** At least. */
+  low: number;
+  /** At most. */
+  high: number;
+}
+
 /** What a workload may take under a strategy, by a model of stated constants. Microseconds, at least and at most. */
 export interface TimeEstimate {
   /** Name of the workload. */
@@ -67,7 +75,7 @@ export interface TimeEstimate {
   /** Name of the strategy. */
   strategy: string;
   /** Creating its resources; absent without such a phase. */
-  create?: { low: number; high: number };
+  create?: TimeRange;
   /** All of it but opening the device. */
-  whole: { low: number; high: number };
+  whole: TimeRange;
 }

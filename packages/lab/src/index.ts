@@ -5,7 +5,7 @@
  * @mergeModuleWith <project>
  */
 
-export { answerOf, DECIDING, QUESTION_WORKLOAD } from "./answer.ts";
+export { answerOf, DECIDING, type DecidingFigure, QUESTION_WORKLOAD } from "./answer.ts";
 export {
   type Comparison,
   compare,
@@ -21,7 +21,14 @@ export {
   planComparison,
   workloadNames,
 } from "./compare/plan.ts";
-export type { Answer, AnswerRow, LabFinding, StrategyVerdict, TimeEstimate } from "./conclusions.ts";
+export type {
+  Answer,
+  AnswerRow,
+  LabFinding,
+  StrategyVerdict,
+  TimeEstimate,
+  TimeRange,
+} from "./conclusions.ts";
 export { DRIVERS, lensOf, replayTrace } from "./drivers.ts";
 export {
   doJob,

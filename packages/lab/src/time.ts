@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { TimeEstimate } from "./conclusions.ts";
+import type { TimeEstimate, TimeRange } from "./conclusions.ts";
 import type { CostFigures, CostResult } from "./result.ts";
 
 /** A constant: microseconds of one event, at least and at most, and where that is from. */
@@ -76,7 +76,7 @@ export const TIME_CONSTANTS: readonly TimeConstant[] = [
  * @param figures - counts
  * @returns microseconds at least and at most, the CPU's work and the waits for invalidations together
  */
-export function timeOf(figures: CostFigures): { low: number; high: number } {
+export function timeOf(figures: CostFigures): TimeRange {
   let [low, high] = [0, 0];
   for (const { counts, ...constant } of TIME_CONSTANTS) {
     const count = counts.reduce((sum, name) => sum + figures[name], 0);
