@@ -105,7 +105,7 @@ export interface StructLayout<T> {
    * @param view - memory
    * @param base - byte where the struct begins
    * @param value - members; a missing one becomes zero
-   * @throws RangeError for a number that does not fit its member
+   * @throws {@link EncodeError} for a value that does not fit its member; members before it are written
    */
   write(view: DataView, base: number, value: Partial<T>): void;
   /**
@@ -113,9 +113,47 @@ export interface StructLayout<T> {
    *
    * @param value - members; a missing one becomes zero
    * @returns `size` fresh bytes
-   * @throws RangeError for a number that does not fit its member
+   * @throws {@link EncodeError} for a value that does not fit its member
    */
   encode(value: Partial<T>): Uint8Array;
+}
+
+/** A value that does not fit its member of a struct: `drm_panthor_vm_bind_op.va: -1 is not an integer from 0 to 2^64 - 1`. */
+export class EncodeError extends RangeError {
+  /** The member, from the struct on: `.va`, `.ops.count`, `.pad[2]`; empty for a value that stands alone. */
+  readonly member: string;
+  /** What is wrong with the value. */
+  readonly rule: string;
+
+  /**
+   * @param holder - what the member is of; the C name of a struct, `ops[5]`
+   * @param member - see {@link EncodeError.member}
+   * @param rule - what is wrong with the value
+   */
+  constructor(holder: string, member: string, rule: string) {
+    super(`${holder}${member}: ${rule}`);
+    this.name = "EncodeError";
+    this.member = member;
+    this.rule = rule;
+  }
+}
+
+/** Why a value is not the number that its member takes. */
+function badNumber(bits: number, value: unknown): EncodeError {
+  const rule = `is not an integer from 0 to 2^${bits} - 1`;
+  if (typeof value === "bigint") {
+    // The sign of a negative one goes before the prefix.
+    const hex = value < 0n ? `-0x${(-value).toString(16)}n` : `0x${value.toString(16)}n`;
+    return new EncodeError(`u${bits}`, "", `${hex} is a bigint; a u${bits} is a plain number`);
+  }
+  if (typeof value === "number") return new EncodeError(`u${bits}`, "", `${value} ${rule}`);
+  const kind = value === null ? "null" : `a value of type ${typeof value}`;
+  return new EncodeError(`u${bits}`, "", `${kind} ${rule}`);
+}
+
+/** The error of a part of something larger. */
+function within(holder: string, part: string, error: unknown): unknown {
+  return error instanceof EncodeError ? new EncodeError(holder, part + error.member, error.rule) : error;
 }
 
 /**
@@ -149,11 +187,12 @@ export function readU64(view: DataView, at: number): number {
  * @param view - memory
  * @param at - byte offset
  * @param value - an integer from 0 up to and without 2^64
- * @throws RangeError for any other number
+ * @throws {@link EncodeError} for anything else
  */
 export function writeU64(view: DataView, at: number, value: number): void {
-  if (!(value >= 0 && value < 2 ** 64 && Math.floor(value) === value)) {
-    throw new RangeError(`u64: ${value} is not an integer below 2^64`);
+  // The comparisons alone would let a bigint through to Math.floor.
+  if (!(typeof value === "number" && value >= 0 && value < 2 ** 64 && Math.floor(value) === value)) {
+    throw badNumber(64, value);
   }
   view.setUint32(at, value % 4294967296, true);
   view.setUint32(at + 4, Math.floor(value / 4294967296), true);
@@ -174,7 +213,7 @@ function unsigned(
     read: (view, base) => get(view, base + offset),
     write(view, base, value = 0) {
       if (!(Number.isInteger(value) && value >= 0 && value < 2 ** (8 * size))) {
-        throw new RangeError(`u${8 * size}: ${value} does not fit`);
+        throw badNumber(8 * size, value);
       }
       set(view, base + offset, value);
     },
@@ -257,7 +296,7 @@ export function bytes(offset: number, length: number): Field<Uint8Array> {
     read: (view, base) => at(view, base).slice(),
     write(view, base, value) {
       if (value && value.length !== length) {
-        throw new RangeError(`bytes: expected ${length}, got ${value.length}`);
+        throw new EncodeError("bytes", "", `expected ${length} bytes, got ${value.length}`);
       }
       if (value) at(view, base).set(value);
       else at(view, base).fill(0);
@@ -298,11 +337,14 @@ export function array<T>(offset: number, count: number, element: (offset: number
     read: (view, base) => elements.map((e) => e.read(view, base)),
     write(view, base, value) {
       if (value && value.length !== count) {
-        throw new RangeError(`array: expected ${count} elements, got ${value.length}`);
+        throw new EncodeError("array", "", `expected ${count} elements, got ${value.length}`);
       }
-      elements.forEach((e, i) => {
-        e.write(view, base, value?.[i]);
-      });
+      let i = 0;
+      try {
+        for (; i < count; i++) (elements[i] as Field<T>).write(view, base, value?.[i]);
+      } catch (error) {
+        throw within("array", `[${i}]`, error);
+      }
     },
   };
 }
@@ -350,8 +392,13 @@ export function struct<T>(
       return value as T;
     },
     write(view, base, value) {
-      for (let i = 0; i < names.length; i++) {
-        (codecs[i] as Field<unknown>).write(view, base, value[names[i] as keyof T]);
+      let i = 0;
+      try {
+        for (; i < names.length; i++) {
+          (codecs[i] as Field<unknown>).write(view, base, value[names[i] as keyof T]);
+        }
+      } catch (error) {
+        throw within(name, `.${names[i]}`, error);
       }
     },
     encode(value) {

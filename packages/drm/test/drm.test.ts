@@ -9,6 +9,7 @@ import {
   drmIow,
   drmIowr,
   EFAULT,
+  EncodeError,
   errnoName,
   HandleTable,
   nested,
@@ -87,11 +88,32 @@ describe("struct layouts", () => {
     expect(() => struct("s", 12, { a: u32(0), b: u64(4) })).toThrow("s.b: not aligned to 8");
   });
 
-  it("refuse numbers that do not fit", () => {
+  it("refuse what does not fit, and name struct, member and rule", () => {
+    const refused = (value: object) => {
+      try {
+        OUTER.encode(value);
+      } catch (error) {
+        expect(error).toBeInstanceOf(EncodeError);
+        return String(error);
+      }
+      return "taken";
+    };
+    const is = (name: string, rule: string) => `EncodeError: ${OUTER.name}.${name}: ${rule}`;
+    expect(refused({ tag: 0x10000 })).toBe(is("tag", "65536 is not an integer from 0 to 2^16 - 1"));
+    expect(refused({ flags: 1.5 })).toBe(is("flags", "1.5 is not an integer from 0 to 2^32 - 1"));
+    expect(refused({ inner: { a: -1, b: 0 } })).toBe(
+      is("inner.a", "-1 is not an integer from 0 to 2^64 - 1"),
+    );
+    expect(refused({ inner: { a: 0x4000n } })).toBe(
+      is("inner.a", "0x4000n is a bigint; a u64 is a plain number"),
+    );
+    expect(refused({ flags: -16n })).toBe(is("flags", "-0x10n is a bigint; a u32 is a plain number"));
+    expect(refused({ inner: { b: "5" } })).toContain("inner.b: a value of type string is not an integer");
+    expect(refused({ inner: { b: null } })).toContain("inner.b: null is not an integer");
+    expect(refused({ list: [1] })).toBe(is("list", "expected 2 elements, got 1"));
+    expect(refused({ list: [1, -1] })).toBe(is("list[1]", "-1 is not an integer from 0 to 2^32 - 1"));
+    expect(refused({ raw: new Uint8Array(3) })).toBe(is("raw", "expected 8 bytes, got 3"));
     expect(() => OUTER.encode({ tag: 0x10000 })).toThrow(RangeError);
-    expect(() => OUTER.encode({ inner: { a: -1, b: 0 } })).toThrow(RangeError);
-    expect(() => OUTER.encode({ list: [1] })).toThrow("expected 2 elements");
-    expect(() => OUTER.encode({ raw: new Uint8Array(3) })).toThrow("expected 8, got 3");
   });
 
   it("hold every multiple of 4096 below 2^64 exactly, and read NaN for what a double cannot hold", () => {
