@@ -35,3 +35,4 @@ export {
 export { RADV_HEAP_END, RADV_HEAP_START, RADV_VIEW_BIT, VaManager } from "./va-manager.ts";
 export { VaSpace, type VaSpaceOptions } from "./va-space.ts";
 export { AmdgpuVm, type AmdgpuVmDevice } from "./vm.ts";
+export * from "./vm-bind-ops.ts";

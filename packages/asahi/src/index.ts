@@ -29,3 +29,4 @@ export {
   vmBindCall,
 } from "./umd.ts";
 export { AsahiVm, type AsahiVmDevice } from "./vm.ts";
+export * from "./vm-bind-ops.ts";

@@ -6,6 +6,7 @@
  */
 
 export * from "./alloc-fault.ts";
+export * from "./bind-ops.ts";
 export * from "./check-invariants.ts";
 export * from "./core-ioctls.ts";
 export * from "./counters.ts";

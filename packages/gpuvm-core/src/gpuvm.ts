@@ -9,7 +9,7 @@
  */
 
 import type { GemObject } from "@vmbind/drm";
-import { EEXIST, EINVAL, ExecLock, type ExecLockOptions } from "@vmbind/drm";
+import { EEXIST, EINVAL, ExecLock, type ExecLockOptions, span } from "@vmbind/drm";
 import { boUnmapOps, madviseOps, prefetchOps, smMapOps, smUnmapOps } from "./op-lists.ts";
 import type { RepeatMode } from "./repeat.ts";
 import { smMadvise, smMap, smUnmap } from "./split-merge.ts";
@@ -45,8 +45,8 @@ export class Gpuvm extends VmObjects {
    */
   op = 0;
   /**
-   * Why the core refused a request with -EINVAL, field and rule: of the last one that it refused. What a step handler
-   * returned is the driver's to explain.
+   * Why the core refused a request with -EINVAL or -EEXIST, field and rule: of the last one that it refused. What a step
+   * handler returned is the driver's to explain.
    */
   refusal = "";
   /** Whether anybody looks on; asked once a step. @internal */
@@ -98,7 +98,7 @@ export class Gpuvm extends VmObjects {
    * @throws RangeError when `addr + range` is not exactly representable
    */
   insert(addr: number, range: number, gem: GemObject | null, offset: number, flags = 0): number {
-    if (!this.rangeValid(addr, range)) return -EINVAL;
+    if (!this.rangeValid(addr, range)) return this.#invalid(addr, range);
     needExactEnd("insert", addr, range);
     const end = addr + range;
     return this.#insertNew(this.fill(addr, end, gem, offset, flags, 0, 0), addr, end);
@@ -122,7 +122,7 @@ export class Gpuvm extends VmObjects {
    * @returns 0, -EEXIST where a mapping came in the meantime
    */
   reinsert(va: number): number {
-    if (!this.plant(va, this.addr(va), this.end(va))) return -EEXIST;
+    if (!this.plant(va, this.addr(va), this.end(va))) return this.#occupied(this.addr(va), this.end(va));
     this.#inserted();
     return 0;
   }
@@ -148,10 +148,20 @@ export class Gpuvm extends VmObjects {
   #insertNew(va: number, addr: number, end: number): number {
     if (!this.plant(va, addr, end)) {
       this.pool.free(va);
-      return -EEXIST;
+      return this.#occupied(addr, end);
     }
     this.#inserted();
     return va;
+  }
+
+  #invalid(addr: number, range: number): number {
+    this.refusal = this.rangeProblem(addr, range) ?? "";
+    return -EINVAL;
+  }
+
+  #occupied(addr: number, end: number): number {
+    this.refusal = `va: ${span(addr, end - addr)} meets another mapping`;
+    return -EEXIST;
   }
 
   #inserted(): void {
@@ -251,7 +261,7 @@ export class Gpuvm extends VmObjects {
    */
   map(op: MapStep): number {
     const end = op.addr + op.range;
-    if (!this.rangeValid(op.addr, op.range)) return -EINVAL;
+    if (!this.rangeValid(op.addr, op.range)) return this.#invalid(op.addr, op.range);
     const va = this.fill(op.addr, end, op.gem, op.offset, op.flags, op.gemRange, op.phase);
     return this.#insertNew(va, op.addr, end);
   }

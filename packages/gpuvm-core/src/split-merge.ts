@@ -66,7 +66,8 @@ export interface SplitVm extends VmObjects {
 
 /** See `Gpuvm.smMap`. */
 export function smMap(vm: SplitVm, request: MapRequest, handlers: StepHandlers): number {
-  if (!handlers.map || !handlers.remap || !handlers.unmap) return refuse(vm, "handlers: map, remap, unmap");
+  if (!handlers.map || !handlers.remap || !handlers.unmap)
+    return refuse(vm, missing(handlers, "sm_map", ["map", "remap", "unmap"]));
   const { addr, range } = request;
   if (!vm.rangeValid(addr, range)) return refuse(vm, vm.rangeProblem(addr, range));
   const problem = repeatProblem(request, vm.repeat);
@@ -85,10 +86,17 @@ export function smMap(vm: SplitVm, request: MapRequest, handlers: StepHandlers):
 
 /** See `Gpuvm.smUnmap`. */
 export function smUnmap(vm: SplitVm, addr: number, range: number, handlers: StepHandlers): number {
-  if (!handlers.remap || !handlers.unmap) return refuse(vm, "handlers: remap, unmap");
+  if (!handlers.remap || !handlers.unmap)
+    return refuse(vm, missing(handlers, "sm_unmap", ["remap", "unmap"]));
   if (!vm.rangeValid(addr, range)) return refuse(vm, vm.rangeProblem(addr, range));
   needExactEnd("sm_unmap", addr, range);
   return walkRange(vm, addr, addr + range, null, handlers);
+}
+
+/** Which handlers a request needs and does not have: the kernel looks before it knows whether any step takes them. */
+function missing(handlers: StepHandlers, request: string, needed: readonly (keyof StepHandlers)[]): string {
+  const without = needed.filter((name) => !handlers[name]);
+  return `handlers: no ${without.join(", ")}; ${request} needs ${needed.join(", ")}, whatever the steps are`;
 }
 
 function refuse(vm: SplitVm, problem: string | null): number {
@@ -98,7 +106,7 @@ function refuse(vm: SplitVm, problem: string | null): number {
 
 /** See `Gpuvm.smMadvise`. */
 export function smMadvise(vm: SplitVm, request: MapRequest, handlers: StepHandlers): number {
-  if (!handlers.map || !handlers.remap) return refuse(vm, "handlers: map, remap");
+  if (!handlers.map || !handlers.remap) return refuse(vm, missing(handlers, "madvise", ["map", "remap"]));
   const { addr: s, range } = request;
   if (!vm.rangeValid(s, range)) return refuse(vm, vm.rangeProblem(s, range));
   const problem = repeatProblem(request, vm.repeat);

@@ -1,4 +1,4 @@
-import { EINVAL, GemObject, GemObjects } from "@vmbind/drm";
+import { EEXIST, EINVAL, GemObject, GemObjects } from "@vmbind/drm";
 import { beforeEach, describe, expect, it } from "vitest";
 import { GPUVA_REPEAT, Gpuvm, type GpuvmOp, type StepHandlers } from "../src/index.ts";
 
@@ -40,6 +40,22 @@ describe("a request that the core refuses keeps its reason", () => {
     expect(vm.smUnmap(addr, 0x2000, apply)).toBe(-EINVAL);
     expect(vm.refusal).toBe(reason);
     expect(() => vm.smMapOps({ addr, range: 0x2000, gem, offset: 0 })).toThrow(`EINVAL: ${reason}`);
+  });
+
+  it("a handler that is missing, whether a step would take it or not", () => {
+    const noRemap: StepHandlers = { map: () => 0, unmap: () => 0 };
+    expect(vm.smMap({ addr: 0x10_0000, range: 0x2000, gem, offset: 0 }, noRemap)).toBe(-EINVAL);
+    expect(vm.refusal).toBe("handlers: no remap; sm_map needs map, remap, unmap, whatever the steps are");
+    expect(vm.smUnmap(0x10_0000, 0x2000, {})).toBe(-EINVAL);
+    expect(vm.refusal).toBe("handlers: no remap, unmap; sm_unmap needs remap, unmap, whatever the steps are");
+  });
+
+  it("an insert outside the window, or where a mapping is", () => {
+    expect(vm.insert(0x1f_f000, 0x2000, gem, 0)).toBe(-EINVAL);
+    expect(vm.refusal).toBe("va: 0x1ff000 + 0x2000 is not inside the VM's [0x100000, 0x200000)");
+    expect(vm.insert(0x10_0000, 0x2000, gem, 0)).toBeGreaterThan(0);
+    expect(vm.insert(0x10_1000, 0x2000, gem, 0)).toBe(-EEXIST);
+    expect(vm.refusal).toBe("va: [0x101000, 0x103000) meets another mapping");
   });
 
   it("a repeat that is none", () => {

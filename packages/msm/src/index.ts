@@ -26,3 +26,4 @@ export * from "./uapi.ts";
 export * from "./umd.ts";
 export { type MsmMappingView, MsmVm, type MsmVmDevice } from "./vm.ts";
 export { IN_FLIGHT_MAX, MAX_OPS } from "./vm-bind.ts";
+export * from "./vm-bind-ops.ts";

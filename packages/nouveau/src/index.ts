@@ -28,3 +28,4 @@ export { type PageTableOptions, TableTree } from "./table-tree.ts";
 export * from "./uapi.ts";
 export * from "./umd.ts";
 export { type NouveauMappingView, NouveauVm, type NouveauVmDevice } from "./vm.ts";
+export * from "./vm-bind-ops.ts";

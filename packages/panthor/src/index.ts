@@ -48,4 +48,5 @@ export * from "./uapi.ts";
 export * from "./umd.ts";
 export * from "./va-ranges.ts";
 export { type PanthorMappingView, PanthorVm, type PanthorVmDevice } from "./vm.ts";
+export * from "./vm-bind-ops.ts";
 export { VmSteps } from "./vm-steps.ts";

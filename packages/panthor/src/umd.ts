@@ -44,8 +44,11 @@ import {
 /** Most operations that panvk (Mesa 26.2) puts into one VM_BIND. */
 export const PANVK_OPS_PER_IOCTL = 16;
 
+/** The names of {@link PanvkStrategy}. */
+export const PANVK_STRATEGIES = ["sparse", "blackhole", "repeat", "repeat-windows", "per-page"] as const;
+
 /** How unbound ranges are said. */
-export type PanvkStrategy = "sparse" | "blackhole" | "repeat" | "repeat-windows" | "per-page";
+export type PanvkStrategy = (typeof PANVK_STRATEGIES)[number];
 
 /**
  * @param strategy - how unbound ranges are said
@@ -117,8 +120,16 @@ export class PanvkUmd implements SparseUmd {
   /** Handle of the object behind unbound ranges: what the kernel answered to {@link PanvkUmd.setup}. */
   dummyHandle: number;
 
-  /** @param options - see {@link PanvkOptions} */
+  /**
+   * @param options - see {@link PanvkOptions}
+   * @throws RangeError for a strategy that there is none of
+   */
   constructor(options: PanvkOptions) {
+    if (!PANVK_STRATEGIES.includes(options.strategy)) {
+      throw new RangeError(
+        `strategy: ${JSON.stringify(options.strategy)} is none of ${PANVK_STRATEGIES.join(", ")}`,
+      );
+    }
     this.#strategy = options.strategy;
     this.#vmId = options.vmId ?? 1;
     this.#fence = options.fence ?? 0;

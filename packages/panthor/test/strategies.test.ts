@@ -227,3 +227,10 @@ describe("what 100e6 bytes of unbound VA cost", () => {
     expect(file.dummy.refs).toBe(3);
   });
 });
+
+it("a strategy that there is none of is told with those that there are", () => {
+  const options: PanvkOptions = JSON.parse('{"strategy":"spares"}');
+  expect(() => new PanvkUmd(options)).toThrow(
+    'strategy: "spares" is none of sparse, blackhole, repeat, repeat-windows, per-page',
+  );
+});

@@ -32,6 +32,7 @@ export * from "./uapi-query.ts";
 export { ANV_BLOCK_BYTES, type AnvOptions, AnvUmd } from "./umd.ts";
 export { type UserAccess, type UserPage, UserPages, type UserRange } from "./user-pages.ts";
 export { XeVm, type XeVmDevice } from "./vm.ts";
+export * from "./vm-bind-ops.ts";
 export { type FaultAccess, VmFaults } from "./vm-faults.ts";
 export * from "./vma.ts";
 export { VmaAdvice } from "./vma-advice.ts";
