@@ -118,11 +118,13 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "info.ts",
     "interval-tree.ts",
     "leaf-flags.ts",
+    "leaf-tree.ts",
     "mappings.ts",
     "submit.ts",
     "table-tree.ts",
     "va-manager.ts",
     "va-space.ts",
+    "vm-objects.ts",
     "vm-update.ts",
   ],
 };

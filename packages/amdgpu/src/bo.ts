@@ -209,3 +209,9 @@ export class AmdgpuBo extends GemObject {
     this.#pages = null;
   }
 }
+
+/** Whether an object is in a domain that it prefers. */
+export function isPreferred(bo: AmdgpuBo): boolean {
+  const { place, domains } = bo;
+  return place === "none" || (domains & (place === "vram" ? 4 : 2)) !== 0;
+}

@@ -14,6 +14,7 @@ export { AmdgpuFile, type AmdgpuFileDevice, VM_ID } from "./file.ts";
 export { IntervalTree } from "./interval-tree.ts";
 export * from "./ioctls.ts";
 export { type LeafFlags, type LeafRules, leafFlags, leafRules, type Place } from "./leaf-flags.ts";
+export { LeafTree } from "./leaf-tree.ts";
 export { type MappingList, Mappings } from "./mappings.ts";
 export type { AmdgpuDeviceOptions, AmdgpuGfx } from "./options.ts";
 export { GcvmPageTable } from "./page-table.ts";
@@ -36,3 +37,4 @@ export { RADV_HEAP_END, RADV_HEAP_START, RADV_VIEW_BIT, VaManager } from "./va-m
 export { VaSpace, type VaSpaceOptions } from "./va-space.ts";
 export { AmdgpuVm, type AmdgpuVmDevice } from "./vm.ts";
 export * from "./vm-bind-ops.ts";
+export { VmObjects, type VmObjectsOptions } from "./vm-objects.ts";

@@ -2,7 +2,7 @@
  * The driver's page-table walk: which table, which entries, how large (`amdgpu_vm_pt.c`, Linux 7.3-rc7).
  *
  * The driver knows its tables by a tree of its own, not by the entries in memory: a table exists from the moment that a walk
- * needs it, and the entry that points to it is written at the end, by {@link TableTree.linkTables}. Until then the GPU
+ * needs it, and the entry that points to it is written at the end, by {@link LeafTree.linkTables}. Until then the GPU
  * sees what stood there before.
  *
  * A walk goes through the tree in the order of addresses. At each place the *fragment* (the largest power of two of pages that
@@ -15,7 +15,8 @@
  */
 
 import { fillAscending, GCVM_EXECUTABLE, GCVM_FRAGMENT_SHIFT, GCVM_VALID } from "@vmbind/mmu";
-import { PAGES_OF_ENTRY, ROOT_TABLE, TableTree } from "./table-tree.ts";
+import { LeafTree } from "./leaf-tree.ts";
+import { PAGES_OF_ENTRY, ROOT_TABLE } from "./table-tree.ts";
 
 const ENTRIES = 512;
 const ENTRIES_LG2 = 9;
@@ -43,7 +44,7 @@ const ROOT_ENTRIES_PER_PAGE = 1 / (SPAN[1] as number);
 const ROOT = ROOT_TABLE;
 
 /** The page tables of one VM. Addresses are numbers of 4 KiB pages, below 2^36. */
-export class GcvmPageTable extends TableTree {
+export class GcvmPageTable extends LeafTree {
   /** Begin an update: any number of pieces, which end with {@link GcvmPageTable.finish}. */
   begin(): void {
     this.counters.rangeUpdates++;

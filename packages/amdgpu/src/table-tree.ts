@@ -13,7 +13,6 @@ import {
   fillEntries,
   GCVM_HIGH,
   GCVM_ROOT_LEVEL,
-  GCVM_VALID,
   type GcvmGeneration,
   gcvmEmptyHi,
   gcvmEmptyLo,
@@ -82,7 +81,8 @@ export class TableTree {
   // By table, numbered from 1 within the VM.
   /** Slot of each table in {@link TableTree.tables}. */
   protected slot: Int32Array = new Int32Array(FIRST_ROOM);
-  #level: Uint8Array = new Uint8Array(FIRST_ROOM);
+  /** Level of each table. */
+  protected level: Uint8Array = new Uint8Array(FIRST_ROOM);
   /** Table above each table, 0 for the root. */
   protected parent: Int32Array = new Int32Array(FIRST_ROOM);
   /** Entry of its parent that is each table's. */
@@ -162,7 +162,7 @@ export class TableTree {
       tables.words[at] = gcvmTableLo(address);
       tables.words[at + 1] = gcvmTableHi(address);
       this.counters.tableWrites++;
-      this.observer?.linked(this.#level[parent] as number, this.vaOf(node), slot);
+      this.observer?.linked(this.level[parent] as number, this.vaOf(node), slot);
     }
     unlinked.length = 0;
   }
@@ -172,7 +172,7 @@ export class TableTree {
     const tables = this.tables;
     this.#forEachTable((node) => {
       const slot = this.slot[node] as number;
-      const level = this.#level[node] as number;
+      const level = this.level[node] as number;
       tables.own(slot);
       const first = slot * tables.wordsPerTable;
       fillEntries(tables, first, ENTRIES, gcvmEmptyLo(level), gcvmEmptyHi(this.#generation, level));
@@ -183,16 +183,6 @@ export class TableTree {
   }
 
   /**
-   * Whether anything of a range is in the tables that is valid or PRT, or will be once they are linked.
-   *
-   * @param first - first page
-   * @param last - last page
-   */
-  hasLeaves(first: number, last: number): boolean {
-    return this.#hasLeaves(ROOT, first, last);
-  }
-
-  /**
    * All tables by the driver's own tree, in the order of addresses, a table before those below it.
    *
    * @param see - gets slot, level, first VA in bytes, and whether the entry above points to it
@@ -200,42 +190,8 @@ export class TableTree {
   forEach(see: (slot: number, level: number, va: number, linked: boolean) => void): void {
     this.#forEachTable((node) => {
       const linked = this.#unlinkedAt[node] === -1;
-      see(this.slot[node] as number, this.#level[node] as number, this.vaOf(node), linked);
+      see(this.slot[node] as number, this.level[node] as number, this.vaOf(node), linked);
     });
-  }
-
-  /**
-   * Every entry that is valid or PRT, in the order of addresses, as the tables are once all of them are linked.
-   *
-   * @param see - gets the level, the first page, and both halves
-   */
-  forEachLeaf(see: (level: number, page: number, lo: number, hi: number) => void): void {
-    this.#leavesOf(ROOT, see);
-  }
-
-  #leavesOf(node: number, see: (level: number, page: number, lo: number, hi: number) => void): void {
-    const level = this.#level[node] as number;
-    const start = this.start[node] as number;
-    const span = SPAN[level] as number;
-    const tables = this.tables;
-    const slot = this.slot[node] as number;
-    const isEmpty = tables.isFilled(slot);
-    if (level === LAST && isEmpty) return;
-    const { words } = tables;
-    let at = slot * tables.wordsPerTable;
-    for (let i = 0; i < ENTRIES; i++, at += 2) {
-      const child = level === LAST ? 0 : this.child(node, i);
-      if (child !== 0) {
-        this.#leavesOf(child, see);
-        continue;
-      }
-      const lo = words[at] as number;
-      const hi = words[at + 1] as number;
-      const isLeaf = level === LAST || (hi & this.leafHi) !== 0;
-      if (!isEmpty && isLeaf && ((lo & GCVM_VALID) !== 0 || (hi & this.prtHi) !== 0)) {
-        see(level, start + i * span, lo, hi);
-      }
-    }
   }
 
   /** Give all tables back. The page table must not be used afterwards. */
@@ -255,36 +211,11 @@ export class TableTree {
 
   #forEachTable(see: (node: number) => void, node = ROOT): void {
     see(node);
-    if (this.#level[node] === LAST) return;
+    if (this.level[node] === LAST) return;
     for (let i = 0; i < ENTRIES; i++) {
       const child = this.child(node, i);
       if (child !== 0) this.#forEachTable(see, child);
     }
-  }
-
-  #hasLeaves(node: number, first: number, last: number): boolean {
-    const level = this.#level[node] as number;
-    const start = this.start[node] as number;
-    const span = SPAN[level] as number;
-    const from = Math.max(0, Math.floor((first - start) / span));
-    const to = Math.min(ENTRIES - 1, Math.floor((last - start) / span));
-    const tables = this.tables;
-    const slot = this.slot[node] as number;
-    // A table nobody wrote to is empty.
-    const filled = tables.isFilled(slot);
-    for (let i = from; i <= to; i++) {
-      const child = level === LAST ? 0 : this.child(node, i);
-      if (child !== 0) {
-        // Whatever still stands in front of it goes when it is linked.
-        if (this.#hasLeaves(child, first, last)) return true;
-      } else if (!filled) {
-        const lo = tables.entryLo(slot, i);
-        const hi = tables.entryHi(slot, i);
-        const isLeaf = level === LAST || (hi & this.leafHi) !== 0;
-        if (isLeaf && ((lo & GCVM_VALID) !== 0 || (hi & this.prtHi) !== 0)) return true;
-      }
-    }
-    return false;
   }
 
   /**
@@ -322,7 +253,7 @@ export class TableTree {
     if (node === this.slot.length) this.#grow();
     const spanOfTable = SPAN[level - 1] as number;
     this.slot[node] = slot;
-    this.#level[node] = level;
+    this.level[node] = level;
     this.parent[node] = parent;
     this.index[node] = index;
     this.start[node] = Math.floor(page / spanOfTable) * spanOfTable;
@@ -354,7 +285,7 @@ export class TableTree {
   }
 
   #cutOffTable(node: number): void {
-    if (this.#level[node] !== LAST) {
+    if (this.level[node] !== LAST) {
       const base = this.#childrenAt[node] as number;
       for (let i = base; this.#childCount[node] !== 0; i++) {
         const child = this.#children[i] as number;
@@ -390,8 +321,8 @@ export class TableTree {
     this.#childrenAt = grownInts(this.#childrenAt, room);
     this.#unlinkedAt = grownInts(this.#unlinkedAt, room);
     const level = new Uint8Array(room);
-    level.set(this.#level);
-    this.#level = level;
+    level.set(this.level);
+    this.level = level;
     const childCount = new Uint16Array(room);
     childCount.set(this.#childCount);
     this.#childCount = childCount;

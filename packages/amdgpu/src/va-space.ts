@@ -10,9 +10,8 @@
  * @module
  */
 
-import { type AllocFault, EINVAL, ENOENT, ENOMEM, fail, hex } from "@vmbind/drm";
-import type { AmdgpuBo } from "./bo.ts";
-import { BoVa, type StateLists, stateLists } from "./bo-va.ts";
+import { EINVAL, ENOENT, ENOMEM, fail, hex } from "@vmbind/drm";
+import type { BoVa } from "./bo-va.ts";
 import type { AmdgpuCounters } from "./cost-sheet.ts";
 import {
   type MappingList,
@@ -23,6 +22,7 @@ import {
   STATE_VALID,
 } from "./mappings.ts";
 import { PAGE_BYTES } from "./uapi.ts";
+import { VmObjects, type VmObjectsOptions } from "./vm-objects.ts";
 
 const PAGE = PAGE_BYTES;
 const INVALID = STATE_INVALID;
@@ -30,65 +30,29 @@ const WRITTEN = STATE_VALID;
 const FREED = STATE_FREED;
 
 /** What the mappings of a VM need of it. */
-export interface VaSpaceOptions {
-  /** What is counted. */
-  counters: AmdgpuCounters;
+export interface VaSpaceOptions extends VmObjectsOptions {
   /** Whether anything of a range of pages is in the page tables, first and last page. */
   hasLeaves(first: number, last: number): boolean;
-  /** Asked before each mapping and bo_va. */
-  allocFault?: AllocFault | undefined;
 }
 
 /** The mappings of one VM, and the lists that say what is to be done. */
-export class VaSpace {
+export class VaSpace extends VmObjects {
   /** All mappings. */
   readonly mappings: Mappings = new Mappings();
   /** Mappings that are gone, and whose entries are not cleared yet. */
   readonly freed: MappingList = mappingList();
   /** How many those are. */
   freedCount = 0;
-  /** The bo_va of all PRT mappings. It is on no list. */
-  readonly prt: BoVa;
-  /** Lists of the objects that are always valid here. */
-  readonly alwaysValid: StateLists = stateLists();
-  /** Lists of all other objects. */
-  readonly individual: StateLists = stateLists();
-  readonly #vm: object;
   readonly #counters: AmdgpuCounters;
   readonly #options: VaSpaceOptions;
-  /** By number; null where there is none. */
-  readonly #boVas: (BoVa | null)[] = [null];
-  /** Those of objects. */
-  readonly #ofObjects: Set<BoVa> = new Set();
-  readonly #freeIds: number[] = [];
-
   /**
    * @param vm - that bo_vas say they belong to
    * @param options - see {@link VaSpaceOptions}
    */
   constructor(vm: object, options: VaSpaceOptions) {
-    this.#vm = vm;
+    super(vm, options);
     this.#options = options;
     this.#counters = options.counters;
-    this.prt = this.#add(null);
-  }
-
-  /** Objects in the VM. */
-  boVas(): Iterable<BoVa> {
-    return this.#ofObjects;
-  }
-
-  /**
-   * @param bo - any object
-   * @returns its bo_va here, undefined when it has none
-   */
-  boVaOf(bo: AmdgpuBo): BoVa | undefined {
-    const { vmBos } = bo;
-    for (let i = 0; i < vmBos.length; i++) {
-      const boVa = vmBos[i];
-      if (boVa instanceof BoVa && boVa.vm === this.#vm) return boVa;
-    }
-    return undefined;
   }
 
   /**
@@ -96,31 +60,7 @@ export class VaSpace {
    * @returns the bo_va that it belongs to
    */
   ownerOf(mapping: number): BoVa {
-    return this.#boVas[this.mappings.owner[mapping] as number] as BoVa;
-  }
-
-  /**
-   * A handle was opened: the object becomes known here, or is counted once more.
-   *
-   * @throws DrmError ENOMEM
-   */
-  open(bo: AmdgpuBo): BoVa {
-    const known = this.boVaOf(bo);
-    if (known !== undefined) {
-      known.refs++;
-      return known;
-    }
-    if (this.#options.allocFault?.("vm_bo")) fail(ENOMEM, "bo_va: no memory for it (injected)");
-    const boVa = this.#add(bo);
-    this.#ofObjects.add(boVa);
-    bo.vmBos.push(boVa);
-    const { counters } = this.#options;
-    counters.vmBosLive++;
-    if (counters.vmBosLive > counters.vmBosPeak) counters.vmBosPeak = counters.vmBosLive;
-    if (!bo.isAlwaysValid) this.individual.idle.moveHere(boVa);
-    else if (isPreferred(bo)) this.alwaysValid.needsUpdate.moveHere(boVa);
-    else this.alwaysValid.evicted.moveHere(boVa);
-    return boVa;
+    return this.boVa(this.mappings.owner[mapping] as number);
   }
 
   /**
@@ -133,13 +73,7 @@ export class VaSpace {
     if (--boVa.refs > 0) return false;
     this.#dropAll(boVa, boVa.valids);
     this.#dropAll(boVa, boVa.invalids);
-    boVa.list?.remove(boVa);
-    const bo = boVa.bo as AmdgpuBo;
-    this.#ofObjects.delete(boVa);
-    bo.vmBos.splice(bo.vmBos.indexOf(boVa), 1);
-    this.#boVas[boVa.id] = null;
-    this.#freeIds.push(boVa.id);
-    this.#counters.vmBosLive--;
+    this.remove(boVa);
     return true;
   }
 
@@ -250,15 +184,6 @@ export class VaSpace {
     this.mappings.unlink(this.freed, id);
     this.mappings.forget(id);
     this.freedCount--;
-  }
-
-  /**
-   * Which lists a bo_va moves between.
-   *
-   * @param boVa - one of an object
-   */
-  listsOf(boVa: BoVa): StateLists {
-    return boVa.isAlwaysValid ? this.alwaysValid : this.individual;
   }
 
   /** A new mapping takes its place in the tree, and waits to be written. */
@@ -407,13 +332,6 @@ export class VaSpace {
     this.freedCount++;
   }
 
-  #add(bo: AmdgpuBo | null): BoVa {
-    const id = this.#freeIds.pop() ?? this.#boVas.length;
-    const boVa = new BoVa(this.#vm, bo, id);
-    this.#boVas[id] = boVa;
-    return boVa;
-  }
-
   /** The driver allocates all mappings that an operation can need before it changes one. */
   #needMappings(count: number): void {
     const { allocFault } = this.#options;
@@ -433,10 +351,4 @@ export class VaSpace {
     this.#countedSize = size;
     if (counters.gpuvasLive > counters.gpuvasPeak) counters.gpuvasPeak = counters.gpuvasLive;
   }
-}
-
-/** Whether an object is in a domain that it prefers. */
-export function isPreferred(bo: AmdgpuBo): boolean {
-  const { place, domains } = bo;
-  return place === "none" || (domains & (place === "vram" ? 4 : 2)) !== 0;
 }

@@ -13,13 +13,13 @@
 
 import { EBUSY, fail } from "@vmbind/drm";
 import { GCVM_VALID, type ScatterList } from "@vmbind/mmu";
-import type { AmdgpuBo } from "./bo.ts";
+import { type AmdgpuBo, isPreferred } from "./bo.ts";
 import type { BoVa } from "./bo-va.ts";
 import { type LeafFlags, type LeafRules, leafFlags } from "./leaf-flags.ts";
 import { STATE_INVALID, STATE_VALID } from "./mappings.ts";
 import type { GcvmPageTable } from "./page-table.ts";
 import { PAGE_BYTES, VM_PAGE_PRT } from "./uapi.ts";
-import { isPreferred, type VaSpace } from "./va-space.ts";
+import type { VaSpace } from "./va-space.ts";
 
 const PAGE = PAGE_BYTES;
 
