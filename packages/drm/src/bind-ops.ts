@@ -9,8 +9,9 @@
  */
 
 import type { DrmFile } from "./drm-file.ts";
+import { EncodeError } from "./encode-error.ts";
 import { errnoName } from "./errno.ts";
-import { EncodeError, type StructLayout, viewOf } from "./struct.ts";
+import { type StructLayout, viewOf } from "./struct.ts";
 import { type IoctlCall, issue } from "./umd.ts";
 
 /** One kind of operation. */

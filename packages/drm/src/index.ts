@@ -12,6 +12,7 @@ export * from "./core-ioctls.ts";
 export * from "./counters.ts";
 export * from "./dma-buf.ts";
 export * from "./drm-file.ts";
+export { EncodeError } from "./encode-error.ts";
 export * from "./errno.ts";
 export { type ExecFence, ExecLock, type ExecLockOptions } from "./exec-lock.ts";
 export * from "./fence.ts";

@@ -17,6 +17,7 @@
  * @module
  */
 
+import { badNumber, EncodeError, within } from "./encode-error.ts";
 import type { ValueNames } from "./value-names.ts";
 
 /** How a member is made up: what a printer or a generator of bytes has to know. */
@@ -116,44 +117,6 @@ export interface StructLayout<T> {
    * @throws {@link EncodeError} for a value that does not fit its member
    */
   encode(value: Partial<T>): Uint8Array;
-}
-
-/** A value that does not fit its member of a struct: `drm_panthor_vm_bind_op.va: -1 is not an integer from 0 to 2^64 - 1`. */
-export class EncodeError extends RangeError {
-  /** The member, from the struct on: `.va`, `.ops.count`, `.pad[2]`; empty for a value that stands alone. */
-  readonly member: string;
-  /** What is wrong with the value. */
-  readonly rule: string;
-
-  /**
-   * @param holder - what the member is of; the C name of a struct, `ops[5]`
-   * @param member - see {@link EncodeError.member}
-   * @param rule - what is wrong with the value
-   */
-  constructor(holder: string, member: string, rule: string) {
-    super(`${holder}${member}: ${rule}`);
-    this.name = "EncodeError";
-    this.member = member;
-    this.rule = rule;
-  }
-}
-
-/** Why a value is not the number that its member takes. */
-function badNumber(bits: number, value: unknown): EncodeError {
-  const rule = `is not an integer from 0 to 2^${bits} - 1`;
-  if (typeof value === "bigint") {
-    // The sign of a negative one goes before the prefix.
-    const hex = value < 0n ? `-0x${(-value).toString(16)}n` : `0x${value.toString(16)}n`;
-    return new EncodeError(`u${bits}`, "", `${hex} is a bigint; a u${bits} is a plain number`);
-  }
-  if (typeof value === "number") return new EncodeError(`u${bits}`, "", `${value} ${rule}`);
-  const kind = value === null ? "null" : `a value of type ${typeof value}`;
-  return new EncodeError(`u${bits}`, "", `${kind} ${rule}`);
-}
-
-/** The error of a part of something larger. */
-function within(holder: string, part: string, error: unknown): unknown {
-  return error instanceof EncodeError ? new EncodeError(holder, part + error.member, error.rule) : error;
 }
 
 /**
