@@ -193,6 +193,13 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       strategy: STRATEGIES_OPTION,
       kernel: KERNEL_OPTION,
+      device: {
+        type: "string",
+        value: "NAME",
+        multiple: true,
+        help: "also each strategy on this of its GPUs, in a column of its own, e.g. dg2; may be repeated",
+      },
+      seed: { type: "string", value: "N", help: "seed of the draws of generated workloads (default 1)" },
       size: {
         type: "string",
         value: "BYTES",

@@ -1,4 +1,4 @@
-import type { LabResult, TraceRow } from "@vmbind/lab";
+import type { Comparison, LabResult, TraceRow } from "@vmbind/lab";
 import { describe, expect, it } from "vitest";
 import { tempFolder } from "../../../test/temp.ts";
 import { vmbindIn as inWorld, type Outcome, tempFile } from "./run.ts";
@@ -111,6 +111,45 @@ describe("output", () => {
     expect(out).toMatch(/^## A sparse resource/);
     expect(out).toMatch(/\n### Semantics\n\n\|/);
     expect(out).not.toMatch(/undefined|NaN/);
+  });
+
+  it("has devices as columns: generated on each, recorded where a recording of it ships", async () => {
+    const asked = [
+      "--workload",
+      "buffer-stream",
+      "--strategy",
+      "xe-null",
+      "--device",
+      "dg2",
+      "--device",
+      "lnl",
+    ];
+    const { status, out } = await vmbind("compare", ...asked, "--json");
+    expect(status).toBe(0);
+    const { lab, recorded } = JSON.parse(out) as Comparison;
+    expect(lab.costs.map(({ strategy, device }) => [strategy, device])).toEqual([
+      ["xe-null", "bmg"],
+      ["xe-null-lnl", "lnl"],
+      ["xe-null-dg2", "dg2"],
+    ]);
+    expect(recorded.map(({ strategy }) => strategy)).toEqual(["xe-null", "xe-null-lnl", "xe-null-dg2"]);
+    const wrong = await vmbind("compare", "--device", "dg");
+    expect([wrong.status, wrong.err.split("\n")[0]]).toEqual([
+      2,
+      'vmbind compare: --device: no device "dg"; did you mean dg2?',
+    ]);
+  });
+
+  it("draws generated workloads by --seed", async () => {
+    const drawn = async (seed: string): Promise<[seed: number | undefined, entries: number | undefined]> => {
+      const asked = ["--workload", "random", "--strategy", "xe-null", "--seed", seed];
+      const { lab } = JSON.parse((await vmbind("compare", ...asked, "--json")).out) as Comparison;
+      return [lab.costs[0]?.seed, lab.costs[0]?.total.pteWrites];
+    };
+    const [first, second] = [await drawn("1"), await drawn("2")];
+    expect([first[0], second[0]]).toEqual([1, 2]);
+    expect(first[1]).not.toBe(second[1]);
+    expect(await drawn("1")).toEqual(first);
   });
 
   it("as a mail fits into 72 columns, begins with the answer, and says what repeats it", async () => {

@@ -84,6 +84,7 @@ export {
   type Place,
 } from "./strategy/lowered-call.ts";
 export { type LoweredTrace, lowerToTrace } from "./strategy/lowered-trace.ts";
+export { onDevice } from "./strategy/on-device.ts";
 export { Proposal, type ProposalOrigin, type ProposalWords } from "./strategy/proposal.ts";
 export { RefusedError } from "./strategy/refused.ts";
 export { type RunOptions, runWorkload, StrategyRun, startRun } from "./strategy/run.ts";
@@ -165,7 +166,7 @@ export { type BufferStreamOptions, bufferStream } from "./workload/buffer-stream
 export { BUILTIN_WORKLOADS, type BuiltinWorkload } from "./workload/builtin.ts";
 export { IMAGE_TILE_BYTES, type ImageShape, SparseImage, type TileBox } from "./workload/image.ts";
 export { imageMips } from "./workload/image-mips.ts";
-export { LAB_WORKLOADS } from "./workload/lab-workloads.ts";
+export { LAB_WORKLOADS, labWorkloads } from "./workload/lab-workloads.ts";
 export { type LiftedSteps, stepsInBlocks, stepsOfLifted } from "./workload/lifted-workload.ts";
 export { type ManySmallOptions, manySmall } from "./workload/many-small.ts";
 export { ORDERS, type ParametricOptions, parametric } from "./workload/parametric.ts";

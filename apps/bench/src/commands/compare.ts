@@ -201,7 +201,7 @@ function textStyle(io: Io, details: boolean): Style {
 
 /** The options that decide what is compared, as they would be typed. */
 function repeatable(options: CommandInput["options"]): string[] {
-  return ["workload", "strategy", "kernel", "size"].flatMap((name) => {
+  return ["workload", "strategy", "device", "kernel", "seed", "size"].flatMap((name) => {
     const values = options[name] === undefined ? [] : [options[name]].flat();
     return values.flatMap((value) => [`--${name}`, String(value)]);
   });

@@ -5,7 +5,7 @@
  */
 
 import { QUIRK_PROFILES, type QuirkProfile } from "@vmbind/drm";
-import { DEFAULT_KERNEL, SPARSE_STRATEGIES, type SparseStrategy } from "@vmbind/lab";
+import { DEFAULT_KERNEL, onDevice, SPARSE_STRATEGIES, type SparseStrategy } from "@vmbind/lab";
 import type { CommandInput } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { isModule } from "../files/user-module.ts";
@@ -35,11 +35,29 @@ const ALL = "all";
 
 /**
  * @param options - of the command line
- * @returns the strategies that `--strategy` names, or all of the table; in the order of the table, those of modules behind them
+ * @returns the strategies that `--strategy` names, or all of the table; in the order of the table, those of modules behind them; each
+ * also on those of its devices that `--device` names
  * @throws {@link UsageError} for an unknown name
  * @throws InputError for a module that is broken
  */
 export async function chosenStrategies(options: Options): Promise<SparseStrategy[]> {
+  const chosen = await namedStrategies(options);
+  const devices = (options["device"] ?? []) as string[];
+  for (const device of devices) checkDevice(device, chosen);
+  return chosen.flatMap((strategy) => [
+    strategy,
+    ...strategy.devices
+      .slice(1)
+      .flatMap((device) => (devices.includes(device) ? [onDevice(strategy, device)] : [])),
+  ]);
+}
+
+function checkDevice(name: string, strategies: readonly SparseStrategy[]): void {
+  const known = [...new Set(strategies.flatMap(({ devices }) => devices))];
+  if (!known.includes(name)) throw new UsageError(`--device: ${noSuchName("device", name, known)}`);
+}
+
+async function namedStrategies(options: Options): Promise<SparseStrategy[]> {
   const given = options["strategy"] as string[] | undefined;
   if (given === undefined) return [...SPARSE_STRATEGIES];
   const own: SparseStrategy[] = [];

@@ -20,7 +20,7 @@ import { filesOf, JSON_FILES, JSON_LINES } from "../files/folders.ts";
 import { isWorkloadFile, madeFrom, readWorkload, type WorkloadChoice } from "../files/workload-file.ts";
 import type { Io } from "../io.ts";
 import { noSuchName } from "../text/nearest.ts";
-import { byteCount, chosenKernel, chosenStrategies } from "./options.ts";
+import { byteCount, chosenKernel, chosenStrategies, wholeNumber } from "./options.ts";
 
 /** How workloads end that are found in a folder; code is run only where it is named. */
 const WORKLOAD_FILES = [...JSON_FILES, ...JSON_LINES];
@@ -42,6 +42,7 @@ export async function planComparison(
 ): Promise<ComparePlan> {
   const kernel = chosenKernel(options);
   const strategies = await chosenStrategies(options);
+  const seed = wholeNumber(options, "seed", 0, 2 ** 32 - 1);
   const size = byteCount(options, "size", 1, SIZE_MAX);
   const given = options["workload"] as string[] | undefined;
   for (const name of given ?? []) checkName(name);
@@ -53,7 +54,13 @@ export async function planComparison(
   );
   if (size !== undefined) workloads.push({ bytes: size });
   const details = ["details", "json", "report", "mail"].some((name) => options[name] !== undefined);
-  return planWorkloads({ strategies, kernel, details, ...(workloads.length > 0 ? { workloads } : {}) });
+  return planWorkloads({
+    strategies,
+    kernel,
+    details,
+    ...(seed === undefined ? {} : { seed }),
+    ...(workloads.length > 0 ? { workloads } : {}),
+  });
 }
 
 function checkName(name: string): void {

@@ -47,6 +47,8 @@ export interface CompareRequest {
   kernel?: QuirkProfile;
   /** Which workloads: names from {@link workloadNames}, or others. */
   workloads?: readonly (string | WorkloadRef)[];
+  /** Of the draws of generated workloads; 1 unless told. */
+  seed?: number;
   /** See {@link ComparePlan.details}; true unless told. */
   details?: boolean;
 }
@@ -62,7 +64,13 @@ export function workloadNames(): string[] {
  * @throws RangeError for a name that is not among {@link workloadNames}
  */
 export function planComparison(request: CompareRequest = {}): ComparePlan {
-  const { strategies = SPARSE_STRATEGIES, kernel = DEFAULT_KERNEL, workloads, details = true } = request;
+  const {
+    strategies = SPARSE_STRATEGIES,
+    kernel = DEFAULT_KERNEL,
+    workloads,
+    seed,
+    details = true,
+  } = request;
   const unknown = workloads?.find((w) => typeof w === "string" && !workloadNames().includes(w));
   if (unknown !== undefined) {
     throw new RangeError(`no workload ${JSON.stringify(unknown)}; there are ${workloadNames().join(", ")}`);
@@ -75,7 +83,9 @@ export function planComparison(request: CompareRequest = {}): ComparePlan {
     ],
     kernel,
     recorded: WORKLOADS.filter((name) => workloads === undefined || workloads.includes(name)),
-    generated: (refs ?? LAB_WORKLOADS.map(({ name }) => ({ lab: name }))).map((ref) => {
+    generated: (refs ?? LAB_WORKLOADS.map(({ name }) => ({ lab: name }))).map((unseeded) => {
+      const ref =
+        seed === undefined || "bytes" in unseeded || "made" in unseeded ? unseeded : { ...unseeded, seed };
       const { name, description } = resolveWorkload(ref);
       return { name, description, ref };
     }),

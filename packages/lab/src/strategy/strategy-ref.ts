@@ -7,6 +7,7 @@
 import type { QuirkProfile } from "@vmbind/drm";
 import { blamed } from "./blame.ts";
 import { underKernel } from "./kernel.ts";
+import { onDevice } from "./on-device.ts";
 import type { SparseStrategy, StrategyModule } from "./strategy.ts";
 import { sparseStrategy } from "./table.ts";
 
@@ -16,6 +17,8 @@ export interface StrategyRef {
   name: string;
   /** The kernel that it is run on. */
   kernel: QuirkProfile;
+  /** The device, where that is not its usual one. */
+  device?: string;
   /** The module that it is in; absent for rows of the table. */
   module?: StrategyModule;
 }
@@ -37,8 +40,13 @@ export const inTable: StrategyFinder = ({ name }) => sparseStrategy(name);
  * @param strategy - a strategy
  * @param kernel - the kernel that it is to be run on
  */
-export function refOf({ name, module }: SparseStrategy, kernel: QuirkProfile): StrategyRef {
-  return { name, kernel, ...(module && { module }) };
+export function refOf({ name, pinned, module }: SparseStrategy, kernel: QuirkProfile): StrategyRef {
+  return {
+    name: pinned?.of ?? name,
+    kernel,
+    ...(pinned && { device: pinned.device }),
+    ...(module && { module }),
+  };
 }
 
 /**
@@ -55,7 +63,8 @@ export async function withStrategy<T>(
   find: StrategyFinder,
   job: (strategy: SparseStrategy) => Promise<T>,
 ): Promise<T> {
-  const strategy = underKernel(await find(ref), ref.kernel);
+  const found = await find(ref);
+  const strategy = underKernel(ref.device === undefined ? found : onDevice(found, ref.device), ref.kernel);
   if (!ref.module) return job(strategy);
   try {
     return await job(strategy);

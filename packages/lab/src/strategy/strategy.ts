@@ -316,6 +316,14 @@ export interface StrategyModule {
   readonly estimate: WorkEstimate;
 }
 
+/** A strategy on one of its other devices. */
+export interface PinnedStrategy {
+  /** Name of the strategy. */
+  readonly of: string;
+  /** The device. */
+  readonly device: string;
+}
+
 /** A strategy: one row of the table, and the only place that knows it. */
 export interface SparseStrategy {
   /** Name in kebab-case, the same everywhere; begins with the driver's. */
@@ -359,6 +367,8 @@ export interface SparseStrategy {
   bindsArrays: boolean;
   /** What is tried with this strategy alone. */
   experiments?: OwnExperiments;
+  /** The strategy that this is on one of its other devices; absent for all others. */
+  pinned?: PinnedStrategy;
   /** Where it is from; absent for rows of the table. */
   module?: StrategyModule;
   /** What is other about its device than the header of a trace can say, e.g. `parts.PageTable`; absent for rows of the table. */

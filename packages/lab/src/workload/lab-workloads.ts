@@ -12,19 +12,24 @@ const SEED = 1;
 /** Of the recorded workload's 500: page by page those would be four million operations. */
 const BUFFERS = 40;
 
-function builtin(name: string): Workload {
+function builtin(name: string, seed: number): Workload {
   const found = BUILTIN_WORKLOADS.get(name);
   if (found === undefined) throw new Error(`no workload ${name}`);
-  return found.make(SEED, undefined);
+  return found.make(seed, undefined);
 }
 
-/** What is measured unless told. */
-export const LAB_WORKLOADS: readonly Workload[] = [
-  builtin("buffer-100e6"),
-  builtin("buffer-stream"),
-  {
-    ...manySmall(SEED, { buffers: BUFFERS }),
-    name: `many-small-${BUFFERS}`,
-  },
-  builtin("random"),
-];
+/**
+ * @param seed - of their draws
+ * @returns what is measured unless told
+ */
+export function labWorkloads(seed: number = SEED): readonly Workload[] {
+  return [
+    builtin("buffer-100e6", seed),
+    builtin("buffer-stream", seed),
+    { ...manySmall(seed, { buffers: BUFFERS }), name: `many-small-${BUFFERS}` },
+    builtin("random", seed),
+  ];
+}
+
+/** The same with the usual seed. */
+export const LAB_WORKLOADS: readonly Workload[] = labWorkloads();

@@ -8,7 +8,7 @@ import { type Budgets, InputError } from "@vmbind/trace";
 import { strategyFor } from "../strategy/fine.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { BUILTIN_WORKLOADS } from "./builtin.ts";
-import { LAB_WORKLOADS } from "./lab-workloads.ts";
+import { labWorkloads } from "./lab-workloads.ts";
 import { parametric } from "./parametric.ts";
 import { checkSteps, type WorkloadFile } from "./schema.ts";
 import { type Step, type Workload, WorkloadError } from "./workload.ts";
@@ -16,12 +16,16 @@ import { type Step, type Workload, WorkloadError } from "./workload.ts";
 /** Where a workload comes from. */
 export type WorkloadRef =
   | {
-      /** Name of one of {@link LAB_WORKLOADS}. */
+      /** Name of one of {@link labWorkloads}. */
       lab: string;
+      /** Of its draws; 1 unless told. */
+      seed?: number;
     }
   | {
       /** Name of one of {@link BUILTIN_WORKLOADS}, as it is unless told. */
       builtin: string;
+      /** Of its draws; 1 unless told. */
+      seed?: number;
     }
   | {
       /** Size of one buffer, nothing bound. */
@@ -32,6 +36,8 @@ export type WorkloadRef =
       file: string;
       /** What it says, checked by {@link parseWorkload}. */
       content: WorkloadFile;
+      /** Of its draws, where it has knobs in place of steps; 1 unless told. */
+      seed?: number;
       /** Amounts of work other than the standard ones. */
       budgets?: Budgets;
     }
@@ -83,11 +89,11 @@ const SEED = 1;
 export function resolveWorkload(ref: WorkloadRef): Workload {
   if ("made" in ref) return workloadOfMade(ref.file, ref.made);
   if ("bytes" in ref) return parametric(`buffer-${ref.bytes}`, 0, { size: ref.bytes, bound: 0 });
-  if ("file" in ref) return workloadOfFile(ref.file, ref.content, SEED, ref.budgets);
+  if ("file" in ref) return workloadOfFile(ref.file, ref.content, ref.seed ?? SEED, ref.budgets);
   const found =
     "lab" in ref
-      ? LAB_WORKLOADS.find(({ name }) => name === ref.lab)
-      : BUILTIN_WORKLOADS.get(ref.builtin)?.make(SEED, undefined);
+      ? labWorkloads(ref.seed).find(({ name }) => name === ref.lab)
+      : BUILTIN_WORKLOADS.get(ref.builtin)?.make(ref.seed ?? SEED, undefined);
   if (!found) throw new RangeError(`the laboratory has no workload ${JSON.stringify(ref)}`);
   return found;
 }
