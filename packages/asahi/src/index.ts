@@ -18,7 +18,6 @@ export { type TableCount, UatPageTable, type UatPageTableOptions } from "./page-
 export * from "./quirks.ts";
 export { decodeTlbi, encodeTlbi, type TlbiForm, type TlbiReach, type TlbiSink } from "./tlbi.ts";
 export * from "./uapi.ts";
-export * from "./uapi-submit.ts";
 export {
   type HkAddressPlan,
   type HkOptions,

@@ -10,6 +10,7 @@
 import { array, drmIow, drmIowr, readU64, type StructLayout, struct, u32, u64 } from "@vmbind/drm";
 import { BIND_NAMES, BIND_OBJECT_NAMES, BIND_OBJECT_OP_NAMES, GEM_NAMES } from "./uapi-values.ts";
 
+export * from "./uapi-submit.ts";
 export * from "./uapi-values.ts";
 
 /** Bytes of a GPU page, the only size there is. */

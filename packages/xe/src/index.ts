@@ -27,8 +27,6 @@ export * from "./quirks.ts";
 export { type TlbInvalidation, tlbRange } from "./tlb-range.ts";
 export { Trims } from "./trims.ts";
 export * from "./uapi.ts";
-export * from "./uapi-madvise.ts";
-export * from "./uapi-query.ts";
 export { ANV_BLOCK_BYTES, type AnvOptions, AnvUmd } from "./umd.ts";
 export { type UserAccess, type UserPage, UserPages, type UserRange } from "./user-pages.ts";
 export { XeVm, type XeVmDevice } from "./vm.ts";

@@ -33,6 +33,8 @@ import {
 } from "./uapi-values.ts";
 
 export { GEM_CLOSE, type GemClose } from "@vmbind/drm";
+export * from "./uapi-madvise.ts";
+export * from "./uapi-query.ts";
 export * from "./uapi-values.ts";
 
 /** `drm_xe_user_extension` of `xe_drm.h`, Linux 7.3-rc7: what every extension begins with. */
