@@ -11,7 +11,7 @@ import type { Access, FaultKind } from "./gpu-fault.ts";
 import { GpuFault } from "./gpu-fault.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 import type { Tlb } from "./tlb.ts";
-import { Walk, walkTables } from "./walk.ts";
+import { Walk, type Walker, walkerOf } from "./walk.ts";
 
 /** How an address space is used. */
 export interface AddressSpaceOptions {
@@ -67,6 +67,7 @@ export class AddressSpace {
   readonly faults: GpuFault[] = [];
   readonly #rootSlot: number;
   readonly #rootGeneration: number;
+  readonly #walk: Walker;
   readonly #enter: (() => number) | null;
   #asid: number;
   readonly #softFaults: boolean;
@@ -98,6 +99,7 @@ export class AddressSpace {
     this.#smallestPage = (format.levels.at(-1) as LevelGeometry).entryBytes;
     this.#rootSlot = rootSlotOf(memory, format, root);
     this.#rootGeneration = memory.tables.generation(this.#rootSlot);
+    this.#walk = walkerOf(format);
   }
 
   /** Number of this address space in the TLB; with {@link AddressSpaceOptions.enter}, that of the last access. */
@@ -120,8 +122,10 @@ export class AddressSpace {
    * @throws DeadAddressSpace when the root table was freed; nothing else.
    */
   walk(va: number, out: Walk = new Walk()): Walk {
-    if (!this.alive) throw new DeadAddressSpace(this.root);
-    return walkTables(this.memory.tables, this.format, this.#rootSlot, va, out);
+    const { tables } = this.memory;
+    // `alive` written out: the engine puts the walk itself into its caller's loop, but not what it calls besides.
+    if (tables.generation(this.#rootSlot) !== this.#rootGeneration) throw new DeadAddressSpace(this.root);
+    return this.#walk(tables, this.format, this.#rootSlot, va, out);
   }
 
   /**

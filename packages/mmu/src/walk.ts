@@ -76,19 +76,21 @@ export class Walk {
  * Walks from the root table in slot `root` to virtual address `va` (bytes). Also a fault: an address outside of the
  * format's width, and a directory entry that points to no page-table page.
  */
-export function walkTables(
+export type Walker = (
   tables: TableMemory,
   format: PageTableFormat,
   root: number,
   va: number,
   out: Walk,
-): Walk {
-  if (format.paired) return walkPaired(tables, format, root, va, out);
-  if (rootGeometry(format).kinds !== null) return walkKinds(tables, format, root, va, out);
-  return walkPlain(tables, format, root, va, out);
+) => Walk;
+
+/** The walk for a format, to be asked for once: what few formats need, the walk of the others does not pay for. */
+export function walkerOf(format: PageTableFormat): Walker {
+  if (format.paired) return walkPaired;
+  return rootGeometry(format).kinds === null ? walkPlain : walkKinds;
 }
 
-/** The plain walk, where masks of the low half tell everything: on its own, so that it is inlined where it is called. */
+/** The plain walk, where masks of the low half tell everything. */
 function walkPlain(tables: TableMemory, format: PageTableFormat, root: number, va: number, out: Walk): Walk {
   const { words, wordsPerTableLg2 } = tables;
   const vaLo = va | 0;
@@ -109,7 +111,7 @@ function walkPlain(tables: TableMemory, format: PageTableFormat, root: number, v
       lo = words[at] as number;
       hi = words[at + 1] as number;
       steps++;
-      if (lo === 0 && tables.filled !== 0 && tables.isFilled(slot)) {
+      if (lo === 0 && tables.isFilled(slot)) {
         lo = tables.entryLo(slot, 0);
         hi = tables.entryHi(slot, 0);
       }

@@ -136,12 +136,15 @@ export class XeTables {
 
   /** Give a table and everything below it back. */
   freeTree(slot: number): void {
-    const row = (this.#row[slot] as number) * TABLE_ENTRIES;
+    const { memory } = this;
+    const rows = this.#row;
+    const children = this.#children;
+    const row = (rows[slot] as number) * TABLE_ENTRIES;
     for (let i = row, left = this.childCount[slot] as number; left > 0; i++) {
-      const child = (this.#children[i] as number) - 1;
+      const child = (children[i] as number) - 1;
       if (child < 0) continue;
       // Most tables are leaves' own: below them is nothing.
-      if (this.#row[child] === 0) this.memory.free(child);
+      if (rows[child] === 0) memory.free(child);
       else this.freeTree(child);
       left--;
     }
