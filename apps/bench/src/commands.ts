@@ -264,6 +264,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     max: Number.POSITIVE_INFINITY,
     options: {
       strategy: STRATEGIES_OPTION,
+      workload: {
+        type: "string",
+        value: "FILE",
+        is: "workload",
+        help: "a JSON workload with parametric knobs: its size and bound part are swept",
+      },
       kernel: KERNEL_OPTION,
       "work-max": {
         type: "string",
@@ -290,6 +296,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [
       { line: "vmbind sweep --strategy {strategy}", does: "one strategy" },
       { line: "vmbind sweep --strategy ./mine.ts", does: "a strategy of your own" },
+      {
+        line: "vmbind sweep --workload mine.json",
+        does: "your own tiles, order and calls at all sizes and bound parts",
+      },
       { line: "vmbind sweep --shard 1/3 --json > 1.json", does: "a third of the points, on this machine" },
       { line: "vmbind sweep --merge shards/", does: "the whole, from the files of a folder" },
     ],

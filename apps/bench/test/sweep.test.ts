@@ -8,8 +8,45 @@ async function size(strategy: string, x: number): Promise<CostFigures> {
   return (await measurePoint(sparseStrategy(strategy), { axis: "size", x })).figures;
 }
 
+/** A workload of somebody's. */
+const OWN = { format: "vmbind-workload", version: 1, name: "mine", description: "tiles in no order" };
+
 describe("vmbind sweep", () => {
   const few = ["sweep", "--strategy", "panthor-sparse", "--work-max", "8192"];
+
+  it("turns the knobs of one's own workload, in shards, too", { timeout: 60_000 }, async () => {
+    const knobs = { size: 2 ** 21, tile: 2 ** 16, order: "random", bound: 0.5, bindsPerCall: 8 };
+    const path = tempFile("mine.json", JSON.stringify({ ...OWN, parametric: knobs }));
+    const own = ["sweep", "--workload", path, "--strategy", "xe-null", "--work-max", "2048"];
+    const whole = await vmbind(...own, "--json");
+    expect(whole).toMatchObject({ status: 0, err: "" });
+    const { rows, leftOut, knobs: asked } = JSON.parse(whole.out) as Sweep;
+    expect(asked).toMatchObject({
+      boundFraction: 0.5,
+      sizeBytes: 2 ** 21,
+      workload: { name: "mine", knobs },
+    });
+    const half = rows.filter(({ axis, x }) => axis === "size" && (x === 2 ** 20 || x === 2 ** 22));
+    // Half of 16 and of 64 tiles, eight a call; the resource comes and goes, and so does its memory, at an address of its own.
+    expect(half.map(({ figures }) => figures.bindIoctls)).toEqual([1 + 4, 4 + 4]);
+    expect(rows.find(({ axis, x }) => axis === "fraction" && x === 1)?.figures.bindOps).toBe(32 + 4);
+    expect(leftOut.some(({ why }) => why === "more than 2048 binds (--work-max)")).toBe(true);
+    const shards: string[] = [];
+    for (const i of [1, 2]) {
+      const { out } = await vmbind(...own, "--json", "--shard", `${i}/2`);
+      shards.push(tempFile(`own-${i}.json`, out));
+    }
+    expect((await vmbind("sweep", "--merge", "--json", ...shards)).out).toBe(whole.out);
+    const fixed = tempFile(
+      "fixed.json",
+      JSON.stringify({ ...OWN, steps: [{ step: "create", resource: "r", size: 65536 }] }),
+    );
+    const refused = await vmbind("sweep", "--workload", fixed);
+    expect([refused.status, refused.err]).toEqual([
+      2,
+      expect.stringMatching(/its steps are fixed: expected parametric/),
+    ]);
+  });
 
   it("shards merge into the whole, in any order", { timeout: 60_000 }, async () => {
     const whole = await vmbind(...few, "--json");

@@ -16,13 +16,16 @@ import {
   SPARSE_STRATEGIES,
   type SparseStrategy,
   type Sweep,
+  type SweptWorkload,
   sweepResult,
   WORK_MAX,
 } from "@vmbind/lab";
+import { InputError } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { chosenKernel, chosenStrategies, outputFormat, wholeNumber } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { isModule } from "../files/user-module.ts";
+import { readWorkload } from "../files/workload-file.ts";
 import { columnsIn, complain, heading, type Io } from "../io.ts";
 import { withEngine } from "../jobs/with-engine.ts";
 import { renderSweep, sweepCsv } from "../sweep/render.ts";
@@ -69,7 +72,9 @@ async function merge(
   operands: readonly string[],
   strategies: readonly SparseStrategy[],
 ): Promise<Sweep> {
-  const senseless = ["shard", "work-max", "jobs", "kernel"].find((name) => options[name] !== undefined);
+  const senseless = ["shard", "work-max", "jobs", "kernel", "workload"].find(
+    (name) => options[name] !== undefined,
+  );
   if (senseless) throw new UsageError(`--${senseless} has no meaning with --merge`);
   if (operands.length === 0) throw new UsageError("--merge: FILE... is missing");
   return mergeFiles(operands, strategies);
@@ -90,12 +95,33 @@ async function measureSweep(
   }
   const workMax = wholeNumber(options, "work-max", 1, 2 ** 30) ?? WORK_MAX;
   const kernel = chosenKernel(options);
-  const knobs = knobsOf(strategies, workMax, kernel);
-  const plan = planSweep(strategies, FULL_GRID, workMax);
+  const workload = await ownWorkload(options);
+  const knobs = knobsOf(strategies, workMax, kernel, workload);
+  const plan = planSweep(strategies, FULL_GRID, workMax, workload);
   const points = pointsOfShard(plan.points, shard);
   return withEngine(io, options, pointGroups(points), async (engine, onDone) =>
-    sweepResult(knobs, plan, shard, await measurePoints(points, { strategies, kernel }, engine, onDone)),
+    sweepResult(
+      knobs,
+      plan,
+      shard,
+      await measurePoints(points, { strategies, kernel, workload }, engine, onDone),
+    ),
   );
+}
+
+/** A workload of the user's, whose knobs are the axes. */
+async function ownWorkload(options: CommandInput["options"]): Promise<SweptWorkload | undefined> {
+  const path = options["workload"] as string | undefined;
+  if (path === undefined) return undefined;
+  const { name, parametric: knobs } = await readWorkload(path);
+  if (knobs === undefined) {
+    throw new InputError(
+      path,
+      0,
+      "its steps are fixed: expected parametric, whose size and bound part are swept",
+    );
+  }
+  return { name, knobs };
 }
 
 function markdown(sweep: Sweep, strategies: readonly SparseStrategy[]): string {

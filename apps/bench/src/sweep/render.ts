@@ -16,7 +16,7 @@ import {
   type Sweep,
   valueInWords,
 } from "@vmbind/lab";
-import { formatNumber } from "@vmbind/trace";
+import { formatNumber, visible } from "@vmbind/trace";
 import { renderTable, type Table, type TableFormat } from "../text/table.ts";
 import { paragraph } from "../text/wrap.ts";
 
@@ -114,6 +114,12 @@ export function sweepCsv(sweep: Sweep): string {
 }
 
 function aboutAxis(axis: Axis, { knobs }: Sweep, notes: readonly string[]): string {
+  const { workload } = knobs;
+  if (workload && axis !== "offset") {
+    const swept = axis === "size" ? "size, in bytes" : "bound part, from 0 to 1";
+    const from = `The workload ${visible(workload.name)}, with its own tiles, order and calls; x is its ${swept}.`;
+    return [from, `Kernel: ${knobs.kernel}.`, ...(axis === "size" ? notes : [])].join(" ");
+  }
   switch (axis) {
     case "size":
       return (

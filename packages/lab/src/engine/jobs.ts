@@ -18,7 +18,7 @@ import type { SparseStrategy } from "../strategy/strategy.ts";
 import { inTable, type StrategyFinder, type StrategyRef, withStrategy } from "../strategy/strategy-ref.ts";
 import type { PointRow } from "../sweep/point.ts";
 import { measurePoint } from "../sweep/point.ts";
-import type { SweepPoint } from "../sweep/points.ts";
+import type { SweepPoint, SweptWorkload } from "../sweep/points.ts";
 import { resolveWorkload, type WorkloadRef } from "../workload/workload-ref.ts";
 
 /** What can be done, by kind. */
@@ -34,7 +34,9 @@ export interface Jobs {
   /** Try what a single strategy's workloads do not show. */
   experiments(task: { strategies: StrategyRef[] }): Promise<LabExperiments>;
   /** Measure one point of a sweep. */
-  point(task: Omit<SweepPoint, "strategy"> & { strategy: StrategyRef }): Promise<PointRow>;
+  point(
+    task: Omit<SweepPoint, "strategy"> & { strategy: StrategyRef; workload?: SweptWorkload },
+  ): Promise<PointRow>;
 }
 
 /** Name of a kind of job. */
@@ -67,7 +69,8 @@ export function jobsOf(library: TraceLibrary, find: StrategyFinder = inTable): J
       for (const ref of strategies) parts.push(await under(ref, (found) => experiments([found])));
       return joined(parts);
     },
-    point: ({ strategy, ...point }) => under(strategy, (found) => measurePoint(found, point)),
+    point: ({ strategy, workload, ...point }) =>
+      under(strategy, (found) => measurePoint(found, point, workload)),
   };
 }
 

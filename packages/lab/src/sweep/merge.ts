@@ -10,6 +10,7 @@ import * as v from "valibot";
 import type { CostFigures } from "../result.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { SPARSE_STRATEGIES } from "../strategy/table.ts";
+import { parametricSchema } from "../workload/schema.ts";
 import type { PointRow } from "./point.ts";
 import { FULL_GRID, planSweep, type SweepPlan } from "./points.ts";
 import type { Shard, Sweep, SweepKnobs } from "./result.ts";
@@ -23,6 +24,7 @@ const shardSchema = v.object({
     strategies: v.pipe(v.array(v.string()), v.minLength(1)),
     kernel: v.picklist(QUIRK_PROFILES),
     workMax: count,
+    workload: v.exactOptional(v.strictObject({ name: v.string(), knobs: parametricSchema })),
   }),
   shard: v.object({ index: count, of: count }),
   rows: v.array(
@@ -37,7 +39,7 @@ const shardSchema = v.object({
 
 interface ShardFile {
   path: string;
-  knobs: Pick<SweepKnobs, "strategies" | "kernel" | "workMax">;
+  knobs: Pick<SweepKnobs, "strategies" | "kernel" | "workMax" | "workload">;
   shard: Shard;
   rows: { strategy: string; axis: string; x: number; figures: Record<string, number> }[];
 }
@@ -71,9 +73,9 @@ export function mergeShards(
     throw new InputError(first.path, 0, `knobs.strategies: no strategy ${name}; there are ${names}`);
   }
   const strategies = known.filter(({ name }) => first.knobs.strategies.includes(name));
-  const { workMax, kernel } = first.knobs;
-  const knobs = knobsOf(strategies, workMax, kernel);
-  const plan = planSweep(strategies, FULL_GRID, workMax);
+  const { workMax, kernel, workload } = first.knobs;
+  const knobs = knobsOf(strategies, workMax, kernel, workload);
+  const plan = planSweep(strategies, FULL_GRID, workMax, workload);
   const byIndex = new Map<number, ShardFile>();
   for (const file of files) {
     checkBelongs(file, first, plan);

@@ -8,7 +8,7 @@ import { measure } from "../measure/cost.ts";
 import type { CostFigures } from "../result.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { parametric } from "../workload/parametric.ts";
-import { resourceBytes, type SweepPoint, TILE_BYTES } from "./points.ts";
+import { knobsAt, type SweepPoint, type SweptWorkload } from "./points.ts";
 
 const SEED = 1;
 
@@ -23,19 +23,15 @@ export interface PointRow extends SweepPoint {
  *
  * @param strategy - how sparse is said
  * @param point - where
+ * @param own - the user's workload; the usual one unless told
  */
 export async function measurePoint(
   strategy: SparseStrategy,
   point: Omit<SweepPoint, "strategy">,
+  own?: SweptWorkload,
 ): Promise<PointRow> {
   const { axis, x } = point;
-  const bound = axis === "fraction" ? x : 0;
-  const workload = parametric(axis, SEED, {
-    size: resourceBytes(point),
-    bound,
-    tile: TILE_BYTES,
-    order: "random",
-  });
+  const workload = parametric(own?.name ?? axis, SEED, knobsAt(point, own));
   const { total } = await measure(workload, strategy, {
     views: false,
     prepare: ({ session }) => {

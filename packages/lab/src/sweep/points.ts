@@ -6,6 +6,7 @@
 
 import { size as sizeInWords } from "@vmbind/drm";
 import type { SparseStrategy } from "../strategy/strategy.ts";
+import { type ParametricOptions, parametricBinds } from "../workload/parametric.ts";
 
 /** The knobs that a sweep turns, one at a time. */
 export const AXES = ["size", "fraction", "offset"] as const;
@@ -43,6 +44,34 @@ export interface SweepPoint {
 export interface LeftOutPoint extends SweepPoint {
   /** Why. */
   why: string;
+}
+
+/** A workload of the user's with knobs, whose size and bound part are swept in place of the usual ones. */
+export interface SweptWorkload {
+  /** Its name. */
+  name: string;
+  /** Its knobs; what an axis turns takes the place of its own. */
+  knobs: ParametricOptions;
+}
+
+/**
+ * @param point - a point
+ * @param own - the user's workload; the usual one unless told
+ * @returns the knobs of the workload at that point
+ */
+export function knobsAt(
+  { axis, x }: Pick<SweepPoint, "axis" | "x">,
+  own?: SweptWorkload,
+): ParametricOptions & { size: number } {
+  const usual: ParametricOptions = own?.knobs ?? { tile: TILE_BYTES, order: "random" };
+  switch (axis) {
+    case "size":
+      return own ? { ...usual, size: x } : { ...usual, bound: 0, size: x };
+    case "fraction":
+      return { ...usual, bound: x, size: usual.size ?? FRACTION_BYTES };
+    case "offset":
+      return { ...usual, bound: 0, size: OFFSET_BYTES };
+  }
 }
 
 /** All points of a sweep, and those that are left out of it. */
@@ -87,33 +116,26 @@ export const SMALL_GRID: SweepGrid = {
  * @param strategies - in the order of the table
  * @param grid - values by axis
  * @param workMax - most operations or leaf entries of a point
+ * @param own - the user's workload; the usual one unless told
  */
 export function planSweep(
   strategies: readonly SparseStrategy[],
   grid: SweepGrid,
   workMax: number = WORK_MAX,
+  own?: SweptWorkload,
 ): SweepPlan {
   const plan: SweepPlan = { points: [], leftOut: [] };
   for (const strategy of strategies) {
     for (const axis of AXES) {
       for (const x of grid[axis]) {
         const point = { strategy: strategy.name, axis, x };
-        const why = reasonAgainst(strategy, point, workMax);
+        const why = reasonAgainst(strategy, point, workMax, own);
         if (why === null) plan.points.push(point);
         else plan.leftOut.push({ ...point, why });
       }
     }
   }
   return plan;
-}
-
-/**
- * @param point - a point
- * @returns bytes of its resource
- */
-export function resourceBytes({ axis, x }: Pick<SweepPoint, "axis" | "x">): number {
-  if (axis === "size") return x;
-  return axis === "fraction" ? FRACTION_BYTES : OFFSET_BYTES;
 }
 
 /**
@@ -126,14 +148,21 @@ export function valueInWords(axis: Axis, x: number): string {
   return Number.isInteger(x) ? `${x}` : `${x * 64}/64`;
 }
 
-function reasonAgainst(strategy: SparseStrategy, point: SweepPoint, workMax: number): string | null {
-  const bytes = resourceBytes(point);
+function reasonAgainst(
+  strategy: SparseStrategy,
+  point: SweepPoint,
+  workMax: number,
+  own: SweptWorkload | undefined,
+): string | null {
+  const knobs = knobsAt(point, own);
+  const bytes = knobs.size;
   if (bytes > strategy.resourceBytesMax) {
     return `more than ${sizeInWords(strategy.resourceBytesMax)}, the most that this strategy is run with`;
   }
   const { operations, leafEntries } = strategy.workOf(bytes);
   if (operations > workMax) return `more than ${workMax} operations to create it (--work-max)`;
-  return leafEntries > workMax ? `more than ${workMax} leaf entries (--work-max)` : null;
+  if (leafEntries > workMax) return `more than ${workMax} leaf entries (--work-max)`;
+  return own && parametricBinds(knobs) > workMax ? `more than ${workMax} binds (--work-max)` : null;
 }
 
 function powers(from: number, to: number): number[] {

@@ -8,7 +8,7 @@
 import type { QuirkProfile } from "@vmbind/drm";
 import type { Growth } from "./growth.ts";
 import type { PointRow } from "./point.ts";
-import type { LeftOutPoint } from "./points.ts";
+import type { LeftOutPoint, SweptWorkload } from "./points.ts";
 
 /** What was asked for. */
 export interface SweepKnobs {
@@ -18,7 +18,7 @@ export interface SweepKnobs {
   kernel: QuirkProfile;
   /** Most operations or leaf entries of a point. */
   workMax: number;
-  /** Bound part while the size changes: none. */
+  /** Bound part while the size changes: none in the usual workload. */
   boundFraction: number;
   /** Size of the resource while the bound part changes, bytes. */
   sizeBytes: number;
@@ -26,6 +26,8 @@ export interface SweepKnobs {
   offsetBytes: number;
   /** Bytes of one bind. */
   tileBytes: number;
+  /** The user's workload; absent for the usual one. */
+  workload?: SweptWorkload;
 }
 
 /** Which part of a sweep. */

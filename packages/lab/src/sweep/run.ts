@@ -21,10 +21,14 @@ import {
   type SweepGrid,
   type SweepPlan,
   type SweepPoint,
+  type SweptWorkload,
   TILE_BYTES,
   WORK_MAX,
 } from "./points.ts";
 import type { Shard, Sweep, SweepKnobs } from "./result.ts";
+
+/** Bound part of a workload with knobs that does not say. */
+const USUAL_BOUND = 0.25;
 
 /** What somebody wants swept; everything unless told. */
 export interface SweepRequest {
@@ -36,6 +40,8 @@ export interface SweepRequest {
   workMax?: number;
   /** The kernel that they are run on. */
   kernel?: QuirkProfile;
+  /** A workload with knobs in place of the usual one. */
+  workload?: SweptWorkload;
 }
 
 /**
@@ -48,10 +54,10 @@ export interface SweepRequest {
  */
 export async function sweep(engine: Engine, request: SweepRequest = {}, onDone?: OnDone): Promise<Sweep> {
   const { strategies = SPARSE_STRATEGIES, grid = FULL_GRID } = request;
-  const { workMax = WORK_MAX, kernel = DEFAULT_KERNEL } = request;
-  const plan = planSweep(strategies, grid, workMax);
-  const rows = await measurePoints(plan.points, { strategies, kernel }, engine, onDone);
-  return sweepResult(knobsOf(strategies, workMax, kernel), plan, null, rows);
+  const { workMax = WORK_MAX, kernel = DEFAULT_KERNEL, workload } = request;
+  const plan = planSweep(strategies, grid, workMax, workload);
+  const rows = await measurePoints(plan.points, { strategies, kernel, workload }, engine, onDone);
+  return sweepResult(knobsOf(strategies, workMax, kernel, workload), plan, null, rows);
 }
 
 /**
@@ -60,20 +66,23 @@ export async function sweep(engine: Engine, request: SweepRequest = {}, onDone?:
  * @param strategies - in the order of the table
  * @param workMax - most operations or leaf entries of a point
  * @param kernel - that they are run on
+ * @param workload - the user's; the usual one unless told
  */
 export function knobsOf(
   strategies: readonly SparseStrategy[],
   workMax: number,
   kernel: QuirkProfile,
+  workload?: SweptWorkload,
 ): SweepKnobs {
   return {
     strategies: strategies.map(({ name }) => name),
     kernel,
     workMax,
-    boundFraction: 0,
-    sizeBytes: FRACTION_BYTES,
+    boundFraction: workload ? (workload.knobs.bound ?? USUAL_BOUND) : 0,
+    sizeBytes: workload?.knobs.size ?? FRACTION_BYTES,
     offsetBytes: OFFSET_BYTES,
-    tileBytes: TILE_BYTES,
+    tileBytes: workload?.knobs.tile ?? TILE_BYTES,
+    ...(workload && { workload }),
   };
 }
 
@@ -100,18 +109,28 @@ function groupOf({ strategy }: SweepPoint): string {
   return `sweep of ${strategy}`;
 }
 
+/** What points are run under. */
+export interface SweptUnder {
+  /** Their strategies. */
+  strategies: readonly SparseStrategy[];
+  /** The kernel. */
+  kernel: QuirkProfile;
+  /** The user's workload; the usual one where there is none. */
+  workload?: SweptWorkload | undefined;
+}
+
 /**
  * Measure points, the longest first.
  *
  * @param points - what to measure
- * @param what - the strategies of the points, and the kernel that they are run on
+ * @param what - what the points are run under
  * @param engine - does the work
  * @param onDone - told of each point that has been measured
  * @returns rows in the order of the points
  */
 export function measurePoints(
   points: readonly SweepPoint[],
-  what: { strategies: readonly SparseStrategy[]; kernel: QuirkProfile },
+  what: SweptUnder,
   engine: Engine,
   onDone: OnDone = () => {},
 ): Promise<PointRow[]> {
@@ -122,7 +141,9 @@ export function measurePoints(
     throw new RangeError(`a point of ${name}, which is not among the strategies`);
   };
   const measured = async (point: SweepPoint): Promise<PointRow> => {
-    const row = await engine.run("point", { ...point, strategy: refOf(strategyOf(point), what.kernel) });
+    const { kernel, workload } = what;
+    const strategy = refOf(strategyOf(point), kernel);
+    const row = await engine.run("point", { ...point, strategy, ...(workload && { workload }) });
     onDone(`sweep of ${point.strategy}, ${point.axis}`, groupOf(point));
     return row;
   };

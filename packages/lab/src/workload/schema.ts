@@ -93,7 +93,8 @@ const count = (max: number) =>
     v.maxValue(max, `expected at most ${max}`),
   );
 
-const parametricSchema = object({
+/** Knobs of a workload. @internal */
+export const parametricSchema = object({
   size: v.exactOptional(size),
   bound: v.exactOptional(
     v.pipe(
