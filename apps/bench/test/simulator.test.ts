@@ -10,6 +10,7 @@ import { SESSION_CALLS, type SessionFinding, type Target } from "../src/fuzz/ses
 import { runSimulation } from "../src/fuzz/simulation.ts";
 import { targetFor } from "../src/fuzz/targets.ts";
 import { FAULTS, repair } from "./injected-faults.ts";
+import { AMDGPU_FAULTS } from "./injected-faults-amdgpu.ts";
 import { MSM_FAULTS } from "./injected-faults-msm.ts";
 import { NOUVEAU_FAULTS } from "./injected-faults-nouveau.ts";
 import { tempFile, vmbind } from "./run.ts";
@@ -22,7 +23,7 @@ const EVERY = 20;
 /** Of the faults of each driver, those that run unless all are asked for. */
 const SAMPLE_STEP = 3;
 
-const CASES = [...FAULTS, ...MSM_FAULTS, ...NOUVEAU_FAULTS]
+const CASES = [...FAULTS, ...MSM_FAULTS, ...NOUVEAU_FAULTS, ...AMDGPU_FAULTS]
   .flatMap((fault) => fault.drivers.map((driver) => ({ ...fault, driver })))
   .sort((a, b) => (a.driver < b.driver ? -1 : a.driver > b.driver ? 1 : 0));
 const SHOWN = process.env["VMBIND_FAULTS"] === "all" ? CASES : CASES.filter((_, i) => i % SAMPLE_STEP === 0);
