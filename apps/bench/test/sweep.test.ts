@@ -27,9 +27,9 @@ describe("vmbind sweep", () => {
       workload: { name: "mine", knobs },
     });
     const half = rows.filter(({ axis, x }) => axis === "size" && (x === 2 ** 20 || x === 2 ** 22));
-    // Half of 16 and of 64 tiles, eight a call; the resource comes and goes, and so does its memory, at an address of its own.
+    // Half of 16 and of 64 tiles, eight a call; create, memory at an address of its own, destroy, and a wait without operations.
     expect(half.map(({ figures }) => figures.bindIoctls)).toEqual([1 + 4, 4 + 4]);
-    expect(rows.find(({ axis, x }) => axis === "fraction" && x === 1)?.figures.bindOps).toBe(32 + 4);
+    expect(rows.find(({ axis, x }) => axis === "fraction" && x === 1)?.figures.bindOps).toBe(32 + 3);
     expect(leftOut.some(({ why }) => why === "more than 2048 binds (--work-max)")).toBe(true);
     const shards: string[] = [];
     for (const i of [1, 2]) {

@@ -91,9 +91,7 @@ export class Lifter {
     if (action.kind === "bind") this.#bind(action);
     else if (action.kind !== "other") {
       this.#settle();
-      if (action.kind === "bo-create") {
-        this.#objects.make(record.file, action.handle, action.size, record.seq);
-      }
+      if (action.kind === "bo-create") this.#objects.make(this.#file, action.handle, action.size, this.#seq);
       if (action.kind === "bo-close") this.#close(action.handle);
       if (action.kind === "vm-destroy") this.#books.get(record.file)?.delete(action.vm);
     }
