@@ -53,7 +53,10 @@ it("knows at each place what the whole log says, whenever the place was chosen",
       fc.array(fc.tuple(step, fc.nat({ max: PAGES - 1 })), { maxLength: 60 }),
       fc.boolean(),
       (steps, remapsInPlace) => {
-        const objects = Array.from({ length: 3 }, (): PageObject => ({ cells: new Map(), mayBeGone: false }));
+        const objects = Array.from(
+          { length: 3 },
+          (): PageObject => ({ cells: new Map(), mayBeGone: false, wanders: false }),
+        );
         const log = new PageLog({ ...RULES, remapsInPlace });
         for (const [from, chosen] of steps) {
           const before = new Map(
@@ -76,7 +79,7 @@ it("knows at each place what the whole log says, whenever the place was chosen",
 });
 
 it("shows the page of the object that the range, its window or its period says", () => {
-  const shown: PageObject = { cells: new Map(), mayBeGone: false };
+  const shown: PageObject = { cells: new Map(), mayBeGone: false, wanders: false };
   const line = {
     kind: "range",
     va: 8 * PAGE,

@@ -63,7 +63,8 @@ export type Meaning =
       readonly keepsPromises: boolean;
     }
   | { readonly kind: "vm-gone"; readonly vm: number }
-  | { readonly kind: "object"; readonly handle: number }
+  /** `wanders` where a bind that names it may move it to other memory. */
+  | { readonly kind: "object"; readonly handle: number; readonly wanders?: boolean }
   | { readonly kind: "handle-gone"; readonly handle: number }
   | { readonly kind: "bind"; readonly vm: number; readonly ops: readonly PageOp[] }
   | {

@@ -20,6 +20,8 @@ export interface PageObject {
   readonly cells: Map<number, Cell>;
   /** Its contents may be gone: then it shows null pages. */
   mayBeGone: boolean;
+  /** A bind that names it may move it to other memory. */
+  readonly wanders: boolean;
 }
 
 /** What a range shows: an object, nothing at all, null pages, what lies under mappings there, or what nobody knows. */

@@ -112,7 +112,7 @@ export class PageWorld {
         this.#gone(file, meaning.vm);
         return;
       case "object":
-        file.objects.set(meaning.handle, newObject());
+        file.objects.set(meaning.handle, newObject(meaning.wanders));
         return;
       case "handle-gone": {
         const object = file.objects.get(meaning.handle);
@@ -227,7 +227,7 @@ export class PageWorld {
       // Handles mean what they meant when the call was made.
       const lines = ops.flatMap((op) => this.#line(file, op) ?? []);
       this.#wait(vm, lines, waits[i] ?? [], queue, end, isVague(ops, vm));
-      if (ops.some(({ kind }) => kind === "move")) this.#moving = true;
+      if (ops.some(({ kind }) => kind === "move") || lines.some(wanders)) this.#moving = true;
       return { lines, end };
     });
     this.#run();
@@ -344,13 +344,18 @@ export class PageWorld {
   }
 }
 
+/** Whether a range is bound to an object that may move for it. */
+function wanders(line: LogLine): boolean {
+  return line.kind === "range" && typeof line.behind !== "string" && line.behind.wanders;
+}
+
 /** Whether objects move. */
 function moves(meaning: Meaning): boolean {
   return meaning.kind === "queue" && meaning.jobs.some(({ ops }) => ops.some(({ kind }) => kind === "move"));
 }
 
-function newObject(): PageObject {
-  return { cells: new Map(), mayBeGone: false };
+function newObject(wanders = false): PageObject {
+  return { cells: new Map(), mayBeGone: false, wanders };
 }
 
 /** Operations at the beginning and at the end of a call are looked around. */

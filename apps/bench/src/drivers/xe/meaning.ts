@@ -63,8 +63,11 @@ export function meaning(call: Call, argOut: Uint8Array): Meaning | null {
     }
     case IOCTL_VM_DESTROY:
       return { kind: "vm-gone", vm: VM_DESTROY.read(viewOf(arg)).vmId };
-    case IOCTL_GEM_CREATE:
-      return { kind: "object", handle: GEM_CREATE.read(viewOf(argOut)).handle };
+    case IOCTL_GEM_CREATE: {
+      const { handle, placement } = GEM_CREATE.read(viewOf(argOut));
+      // What may be in either region comes back to the GPU's with the bind that names it.
+      return { kind: "object", handle, wanders: (placement & (placement - 1)) !== 0 };
+    }
     case DRM_IOCTL_GEM_CLOSE:
       return { kind: "handle-gone", handle: GEM_CLOSE.read(viewOf(arg)).handle };
     case IOCTL_VM_BIND:
