@@ -301,7 +301,8 @@ export class PageWorld {
 
   /** Look where a range begins and ends, beside it, and in its middle. */
   #watch({ log }: PageVm, line: LogLine | null): void {
-    if (line?.kind !== "range") return;
+    // An operation of no bytes does nothing wherever it stands, and where it stands need not be a page.
+    if (line?.kind !== "range" || line.bytes === 0) return;
     const { va, bytes } = line;
     const { pageBytes } = this.#facts;
     if (va >= pageBytes) log.watch(va - pageBytes);
