@@ -142,6 +142,7 @@ export {
   knobsAt,
   type LeftOutPoint,
   OFFSET_BYTES,
+  type PointKnobs,
   planSweep,
   SMALL_GRID,
   type SweepGrid,

@@ -54,15 +54,18 @@ export interface SweptWorkload {
   knobs: ParametricOptions;
 }
 
+/** Knobs of the workload at a point. */
+export interface PointKnobs extends ParametricOptions {
+  /** Bytes of each resource. */
+  size: number;
+}
+
 /**
  * @param point - a point
  * @param own - the user's workload; the usual one unless told
  * @returns the knobs of the workload at that point
  */
-export function knobsAt(
-  { axis, x }: Pick<SweepPoint, "axis" | "x">,
-  own?: SweptWorkload,
-): ParametricOptions & { size: number } {
+export function knobsAt({ axis, x }: Pick<SweepPoint, "axis" | "x">, own?: SweptWorkload): PointKnobs {
   const usual: ParametricOptions = own?.knobs ?? { tile: TILE_BYTES, order: "random" };
   switch (axis) {
     case "size":
