@@ -13,7 +13,13 @@ import { ABOUT_COMMANDS } from "./commands-about.ts";
 import { LIFT_COMMANDS, LOWERED_HELP, LOWERED_OPTIONS, WORKLOAD_FILE_HELP } from "./commands-lift.ts";
 import { LINT_COMMANDS } from "./commands-lint.ts";
 import { LIVE_COMMANDS } from "./commands-live.ts";
-import { KERNEL_HELP, KERNEL_OPTION, OWN_STRATEGY_HELP, STRATEGIES_OPTION } from "./strategy-options.ts";
+import {
+  DEVICES_OPTION,
+  KERNEL_HELP,
+  KERNEL_OPTION,
+  OWN_STRATEGY_HELP,
+  STRATEGIES_OPTION,
+} from "./strategy-options.ts";
 
 const JSON_OPTION: OptionSpec = { type: "boolean", help: "print JSON in place of text" };
 const NO_CACHE_OPTION: OptionSpec = {
@@ -193,12 +199,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       strategy: STRATEGIES_OPTION,
       kernel: KERNEL_OPTION,
-      device: {
-        type: "string",
-        value: "NAME",
-        multiple: true,
-        help: "also each strategy on this of its GPUs, in a column of its own, e.g. dg2; may be repeated",
-      },
+      device: DEVICES_OPTION,
       seed: { type: "string", value: "N", help: "seed of the draws of generated workloads (default 1)" },
       size: {
         type: "string",
@@ -268,7 +269,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         type: "string",
         value: "FILE",
         is: "workload",
-        help: "a JSON workload with parametric knobs: its size and bound part are swept",
+        help: "sweep the knobs of this JSON workload",
       },
       kernel: KERNEL_OPTION,
       "work-max": {

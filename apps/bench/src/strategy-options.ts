@@ -23,6 +23,14 @@ export const STRATEGIES_OPTION: OptionSpec = {
   help: "only this strategy, or one of your own from a module (.ts, .js); all for all that have names; may be repeated",
 };
 
+/** On which of their devices strategies run, `compare`. */
+export const DEVICES_OPTION: OptionSpec = {
+  type: "string",
+  value: "NAME",
+  multiple: true,
+  help: "also each strategy on this of its GPUs, in a column of its own, e.g. dg2; may be repeated",
+};
+
 /** What the kernels are. */
 export const KERNEL_HELP: string =
   "A kernel is ideal unless told: each driver does what its interface means. linux-7.3 adds what the drivers of Linux 7.3-rc7 get wrong " +
