@@ -201,11 +201,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       kernel: KERNEL_OPTION,
       device: DEVICES_OPTION,
       seed: { type: "string", value: "N", help: "seed of the draws of generated workloads (default 1)" },
-      size: {
-        type: "string",
-        value: "BYTES",
-        help: "one buffer of this size, up to 1 TiB, e.g. 100e6 or 64MiB; nothing bound",
-      },
+      size: { type: "string", value: "BYTES", help: "a buffer of 100e6, 64MiB, up to 1 TiB, unbound" },
       details: { type: "boolean", help: "also all figures, the findings, the semantics and the accounting" },
       report: { type: "string", value: "FILE", is: "file", help: "also write everything as one HTML page" },
       measured: {
@@ -215,10 +211,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         multiple: true,
         help: "with --report: also what a device of yours measured; may be repeated",
       },
-      time: {
-        type: "boolean",
-        help: "also what the counts may come to in microseconds: an estimate, as ranges",
-      },
+      time: { type: "boolean", help: "also what counts may come to in microseconds, as ranges" },
       jobs: { type: "string", value: "N", help: "cells run at a time (default: one per CPU)" },
       "no-cache": NO_CACHE_OPTION,
       json: JSON_OPTION,
