@@ -189,6 +189,16 @@ export class PanthorFile implements DrmFile<PanthorBo, PanthorVm> {
     return this.#bos.remove(handle);
   }
 
+  /**
+   * Make a syncobj (`DRM_IOCTL_SYNCOBJ_CREATE`, whose bytes are not modelled).
+   *
+   * @returns its handle
+   */
+  createSyncobj(): number {
+    needOpen(this, "syncobj_create");
+    return this.syncobjs.create();
+  }
+
   /** Close the file: VMs are destroyed, handles dropped, the dummy's reference given back. */
   close(): void {
     if (this.closed) return;
