@@ -6,6 +6,7 @@
  * @module
  */
 
+import { QUESTION_WORKLOAD } from "./answer.ts";
 import type { LabFinding } from "./conclusions.ts";
 import type { AccountingResult, CostFigures, LabResult, SemanticsAnswer } from "./result.ts";
 import { byStrategy, list, say } from "./sentences.ts";
@@ -38,10 +39,8 @@ export function findings(
 
 // -- cost -------------------------------------------------------------------------------------------------------------
 
-const THREAD = "buffer-100e6";
-
 function costFindings({ costs }: FindingsData, strategies: readonly Told[]): LabFinding[] {
-  const rows = costs.filter((c) => c.workload === THREAD);
+  const rows = costs.filter((c) => c.workload === QUESTION_WORKLOAD);
   if (rows.length === 0) return [];
   const create = (name: keyof CostFigures) => byStrategy(rows, (c) => c.phases.create?.[name] ?? 0);
   const found = [
@@ -152,7 +151,7 @@ function viewFindings({ costs }: FindingsData): LabFinding[] {
           .filter((v) => v.moment === moment && v.access !== "write")
           .map((v) => ({ ...v, strategy: c.strategy })),
       );
-  const sequential = views(THREAD, "created");
+  const sequential = views(QUESTION_WORKLOAD, "created");
   if (sequential.length > 0) {
     found.push(
       say(

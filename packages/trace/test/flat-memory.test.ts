@@ -82,7 +82,7 @@ describe("the memory of a replay", () => {
     expect(result.differences).toEqual([]);
     expect(result.counts.bindOps).toBeGreaterThanOrEqual(200_000);
     // One number kept of each ioctl, in an array, takes 7 to 8 bytes.
-    expect((Math.min(...late) - Math.min(...early)) / 32_500).toBeLessThan(6);
+    expect((Math.min(...late) - Math.min(...early)) / 32_500).toBeLessThan(4);
     expect([early.length, late.length]).toEqual([9, 9]);
   });
 });

@@ -11,6 +11,7 @@ import { DEFAULT_KERNEL } from "../strategy/kernel.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
 import { refOf } from "../strategy/strategy-ref.ts";
 import { SPARSE_STRATEGIES } from "../strategy/table.ts";
+import { USUAL_KNOBS } from "../workload/parametric.ts";
 import { growthOf } from "./growth.ts";
 import type { PointRow } from "./point.ts";
 import {
@@ -26,9 +27,6 @@ import {
   WORK_MAX,
 } from "./points.ts";
 import type { Shard, Sweep, SweepKnobs } from "./result.ts";
-
-/** Bound part of a workload with knobs that does not say. */
-const USUAL_BOUND = 0.25;
 
 /** What somebody wants swept; everything unless told. */
 export interface SweepRequest {
@@ -78,7 +76,7 @@ export function knobsOf(
     strategies: strategies.map(({ name }) => name),
     kernel,
     workMax,
-    boundFraction: workload ? (workload.knobs.bound ?? USUAL_BOUND) : 0,
+    boundFraction: workload ? (workload.knobs.bound ?? USUAL_KNOBS.bound) : 0,
     sizeBytes: workload?.knobs.size ?? FRACTION_BYTES,
     offsetBytes: OFFSET_BYTES,
     tileBytes: workload?.knobs.tile ?? TILE_BYTES,

@@ -35,15 +35,21 @@ export interface ParametricOptions {
   bindsPerCall?: number;
 }
 
-/** The knobs unless told. */
-const USUAL = { size: 2 ** 26, bound: 0.25, tile: 2 ** 16, resources: 1, bindsPerCall: 64 };
+/** The knobs unless told. @internal */
+export const USUAL_KNOBS: Required<Omit<ParametricOptions, "order">> = {
+  size: 2 ** 26,
+  bound: 0.25,
+  tile: 2 ** 16,
+  resources: 1,
+  bindsPerCall: 64,
+};
 
 /**
  * @param options - the knobs
  * @returns binds of the workload, those that take away included, where a driver's block is no larger than a tile
  */
 export function parametricBinds(options: ParametricOptions): number {
-  const { size, bound, tile, resources, order = "sequential" } = { ...USUAL, ...options };
+  const { size, bound, tile, resources, order = "sequential" } = { ...USUAL_KNOBS, ...options };
   const tiles = Math.ceil(size / tile);
   return resources * bindsOf(order, tiles, Math.round(tiles * bound));
 }
@@ -63,7 +69,7 @@ export function parametric(
   options: ParametricOptions = {},
   budgets?: Budgets,
 ): Workload {
-  const knobs = { ...USUAL, ...options };
+  const knobs = { ...USUAL_KNOBS, ...options };
   const order = knobs.order ?? "sequential";
   return {
     name,
