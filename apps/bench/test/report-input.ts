@@ -46,7 +46,6 @@ function fromFile(name: string, knobs: ParametricOptions): WorkloadRef {
 export async function smallInput(): Promise<ReportInput> {
   const { lab, answer } = await compare(new LocalEngine(async () => null), {
     workloads: [
-      fromFile("unbound", { size: 5e6, bound: 0 }),
       { file: "own.json", content: OWN },
       fromFile("<b>random & bound</b>", { size: 2 ** 23, bound: 0.5, order: "random" }),
     ],
