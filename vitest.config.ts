@@ -18,7 +18,11 @@ export default defineConfig({
   test: {
     // The usual number is one less than there are cores: half of a machine with two.
     maxWorkers: "100%",
-    globalSetup: ["test/temp-guard.ts", "apps/bench/scripts/bundle-pages.mjs"],
+    globalSetup: [
+      "test/temp-guard.ts",
+      "apps/bench/scripts/bundle-pages.mjs",
+      "apps/playground/scripts/build-page.mjs",
+    ],
     projects: [
       // A file of these leaves nothing to the next one, and a process for each would take a third of the time of all.
       project("models", { isolate: false, include: ["packages/*/test/**/*.test.ts"], exclude: PROGRAMS }),

@@ -9,7 +9,7 @@ const LONGER: Readonly<Record<string, number>> = {};
 
 /** A package of laws is nothing but tests, so these are its sources. */
 const FOLDERS = PACKAGES.map((name) => `packages/${name}/${exists(`packages/${name}/src`) ? "src" : "test"}`);
-const SOURCES = [...FOLDERS, "apps/bench/src"].flatMap(filesIn);
+const SOURCES = [...FOLDERS, "apps/bench/src", "apps/playground/src"].flatMap(filesIn);
 
 test(`no file is longer than ${LINES_MAX} lines, but for those named`, () => {
   const lengths = SOURCES.map((path) => [path, read(path).split("\n").length - 1] as const);
@@ -23,7 +23,7 @@ test(`no file is longer than ${LINES_MAX} lines, but for those named`, () => {
 
 test("a file begins with what it is about", () => {
   expect(
-    SOURCES.filter((path) => path.endsWith(".ts") && !/^(#!.*\n|\/\/\/ .*\n)?\/\*\*/.test(read(path))),
+    SOURCES.filter((path) => /\.tsx?$/.test(path) && !/^(#!.*\n|\/\/\/ .*\n)?\/\*\*/.test(read(path))),
   ).toEqual([]);
 });
 

@@ -39,7 +39,7 @@ test("no code outside a driver's places spells its name", () => {
   const folders = PACKAGES.filter((name) => !DRIVERS.includes(name) && name !== "driver-laws").map(
     (name) => `packages/${name}/src`,
   );
-  const offenders = [...folders, "apps/bench/src"]
+  const offenders = [...folders, "apps/bench/src", "apps/playground/src"]
     .flatMap(filesIn)
     .filter((path) => !TABLES.includes(path) && !places.some((place) => path.startsWith(place)))
     .filter((path) => NAMES.some((name) => name.test(codeOf(path))));

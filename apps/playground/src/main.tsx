@@ -1,0 +1,17 @@
+/** Starts the engine and shows the panes of the table; it knows none of them. */
+
+import { render } from "preact";
+import { App } from "./app.tsx";
+import { engineOverWorker } from "./engine/over-worker.ts";
+import { linkOf } from "./link.ts";
+import { PANES } from "./panes/table.ts";
+import "./style.css";
+
+const root = document.getElementById("app");
+if (root !== null) {
+  const engine = engineOverWorker();
+  void linkOf(location.hash).then((first) => {
+    root.replaceChildren();
+    render(<App engine={engine} panes={PANES} first={first} />, root);
+  });
+}

@@ -1,0 +1,7 @@
+/** Modules that the build makes. */
+
+declare module "virtual:recordings" {
+  /** Names of the recordings that lie beside the page. */
+  const names: readonly string[];
+  export default names;
+}
