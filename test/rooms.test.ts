@@ -1,6 +1,6 @@
 /**
  * Each driver package has the rooms of ARCHITECTURE.md's table under the same names; what else a driver has is listed
- * here. `index.ts` only re-exports, and only `trace.ts` knows of recorded traces.
+ * here. `index.ts` and `internals.ts` only re-export, and only `trace.ts` knows of recorded traces.
  */
 import { describe, expect, test } from "vitest";
 import { DRIVERS, filesIn, read } from "./house.ts";
@@ -152,8 +152,8 @@ describe.each(DRIVERS)("%s", (driver) => {
     expect([...folders]).toEqual(["conformance"]);
   });
 
-  test("only re-exports in index.ts", () => {
-    const code = read(`${folder}/index.ts`).replace(/\/\*[\s\S]*?\*\//g, "");
+  test.each(["index.ts", "internals.ts"])("only re-exports in %s", (file) => {
+    const code = read(`${folder}/${file}`).replace(/\/\*[\s\S]*?\*\//g, "");
     const statements = code.split(";").map((statement) => statement.trim());
     for (const statement of statements) expect(statement).toMatch(/^(export [\s\S]* from "[^"]+")?$/);
   });

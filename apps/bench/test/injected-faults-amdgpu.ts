@@ -4,7 +4,8 @@
  * is wrong itself, tables that are never linked, VRAM whose loss nobody notices) has none here.
  */
 
-import { AmdgpuVm, GcvmPageTable, IntervalTree, LeafTree } from "@vmbind/amdgpu";
+import { AmdgpuVm, GcvmPageTable } from "@vmbind/amdgpu";
+import { IntervalTree, LeafTree } from "@vmbind/amdgpu/internals";
 import { around, type InjectedFault, nothing } from "./injected-faults.ts";
 
 const drivers = ["amdgpu"];

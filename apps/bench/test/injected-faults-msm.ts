@@ -4,7 +4,8 @@
  * objects, binds of further queues, syncobjs that are reset) has none here.
  */
 
-import { BindJob, BindScheduler, MsmFile, MsmVm, PageTable, PrrPage } from "@vmbind/msm";
+import { MsmFile, MsmVm, PageTable } from "@vmbind/msm";
+import { BindJob, BindScheduler, PrrPage } from "@vmbind/msm/internals";
 import { around, type InjectedFault, nothing, silent } from "./injected-faults.ts";
 
 const PAGE = 4096;

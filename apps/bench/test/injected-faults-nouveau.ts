@@ -4,7 +4,8 @@
  */
 
 import { ENOMEM } from "@vmbind/drm";
-import { NouveauDevice, NouveauFile, NouveauPageTable, SparseRegions, TableTree } from "@vmbind/nouveau";
+import { NouveauDevice, NouveauFile, NouveauPageTable } from "@vmbind/nouveau";
+import { SparseRegions, TableTree } from "@vmbind/nouveau/internals";
 import { VmSteps } from "../../../packages/nouveau/src/vm-steps.ts";
 import { around, type InjectedFault, nothing } from "./injected-faults.ts";
 

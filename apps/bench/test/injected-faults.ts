@@ -3,12 +3,14 @@
  * runs. They are what a tired author could write, or what a kernel once had.
  */
 
-import { AsahiFile, AsahiVm, ContextSlots, UatPageTable } from "@vmbind/asahi";
+import { AsahiFile, AsahiVm, UatPageTable } from "@vmbind/asahi";
+import { ContextSlots } from "@vmbind/asahi/internals";
 import { ENOBUFS, ENOMEM, Fence, GemHandles, GemObject, Syncobj } from "@vmbind/drm";
 import { GPUVA_USERBITS_SHIFT, Gpuvm } from "@vmbind/gpuvm-core";
 import { PhysicalMemory, Tlb } from "@vmbind/mmu";
 import type { MsmFile } from "@vmbind/msm";
-import { AsSlots, BindQueue, MAP_READONLY, PanthorDevice, PanthorFile, PanthorVm } from "@vmbind/panthor";
+import { MAP_READONLY, PanthorDevice, PanthorFile, PanthorVm } from "@vmbind/panthor";
+import { AsSlots, BindQueue } from "@vmbind/panthor/internals";
 import {
   IOCTL_VM_BIND,
   PageTable,

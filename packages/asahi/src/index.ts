@@ -5,18 +5,17 @@
  * @mergeModuleWith <project>
  */
 
-export { AsahiBo, type AsahiBoOptions, type AsahiBoOwner } from "./bo.ts";
+export { AsahiBo, type AsahiBoOptions } from "./bo.ts";
 export { checkDeviceInvariants, checkInvariants } from "./check-invariants.ts";
-export { ContextSlots, type SlotOwner } from "./context-slots.ts";
 export * from "./cost-sheet.ts";
 export { AsahiDevice } from "./device.ts";
-export { AsahiFile, type AsahiFileDevice } from "./file.ts";
-export { FIRMWARE_END, FIRMWARE_START, type FirmwareObject, FirmwareSpace } from "./firmware.ts";
+export { AsahiFile } from "./file.ts";
+export { FIRMWARE_END, FIRMWARE_START } from "./firmware.ts";
 export * from "./ioctls.ts";
 export type { AsahiDeviceOptions } from "./options.ts";
-export { type TableCount, UatPageTable, type UatPageTableOptions } from "./page-table.ts";
+export { UatPageTable } from "./page-table.ts";
 export * from "./quirks.ts";
-export { decodeTlbi, encodeTlbi, type TlbiForm, type TlbiReach, type TlbiSink } from "./tlbi.ts";
+export { decodeTlbi, encodeTlbi, type TlbiForm, type TlbiReach } from "./tlbi.ts";
 export * from "./uapi.ts";
 export {
   type HkAddressPlan,
@@ -27,5 +26,5 @@ export {
   openHk,
   vmBindCall,
 } from "./umd.ts";
-export { AsahiVm, type AsahiVmDevice } from "./vm.ts";
+export { AsahiVm } from "./vm.ts";
 export * from "./vm-bind-ops.ts";

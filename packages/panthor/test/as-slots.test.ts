@@ -3,7 +3,6 @@ import { GpuFault, ScatterList } from "@vmbind/mmu";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  AsSlots,
   DEV_QUERY,
   DEV_QUERY_ARG,
   GPU_INFO,
@@ -14,8 +13,8 @@ import {
   PanthorDevice,
   type PanthorVm,
   panthorCounters,
-  type SlotOwner,
 } from "../src/index.ts";
+import { AsSlots, type SlotOwner } from "../src/internals.ts";
 import {
   bind,
   costSince,

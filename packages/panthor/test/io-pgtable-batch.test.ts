@@ -2,7 +2,8 @@ import { EEXIST } from "@vmbind/drm";
 import { directories, IOMMU_READ, leaves, lpae4k, lpaeLeafHi, lpaeLeafLo, PhysicalMemory } from "@vmbind/mmu";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BLOCK_2M, IoPgtableBatch, PAGE_BYTES, panthorCounters } from "../src/index.ts";
+import { BLOCK_2M, PAGE_BYTES, panthorCounters } from "../src/index.ts";
+import { IoPgtableBatch } from "../src/internals.ts";
 
 const VA = 0x40000000;
 const PA = 0x1_0000_0000;

@@ -20,7 +20,8 @@ import {
   PhysicalMemory,
   Walk,
 } from "@vmbind/mmu";
-import { BLOCK_2M, IoPgtableBatch, PAGE_BYTES, panthorCounters } from "@vmbind/panthor";
+import { BLOCK_2M, PAGE_BYTES, panthorCounters } from "@vmbind/panthor";
+import { IoPgtableBatch } from "@vmbind/panthor/internals";
 import { compare, type Scenario, type Step } from "../../micro/harness.ts";
 import { MMU_PEERS } from "./peers.ts";
 
