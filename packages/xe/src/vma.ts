@@ -180,7 +180,7 @@ export class XeVmas {
 
   #grow(va: number): void {
     let size = this.flags.length;
-    while (size <= va) size += size < MANY ? size : Math.ceil(size / 8);
+    while (size <= va) size += size < MANY ? size : Math.ceil(size / 16);
     this.flags = copied(this.flags, new Uint16Array(size));
     this.pat = copied(this.pat, new Uint8Array(size));
     this.state = copied(this.state, new Uint8Array(size));
