@@ -23,7 +23,7 @@ import { type AmdgpuCounter, type AmdgpuCounters, amdgpuCounters, COST_SCHEMA } 
 import { AmdgpuFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
 import type { Place } from "./leaf-flags.ts";
-import { type AmdgpuDeviceOptions, type AmdgpuGfx, DEFAULTS } from "./options.ts";
+import { type AmdgpuDeviceOptions, type AmdgpuGfx, DEFAULTS, OPTION_NAMES } from "./options.ts";
 import { QUIRKS } from "./quirks.ts";
 import type { AmdgpuVm } from "./vm.ts";
 
@@ -67,12 +67,9 @@ export class AmdgpuDevice {
    * @throws RangeError for quirks that there are not
    */
   constructor(options: DeviceChoices<AmdgpuDeviceOptions> = {}) {
-    this.options = deviceOptions(DEFAULTS, options, QUIRKS);
+    this.options = deviceOptions(DEFAULTS, options, QUIRKS, OPTION_NAMES);
     const { memory, tlb, gfx, vramBytes, vramFragmentation } = this.options;
     const generation = GENERATIONS[gfx];
-    if (generation === undefined) {
-      throw new Error(`gfx: expected one of ${Object.keys(GENERATIONS).join(", ")}, got ${gfx}`);
-    }
     this.generation = generation;
     this.format = gcvm(generation);
     this.memory = new PhysicalMemory({ ...memory, counters: this.counters });

@@ -4,12 +4,14 @@
  * @module
  */
 
-import type { AllocFault } from "@vmbind/drm";
-import type { Fragmentation, PhysicalMemoryOptions, TlbOptions } from "@vmbind/mmu";
+import type { AllocFault, OptionNames } from "@vmbind/drm";
+import { FRAGMENTATIONS, type Fragmentation, type PhysicalMemoryOptions, type TlbOptions } from "@vmbind/mmu";
 import { type AmdgpuQuirks, NO_QUIRKS } from "./quirks.ts";
 
+const AMDGPU_GFX = ["9.0", "10.3", "11.0", "12.0"] as const;
+
 /** Generations of the GPU: they differ in where the bits of an entry are. GFX11 is as GFX10. */
-export type AmdgpuGfx = "9.0" | "10.3" | "11.0" | "12.0";
+export type AmdgpuGfx = (typeof AMDGPU_GFX)[number];
 
 /** Everything that can be chosen about a device. */
 export interface AmdgpuDeviceOptions {
@@ -35,6 +37,13 @@ export interface AmdgpuDeviceOptions {
   /** Makes allocations fail. Default: none does. */
   allocFault?: AllocFault | undefined;
 }
+
+/** Options that are names. @internal */
+export const OPTION_NAMES: OptionNames<AmdgpuDeviceOptions> = {
+  gfx: AMDGPU_GFX,
+  vramFragmentation: FRAGMENTATIONS,
+  boFragmentation: FRAGMENTATIONS,
+};
 
 /** What a device has where nothing was chosen. @internal */
 export const DEFAULTS: AmdgpuDeviceOptions = {

@@ -30,6 +30,7 @@ export * from "./handle-table.ts";
 export * from "./ioctl.ts";
 export * from "./ioctl-row.ts";
 export * from "./ioctl-table.ts";
+export { needOneOf } from "./one-of.ts";
 export * from "./quirks.ts";
 export * from "./struct.ts";
 export * from "./struct-text.ts";

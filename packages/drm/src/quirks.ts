@@ -22,6 +22,8 @@
  * @module
  */
 
+import { needOneOf } from "./one-of.ts";
+
 /**
  * Names of the choices of quirks that all drivers know.
  *
@@ -137,23 +139,30 @@ export type DeviceChoices<Options extends QuirkOptions> = Partial<Omit<Options, 
   readonly quirks?: QuirkChoice<Options["quirks"]>;
 };
 
+/** The options of a device that are names, each with the names that there are. */
+export type OptionNames<Options> = { readonly [Option in keyof Options]?: readonly string[] };
+
 /**
  * All options of a device: its defaults, and what was chosen.
  *
  * @param defaults - what a device has where nothing was chosen
  * @param chosen - what differs from that
  * @param table - the driver's quirks
+ * @param names - options that are names, and the names that there are
  * @returns a new object with every option that has a default or was chosen
- * @throws RangeError for quirks that there are not
+ * @throws RangeError for quirks and names that there are not
  */
 export function deviceOptions<Options extends QuirkOptions>(
   defaults: Options,
   chosen: DeviceChoices<Options>,
   table: QuirkTable,
+  names: OptionNames<Options> = {},
 ): Options {
   // Not a literal that begins with a spread: V8 gives each object that comes out of one a shape of its own, and code that asks for an
   // option, as every ioctl does, is thrown away and compiled again for each device.
-  return Object.assign({}, defaults, chosen, {
+  const options: Options = Object.assign({}, defaults, chosen, {
     quirks: quirksOf(table, chosen.quirks as QuirkChoice<Quirks>),
   });
+  for (const option in names) needOneOf(option, options[option], names[option] ?? []);
+  return options;
 }

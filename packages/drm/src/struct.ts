@@ -243,6 +243,20 @@ export function u64(offset: number): Field<number> {
   };
 }
 
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function isList(value: ArrayLike<unknown>, length: number): boolean {
+  return isObject(value) && value.length === length;
+}
+
+/** What was given where a list, or a struct, belongs. */
+function countOf(value: unknown): string {
+  if (!isObject(value)) return value === null ? "null" : `a value of type ${typeof value}`;
+  return "length" in value ? `${value.length}` : "an object without a length";
+}
+
 /**
  * @param offset - bytes from the start of the struct
  * @param length - bytes
@@ -258,11 +272,9 @@ export function bytes(offset: number, length: number): Field<Uint8Array> {
     shape: { kind: "bytes" },
     read: (view, base) => at(view, base).slice(),
     write(view, base, value) {
-      if (value && value.length !== length) {
-        throw new EncodeError("bytes", "", `expected ${length} bytes, got ${value.length}`);
-      }
-      if (value) at(view, base).set(value);
-      else at(view, base).fill(0);
+      if (value === undefined) at(view, base).fill(0);
+      else if (isList(value, length)) at(view, base).set(value);
+      else throw new EncodeError("bytes", "", `expected ${length} bytes, got ${countOf(value)}`);
     },
   };
 }
@@ -279,7 +291,10 @@ export function nested<T extends object>(offset: number, layout: StructLayout<T>
     align: layout.align,
     shape: { kind: "struct", layout },
     read: (view, base) => layout.read(view, base + offset),
-    write: (view, base, value = {} as T) => layout.write(view, base + offset, value),
+    write: (view, base, value = {} as T) => {
+      if (!isObject(value)) throw new EncodeError(layout.name, "", `expected members, got ${countOf(value)}`);
+      layout.write(view, base + offset, value);
+    },
   };
 }
 
@@ -299,8 +314,8 @@ export function array<T>(offset: number, count: number, element: (offset: number
     shape: { kind: "array", elements },
     read: (view, base) => elements.map((e) => e.read(view, base)),
     write(view, base, value) {
-      if (value && value.length !== count) {
-        throw new EncodeError("array", "", `expected ${count} elements, got ${value.length}`);
+      if (value !== undefined && !isList(value, count)) {
+        throw new EncodeError("array", "", `expected ${count} elements, got ${countOf(value)}`);
       }
       let i = 0;
       try {
@@ -365,6 +380,7 @@ export function struct<T>(
       }
     },
     encode(value) {
+      if (!isObject(value)) throw new EncodeError(name, "", `expected members, got ${countOf(value)}`);
       const out = new Uint8Array(size);
       layout.write(new DataView(out.buffer), 0, value);
       return out;

@@ -9,9 +9,9 @@
  */
 
 import type { GemObject } from "@vmbind/drm";
-import { EEXIST, EINVAL, ExecLock, type ExecLockOptions, span } from "@vmbind/drm";
+import { EEXIST, EINVAL, ExecLock, type ExecLockOptions, needOneOf, span } from "@vmbind/drm";
 import { boUnmapOps, madviseOps, prefetchOps, smMapOps, smUnmapOps } from "./op-lists.ts";
-import type { RepeatMode } from "./repeat.ts";
+import { REPEAT_MODES, type RepeatMode } from "./repeat.ts";
 import { smMadvise, smMap, smUnmap } from "./split-merge.ts";
 import {
   type GpuvmOp,
@@ -59,10 +59,14 @@ export class Gpuvm extends VmObjects {
   /** Reused by every request. @internal */
   readonly remapOp: RemapStep = remapStep();
 
-  /** @param options - see {@link GpuvmOptions} */
+  /**
+   * @param options - see {@link GpuvmOptions}
+   * @throws RangeError for a rule set of repeats that there is not
+   */
   constructor(options: GpuvmOptions) {
     super(options);
     this.repeat = options.repeat ?? "phase";
+    needOneOf("repeat", this.repeat, REPEAT_MODES);
   }
 
   /**

@@ -16,8 +16,11 @@
 import { EINVAL, fail } from "@vmbind/drm";
 import { GPUVA_REPEAT, type MapRequest } from "./steps.ts";
 
+/** The rule sets, see the module comment. */
+export const REPEAT_MODES = ["upstream", "v4-fixed", "phase"] as const;
+
 /** Rule set of a VM, see the module comment. */
-export type RepeatMode = "upstream" | "v4-fixed" | "phase";
+export type RepeatMode = (typeof REPEAT_MODES)[number];
 
 /**
  * Check a request's repeat fields (the proposal's rules; a model also refuses what the proposal forgot: a window that

@@ -14,13 +14,16 @@ import { PagePool } from "./page-pool.ts";
 import type { Segment } from "./scatter-list.ts";
 import { ScatterList } from "./scatter-list.ts";
 
+/** How memory can be spread, see {@link Fragmentation}. */
+export const FRAGMENTATIONS = ["contiguous", "huge", "scattered"] as const;
+
 /**
  * - `contiguous`: one run, aligned as a buddy allocator would (to 64 KiB, 2 MiB or 1 GiB when it is at least so long); where
  *   no run is left that long, the largest blocks that there are;
  * - `huge`: 2 MiB pages, no two following ones adjacent, and one shorter run for the rest;
  * - `scattered`: base pages, no two following ones adjacent.
  */
-export type Fragmentation = "contiguous" | "huge" | "scattered";
+export type Fragmentation = (typeof FRAGMENTATIONS)[number];
 
 /** Where buffer objects may be placed. */
 export interface FrameOptions {
@@ -32,6 +35,11 @@ export interface FrameOptions {
   pageBytes?: number;
   /** Kind of memory when `alloc` is not told. Default `contiguous`. */
   fragmentation?: Fragmentation;
+}
+
+function needKind(what: string, kind: Fragmentation): void {
+  if (!FRAGMENTATIONS.includes(kind))
+    throw new Error(`${what}: ${JSON.stringify(kind)} is none of ${FRAGMENTATIONS.join(", ")}`);
 }
 
 const FRAMES_BASE = 0x1_0000_0000;
@@ -111,6 +119,7 @@ export class FrameAllocator {
     }
     this.pageBytes = pageBytes;
     this.#fragmentation = options.fragmentation ?? "contiguous";
+    needKind("frames.fragmentation", this.#fragmentation);
     this.#counters = counters;
     this.#watch = watch;
     const pieces =
@@ -134,10 +143,11 @@ export class FrameAllocator {
   /**
    * Memory of at least `bytes`, rounded up to base pages; it reads as zero.
    * @throws OutOfFrames when there is not so much left, or not in groups of pages of that kind.
-   * @throws Error unless `bytes` is above 0.
+   * @throws Error unless `bytes` is above 0 and `fragmentation` one of {@link FRAGMENTATIONS}.
    */
   alloc(bytes: number, fragmentation: Fragmentation = this.#fragmentation): ScatterList {
     if (!(bytes > 0)) throw new Error(`FrameAllocator.alloc: expected a size above 0, got ${bytes}`);
+    needKind("FrameAllocator.alloc", fragmentation);
     const size = Math.ceil(bytes / this.pageBytes) * this.pageBytes;
     const list =
       fragmentation === "contiguous"

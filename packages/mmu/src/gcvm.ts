@@ -103,8 +103,16 @@ export function gcvmEmptyHi(generation: GcvmGeneration, level: number): number {
   return level === GCVM_LAST_LEVEL ? 0 : GCVM_HIGH[generation].leaf;
 }
 
-/** The format of one generation. */
+/**
+ * The format of one generation.
+ *
+ * @throws RangeError for a generation that there is not
+ */
 export function gcvm(generation: GcvmGeneration): PageTableFormat {
+  if (!Object.hasOwn(GCVM_HIGH, generation))
+    throw new RangeError(
+      `gcvm: ${JSON.stringify(generation)} is none of ${Object.keys(GCVM_HIGH).join(", ")}`,
+    );
   const { prt, leaf } = GCVM_HIGH[generation];
   const page = (lo: number, hi: number): EntryKind =>
     (lo & GCVM_VALID) !== 0 ? "page" : (hi & prt) !== 0 ? "null" : "empty";

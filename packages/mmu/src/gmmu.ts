@@ -24,8 +24,11 @@ import { RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
 /** Version of the format: 2 from GP100 to Ada, 3 from GH100 on. */
 export type GmmuVersion = 2 | 3;
 
+/** The names of {@link GmmuAperture}. */
+export const GMMU_APERTURES = ["vram", "coherent", "noncoherent"] as const;
+
 /** Where memory is: on the card, or in the system with or without snooping of the CPU's caches. */
-export type GmmuAperture = "vram" | "coherent" | "noncoherent";
+export type GmmuAperture = (typeof GMMU_APERTURES)[number];
 
 /** An entry of any level that reads as zero and takes no memory; the high half is 0 (`vmmgp100.c`, `vmmgh100.c`, Linux 7.3-rc7). */
 export const GMMU_SPARSE: number = 1 << 3;

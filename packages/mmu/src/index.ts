@@ -28,7 +28,7 @@ export {
   withLevels,
 } from "./format.ts";
 export type { Fragmentation, FrameOptions, FrameWatch } from "./frame-allocator.ts";
-export { FrameAllocator, OutOfFrames } from "./frame-allocator.ts";
+export { FRAGMENTATIONS, FrameAllocator, OutOfFrames } from "./frame-allocator.ts";
 export type { GcvmGeneration, GcvmHighBits } from "./gcvm.ts";
 export {
   GCVM_EXECUTABLE,
@@ -50,6 +50,7 @@ export {
 } from "./gcvm.ts";
 export type { GmmuAperture, GmmuVersion } from "./gmmu.ts";
 export {
+  GMMU_APERTURES,
   GMMU_SPARSE,
   gmmu,
   gmmuAddressHi,

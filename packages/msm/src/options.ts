@@ -5,16 +5,18 @@
  * @module
  */
 
-import type { AllocFault } from "@vmbind/drm";
-import type { Fragmentation, PhysicalMemoryOptions, TlbOptions } from "@vmbind/mmu";
+import type { AllocFault, OptionNames } from "@vmbind/drm";
+import { FRAGMENTATIONS, type Fragmentation, type PhysicalMemoryOptions, type TlbOptions } from "@vmbind/mmu";
 import { type MsmQuirks, NO_QUIRKS } from "./quirks.ts";
+
+const PRR_STORES = ["dropped", "stored"] as const;
 
 /**
  * What becomes of a store through MAP_NULL. By the page table alone it is an ordinary store: the leaf is writable, and the page
  * behind it is one for the whole device, so every process would read it. The SMMU knows that page, though, and by the
  * driver's word (`msm_iommu.c`, Linux 7.3-rc7) drops what is stored to it.
  */
-export type PrrStores = "dropped" | "stored";
+export type PrrStores = (typeof PRR_STORES)[number];
 
 /** What GET_PARAM tells of the GPU. */
 export interface MsmParams {
@@ -84,6 +86,12 @@ export interface MsmDeviceOptions {
   /** Makes allocations fail. Default: none does. */
   allocFault?: AllocFault | undefined;
 }
+
+/** Options that are names. @internal */
+export const OPTION_NAMES: OptionNames<MsmDeviceOptions> = {
+  prrStores: PRR_STORES,
+  boFragmentation: FRAGMENTATIONS,
+};
 
 /** What a device has where nothing was chosen. @internal */
 export const DEFAULTS: MsmDeviceOptions = {

@@ -4,9 +4,16 @@
  * @module
  */
 
-import type { AllocFault } from "@vmbind/drm";
-import type { Fragmentation, GmmuAperture, PhysicalMemoryOptions, TlbOptions } from "@vmbind/mmu";
-import type { BackendName } from "./backends.ts";
+import type { AllocFault, OptionNames } from "@vmbind/drm";
+import {
+  FRAGMENTATIONS,
+  type Fragmentation,
+  GMMU_APERTURES,
+  type GmmuAperture,
+  type PhysicalMemoryOptions,
+  type TlbOptions,
+} from "@vmbind/mmu";
+import { BACKENDS, type BackendName } from "./backends.ts";
 import { NO_QUIRKS, type NouveauQuirks } from "./quirks.ts";
 
 /** Everything that can be chosen about a device. */
@@ -43,6 +50,13 @@ export interface NouveauDeviceOptions {
   /** Makes allocations fail. Default: none does. */
   allocFault?: AllocFault | undefined;
 }
+
+/** Options that are names. @internal */
+export const OPTION_NAMES: OptionNames<NouveauDeviceOptions> = {
+  backend: Object.keys(BACKENDS),
+  tableAperture: GMMU_APERTURES,
+  boFragmentation: FRAGMENTATIONS,
+};
 
 /** What a device has where nothing was chosen. @internal */
 export const DEFAULTS: NouveauDeviceOptions = {

@@ -13,7 +13,13 @@ import { PanthorBo } from "./bo.ts";
 import { COST_SCHEMA, type PanthorCounter, type PanthorCounters, panthorCounters } from "./cost-sheet.ts";
 import { PanthorFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
-import { DEFAULTS, DRIVER_VERSIONS, type DriverVersion, type PanthorDeviceOptions } from "./options.ts";
+import {
+  DEFAULTS,
+  DRIVER_VERSIONS,
+  type DriverVersion,
+  OPTION_NAMES,
+  type PanthorDeviceOptions,
+} from "./options.ts";
 import { BLOCK_2M } from "./page-sizes.ts";
 import { PARTS, type PanthorParts } from "./parts.ts";
 import { QUIRKS } from "./quirks.ts";
@@ -56,15 +62,13 @@ export class PanthorDevice {
   /**
    * @param options - what differs from the defaults
    * @param parts - what is replaced of the driver or of the GPU, for a what-if
-   * @throws RangeError for a driver version, an address width, AS slots or quirks that do not exist
+   * @throws RangeError for a driver version, a posting of REPEAT, a kind of memory, an address width, AS slots or quirks that do not exist
    * @throws Error for `memory.frames` that describe no memory
    */
   constructor(options: DeviceChoices<PanthorDeviceOptions> = {}, parts: Partial<PanthorParts> = {}) {
     this.parts = { ...PARTS, ...parts };
-    this.options = deviceOptions(DEFAULTS, options, QUIRKS);
-    const { driverVersion, vaBits, repeat, memory, tlb, asPresent } = this.options;
-    if (!DRIVER_VERSIONS.includes(driverVersion))
-      throw new RangeError(`driverVersion: no version ${driverVersion}`);
+    this.options = deviceOptions(DEFAULTS, options, QUIRKS, OPTION_NAMES);
+    const { vaBits, repeat, memory, tlb, asPresent } = this.options;
     if (!(vaBits >= 22 && vaBits <= 48)) throw new RangeError(`vaBits: ${vaBits} is not in 22..48`);
     if (!isSlotMask(asPresent))
       throw new RangeError(

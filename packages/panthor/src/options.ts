@@ -5,8 +5,14 @@
  * @module
  */
 
-import type { AllocFault } from "@vmbind/drm";
-import type { Fragmentation, PhysicalMemoryOptions, ScatterList, TlbOptions } from "@vmbind/mmu";
+import type { AllocFault, OptionNames } from "@vmbind/drm";
+import {
+  FRAGMENTATIONS,
+  type Fragmentation,
+  type PhysicalMemoryOptions,
+  type ScatterList,
+  type TlbOptions,
+} from "@vmbind/mmu";
 import { NO_QUIRKS, type PanthorQuirks } from "./quirks.ts";
 import type { GpuInfo } from "./uapi-query.ts";
 import { GROUP_PRIORITIES_OF_ALL } from "./uapi-values.ts";
@@ -32,12 +38,15 @@ export const DRIVER_VERSIONS = [
 /** A driver version. */
 export type DriverVersion = (typeof DRIVER_VERSIONS)[number];
 
+/** The postings of the REPEAT proposal, and `off`. */
+const REPEAT_VERSIONS = ["off", "v2", "v3", "v4", "v5"] as const;
+
 /**
  * Whether the REPEAT proposal is in the driver, and which posting of it (v2 of July 2025 to v5 of March 2026). It takes
  * MAP_SPARSE's flag bit. Up to v4 the window is a u32 and a pad, in v5 a u64 of which 32 bits may be used; legal values
  * have the same bytes.
  */
-export type RepeatVersion = "off" | "v2" | "v3" | "v4" | "v5";
+export type RepeatVersion = (typeof REPEAT_VERSIONS)[number];
 
 /** The clocks of a device, which stand still: numbers below 2^53. */
 export interface PanthorTimestamps {
@@ -112,6 +121,14 @@ export interface PanthorDeviceOptions {
   /** Makes allocations fail. Default: none does. */
   allocFault?: AllocFault | undefined;
 }
+
+/** Options that are names. @internal */
+export const OPTION_NAMES: OptionNames<PanthorDeviceOptions> = {
+  driverVersion: DRIVER_VERSIONS,
+  repeat: REPEAT_VERSIONS,
+  boFragmentation: FRAGMENTATIONS,
+  dummyFragmentation: FRAGMENTATIONS,
+};
 
 /** What a device has where nothing was chosen. @internal */
 export const DEFAULTS: PanthorDeviceOptions = {

@@ -18,7 +18,7 @@
  * @module
  */
 
-import type { IoctlCall, SparseBind, SparseUmd, StructLayout } from "@vmbind/drm";
+import { type IoctlCall, needOneOf, type SparseBind, type SparseUmd, type StructLayout } from "@vmbind/drm";
 import { BLOCK_2M, PAGE_BYTES } from "./page-sizes.ts";
 import {
   BO_CREATE,
@@ -53,16 +53,20 @@ export type PanvkStrategy = (typeof PANVK_STRATEGIES)[number];
 /**
  * @param strategy - how unbound ranges are said
  * @returns whether that takes the REPEAT proposal, and with it operations of 56 bytes
+ * @throws RangeError for a strategy that there is none of
  */
 export function panvkRepeats(strategy: PanvkStrategy): boolean {
+  needOneOf("strategy", strategy, PANVK_STRATEGIES);
   return strategy === "repeat" || strategy === "repeat-windows";
 }
 
 /**
  * @param strategy - how unbound ranges are said
  * @returns bytes of the object behind them, 0 where there is none
+ * @throws RangeError for a strategy that there is none of
  */
 export function panvkDummyBytes(strategy: PanvkStrategy): number {
+  needOneOf("strategy", strategy, PANVK_STRATEGIES);
   if (strategy === "sparse") return 0;
   return strategy === "per-page" ? PAGE_BYTES : BLOCK_2M;
 }
@@ -125,11 +129,7 @@ export class PanvkUmd implements SparseUmd {
    * @throws RangeError for a strategy that there is none of
    */
   constructor(options: PanvkOptions) {
-    if (!PANVK_STRATEGIES.includes(options.strategy)) {
-      throw new RangeError(
-        `strategy: ${JSON.stringify(options.strategy)} is none of ${PANVK_STRATEGIES.join(", ")}`,
-      );
-    }
+    needOneOf("strategy", options.strategy, PANVK_STRATEGIES);
     this.#strategy = options.strategy;
     this.#vmId = options.vmId ?? 1;
     this.#fence = options.fence ?? 0;

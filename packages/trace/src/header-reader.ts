@@ -6,11 +6,9 @@
  */
 
 import { QUIRK_PROFILES, type Quirks, type QuirkTable, quirksOf, RECORDED_PROFILE } from "@vmbind/drm";
-import type { Fragmentation } from "@vmbind/mmu";
+import { FRAGMENTATIONS, type Fragmentation } from "@vmbind/mmu";
 import { InputError } from "./input-error.ts";
 import { valueInWords } from "./words.ts";
-
-const KINDS_OF_MEMORY: readonly Fragmentation[] = ["contiguous", "huge", "scattered"];
 
 /** What a header says of a device's memory, as an option of the device. */
 export interface MemoryChoice {
@@ -126,7 +124,7 @@ export class HeaderReader {
    * @throws {@link InputError} for a kind that there is not
    */
   fragmentation(name: string): Fragmentation | undefined {
-    return this.has(name) ? this.oneOf(name, KINDS_OF_MEMORY) : undefined;
+    return this.has(name) ? this.oneOf(name, FRAGMENTATIONS) : undefined;
   }
 
   /**

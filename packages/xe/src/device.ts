@@ -12,7 +12,7 @@ import { COST_SCHEMA, type XeCounter, type XeCounters, xeCounters } from "./cost
 import { busyVramBytes, isBusy, makeRoom } from "./eviction.ts";
 import { XeFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
-import { DEFAULTS, type XeDeviceOptions } from "./options.ts";
+import { DEFAULTS, OPTION_NAMES, type XeDeviceOptions } from "./options.ts";
 import { PLATFORMS, type Platform } from "./platforms.ts";
 import { PtJob } from "./pt-job.ts";
 import { XeTables } from "./pt-tables.ts";
@@ -72,7 +72,7 @@ export class XeDevice {
   ) {
     const isPlatform = typeof options === "string" || "rootLevel" in options;
     const chosen = isPlatform ? { ...more, platform: options } : options;
-    this.options = deviceOptions(DEFAULTS, chosen, QUIRKS);
+    this.options = deviceOptions(DEFAULTS, chosen, QUIRKS, OPTION_NAMES);
     const { platform, memory: memoryOptions, tlb, quirks, allocFault } = this.options;
     this.platform = typeof platform === "string" ? platformNamed(platform) : platform;
     const { counters } = this;
@@ -164,7 +164,7 @@ export class XeDevice {
 function platformNamed(name: string): Platform {
   const platform = PLATFORMS.get(name);
   if (platform === undefined) {
-    throw new Error(`XeDevice: no platform "${name}"; there are ${[...PLATFORMS.keys()].join(", ")}`);
+    throw new RangeError(`platform: ${JSON.stringify(name)} is none of ${[...PLATFORMS.keys()].join(", ")}`);
   }
   return platform;
 }

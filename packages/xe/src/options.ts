@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { AllocFault } from "@vmbind/drm";
-import type { Fragmentation, PhysicalMemoryOptions, TlbOptions } from "@vmbind/mmu";
+import type { AllocFault, OptionNames } from "@vmbind/drm";
+import { FRAGMENTATIONS, type Fragmentation, type PhysicalMemoryOptions, type TlbOptions } from "@vmbind/mmu";
 import { DEFAULT_PLATFORM, type PLATFORMS, type Platform } from "./platforms.ts";
 import { NO_QUIRKS, type XeQuirks } from "./quirks.ts";
 
@@ -38,6 +38,9 @@ export interface XeDeviceOptions {
   /** Makes allocations fail. Default: none does. */
   allocFault?: AllocFault | undefined;
 }
+
+/** Options that are names. @internal */
+export const OPTION_NAMES: OptionNames<XeDeviceOptions> = { boFragmentation: FRAGMENTATIONS };
 
 /** What a device has where nothing was chosen. @internal */
 export const DEFAULTS: XeDeviceOptions = {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { needOneOf } from "@vmbind/drm";
 import type { Budgets } from "@vmbind/trace";
 import { permutation } from "../random.ts";
 import { holdWork, WORK_BUDGETS } from "./work-budget.ts";
@@ -62,6 +63,7 @@ export function parametricBinds(options: ParametricOptions): number {
  * @param options - the knobs
  * @param budgets - amounts of work other than the standard ones
  * @returns the workload; its `steps()` throw {@link WorkloadError} for more binds than the budget, before they are made
+ * @throws RangeError for an order that there is none of
  */
 export function parametric(
   name: string,
@@ -71,6 +73,7 @@ export function parametric(
 ): Workload {
   const knobs = { ...USUAL_KNOBS, ...options };
   const order = knobs.order ?? "sequential";
+  needOneOf("order", order, ORDERS);
   return {
     name,
     description:

@@ -1,5 +1,5 @@
 /**
- * A result is 0 or a negative errno that the specification allows for this ioctl.
+ * A result is 0 or a negative errno that the specification allows for this ioctl, and a negative one has a reason.
  *
  * @module
  */
@@ -31,6 +31,7 @@ export class ErrnoChecker implements Checker {
   /** See {@link Checker.afterCall}. */
   afterCall({ file, request, ret }: CheckedCall): void {
     if (ret === 0) return;
+    this.#checkReason(file, request, ret);
     const spec =
       decodeIoctl(request).type === TYPE_DRM ? specByNumber(this.#driver.specs, request) : undefined;
     const allowed = spec?.errnos ?? [EINVAL, ENOTTY];
@@ -38,5 +39,13 @@ export class ErrnoChecker implements Checker {
     if (this.#driver.defectErrnos?.(this.#device.file(file)).includes(-ret)) return;
     const name = spec?.name ?? `request 0x${request.toString(16)}`;
     this.#report("errno", "none", `${name} returned ${ret}, which its specification does not know`);
+  }
+
+  /** The kernel gives a number; a model also says what was wrong, of this call and not of one before. */
+  #checkReason(file: number, request: number, ret: number): void {
+    const error = this.#device.file(file).lastError;
+    if (error?.errno === -ret && error.reason !== "") return;
+    const said = error === null ? "no reason" : `"${error.message}" for a reason`;
+    this.#report("errno", "none", `request 0x${request.toString(16)} returned ${ret} with ${said}`);
   }
 }
