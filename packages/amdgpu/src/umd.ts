@@ -13,6 +13,7 @@
  */
 
 import {
+  hex,
   type IoctlCall,
   issue,
   type SparseBind,
@@ -267,10 +268,17 @@ function joined(binds: readonly SparseBind[]): SparseBind[] {
  *
  * @param args - members; missing ones are 0. The address may have 48 bits: it is sign-extended
  * @returns the call
+ * @throws RangeError for an address of the upper half that is no multiple of 2048: extended, it is no exact number any more
  */
 export function gemVaCall(args: Partial<GemVa>): IoctlCall {
   const va = args.vaAddress ?? 0;
-  const vaAddress = va >= VA_HALF && va < 2 * VA_HALF ? va + SIGN_EXTENSION : va;
+  const isUpper = va >= VA_HALF && va < 2 * VA_HALF;
+  const vaAddress = isUpper ? va + SIGN_EXTENSION : va;
+  if (isUpper && vaAddress - SIGN_EXTENSION !== va) {
+    throw new RangeError(
+      `vaAddress: ${hex(va)} is in the upper half and no multiple of 2048: the model cannot say it`,
+    );
+  }
   return {
     name: "AMDGPU_GEM_VA",
     request: IOCTL_GEM_VA_RW,

@@ -12,7 +12,14 @@
  * @module
  */
 
-import { type BindForms, type BindResult, encodeBindOps, type IoctlCall, issueBindEach } from "@vmbind/drm";
+import {
+  type BindForms,
+  type BindResult,
+  encodeBindOps,
+  type IoctlCall,
+  issueBindEach,
+  type NamedBindOp,
+} from "@vmbind/drm";
 import type { AmdgpuFile } from "./file.ts";
 import {
   GEM_VA,
@@ -66,7 +73,8 @@ const OF_OBJECT = {
 } as const;
 const OF_RANGE = { needs: ["vaAddress", "mapSize"], takes: ["flags"] } as const;
 
-const FORMS: BindForms<GemVa, AmdgpuOp["op"]> = {
+/** What each operation has to give and may give, by the name in `op`. */
+export const BIND_FORMS: BindForms<GemVa, AmdgpuOp["op"]> = {
   map: { sets: { operation: VA_OP_MAP }, ...OF_OBJECT },
   replace: { sets: { operation: VA_OP_REPLACE }, ...OF_OBJECT },
   unmap: { sets: { operation: VA_OP_UNMAP }, ...OF_OBJECT },
@@ -77,6 +85,20 @@ const FORMS: BindForms<GemVa, AmdgpuOp["op"]> = {
 };
 
 /**
+ * The ioctls that {@link vmBind} issues, one for each operation, for operations that are data: from a file, from an editor.
+ *
+ * @param ops - the operations; what they are is checked here
+ * @throws `EncodeError` as {@link vmBind} does
+ */
+export function encodeVmBind(ops: readonly NamedBindOp[]): IoctlCall[] {
+  const bytes = encodeBindOps(GEM_VA, BIND_FORMS, ops);
+  return ops.map((_op, i): IoctlCall => {
+    const arg = bytes.slice(i * GEM_VA.size, (i + 1) * GEM_VA.size);
+    return { name: "AMDGPU_GEM_VA", request: IOCTL_GEM_VA_RW, arg, buffers: [] };
+  });
+}
+
+/**
  * GEM_VA by objects: encode, issue one ioctl for each, and say what came of it.
  *
  * @param file - the open file, which is an address space
@@ -85,10 +107,5 @@ const FORMS: BindForms<GemVa, AmdgpuOp["op"]> = {
  * @throws `EncodeError` for a member that is missing, unknown or does not fit: `ops[5].vaAddress: ...`; nothing was issued then
  */
 export function vmBind(file: AmdgpuFile, ops: readonly AmdgpuOp[]): BindResult {
-  const bytes = encodeBindOps(GEM_VA, FORMS, ops);
-  const calls = ops.map((_op, i): IoctlCall => {
-    const arg = bytes.slice(i * GEM_VA.size, (i + 1) * GEM_VA.size);
-    return { name: "AMDGPU_GEM_VA", request: IOCTL_GEM_VA_RW, arg, buffers: [] };
-  });
-  return issueBindEach(file, calls);
+  return issueBindEach(file, encodeVmBind(ops));
 }

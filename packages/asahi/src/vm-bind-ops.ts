@@ -10,7 +10,14 @@
  * @module
  */
 
-import { type BindForms, type BindResult, encodeBindOps, type IoctlCall, issueBind } from "@vmbind/drm";
+import {
+  type BindForms,
+  type BindResult,
+  encodeBindOps,
+  type IoctlCall,
+  issueBind,
+  type NamedBindOp,
+} from "@vmbind/drm";
 import type { AsahiFile } from "./file.ts";
 import {
   BIND_READ,
@@ -61,7 +68,8 @@ export interface AsahiBindOptions {
 const OPS_ADDR = 0x7000_0000_0000;
 const READ_WRITE: number = BIND_READ | BIND_WRITE;
 
-const FORMS: BindForms<GemBindOp, AsahiOp["op"]> = {
+/** What each operation has to give and may give, by the name in `op`. */
+export const BIND_FORMS: BindForms<GemBindOp, AsahiOp["op"]> = {
   bind: { sets: {}, flags: READ_WRITE, needs: ["handle", "addr", "range"], takes: ["offset", "flags"] },
   "bind-single-page": {
     sets: { flags: BIND_SINGLE_PAGE },
@@ -73,6 +81,25 @@ const FORMS: BindForms<GemBindOp, AsahiOp["op"]> = {
 };
 
 /**
+ * The ioctl that {@link vmBind} issues, for operations that are data: from a file, from an editor.
+ *
+ * @param ops - the operations; what they are is checked here
+ * @param options - see {@link AsahiBindOptions}
+ * @throws `EncodeError` as {@link vmBind} does
+ */
+export function encodeVmBind(ops: readonly NamedBindOp[], options: AsahiBindOptions = {}): IoctlCall {
+  const bytes = encodeBindOps(GEM_BIND_OP, BIND_FORMS, ops);
+  const arg = VM_BIND.encode({
+    vmId: options.vmId ?? 1,
+    numBinds: ops.length,
+    stride: GEM_BIND_OP.size,
+    userptr: OPS_ADDR,
+  });
+  const buffers = [{ addr: OPS_ADDR, bytes }];
+  return { name: "ASAHI_VM_BIND", request: IOCTL_VM_BIND, arg, buffers };
+}
+
+/**
  * VM_BIND by objects: encode, issue, and say what came of it.
  *
  * @param file - the open file
@@ -82,14 +109,5 @@ const FORMS: BindForms<GemBindOp, AsahiOp["op"]> = {
  * @throws `EncodeError` for a member that is missing, unknown or does not fit: `ops[5].addr: ...`; nothing was issued then
  */
 export function vmBind(file: AsahiFile, ops: readonly AsahiOp[], options: AsahiBindOptions = {}): BindResult {
-  const bytes = encodeBindOps(GEM_BIND_OP, FORMS, ops);
-  const arg = VM_BIND.encode({
-    vmId: options.vmId ?? 1,
-    numBinds: ops.length,
-    stride: GEM_BIND_OP.size,
-    userptr: OPS_ADDR,
-  });
-  const buffers = [{ addr: OPS_ADDR, bytes }];
-  const call: IoctlCall = { name: "ASAHI_VM_BIND", request: IOCTL_VM_BIND, arg, buffers };
-  return issueBind(file, call, "binds");
+  return issueBind(file, encodeVmBind(ops, options), "binds");
 }

@@ -48,6 +48,36 @@ export { account } from "./measure/accounting.ts";
 export { type MeasureOptions, measure } from "./measure/cost.ts";
 export { measureCell, SHOWN_FIGURES } from "./measure/generated.ts";
 export type { SweepFigures } from "./measure/sweep-figures.ts";
+export { type AgreementRow, type AnswerWord, agreement, wordOf } from "./operations/agreement.ts";
+export {
+  ANSWER_COSTS,
+  type AnswerCost,
+  type AnswerCostName,
+  type CallAnswer,
+  type MappingAnswer,
+  type OperationAnswer,
+  type RangeAnswer,
+  type SightAnswer,
+  type SightRun,
+  type StrategyAnswer,
+} from "./operations/answer.ts";
+export {
+  type AccessOperation,
+  type BindOperation,
+  type MapOperation,
+  type MemoryOperation,
+  type NamedOperation,
+  type OpAddress,
+  type Operation,
+  OperationError,
+  type OpMemory,
+  type OpPlace,
+  type RangeOperation,
+  type SubmitOperation,
+  type VmBindOperation,
+} from "./operations/operation.ts";
+export { type AnswerOptions, answerOperations } from "./operations/operation-run.ts";
+export { OperationScript, type ScriptHost, ScriptMemory, ScriptRange } from "./operations/script.ts";
 export { permutation, xorshift64 } from "./random.ts";
 export { imageFindings } from "./recorded/image-findings.ts";
 export { openStrategyTrace, type TraceLibrary, WORKLOADS } from "./recorded/library.ts";
@@ -71,6 +101,7 @@ export type {
 export { type Question, UNBOUND_QUESTIONS, type Verdict } from "./semantics/questions.ts";
 export { CHANGE_QUESTIONS } from "./semantics/questions-changes.ts";
 export { askAll, QUESTIONS } from "./semantics/semantics.ts";
+export type { BindEncoder } from "./strategy/bind-encoder.ts";
 export { blamed } from "./strategy/blame.ts";
 export { arraysOfCall, mustIssue } from "./strategy/calls.ts";
 export { strategyFor } from "./strategy/fine.ts";

@@ -17,6 +17,7 @@ import {
   encodeBindOps,
   type IoctlCall,
   issueBind,
+  type NamedBindOp,
   type UserBuffer,
   viewOf,
 } from "@vmbind/drm";
@@ -82,23 +83,22 @@ const WAITS_ADDR = 0x7100_0000_0000;
 const SIGNALS_ADDR = 0x7200_0000_0000;
 
 const RANGE = ["iova", "range"] as const;
-const FORMS: BindForms<VmBindOp, MsmOp["op"]> = {
+/** What each operation has to give and may give, by the name in `op`. */
+export const BIND_FORMS: BindForms<VmBindOp, MsmOp["op"]> = {
   map: { sets: { op: OP_MAP }, needs: ["handle", ...RANGE], takes: ["objOffset", "flags"] },
   "map-null": { sets: { op: OP_MAP_NULL }, needs: RANGE, takes: ["flags"] },
   unmap: { sets: { op: OP_UNMAP }, needs: RANGE, takes: ["flags"] },
 };
 
 /**
- * VM_BIND by objects: encode, issue, and say what came of it.
+ * The ioctl that {@link vmBind} issues, for operations that are data: from a file, from an editor.
  *
- * @param file - the open file
- * @param ops - the operations: all are done, or none
+ * @param ops - the operations; what they are is checked here
  * @param options - see {@link MsmBindOptions}
- * @returns errno, reason, and index of the operation that failed
- * @throws `EncodeError` for a member that is missing, unknown or does not fit: `ops[5].iova: ...`; nothing was issued then
+ * @throws `EncodeError` as {@link vmBind} does
  */
-export function vmBind(file: MsmFile, ops: readonly MsmOp[], options: MsmBindOptions = {}): BindResult {
-  const bytes = encodeBindOps(VM_BIND_OP, FORMS, ops);
+export function encodeVmBind(ops: readonly NamedBindOp[], options: MsmBindOptions = {}): IoctlCall {
+  const bytes = encodeBindOps(VM_BIND_OP, BIND_FORMS, ops);
   const { queueId = 1, flags = 0, fenceFd = 0, inSyncobjs = [], outSyncobjs = [] } = options;
   const buffers: UserBuffer[] = [];
   if (ops.length !== 1) buffers.push({ addr: OPS_ADDR, bytes });
@@ -121,6 +121,18 @@ export function vmBind(file: MsmFile, ops: readonly MsmOp[], options: MsmBindOpt
   const at = VM_BIND.fields.op.offset;
   if (ops.length === 1) arg.set(bytes, at);
   else VM_BIND_OPS_UNION.write(viewOf(arg), at, { ops: OPS_ADDR });
-  const call: IoctlCall = { name: "MSM_VM_BIND", request: IOCTL_VM_BIND, arg, buffers };
-  return issueBind(file, call, "ops", "op");
+  return { name: "MSM_VM_BIND", request: IOCTL_VM_BIND, arg, buffers };
+}
+
+/**
+ * VM_BIND by objects: encode, issue, and say what came of it.
+ *
+ * @param file - the open file
+ * @param ops - the operations: all are done, or none
+ * @param options - see {@link MsmBindOptions}
+ * @returns errno, reason, and index of the operation that failed
+ * @throws `EncodeError` for a member that is missing, unknown or does not fit: `ops[5].iova: ...`; nothing was issued then
+ */
+export function vmBind(file: MsmFile, ops: readonly MsmOp[], options: MsmBindOptions = {}): BindResult {
+  return issueBind(file, encodeVmBind(ops, options), "ops", "op");
 }

@@ -16,6 +16,7 @@ import {
   encodeBindOps,
   type IoctlCall,
   issueBind,
+  type NamedBindOp,
   type UserBuffer,
 } from "@vmbind/drm";
 import type { NouveauFile } from "./file.ts";
@@ -76,12 +77,37 @@ const WAITS_ADDR = 0x7100_0000_0000;
 const SIGNALS_ADDR = 0x7200_0000_0000;
 
 const RANGE = ["addr", "range"] as const;
-const FORMS: BindForms<VmBindOp, NouveauOp["op"]> = {
+/** What each operation has to give and may give, by the name in `op`. */
+export const BIND_FORMS: BindForms<VmBindOp, NouveauOp["op"]> = {
   map: { sets: { op: VM_BIND_OP_MAP }, needs: ["handle", ...RANGE], takes: ["boOffset", "flags"] },
   unmap: { sets: { op: VM_BIND_OP_UNMAP }, needs: RANGE, takes: [] },
   "map-sparse": { sets: { op: VM_BIND_OP_MAP, flags: VM_BIND_SPARSE }, needs: RANGE, takes: [] },
   "unmap-sparse": { sets: { op: VM_BIND_OP_UNMAP, flags: VM_BIND_SPARSE }, needs: RANGE, takes: [] },
 };
+
+/**
+ * The ioctl that {@link vmBind} issues, for operations that are data: from a file, from an editor.
+ *
+ * @param ops - the operations; what they are is checked here
+ * @param options - see {@link NouveauBindOptions}
+ * @throws `EncodeError` as {@link vmBind} does
+ */
+export function encodeVmBind(ops: readonly NamedBindOp[], options: NouveauBindOptions = {}): IoctlCall {
+  const { waits = [], signals = [] } = options;
+  const buffers: UserBuffer[] = [{ addr: OPS_ADDR, bytes: encodeBindOps(VM_BIND_OP, BIND_FORMS, ops) }];
+  if (waits.length > 0) buffers.push({ addr: WAITS_ADDR, bytes: encodeArray("waits", SYNC, waits) });
+  if (signals.length > 0) buffers.push({ addr: SIGNALS_ADDR, bytes: encodeArray("signals", SYNC, signals) });
+  const arg = VM_BIND.encode({
+    opCount: ops.length,
+    flags: options.async ? VM_BIND_RUN_ASYNC : 0,
+    waitCount: waits.length,
+    sigCount: signals.length,
+    waitPtr: waits.length > 0 ? WAITS_ADDR : 0,
+    sigPtr: signals.length > 0 ? SIGNALS_ADDR : 0,
+    opPtr: OPS_ADDR,
+  });
+  return { name: "NOUVEAU_VM_BIND", request: IOCTL_VM_BIND, arg, buffers };
+}
 
 /**
  * VM_BIND by objects: encode, issue, and say what came of it.
@@ -97,19 +123,5 @@ export function vmBind(
   ops: readonly NouveauOp[],
   options: NouveauBindOptions = {},
 ): BindResult {
-  const { waits = [], signals = [] } = options;
-  const buffers: UserBuffer[] = [{ addr: OPS_ADDR, bytes: encodeBindOps(VM_BIND_OP, FORMS, ops) }];
-  if (waits.length > 0) buffers.push({ addr: WAITS_ADDR, bytes: encodeArray("waits", SYNC, waits) });
-  if (signals.length > 0) buffers.push({ addr: SIGNALS_ADDR, bytes: encodeArray("signals", SYNC, signals) });
-  const arg = VM_BIND.encode({
-    opCount: ops.length,
-    flags: options.async ? VM_BIND_RUN_ASYNC : 0,
-    waitCount: waits.length,
-    sigCount: signals.length,
-    waitPtr: waits.length > 0 ? WAITS_ADDR : 0,
-    sigPtr: signals.length > 0 ? SIGNALS_ADDR : 0,
-    opPtr: OPS_ADDR,
-  });
-  const call: IoctlCall = { name: "NOUVEAU_VM_BIND", request: IOCTL_VM_BIND, arg, buffers };
-  return issueBind(file, call, "ops");
+  return issueBind(file, encodeVmBind(ops, options), "ops");
 }

@@ -19,6 +19,7 @@ import {
   encodeBindOps,
   type IoctlCall,
   issueBind,
+  type NamedBindOp,
   type StructLayout,
   type UserBuffer,
 } from "@vmbind/drm";
@@ -126,7 +127,8 @@ const FORMS: BindForms<VmBindOp, Exclude<PanthorOp["op"], "map-repeat">> = {
   "sync-only": { sets: { flags: OP_SYNC_ONLY }, needs: ["syncs"], takes: [] },
 };
 
-const REPEAT_FORMS: BindForms<VmBindOpRepeat, PanthorOp["op"]> = {
+/** What each operation has to give and may give, by the name in `op`. */
+export const BIND_FORMS: BindForms<VmBindOpRepeat, PanthorOp["op"]> = {
   ...FORMS,
   "map-repeat": {
     sets: { flags: OP_MAP | MAP_REPEAT },
@@ -135,7 +137,14 @@ const REPEAT_FORMS: BindForms<VmBindOpRepeat, PanthorOp["op"]> = {
   },
 };
 
-function callOf(ops: readonly PanthorOp[], options: PanthorBindOptions): IoctlCall {
+/**
+ * The ioctl that {@link vmBind} issues, for operations that are data: from a file, from an editor.
+ *
+ * @param ops - the operations; what they are is checked here
+ * @param options - see {@link PanthorBindOptions}
+ * @throws `EncodeError` as {@link vmBind} does
+ */
+export function encodeVmBind(ops: readonly NamedBindOp[], options: PanthorBindOptions = {}): IoctlCall {
   const buffers: UserBuffer[] = [];
   const placed = ops.map((op, i) => {
     // A null would be an object without an operation, which the encoding refuses.
@@ -150,7 +159,7 @@ function callOf(ops: readonly PanthorOp[], options: PanthorBindOptions): IoctlCa
   const repeats = ops.some((op) => op?.op === "map-repeat");
   const layout: StructLayout<object> = repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP;
   const bytes = repeats
-    ? encodeBindOps(VM_BIND_OP_REPEAT, REPEAT_FORMS, placed)
+    ? encodeBindOps(VM_BIND_OP_REPEAT, BIND_FORMS, placed)
     : encodeBindOps(VM_BIND_OP, FORMS, placed);
   buffers.unshift({ addr: OPS_ADDR, bytes });
   const arg = VM_BIND.encode({
@@ -175,5 +184,5 @@ export function vmBind(
   ops: readonly PanthorOp[],
   options: PanthorBindOptions = {},
 ): BindResult {
-  return issueBind(file, callOf(ops, options), "ops");
+  return issueBind(file, encodeVmBind(ops, options), "ops");
 }

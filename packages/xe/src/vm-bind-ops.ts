@@ -22,6 +22,7 @@ import {
   encodeBindOps,
   type IoctlCall,
   issueBind,
+  type NamedBindOp,
   type UserBuffer,
   viewOf,
 } from "@vmbind/drm";
@@ -123,7 +124,8 @@ export interface XeBindOptions {
 const VECTOR_ADDR = 0x7000_0000_0000;
 const SYNCS_ADDR = 0x7100_0000_0000;
 
-const FORMS: BindForms<VmBindOp, XeOp["op"]> = {
+/** What each operation has to give and may give, by the name in `op`. */
+export const BIND_FORMS: BindForms<VmBindOp, XeOp["op"]> = {
   map: {
     sets: { op: VM_BIND_OP_MAP },
     needs: ["obj", "addr", "range"],
@@ -154,16 +156,14 @@ const FORMS: BindForms<VmBindOp, XeOp["op"]> = {
 };
 
 /**
- * VM_BIND by objects: encode, issue, and say what came of it.
+ * The ioctl that {@link vmBind} issues, for operations that are data: from a file, from an editor.
  *
- * @param file - the open file
- * @param ops - the operations: all are done, or none
+ * @param ops - the operations; what they are is checked here
  * @param options - see {@link XeBindOptions}
- * @returns errno, reason, and index of the operation that failed
- * @throws `EncodeError` for a member that is missing, unknown or does not fit: `ops[5].addr: ...`; nothing was issued then
+ * @throws `EncodeError` as {@link vmBind} does
  */
-export function vmBind(file: XeFile, ops: readonly XeOp[], options: XeBindOptions = {}): BindResult {
-  const bytes = encodeBindOps(VM_BIND_OP, FORMS, ops);
+export function encodeVmBind(ops: readonly NamedBindOp[], options: XeBindOptions = {}): IoctlCall {
+  const bytes = encodeBindOps(VM_BIND_OP, BIND_FORMS, ops);
   const { vmId = 1, execQueueId = 0, syncs = [] } = options;
   const buffers: UserBuffer[] = [];
   if (ops.length > 1) buffers.push({ addr: VECTOR_ADDR, bytes });
@@ -178,6 +178,18 @@ export function vmBind(file: XeFile, ops: readonly XeOp[], options: XeBindOption
   const at = VM_BIND.fields.bind.offset;
   if (ops.length === 1) arg.set(bytes, at);
   else if (ops.length > 1) VM_BIND_VECTOR.write(viewOf(arg), at, { vectorOfBinds: VECTOR_ADDR });
-  const call: IoctlCall = { name: "XE_VM_BIND", request: IOCTL_VM_BIND, arg, buffers };
-  return issueBind(file, call, "vector_of_binds", "bind");
+  return { name: "XE_VM_BIND", request: IOCTL_VM_BIND, arg, buffers };
+}
+
+/**
+ * VM_BIND by objects: encode, issue, and say what came of it.
+ *
+ * @param file - the open file
+ * @param ops - the operations: all are done, or none
+ * @param options - see {@link XeBindOptions}
+ * @returns errno, reason, and index of the operation that failed
+ * @throws `EncodeError` for a member that is missing, unknown or does not fit: `ops[5].addr: ...`; nothing was issued then
+ */
+export function vmBind(file: XeFile, ops: readonly XeOp[], options: XeBindOptions = {}): BindResult {
+  return issueBind(file, encodeVmBind(ops, options), "vector_of_binds", "bind");
 }

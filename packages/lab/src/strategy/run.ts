@@ -332,12 +332,34 @@ export class StrategyRun {
   }
 }
 
-function place(session: SparseSession, bytes: number, what: "resource" | "memory"): number {
+/**
+ * Find room as the user-mode driver does.
+ *
+ * @param session - whose addresses
+ * @param bytes - whole blocks
+ * @param what - what for
+ * @returns the address
+ * @throws {@link RefusedError} when there is none
+ */
+export function place(session: SparseSession, bytes: number, what: "resource" | "memory"): number {
   const { alignment, guardBytes } = session.placement(bytes, what);
   return session.heap.alloc(bytes + guardBytes, alignment);
 }
 
-function giveBack(session: SparseSession, va: number, bytes: number, what: "resource" | "memory"): void {
+/**
+ * The opposite of {@link place}.
+ *
+ * @param session - whose addresses
+ * @param va - the address
+ * @param bytes - as they were asked for
+ * @param what - what for
+ */
+export function giveBack(
+  session: SparseSession,
+  va: number,
+  bytes: number,
+  what: "resource" | "memory",
+): void {
   session.heap.free(va, bytes + session.placement(bytes, what).guardBytes);
 }
 

@@ -22,6 +22,7 @@ import type {
 import type { MmuCounters, PhysicalMemory } from "@vmbind/mmu";
 import type { ModelVm, Trace } from "@vmbind/trace";
 import type { DummyExperiment, PostedRepeat } from "../experiments/result.ts";
+import type { BindEncoder } from "./bind-encoder.ts";
 import type { VaRoom } from "./va-heap.ts";
 
 /** Issues a call on the session's file; throws RefusedError when the driver refuses it. */
@@ -217,6 +218,18 @@ export interface SparseSession {
    * @param memory - what to bind; null unbinds
    */
   bindPlainly(va: number, size: number, memory: SparseMemory | null): IoctlCall;
+  /**
+   * Bind a window of memory over and over, outside of sparse resources; absent where the driver has no operation for it.
+   *
+   * @param va - first address
+   * @param size - bytes
+   * @param memory - the window's object, and where in it the window begins
+   * @param window - bytes of the window
+   * @returns null for a window of a size that the driver's operation does not take
+   */
+  repeatPlainly?(va: number, size: number, memory: SparseMemory, window: number): IoctlCall | null;
+  /** The driver's own bind operations. */
+  readonly vmBind: BindEncoder;
   /** vkDeviceWaitIdle, as far as it shows in VM_BIND. */
   waitIdle(): IoctlCall[];
   /**

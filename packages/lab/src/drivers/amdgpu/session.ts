@@ -11,7 +11,9 @@ import {
   type AmdgpuFile,
   type AmdgpuGfx,
   type AmdgpuVm,
+  BIND_FORMS,
   createdHandle,
+  encodeVmBind,
   IOCTLS,
   openRadv,
   QUIRKS,
@@ -121,6 +123,10 @@ class AmdgpuSession implements SparseSession {
   readonly ioctls: typeof IOCTLS = IOCTLS;
   readonly roles: Map<number, string> = new Map();
   readonly facts: Readonly<Record<string, unknown>>;
+  readonly vmBind: SparseSession["vmBind"] = {
+    forms: BIND_FORMS,
+    encode: (ops) => encodeVmBind(ops),
+  };
   readonly shrinker: Shrinker;
   readonly accounts: VmAccounts;
   readonly #device: AmdgpuDevice;

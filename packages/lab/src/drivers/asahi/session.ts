@@ -9,9 +9,12 @@ import {
   type AsahiDeviceOptions,
   type AsahiFile,
   type AsahiVm,
+  BIND_FORMS,
   BIND_READ,
+  BIND_SINGLE_PAGE,
   BIND_UNBIND,
   BIND_WRITE,
+  encodeVmBind,
   GEM_CREATE,
   GEM_VM_PRIVATE,
   GEM_WRITEBACK,
@@ -77,6 +80,10 @@ class AsahiSession implements SparseSession {
   readonly ioctls: typeof IOCTLS = IOCTLS;
   readonly roles: ReadonlyMap<number, string>;
   readonly facts: Readonly<Record<string, unknown>>;
+  readonly vmBind: SparseSession["vmBind"] = {
+    forms: BIND_FORMS,
+    encode: (ops) => [encodeVmBind(ops, { vmId: this.vmId })],
+  };
   readonly shrinker = null;
   readonly #device: AsahiDevice;
   readonly #shape: UmdShape;
@@ -170,6 +177,15 @@ class AsahiSession implements SparseSession {
     const { handle, offset } = memory ?? { handle: 0, offset: 0 };
     const flags = memory === null ? BIND_UNBIND : BIND_READ | BIND_WRITE;
     return vmBindCall(this.vmId, [{ flags, handle, offset, range, addr }]);
+  }
+
+  /** The driver repeats one page and nothing larger. */
+  repeatPlainly(addr: number, range: number, memory: SparseMemory, window: number): IoctlCall | null {
+    if (window !== PAGE_BYTES) return null;
+    const { handle, offset } = memory;
+    return vmBindCall(this.vmId, [
+      { flags: BIND_READ | BIND_WRITE | BIND_SINGLE_PAGE, handle, offset, range, addr },
+    ]);
   }
 
   waitIdle(): IoctlCall[] {

@@ -17,8 +17,10 @@ import {
   viewOf,
 } from "@vmbind/drm";
 import {
+  BIND_FORMS,
   BO_NO_SHARE,
   BO_WC,
+  encodeVmBind,
   GEM_CLOSE,
   GEM_NEW,
   IOCTL_GEM_NEW,
@@ -91,6 +93,10 @@ class MsmSession implements SparseSession {
   readonly ioctls: typeof IOCTLS = IOCTLS;
   readonly roles: ReadonlyMap<number, string> = new Map();
   readonly facts: Readonly<Record<string, unknown>>;
+  readonly vmBind: SparseSession["vmBind"] = {
+    forms: BIND_FORMS,
+    encode: (ops) => [encodeVmBind(ops)],
+  };
   readonly shrinker: SparseSession["shrinker"];
   readonly #device: MsmDevice;
   readonly #own: TurnipUmd;

@@ -19,6 +19,8 @@ import {
   viewOf,
 } from "@vmbind/drm";
 import {
+  BIND_FORMS,
+  encodeVmBind,
   GEM_NEW,
   IOCTL_GEM_NEW,
   IOCTLS,
@@ -89,6 +91,10 @@ class NouveauSession implements SparseSession {
   readonly ioctls: typeof IOCTLS = IOCTLS;
   readonly roles: ReadonlyMap<number, string> = new Map();
   readonly facts: Readonly<Record<string, unknown>>;
+  readonly vmBind: SparseSession["vmBind"] = {
+    forms: BIND_FORMS,
+    encode: (ops) => [encodeVmBind(ops)],
+  };
   readonly shrinker: Shrinker;
   readonly #device: NouveauDevice;
   readonly #shape: UmdShape;

@@ -18,8 +18,10 @@ import {
   viewOf,
 } from "@vmbind/drm";
 import {
+  BIND_FORMS,
   BLOCK_2M,
   BO_CREATE,
+  encodeVmBind,
   GEM_CLOSE,
   IOCTL_BO_CREATE,
   IOCTL_VM_BIND,
@@ -33,6 +35,7 @@ import {
   PanthorDevice,
   type PanthorDeviceOptions,
   type PanthorFile,
+  type PanthorOp,
   type PanthorParts,
   type PanthorVm,
   type PanvkOptions,
@@ -105,6 +108,10 @@ class PanthorSession implements SparseSession {
   readonly ioctls: typeof IOCTLS = IOCTLS;
   readonly roles: Map<number, string> = new Map();
   readonly facts: Readonly<Record<string, unknown>>;
+  readonly vmBind: SparseSession["vmBind"] = {
+    forms: BIND_FORMS,
+    encode: (ops) => [encodeVmBind(ops, { vmId: this.vmId })],
+  };
   readonly shrinker: Shrinker;
   readonly #device: PanthorDevice;
   readonly #strategy: PanvkStrategy;
@@ -206,6 +213,14 @@ class PanthorSession implements SparseSession {
     if (memory === null) return this.#bind({ flags: OP_UNMAP, va, size });
     const { handle: boHandle, offset: boOffset } = memory;
     return this.#bind({ flags: OP_MAP | MAP_NOEXEC, boHandle, boOffset, va, size });
+  }
+
+  repeatPlainly(va: number, size: number, memory: SparseMemory, window: number): IoctlCall | null {
+    if (!this.#device.repeats) return null;
+    const { handle: boHandle, offset: boOffset } = memory;
+    const at = { boHandle, boOffset, va, size };
+    const op: PanthorOp = { op: "map-repeat", ...at, boRepeatRange: window, flags: MAP_NOEXEC };
+    return encodeVmBind([op], { vmId: this.vmId });
   }
 
   waitIdle(): IoctlCall[] {

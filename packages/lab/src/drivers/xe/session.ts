@@ -20,9 +20,11 @@ import {
 import {
   ANV_BLOCK_BYTES,
   AnvUmd,
+  BIND_FORMS,
   ENGINE_CLASS_INSTANCE,
   ENGINE_CLASS_VM_BIND,
   EXEC_QUEUE_CREATE,
+  encodeVmBind,
   GEM_CLOSE,
   GEM_CPU_CACHING_WC,
   GEM_CREATE,
@@ -105,6 +107,10 @@ class XeSession implements SparseSession {
   readonly ioctls: typeof IOCTLS = IOCTLS;
   readonly roles: ReadonlyMap<number, string> = new Map();
   readonly facts: Readonly<Record<string, unknown>>;
+  readonly vmBind: SparseSession["vmBind"] = {
+    forms: BIND_FORMS,
+    encode: (ops) => [encodeVmBind(ops, { vmId: this.vmId })],
+  };
   readonly shrinker = null;
   readonly #device: XeDevice;
   readonly #patIndex: number;
