@@ -13,6 +13,7 @@
  */
 
 import { addressOf } from "./address.ts";
+import type { EntryField } from "./entry-field.ts";
 
 /** Right to load. */
 export const RIGHT_READ = 1;
@@ -113,6 +114,20 @@ export interface PageTableFormat {
   readonly levels: readonly LevelGeometry[];
   /** Whether a level has entries of two halves, see {@link LevelGeometry.highHalf}. */
   readonly paired: boolean;
+  /**
+   * What the bits of an entry are called, for people; a walk does not ask. See `describeEntry`.
+   *
+   * @param geometry - the level of the entry
+   * @param kind - what the entry is
+   * @param lo - low half
+   * @param hi - high half
+   */
+  readonly fields: (
+    geometry: LevelGeometry,
+    kind: EntryKind,
+    lo: number,
+    hi: number,
+  ) => readonly EntryField[];
 }
 
 /** The geometry of the root table. */

@@ -18,6 +18,7 @@
  */
 
 import { addressHi, addressLo } from "./address.ts";
+import { type EntryField, flag } from "./entry-field.ts";
 import type { EntryKind, LevelGeometry, PageTableFormat } from "./format.ts";
 import { RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
 
@@ -156,7 +157,86 @@ export function gcvm(generation: GcvmGeneration): PageTableFormat {
     vaEnd: 2 ** 48,
     levels,
     paired: false,
+    fields: (geometry, kind) => gcvmFields(generation, geometry, kind),
   };
+}
+
+/** Bits of the caching policy (`AMDGPU_PTE_MTYPE_*` of `amdgpu_vm.h`). */
+const MTYPE_BITS: Readonly<Record<GcvmGeneration, number>> = { gfx9: 2, gfx10: 3, gfx12: 2 };
+
+function gcvmFields(
+  generation: GcvmGeneration,
+  { level }: LevelGeometry,
+  kind: EntryKind,
+): readonly EntryField[] {
+  const { prt, log, leaf, isPte, mtypeShift, noAlloc, dcc } = GCVM_HIGH[generation];
+  const bitOf = (mask: number): number => 63 - Math.clz32(mask);
+  const valid = flag("valid", 0, "no memory behind it", "valid");
+  const last = level === GCVM_LAST_LEVEL;
+  const isLeaf = last
+    ? isPte === 0
+      ? []
+      : [flag("is a PTE", bitOf(isPte), "not marked", "a PTE")]
+    : [
+        flag(
+          generation === "gfx12" ? "is a PTE" : "PDE as PTE",
+          bitOf(leaf),
+          "points to a table",
+          "the walk ends here",
+        ),
+      ];
+  if (kind === "table") {
+    return [
+      valid,
+      flag("system", 1, "the table is in VRAM", "the table is in system memory"),
+      flag("snooped", 2, "does not snoop the CPU's caches", "snoops the CPU's caches"),
+      { name: "table address", top: 47, bottom: 12 },
+      ...isLeaf,
+    ];
+  }
+  const noMemory = kind === "page" ? {} : { means: () => "means nothing: no memory" };
+  return [
+    valid,
+    flag("system", 1, "VRAM", "system memory"),
+    flag("snooped", 2, "does not snoop the CPU's caches", "snoops the CPU's caches"),
+    flag("TMZ", 3, "not encrypted", "encrypted"),
+    flag("executable", 4, "no instruction fetches", "instructions may be fetched"),
+    flag("readable", 5, "no loads", "loads"),
+    flag("writeable", 6, "no stores", "stores"),
+    {
+      name: "fragment",
+      top: 11,
+      bottom: GCVM_FRAGMENT_SHIFT,
+      means: (value) => `2^${value} pages of 4 KiB go on like this: a hint to the TLB`,
+    },
+    { name: "page address", top: 47, bottom: 12, ...noMemory },
+    flag(
+      "PRT",
+      bitOf(prt),
+      kind === "empty" ? "an access faults" : "not partially resident",
+      "no memory: loads give 0, stores are dropped",
+    ),
+    ...(log === 0 ? [] : [flag("log", bitOf(log), "not logged", "set beside PRT: faults are not logged")]),
+    {
+      name: "MTYPE",
+      top: 31 + mtypeShift + MTYPE_BITS[generation],
+      bottom: 32 + mtypeShift,
+      means: (value) => `caching policy ${value}`,
+    },
+    ...(dcc !== 0
+      ? [flag("DCC", bitOf(dcc), "not compressed", "compressed")]
+      : noAlloc !== 0
+        ? [
+            flag(
+              "no alloc",
+              bitOf(noAlloc),
+              "may fill the last-level cache",
+              "does not fill the last-level cache",
+            ),
+          ]
+        : []),
+    ...isLeaf,
+  ];
 }
 
 function gcvmRights(lo: number): number {

@@ -18,7 +18,8 @@
  */
 
 import { addressHi, addressLo, addressOf } from "./address.ts";
-import type { EntryAddresses, LevelGeometry, PageTableFormat } from "./format.ts";
+import { choice, type EntryField, flag } from "./entry-field.ts";
+import type { EntryAddresses, EntryKind, LevelGeometry, PageTableFormat } from "./format.ts";
 import { RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
 
 /** Version of the format: 2 from GP100 to Ada, 3 from GH100 on. */
@@ -209,5 +210,116 @@ export function gmmu(version: GmmuVersion, tables: GmmuAperture): PageTableForma
     levels.unshift({ ...directory, level, shift, entries, entryBytes: 2 ** shift, mayBeLeaf: false, below });
   }
   const vaBits = isV2 ? 49 : 57;
-  return { name: `gmmu-v${version}`, tableBytes: 4096, vaBits, vaEnd: 2 ** vaBits, levels, paired: true };
+  return {
+    name: `gmmu-v${version}`,
+    tableBytes: 4096,
+    vaBits,
+    vaEnd: 2 ** vaBits,
+    levels,
+    paired: true,
+    fields: isV2 ? fields2 : fields3,
+  };
+}
+
+const LEAF_APERTURES = ["VRAM", "peer GPU", "system memory, coherent", "system memory, not coherent"];
+const TABLE_APERTURES = ["none: no table", "VRAM", "system memory, coherent", "system memory, not coherent"];
+
+/** What an entry without valid bit and aperture says. */
+function withoutPage(kind: EntryKind, geometry: LevelGeometry, isNoSmall: boolean): string {
+  if (kind === "null") return "sparse: loads give 0, stores are dropped";
+  if (isNoSmall) return "an access faults, the table of small pages is not asked";
+  return geometry.isCompact ? "nothing: the table of small pages is asked" : "an access faults";
+}
+
+function fields2(geometry: LevelGeometry, kind: EntryKind, lo: number): readonly EntryField[] {
+  if (kind === "table") {
+    return [
+      flag("valid", 0, "a directory entry", "a page"),
+      choice("aperture", 2, 1, TABLE_APERTURES),
+      flag("volatile", 3, "cached in L2", "past the L2 cache"),
+      // The table of 64 KiB pages is small, and lies at a multiple of 256 bytes.
+      { name: "table address >> 4", top: 53, bottom: geometry.compactMask !== 0 ? 4 : 8 },
+    ];
+  }
+  if (kind !== "page") {
+    const means = withoutPage(kind, geometry, geometry.isCompact && (lo & NO_SMALL_2) !== 0);
+    return [
+      flag("valid", 0, "not valid", "valid"),
+      choice("aperture", 2, 1, TABLE_APERTURES),
+      flag("volatile: sparse", 3, kind === "null" ? "not sparse" : means, means),
+      ...(geometry.isCompact
+        ? [flag("privileged: no small pages", 5, "small pages may be here", "no small pages here")]
+        : []),
+    ];
+  }
+  const inVram = (lo & APERTURE_MASK) === 0;
+  return [
+    flag("valid", 0, "not valid", "valid"),
+    choice("aperture", 2, 1, LEAF_APERTURES),
+    flag("volatile", 3, "cached in L2", "past the L2 cache"),
+    flag("encrypted", 4, "not encrypted", "encrypted"),
+    flag("privileged", 5, "for everybody", "for privileged accesses"),
+    flag("read-only", 6, "loads and stores", "loads"),
+    flag("no atomics", 7, "atomics allowed", "no atomics"),
+    { name: "page address >> 4", top: inVram ? 35 : 53, bottom: 8 },
+    ...(inVram
+      ? [
+          {
+            name: "compression tag",
+            top: 53,
+            bottom: 36,
+            means: (tag: number) => (tag === 0 ? "none" : `line ${tag}`),
+          },
+        ]
+      : []),
+    { name: "kind", top: 63, bottom: 56, means: kindMeans },
+  ];
+}
+
+function fields3(geometry: LevelGeometry, kind: EntryKind, lo: number): readonly EntryField[] {
+  const valid = flag("valid", 0, "not valid", "valid");
+  if (kind === "table") {
+    return [
+      flag("is a PTE", 0, "a directory entry", "a page"),
+      choice("aperture", 2, 1, TABLE_APERTURES),
+      {
+        name: "PCF",
+        top: 5,
+        bottom: 3,
+        means: (pcf) =>
+          `page control field ${pcf}: ${["valid, cached, address translation allowed", "valid, not cached", "valid, cached, no ATS", "valid, not cached, no ATS"][pcf] ?? "reserved"}`,
+      },
+      { name: "table address", top: 51, bottom: geometry.compactMask !== 0 ? 8 : 12 },
+    ];
+  }
+  if (kind !== "page") {
+    const noSmall = (lo & 0xf8) === NO_SMALL_3;
+    return [
+      valid,
+      choice("aperture", 2, 1, TABLE_APERTURES),
+      {
+        name: "PCF",
+        top: 7,
+        bottom: 3,
+        means: (pcf) => `page control field ${pcf}: ${withoutPage(kind, geometry, noSmall)}`,
+      },
+    ];
+  }
+  return [
+    valid,
+    choice("aperture", 2, 1, LEAF_APERTURES),
+    {
+      name: "PCF",
+      top: 7,
+      bottom: 3,
+      means: (pcf) =>
+        `page control field ${pcf}: ${pcf === 0x10 ? "regular, cached" : pcf === 0x11 ? "regular, not cached" : "not written by the driver"}`,
+    },
+    { name: "kind", top: 11, bottom: 8, means: kindMeans },
+    { name: "page address", top: 51, bottom: 12 },
+  ];
+}
+
+function kindMeans(kind: number): string {
+  return kind === 0 ? "0: pitch, not compressed" : `${kind}: layout and compression of the memory`;
 }

@@ -16,6 +16,9 @@ export { checkTablePages, checkTables, checkTlb } from "./check-invariants.ts";
 export type { MmuCost, MmuCounter, MmuCounters } from "./counters.ts";
 export { MMU_COSTS, mmuCounters } from "./counters.ts";
 export { DataPages, type PhysicalBacking } from "./data-pages.ts";
+export type { EntryField } from "./entry-field.ts";
+export type { DescribedField } from "./entry-fields.ts";
+export { describeEntry } from "./entry-fields.ts";
 export { blockRun, emptyRun, filledRun } from "./entry-runs.ts";
 export type { DecodedEntry, EntryAddresses, EntryKind, LevelGeometry, PageTableFormat } from "./format.ts";
 export {
@@ -125,6 +128,8 @@ export {
 } from "./uat.ts";
 export type { WalkKind } from "./walk.ts";
 export { Walk } from "./walk.ts";
+export type { WalkStep } from "./walk-path.ts";
+export { walkPath } from "./walk-path.ts";
 export type { EntryArray } from "./writers.ts";
 export {
   clearEntries,

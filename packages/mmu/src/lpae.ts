@@ -9,7 +9,8 @@
  */
 
 import { addressHi, addressLo } from "./address.ts";
-import type { LevelGeometry, PageTableFormat } from "./format.ts";
+import { choice, type EntryField, flag } from "./entry-field.ts";
+import type { EntryKind, LevelGeometry, PageTableFormat } from "./format.ts";
 import { maskHi, maskLo, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
 
 /** `prot` bit: the GPU may load (`IOMMU_READ` of the kernel's `iommu.h`, Linux 7.3-rc7). */
@@ -139,7 +140,54 @@ export function lpae4k(ias = 48): PageTableFormat {
       lpaeLevel(level, shift, level === rootLevel ? 1 << (ias - shift) : 512, levels[0] ?? null),
     );
   }
-  return { name: "lpae-4k", tableBytes: 4096, vaBits: ias, vaEnd: 2 ** ias, levels, paired: false };
+  return { name: "lpae-4k", tableBytes: 4096, vaBits: ias, vaEnd: 2 ** ias, levels, paired: false, fields };
+}
+
+const TYPE = (meaning: string): EntryField => ({ name: "type", top: 1, bottom: 0, means: () => meaning });
+
+/** Fields of a table descriptor (Arm ARM, VMSAv8-64: table descriptor format). */
+const TABLE_FIELDS: readonly EntryField[] = [
+  TYPE("table"),
+  { name: "next-level table", top: ADDRESS_TOP, bottom: 12 },
+  flag(
+    "software (SW_SYNC)",
+    55,
+    "not marked as synced",
+    "synced: written back for a walk that is not coherent",
+  ),
+  flag("PXNTable", 59, "no limit for what is below", "nothing below is executable when privileged"),
+  flag("XNTable", 60, "no limit for what is below", "nothing below is executable"),
+  choice("APTable", 62, 61, [
+    "no limit for what is below",
+    "no unprivileged access below",
+    "read-only below",
+    "read-only, no unprivileged access below",
+  ]),
+];
+
+/** Fields of a block or page descriptor, but for the address, whose lowest bit depends on the level. */
+const LEAF_FIELDS: readonly EntryField[] = [
+  { name: "AttrIndx", top: 4, bottom: 2, means: attrMeans },
+  flag("NS", 5, "secure", "non-secure"),
+  choice("AP[2:1]", 7, 6, ["privileged: read, write", "read, write", "privileged: read", "read"]),
+  choice("SH", 9, 8, ["non-shareable", "reserved", "outer shareable", "inner shareable"]),
+  flag("AF", 10, "not accessed: grants nothing", "accessed"),
+  flag("nG", 11, "global: in every address space", "not global: of this address space"),
+  flag("PXN", 53, "executable when privileged", "never executable when privileged"),
+  flag("XN", 54, "executable", "never executable"),
+  flag("software (SW_SYNC)", 55, "not marked as synced", "synced"),
+];
+
+function attrMeans(index: number): string {
+  const [uncached, cached, device] = ["not cached", "cached", "device registers"];
+  return `MAIR attribute ${index}: ${[uncached, cached, device][index] ?? "not used by the driver"}`;
+}
+
+function fields({ level, shift }: LevelGeometry, kind: EntryKind): readonly EntryField[] {
+  if (kind === "empty") return [TYPE("not present: nothing else counts")];
+  if (kind === "table") return TABLE_FIELDS;
+  const type = TYPE(level === PAGE_LEVEL ? "page" : "block");
+  return [type, { name: "output address", top: ADDRESS_TOP, bottom: shift }, ...LEAF_FIELDS];
 }
 
 function lpaeLevel(

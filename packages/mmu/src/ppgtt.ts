@@ -13,7 +13,8 @@
  */
 
 import { addressHi, addressLo } from "./address.ts";
-import type { LevelGeometry, PageTableFormat } from "./format.ts";
+import { type EntryField, flag } from "./entry-field.ts";
+import type { EntryKind, LevelGeometry, PageTableFormat } from "./format.ts";
 import { maskHi, maskLo, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
 
 /** Entry bit: present (`XE_PAGE_PRESENT` of `xe_gtt_defs.h`, Linux 7.3-rc7). Every entry that is made here has it. */
@@ -113,7 +114,63 @@ export function ppgtt(rootLevel: number, vaBits: number = 21 + 9 * rootLevel): P
   for (let level = 0; level <= rootLevel; level++) {
     levels.unshift(ppgttLevel(level, 12 + 9 * level, 512, levels[0] ?? null));
   }
-  return { name: "ppgtt", tableBytes: 4096, vaBits, vaEnd: 2 ** vaBits, levels, paired: false };
+  return { name: "ppgtt", tableBytes: 4096, vaBits, vaEnd: 2 ** vaBits, levels, paired: false, fields };
+}
+
+const PRESENT_FIELD = flag("present", 0, "not present: nothing else counts", "present");
+const WRITE_FIELD = flag("writable", 1, "no stores", "loads and stores");
+
+function fields(geometry: LevelGeometry, kind: EntryKind, lo: number, hi: number): readonly EntryField[] {
+  const { level, shift } = geometry;
+  if (kind === "empty") return [PRESENT_FIELD];
+  const common = [PRESENT_FIELD, WRITE_FIELD];
+  const patBit = (index: number, bit: number, pat: number): EntryField =>
+    flag(`PAT[${index}]`, bit, `of PAT index ${pat}`, `of PAT index ${pat}`);
+  if (kind === "table") {
+    const pat = (lo & PAT0 ? 1 : 0) | (lo & PAT1 ? 2 : 0);
+    return [
+      ...common,
+      patBit(0, 3, pat),
+      patBit(1, 4, pat),
+      ...(geometry.compactMask === 0
+        ? []
+        : [
+            flag(
+              "compact (PDE_64K)",
+              6,
+              "a table of 512 entries of 4 KiB",
+              "a compact table: 32 entries of 64 KiB",
+            ),
+          ]),
+      ...(level === 1 || level === MAX_HUGE_LEVEL ? [flag("PS", 7, "points to a table", "a huge page")] : []),
+      { name: "table address", top: ADDRESS_TOP, bottom: 12 },
+    ];
+  }
+  const pat = ppgttPat(level, lo, hi);
+  const sizeName = level === 2 ? "PS1G" : "PS2M";
+  return [
+    ...common,
+    patBit(0, 3, pat),
+    patBit(1, 4, pat),
+    ...(level === 0
+      ? [
+          patBit(2, 7, pat),
+          flag("PS64", 8, "one page of its own", "one of 16 entries of an aligned block of 64 KiB"),
+        ]
+      : [flag(sizeName, 7, "points to a table", "a huge page"), patBit(2, 12, pat)]),
+    flag("null (PTE_NULL)", 9, "has memory", "no memory: loads give 0, stores are dropped"),
+    flag("atomics (AE)", 10, "not enabled", "enabled"),
+    flag("device memory (DM)", 11, "system memory", "VRAM, or stolen memory"),
+    // A null page has no address, and some GPUs have the address of a null page all the same.
+    {
+      name: "page address",
+      top: ADDRESS_TOP,
+      bottom: shift,
+      ...(kind === "null" && { means: () => "means nothing: no memory" }),
+    },
+    patBit(4, 61, pat),
+    patBit(3, 62, pat),
+  ];
 }
 
 function ppgttLevel(

@@ -10,7 +10,8 @@
  */
 
 import { addressHi, addressLo } from "./address.ts";
-import type { LevelGeometry, PageTableFormat } from "./format.ts";
+import { choice, type EntryField, flag } from "./entry-field.ts";
+import type { EntryKind, LevelGeometry, PageTableFormat } from "./format.ts";
 import { maskHi, maskLo, RIGHT_EXEC, RIGHT_READ, RIGHT_WRITE } from "./format.ts";
 
 /** Memory attribute index of a leaf: cached. */
@@ -155,7 +156,46 @@ export function uat(oas = 40): PageTableFormat {
   const pages = uatLevel(3, PAGE_LG2, 2048, oas, null);
   const middle = uatLevel(2, 25, 2048, oas, pages);
   const levels = [uatLevel(1, 36, 8, oas, middle), middle, pages];
-  return { name: "uat", tableBytes: 16384, vaBits: 39, vaEnd: 2 ** 39, levels, paired: false };
+  return { name: "uat", tableBytes: 16384, vaBits: 39, vaEnd: 2 ** 39, levels, paired: false, fields };
+}
+
+const TYPE = (meaning: string): EntryField => ({ name: "type", top: 1, bottom: 0, means: () => meaning });
+
+const LEAF_FIELDS: readonly EntryField[] = [
+  TYPE("page"),
+  choice("attribute", 4, 2, ["0: cached", "1: device registers", "2: not cached, coherent with the CPU"]),
+  { name: "AP", top: 7, bottom: 6, means: (ap) => `${ap}: columns of the table of rights` },
+  flag("AF", 10, "not accessed: grants nothing", "accessed"),
+  flag("nG", 11, "the kernel's tree: in every address space", "a user's tree: of this address space"),
+  { name: "page address", top: LEAF_ADDRESS_TOP, bottom: PAGE_LG2 },
+];
+
+function fields(geometry: LevelGeometry, kind: EntryKind, lo: number, hi: number): readonly EntryField[] {
+  if (kind === "empty") return [TYPE("not present: nothing else counts")];
+  if (kind === "table") {
+    const top = geometry.tableAddressHi === 0 ? 31 : 63 - Math.clz32(geometry.tableAddressHi);
+    return [TYPE("table"), { name: "next-level table", top, bottom: PAGE_LG2 }];
+  }
+  const gpu = rightsText(uatGpuRights(lo, hi));
+  const firmware = rightsText(uatFirmwareRights(lo, hi));
+  return [
+    ...LEAF_FIELDS,
+    flag("PXN", 53, `with AP and UXN: GPU ${gpu}`, `with AP and UXN: GPU ${gpu}`),
+    flag("UXN", 54, `with AP and PXN: firmware ${firmware}`, `with AP and PXN: firmware ${firmware}`),
+    flag(
+      "GPU rights",
+      55,
+      "AP, UXN and PXN are those of a CPU: the GPU has none",
+      "AP, UXN and PXN pick the GPU's rights",
+    ),
+  ];
+}
+
+function rightsText(rights: number): string {
+  const words = [rights & RIGHT_READ ? "read, execute" : "", rights & RIGHT_WRITE ? "write" : ""].filter(
+    Boolean,
+  );
+  return words.join(", ") || "nothing";
 }
 
 function uatLevel(

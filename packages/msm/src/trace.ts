@@ -111,13 +111,20 @@ function bind(call: CallReader): Action<MsmTraceOp> {
   return { kind: "bind", vm: VM_ID, ops, text: `queue ${queueId}, ${counted(ops.length, "op")}` };
 }
 
-function decodeOp({ op, handle, objOffset, iova, range, flags }: VmBindOp): MsmTraceOp {
-  const where = { addr: iova, range, handle, offset: objOffset, flags };
-  if (op === OP_UNMAP) return { ...where, what: "unmap", heading: "UNMAP", effect: "unmap" };
-  if (op === OP_MAP) return { ...where, what: "map", heading: "MAP", effect: "map" };
-  if (op === OP_MAP_NULL)
-    return { ...where, what: "map-null", heading: "MAP_NULL", effect: "map", sparse: UNBOUND };
-  return { ...where, what: "unknown", heading: `op ${op}`, effect: "none" };
+/** Members are named in each: a hundred thousand copies by spread take ten times as long. */
+function decodeOp({ op, handle, objOffset: offset, iova: addr, range, flags }: VmBindOp): MsmTraceOp {
+  switch (op) {
+    case OP_UNMAP:
+      return { what: "unmap", heading: "UNMAP", effect: "unmap", addr, range, handle, offset, flags };
+    case OP_MAP:
+      return { what: "map", heading: "MAP", effect: "map", addr, range, handle, offset, flags };
+    case OP_MAP_NULL: {
+      const sparse = UNBOUND;
+      return { what: "map-null", heading: "MAP_NULL", effect: "map", addr, range, handle, offset, flags, sparse };
+    }
+    default:
+      return { what: "unknown", heading: `op ${op}`, effect: "none", addr, range, handle, offset, flags };
+  }
 }
 
 function describe(op: MsmTraceOp): string {
