@@ -33,17 +33,3 @@ export interface AskOptions {
 export class EngineError extends Error {
   override readonly name: string = "EngineError";
 }
-
-/** What a request that is being answered can do besides answering. */
-export interface Turn {
-  /** Set once the request was given up. */
-  readonly signal: AbortSignal;
-  /** Tell how far it is. */
-  progress(text: string): void;
-  /**
-   * Let messages in: to be awaited every some 50 ms of work.
-   *
-   * @throws an AbortError once the request was given up
-   */
-  pause(): Promise<void>;
-}

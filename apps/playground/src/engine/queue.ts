@@ -1,8 +1,8 @@
 /** The engine's inside: requests wait for their turn, one is answered at a time, one that was given up makes room. */
 
-import type { Turn } from "./engine.ts";
 import { HANDLERS } from "./handlers.ts";
 import type { FromEngine, Kind, ToEngine } from "./protocol.ts";
+import type { Turn } from "./turn.ts";
 
 type Handler = (request: unknown, turn: Turn) => unknown;
 
