@@ -26,7 +26,7 @@ export interface DescribedField {
 }
 
 /** Bits `top` to `bottom` of a descriptor with halves `lo` and `hi`, as an unsigned number; exact up to 53 bits. */
-export function bitsOf(lo: number, hi: number, top: number, bottom: number): number {
+function bitsOf(lo: number, hi: number, top: number, bottom: number): number {
   const above = (half: number, from: number, to: number): number =>
     to < from ? 0 : Math.floor((half >>> 0) / 2 ** from) % 2 ** (to - from + 1);
   const low = bottom < 32 ? above(lo, bottom, Math.min(top, 31)) : 0;

@@ -32,8 +32,8 @@ const WORK_PER_PAUSE = 5000;
 export class Cursor {
   /** The model. */
   readonly device: OpenDevice;
-  /** Names of the objects that it has, or had. */
-  readonly names: Map<GemObject, string> = new Map();
+  /** Which handle of which file an object was made with. */
+  readonly #made = new Map<GemObject, { file: number; handle: number }>();
   /** The next record that it will run. */
   next = 0;
   readonly #run: CheckedRun;
@@ -66,16 +66,21 @@ export class Cursor {
     const { ret } = this.#run.replay(record, action);
     if (action.kind === "bo-create" && ret === 0) {
       const gem = this.device.file(record.file).bo(action.handle);
-      const of = record.file === 0 ? "" : ` of file ${record.file}`;
-      if (gem) this.names.set(gem, `BO ${action.handle}${of}`);
+      if (gem) this.#made.set(gem, { file: record.file, handle: action.handle });
     }
     return ret;
   }
 
-  /** @returns what an object is called */
-  nameOf(gem: GemObject | null): string {
+  /**
+   * @param gem - an object
+   * @param file - in whose terms
+   * @returns what it is called: `BO 6`
+   */
+  nameOf(gem: GemObject | null, file: number): string {
     if (gem === null) return "nothing";
-    return this.names.get(gem) ?? "the driver's own object";
+    const made = this.#made.get(gem);
+    if (made === undefined) return "the driver's own object";
+    return made.file === file ? `BO ${made.handle}` : `BO ${made.handle} of file ${made.file}`;
   }
 }
 

@@ -29,7 +29,7 @@ export interface OpenTraceRequest {
 }
 
 /** A VM that a trace has at some time. */
-export interface TraceVm {
+interface TraceVm {
   /** Open file. */
   readonly file: number;
   /** VM id. */

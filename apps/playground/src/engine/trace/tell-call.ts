@@ -28,7 +28,7 @@ export interface TellCallRequest {
 }
 
 /** A line: an operation, or a step below it. */
-export interface ToldLine {
+interface ToldLine {
   readonly text: string;
   /** Index of the operation; for a step that of the operation which causes it. */
   readonly op: number;
@@ -38,7 +38,7 @@ export interface ToldLine {
 }
 
 /** What an ioctl cost. */
-export interface ToldCost {
+interface ToldCost {
   readonly title: string;
   readonly value: number;
 }
@@ -99,7 +99,7 @@ async function told(trace: LoadedTrace, seq: number, turn: Turn): Promise<ToldCa
   let leaves: LeafSnapshot | null = null;
   if (vm !== undefined && action.kind === "bind") {
     if (vm.gpuvm !== undefined) {
-      const found = new StepRecorder(vm.gpuvm, (gem) => cursor.nameOf(gem));
+      const found = new StepRecorder(vm.gpuvm, (gem) => cursor.nameOf(gem, record.file));
       recorder = found;
       end = vm.gpuvm.observe((step, op) => found.see(step, op));
     }

@@ -1,10 +1,10 @@
 /**
  * The history of an address: every operation of the trace that mapped, cut or unmapped what lies there, and every one that was to and
- * was refused. It is told by the plain account of `@vmbind/trace` (`World`), to which only those operations are shown that can matter: what
- * lies outside of everything that ever covers the address does not.
+ * was refused. It is told by the plain account of `@vmbind/trace` (`World`), to which only those operations are shown that can matter: those
+ * that meet what lies at the address just then.
  */
 
-import { type Action, type BindOp, eventOf, objectName, type Piece, refName, World } from "@vmbind/trace";
+import { type Action, type BindOp, eventOf, type Piece, refName, World } from "@vmbind/trace";
 import type { Turn } from "../turn.ts";
 import { openTrace } from "./library.ts";
 import type { LoadedTrace } from "./loaded-trace.ts";
@@ -19,7 +19,7 @@ export interface HistoryRequest {
 }
 
 /** What happened to an address. */
-export interface HistoryEvent {
+interface HistoryEvent {
   readonly seq: number;
   /** Index of the operation; -1 where the ioctl has none. */
   readonly op: number;
@@ -79,29 +79,12 @@ class Scribe {
   readonly #names = new Map<number, string>();
   /** Which operation of its call mapped a piece: the world is shown one at a time. */
   readonly #opOf = new Map<Piece["by"], number>();
-  /** All that ever covers the address lies between. */
-  readonly #from: number;
-  readonly #to: number;
   #seq = 0;
 
   constructor(trace: LoadedTrace, at: HistoryRequest) {
     this.#trace = trace;
     this.#world = new World(trace.lens);
     this.#at = at;
-    let from = at.va;
-    let to = at.va + 1;
-    for (const [i, action] of trace.actions.entries()) {
-      const record = trace.records[i];
-      if (action?.kind !== "bind" || action.vm !== at.vm || record?.kind !== "ioctl") continue;
-      if (record.file !== at.file) continue;
-      for (const { addr, range } of action.ops) {
-        if (addr > at.va || at.va >= addr + range) continue;
-        from = Math.min(from, addr);
-        to = Math.max(to, addr + range);
-      }
-    }
-    this.#from = from;
-    this.#to = to;
   }
 
   call(seq: number, line: number, ioctl: string, action: Action, ret: number): void {
@@ -111,7 +94,7 @@ class Scribe {
     if (action.kind !== "bind") {
       const was = this.#piece();
       const { made } = this.#world.take(ref, action, ret === 0);
-      if (made !== null) this.#names.set(made.number, objectName(made));
+      if (made !== null) this.#names.set(made.number, `BO ${made.handle}`);
       const now = this.#piece();
       if (was !== null && now === null) {
         this.#add({ op: -1, ioctl, what: "gone", text: action.text, did: this.#of(was) }, null);
@@ -148,7 +131,10 @@ class Scribe {
 
   #matters({ effect, addr, range }: BindOp): boolean {
     if (effect === "unmap-object") return true;
-    return addr < this.#to && this.#from < addr + range;
+    // What lies there now, or the address alone: all else leaves it as it is.
+    const { va } = this.#at;
+    const { addr: from, end: to } = this.#piece() ?? { addr: va, end: va + 1 };
+    return addr < to && from < addr + range;
   }
 
   #piece(): Piece | null {

@@ -12,7 +12,7 @@ export interface WalkRequest extends MomentRequest {
 }
 
 /** An entry that the walk reads. */
-export interface ToldEntry {
+interface ToldEntry {
   /** The format's own number of the level. */
   readonly level: number;
   /** Bits of the address that pick the entry, e.g. `47:39`. */
@@ -55,7 +55,7 @@ export interface WalkedAddress {
 }
 
 /** A mapping. */
-export interface ToldMapping {
+interface ToldMapping {
   readonly addr: number;
   readonly range: number;
   readonly kind: string;
@@ -106,7 +106,13 @@ export async function walkAddress(request: WalkRequest, turn: Turn): Promise<Wal
   const mappings: ToldMapping[] = [];
   for (const { addr, range, kind, gem, bo, offset } of vm.mappings()) {
     if (addr > va || va >= addr + range) continue;
-    mappings.push({ addr, range, kind, object: bo === 0 && gem === null ? "" : cursor.nameOf(gem), offset });
+    mappings.push({
+      addr,
+      range,
+      kind,
+      object: bo === 0 && gem === null ? "" : cursor.nameOf(gem, file),
+      offset,
+    });
   }
   const words = [readable ? "load" : "", writable ? "store" : "", executable ? "fetch" : ""];
   return {
