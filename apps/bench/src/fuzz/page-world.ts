@@ -227,7 +227,7 @@ export class PageWorld {
       // Handles mean what they meant when the call was made.
       const lines = ops.flatMap((op) => this.#line(file, op) ?? []);
       this.#wait(vm, lines, waits[i] ?? [], queue, end, isVague(ops, vm));
-      if (ops.some(({ kind }) => kind === "move") || lines.some(wanders)) this.#moving = true;
+      if (ops.some(moves) || lines.some(wanders)) this.#moving = true;
       return { lines, end };
     });
     this.#run();
@@ -259,16 +259,30 @@ export class PageWorld {
     this.#waiting.add(vm);
   }
 
-  /** @param meaning - of a call that was refused: objects that it moved may be back, and their pages still missing */
-  refused(meaning: Meaning): void {
-    if (this.#waiting.size > 0 && moves(meaning)) this.#moving = true;
+  /**
+   * @param index - number of the open file
+   * @param meaning - of a call on it that was refused: objects that it moved may be back, and their pages still missing
+   */
+  refused(index: number, meaning: Meaning): void {
+    if (this.#waiting.size > 0 && this.#mayMove(index, meaning)) this.#moving = true;
   }
 
-  /** @param meaning - of a call in which an allocation failed: where objects moved, their pages may be missing until they are bound again */
-  starved(meaning: Meaning): void {
-    if (!moves(meaning)) return;
+  /**
+   * @param index - number of the open file
+   * @param meaning - of a call on it in which an allocation failed: where objects moved, their pages may be missing until they are
+   *   bound again
+   */
+  starved(index: number, meaning: Meaning): void {
+    if (!this.#mayMove(index, meaning)) return;
     for (const [, , vm] of this.vms()) this.#advise(vm, 0, Number.POSITIVE_INFINITY);
     this.#run();
+  }
+
+  /** Whether a call may have moved objects: it says so, or it binds what wanders. */
+  #mayMove(index: number, meaning: Meaning): boolean {
+    if (meaning.kind !== "queue") return false;
+    const file = this.#file(index);
+    return meaning.jobs.some(({ ops }) => ops.some((op) => moves(op) || wanders(this.#line(file, op))));
   }
 
   /** Objects have moved since no job waited: their pages may be missing until no job waits. */
@@ -346,13 +360,13 @@ export class PageWorld {
 }
 
 /** Whether a range is bound to an object that may move for it. */
-function wanders(line: LogLine): boolean {
-  return line.kind === "range" && typeof line.behind !== "string" && line.behind.wanders;
+function wanders(line: LogLine | null): boolean {
+  return line?.kind === "range" && typeof line.behind !== "string" && line.behind.wanders;
 }
 
-/** Whether objects move. */
-function moves(meaning: Meaning): boolean {
-  return meaning.kind === "queue" && meaning.jobs.some(({ ops }) => ops.some(({ kind }) => kind === "move"));
+/** Whether an operation moves objects and does nothing else. */
+function moves({ kind }: PageOp): boolean {
+  return kind === "move";
 }
 
 function newObject(wanders = false): PageObject {

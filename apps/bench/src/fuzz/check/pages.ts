@@ -78,8 +78,8 @@ export class PageChecker implements Checker {
     const meaning = done === null ? null : this.#driver.meaning(done, ret === 0 ? arg : done.arg);
     if (meaning !== null) this.#world.called(file, meaning);
     const asked = ret === 0 ? meaning : this.#driver.meaning(sent, sent.arg);
-    if (asked !== null && ret !== 0) this.#world.refused(asked);
-    if (asked !== null && this.#device.allocationsFailed > this.#failed) this.#world.starved(asked);
+    if (asked !== null && ret !== 0) this.#world.refused(file, asked);
+    if (asked !== null && this.#device.allocationsFailed > this.#failed) this.#world.starved(file, asked);
     this.#look(++this.#calls % ALL_EVERY === 0);
   }
 
