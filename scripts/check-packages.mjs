@@ -1,7 +1,7 @@
 /**
  * Are the packages ready to publish? Packs each one as `pnpm publish` would, lets publint and attw look at the tarball,
- * installs it with nothing but its sister packages into an empty folder, by npm and by pnpm, and there does what a user
- * would: import every entry from JavaScript and from strict TypeScript, and run the README's example. The examples of the
+ * installs it with nothing but its sister packages into an empty folder, by npm as its README says and by pnpm, and there does what a
+ * user would: import every entry from JavaScript and from strict TypeScript, and run the README's example. The examples of the
  * other documents and of doc comments run in a folder that has all packages. The command is put into a folder with nothing but what it
  * says it depends on, and run from another one. Needs the builds; needs no network.
  *
@@ -14,18 +14,16 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { byName, closure, packages, program, readJson, root } from "./published.mjs";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const bin = (name) => join(root, "node_modules/.bin", name);
 const run = promisify(execFile);
-const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 
-const SECTIONS = ["Models", "Does not model", "Example", "Where the facts come from", "Size"];
+const SECTIONS = ["Install", "Models", "Does not model", "Example", "Where the facts come from", "Size"];
 const SIZE_TOLERANCE = 0.1;
 
 /** Two at a time: an install waits for the disk about as long as it computes. */
@@ -43,20 +41,6 @@ async function command(what, file, args, cwd) {
   }
 }
 
-const packages = readdirSync(join(root, "packages"))
-  .map((folder) => {
-    const dir = join(root, "packages", folder);
-    const json = readJson(join(dir, "package.json"));
-    // A peer that may be missing is needed all the same by whoever imports the types of the entry that uses it.
-    const needs = Object.keys({ ...json.dependencies, ...json.peerDependencies });
-    return { folder, dir, json, name: json.name, needs, tarball: "" };
-  })
-  // Private ones are tests, not for users.
-  .filter(({ json }) => !json.private);
-/** The package with the command: it has dependencies of others, so it is tried in another way. */
-const program = { dir: join(root, "apps/bench"), json: readJson(join(root, "apps/bench/package.json")) };
-program.name = program.json.name;
-const byName = new Map(packages.map((p) => [p.name, p]));
 /** What others wrote, as it is installed here; `test/dependencies.test.ts` says who may need it. */
 const outsiders = new Map(
   packages.flatMap((pkg) =>
@@ -68,15 +52,6 @@ const outsiders = new Map(
       ]),
   ),
 );
-
-/** A package and all that it needs, each once. */
-function closure(pkg, seen = new Set()) {
-  seen.add(pkg);
-  for (const name of pkg.needs) {
-    closure(byName.get(name) ?? outsiders.get(name), seen);
-  }
-  return [...seen];
-}
 
 // --- what is in the tarball
 
@@ -103,6 +78,53 @@ async function pack(pkg, into) {
     if (source !== path && !existsSync(join(pkg.dir, source))) {
       findings.push(`${pkg.name}: ${path} is left from a file that is gone; remove dist and build again`);
     }
+  }
+}
+
+/** What every manifest says alike; the command loads pages and workers by their path, so its files have side effects. */
+const ALIKE = ["type", "license", "engines", "publishConfig"];
+/** Keywords that every library has. */
+const KEYWORDS = ["drm", "vm_bind", "gpu", "linux", "page-table", "model"];
+/** What only the owner of a public repository can say; `.pnpmfile.cjs` puts it into what is packed. */
+const ADDRESSES = ["repository", "homepage", "bugs"];
+
+function checkMetadata(pkg) {
+  const first = packages[0].json;
+  for (const member of ALIKE) {
+    const [is, should] = [pkg.json[member], first[member]].map((value) => JSON.stringify(value));
+    if (is !== should || is === undefined)
+      findings.push(`${pkg.name}: package.json says ${member} ${is}, ${first.name} says ${should}`);
+  }
+  const { description = "", keywords = [] } = pkg.json;
+  const missing = pkg === program ? [] : KEYWORDS.filter((word) => !keywords.includes(word));
+  if (missing.length > 0) findings.push(`${pkg.name}: package.json has no keyword ${missing.join(", ")}`);
+  if (new Set(keywords).size !== keywords.length || keywords.length < 8)
+    findings.push(`${pkg.name}: package.json needs eight or more keywords, each once`);
+  if (description === "" || description.endsWith("."))
+    findings.push(`${pkg.name}: package.json needs a description without a full stop`);
+  for (const member of ADDRESSES) {
+    if (member in pkg.json) findings.push(`${pkg.name}: ${member} is said once, in the root's package.json`);
+  }
+}
+
+/** A changeset of a package that there is not stops the next release. */
+function checkChangesets() {
+  const folder = join(root, ".changeset");
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".md"))) {
+    const head = readFileSync(join(folder, file), "utf8").split("---")[1] ?? "";
+    for (const [, name] of head.matchAll(/^"([^"]+)":/gm))
+      if (!byName.has(name)) findings.push(`.changeset/${file}: there is no package ${name}`);
+  }
+}
+
+/** As packed it has the addresses that the root's manifest has, and no others. */
+async function checkAddresses(pkg) {
+  const { stdout } = await run("tar", ["-xzOf", pkg.tarball, "package/package.json"]);
+  const packed = JSON.parse(stdout);
+  const said = readJson(join(root, "package.json"));
+  for (const member of ADDRESSES) {
+    if (member in said !== member in packed)
+      findings.push(`${pkg.name}: its tarball ${member in packed ? "has a" : "has no"} ${member}`);
   }
 }
 
@@ -159,6 +181,14 @@ function checkTexts(pkg) {
   for (const section of SECTIONS) {
     if (!text.includes(`\n## ${section}\n`))
       findings.push(`${pkg.name}: README.md has no section "${section}"`);
+  }
+  if (!text.includes(`\nnpx -y pnpm@10.34.8 tarballs ${pkg.folder} ~/packed `))
+    findings.push(`${pkg.name}: README.md must say how it is packed: "pnpm tarballs ${pkg.folder} ~/packed"`);
+  const entries = Object.keys(pkg.json.exports).filter((entry) => entry !== "./package.json");
+  for (const entry of entries.length > 1 ? entries : []) {
+    const shown = `| \`${pkg.name}${entry.slice(1)}\` |`;
+    if (!text.includes(shown))
+      findings.push(`${pkg.name}: README.md does not say what ${entry} is: ${shown}`);
   }
   const stated = /(\d+) kB of JavaScript, (\d+) kB gzipped/.exec(text);
   const { bytes, gzip } = size(pkg);
@@ -220,7 +250,9 @@ async function consume(where, manager, installed, subjects, examples) {
   const dir = join(where, `${manager}-${subjects.map((pkg) => pkg.folder).join("-")}`);
   await mkdir(dir);
   const tarballs = Object.fromEntries(installed.map((pkg) => [pkg.name, `file:${pkg.tarball}`]));
-  const manifest = { private: true, type: "module", dependencies: tarballs, pnpm: { overrides: tarballs } };
+  // npm is given the files as the READMEs say it, pnpm a manifest that names them.
+  const named = { dependencies: tarballs, pnpm: { overrides: tarballs } };
+  const manifest = { private: true, type: "module", ...(manager === "pnpm" && named) };
 
   const entries = subjects.flatMap((pkg) =>
     Object.keys(pkg.json.exports)
@@ -244,12 +276,12 @@ for (const path of ${JSON.stringify(deep)}) {
   for (const { file, code } of examples) files[`${file}.ts`] = code;
   for (const [file, text] of Object.entries(files)) await writeFile(join(dir, file), text);
 
-  const quiet = manager === "npm" ? ["--no-audit", "--no-fund"] : [];
+  const given = manager === "npm" ? ["--no-audit", "--no-fund", ...installed.map((pkg) => pkg.tarball)] : [];
   if (
     (await command(
       `${who}: install`,
       manager,
-      ["install", "--offline", "--ignore-scripts", ...quiet],
+      ["install", "--offline", "--ignore-scripts", ...given],
       dir,
     )) === null
   )
@@ -344,10 +376,13 @@ try {
   if (packed.length === packages.length + 1) {
     packages.forEach(checkTexts);
     checkChangelog(program);
+    checkChangesets();
+    [...packages, program].forEach(checkMetadata);
     await inParallel([
       () => tryProgram(temporary),
       ...[...packages, program].map((pkg) => () => lint(pkg)),
       () => checkShims(byName.get("@vmbind/live")),
+      ...[...packages, program].map((pkg) => () => checkAddresses(pkg)),
       ...packages.flatMap((pkg) =>
         ["npm", "pnpm"].map((manager) => () => {
           const readme = example(join(pkg.dir, "README.md"));
@@ -355,7 +390,7 @@ try {
           const shown = [...readme.code.matchAll(/ from "(@vmbind\/[\w-]+)/g)].map(
             ([, name]) => byName.get(name) ?? pkg,
           );
-          const installed = new Set([pkg, ...shown].flatMap((needed) => closure(needed)));
+          const installed = new Set([pkg, ...shown].flatMap((needed) => closure(needed, outsiders)));
           return consume(temporary, manager, [...installed], [pkg], [readme]);
         }),
       ),
