@@ -9,7 +9,7 @@
 
 export { AsLock } from "./as-lock.ts";
 export { AsSlots, type SlotOwner } from "./as-slots.ts";
-export { type BindOpVm, cleanUp, PanthorBindOp } from "./bind-op.ts";
+export { type BindOpVm, PanthorBindOp } from "./bind-op.ts";
 export { BindJob, BindQueue, type QueueVm } from "./bind-queue.ts";
 export type { PanthorBoDevice, PanthorBoOwner } from "./bo.ts";
 export type { PanthorFileDevice } from "./file.ts";
