@@ -21,7 +21,7 @@ import { nearestName } from "./text/nearest.ts";
 export function parseArguments(
   command: CommandSpec,
   args: readonly string[],
-): Omit<CommandInput, "commands"> {
+): Omit<CommandInput, "commands" | "division"> {
   const specs = optionsOf(command);
   const options = Object.fromEntries(
     Object.entries(specs).map(([name, { type, multiple, short }]) => [

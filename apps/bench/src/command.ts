@@ -6,6 +6,7 @@
 
 import type { Budget, Budgets } from "@vmbind/trace/input";
 import type { Io } from "./io.ts";
+import type { Division } from "./shard/division.ts";
 
 /** What values and operands can be, where names or files can be offered for them. */
 export type NameKind =
@@ -54,6 +55,8 @@ export interface CommandInput {
   operands: readonly string[];
   /** What `--budget` says; only budgets of the command. */
   budgets: Budgets;
+  /** Whether all of the work is done here, one shard of it, or none, since shards have done it. */
+  division: Division;
   /** The table, for commands about commands. */
   commands: readonly CommandSpec[];
 }
@@ -85,6 +88,8 @@ export interface CommandSpec {
   budgets?: readonly Budget[];
   /** Exit statuses in words; the others mean the same for every command. */
   exits: Readonly<Record<0 | 1, string>>;
+  /** Options that only decide how its results are shown; only of commands whose work can be divided. */
+  shows?: readonly string[];
   /** It takes next to no time and memory, or its work is done by other processes: no thread is started for it. */
   quick?: true;
   /** Import the code. */

@@ -6,6 +6,7 @@
 
 import { TRACE_BUDGETS } from "@vmbind/trace/input";
 import type { CommandSpec } from "./command.ts";
+import { SHARD_HELP, SHARD_OPTION } from "./commands-shard.ts";
 
 const TRACES_HELP =
   "A TRACE is a file, - for standard input, or the name of a recording that ships, such as {trace}.";
@@ -32,6 +33,7 @@ export const LINT_COMMANDS: readonly CommandSpec[] = [
         type: "boolean",
         help: "print SARIF 2.1.0 for all traces together, for code hosts and editors",
       },
+      shard: SHARD_OPTION,
     },
     details: [
       "Replays each trace on the model of its driver and asks rules about its mappings, sparse resources, operations and costs: a range " +
@@ -40,6 +42,7 @@ export const LINT_COMMANDS: readonly CommandSpec[] = [
         "cause, and what to do; what follows from a cause is counted there.",
       `${TRACES_HELP} A folder is all .jsonl and .jsonl.gz files in it. Errors come first; the last line of each trace is the answer. ` +
         "docs/lint-rules.md has every rule, with examples.",
+      SHARD_HELP,
     ],
     examples: [
       { line: "vmbind lint {trace}", does: "a recording that ships" },
@@ -48,6 +51,7 @@ export const LINT_COMMANDS: readonly CommandSpec[] = [
     ],
     budgets: Object.values(TRACE_BUDGETS),
     exits: { 0: "no error; there may be warnings and notes", 1: "an error was found" },
+    shows: ["json", "sarif"],
     load: () => import("./commands/lint.ts"),
   },
   {

@@ -10,22 +10,13 @@ import { WORK_BUDGETS } from "@vmbind/lab/budgets";
 import { STORY_BUDGETS, TRACE_BUDGETS } from "@vmbind/trace/input";
 import type { CommandSpec, OptionSpec } from "./command.ts";
 import { ABOUT_COMMANDS } from "./commands-about.ts";
-import { LIFT_COMMANDS, LOWERED_HELP, LOWERED_OPTIONS, WORKLOAD_FILE_HELP } from "./commands-lift.ts";
+import { COMPARE_COMMANDS } from "./commands-compare.ts";
+import { LIFT_COMMANDS, LOWERED_HELP, LOWERED_OPTIONS } from "./commands-lift.ts";
 import { LINT_COMMANDS } from "./commands-lint.ts";
 import { LIVE_COMMANDS } from "./commands-live.ts";
-import {
-  DEVICES_OPTION,
-  KERNEL_HELP,
-  KERNEL_OPTION,
-  OWN_STRATEGY_HELP,
-  STRATEGIES_OPTION,
-} from "./strategy-options.ts";
+import { MERGE_COMMAND, SHARD_HELP, SHARD_OPTION } from "./commands-shard.ts";
 
 const JSON_OPTION: OptionSpec = { type: "boolean", help: "print JSON in place of text" };
-const NO_CACHE_OPTION: OptionSpec = {
-  type: "boolean",
-  help: "count everything anew, whatever an earlier run has left",
-};
 const TRACE_HELP =
   "A TRACE is a file, - for standard input, or the name of a recording that ships, such as {trace}.";
 const TRACES_HELP = `${TRACE_HELP} A folder is all .jsonl and .jsonl.gz files in it.`;
@@ -50,11 +41,13 @@ export const COMMANDS: readonly CommandSpec[] = [
         is: "file",
         help: "where the recordings are that cases name; ../../traces of the vector file, or those that ship",
       },
+      shard: SHARD_OPTION,
     },
     details: [
       "Runs every case of each vector file (.jsonl or .jsonl.gz; the header's `format` says what it tests) against the " +
         "model and prints one line per file, with the first mismatch of a file that has one. - is standard input, a folder is " +
         "all .jsonl and .jsonl.gz files in it.",
+      `${SHARD_HELP} Long files are cut between cases.`,
     ],
     examples: [
       { line: "vmbind verify vectors/", does: "every .jsonl and .jsonl.gz file in a folder" },
@@ -63,6 +56,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     budgets: [TRACE_BUDGETS.bytes],
     exits: { 0: "every case passed", 1: "a case failed" },
+    shows: ["json"],
     load: () => import("./commands/verify.ts"),
   },
   {
@@ -75,6 +69,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: {
       check: { type: "boolean", help: "check every invariant of the model after every ioctl" },
       json: JSON_OPTION,
+      shard: SHARD_OPTION,
     },
     details: [
       "Gives the raw bytes of each recorded ioctl to the model of the trace's driver, compares the result and the " +
@@ -82,6 +77,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         "with where the model's page tables send them. Prints the counts, the cost sheet by phase and what is still " +
         "mapped at the end.",
       TRACES_HELP,
+      SHARD_HELP,
     ],
     examples: [
       { line: "vmbind replay {trace}", does: "a recording that ships" },
@@ -90,6 +86,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     budgets: TRACE,
     exits: { 0: "no difference", 1: "the model answers differently" },
+    shows: [],
     load: () => import("./commands/replay.ts"),
   },
   {
@@ -183,123 +180,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   ...LINT_COMMANDS,
   ...LIFT_COMMANDS,
-  {
-    name: "compare",
-    summary: "the same workloads under every sparse strategy, cost sheets side by side",
-    operands: "",
-    min: 0,
-    max: 0,
-    options: {
-      workload: {
-        type: "string",
-        value: "NAME|FILE",
-        is: "workload",
-        multiple: true,
-        help: "only this workload; may be repeated",
-      },
-      strategy: STRATEGIES_OPTION,
-      kernel: KERNEL_OPTION,
-      device: DEVICES_OPTION,
-      seed: { type: "string", value: "N", help: "seed of the draws of generated workloads (default 1)" },
-      size: { type: "string", value: "BYTES", help: "a buffer of 100e6, 64MiB, up to 1 TiB, unbound" },
-      details: { type: "boolean", help: "also all figures, the findings, the semantics and the accounting" },
-      report: { type: "string", value: "FILE", is: "file", help: "also write everything as one HTML page" },
-      measured: {
-        type: "string",
-        value: "FILE",
-        is: "file",
-        multiple: true,
-        help: "with --report: also what a device of yours measured; may be repeated",
-      },
-      time: { type: "boolean", help: "also what counts may come to in microseconds, as ranges" },
-      jobs: { type: "string", value: "N", help: "cells run at a time (default: one per CPU)" },
-      "no-cache": NO_CACHE_OPTION,
-      json: JSON_OPTION,
-      csv: { type: "boolean", help: "print comma-separated values: a row per workload, strategy and figure" },
-      markdown: { type: "boolean", help: "print Markdown tables" },
-      mail: { type: "boolean", help: "print plain text of 72 columns for a mailing list, the answer first" },
-    },
-    details: [
-      "A sparse resource whose pages are not bound must not fault. How should user space say so, and what does it cost? " +
-        "Runs workloads under each answer that exists and counts.",
-      "Recorded workloads are ioctls of Mesa, replayed: buffer-100e6, image-unbound, buffer-stream, image-window, " +
-        "image-3d, image-array-mips, many-small. Generated ones are what an application asks of Vulkan, lowered to ioctls " +
-        "anew: buffer-100e6, buffer-stream, many-small-40 (the first 40 buffers of many-small: all 500 would be four " +
-        "million operations page by page), random, and by name also many-small, image-mips, unbound, sequential, window. A name that " +
-        "is both runs both. A FILE is " +
-        `${WORKLOAD_FILE_HELP}; a folder is all .json, .jsonl and .jsonl.gz files in it.`,
-      OWN_STRATEGY_HELP,
-      KERNEL_HELP,
-    ],
-    examples: [
-      { line: "vmbind compare", does: "everything" },
-      { line: "vmbind compare --size 100e6", does: "one buffer, nothing bound" },
-      {
-        line: "vmbind compare --workload mine.trace.jsonl.gz",
-        does: "what you recorded, under every strategy",
-      },
-      { line: "vmbind compare --workload mine.json --mail", does: "your own workload, for a mailing list" },
-      {
-        line: "vmbind compare --strategy all --strategy ./mine.ts",
-        does: "an answer of your own beside the others",
-      },
-      { line: "vmbind compare --report report.html", does: "the tables, and a page of all that was found" },
-    ],
-    budgets: WORK,
-    exits: { 0: "printed", 1: "a model refused an operation" },
-    load: () => import("./commands/compare.ts"),
-  },
-  {
-    name: "sweep",
-    summary: "how the cost of a sparse resource grows with its size and with what is bound",
-    operands: "[FILE]...",
-    operandIs: "file",
-    min: 0,
-    max: Number.POSITIVE_INFINITY,
-    options: {
-      strategy: STRATEGIES_OPTION,
-      workload: {
-        type: "string",
-        value: "FILE",
-        is: "workload",
-        help: "sweep the knobs of this JSON workload",
-      },
-      kernel: KERNEL_OPTION,
-      "work-max": {
-        type: "string",
-        value: "N",
-        help: "leave out points with more operations or leaf entries (default 1048576)",
-      },
-      jobs: { type: "string", value: "N", help: "points measured at a time (default: one per CPU)" },
-      details: { type: "boolean", help: "also counted work by size, and each point that is left out" },
-      "no-cache": NO_CACHE_OPTION,
-      shard: { type: "string", value: "I/N", help: "only part I of N; needs --json or --csv" },
-      merge: { type: "boolean", help: "put shards together: each FILE is what --shard --json printed" },
-      json: JSON_OPTION,
-      csv: { type: "boolean", help: "print comma-separated values" },
-      markdown: { type: "boolean", help: "print Markdown tables" },
-    },
-    details: [
-      "Measures every strategy at sizes from 64 KiB to 1 TiB (powers of two, a page less, 64 KiB more, and odd numbers), at " +
-        "bound parts from 0 to 1 by 1/64, and with something in the way at the top of the heap. Prints how each figure " +
-        "grows and the counted work against size, and names the points that it leaves out.",
-      "Everything is counted, nothing timed: the output depends neither on --jobs nor on sharding.",
-      `${OWN_STRATEGY_HELP} Shards of one are merged with the same --strategy.`,
-      KERNEL_HELP,
-    ],
-    examples: [
-      { line: "vmbind sweep --strategy {strategy}", does: "one strategy" },
-      { line: "vmbind sweep --strategy ./mine.ts", does: "a strategy of your own" },
-      {
-        line: "vmbind sweep --workload mine.json",
-        does: "your own tiles, order and calls at all sizes and bound parts",
-      },
-      { line: "vmbind sweep --shard 1/3 --json > 1.json", does: "a third of the points, on this machine" },
-      { line: "vmbind sweep --merge shards/", does: "the whole, from the files of a folder" },
-    ],
-    exits: { 0: "printed", 1: "a model refused an operation" },
-    load: () => import("./commands/sweep.ts"),
-  },
+  ...COMPARE_COMMANDS,
   {
     name: "fuzz",
     summary: "random and mutated ioctls against a driver model",
@@ -309,7 +190,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: {
       driver: { type: "string", value: "NAME", is: "driver", help: "{drivers}; needed" },
       seed: { type: "string", value: "N", help: "seed of every draw (default 1)" },
-      runs: { type: "string", value: "N", help: "ioctls to issue (default 100000)" },
+      runs: {
+        type: "string",
+        value: "N",
+        help: "ioctls to issue (default 100000); simulations add those that show that their VMs live",
+      },
+      "keep-going": {
+        type: "boolean",
+        help: "go on after a finding; each cause is told once. Always so in shards",
+      },
       only: {
         type: "string",
         value: "KIND",
@@ -320,9 +209,10 @@ export const COMMANDS: readonly CommandSpec[] = [
         type: "string",
         value: "FILE",
         is: "file",
-        help: "where to write a reproducer (default fuzz-NAME-N.jsonl)",
+        help: "where to write a reproducer (default fuzz-NAME-N.jsonl); of a second cause FILE-2, and so on",
       },
       json: JSON_OPTION,
+      shard: SHARD_OPTION,
     },
     details: [
       "Issues well-formed, mutated, recorded and random ioctls on several VMs and files of one device, and watches that " +
@@ -332,7 +222,9 @@ export const COMMANDS: readonly CommandSpec[] = [
       "Every second session is a simulation: several files share objects, fences signal in any order, memory is taken and given back, " +
         "allocations fail, files close at any point, and what the GPU finds is compared page by page with a naive model. In the end, " +
         "without faults, every VM must bind and unbind again.",
-      "What is found is shrunk and written as a trace for `vmbind replay --check`.",
+      "What is found is shrunk and written as a trace for `vmbind replay --check`. Findings have one cause when they break the same rule in " +
+        "the same words, numbers aside, and need the same ioctls.",
+      `${SHARD_HELP} Sessions have draws of their own, so shards never repeat each other.`,
     ],
     examples: [
       { line: "vmbind fuzz --driver {driver}", does: "100000 ioctls" },
@@ -342,6 +234,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
     ],
     exits: { 0: "nothing found", 1: "something found" },
+    shows: ["json"],
     load: () => import("./commands/fuzz.ts"),
   },
   {
@@ -394,6 +287,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     exits: { 0: "measured", 1: "a check value was wrong, or a measurement failed" },
     load: () => import("./commands/micro.ts"),
   },
+  MERGE_COMMAND,
   ...LIVE_COMMANDS,
   ...ABOUT_COMMANDS,
 ];

@@ -53,14 +53,29 @@ export class ReaderGone extends Error {
 /** A model broke down over an input that it should be able to answer: a defect of the program, found in a file. */
 export class ModelError extends Error {
   override readonly name = "ModelError";
+  /** Line of the file, from 1; 0 where it is not known. */
+  readonly line: number;
 
   /**
-   * @param place - where in which file
-   * @param error - what the model threw
+   * @param message - all that is to be said
+   * @param line - see {@link ModelError.line}
    */
-  constructor(place: string, error: unknown) {
-    super(`${place}: ${thrownText(error)}`);
-    if (error instanceof Error && error.stack !== undefined) this.stack = error.stack;
+  constructor(message: string, line = 0) {
+    super(message);
+    this.line = line;
+  }
+
+  /**
+   * @param file - the file
+   * @param line - its line
+   * @param what - of the line
+   * @param error - what the model threw
+   * @returns the same as an error that says where
+   */
+  static over(file: string, line: number, what: string, error: unknown): ModelError {
+    const found = new ModelError(`${file}:${line}: ${what}: ${thrownText(error)}`, line);
+    if (error instanceof Error && error.stack !== undefined) found.stack = error.stack;
+    return found;
   }
 }
 

@@ -12,6 +12,7 @@ import { programVersion } from "./files/version.ts";
 import { commandHelp, commandUsage, programHelp } from "./help.ts";
 import { complainOf, guarded, type Io } from "./io.ts";
 import { asksForHelp } from "./quick.ts";
+import { divisionOf } from "./shard/command-line.ts";
 import { noSuchName } from "./text/nearest.ts";
 
 /**
@@ -66,7 +67,8 @@ async function run(argv: readonly string[], command: CommandSpec | null, io: Io)
     io.out(await commandHelp(command));
     return EXIT.ok;
   }
-  const input = { ...parseArguments(command, rest), commands: COMMANDS };
+  const words = parseArguments(command, rest);
+  const input = { ...words, division: divisionOf(command, words, process.env), commands: COMMANDS };
   const code = await command.load();
   return code.run(input, io);
 }

@@ -133,10 +133,16 @@ describe("verify", () => {
       outIsTerminal: false,
       errIsTerminal: false,
     };
-    const status = await forEachInput([path, file("next.jsonl.gz", few)], "verify", world, async (input) => {
-      ran.push(input);
-      if (input === path) throw thrown;
-      throw new InputError(input, 1, "broken");
+    const operands = [path, file("next.jsonl.gz", few)];
+    const status = await forEachInput({ operands, division: { kind: "whole" } }, "verify", world, {
+      cut: async () => ({ pieces: 1, work: 1 }),
+      run: async (input) => {
+        ran.push(input);
+        if (input === path) throw thrown;
+        throw new InputError(input, 1, "broken");
+      },
+      join: () => null,
+      show: () => true,
     });
     expect([status, ran.length, err.split("\n").length]).toEqual([3, 2, 3]);
   });

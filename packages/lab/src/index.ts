@@ -39,6 +39,7 @@ export {
   PortEngine,
   serveEngine,
 } from "./engine/engine.ts";
+export { jobWork } from "./engine/job-work.ts";
 export { type JobKind, type JobResult, type Jobs, type JobTask, jobsOf } from "./engine/jobs.ts";
 export { type JobFailure, type JobOutcome, outcomeOf, unwrap } from "./engine/outcome.ts";
 export { experiments } from "./experiments/experiments.ts";
@@ -163,7 +164,6 @@ export {
   growthOf,
   lawOf,
 } from "./sweep/growth.ts";
-export { mergeShards, type ShardSource } from "./sweep/merge.ts";
 export { measurePoint, type PointRow } from "./sweep/point.ts";
 export {
   AXES,
@@ -184,12 +184,11 @@ export {
   valueInWords,
   WORK_MAX,
 } from "./sweep/points.ts";
-export type { Shard, Sweep, SweepKnobs } from "./sweep/result.ts";
+export type { Sweep, SweepKnobs } from "./sweep/result.ts";
 export {
   knobsOf,
   measurePoints,
   pointGroups,
-  pointsOfShard,
   type SweepRequest,
   type SweptUnder,
   sweep,

@@ -21,14 +21,13 @@ const IDLE = /(\.d\.ts|\.map|\.tsbuildinfo)$/;
 
 /**
  * A digest of the program as it stands on the disk: the compiled files of the command and of each package of the repository below
- * it, the versions of all other dependencies, the bundled recordings, and Node's version.
+ * it, the versions of all other dependencies, the bundled recordings. Node's version takes no part: every one gives the same results.
  *
  * @returns 64 hex digits
  * @throws the file system's error, for a program that cannot read itself
  */
 export function codeDigest(): string {
   const hash = createHash("sha256");
-  hash.update(process.version);
   const root = dirname(CODE);
   addFolder(hash, join(root, "traces"));
   addPackage(hash, root, basename(CODE), new Set());

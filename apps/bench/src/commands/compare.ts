@@ -26,7 +26,7 @@ import { comparisonCsv } from "../compare/csv.ts";
 import { renderDetails } from "../compare/details.ts";
 import { commands, versions } from "../compare/facts.ts";
 import { renderMail } from "../compare/mail.ts";
-import { outputFormat } from "../compare/options.ts";
+import { outputFormat, ownFiles } from "../compare/options.ts";
 import { planComparison } from "../compare/plan.ts";
 import { HINT, QUESTION, renderAnswer, renderComparison, type Style } from "../compare/text.ts";
 import { renderTime } from "../compare/time.ts";
@@ -34,7 +34,7 @@ import { EXIT, ReaderGone, UsageError } from "../errors.ts";
 import { bundledMeasurements, readMeasured } from "../files/measured-file.ts";
 import { isWorkloadFile } from "../files/workload-file.ts";
 import { columnsIn, complain, heading, type Io } from "../io.ts";
-import { withEngine } from "../jobs/with-engine.ts";
+import { type JobsOfCommand, withEngine } from "../jobs/with-engine.ts";
 import { checkOutput, makeFile } from "../output/whole-file.ts";
 import { type MeasuredDevice, type ReportInput, type SweepResult, shownStrategy } from "../report/input.ts";
 import { markdownText } from "../text/table.ts";
@@ -52,22 +52,26 @@ interface Output extends Comparison {
 }
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
-export async function run({ options, budgets }: CommandInput, io: Io): Promise<number> {
+export async function run(input: CommandInput, io: Io): Promise<number> {
+  const { options, budgets } = input;
   const format = outputFormat(options, ["json", "csv", "markdown", "mail"]);
   const report = reportOf(options);
-  if (report !== null) await checkOutput(report, [...workloadFiles(options), ...measuredFiles(options)]);
-  else if (measuredFiles(options).length > 0)
+  if (report === null && measuredFiles(options).length > 0)
     throw new UsageError("--measured: has no meaning without --report");
+  // A shard writes no report: whoever merges does.
+  if (report !== null && input.division.kind !== "shard")
+    await checkOutput(report, [...workloadFiles(options), ...measuredFiles(options)]);
   const measured = report === null ? [] : await measurements(options);
   const plan = await planComparison(options, budgets, io);
-  let found: Pick<Output, keyof Comparison | "sweeps">;
+  let found: Pick<Output, keyof Comparison | "sweeps"> | null;
   try {
-    found = await measureAll(plan, report !== null, options, io);
+    found = await measureAll(plan, report !== null, input, io);
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
     complain(io, "compare", error.message);
     return EXIT.difference;
   }
+  if (found === null) return EXIT.ok;
   const output: Output = {
     question: QUESTION,
     ...found,
@@ -111,19 +115,20 @@ export async function run({ options, budgets }: CommandInput, io: Io): Promise<n
 async function measureAll(
   plan: ComparePlan,
   withSweep: boolean,
-  options: CommandInput["options"],
+  input: CommandInput,
   io: Io,
-): Promise<Pick<Output, keyof Comparison | "sweeps">> {
+): Promise<Pick<Output, keyof Comparison | "sweeps"> | null> {
   const { strategies, kernel } = plan;
   const knobs = knobsOf(strategies, REPORT_WORK_MAX, kernel);
   const points = withSweep ? planSweep(strategies, SMALL_GRID, REPORT_WORK_MAX).points : [];
   const groups = new Map([...jobGroups(plan), ...pointGroups(points)]);
-  return withEngine(io, options, groups, async (engine, onDone) => {
+  const ask: JobsOfCommand<Pick<Output, keyof Comparison | "sweeps">>["ask"] = async (engine, onDone) => {
     const comparison = runComparison(plan, engine, onDone);
     const rows = measurePoints(points, plan, engine, onDone);
     const [found, swept] = await Promise.all([comparison, rows]);
     return withSweep ? { ...found, sweeps: forReport(knobs, swept) } : found;
-  });
+  };
+  return withEngine(io, input, { groups, inputs: ownFiles(input.options), ask });
 }
 
 /** The curves of a report. */

@@ -8,17 +8,30 @@ import { counted } from "@vmbind/drm";
 import type { CommandInput } from "../command.ts";
 import { DRIVER_NAMES } from "../drivers/table.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { type FuzzResult, fuzz, SESSION_KINDS } from "../fuzz/fuzz.ts";
+import {
+  type FuzzOptions,
+  type FuzzResult,
+  type FuzzTally,
+  fuzz,
+  runStretch,
+  SESSION_KINDS,
+  type Stretch,
+  stretchesOf,
+  summedUp,
+} from "../fuzz/fuzz.ts";
+import type { Target } from "../fuzz/session.ts";
 import { targetFor } from "../fuzz/targets.ts";
 import type { Io } from "../io.ts";
 import { checkOutput, makeFile } from "../output/whole-file.ts";
+import { mergedPart, type OneShard, type PartOutcome, partOutcome } from "../shard/division.ts";
+import { ownParts, writeShard } from "../shard/shard-file.ts";
 import { noSuchName } from "../text/nearest.ts";
 import { Progress } from "../text/progress.ts";
 
 const RUNS_DEFAULT = 100_000;
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
-export async function run({ options }: CommandInput, io: Io): Promise<number> {
+export async function run({ options, division }: CommandInput, io: Io): Promise<number> {
   const name = options["driver"];
   if (typeof name !== "string")
     throw new UsageError(`--driver is missing: one of ${DRIVER_NAMES.join(", ")}`);
@@ -36,34 +49,84 @@ export async function run({ options }: CommandInput, io: Io): Promise<number> {
     path: typeof options["out"] === "string" ? options["out"] : `fuzz-${name}-${seed}.jsonl`,
   };
   // Without the option nothing is written unless something is found.
-  if (options["out"] !== undefined) await checkOutput(out, []);
+  if (options["out"] !== undefined && division.kind !== "shard") await checkOutput(out, []);
   const progress = new Progress(io);
-  const result = fuzz(await targetFor(name), {
+  let issued = 0;
+  const fuzzOptions: FuzzOptions = {
     seed,
     runs,
     check: options["check"] === true,
     ...(only !== undefined && { kinds: [only] }),
-    onSession: (issued) => progress.show(() => `${name}: ${issued} of ${runs} ioctls`),
-  });
+    keepGoing: options["keep-going"] === true || division.kind !== "whole",
+    onSession: (calls) => {
+      issued += calls;
+      progress.show(() => `${name}: ${issued} of ${runs} ioctls`);
+    },
+  };
+  if (division.kind === "shard") {
+    await runShard(division, await targetFor(name), fuzzOptions, io);
+    progress.done();
+    return EXIT.ok;
+  }
+  const result =
+    division.kind === "merged"
+      ? summedUp(
+          name,
+          seed,
+          stretchesOf(runs).map((stretch) => mergedPart(division, stretchId(stretch)) as FuzzTally),
+        )
+      : fuzz(await targetFor(name), fuzzOptions);
   progress.done();
-  const { reproducer, ...facts } = result;
-  const file = result.finding === null ? null : out.path;
-  io.out(options["json"] === true ? `${JSON.stringify({ ...facts, file })}\n` : describe(result, out.path));
-  // What was found is on the screen before anything can go wrong with the file.
-  if (reproducer !== null) await makeFile(io, out, reproducer);
-  return result.finding === null ? EXIT.ok : EXIT.difference;
+  const { reproducer: _, causes, ...facts } = result;
+  const files = causes.map((_, i) => numbered(out.path, i));
+  if (options["json"] === true) {
+    const found = causes.map(({ reproducer: _, ...cause }, i) => ({ ...cause, file: files[i] }));
+    io.out(`${JSON.stringify({ ...facts, file: files[0] ?? null, causes: found })}\n`);
+  } else io.out(describe(result, files));
+  // What was found is on the screen before anything can go wrong with the files.
+  for (const [i, { reproducer }] of causes.entries())
+    await makeFile(io, { ...out, path: files[i] as string }, reproducer);
+  return causes.length === 0 ? EXIT.ok : EXIT.difference;
+}
+
+async function runShard(one: OneShard, target: Target, options: FuzzOptions, io: Io): Promise<void> {
+  const stretches = stretchesOf(options.runs);
+  const parts = stretches.map((stretch) => ({
+    id: stretchId(stretch),
+    work: stretch.end - stretch.first,
+  }));
+  const mine = ownParts(one, parts);
+  const known = new Set<string>();
+  function* outcomes(): Generator<Promise<PartOutcome>> {
+    for (const i of mine)
+      yield partOutcome(async () => runStretch(target, options, stretches[i] as Stretch, known));
+  }
+  await writeShard(one, { parts, inputs: [] }, mine, outcomes(), io);
+}
+
+function stretchId({ first, end }: Stretch): string {
+  return `sessions ${first}-${end - 1}`;
+}
+
+/** `fuzz.jsonl`, `fuzz-2.jsonl`, ... */
+function numbered(path: string, i: number): string {
+  return i === 0 ? path : path.replace(/(\.jsonl(\.gz)?)?$/, (ending) => `-${i + 1}${ending}`);
 }
 
 function describe(
-  { driver, seed, ioctls, succeeded, sessions, finding, reproducerCalls }: FuzzResult,
-  out: string,
+  { driver, seed, ioctls, succeeded, sessions, causes }: FuzzResult,
+  files: readonly string[],
 ): string {
   const done = `${driver}, seed ${seed}: ${counted(ioctls, "ioctl")} on ${counted(sessions, "device")}, ${succeeded} succeeded`;
-  if (finding === null) return `${done}, nothing found\n`;
-  return (
-    `${done}\n${finding.kind}: ${finding.text}\n` +
-    `reproducer of ${counted(reproducerCalls, "ioctl")}: ${out} (vmbind replay --check ${out})\n`
-  );
+  if (causes.length === 0) return `${done}, nothing found\n`;
+  const found = causes.map(({ kind, text, reproducerCalls, sessions: times }, i) => {
+    const often = times > 1 ? ` (in ${times} sessions)` : "";
+    return (
+      `${kind}: ${text}${often}\n` +
+      `reproducer of ${counted(reproducerCalls, "ioctl")}: ${files[i]} (vmbind replay --check ${files[i]})\n`
+    );
+  });
+  return `${done}\n${found.join("")}`;
 }
 
 function integer(name: string, value: unknown, otherwise: number): number {

@@ -5,7 +5,7 @@
  */
 
 import { type CostSchema, counted, size } from "@vmbind/drm";
-import { lensOf } from "@vmbind/lab";
+import { DRIVERS, lensOf } from "@vmbind/lab";
 import {
   type MappingRow,
   PHASES,
@@ -21,7 +21,7 @@ import {
 import type { CommandInput } from "../command.ts";
 import { benchDriver } from "../drivers/table.ts";
 import { forEachInput } from "../files/inputs.ts";
-import { openTrace } from "../files/trace-files.ts";
+import { openTrace, WHOLE_TRACE } from "../files/trace-files.ts";
 import { checkersOf, isSimulation } from "../fuzz/examiner.ts";
 import { columnsIn, heading, type Io, listing } from "../io.ts";
 import { Progress } from "../text/progress.ts";
@@ -33,71 +33,98 @@ const SHOWN_MAPPINGS = 12;
 /** Characters that are printed at a time. */
 const CHUNK = 2 ** 16;
 
+/** What is said of a trace; plain data. */
+interface Replayed {
+  /** All but the mappings that are left. */
+  readonly result: Omit<ReplayResult, "mappedAtEnd">;
+  /** Those for people: the first, how many, how large. */
+  readonly left: MappingSummary;
+  /** All of them as JSON, where JSON is wanted; null where they are printed already. */
+  readonly rows: string | null;
+}
+
 /** Runs the command; see {@link COMMANDS} for what it does. */
-export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
+export async function run(input: CommandInput, io: Io): Promise<number> {
+  const { options, budgets } = input;
   const progress = new Progress(io);
-  return forEachInput(operands, "replay", io, async (operand) => {
-    const trace = await openTrace(operand, budgets, { command: "replay", io: progress });
-    const after: ReplayObserver["after"] = (record) =>
-      progress.show(() => `${trace.name}: line ${record.line}`);
-    const watched = options["check"] === true ? await benchDriver(trace.header.driver)?.fuzz() : undefined;
-    const checkers =
-      watched &&
-      ((subject: ReplaySubject) =>
-        checkersOf(watched, subject, { every: 1, simulated: isSimulation(trace.header) }));
-    const lens = await lensOf(trace);
-    const left = options["json"] ? new MappingPrinter(io) : new MappingSummary();
-    const atEnd: ReplayOptions["atEnd"] = (rows) => left.take(rows);
-    const result = await replay(trace, lens, { after }, { ...(checkers && { checkers }), atEnd });
-    progress.done();
-    if (left instanceof MappingPrinter) left.finish(result);
-    else io.out(describe(result, lens.costSchema, left, io));
-    return result.differenceCount === 0;
+  const json = options["json"] === true;
+  return forEachInput<Replayed>(input, "replay", io, {
+    ...WHOLE_TRACE,
+    run: async (operand) => {
+      const trace = await openTrace(operand, budgets, { command: "replay", io: progress });
+      const after: ReplayObserver["after"] = (record) =>
+        progress.show(() => `${trace.name}: line ${record.line}`);
+      const watched = options["check"] === true ? await benchDriver(trace.header.driver)?.fuzz() : undefined;
+      const checkers =
+        watched &&
+        ((subject: ReplaySubject) =>
+          checkersOf(watched, subject, { every: 1, simulated: isSimulation(trace.header) }));
+      const left: MappingSummary = { shown: [], count: 0, bytes: 0 };
+      let rows: string | null = null;
+      const atEnd: ReplayOptions["atEnd"] = (mapped) => {
+        if (!json) summarize(mapped, left);
+        else if (input.division.kind === "whole") printRows(mapped, (text) => io.out(text));
+        else {
+          rows = "";
+          printRows(mapped, (text) => {
+            rows += text;
+          });
+        }
+      };
+      const lens = await lensOf(trace);
+      const { mappedAtEnd: _, ...result } = await replay(
+        trace,
+        lens,
+        { after },
+        { ...(checkers && { checkers }), atEnd },
+      );
+      progress.done();
+      return [{ result, left, rows }];
+    },
+    show: async (_, { result, left, rows }) => {
+      if (rows !== null) io.out(rows);
+      if (json) io.out(`,${JSON.stringify(result).slice(1)}\n`);
+      else io.out(describe(result, await schemaOf(result), left, io));
+      return result.differenceCount === 0;
+    },
   });
 }
 
-/** Prints a result as JSON, mappings first: row by row while the model has them, so that memory holds none. */
-class MappingPrinter {
-  readonly #io: Io;
+async function schemaOf({ driver }: Pick<ReplayResult, "driver">): Promise<CostSchema> {
+  const lens = await DRIVERS.get(driver)?.();
+  return lens?.costSchema ?? {};
+}
 
-  constructor(io: Io) {
-    this.#io = io;
+/** Mappings come first in JSON, row by row while the model has them: so that memory holds none. */
+function printRows(rows: Iterable<MappingRow>, print: (text: string) => void): void {
+  let text = '{"mappedAtEnd":[';
+  let separator = "";
+  for (const row of rows) {
+    text += `${separator}${JSON.stringify(row)}`;
+    separator = ",";
+    if (text.length < CHUNK) continue;
+    print(text);
+    text = "";
   }
-
-  take(rows: Iterable<MappingRow>): void {
-    let text = '{"mappedAtEnd":[';
-    let separator = "";
-    for (const row of rows) {
-      text += `${separator}${JSON.stringify(row)}`;
-      separator = ",";
-      if (text.length < CHUNK) continue;
-      this.#io.out(text);
-      text = "";
-    }
-    this.#io.out(`${text}]`);
-  }
-
-  finish({ mappedAtEnd: _, ...rest }: ReplayResult): void {
-    this.#io.out(`,${JSON.stringify(rest).slice(1)}\n`);
-  }
+  print(`${text}]`);
 }
 
 /** What people are told of the mappings: the first, how many, how large. */
-class MappingSummary {
-  readonly shown: MappingRow[] = [];
-  count = 0;
-  bytes = 0;
+interface MappingSummary {
+  readonly shown: MappingRow[];
+  count: number;
+  bytes: number;
+}
 
-  take(rows: Iterable<MappingRow>): void {
-    for (const row of rows) {
-      if (this.shown.length < SHOWN_MAPPINGS) this.shown.push(row);
-      this.count++;
-      this.bytes += row.range;
-    }
+function summarize(rows: Iterable<MappingRow>, left: MappingSummary): void {
+  for (const row of rows) {
+    if (left.shown.length < SHOWN_MAPPINGS) left.shown.push(row);
+    left.count++;
+    left.bytes += row.range;
   }
 }
 
-function describe(result: ReplayResult, schema: CostSchema, left: MappingSummary, io: Io): string {
+function describe(result: Replayed["result"], schema: CostSchema, left: MappingSummary, io: Io): string {
   const { counts } = result;
   const columns = columnsIn(io);
   const sections = [
@@ -132,13 +159,13 @@ function describe(result: ReplayResult, schema: CostSchema, left: MappingSummary
   return `${said.map((s) => (s.endsWith("\n") ? s : `${s}\n`)).join("")}\n`;
 }
 
-function verdict({ counts, differenceCount, quirks, storesChecked }: ReplayResult): string {
+function verdict({ counts, differenceCount, quirks, storesChecked }: Replayed["result"]): string {
   const stores = storesChecked > 0 ? `, ${counted(storesChecked, "GPU address")} checked` : "";
   const found = differenceCount === 0 ? "no difference" : counted(differenceCount, "difference");
   return `${counted(counts.ioctls, "ioctl")} replayed${stores}, ${found} (${quirks})`;
 }
 
-function differencesOf({ differences, differenceCount }: ReplayResult): string {
+function differencesOf({ differences, differenceCount }: Replayed["result"]): string {
   const shown = differences.map(
     ({ seq, line, what, expected, got, reason }) =>
       `${visible(`  seq ${seq} (line ${line}) ${what}: expected ${expected}, got ${got}${reason === null ? "" : ` (${reason})`}`)}\n`,
@@ -175,7 +202,7 @@ function countTable(counts: TraceCounts, columns: number): string {
   return renderTable({ columns: ["count", ""], rows }, "text", columns);
 }
 
-function costTable({ cost, costByPhase }: ReplayResult, schema: CostSchema, columns: number): string {
+function costTable({ cost, costByPhase }: Replayed["result"], schema: CostSchema, columns: number): string {
   const phases = PHASES.filter((phase) => costByPhase[phase]);
   const used = Object.keys(cost).filter(
     (name) => cost[name] !== 0 || phases.some((phase) => costByPhase[phase]?.[name]),

@@ -11,9 +11,7 @@ import {
   measurePoints,
   planSweep,
   pointGroups,
-  pointsOfShard,
   RefusedError,
-  SPARSE_STRATEGIES,
   type SparseStrategy,
   type Sweep,
   type SweptWorkload,
@@ -22,30 +20,23 @@ import {
 } from "@vmbind/lab";
 import { InputError } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
-import { chosenKernel, chosenStrategies, outputFormat, wholeNumber } from "../compare/options.ts";
+import { chosenKernel, chosenStrategies, outputFormat, ownFiles, wholeNumber } from "../compare/options.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { isModule } from "../files/user-module.ts";
 import { readWorkload } from "../files/workload-file.ts";
 import { columnsIn, complain, heading, type Io } from "../io.ts";
 import { withEngine } from "../jobs/with-engine.ts";
 import { renderSweep, sweepCsv } from "../sweep/render.ts";
-import { mergeFiles, parseShard } from "../sweep/shard.ts";
+import { run as mergeRun } from "./merge.ts";
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
-export async function run({ options, operands }: CommandInput, io: Io): Promise<number> {
+export async function run(input: CommandInput, io: Io): Promise<number> {
+  const { options, operands } = input;
+  if (options["merge"]) return mergeRun(input, io);
+  if (operands.length > 0) throw new UsageError(`unexpected operand ${JSON.stringify(operands[0])}`);
   const format = outputFormat(options, ["json", "csv", "markdown"]);
-  let sweep: Sweep;
-  let strategies: readonly SparseStrategy[];
-  try {
-    strategies = await (options["merge"] ? mergeable(options) : chosenStrategies(options));
-    sweep = await (options["merge"]
-      ? merge(options, operands, strategies)
-      : measureSweep(options, operands, strategies, format, io));
-  } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    complain(io, "sweep", error.message);
-    return EXIT.difference;
-  }
+  const strategies = await chosenStrategies(options);
+  const sweep = await refusable(io, () => measureSweep(input, strategies, io));
+  if (typeof sweep === "number") return sweep;
   if (format === "json") io.out(`${JSON.stringify(sweep)}\n`);
   else if (format === "csv") io.out(sweepCsv(sweep));
   else if (format === "markdown") io.out(markdown(sweep, strategies));
@@ -57,56 +48,38 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
   return EXIT.ok;
 }
 
-/** Shards may be of any strategy of the table, and of those whose modules are given again. */
-async function mergeable(options: CommandInput["options"]): Promise<readonly SparseStrategy[]> {
-  const given = (options["strategy"] ?? []) as string[];
-  const name = given.find((word) => !isModule(word));
-  if (name !== undefined) throw new UsageError("--strategy has no meaning with --merge but for modules");
-  return given.length === 0
-    ? SPARSE_STRATEGIES
-    : [...SPARSE_STRATEGIES, ...(await chosenStrategies(options))];
-}
-
-async function merge(
-  options: CommandInput["options"],
-  operands: readonly string[],
-  strategies: readonly SparseStrategy[],
-): Promise<Sweep> {
-  const senseless = ["shard", "work-max", "jobs", "kernel", "workload"].find(
-    (name) => options[name] !== undefined,
-  );
-  if (senseless) throw new UsageError(`--${senseless} has no meaning with --merge`);
-  if (operands.length === 0) throw new UsageError("--merge: FILE... is missing");
-  return mergeFiles(operands, strategies);
+/** @returns the exit status where there is nothing to show: a driver has refused something, or this is a shard */
+async function refusable(io: Io, measure: () => Promise<Sweep | null>): Promise<Sweep | number> {
+  try {
+    return (await measure()) ?? EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    complain(io, "sweep", error.message);
+    return EXIT.difference;
+  }
 }
 
 async function measureSweep(
-  options: CommandInput["options"],
-  operands: readonly string[],
+  input: CommandInput,
   strategies: readonly SparseStrategy[],
-  format: string,
   io: Io,
-): Promise<Sweep> {
-  if (operands.length > 0) throw new UsageError(`unexpected operand ${JSON.stringify(operands[0])}`);
-  const shardOption = options["shard"] as string | undefined;
-  const shard = shardOption === undefined ? null : parseShard(shardOption);
-  if (shard && format !== "json" && format !== "csv") {
-    throw new UsageError("--shard needs --json, to be merged, or --csv: laws are of whole sweeps");
-  }
+): Promise<Sweep | null> {
+  const { options } = input;
   const workMax = wholeNumber(options, "work-max", 1, 2 ** 30) ?? WORK_MAX;
   const kernel = chosenKernel(options);
   const workload = await ownWorkload(options);
   const knobs = knobsOf(strategies, workMax, kernel, workload);
   const plan = planSweep(strategies, FULL_GRID, workMax, workload);
-  const points = pointsOfShard(plan.points, shard);
-  return withEngine(io, options, pointGroups(points), async (engine, onDone) =>
-    sweepResult(
-      knobs,
-      plan,
-      shard,
-      await measurePoints(points, { strategies, kernel, workload }, engine, onDone),
-    ),
-  );
+  return withEngine(io, input, {
+    groups: pointGroups(plan.points),
+    inputs: ownFiles(options),
+    ask: async (engine, onDone) =>
+      sweepResult(
+        knobs,
+        plan,
+        await measurePoints(plan.points, { strategies, kernel, workload }, engine, onDone),
+      ),
+  });
 }
 
 /** A workload of the user's, whose knobs are the axes. */

@@ -6,12 +6,21 @@
 
 import { DrmError, type QuirkProfile, RECORDED_PROFILE } from "@vmbind/drm";
 import type { Mismatch, TraceFormat, VectorCheck, VectorHeader } from "@vmbind/gpuvm-core/conformance";
-import { type Budgets, type EndOptions, InputError, oneLine, valueInWords, visible } from "@vmbind/trace";
+import {
+  type Budgets,
+  type EndOptions,
+  InputError,
+  oneLine,
+  UnreadableError,
+  valueInWords,
+  visible,
+} from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { BENCH_DRIVERS, type BenchDriver } from "../drivers/table.ts";
 import { ModelError } from "../errors.ts";
 import { endOf } from "../files/ends.ts";
-import { forEachInput } from "../files/inputs.ts";
+import { fileBytes } from "../files/file-bytes.ts";
+import { type FileCut, forEachInput } from "../files/inputs.ts";
 import { asKind } from "../files/kinds.ts";
 import { namedTrace } from "../files/named-trace.ts";
 import { openVectors } from "../files/vector-file.ts";
@@ -45,21 +54,68 @@ export interface CaseMismatch extends Mismatch {
   id: string | null;
 }
 
+/** Cases of a piece of a file that another machine may run. */
+const CASES_OF_PIECE = 512;
+
+/** A case that replays a recording takes as long as so many bytes of other cases. */
+const RECORDING_WORK = 2 ** 20;
+
 /** Runs the command; see {@link COMMANDS} for what it does. */
-export async function run({ options, operands, budgets }: CommandInput, io: Io): Promise<number> {
+export async function run(input: CommandInput, io: Io): Promise<number> {
+  const { options, budgets } = input;
   const checks = await vectorChecks();
   const progress = new Progress(io);
   const traces = typeof options["traces"] === "string" ? options["traces"] : undefined;
-  return forEachInput(operands, "verify", io, async (file) => {
-    const onCase = (done: number): void => progress.show(() => `${file}: ${done} cases`);
-    const atEnd = endOf(file, "verify", progress);
-    const result = await asKind("vectors", file, () =>
-      verifyFile(file, checks, { onCase, budgets, atEnd, traces }),
-    );
-    progress.done();
-    io.out(options["json"] ? `${JSON.stringify(result)}\n` : listing(io, describe(result)));
-    return result.failed === 0;
+  return forEachInput(input, "verify", io, {
+    cut: (file) => cutFile(file, checks),
+    run: async (file, pieces) => {
+      const onCase = (done: number): void => progress.show(() => `${file}: ${done} cases`);
+      const atEnd = endOf(file, "verify", progress);
+      const results = await asKind("vectors", file, () =>
+        verifyPieces(file, checks, pieces, { onCase, budgets, atEnd, traces }),
+      );
+      progress.done();
+      return results;
+    },
+    join: joined,
+    show: (_, result) => {
+      io.out(options["json"] ? `${JSON.stringify(result)}\n` : listing(io, describe(result)));
+      return result.failed === 0;
+    },
   });
+}
+
+/** As many pieces as its lines are; what cannot be read is one, and says why when it is run. */
+async function cutFile(file: string, checks: ReadonlyMap<string, FormatCheck>): Promise<FileCut> {
+  let bytes = 0;
+  let lines = 0;
+  try {
+    const { header } = await openVectors(file);
+    for await (const chunk of fileBytes(file)) {
+      bytes += chunk.length;
+      for (let at = chunk.indexOf(LINE_FEED); at >= 0; at = chunk.indexOf(LINE_FEED, at + 1)) lines++;
+    }
+    const check = checks.get(header.format);
+    if (check !== undefined && "traces" in check) return { pieces: 1, work: lines * RECORDING_WORK };
+  } catch (error) {
+    if (!(error instanceof InputError || error instanceof UnreadableError)) throw error;
+    return { pieces: 1, work: 1 };
+  }
+  const pieces = Math.max(1, Math.ceil(lines / CASES_OF_PIECE));
+  return { pieces, work: Math.ceil(bytes / pieces) };
+}
+
+const LINE_FEED = 10;
+
+/** The sums, and the first failure: pieces are in the order of the file. */
+function joined(pieces: readonly VerifyResult[]): VerifyResult {
+  const sum = { ...(pieces[0] as VerifyResult) };
+  for (const { passed, failed, firstMismatch } of pieces.slice(1)) {
+    sum.passed += passed;
+    sum.failed += failed;
+    sum.firstMismatch ??= firstMismatch;
+  }
+  return sum;
 }
 
 /** How a file is verified. */
@@ -87,8 +143,18 @@ export interface VerifyOptions {
 export async function verifyFile(
   file: string,
   checks: ReadonlyMap<string, FormatCheck>,
-  { onCase = () => {}, budgets, atEnd, traces }: VerifyOptions = {},
+  options: VerifyOptions = {},
 ): Promise<VerifyResult> {
+  return joined(await verifyPieces(file, checks, null, options));
+}
+
+/** The same for some pieces of a file, a tally each; the file is read to its end, as its seal is about all of it. */
+async function verifyPieces(
+  file: string,
+  checks: ReadonlyMap<string, FormatCheck>,
+  pieces: readonly number[] | null,
+  { onCase = () => {}, budgets, atEnd, traces }: VerifyOptions,
+): Promise<VerifyResult[]> {
   const { header, cases } = await openVectors(file, budgets, atEnd);
   const known = checks.get(header.format);
   if (!known) {
@@ -101,9 +167,18 @@ export async function verifyFile(
   }
   const profile = known.quirks === undefined ? {} : { quirks: known.quirks };
   const tally = { passed: 0, failed: 0, firstMismatch: null };
-  const result: VerifyResult = { file, format: header.format, ...profile, ...tally };
+  const results = (pieces ?? [0]).map(
+    (): VerifyResult => ({ file, format: header.format, ...profile, ...tally }),
+  );
+  // A file that replays recordings is one piece.
+  const pieceOf = (number: number): number => ("traces" in known ? 0 : Math.floor(number / CASES_OF_PIECE));
   const answers = new Map<string, Mismatch | null>();
+  let number = 0;
+  let done = 0;
   for await (const { line, value } of cases) {
+    const result = results[pieces === null ? 0 : pieces.indexOf(pieceOf(number))];
+    number++;
+    if (result === undefined) continue;
     const at = { file, line, header };
     const mismatch =
       "traces" in known
@@ -118,9 +193,9 @@ export async function verifyFile(
       const id = typeof value["id"] === "string" ? value["id"] : null;
       result.firstMismatch ??= { line, id, ...mismatch };
     }
-    onCase(result.passed + result.failed);
+    onCase(++done);
   }
-  return result;
+  return results;
 }
 
 /** Where a case stands. */
@@ -177,7 +252,7 @@ function runCase(
   } catch (error) {
     const id = typeof testCase["id"] === "string" ? `case ${testCase["id"]}: ` : "";
     if (error instanceof DrmError) throw new InputError(file, line, `${id}${error.reason}`);
-    throw new ModelError(`${file}:${line}: ${id}${header.format}`, error);
+    throw ModelError.over(file, line, `${id}${header.format}`, error);
   }
 }
 

@@ -8,7 +8,10 @@ import { QUIRK_PROFILES, type QuirkProfile } from "@vmbind/drm";
 import { DEFAULT_KERNEL, onDevice, SPARSE_STRATEGIES, type SparseStrategy } from "@vmbind/lab";
 import type { CommandInput } from "../command.ts";
 import { UsageError } from "../errors.ts";
+import { filesOf, WORKLOAD_FILES } from "../files/folders.ts";
+import { bundledTraces } from "../files/trace-files.ts";
 import { isModule } from "../files/user-module.ts";
+import { isWorkloadFile } from "../files/workload-file.ts";
 import { strategiesOf } from "../strategies/user-strategies.ts";
 import { bytesOf, wholeOf } from "../text/amounts.ts";
 import { noSuchName } from "../text/nearest.ts";
@@ -70,6 +73,20 @@ async function namedStrategies(options: Options): Promise<SparseStrategy[]> {
   const twice = names.find((name, i) => names.indexOf(name) < i);
   if (twice !== undefined) throw new UsageError(`--strategy: two modules have a ${twice}`);
   return [...SPARSE_STRATEGIES.filter((strategy) => chosen.includes(strategy)), ...own];
+}
+
+/**
+ * @param options - of the command line
+ * @returns paths of the user's files that jobs are made of: modules of strategies, and workloads, folders as the files in them
+ */
+export function ownFiles(options: Options): string[] {
+  const given = (name: string): string[] => [options[name] ?? []].flat().map(String);
+  return [
+    ...given("strategy").filter(isModule),
+    ...given("workload")
+      .filter(isWorkloadFile)
+      .flatMap((path) => (bundledTraces().includes(path) ? [] : filesOf(path, WORKLOAD_FILES))),
+  ];
 }
 
 /**

@@ -16,14 +16,11 @@ import {
 import type { Budgets } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
 import { UsageError } from "../errors.ts";
-import { filesOf, JSON_FILES, JSON_LINES } from "../files/folders.ts";
+import { filesOf, WORKLOAD_FILES } from "../files/folders.ts";
 import { isWorkloadFile, madeFrom, readWorkload, type WorkloadChoice } from "../files/workload-file.ts";
 import type { Io } from "../io.ts";
 import { noSuchName } from "../text/nearest.ts";
 import { byteCount, chosenKernel, chosenStrategies, wholeNumber } from "./options.ts";
-
-/** How workloads end that are found in a folder; code is run only where it is named. */
-const WORKLOAD_FILES = [...JSON_FILES, ...JSON_LINES];
 
 /** Largest `--size`, bytes. */
 const SIZE_MAX = 2 ** 40;

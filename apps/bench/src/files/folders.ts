@@ -10,8 +10,8 @@ import { InputError } from "@vmbind/trace/input";
 
 /** How traces and vectors end. */
 export const JSON_LINES: readonly string[] = [".jsonl", ".jsonl.gz"];
-/** How workloads and shards of a sweep end. */
-export const JSON_FILES: readonly string[] = [".json", ".json.gz"];
+/** How workloads end that are found in a folder (code is run only where it is named), and what shards leave. */
+export const WORKLOAD_FILES: readonly string[] = [".json", ".json.gz", ...JSON_LINES];
 
 /**
  * @param path - of a file or a folder

@@ -8,13 +8,14 @@ import { InputError } from "@vmbind/trace";
 import { fileBytes } from "./file-bytes.ts";
 
 /** What files can be. */
-export type FileKind = "trace" | "vectors" | "workload" | "sweep" | "micro" | "measured";
+export type FileKind = "trace" | "vectors" | "workload" | "sweep" | "shard" | "micro" | "measured";
 
 /** By `format`; every other format is one of vectors. */
 const KINDS: ReadonlyMap<string, FileKind> = new Map<string, FileKind>([
   ["drm-ioctl-trace", "trace"],
   ["vmbind-workload", "workload"],
   ["vmbind-sweep", "sweep"],
+  ["vmbind-shard", "shard"],
   ["vmbind-micro", "micro"],
   ["sparse-device-measurement", "measured"],
 ]);
@@ -25,7 +26,8 @@ const SAYS: Readonly<Record<FileKind, string>> = {
   workload: "this is a workload: `vmbind lower`, `vmbind compare --workload`",
   micro: "these are figures of microbenchmarks: `vmbind micro --compare`",
   measured: "this is what a device measured: `vmbind compare --measured`",
-  sweep: "this is a shard of a sweep: `vmbind sweep --merge`",
+  sweep: "this is a sweep: `vmbind sweep` makes it, and nothing reads it",
+  shard: "this is a shard: `vmbind merge`",
 };
 
 /** Enough of a file to know it by, in bytes. */

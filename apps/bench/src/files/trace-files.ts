@@ -5,6 +5,7 @@
  */
 
 import { existsSync, readdirSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Budgets, InputError, readTrace, type Trace } from "@vmbind/trace";
@@ -57,6 +58,21 @@ export async function openTrace(
   const ends = reader && path === operand ? endOf(path, reader.command, reader.io) : { digest: newDigest };
   return asKind("trace", path, () => readTrace(path, () => fileBytes(path), budgets, ends));
 }
+
+/** How the work on a trace is divided: not at all, for each ioctl depends on those before. */
+export const WHOLE_TRACE: {
+  place(operand: string): string;
+  cut(operand: string): Promise<{ pieces: number; work: number }>;
+  join<T>(pieces: readonly T[]): T;
+} = {
+  place: traceFile,
+  // Of one that cannot be read nobody knows how much it is, and it is none.
+  cut: async (operand) => ({
+    pieces: 1,
+    work: (await stat(traceFile(operand)).catch(() => null))?.size ?? 1,
+  }),
+  join: <T>(pieces: readonly T[]): T => pieces[0] as T,
+};
 
 /**
  * @param operand - a path, or the name of a bundled trace

@@ -54,8 +54,8 @@ export function shrink(target: Target, header: TraceHeader, found: SessionFindin
 
 type Again = (steps: readonly Step[]) => SessionFinding | null;
 
-/** Two findings are the same when they break the same rule in the same words, numbers aside. */
-function signature({ finding: { kind, text } }: SessionFinding): string {
+/** @returns the rule that a finding breaks and the words for it, numbers aside: of two with the same one only one is needed */
+export function signature({ finding: { kind, text } }: SessionFinding): string {
   const words = kind === "invariant" ? (text.split(":")[0] as string) : text.split(/[:,(]/)[0];
   return `${kind} ${words?.replace(/[0-9a-fx]*\d[0-9a-fx]*/g, "N")}`;
 }

@@ -1,6 +1,5 @@
 /**
- * What a sweep comes to, as `vmbind sweep --json` prints it. A shard has some of the rows and no `growth`; shards of one
- * sweep merge into what the whole would have been.
+ * What a sweep comes to, as `vmbind sweep --json` prints it.
  *
  * @module
  */
@@ -30,14 +29,6 @@ export interface SweepKnobs {
   workload?: SweptWorkload;
 }
 
-/** Which part of a sweep. */
-export interface Shard {
-  /** From 1. */
-  index: number;
-  /** How many there are. */
-  of: number;
-}
-
 /** A sweep. */
 export interface Sweep {
   /** Names the format. */
@@ -46,12 +37,12 @@ export interface Sweep {
   version: 1;
   /** What was asked for. */
   knobs: SweepKnobs;
-  /** Which part this is; null for the whole. */
-  shard: Shard | null;
+  /** Always null: it is the whole. Version 1 also had parts of a sweep, which said here which they are. */
+  shard: null;
   /** Points measured: strategies in the order of the table, then axes, then `x` ascending. */
   rows: PointRow[];
   /** Points that were not, with the reason. */
   leftOut: LeftOutPoint[];
-  /** How each figure grows; empty in a shard. */
+  /** How each figure grows. */
   growth: Growth[];
 }

@@ -26,7 +26,7 @@ import {
   TILE_BYTES,
   WORK_MAX,
 } from "./points.ts";
-import type { Shard, Sweep, SweepKnobs } from "./result.ts";
+import type { Sweep, SweepKnobs } from "./result.ts";
 
 /** What somebody wants swept; everything unless told. */
 export interface SweepRequest {
@@ -55,7 +55,7 @@ export async function sweep(engine: Engine, request: SweepRequest = {}, onDone?:
   const { workMax = WORK_MAX, kernel = DEFAULT_KERNEL, workload } = request;
   const plan = planSweep(strategies, grid, workMax, workload);
   const rows = await measurePoints(plan.points, { strategies, kernel, workload }, engine, onDone);
-  return sweepResult(knobsOf(strategies, workMax, kernel, workload), plan, null, rows);
+  return sweepResult(knobsOf(strategies, workMax, kernel, workload), plan, rows);
 }
 
 /**
@@ -82,15 +82,6 @@ export function knobsOf(
     tileBytes: workload?.knobs.tile ?? TILE_BYTES,
     ...(workload && { workload }),
   };
-}
-
-/**
- * @param points - of a whole sweep
- * @param shard - which part; null for all
- * @returns every n-th point: neighbours take about the same time, so shards do too
- */
-export function pointsOfShard(points: readonly SweepPoint[], shard: Shard | null): SweepPoint[] {
-  return points.filter((_, i) => shard === null || i % shard.of === shard.index - 1);
 }
 
 /**
@@ -162,15 +153,8 @@ export function measurePoints(
  *
  * @param knobs - what was asked for
  * @param plan - its points
- * @param shard - which part; null for the whole
- * @param rows - the measured points of that part
+ * @param rows - the measured points
  */
-export function sweepResult(
-  knobs: SweepKnobs,
-  plan: SweepPlan,
-  shard: Shard | null,
-  rows: PointRow[],
-): Sweep {
-  const growth = shard === null ? growthOf(rows) : [];
-  return { format: "vmbind-sweep", version: 1, knobs, shard, rows, leftOut: plan.leftOut, growth };
+export function sweepResult(knobs: SweepKnobs, { leftOut }: SweepPlan, rows: PointRow[]): Sweep {
+  return { format: "vmbind-sweep", version: 1, knobs, shard: null, rows, leftOut, growth: growthOf(rows) };
 }
