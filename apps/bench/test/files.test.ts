@@ -29,7 +29,12 @@ describe("a file of another kind is said to be one, with the command for it", ()
     [["verify", trace], "this is a trace: `vmbind replay`, `vmbind explain`, `vmbind explore`"],
     [["verify", some], "this is a workload"],
     [["compare", "--workload", vectors], "these are conformance vectors"],
-    [["sweep", "--merge", trace], "this is a trace"],
+    [["merge", trace], "this is a trace"],
+    [["merge", tempFile("s.json", '{"format":"vmbind-sweep","version":1}')], "this is a sweep"],
+    [
+      ["verify", tempFile("p.jsonl", '{"format":"vmbind-shard","version":1}\n')],
+      "this is a shard: `vmbind merge`",
+    ],
   ])("%j", async (argv, message) => {
     const { status, out, err } = await vmbind(...argv);
     expect(status).toBe(2);

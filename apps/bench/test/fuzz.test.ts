@@ -1,4 +1,5 @@
 /** Bounded fuzz runs of every driver, and proof that the fuzzer notices a driver that misbehaves. */
+import { readFileSync, rmSync } from "node:fs";
 import {
   AsahiFile,
   BIND_READ,
@@ -200,6 +201,48 @@ describe("the fuzzer notices", () => {
     // The driver as it is has nothing of the kind.
     vi.restoreAllMocks();
     expect((await vmbind("replay", "--check", trace)).out).not.toContain(`${kind}: expected none`);
+  });
+});
+
+describe("in shards", () => {
+  const argv = ["fuzz", "--driver", "asahi", "--runs", "3600", "--only", "mutation", "--out"];
+
+  it("tells each cause once, with its first reproducer, as one machine does that goes on", {
+    timeout: 60_000,
+  }, async () => {
+    sabotage((file) => {
+      throw new TypeError([...file.vms()].length > 0 ? "with a VM" : "broken");
+    });
+    const out = tempFile("causes.jsonl", "");
+    const whole = await vmbind(...argv, out, "--keep-going");
+    expect(whole.status).toBe(1);
+    expect(whole.out).toMatch(/^exception: TypeError: with a VM \(in \d sessions\)$/m);
+    expect(whole.out).toMatch(/^exception: TypeError: broken$/m);
+    const second = out.replace(".jsonl", "-2.jsonl");
+    expect(whole.out).toContain(`replay --check ${second})\n`);
+    const reproducers = [out, second].map((path) => readFileSync(path, "utf8"));
+    for (const of of [1, 2, 4]) {
+      const shards: string[] = [];
+      for (let i = 1; i <= of; i++) {
+        // What a shard has found is no reason for an engine to run it again.
+        const { status, out: file } = await vmbind(...argv, out, "--keep-going", "--shard", `${i}/${of}`);
+        expect(status).toBe(0);
+        shards.unshift(tempFile(`fuzz-${i}.jsonl`, file));
+      }
+      for (const path of [out, second]) rmSync(path);
+      expect(await vmbind("merge", ...shards)).toEqual(whole);
+      expect([out, second].map((path) => readFileSync(path, "utf8"))).toEqual(reproducers);
+    }
+  });
+
+  it("runs the sessions of one machine, each once", async () => {
+    const plain = ["fuzz", "--driver", "asahi", "--runs", "1700", "--json"];
+    const whole = await vmbind(...plain);
+    const shards: string[] = [];
+    for (const i of [1, 2, 3])
+      shards.push(tempFile(`plain-${i}.jsonl`, (await vmbind(...plain, "--shard", `${i}/3`)).out));
+    expect(await vmbind("merge", ...shards)).toEqual(whole);
+    expect(JSON.parse(whole.out)).toMatchObject({ sessions: 5, finding: null, causes: [] });
   });
 });
 

@@ -6,14 +6,13 @@
 
 import { InputError } from "@vmbind/trace";
 import { parseArguments } from "../arguments.ts";
-import { codeDigest } from "../cache/code-digest.ts";
 import type { CommandInput, CommandSpec } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { filesOf, WORKLOAD_FILES } from "../files/folders.ts";
 import { asKind } from "../files/kinds.ts";
 import { complain, type Io } from "../io.ts";
 import { mergeShards } from "../shard/merge.ts";
-import { readShard, type ShardFile, type ShardHeader } from "../shard/shard-file.ts";
+import { ownCode, readShard, type ShardFile, type ShardHeader } from "../shard/shard-file.ts";
 
 /** Ways to show a result, of which there can be one. */
 const FORMATS = ["json", "csv", "markdown", "mail", "sarif"];
@@ -37,7 +36,7 @@ export async function run({ options, operands, commands }: CommandInput, io: Io)
   if (command?.shows === undefined) {
     throw new InputError(merged.path, 1, `header.command: ${JSON.stringify(header.command)} has no shards`);
   }
-  if (header.code !== codeDigest()) {
+  if (header.code !== ownCode()) {
     throw new InputError(
       merged.path,
       1,

@@ -28,10 +28,17 @@ import { withEngine } from "../jobs/with-engine.ts";
 import { renderSweep, sweepCsv } from "../sweep/render.ts";
 import { run as mergeRun } from "./merge.ts";
 
+/** Options that shards were made with, and say. */
+const MEASURING = ["shard", "strategy", "workload", "kernel", "work-max", "jobs", "no-cache"];
+
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run(input: CommandInput, io: Io): Promise<number> {
   const { options, operands } = input;
-  if (options["merge"]) return mergeRun(input, io);
+  if (options["merge"]) {
+    const senseless = MEASURING.find((name) => options[name] !== undefined);
+    if (senseless !== undefined) throw new UsageError(`--${senseless} has no meaning with --merge`);
+    return mergeRun(input, io);
+  }
   if (operands.length > 0) throw new UsageError(`unexpected operand ${JSON.stringify(operands[0])}`);
   const format = outputFormat(options, ["json", "csv", "markdown"]);
   const strategies = await chosenStrategies(options);

@@ -55,7 +55,7 @@ export interface CaseMismatch extends Mismatch {
 }
 
 /** Cases of a piece of a file that another machine may run. */
-const CASES_OF_PIECE = 512;
+const CASES_OF_PIECE = 128;
 
 /** A case that replays a recording takes as long as so many bytes of other cases. */
 const RECORDING_WORK = 2 ** 20;

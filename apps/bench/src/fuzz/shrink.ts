@@ -56,7 +56,9 @@ type Again = (steps: readonly Step[]) => SessionFinding | null;
 
 /** @returns the rule that a finding breaks and the words for it, numbers aside: of two with the same one only one is needed */
 export function signature({ finding: { kind, text } }: SessionFinding): string {
-  const words = kind === "invariant" ? (text.split(":")[0] as string) : text.split(/[:,(]/)[0];
+  // What an exception says stands behind its class; what the others say of this very case stands behind the rule.
+  const words =
+    kind === "exception" ? text : kind === "invariant" ? text.split(":")[0] : text.split(/[:,(]/)[0];
   return `${kind} ${words?.replace(/[0-9a-fx]*\d[0-9a-fx]*/g, "N")}`;
 }
 

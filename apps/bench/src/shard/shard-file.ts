@@ -109,6 +109,14 @@ export interface ShardPlan {
   readonly inputs: readonly InputDigest[];
 }
 
+let code: string | undefined;
+
+/** @returns digest of this program, see `codeDigest` */
+export function ownCode(): string {
+  code ??= codeDigest();
+  return code;
+}
+
 /**
  * @param one - which shard
  * @param parts - all parts of the command
@@ -148,7 +156,7 @@ export async function writeShard(
     format: "vmbind-shard",
     version: 1,
     program: await programVersion(),
-    code: codeDigest(),
+    code: ownCode(),
     command: one.command,
     words: [...one.words],
     shard: { ...shard },

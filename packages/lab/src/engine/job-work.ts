@@ -12,7 +12,6 @@ import type { SparseStrategy } from "../strategy/strategy.ts";
 import { inTable, type StrategyFinder, type StrategyRef } from "../strategy/strategy-ref.ts";
 import { knobsAt } from "../sweep/points.ts";
 import { BUILTIN_WORKLOADS } from "../workload/builtin.ts";
-import { LAB_WORKLOADS } from "../workload/lab-workloads.ts";
 import { parametricBinds } from "../workload/parametric.ts";
 import type { Step, Workload } from "../workload/workload.ts";
 import { resolveWorkload } from "../workload/workload-ref.ts";
@@ -31,8 +30,12 @@ const PAGE = 4096;
 const VIEW_BYTES_MAX = 2 ** 34;
 /** The question's buffer, which recordings, semantics and accounts are about. */
 const QUESTION_BYTES = 100_000_000;
-/** A recording has its answers compared, and is read and parsed before. */
+/** A recording has its answers compared. */
 const REPLAYED = 2;
+/** It is read and parsed before. */
+const RECORDING = 200_000;
+/** A recording of an image binds as much as so many creations of the question's buffer. */
+const IMAGE = 4;
 /** Times that the semantics matrix and the accounts create a resource. */
 const ASKED = 4;
 
@@ -57,8 +60,10 @@ export async function jobWork(job: JobMessage, find: StrategyFinder = inTable): 
     }
     case "recorded": {
       const { workload, strategy } = job.task as JobTask<"recorded">;
-      const alike = BUILTIN_WORKLOADS.get(workload)?.make(1, undefined) ?? LAB_WORKLOADS[0];
-      return REPLAYED * workloadWork(alike as Workload, await strategyOf(strategy), false);
+      const found = await strategyOf(strategy);
+      const alike = BUILTIN_WORKLOADS.get(workload)?.make(1, undefined);
+      const work = alike ? workloadWork(alike, found, false) : IMAGE * created(found, QUESTION_BYTES);
+      return RECORDING + REPLAYED * work;
     }
     case "semantics":
     case "accounting": {
