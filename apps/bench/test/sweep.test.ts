@@ -14,7 +14,7 @@ const OWN = { format: "vmbind-workload", version: 1, name: "mine", description: 
 describe("vmbind sweep", () => {
   const few = ["sweep", "--strategy", "panthor-sparse", "--work-max", "8192"];
 
-  it("turns the knobs of one's own workload, in shards, too", { timeout: 60_000 }, async () => {
+  it("turns the knobs of one's own workload, in shards, too", { timeout: 300_000 }, async () => {
     const knobs = { size: 2 ** 21, tile: 2 ** 16, order: "random", bound: 0.5, bindsPerCall: 8 };
     const path = tempFile("mine.json", JSON.stringify({ ...OWN, parametric: knobs }));
     const own = ["sweep", "--workload", path, "--strategy", "xe-null", "--work-max", "2048"];
@@ -50,7 +50,7 @@ describe("vmbind sweep", () => {
     ]);
   });
 
-  it("shards merge into the whole, in any format", { timeout: 120_000 }, async () => {
+  it("shards merge into the whole, in any format", { timeout: 300_000 }, async () => {
     const whole = await vmbind(...few, "--json");
     expect(whole).toMatchObject({ status: 0, err: "" });
     const paths: string[] = [];

@@ -78,7 +78,7 @@ export interface FuzzTally {
 }
 
 /** A cause of findings. */
-export interface FuzzCause extends Omit<SmallFinding, "cause"> {
+interface FuzzCause extends Omit<SmallFinding, "cause"> {
   /** Number of the first session that came upon it, from 0. */
   session: number;
   /** How many sessions did. */

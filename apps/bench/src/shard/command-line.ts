@@ -40,7 +40,7 @@ export function divisionOf(
  * @param input - what was understood
  * @returns the words behind its name, without those that say nothing of the result
  */
-export function wordsOf(
+function wordsOf(
   command: CommandSpec,
   { options, operands }: Pick<CommandInput, "options" | "operands">,
 ): string[] {

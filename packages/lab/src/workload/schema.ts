@@ -94,7 +94,7 @@ const count = (max: number) =>
   );
 
 /** Knobs of a workload. @internal */
-export const parametricSchema = object({
+const parametricSchema = object({
   size: v.exactOptional(size),
   bound: v.exactOptional(
     v.pipe(
