@@ -20,8 +20,9 @@ export default defineConfig({
     maxWorkers: "100%",
     globalSetup: [
       "test/temp-guard.ts",
-      "apps/bench/scripts/bundle-pages.mjs",
       "apps/playground/scripts/build-page.mjs",
+      // Takes the page of the playground.
+      "apps/bench/scripts/bundle-pages.mjs",
     ],
     projects: [
       // A file of these leaves nothing to the next one, and a process for each would take a third of the time of all.

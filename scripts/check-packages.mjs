@@ -325,7 +325,11 @@ async function tryProgram(where) {
     [["traces", "--json"], (out) => JSON.parse(out).length > 50],
     [["compare", "--size", "64KiB", "--json", "--no-cache"], (out) => JSON.parse(out).lab !== undefined],
     [["lower", "unbound", "--size", "5MiB", "--strategy", own], (out) => out.includes("MAP REPEAT")],
-    [["explore", trace], (out) => existsSync(join(elsewhere, out.trim()))],
+    [
+      ["explore", trace],
+      (out) =>
+        readFileSync(join(elsewhere, out.trim()), "utf8").includes('id="trace" data-name="xe-image-3d"'),
+    ],
     [["completion", "zsh"], (out) => out.startsWith("#compdef vmbind\n")],
   ];
   for (const [args, right] of expected) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { STORY_BUDGETS, TRACE_BUDGETS } from "@vmbind/trace/input";
+import { TRACE_BUDGETS } from "@vmbind/trace/input";
 import type { CommandSpec } from "./command.ts";
 
 const NOT_CAUGHT = "32-bit programs, static binaries and raw system calls are not caught.";
@@ -76,7 +76,7 @@ export const LIVE_COMMANDS: readonly CommandSpec[] = [
       { line: "vmbind live --lint -- ./mine", does: "mistakes and waste in its binds" },
       { line: "vmbind live --check --report mine.html -- ./mine", does: "every step checked, and as a page" },
     ],
-    budgets: [...Object.values(TRACE_BUDGETS), ...Object.values(STORY_BUDGETS)],
+    budgets: Object.values(TRACE_BUDGETS),
     exits: EXITS,
     quick: true,
     load: () => import("./commands/live.ts"),

@@ -149,7 +149,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "explore",
-    summary: "a trace as an HTML page: time line, address space, steps and page-table changes",
+    summary: "a trace as an HTML page: time line, address space, steps, every bit of a walk",
     operands: "TRACE",
     operandIs: "trace",
     min: 1,
@@ -164,8 +164,9 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...LOWERED_OPTIONS,
     },
     details: [
-      "Replays the trace and writes one self-contained page: choose an ioctl and see its operations, the split and merge " +
-        "steps, the page-table leaves that changed, and what is mapped then. Works offline and without JavaScript.",
+      "Writes one self-contained page with the trace and the driver's model in it: what was refused and why, a time line, each ioctl " +
+        "with its operations, the split and merge steps and the page-table leaves that changed, the address space behind it from all of " +
+        "it down to a page, and of each address who mapped it, its history, and its walk with every bit of each entry named. Works offline.",
       TRACE_HELP,
       LOWERED_HELP,
     ],
@@ -174,7 +175,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { line: "vmbind explore mine.jsonl.gz --output mine.html", does: "your own trace" },
       { line: "vmbind explore random --strategy {strategy}", does: "a workload, as a strategy lowers it" },
     ],
-    budgets: [...TRACE, ...Object.values(STORY_BUDGETS), ...WORK],
+    budgets: [...TRACE, ...WORK],
     exits: { 0: "written", 1: "the model answers differently from the recording" },
     load: () => import("./commands/explore.ts"),
   },

@@ -170,7 +170,7 @@ describe("vectors", () => {
 });
 
 it("a page runs its own script and loads nothing", async () => {
-  const page = await renderPage({ title: "t", lead: "l", body: new Html("b"), data: {}, script: "explore" });
+  const page = await renderPage({ title: "t", lead: "l", body: new Html("b"), data: {}, script: "report" });
   const policy = /http-equiv="Content-Security-Policy" content="([^"]+)"/
     .exec(page)?.[1]
     ?.replaceAll("&#39;", "'");

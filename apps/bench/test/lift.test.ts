@@ -1,6 +1,7 @@
 /** Recordings as workloads, workloads as traces, and workloads that are code. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { textOf } from "../../../test/recordings.ts";
 import { tempFolder } from "../../../test/temp.ts";
@@ -125,7 +126,8 @@ describe("explain and explore with --strategy", () => {
     const path = join(tempFolder(), "page.html");
     const explored = await vmbind("explore", "unbound", "--strategy", "xe-null", "--output", path);
     expect(explored).toEqual({ status: 0, out: `${path}\n`, err: "" });
-    expect(readFileSync(path, "utf8")).toContain("XE_VM_BIND");
+    const [, base64 = ""] = /id="trace"[^>]*>([^<]*)</.exec(readFileSync(path, "utf8")) ?? [];
+    expect(gunzipSync(Buffer.from(base64, "base64")).toString()).toContain("XE_VM_BIND");
   });
 
   it("take no device for a trace", async () => {

@@ -80,8 +80,8 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
     const { writeExplorer } = await import("./explore.ts");
     const { openTrace } = await import("../files/trace-files.ts");
     try {
-      const trace = await openTrace(recording, budgets, { command: "explore", io });
-      await writeExplorer({ trace, output: { option: "--report", path: report }, budgets, io });
+      const open = () => openTrace(recording, budgets, { command: "explore", io });
+      await writeExplorer({ open, isFile: true, output: { option: "--report", path: report }, io });
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       end.complain(`--report: there is no page: ${error.message}`);

@@ -30,14 +30,14 @@ export function fieldAt(
 }
 
 /**
- * @param groups - of all pages
+ * @param groups - of the report
  * @returns the table as Markdown, for the documentation
  */
 export function methodsMarkdown(groups: readonly FieldGroup[]): string {
   const lines = [
     "# How it is counted",
     "",
-    "Every number of the report and of the page of `vmbind explore` has a field of the same name in the page's JSON, and in what",
+    "Every number of the report has a field of the same name in the page's JSON, and in what",
     "`vmbind compare --json` prints. This is how each one comes about. Counts grow and",
     "are those of a stretch of the run; `...Live` is a level at its end, `...Peak` the highest since the device was opened.",
     "Nothing is estimated and nothing is timed, but what the groups of measurements and of time say. Generated from `apps/bench/src/report/field-groups.ts`.",

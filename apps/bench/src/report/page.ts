@@ -24,7 +24,7 @@ export interface Page {
   /** Style of its own. */
   style?: string;
   /** Which of the bundled scripts it runs when it has JavaScript. */
-  script: "report" | "explore";
+  script: "report";
 }
 
 /**

@@ -44,21 +44,3 @@ export function leafColour(kind: "page" | "null" | "fault", bound: boolean, leaf
   const step = leafBytes >= 2 ** 30 ? 4 : leafBytes >= 2 ** 21 ? 3 : leafBytes > 2 ** 12 ? 2 : 1;
   return `var(--${HUE[meaning]}${step})`;
 }
-
-/** Kinds of mappings that are memory of the application, and those that are nothing; all others stand for nothing with memory. */
-const MEANING_OF_KIND: ReadonlyMap<string, Meaning> = new Map([
-  ["bo", "memory"],
-  ["userptr", "memory"],
-  ["sparse", "sparse"],
-  ["null", "sparse"],
-  ["prt", "sparse"],
-] as const);
-
-/**
- * @param kind - of a mapping, as a driver or the story calls it
- * @returns its colour: the middle one of its hue
- */
-export function mappingColour(kind: string): string {
-  const meaning = MEANING_OF_KIND.get(kind) ?? "shared";
-  return `var(--${meaning === "hole" ? "fault" : `${HUE[meaning]}3`})`;
-}

@@ -1,6 +1,5 @@
 /**
- * How the pages look: one measured column, system fonts, light and dark from one set of variables. The report and the
- * page of `vmbind explore` share it.
+ * How the pages look: one measured column, system fonts, light and dark from one set of variables.
  *
  * @module
  */
@@ -81,14 +80,6 @@ select,button{font:inherit;color:inherit;background:var(--paper);border:1px soli
 #tip{position:fixed;z-index:9;pointer-events:none;max-width:20rem;background:var(--ink);color:var(--paper);padding:.35rem .55rem;border-radius:3px;font:.8rem/1.35 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
 footer{padding:3rem 1rem 2rem;color:var(--muted);font-size:.9rem}
 @media (max-width:30rem){body{font-size:1rem}h1{font-size:1.5rem}th,td{padding-right:.7rem}}
-.timeline{position:relative;margin:.4rem 0 .2rem}.timeline>p,.vamap>p{margin:.4rem 0 .1rem;max-width:none;font-size:.85rem;line-height:1.35}
-.timeline svg.plot,.vamap svg.plot{background:var(--panel)}.vamap svg.plot{height:22px}
-.timeline svg.curve{height:70px}.timeline svg.strip{height:14px}
-.timeline line,.timeline path{vector-effect:non-scaling-stroke}
-.js .timeline{cursor:crosshair}
-#cursor{position:absolute;top:0;bottom:0;width:0;border-left:2px solid var(--focus);pointer-events:none;display:none}.js #cursor{display:block}
 .controls input[type=range]{flex:1 1 14rem;accent-color:var(--focus)}
-.moment h3{margin:1rem 0 .2rem;overflow-wrap:anywhere}.moment p{margin:.3rem 0;overflow-wrap:anywhere}.moment pre{margin:.4rem 0;max-height:24rem;overflow:auto}
-.moment .refused{color:var(--bad);font-weight:600}
 @media print{.controls,.theme,#tip{display:none!important}details.rest{display:block!important}}
 `;
