@@ -1,7 +1,8 @@
 /**
- * Bundles what the program's first thread runs: help, lists, `live` and `record`. It replaces the compiled dist/cli.js and puts its
- * chunks into dist/quick: 250 modules of the packages become a few dozen files, and the program that waits for its GPU starts in two
- * thirds of the time. Commands that run in a thread of their own are loaded as they are compiled; that start is none of their costs.
+ * Bundles the program: 700 modules of the packages become a few dozen files, and what waits for its GPU, or for one short recording,
+ * starts in two thirds of the time and memory. It replaces the compiled dist/cli.js, and puts its chunks and the thread that runs
+ * commands into dist/quick. Commands that run others' modules are left as they are compiled: those import the packages, too, and
+ * would meet the same classes a second time.
  *
  * Modules find files of this package relative to where they stand, two folders below it; chunks stand as deep.
  */
@@ -14,23 +15,18 @@ import { build } from "vite";
 const path = (from) => fileURLToPath(new URL(from, import.meta.url));
 const SOURCES = path("../src");
 
-/** Modules whose dynamic imports other threads run. */
-const TABLES = ["commands.ts", "drivers/table.ts", "micro/areas.ts"];
-/** What starts such a thread. */
-const STARTER = "process/supervise.ts";
+// Compiled before this runs.
+const { COMMANDS } = await import("../dist/commands.js");
+const AS_COMPILED = COMMANDS.filter(({ asCompiled }) => asCompiled).map(({ name }) => `commands/${name}.ts`);
 
 /** Leaves those to the compiled modules, which share nothing with the bundle. */
 const leave = {
   name: "leave",
   enforce: "pre",
   resolveId(source, importer, { kind }) {
-    if (kind !== "dynamic-import" || importer === undefined) return null;
-    const from = relative(SOURCES, importer);
-    const to = source.startsWith(".") ? relative(SOURCES, join(dirname(importer), source)) : null;
-    if (!TABLES.includes(from) && to !== STARTER) return null;
-    if (to === null) return { id: source, external: true };
-    const compiled = to.replace(/\.ts$/, ".js");
-    return { id: from === "cli.ts" ? `./${compiled}` : `../${compiled}`, external: true };
+    if (kind !== "dynamic-import" || importer === undefined || !source.startsWith(".")) return null;
+    const to = relative(SOURCES, join(dirname(importer), source));
+    return AS_COMPILED.includes(to) ? { id: `../${to.replace(/\.ts$/, ".js")}`, external: true } : null;
   },
 };
 
@@ -49,7 +45,7 @@ await build({
     target: "node20",
     minify: false,
     rolldownOptions: {
-      input: { cli: path("../src/cli.ts") },
+      input: { cli: path("../src/cli.ts"), "quick/thread": path("../src/process/thread.ts") },
       output: {
         format: "es",
         entryFileNames: "[name].js",

@@ -92,6 +92,11 @@ export interface CommandSpec {
   shows?: readonly string[];
   /** It takes next to no time and memory, or its work is done by other processes: no thread is started for it. */
   quick?: true;
+  /**
+   * It runs modules of its user's, or starts files of the program by their place: its code is run as it is compiled, not from the
+   * bundle. Such a module imports the packages by name, and has to meet the same classes.
+   */
+  asCompiled?: true;
   /** Import the code. */
   load(): Promise<{ run: Run }>;
 }

@@ -1,5 +1,5 @@
 /**
- * Which command lines are done in a moment: no thread is started to run them, nobody has to watch over them.
+ * How a command line is run. Which are done in a moment: no thread is started to run them, nobody has to watch over them.
  *
  * @module
  */
@@ -13,6 +13,14 @@ import { COMMANDS } from "./commands.ts";
 export function isQuick(argv: readonly string[]): boolean {
   const command = COMMANDS.find(({ name }) => name === argv[0]);
   return !command || command.quick === true || asksForHelp(argv);
+}
+
+/**
+ * @param argv - the words after the program's name
+ * @returns whether its command is run as it is compiled
+ */
+export function isAsCompiled(argv: readonly string[]): boolean {
+  return COMMANDS.some(({ name, asCompiled }) => name === argv[0] && asCompiled === true);
 }
 
 /**

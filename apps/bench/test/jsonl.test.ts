@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { InputError, type JsonLine, type JsonlLimits, readJsonLines } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
-import { fileBytes } from "../src/files/file-bytes.ts";
+import { fileBytes, fileSource } from "../src/files/file-bytes.ts";
 import { tempFile } from "./run.ts";
 
 async function readAll(path: string, limits?: JsonlLimits): Promise<JsonLine[]> {
@@ -47,6 +47,42 @@ describe("reading", () => {
     const path = tempFile("early.jsonl.gz", gzipSync(text));
     for await (const { line } of readJsonLines(path, fileBytes(path))) if (line === 3) break;
     expect(await readAll(path)).toHaveLength(5000);
+  });
+});
+
+describe("reading a file from its beginning more than once", () => {
+  async function bytesOf(source: () => AsyncIterable<Uint8Array>): Promise<Buffer> {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of source()) pieces.push(piece);
+    return Buffer.concat(pieces);
+  }
+
+  const large = Buffer.from(text.repeat(24));
+
+  it.each([
+    ["plain", Buffer.from(text), Buffer.from(text)],
+    ["packed", gzipSync(text), Buffer.from(text)],
+    ["packed in two members", Buffer.concat([gzipSync(text), gzipSync(text)]), Buffer.from(text + text)],
+    ["too large to be held", large, large],
+    ["small until it is unpacked", gzipSync(large), large],
+    ["of no bytes", Buffer.alloc(0), Buffer.alloc(0)],
+  ])("%s", async (_, stored, expected) => {
+    expect(large.length).toBeGreaterThan(4 * 2 ** 20);
+    const source = fileSource(tempFile("again.jsonl", stored));
+    for (let time = 0; time < 3; time++) expect((await bytesOf(source)).equals(expected)).toBe(true);
+  });
+
+  it("gives what can be unpacked of a damaged one, each time, before it says what is wrong", async () => {
+    const whole = gzipSync(randomBytes(300_000).toString("hex"));
+    const source = fileSource(tempFile("damaged.jsonl.gz", whole.subarray(0, 200_000)));
+    for (let time = 0; time < 2; time++) {
+      let bytes = 0;
+      const reading = (async () => {
+        for await (const piece of source()) bytes += piece.length;
+      })();
+      await expect(reading).rejects.toThrow(/^gzip: /);
+      expect(bytes).toBeGreaterThan(100_000);
+    }
   });
 });
 

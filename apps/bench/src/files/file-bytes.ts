@@ -4,11 +4,34 @@
  * @module
  */
 
+import { readFileSync, statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { pipeline, Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
+import { createGunzip, gunzipSync } from "node:zlib";
 import { UnreadableError } from "@vmbind/trace";
 import { STANDARD_INPUT, standardInput } from "./standard-input.ts";
+
+/** Largest file that is read at one go, in bytes, and the most that it may unpack to: nearly all files of vectors and recordings. */
+const AT_ONCE_MAX = 4 * 2 ** 20;
+
+/**
+ * A file whose beginning is read before the rest: the header, then everything from the start again. It is read and unpacked once,
+ * unless it is large.
+ *
+ * @param path - of the file, `-` for standard input
+ * @returns gives its bytes, uncompressed, each time that it is asked; they throw as {@link fileBytes} does
+ */
+export function fileSource(path: string): () => AsyncGenerator<Uint8Array> {
+  let front: Uint8Array | null = null;
+  return async function* source() {
+    // Kept from the first time to the second one, so that nobody holds the bytes of a file whose reader is further on.
+    const kept = front;
+    front = kept === null ? readAtOnce(path) : null;
+    const whole = kept ?? front;
+    if (whole === null) yield* fileBytes(path);
+    else yield whole;
+  };
+}
 
 /**
  * Read a file, plain or gzip; the content decides, not the name.
@@ -28,6 +51,8 @@ async function* chunks(path: string): AsyncGenerator<Uint8Array> {
   if (path === STANDARD_INPUT) {
     return yield* unpacked(standardInput.front(2), Readable.from(standardInput.bytes()));
   }
+  const whole = readAtOnce(path);
+  if (whole !== null) return yield whole;
   let file: FileHandle | undefined;
   try {
     file = await open(path, "r");
@@ -39,8 +64,28 @@ async function* chunks(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
+/**
+ * A file that is small, whole and in order: a stream hands each piece through threads, which costs more than to unpack it.
+ *
+ * @returns null for any other file: read as a stream it says what is wrong with it, behind what can be read of it
+ */
+function readAtOnce(path: string): Uint8Array | null {
+  try {
+    const stat = path === STANDARD_INPUT ? null : statSync(path);
+    if (!stat?.isFile() || stat.size === 0 || stat.size > AT_ONCE_MAX) return null;
+    const raw = readFileSync(path);
+    return isGzip(raw) ? gunzipSync(raw, { maxOutputLength: AT_ONCE_MAX }) : raw;
+  } catch {
+    return null;
+  }
+}
+
+function isGzip(front: Uint8Array): boolean {
+  return front[0] === 0x1f && front[1] === 0x8b;
+}
+
 async function* unpacked(magic: Uint8Array, raw: Readable): AsyncGenerator<Uint8Array> {
-  if (magic[0] !== 0x1f || magic[1] !== 0x8b) {
+  if (!isGzip(magic)) {
     yield* raw;
   } else {
     // The iteration below sees the error of either stream; the callback only keeps it from being unhandled.

@@ -12,7 +12,7 @@ import { type Budgets, InputError, readTrace, type Trace } from "@vmbind/trace";
 import type { Io } from "../io.ts";
 import { nearestName } from "../text/nearest.ts";
 import { endOf, newDigest } from "./ends.ts";
-import { fileBytes } from "./file-bytes.ts";
+import { fileSource } from "./file-bytes.ts";
 import { asKind } from "./kinds.ts";
 import { STANDARD_INPUT } from "./standard-input.ts";
 
@@ -56,7 +56,7 @@ export async function openTrace(
   }
   // What comes with the program is as whole as the program.
   const ends = reader && path === operand ? endOf(path, reader.command, reader.io) : { digest: newDigest };
-  return asKind("trace", path, () => readTrace(path, () => fileBytes(path), budgets, ends));
+  return asKind("trace", path, () => readTrace(path, fileSource(path), budgets, ends));
 }
 
 /** How the work on a trace is divided: not at all, for each ioctl depends on those before. */

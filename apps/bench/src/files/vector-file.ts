@@ -8,6 +8,7 @@ import type { VectorHeader } from "@vmbind/gpuvm-core/conformance";
 import {
   allowed,
   type Budgets,
+  type ByteSource,
   type EndOptions,
   type FileEnd,
   InputError,
@@ -18,7 +19,7 @@ import {
 } from "@vmbind/trace";
 import * as v from "valibot";
 import { newDigest } from "./ends.ts";
-import { fileBytes } from "./file-bytes.ts";
+import { fileSource } from "./file-bytes.ts";
 
 const headerSchema = v.strictObject({
   format: v.pipe(v.string(), v.nonEmpty()),
@@ -58,13 +59,15 @@ export async function openVectors(
   budgets?: Budgets,
   atEnd: EndOptions = { digest: newDigest },
 ): Promise<VectorFile> {
-  const header = checkHeader(path, await readHeader(path, () => fileBytes(path)));
-  return { header, cases: casesOf(path, header, budgets, atEnd) };
+  const source = fileSource(path);
+  const header = checkHeader(path, await readHeader(path, source));
+  return { header, cases: casesOf(path, source, header, budgets, atEnd) };
 }
 
 /** A file without a case says nothing about anything, and one that says how many there are is held to it. */
 async function* casesOf(
   path: string,
+  source: ByteSource,
   header: Header,
   budgets: Budgets | undefined,
   atEnd: EndOptions,
@@ -75,7 +78,7 @@ async function* casesOf(
     end = how;
   };
   const limits = { fileBytes: allowed(TRACE_BUDGETS.bytes, budgets) };
-  for await (const line of readBody(path, () => fileBytes(path), limits, { ...atEnd, ended })) {
+  for await (const line of readBody(path, source, limits, { ...atEnd, ended })) {
     cases++;
     yield line;
   }

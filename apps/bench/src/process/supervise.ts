@@ -7,9 +7,11 @@
  * @module
  */
 
+import { readdirSync, statSync } from "node:fs";
 import { isatty } from "node:tty";
 import { Worker } from "node:worker_threads";
-import { tuneEngine } from "../engine.ts";
+import { tuneCommand } from "../engine.ts";
+import { isAsCompiled } from "../quick.ts";
 import type { Orders, Report, Saved } from "./messages.ts";
 
 /**
@@ -20,11 +22,11 @@ import type { Orders, Report, Saved } from "./messages.ts";
  */
 export function supervise(argv: readonly string[]): Promise<number> {
   // The engine's settings are the process's: the threads have them, too.
-  tuneEngine();
+  tuneCommand();
   return new Promise((resolve) => {
     let status: number | null = null;
     let failed: Promise<number> | null = null;
-    const thread = new Worker(new URL("./thread.js", import.meta.url), {
+    const thread = new Worker(threadFile(argv), {
       workerData: { argv, columns: isatty(1) ? process.stdout.columns : undefined } satisfies Orders,
     });
     thread.on("message", (report: Report) => {
@@ -40,6 +42,30 @@ export function supervise(argv: readonly string[]): Promise<number> {
       resolve(failed ?? status ?? 0);
     });
   });
+}
+
+/**
+ * In the bundle `thread.js` beside this module is the bundled one; as compiled, both are the same file.
+ *
+ * Who compiles a package of a clone without bundling the program again, as `tsc -b` does, gets what was compiled.
+ */
+function threadFile(argv: readonly string[]): URL {
+  const compiled = new URL("../process/thread.js", import.meta.url);
+  const bundled = new URL("./thread.js", import.meta.url);
+  return isAsCompiled(argv) || isBehind(bundled) ? compiled : bundled;
+}
+
+/** Whether a package was compiled behind a file; the compiler's notes on it tell, which no installed package has. */
+function isBehind(file: URL): boolean {
+  const packages = new URL("../../node_modules/@vmbind/", import.meta.url);
+  try {
+    const made = statSync(file).mtimeMs;
+    const notes = readdirSync(packages).map((name) => new URL(`${name}/dist/.tsbuildinfo`, packages));
+    return notes.some((note) => (statSync(note, { throwIfNoEntry: false })?.mtimeMs ?? 0) > made);
+  } catch {
+    // No such folder, where packages are installed otherwise.
+    return false;
+  }
 }
 
 // What is imported here is seldom needed: the command starts sooner without it.
