@@ -7,8 +7,16 @@
 
 import { TreeNodes } from "./tree-nodes.ts";
 
+/** Entries of a full leaf, at least. */
+const SHORTEST = 4;
+
 /** Nodes of a B+-tree whose leaves split and merge under a cursor. */
 export class TreeLeaves extends TreeNodes {
+  /**
+   * Entries at which a leaf is full: half a row while one node leads to all leaves, some thousand mappings, since it is the shift of
+   * a leaf's entries that an insert then takes its time for; the whole row from then on, when it is the way to the leaf.
+   */
+  protected fullLeaf: number = Math.max(SHORTEST, this.capacity >>> 1);
   /** Leaf of the last search, tried first by the next one: binds come in neighbourhoods. */
   protected hint = 0;
   /** Leaf of the walk. */
@@ -30,36 +38,40 @@ export class TreeLeaves extends TreeNodes {
    * to the neighbour, or a fresh leaf, and the run fills this leaf to its end. Elsewhere there are two halves.
    */
   protected makeRoom(leaf: number, pos: number): void {
-    const { capacity } = this;
+    if (this.fullLeaf < this.capacity && this.counts[this.root] === this.capacity) {
+      this.fullLeaf = this.capacity;
+      return;
+    }
+    const full = this.counts[leaf] as number;
     const at = (leaf << this.lg2) + pos;
     const next = this.nexts[leaf] as number;
-    const room = next === 0 ? 0 : capacity - (this.counts[next] as number);
+    const room = next === 0 ? 0 : full - (this.counts[next] as number);
     if (pos === 0) this.#splitLeaf(leaf, 0);
-    else if (pos === capacity) {
+    else if (pos === full) {
       // In front of the next leaf's entries, or alone in a fresh one.
-      const right = room > 0 ? next : this.#splitLeaf(leaf, capacity);
-      if (this.cursorLeaf === leaf && this.cursorPos === capacity) {
+      const right = room > 0 ? next : this.#splitLeaf(leaf, full);
+      if (this.cursorLeaf === leaf && this.cursorPos === full) {
         this.cursorLeaf = right;
         this.cursorPos = 0;
       }
       this.leaf = right;
       this.pos = 0;
     } else if (this.values[at - 1] === this.latest || this.values[at] === this.latest) {
-      if (room > 0) this.#giveToNext(leaf, next, Math.min(room, capacity - pos));
+      if (room > 0) this.#giveToNext(leaf, next, Math.min(room, full - pos));
       else this.#splitLeaf(leaf, pos);
-    } else this.#splitLeaf(leaf, capacity >>> 1);
+    } else this.#splitLeaf(leaf, full >>> 1);
   }
 
   /** Move the last `n` entries of a full leaf in front of its neighbour's; the sought place in it stays on its entry. */
   #giveToNext(leaf: number, next: number, n: number): void {
-    const { keys, values, capacity } = this;
+    const { keys, values } = this;
     const to = next << this.lg2;
     const count = this.counts[next] as number;
     for (let i = to + count - 1; i >= to; i--) {
       keys[i + n] = keys[i] as number;
       values[i + n] = values[i] as number;
     }
-    const keep = capacity - n;
+    const keep = (this.counts[leaf] as number) - n;
     this.moveEntries((leaf << this.lg2) + keep, to, n);
     this.counts[leaf] = keep;
     this.counts[next] = count + n;
@@ -83,7 +95,7 @@ export class TreeLeaves extends TreeNodes {
   /** Give entries from `keep` on to a fresh right neighbour. */
   #splitLeaf(leaf: number, keep: number): number {
     const right = this.allocNode();
-    const moved = this.capacity - keep;
+    const moved = (this.counts[leaf] as number) - keep;
     const from = (leaf << this.lg2) + keep;
     // The separator of an empty right leaf is set by the insert that follows.
     const separator = moved === 0 ? Number.POSITIVE_INFINITY : (this.keys[from] as number);
@@ -102,7 +114,7 @@ export class TreeLeaves extends TreeNodes {
     return right;
   }
 
-  /** Join a small leaf with a neighbour below the same parent when the two fill at most half a node. */
+  /** Join a small leaf with a neighbour below the same parent when the two fill at most half a leaf. */
   protected mergeLeaf(leaf: number): void {
     const parent = this.parents[leaf] as number;
     if (parent === 0) return;
@@ -115,7 +127,7 @@ export class TreeLeaves extends TreeNodes {
   #mergeNeighbours(left: number, right: number): void {
     const nLeft = this.counts[left] as number;
     const nRight = this.counts[right] as number;
-    if (nLeft + nRight > this.capacity >>> 1) return;
+    if (nLeft + nRight > this.fullLeaf >>> 1) return;
     this.moveEntries(right << this.lg2, (left << this.lg2) + nLeft, nRight);
     this.counts[left] = nLeft + nRight;
     if (this.cursorLeaf === right) {

@@ -44,19 +44,22 @@ export class TreeNodes {
 
   /**
    * @param nodeCapacity - entries a node, a power of two from 4; tests use 4 so that node borders are everywhere
+   * @param expected - entries to make room for at once
    * @throws RangeError for another capacity
    */
-  constructor(nodeCapacity: number) {
+  constructor(nodeCapacity: number, expected: number) {
     const lg2 = 31 - Math.clz32(nodeCapacity);
     if (2 ** lg2 !== nodeCapacity || lg2 < 2) throw new RangeError(`VaTree: node capacity ${nodeCapacity}`);
     this.lg2 = lg2;
     this.capacity = nodeCapacity;
-    this.keys = new Float64Array(FIRST_NODES << lg2);
-    this.values = new Int32Array(FIRST_NODES << lg2);
-    this.counts = new Int32Array(FIRST_NODES);
-    this.parents = new Int32Array(FIRST_NODES);
-    this.nexts = new Int32Array(FIRST_NODES);
-    this.prevs = new Int32Array(FIRST_NODES);
+    // In no order, entries fill two thirds of a leaf, and the first of them are short.
+    const nodes = FIRST_NODES + Math.min(nodeCapacity, expected >>> (lg2 - 2)) + (expected >>> (lg2 - 1));
+    this.keys = new Float64Array(nodes << lg2);
+    this.values = new Int32Array(nodes << lg2);
+    this.counts = new Int32Array(nodes);
+    this.parents = new Int32Array(nodes);
+    this.nexts = new Int32Array(nodes);
+    this.prevs = new Int32Array(nodes);
     this.root = this.allocNode();
   }
 

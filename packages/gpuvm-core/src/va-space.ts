@@ -58,7 +58,7 @@ export class VaSpace {
     this.range = options.range;
     this.#end = (this.start + this.range) % U64;
     this.pool = new GpuvaPool(options.capacity);
-    this.tree = new VaTree(options.nodeCapacity);
+    this.tree = new VaTree(options.nodeCapacity, options.capacity);
     const kernelRange = options.kernelRange ?? 0;
     this.#kernelStart = options.kernelStart ?? 0;
     this.#kernelEnd = this.#kernelStart + kernelRange;

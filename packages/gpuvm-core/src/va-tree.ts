@@ -23,9 +23,12 @@ export class VaTree extends TreeLeaves {
   #gapStart = 0;
   #gapEnd = 0;
 
-  /** @param nodeCapacity - entries a node, a power of two from 4 */
-  constructor(nodeCapacity = 64) {
-    super(nodeCapacity);
+  /**
+   * @param nodeCapacity - entries a node, a power of two from 4
+   * @param expected - entries to make room for at once
+   */
+  constructor(nodeCapacity = 64, expected = 0) {
+    super(nodeCapacity, expected);
     this.hint = this.root;
     this.leaf = this.root;
   }
@@ -46,30 +49,18 @@ export class VaTree extends TreeLeaves {
     const keys = this.keys;
     const counts = this.counts;
     let node = this.hint;
-    let count = counts[node] as number;
-    if (!this.#covers(node, count, key)) {
-      node = this.root;
-      for (let h = this.height; h > 0; h--) {
-        // First child whose separator is above the key, minus one; separator 0 does not count.
-        const base = node << lg2;
-        let lo = 1;
-        let n = (counts[node] as number) - 1;
-        while (n > 0) {
-          const half = n >>> 1;
-          const mid = lo + half;
-          if ((keys[base + mid] as number) <= key) {
-            lo = mid + 1;
-            n -= half + 1;
-          } else n = half;
-        }
-        node = this.values[base + lo - 1] as number;
-      }
+    if (!this.#covers(node, counts[node] as number, key)) {
+      node = this.#leafOf(key);
       this.hint = node;
-      count = counts[node] as number;
+      if (this.fitsCaches) {
+        this.leaf = node;
+        this.pos = this.rank(node, key);
+        return;
+      }
     }
     const base = node << lg2;
     let lo = 0;
-    let n = count;
+    let n = counts[node] as number;
     while (n > 0) {
       const half = n >>> 1;
       const mid = lo + half;
@@ -82,9 +73,36 @@ export class VaTree extends TreeLeaves {
     this.pos = lo;
   }
 
+  /** The leaf in which the place of a key is, from the root down. */
+  #leafOf(key: number): number {
+    const { keys, values, counts, lg2 } = this;
+    let node = this.root;
+    if (this.fitsCaches) {
+      for (let h = this.height; h > 0; h--) node = values[(node << lg2) + this.rank(node, key) - 1] as number;
+      return node;
+    }
+    for (let h = this.height; h > 0; h--) {
+      // First child whose separator is above the key, minus one; separator 0 does not count.
+      const base = node << lg2;
+      let lo = 1;
+      let n = (counts[node] as number) - 1;
+      while (n > 0) {
+        const half = n >>> 1;
+        const mid = lo + half;
+        if ((keys[base + mid] as number) <= key) {
+          lo = mid + 1;
+          n -= half + 1;
+        } else n = half;
+      }
+      node = values[base + lo - 1] as number;
+    }
+    return node;
+  }
+
   /**
-   * Whether {@link VaTree.floor} is the quicker search. In a tree of more levels, some hundred thousand entries, the
-   * branches of {@link VaTree.seek} pay: the processor follows them past keys that it still waits for.
+   * Whether {@link TreeNodes.rank} is the quicker search for a key that is anywhere. In a tree of more levels, some hundred
+   * thousand entries, branches pay: the processor follows them past keys that it still waits for. So they do near the last
+   * place, where most requests go the same way.
    */
   get fitsCaches(): boolean {
     return this.height < 3;
@@ -217,7 +235,7 @@ export class VaTree extends TreeLeaves {
     if (count === 0) this.dropLeaf(leaf);
     else {
       if (start === 0) this.firstKeyChanged(leaf, keys[base] as number);
-      if (count < this.capacity >>> 2) this.mergeLeaf(leaf);
+      if (count < this.fullLeaf >>> 2) this.mergeLeaf(leaf);
     }
   }
 
@@ -276,7 +294,7 @@ export class VaTree extends TreeLeaves {
    */
   insertAtPlace(key: number, handle: number): void {
     if (this.#gapLeaf !== 0) this.seek(key);
-    if (this.counts[this.leaf] === this.capacity) this.makeRoom(this.leaf, this.pos);
+    if ((this.counts[this.leaf] as number) >= this.fullLeaf) this.makeRoom(this.leaf, this.pos);
     const leaf = this.leaf;
     this.#insertInLeaf(leaf, this.pos, this.counts[leaf] as number, key, handle);
     this.hint = leaf;

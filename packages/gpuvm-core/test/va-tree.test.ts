@@ -216,6 +216,47 @@ describe("va tree", () => {
     expect(() => tree.remove(0x1000, 7)).toThrow("no entry 7 at 0x1000");
   });
 
+  it.each([0, 200, 1000, 5000, 20_000])(
+    "has room for %i entries in any order where so many are expected",
+    (n) => {
+      const tree = new VaTree(undefined, n);
+      const bytes = tree.memoryBytes;
+      // 7919 is prime: every key comes once, far from the one before.
+      for (let i = 0; i < n; i++) {
+        const key = (i * 7919) % n;
+        tree.seek(key);
+        tree.insertAtPlace(key, i + 1);
+      }
+      tree.validate();
+      expect(tree.size).toBe(n);
+      expect(tree.memoryBytes).toBe(bytes);
+    },
+  );
+
+  it("keeps leaves short while there are few, and full ones afterwards", () => {
+    const tree = new VaTree(8);
+    const insert = (key: number): void => {
+      tree.seek(key);
+      tree.insertAtPlace(key, key);
+    };
+    const leavesTo = (end: number): number => {
+      let leaves = 0;
+      let last = 0;
+      for (let key = 1; key <= end; key++) {
+        tree.seek(key);
+        if (tree.leaf !== last) leaves++;
+        last = tree.leaf;
+      }
+      return leaves;
+    };
+    for (let key = 1; key <= 32; key++) insert(key);
+    expect(leavesTo(32)).toBe(8);
+    for (let key = 33; key <= 80; key++) insert(key);
+    tree.validate();
+    // The last of the short ones has filled up, too.
+    expect(leavesTo(80)).toBe(8 + Math.ceil(44 / 8));
+  });
+
   it("takes powers of two as node capacity only", () => {
     expect(() => new VaTree(48)).toThrow(RangeError);
     expect(() => new VaTree(2)).toThrow(RangeError);
