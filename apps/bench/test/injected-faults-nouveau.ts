@@ -30,8 +30,8 @@ export const NOUVEAU_FAULTS: readonly InjectedFault[] = [
     drivers,
     within: 2000,
     inject() {
-      around(table, "unmap", table.unmap, (_self, real, addr, bytes, shift) =>
-        real(addr, bytes, shift, false),
+      around(table, "unmap", table.unmap, (_self, real, addr, bytes, shift, _sparse, going) =>
+        real(addr, bytes, shift, false, going),
       );
     },
   },
@@ -40,8 +40,8 @@ export const NOUVEAU_FAULTS: readonly InjectedFault[] = [
     drivers,
     within: 2000,
     inject() {
-      around(table, "unmap", table.unmap, (_self, real, addr, bytes, shift, sparse) => {
-        real(addr, bytes > PAGE && shift === 12 ? bytes - PAGE : bytes, shift, sparse);
+      around(table, "unmap", table.unmap, (_self, real, addr, bytes, shift, sparse, going) => {
+        real(addr, bytes > PAGE && shift === 12 ? bytes - PAGE : bytes, shift, sparse, going);
       });
     },
   },

@@ -84,6 +84,11 @@ export class BindJob {
     return this.#done;
   }
 
+  /** Whether somebody will be told when it has run. */
+  get isAwaited(): boolean {
+    return this.#done !== null;
+  }
+
   /** It has run. */
   signal(): void {
     this.#done?.signal();

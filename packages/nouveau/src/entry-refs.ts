@@ -42,8 +42,7 @@ export class EntryRefs {
     node.smallRefs += count;
     const from = first >> 4;
     const to = (first + count - 1) >> 4;
-    for (let unit = from; unit <= to; unit++)
-      small[unit] = (small[unit] as number) + share(unit, first, count);
+    addShares(small, first, count, 1);
     if (refs === 0) return;
     for (let unit = from; unit <= to; unit++) {
       if (((track[unit] as number) & TRACKED_SMALL) !== 0) continue;
@@ -66,11 +65,10 @@ export class EntryRefs {
     const rest = node.smallRefs - count;
     node.smallRefs = rest;
     if (refs + rest > 0) {
-      const to = (first + count - 1) >> 4;
+      addShares(small, first, count, -1);
+      const to = refs === 0 ? -1 : (first + count - 1) >> 4;
       for (let unit = first >> 4; unit <= to; unit++) {
-        const left = (small[unit] as number) - share(unit, first, count);
-        small[unit] = left;
-        if (left !== 0 || refs === 0) continue;
+        if (small[unit] !== 0) continue;
         const flags = track[unit] as number;
         track[unit] = flags & ~TRACKED_SMALL;
         if ((flags & TRACKED_LARGE) !== 0) continue;
@@ -136,10 +134,16 @@ export class EntryRefs {
   }
 }
 
-/** How many small entries of a run lie in a unit of 64 KiB. */
-function share(unit: number, first: number, count: number): number {
-  const from = unit * SMALL_IN_LARGE;
-  const over = Math.max(first - from, 0);
-  const end = first + count - from;
-  return Math.min(end, SMALL_IN_LARGE) - over;
+/**
+ * Count the small entries of a run in the units of 64 KiB that they lie in: whole units, less what lies before the run in the first
+ * and behind it in the last.
+ */
+function addShares(small: Uint16Array, first: number, count: number, sign: number): void {
+  const last = first + count - 1;
+  const from = first >> 4;
+  const to = last >> 4;
+  const unitsWorth = sign * SMALL_IN_LARGE;
+  for (let unit = from; unit <= to; unit++) small[unit] = (small[unit] as number) + unitsWorth;
+  small[from] = (small[from] as number) - sign * (first & 15);
+  small[to] = (small[to] as number) - sign * (15 - (last & 15));
 }

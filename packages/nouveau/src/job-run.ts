@@ -43,8 +43,10 @@ export function runJob(vm: JobVm, job: BindJob): void {
       runLate(vm, job, op);
       continue;
     }
+    // What a job unmaps, it frees next; only whom its end is told can look in between.
+    const going = job.kind(op) !== MAP && !job.isAwaited;
     for (let step = job.firstStep(op), end = job.endStep(op); step < end; step++) {
-      if (!job.keeps(step)) unmapLeaves(vm, job.old(step), job.from(step), job.to(step));
+      if (!job.keeps(step)) unmapLeaves(vm, job.old(step), job.from(step), job.to(step), going);
     }
     if (job.va(op) > 0) mapLeaves(vm, job.va(op));
   }
@@ -56,7 +58,7 @@ function runLate(vm: JobVm, job: BindJob, op: number): void {
   const { gpuvm } = vm;
   for (let step = job.firstStep(op); step < job.endStep(op); step++) {
     const old = job.old(step);
-    unmapLeaves(vm, old, gpuvm.addr(old), gpuvm.end(old));
+    unmapLeaves(vm, old, gpuvm.addr(old), gpuvm.end(old), true);
     vm.pageTable.put(gpuvm.addr(old), gpuvm.rangeOf(old), shiftOf(gpuvm.flags(old)));
     if (job.prev(step) > 0) makeLeaves(vm, job.prev(step));
     if (job.next(step) > 0) makeLeaves(vm, job.next(step));
@@ -83,12 +85,20 @@ function mapLeaves(vm: JobVm, va: number): void {
   vm.pageTable.map(gpuvm.addr(va), range, shift, bo.pages, gpuvm.offset(va), leaf);
 }
 
-/** Take the leaves of a part of a mapping out: sparse again in a region, nothing elsewhere. */
-export function unmapLeaves(vm: JobVm, va: number, from: number, to: number): void {
+/**
+ * Take the leaves of a part of a mapping out: sparse again in a region, nothing elsewhere.
+ *
+ * @param vm - the VM
+ * @param va - the mapping
+ * @param from - first VA of the part in bytes
+ * @param to - first VA behind
+ * @param going - see {@link NouveauPageTable.unmap}
+ */
+export function unmapLeaves(vm: JobVm, va: number, from: number, to: number, going: boolean): void {
   const flags = vm.gpuvm.flags(va);
   const shift = shiftOf(flags);
   if (from === to || (flags & INVALIDATED) !== 0 || shift === UNWRITTEN_SHIFT) return;
-  vm.pageTable.unmap(from, to - from, shift, isInRegion(flags));
+  vm.pageTable.unmap(from, to - from, shift, isInRegion(flags), going);
 }
 
 /** Drop what a job that has run does not need any more. */
@@ -151,7 +161,7 @@ export function invalidateMappings(vm: JobVm, vmBo: VmBo): void {
   for (const va of vmBo.vas()) {
     const flags = gpuvm.flags(va);
     if ((flags & INVALIDATED) !== 0) continue;
-    unmapLeaves(vm, va, gpuvm.addr(va), gpuvm.end(va));
+    unmapLeaves(vm, va, gpuvm.addr(va), gpuvm.end(va), false);
     gpuvm.setFlags(va, flags | INVALIDATED);
   }
 }

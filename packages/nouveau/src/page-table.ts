@@ -133,9 +133,11 @@ export class NouveauPageTable {
    * @param bytes - length
    * @param shift - log2 of the page size
    * @param sparse - leave sparse entries: the range lies in a region
+   * @param going - its references are dropped next, before anybody looks: a table that has no others is not emptied, only counted
    */
-  unmap(addr: number, bytes: number, shift: number, sparse: boolean): void {
+  unmap(addr: number, bytes: number, shift: number, sparse: boolean, going: boolean): void {
     this.#toSparse = sparse;
+    this.#going = going;
     this.#walk(UNMAP, addr, bytes, shift);
   }
 
@@ -181,6 +183,7 @@ export class NouveauPageTable {
   #offset = 0;
   #leaf!: LeafAttributes;
   #toSparse = false;
+  #going = false;
 
   /** Cut a range into runs inside one table. @returns the bytes done; fewer than asked only where a table could not be made */
   #walk(what: number, addr: number, bytes: number, shift: number): number {
@@ -253,7 +256,9 @@ export class NouveauPageTable {
       );
       this.tree.dirty = true;
     } else if (what === UNMAP) {
-      this.tree.fill(node.smallSlot, first, count, this.#toSparse ? SPARSE : 0);
+      const lo = this.#toSparse ? SPARSE : 0;
+      if (this.#going && node.smallRefs === count) this.tree.countFill(count, lo);
+      else this.tree.fill(node.smallSlot, first, count, lo);
     } else if (what === MAKE_SPARSE) {
       this.#refs.getSmall(node, first, count);
       this.tree.fill(node.smallSlot, first, count, SPARSE);
@@ -281,7 +286,9 @@ export class NouveauPageTable {
       );
       this.tree.dirty = true;
     } else if (what === UNMAP) {
-      this.tree.fill(node.slot, first, count, this.#toSparse ? SPARSE : this.#noSmall);
+      const lo = this.#toSparse ? SPARSE : this.#noSmall;
+      if (this.#going && node.refs === count) this.tree.countFill(count, lo);
+      else this.tree.fill(node.slot, first, count, lo);
     } else if (what === MAKE_SPARSE) {
       this.#refs.getSparseLarge(node, first, count);
       this.tree.fill(node.slot, first, count, SPARSE);
@@ -311,7 +318,9 @@ export class NouveauPageTable {
       );
       this.tree.dirty = true;
     } else if (what === UNMAP) {
-      this.tree.fillDirectory(node, first, count, this.#toSparse ? SPARSE : 0);
+      const lo = this.#toSparse ? SPARSE : 0;
+      if (this.#going && node.refs === count) this.tree.countFill(count, lo);
+      else this.tree.fillDirectory(node, first, count, lo);
     } else if (what === MAKE_SPARSE) {
       mark(node.marks, first, count, 1);
       node.refs += count;

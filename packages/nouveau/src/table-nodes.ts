@@ -101,13 +101,10 @@ export class TableNode {
   readonly marks: Uint8Array;
   /** Flags of the trackers: `TRACK_SPARSE` and so on. */
   readonly track: Uint8Array;
-  /** How many references the small entries of each 64 KiB have. */
+  /** How many references the small entries of each 64 KiB have; what it says without a small table means nothing. */
   readonly small: Uint16Array;
   /** How many references each large entry has, modulo 2^13. */
   readonly large: Uint16Array;
-
-  /** The memory of {@link TableNode.small}, eight bytes at a time. */
-  readonly #smallBytes: Float64Array;
 
   /** @param level - see {@link TableNode.level} */
   constructor(level: number) {
@@ -119,13 +116,6 @@ export class TableNode {
     this.track = new Uint8Array(units);
     this.small = new Uint16Array(units);
     this.large = new Uint16Array(units);
-    this.#smallBytes = new Float64Array(this.small.buffer);
-  }
-
-  /** Forget the references of small entries. Eight stores: a fill takes four times as long. */
-  clearSmall(): void {
-    const bytes = this.#smallBytes;
-    for (let i = 0; i < bytes.length; i++) bytes[i] = 0;
   }
 
   /** First VA that it covers. */
@@ -165,9 +155,8 @@ export class NodePool {
     node.parent = null;
     node.refs = 0;
     node.smallRefs = 0;
-    // A table of 64 KiB pages is made with trackers and counts of its own.
+    // What lies beside the tables of a block is written when those are made.
     if (node.level > 0) node.marks.fill(0);
-    else node.clearSmall();
     this.#spare[node.level]?.push(node);
   }
 }

@@ -200,6 +200,8 @@ export class TableTree {
     }
     if (small) {
       node.smallSlot = slot;
+      // The last small table of this block may have left something. A loop: a fill takes longer.
+      for (let unit = 0; unit < LARGE; unit++) node.small[unit] = 0;
       this.#options.cache.take();
       if (node.sparse) this.#born(slot, 0, SMALL_ENTRIES, SPARSE);
     } else {
@@ -343,6 +345,16 @@ export class TableTree {
     const at = this.#word(slot, first);
     if (lo === 0 && count > LARGE) this.#tables.words.fill(0, at, at + count * 2);
     else fillEntries(this.#tables, at, count, lo, 0);
+    this.#count(count, lo);
+  }
+
+  /** Count a run of a table that goes before anybody looks: what the driver writes there is not stored. */
+  countFill(count: number, lo: number): void {
+    this.#count(count, lo);
+    this.dirty = true;
+  }
+
+  #count(count: number, lo: number): void {
     if (lo === SPARSE) this.#counters.pteWrites += count;
     else this.#counters.pteClears += count;
   }
@@ -356,8 +368,7 @@ export class TableTree {
     const from = this.#word(node.slot, first * 2);
     if (lo === 0) fillEntries(this.#tables, from, count * 2, 0, 0);
     else fillWide(this.#tables.words, from, count, lo);
-    if (lo === SPARSE) this.#counters.pteWrites += count;
-    else this.#counters.pteClears += count;
+    this.#count(count, lo);
     this.dirty = true;
   }
 

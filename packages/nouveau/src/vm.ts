@@ -248,7 +248,7 @@ export class NouveauVm {
       const bo = gpuvm.gem(va) as NouveauBo;
       const addr = gpuvm.addr(va);
       const range = gpuvm.rangeOf(va);
-      unmapLeaves(this, va, addr, addr + range);
+      unmapLeaves(this, va, addr, addr + range, true);
       if (range > 0) this.pageTable.put(addr, range, shiftOf(gpuvm.flags(va)));
       gpuvm.remove(va);
       gpuvm.unlink(va);

@@ -218,3 +218,29 @@ describe.each([
     checkDeviceInvariants(device, [file]);
   });
 });
+
+test.each([
+  ["2 MiB", 0x20_0000, GEM_DOMAIN_VRAM],
+  ["64 KiB", 0x1_0000, GEM_DOMAIN_VRAM],
+  ["4 KiB", 0x1000, GEM_DOMAIN_VRAM | GEM_DOMAIN_GART],
+])("whoever waits for an UNMAP of pages of %s finds a fault when it is told", (_name, bytes, domain) => {
+  const device = new NouveauDevice();
+  const file = device.open();
+  openNvk(file);
+  const vm = file.ownVm as NouveauVm;
+  const handle = newObject(file, bytes, domain);
+  const addr = 0x40_0000_0000;
+  expect(issue(file, vmBindCall([{ op: VM_BIND_OP_MAP, handle, addr, range: bytes }]))).toBe(0);
+  expect(vm.addressSpace.walk(addr)).toMatchObject({ kind: "page", sizeBytes: bytes });
+  const fence = file.syncobjs.create();
+  vm.queue.held = true;
+  expect(issue(file, queueBindCall([{ op: VM_BIND_OP_UNMAP, addr, range: bytes }], fence))).toBe(0);
+  const seen: string[] = [];
+  file.syncobjs
+    .get(fence)
+    ?.find(0)
+    ?.onSignal(() => seen.push(vm.addressSpace.walk(addr).kind));
+  vm.queue.run();
+  expect(seen).toEqual(["fault"]);
+  checkDeviceInvariants(device, [file]);
+});
