@@ -12,7 +12,7 @@ export { AmdgpuDevice } from "./device.ts";
 export { AmdgpuFile, VM_ID } from "./file.ts";
 export * from "./ioctls.ts";
 export { type LeafFlags, type LeafRules, leafFlags, leafRules, type Place } from "./leaf-flags.ts";
-export type { AmdgpuDeviceOptions, AmdgpuGfx } from "./options.ts";
+export { AMDGPU_GFX, type AmdgpuDeviceOptions, type AmdgpuGfx } from "./options.ts";
 export { GcvmPageTable } from "./page-table.ts";
 export * from "./quirks.ts";
 export * from "./uapi.ts";

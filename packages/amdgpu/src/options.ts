@@ -8,7 +8,8 @@ import type { AllocFault, OptionNames } from "@vmbind/drm";
 import { FRAGMENTATIONS, type Fragmentation, type PhysicalMemoryOptions, type TlbOptions } from "@vmbind/mmu";
 import { type AmdgpuQuirks, NO_QUIRKS } from "./quirks.ts";
 
-const AMDGPU_GFX = ["9.0", "10.3", "11.0", "12.0"] as const;
+/** The generations that there are. */
+export const AMDGPU_GFX = ["9.0", "10.3", "11.0", "12.0"] as const;
 
 /** Generations of the GPU: they differ in where the bits of an entry are. GFX11 is as GFX10. */
 export type AmdgpuGfx = (typeof AMDGPU_GFX)[number];

@@ -200,7 +200,7 @@ export class Gpuvm extends VmObjects {
   /**
    * The steps of {@link Gpuvm.smMap} as a list (`drm_gpuvm_sm_map_ops_create`).
    *
-   * @throws {@link DrmError} EINVAL
+   * @throws {@link @vmbind/drm!DrmError DrmError} EINVAL
    */
   smMapOps(request: MapRequest): GpuvmOp[] {
     return smMapOps(this, request);
@@ -209,7 +209,7 @@ export class Gpuvm extends VmObjects {
   /**
    * The steps of {@link Gpuvm.smUnmap} as a list (`drm_gpuvm_sm_unmap_ops_create`).
    *
-   * @throws {@link DrmError} EINVAL
+   * @throws {@link @vmbind/drm!DrmError DrmError} EINVAL
    */
   smUnmapOps(addr: number, range: number): GpuvmOp[] {
     return smUnmapOps(this, addr, range);
@@ -236,7 +236,7 @@ export class Gpuvm extends VmObjects {
   /**
    * The steps of {@link Gpuvm.smMadvise} as a list (`drm_gpuvm_madvise_ops_create`).
    *
-   * @throws {@link DrmError} EINVAL
+   * @throws {@link @vmbind/drm!DrmError DrmError} EINVAL
    */
   madviseOps(request: MapRequest): GpuvmOp[] {
     return madviseOps(this, request);
@@ -316,7 +316,7 @@ export class Gpuvm extends VmObjects {
    * Lock what a submit must lock: the VM's reservation, every external object's, then the extra objects
    * (`drm_gpuvm_exec_lock`).
    *
-   * @throws {@link DrmError} EALREADY for a reservation met twice, unless duplicates are ignored
+   * @throws {@link @vmbind/drm!DrmError DrmError} EALREADY for a reservation met twice, unless duplicates are ignored
    */
   execLock(options: ExecLockOptions = {}): ExecLock {
     const exec = new ExecLock(options);

@@ -9,7 +9,7 @@ export * from "@vmbind/drm";
 export * from "./check-invariants.ts";
 export * from "./counters.ts";
 export { Gpuvm, type GpuvmOptions } from "./gpuvm.ts";
-export { type RepeatMode, repeatedOffset, repeatProblem } from "./repeat.ts";
+export { REPEAT_MODES, type RepeatMode, repeatedOffset, repeatProblem } from "./repeat.ts";
 export {
   GPUVA_INVALIDATED,
   GPUVA_REPEAT,

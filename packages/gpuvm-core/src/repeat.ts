@@ -16,7 +16,7 @@
 import { EINVAL, fail } from "@vmbind/drm";
 import { GPUVA_REPEAT, type MapRequest } from "./steps.ts";
 
-/** The rule sets, see the module comment. */
+/** The rule sets that there are, see {@link RepeatMode}. */
 export const REPEAT_MODES = ["upstream", "v4-fixed", "phase"] as const;
 
 /** Rule set of a VM, see the module comment. */

@@ -29,7 +29,7 @@ export const DRIVERS: ReadonlyMap<string, () => Promise<Lens>> = new Map<string,
  * Find the lens of a trace's driver.
  *
  * @param trace - an opened trace
- * @throws {@link InputError} for a driver that has no model
+ * @throws {@link @vmbind/trace!InputError InputError} for a driver that has no model
  */
 export async function lensOf(trace: Trace): Promise<Lens> {
   const load = DRIVERS.get(trace.header.driver);
@@ -49,7 +49,7 @@ export async function lensOf(trace: Trace): Promise<Lens> {
  * @param trace - an opened trace; its records are consumed
  * @param observer - looks on
  * @param options - see {@link ReplayOptions}
- * @throws {@link InputError} for a driver that has no model, or a trace that breaks its format
+ * @throws {@link @vmbind/trace!InputError InputError} for a driver that has no model, or a trace that breaks its format
  */
 export async function replayTrace(
   trace: Trace,

@@ -2,7 +2,6 @@
  * The laboratory: workloads, strategies, and what they cost.
  *
  * @packageDocumentation
- * @mergeModuleWith <project>
  */
 
 export { answerOf, DECIDING, type DecidingFigure, QUESTION_WORKLOAD } from "./answer.ts";

@@ -12,7 +12,7 @@ export * from "./cost-sheet.ts";
 export * from "./device.ts";
 export { MsmFile, VM_ID } from "./file.ts";
 export * from "./ioctls.ts";
-export type { MsmDeviceOptions, MsmParams, PrrStores } from "./options.ts";
+export { type MsmDeviceOptions, type MsmParams, PRR_STORES, type PrrStores } from "./options.ts";
 export * from "./page-table.ts";
 export * from "./quirks.ts";
 export * from "./uapi.ts";

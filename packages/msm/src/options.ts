@@ -9,7 +9,8 @@ import type { AllocFault, OptionNames } from "@vmbind/drm";
 import { FRAGMENTATIONS, type Fragmentation, type PhysicalMemoryOptions, type TlbOptions } from "@vmbind/mmu";
 import { type MsmQuirks, NO_QUIRKS } from "./quirks.ts";
 
-const PRR_STORES = ["dropped", "stored"] as const;
+/** What can become of a store through MAP_NULL, see {@link PrrStores}. */
+export const PRR_STORES = ["dropped", "stored"] as const;
 
 /**
  * What becomes of a store through MAP_NULL. By the page table alone it is an ordinary store: the leaf is writable, and the page

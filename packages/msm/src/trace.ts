@@ -120,7 +120,17 @@ function decodeOp({ op, handle, objOffset: offset, iova: addr, range, flags }: V
       return { what: "map", heading: "MAP", effect: "map", addr, range, handle, offset, flags };
     case OP_MAP_NULL: {
       const sparse = UNBOUND;
-      return { what: "map-null", heading: "MAP_NULL", effect: "map", addr, range, handle, offset, flags, sparse };
+      return {
+        what: "map-null",
+        heading: "MAP_NULL",
+        effect: "map",
+        addr,
+        range,
+        handle,
+        offset,
+        flags,
+        sparse,
+      };
     }
     default:
       return { what: "unknown", heading: `op ${op}`, effect: "none", addr, range, handle, offset, flags };

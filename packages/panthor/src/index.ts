@@ -18,6 +18,7 @@ export {
   type DriverVersion,
   type PanthorDeviceOptions,
   type PanthorTimestamps,
+  REPEAT_VERSIONS,
   type RepeatVersion,
 } from "./options.ts";
 export {

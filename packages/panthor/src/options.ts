@@ -39,7 +39,7 @@ export const DRIVER_VERSIONS = [
 export type DriverVersion = (typeof DRIVER_VERSIONS)[number];
 
 /** The postings of the REPEAT proposal, and `off`. */
-const REPEAT_VERSIONS = ["off", "v2", "v3", "v4", "v5"] as const;
+export const REPEAT_VERSIONS = ["off", "v2", "v3", "v4", "v5"] as const;
 
 /**
  * Whether the REPEAT proposal is in the driver, and which posting of it (v2 of July 2025 to v5 of March 2026). It takes

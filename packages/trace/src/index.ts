@@ -2,7 +2,6 @@
  * Recorded ioctls: the format, replay on a model, and the story of a trace.
  *
  * @packageDocumentation
- * @mergeModuleWith <project>
  */
 
 export * from "./budget.ts";

@@ -119,7 +119,7 @@ function workloadOfMade(path: string, { name, description, fine, byBlock }: Made
  * @param file - its content, checked
  * @param seed - of the draws, where it has knobs in place of steps
  * @param budgets - amounts of work other than the standard ones
- * @returns the workload; its `steps()` throw {@link InputError} where a rule that depends on the driver's block is broken, and
+ * @returns the workload; its `steps()` throw {@link @vmbind/trace!InputError InputError} where a rule that depends on the driver's block is broken, and
  * for more work than the budgets
  */
 export function workloadOfFile(path: string, file: WorkloadFile, seed: number, budgets?: Budgets): Workload {
@@ -144,7 +144,7 @@ export function workloadOfFile(path: string, file: WorkloadFile, seed: number, b
  * @param path - of a file
  * @param run - reads it
  * @returns what `run` returns
- * @throws {@link InputError} naming the file, for a {@link WorkloadError}
+ * @throws {@link @vmbind/trace!InputError InputError} naming the file, for a {@link WorkloadError}
  */
 export function inFile<T>(path: string, run: () => T): T {
   try {
