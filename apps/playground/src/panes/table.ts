@@ -1,7 +1,8 @@
 /** The panes, in the order of the navigation. */
 
+import { lessonsPane } from "./lessons/view.tsx";
 import type { Pane } from "./pane.ts";
 import { tracePane } from "./trace/view.tsx";
 
 /** One line a pane; the first one is shown where a link names none. */
-export const PANES: readonly Pane[] = [tracePane];
+export const PANES: readonly Pane[] = [tracePane, lessonsPane];

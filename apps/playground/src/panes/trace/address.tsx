@@ -4,12 +4,12 @@ import { hex, size, span } from "@vmbind/drm";
 import { useAnswer } from "../../ask.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { AnswerOf } from "../../engine/protocol.ts";
+import { EntryFields } from "../../entry-fields.tsx";
 import { addressIn } from "./index-of.ts";
 import { Seq } from "./problems.tsx";
 import { sizeOf } from "./space.tsx";
 
 type Walked = AnswerOf<"walk-address">;
-type Entry = Walked["entries"][number];
 type Event = AnswerOf<"tell-history">["events"][number];
 
 /** What it shows. */
@@ -153,7 +153,7 @@ function WalkView({ walked }: { walked: Walked }) {
                 bits {entry.indexBits} of the address: entry {entry.index} of {entry.entries}, at{" "}
                 <code>{hex(entry.address)}</code>; covers {sizeOf(entry.entryBytes)}
               </p>
-              <Fields entry={entry} />
+              <EntryFields fields={entry.fields} />
             </details>
           </li>
         ))}
@@ -168,33 +168,6 @@ const KINDS: Readonly<Record<string, string>> = {
   page: "a leaf",
   null: "a leaf without memory",
 };
-
-function Fields({ entry }: { entry: Entry }) {
-  return (
-    <div class="scroll">
-      <table class="fields">
-        <thead>
-          <tr>
-            <th scope="col">bits</th>
-            <th scope="col">field</th>
-            <th scope="col">value</th>
-            <th scope="col">means</th>
-          </tr>
-        </thead>
-        <tbody>
-          {entry.fields.map(({ name, top, bottom, value, means }) => (
-            <tr key={top} class={value === 0 ? "zero" : undefined}>
-              <td class="mono">{top === bottom ? top : `${top}:${bottom}`}</td>
-              <td>{name}</td>
-              <td class="mono">{top === bottom ? value : hex(value)}</td>
-              <td>{means}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
 
 function History({
   events,
