@@ -26,28 +26,15 @@ import {
   VaManager,
   VM_ID,
 } from "@vmbind/amdgpu";
-import {
-  type CostSchema,
-  type DeviceChoices,
-  DRM_IOCTL_GEM_CLOSE,
-  DrmError,
-  GEM_CLOSE,
-  type GemObject,
-  type IoctlCall,
-  type QuirkProfile,
-  quirkNames,
-  type SparseMemory,
-  type SparseUmd,
-} from "@vmbind/drm";
+import { DrmError, type IoctlCall, quirkNames, type SparseMemory, type SparseUmd } from "@vmbind/drm";
+import { closeCall, DriverSession, type SessionSetup } from "../../strategy/driver-session.ts";
 import { DEFAULT_KERNEL, quirksUnder } from "../../strategy/kernel.ts";
 import { RefusedError } from "../../strategy/refused.ts";
 import type {
-  CallSync,
   Issue,
   MemoryObject,
   Neighbour,
   Placement,
-  SessionCounters,
   Shrinker,
   SparseSession,
   VmAccounts,
@@ -97,31 +84,18 @@ function lowerOf(va: number): number {
 }
 
 /** What a session differs in from the one that its driver's own strategy opens. */
-export interface AmdgpuSetup {
-  /** Which defects the driver has; {@link DEFAULT_KERNEL} unless told. */
-  readonly kernel?: QuirkProfile | undefined;
-  /** What is chosen about the device beyond what Mesa's driver needs; `quirks` come on top of the kernel's. */
-  readonly options?: DeviceChoices<AmdgpuDeviceOptions>;
-  /**
-   * Another user-mode driver.
-   *
-   * @param own - Mesa's, for one VM; made for the session's VM and for each neighbour
-   */
-  readonly umd?: (own: RadvUmd) => SparseUmd;
-}
+export type AmdgpuSetup = SessionSetup<AmdgpuDeviceOptions, RadvUmd>;
 
 type UmdShape = NonNullable<AmdgpuSetup["umd"]>;
 
-class AmdgpuSession implements SparseSession {
+class AmdgpuSession extends DriverSession<AmdgpuDevice> {
   readonly file: AmdgpuFile;
   readonly vmId = VM_ID;
   readonly vm: AmdgpuVm;
   readonly umd: SparseUmd;
   readonly heap: VaRoom;
-  readonly mirrorOffset = 0;
   readonly secondViewOffset: number;
   readonly ioctls: typeof IOCTLS = IOCTLS;
-  readonly roles: Map<number, string> = new Map();
   readonly facts: Readonly<Record<string, unknown>>;
   readonly vmBind: SparseSession["vmBind"] = {
     forms: BIND_FORMS,
@@ -129,15 +103,14 @@ class AmdgpuSession implements SparseSession {
   };
   readonly shrinker: Shrinker;
   readonly accounts: VmAccounts;
-  readonly #device: AmdgpuDevice;
   readonly #own: RadvUmd;
   readonly #shape: UmdShape;
   readonly #gfx: AmdgpuGfx;
   readonly #manager: VaManager;
 
   constructor(device: AmdgpuDevice, gfx: AmdgpuGfx, shape: UmdShape) {
+    super(device);
     this.#shape = shape;
-    this.#device = device;
     this.#gfx = gfx;
     this.facts = {
       gfx,
@@ -167,25 +140,9 @@ class AmdgpuSession implements SparseSession {
     this.accounts = accountsOf(device, this.vm);
   }
 
-  get counters(): Readonly<SessionCounters> {
-    return this.#device.counters;
-  }
-
-  get costSchema(): CostSchema {
-    return this.#device.costSchema;
-  }
-
-  get memory(): SparseSession["memory"] {
-    return this.#device.memory;
-  }
-
-  kernelRole(_gem: GemObject): string {
-    return "driver page";
-  }
-
   /** A file has one VM, so a neighbour is always in another one. */
   neighbour(_where: Where): Neighbour {
-    const file = this.#device.open();
+    const file = this.device.open();
     // Out of the way of whatever the other one has.
     const { umd } = openRadv(file, { gfx: this.#gfx, zeroVa: RADV_HEAP_END - RADV_ZERO_BYTES });
     return { file, vm: file.space, umd: this.#shape(umd) };
@@ -195,7 +152,7 @@ class AmdgpuSession implements SparseSession {
     return { alignment: RADV_SPARSE_BYTES, guardBytes: what === "memory" ? this.#own.memoryGuardBytes : 0 };
   }
 
-  beforeFirstResource(issue: Issue): void {
+  override beforeFirstResource(issue: Issue): void {
     if (!this.#own.hasTwoRanges) return;
     const create = this.#own.zeroCall();
     issue(create);
@@ -215,8 +172,7 @@ class AmdgpuSession implements SparseSession {
 
   free({ handle, va, size }: MemoryObject, issue: Issue): boolean {
     for (const call of this.#own.unmapMemory(handle, va, size)) issue(call);
-    const arg = GEM_CLOSE.encode({ handle });
-    issue({ name: "GEM_CLOSE", request: DRM_IOCTL_GEM_CLOSE, arg, buffers: [] });
+    issue(closeCall(handle));
     return true;
   }
 
@@ -226,23 +182,11 @@ class AmdgpuSession implements SparseSession {
   }
 
   another(): SparseSession {
-    return new AmdgpuSession(this.#device, this.#gfx, this.#shape);
+    return new AmdgpuSession(this.device, this.#gfx, this.#shape);
   }
 
   bindPlainly(va: number, size: number, memory: SparseMemory | null): IoctlCall {
     return this.#own.plainCall(va, size, memory);
-  }
-
-  waitIdle(): IoctlCall[] {
-    return [];
-  }
-
-  syncs(): CallSync[] {
-    return [];
-  }
-
-  mode(): string {
-    return "sync";
   }
 }
 

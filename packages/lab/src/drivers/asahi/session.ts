@@ -26,26 +26,15 @@ import {
   QUIRKS,
   vmBindCall,
 } from "@vmbind/asahi";
-import {
-  type CostSchema,
-  type DeviceChoices,
-  hex,
-  type IoctlCall,
-  type QuirkProfile,
-  quirkNames,
-  type SparseMemory,
-  type SparseUmd,
-  viewOf,
-} from "@vmbind/drm";
+import { hex, type IoctlCall, quirkNames, type SparseMemory, type SparseUmd, viewOf } from "@vmbind/drm";
+import { DriverSession, type SessionSetup } from "../../strategy/driver-session.ts";
 import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
 import { DEFAULT_KERNEL, quirksUnder } from "../../strategy/kernel.ts";
 import type {
-  CallSync,
   Issue,
   MemoryObject,
   Neighbour,
   Placement,
-  SessionCounters,
   SparseSession,
   Where,
 } from "../../strategy/strategy.ts";
@@ -55,42 +44,30 @@ import { VaHeap } from "../../strategy/va-heap.ts";
 const OWN_OBJECT_BYTES = 0x6c000;
 
 /** What a session differs in from the one that its driver's own strategy opens. */
-export interface AsahiSetup {
-  /** Which defects the driver has; {@link DEFAULT_KERNEL} unless told. */
-  readonly kernel?: QuirkProfile | undefined;
-  /** What is chosen about the device beyond what Mesa's driver needs; `quirks` come on top of the kernel's. */
-  readonly options?: DeviceChoices<AsahiDeviceOptions>;
-  /**
-   * Another user-mode driver.
-   *
-   * @param own - Mesa's, for one VM; made for the session's VM and for each neighbour
-   */
-  readonly umd?: (own: HkUmd) => SparseUmd;
-}
+export type AsahiSetup = SessionSetup<AsahiDeviceOptions, HkUmd>;
 
 type UmdShape = NonNullable<AsahiSetup["umd"]>;
 
-class AsahiSession implements SparseSession {
+class AsahiSession extends DriverSession<AsahiDevice> {
   readonly file: AsahiFile;
   readonly vmId: number;
   readonly vm: AsahiVm;
   readonly umd: SparseUmd;
   readonly heap: VaHeap;
-  readonly mirrorOffset: number;
+  override readonly mirrorOffset: number;
   readonly ioctls: typeof IOCTLS = IOCTLS;
-  readonly roles: ReadonlyMap<number, string>;
+  override readonly roles: Map<number, string>;
   readonly facts: Readonly<Record<string, unknown>>;
   readonly vmBind: SparseSession["vmBind"] = {
     forms: BIND_FORMS,
     encode: (ops) => [encodeVmBind(ops, { vmId: this.vmId })],
   };
   readonly shrinker = null;
-  readonly #device: AsahiDevice;
   readonly #shape: UmdShape;
 
   constructor(device: AsahiDevice, shape: UmdShape) {
+    super(device);
     this.#shape = shape;
-    this.#device = device;
     const { chipId, vmStart, vmEnd, vmKernelMinSize } = device.params;
     this.facts = {
       driver_version: "0.0",
@@ -117,38 +94,18 @@ class AsahiSession implements SparseSession {
     ]);
   }
 
-  get counters(): Readonly<SessionCounters> {
-    return this.#device.counters;
-  }
-
-  get costSchema(): CostSchema {
-    return this.#device.costSchema;
-  }
-
-  get memory(): SparseSession["memory"] {
-    return this.#device.memory;
-  }
-
   get accounts(): SparseSession["accounts"] {
     return gpuvmAccounts(this.vm.gpuvm, this.file);
   }
 
-  kernelRole(): string {
-    return "driver page";
-  }
-
   neighbour(where: Where): Neighbour {
-    const file = where === "file" ? this.#device.open() : this.file;
+    const file = where === "file" ? this.device.open() : this.file;
     const { vmId, umd } = openHk(file);
     return { file, vm: vmOf(file, vmId), umd: this.#shape(umd) };
   }
 
   placement(): Placement {
     return { alignment: PAGE_BYTES, guardBytes: PAGE_BYTES };
-  }
-
-  beforeFirstResource(): void {
-    // The two pages are made with the device.
   }
 
   allocate(object: MemoryObject, issue: Issue): void {
@@ -169,7 +126,7 @@ class AsahiSession implements SparseSession {
   }
 
   another(): SparseSession {
-    return new AsahiSession(this.#device, this.#shape);
+    return new AsahiSession(this.device, this.#shape);
   }
 
   /** In the first view only: nobody reads plain memory through the other. */
@@ -186,18 +143,6 @@ class AsahiSession implements SparseSession {
     return vmBindCall(this.vmId, [
       { flags: BIND_READ | BIND_WRITE | BIND_SINGLE_PAGE, handle, offset, range, addr },
     ]);
-  }
-
-  waitIdle(): IoctlCall[] {
-    return [];
-  }
-
-  syncs(): CallSync[] {
-    return [];
-  }
-
-  mode(): string {
-    return "sync";
   }
 }
 

@@ -4,24 +4,12 @@
  * @module
  */
 
-import {
-  type CostSchema,
-  type DeviceChoices,
-  DRM_IOCTL_GEM_CLOSE,
-  hex,
-  type IoctlCall,
-  type QuirkProfile,
-  quirkNames,
-  type SparseMemory,
-  type SparseUmd,
-  viewOf,
-} from "@vmbind/drm";
+import { hex, type IoctlCall, quirkNames, type SparseMemory, type SparseUmd, viewOf } from "@vmbind/drm";
 import {
   BIND_FORMS,
   BO_NO_SHARE,
   BO_WC,
   encodeVmBind,
-  GEM_CLOSE,
   GEM_NEW,
   IOCTL_GEM_NEW,
   IOCTL_SET_PARAM,
@@ -46,6 +34,7 @@ import {
   VM_ID,
 } from "@vmbind/msm";
 import { mustIssue } from "../../strategy/calls.ts";
+import { closeCall, DriverSession, type SessionSetup } from "../../strategy/driver-session.ts";
 import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
 import { DEFAULT_KERNEL, quirksUnder } from "../../strategy/kernel.ts";
 import type {
@@ -55,7 +44,6 @@ import type {
   Neighbour,
   Placement,
   ReadArray,
-  SessionCounters,
   SparseSession,
 } from "../../strategy/strategy.ts";
 import { VaHeap } from "../../strategy/va-heap.ts";
@@ -68,43 +56,29 @@ const TIMELINE = 2;
 const FENCE = 3;
 
 /** What a session differs in from the one that its driver's own strategy opens. */
-export interface MsmSetup {
-  /** Which defects the driver has; {@link DEFAULT_KERNEL} unless told. */
-  readonly kernel?: QuirkProfile | undefined;
-  /** What is chosen about the device beyond what Mesa's driver needs; `quirks` come on top of the kernel's. */
-  readonly options?: DeviceChoices<MsmDeviceOptions>;
-  /**
-   * Another user-mode driver.
-   *
-   * @param own - Mesa's, for one VM; made for the session's VM and for each neighbour
-   */
-  readonly umd?: (own: TurnipUmd) => SparseUmd;
-}
+export type MsmSetup = SessionSetup<MsmDeviceOptions, TurnipUmd>;
 
 type UmdShape = NonNullable<MsmSetup["umd"]>;
 
-class MsmSession implements SparseSession {
+class MsmSession extends DriverSession<MsmDevice> {
   readonly file: MsmFile;
   readonly vmId = VM_ID;
   readonly vm: MsmVm;
   readonly umd: SparseUmd;
   readonly heap: VaHeap = new VaHeap(HEAP_START, HEAP_END, "bottom");
-  readonly mirrorOffset = 0;
   readonly ioctls: typeof IOCTLS = IOCTLS;
-  readonly roles: ReadonlyMap<number, string> = new Map();
   readonly facts: Readonly<Record<string, unknown>>;
   readonly vmBind: SparseSession["vmBind"] = {
     forms: BIND_FORMS,
     encode: (ops) => [encodeVmBind(ops)],
   };
   readonly shrinker: SparseSession["shrinker"];
-  readonly #device: MsmDevice;
   readonly #own: TurnipUmd;
   readonly #shape: UmdShape;
 
   constructor(device: MsmDevice, shape: UmdShape) {
+    super(device);
     this.#shape = shape;
-    this.#device = device;
     const { vaBits, prr, params, quirks } = device.options;
     this.facts = {
       driver_version: "1.13",
@@ -128,38 +102,18 @@ class MsmSession implements SparseSession {
     };
   }
 
-  get counters(): Readonly<SessionCounters> {
-    return this.#device.counters;
-  }
-
-  get costSchema(): CostSchema {
-    return this.#device.costSchema;
-  }
-
-  get memory(): SparseSession["memory"] {
-    return this.#device.memory;
-  }
-
   get accounts(): SparseSession["accounts"] {
     return gpuvmAccounts(this.vm.gpuvm, this.file);
   }
 
-  kernelRole(): string {
-    return "driver page";
-  }
-
   /** A file has one VM, so a neighbour is always in another one. */
   neighbour(): Neighbour {
-    const { file, vm, umd } = openFile(this.#device);
+    const { file, vm, umd } = openFile(this.device);
     return { file, vm, umd: this.#shape(umd) };
   }
 
   placement(): Placement {
     return { alignment: TURNIP_BLOCK_BYTES, guardBytes: 0 };
-  }
-
-  beforeFirstResource(): void {
-    // The page behind MAP_NULL comes with the first page table.
   }
 
   allocate(object: MemoryObject, issue: Issue): void {
@@ -171,17 +125,12 @@ class MsmSession implements SparseSession {
 
   free({ handle, va, size }: MemoryObject, issue: Issue): boolean {
     issue(this.#own.unmapObject(va, size));
-    issue({
-      name: "GEM_CLOSE",
-      request: DRM_IOCTL_GEM_CLOSE,
-      arg: GEM_CLOSE.encode({ handle }),
-      buffers: [],
-    });
+    issue(closeCall(handle));
     return true;
   }
 
   another(): SparseSession {
-    return new MsmSession(this.#device, this.#shape);
+    return new MsmSession(this.device, this.#shape);
   }
 
   bindPlainly(va: number, size: number, memory: SparseMemory | null): IoctlCall {
@@ -189,11 +138,7 @@ class MsmSession implements SparseSession {
     return this.#own.mapObject(va, size, memory.handle, 0, memory.offset);
   }
 
-  waitIdle(): IoctlCall[] {
-    return [];
-  }
-
-  syncs(arrays: readonly ReadArray[]): CallSync[] {
+  override syncs(arrays: readonly ReadArray[]): CallSync[] {
     return arrays
       .filter(({ array }) => array.element === SYNCOBJ)
       .flatMap(({ field, count, data }) =>
@@ -205,7 +150,7 @@ class MsmSession implements SparseSession {
       );
   }
 
-  mode(call: IoctlCall): string {
+  override mode(call: IoctlCall): string {
     return `queue-${VM_BIND.read(viewOf(call.arg)).queueId}`;
   }
 }

@@ -4,20 +4,7 @@
  * @module
  */
 
-import {
-  type CostSchema,
-  type DeviceChoices,
-  DRM_IOCTL_GEM_CLOSE,
-  GEM_CLOSE,
-  type GemObject,
-  hex,
-  type IoctlCall,
-  type QuirkProfile,
-  quirkNames,
-  type SparseMemory,
-  type SparseUmd,
-  viewOf,
-} from "@vmbind/drm";
+import { hex, type IoctlCall, quirkNames, type SparseMemory, type SparseUmd, viewOf } from "@vmbind/drm";
 import {
   BIND_FORMS,
   encodeVmBind,
@@ -42,6 +29,7 @@ import {
   VM_BIND_RUN_ASYNC,
   vmBindCall,
 } from "@vmbind/nouveau";
+import { closeCall, DriverSession, type SessionSetup } from "../../strategy/driver-session.ts";
 import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
 import { DEFAULT_KERNEL, quirksUnder } from "../../strategy/kernel.ts";
 import type {
@@ -51,7 +39,6 @@ import type {
   Neighbour,
   Placement,
   ReadArray,
-  SessionCounters,
   Shrinker,
   SparseSession,
   Where,
@@ -66,43 +53,29 @@ const PAGE_BYTES = 0x1000;
 const FENCE = 1;
 
 /** What a session differs in from the one that its driver's own strategy opens. */
-export interface NouveauSetup {
-  /** Which defects the driver has; {@link DEFAULT_KERNEL} unless told. */
-  readonly kernel?: QuirkProfile | undefined;
-  /** What is chosen about the device beyond what Mesa's driver needs; `quirks` come on top of the kernel's. */
-  readonly options?: DeviceChoices<NouveauDeviceOptions>;
-  /**
-   * Another user-mode driver.
-   *
-   * @param own - Mesa's, for one VM; made for the session's VM and for each neighbour
-   */
-  readonly umd?: (own: NvkUmd) => SparseUmd;
-}
+export type NouveauSetup = SessionSetup<NouveauDeviceOptions, NvkUmd>;
 
 type UmdShape = NonNullable<NouveauSetup["umd"]>;
 
-class NouveauSession implements SparseSession {
+class NouveauSession extends DriverSession<NouveauDevice> {
   readonly file: NouveauFile;
   readonly vmId = 1;
   readonly vm: NouveauVm;
   readonly umd: SparseUmd;
   readonly heap: VaHeap = new VaHeap(HEAP_START, HEAP_END);
-  readonly mirrorOffset = 0;
   readonly ioctls: typeof IOCTLS = IOCTLS;
-  readonly roles: ReadonlyMap<number, string> = new Map();
   readonly facts: Readonly<Record<string, unknown>>;
   readonly vmBind: SparseSession["vmBind"] = {
     forms: BIND_FORMS,
     encode: (ops) => [encodeVmBind(ops)],
   };
   readonly shrinker: Shrinker;
-  readonly #device: NouveauDevice;
   readonly #shape: UmdShape;
 
   constructor(device: NouveauDevice, shape: UmdShape) {
+    super(device);
     this.#shape = shape;
     this.umd = shape(new NvkUmd({ fence: FENCE }));
-    this.#device = device;
     const { pciDevice, chipset, vramBytes, mmapStep, quirks } = device.options;
     this.facts = {
       pci_id: hex(pciDevice),
@@ -123,38 +96,18 @@ class NouveauSession implements SparseSession {
     };
   }
 
-  get counters(): Readonly<SessionCounters> {
-    return this.#device.counters;
-  }
-
-  get costSchema(): CostSchema {
-    return this.#device.costSchema;
-  }
-
-  get memory(): SparseSession["memory"] {
-    return this.#device.memory;
-  }
-
   get accounts(): SparseSession["accounts"] {
     return gpuvmAccounts(this.vm.gpuvm, this.file);
   }
 
-  kernelRole(_gem: GemObject): string {
-    return "driver page";
-  }
-
   /** A file has one VM, so a neighbour is always in another one. */
   neighbour(_where: Where): Neighbour {
-    const file = this.#device.open();
+    const file = this.device.open();
     return { file, vm: createVm(file), umd: this.#shape(new NvkUmd()) };
   }
 
   placement(): Placement {
     return { alignment: PAGE_BYTES, guardBytes: 0 };
-  }
-
-  beforeFirstResource(): void {
-    // A region needs no object.
   }
 
   allocate(object: MemoryObject, issue: Issue): void {
@@ -176,13 +129,12 @@ class NouveauSession implements SparseSession {
 
   free({ va: addr, size: range, handle }: MemoryObject, issue: Issue): boolean {
     issue(vmBindCall([{ op: VM_BIND_OP_UNMAP, addr, range }]));
-    const arg = GEM_CLOSE.encode({ handle });
-    issue({ name: "GEM_CLOSE", request: DRM_IOCTL_GEM_CLOSE, arg, buffers: [] });
+    issue(closeCall(handle));
     return true;
   }
 
   another(): SparseSession {
-    return new NouveauSession(this.#device, this.#shape);
+    return new NouveauSession(this.device, this.#shape);
   }
 
   bindPlainly(addr: number, range: number, memory: SparseMemory | null): IoctlCall {
@@ -191,12 +143,7 @@ class NouveauSession implements SparseSession {
     return vmBindCall([{ op: VM_BIND_OP_MAP, handle, boOffset, addr, range }]);
   }
 
-  waitIdle(): IoctlCall[] {
-    // nvk submits an empty job and waits for it.
-    return [];
-  }
-
-  syncs(arrays: readonly ReadArray[]): CallSync[] {
+  override syncs(arrays: readonly ReadArray[]): CallSync[] {
     return arrays
       .filter(({ array }) => array.element === SYNC)
       .flatMap(({ array, count, data }) =>
@@ -213,7 +160,7 @@ class NouveauSession implements SparseSession {
       );
   }
 
-  mode(call: IoctlCall): string {
+  override mode(call: IoctlCall): string {
     return VM_BIND.read(viewOf(call.arg)).flags & VM_BIND_RUN_ASYNC ? "async" : "sync";
   }
 }

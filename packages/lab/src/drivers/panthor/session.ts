@@ -5,13 +5,9 @@
  */
 
 import {
-  type CostSchema,
-  type DeviceChoices,
-  DRM_IOCTL_GEM_CLOSE,
   type GemObject,
   hex,
   type IoctlCall,
-  type QuirkProfile,
   quirkNames,
   type SparseMemory,
   type SparseUmd,
@@ -22,7 +18,6 @@ import {
   BLOCK_2M,
   BO_CREATE,
   encodeVmBind,
-  GEM_CLOSE,
   IOCTL_BO_CREATE,
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
@@ -55,6 +50,7 @@ import {
   type VmBindOp,
 } from "@vmbind/panthor";
 import { mustIssue } from "../../strategy/calls.ts";
+import { closeCall, DriverSession, type SessionSetup } from "../../strategy/driver-session.ts";
 import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
 import { DEFAULT_KERNEL, quirksUnder } from "../../strategy/kernel.ts";
 import type {
@@ -64,7 +60,6 @@ import type {
   Neighbour,
   Placement,
   ReadArray,
-  SessionCounters,
   Shrinker,
   SparseSession,
   Where,
@@ -81,45 +76,32 @@ const OPS_ADDR = 0x700000000000;
 const SIGNAL = SYNC_OP_SIGNAL >>> 0;
 
 /** What a session differs in from one of panvk's own strategies. */
-export interface PanthorSetup {
-  /** Which defects the driver has; {@link DEFAULT_KERNEL} unless told. */
-  readonly kernel?: QuirkProfile | undefined;
-  /** What is chosen about the device beyond what the strategy needs; `quirks` come on top of the kernel's. */
-  readonly options?: DeviceChoices<PanthorDeviceOptions>;
+export interface PanthorSetup extends SessionSetup<PanthorDeviceOptions, PanvkUmd> {
   /** What is replaced of the driver or of the GPU. */
   readonly parts?: Partial<PanthorParts>;
   /** What panvk says of an unbound range. */
   readonly unbound?: NonNullable<PanvkOptions["unbound"]>;
-  /**
-   * Another user-mode driver.
-   *
-   * @param own - Mesa's, for one VM; made for the session's VM and for each neighbour
-   */
-  readonly umd?: (own: PanvkUmd) => SparseUmd;
 }
 
-class PanthorSession implements SparseSession {
+class PanthorSession extends DriverSession<PanthorDevice> {
   readonly file: PanthorFile;
   readonly vmId: number;
   readonly vm: PanthorVm;
   readonly umd: SparseUmd;
   readonly heap: VaHeap = new VaHeap(HEAP_START, USER_VA_BYTES);
-  readonly mirrorOffset = 0;
   readonly ioctls: typeof IOCTLS = IOCTLS;
-  readonly roles: Map<number, string> = new Map();
   readonly facts: Readonly<Record<string, unknown>>;
   readonly vmBind: SparseSession["vmBind"] = {
     forms: BIND_FORMS,
     encode: (ops) => [encodeVmBind(ops, { vmId: this.vmId })],
   };
   readonly shrinker: Shrinker;
-  readonly #device: PanthorDevice;
   readonly #strategy: PanvkStrategy;
   readonly #setup: PanthorSetup;
   readonly #own: PanvkUmd;
 
   constructor(device: PanthorDevice, strategy: PanvkStrategy, setup: PanthorSetup) {
-    this.#device = device;
+    super(device);
     this.#strategy = strategy;
     this.#setup = setup;
     this.file = device.open();
@@ -148,28 +130,16 @@ class PanthorSession implements SparseSession {
     };
   }
 
-  get counters(): Readonly<SessionCounters> {
-    return this.#device.counters;
-  }
-
-  get costSchema(): CostSchema {
-    return this.#device.costSchema;
-  }
-
-  get memory(): SparseSession["memory"] {
-    return this.#device.memory;
-  }
-
   get accounts(): SparseSession["accounts"] {
     return gpuvmAccounts(this.vm.gpuvm, this.file);
   }
 
-  kernelRole(gem: GemObject): string {
+  override kernelRole(gem: GemObject): string {
     return gem === this.file.dummy ? "kernel dummy" : "driver page";
   }
 
   neighbour(where: Where): Neighbour {
-    const file = where === "file" ? this.#device.open() : this.file;
+    const file = where === "file" ? this.device.open() : this.file;
     const { vm, umd } = openPanvkVm(file, this.#strategy, this.#setup.unbound);
     return { file, vm, umd: this.#setup.umd?.(umd) ?? umd };
   }
@@ -178,7 +148,7 @@ class PanthorSession implements SparseSession {
     return { alignment: panvkSparseAlignment(bytes), guardBytes: 0 };
   }
 
-  beforeFirstResource(issue: Issue): void {
+  override beforeFirstResource(issue: Issue): void {
     for (const call of this.#own.setup()) {
       issue(call);
       this.#own.dummyHandle = BO_CREATE.read(viewOf(call.arg)).handle;
@@ -196,17 +166,12 @@ class PanthorSession implements SparseSession {
 
   free({ va, size, handle }: MemoryObject, issue: Issue): boolean {
     issue(this.#bind({ flags: OP_UNMAP, va, size }));
-    issue({
-      name: "GEM_CLOSE",
-      request: DRM_IOCTL_GEM_CLOSE,
-      arg: GEM_CLOSE.encode({ handle }),
-      buffers: [],
-    });
+    issue(closeCall(handle));
     return true;
   }
 
   another(): SparseSession {
-    return new PanthorSession(this.#device, this.#strategy, this.#setup);
+    return new PanthorSession(this.device, this.#strategy, this.#setup);
   }
 
   bindPlainly(va: number, size: number, memory: SparseMemory | null): IoctlCall {
@@ -216,19 +181,19 @@ class PanthorSession implements SparseSession {
   }
 
   repeatPlainly(va: number, size: number, memory: SparseMemory, window: number): IoctlCall | null {
-    if (!this.#device.repeats) return null;
+    if (!this.device.repeats) return null;
     const { handle: boHandle, offset: boOffset } = memory;
     const at = { boHandle, boOffset, va, size };
     const op: PanthorOp = { op: "map-repeat", ...at, boRepeatRange: window, flags: MAP_NOEXEC };
     return encodeVmBind([op], { vmId: this.vmId });
   }
 
-  waitIdle(): IoctlCall[] {
+  override waitIdle(): IoctlCall[] {
     // A queue bind without binds: one SYNC_ONLY operation.
     return this.#own.bind(0, 0, []);
   }
 
-  syncs(arrays: readonly ReadArray[]): CallSync[] {
+  override syncs(arrays: readonly ReadArray[]): CallSync[] {
     return arrays
       .filter(({ array }) => array.element === SYNC_OP)
       .flatMap(({ within, count, stride, data }) =>
@@ -245,13 +210,13 @@ class PanthorSession implements SparseSession {
       );
   }
 
-  mode(call: IoctlCall): string {
+  override mode(call: IoctlCall): string {
     return VM_BIND.read(viewOf(call.arg)).flags & VM_BIND_ASYNC ? "async" : "sync";
   }
 
   /** A synchronous VM_BIND of one operation. */
   #bind(op: Partial<VmBindOp>): IoctlCall {
-    const layout = this.#device.repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP;
+    const layout = this.device.repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP;
     const syncs = { stride: SYNC_OP.size, count: 0, array: 0 };
     const bytes = layout.encode({ ...op, syncs });
     const ops = { stride: layout.size, count: 1, array: OPS_ADDR };

@@ -5,12 +5,8 @@
  */
 
 import {
-  type CostSchema,
-  type DeviceChoices,
-  DRM_IOCTL_GEM_CLOSE,
   hex,
   type IoctlCall,
-  type QuirkProfile,
   quirkNames,
   type SparseMemory,
   type SparseUmd,
@@ -25,7 +21,6 @@ import {
   ENGINE_CLASS_VM_BIND,
   EXEC_QUEUE_CREATE,
   encodeVmBind,
-  GEM_CLOSE,
   GEM_CPU_CACHING_WC,
   GEM_CREATE,
   GEM_CREATE_FLAG_NO_COMPRESSION,
@@ -55,6 +50,7 @@ import {
   type XeVm,
 } from "@vmbind/xe";
 import { mustIssue } from "../../strategy/calls.ts";
+import { closeCall, DriverSession, type SessionSetup } from "../../strategy/driver-session.ts";
 import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
 import { DEFAULT_KERNEL, quirksUnder } from "../../strategy/kernel.ts";
 import type {
@@ -64,7 +60,6 @@ import type {
   Neighbour,
   Placement,
   ReadArray,
-  SessionCounters,
   SparseSession,
   Where,
 } from "../../strategy/strategy.ts";
@@ -84,42 +79,28 @@ const BLOCK_64K = 0x1_0000;
 const INSTANCES_ADDR = 0x720000000000;
 
 /** What a session differs in from the one that its driver's own strategy opens. */
-export interface XeSetup {
-  /** Which defects the driver has; {@link DEFAULT_KERNEL} unless told. */
-  readonly kernel?: QuirkProfile | undefined;
-  /** What is chosen about the device beyond what Mesa's driver needs; `quirks` come on top of the kernel's. */
-  readonly options?: DeviceChoices<XeDeviceOptions>;
-  /**
-   * Another user-mode driver.
-   *
-   * @param own - Mesa's, for one VM; made for the session's VM and for each neighbour
-   */
-  readonly umd?: (own: AnvUmd) => SparseUmd;
-}
+export type XeSetup = SessionSetup<XeDeviceOptions, AnvUmd>;
 
-class XeSession implements SparseSession {
+class XeSession extends DriverSession<XeDevice> {
   readonly file: XeFile;
   readonly vmId: number;
   readonly vm: XeVm;
   readonly umd: SparseUmd;
   readonly heap: VaHeap = new VaHeap(HEAP_START, HEAP_END);
-  readonly mirrorOffset = 0;
   readonly ioctls: typeof IOCTLS = IOCTLS;
-  readonly roles: ReadonlyMap<number, string> = new Map();
   readonly facts: Readonly<Record<string, unknown>>;
   readonly vmBind: SparseSession["vmBind"] = {
     forms: BIND_FORMS,
     encode: (ops) => [encodeVmBind(ops, { vmId: this.vmId })],
   };
   readonly shrinker = null;
-  readonly #device: XeDevice;
   readonly #patIndex: number;
   readonly #shape: UmdShape;
   #point = 0;
 
   constructor(device: XeDevice, shape: UmdShape) {
+    super(device);
     this.#shape = shape;
-    this.#device = device;
     this.facts = factsOf(device);
     this.file = device.open();
     const { vm, vmId } = createVm(this.file);
@@ -138,32 +119,16 @@ class XeSession implements SparseSession {
     this.umd = shape(own);
   }
 
-  get counters(): Readonly<SessionCounters> {
-    return this.#device.counters;
-  }
-
-  get costSchema(): CostSchema {
-    return this.#device.costSchema;
-  }
-
-  get memory(): SparseSession["memory"] {
-    return this.#device.memory;
-  }
-
   get #xe2(): boolean {
-    return this.#device.platform.graphics >= 2000;
+    return this.device.platform.graphics >= 2000;
   }
 
   get accounts(): SparseSession["accounts"] {
     return gpuvmAccounts(this.vm.gpuvm, this.file);
   }
 
-  kernelRole(): string {
-    return "driver page";
-  }
-
   neighbour(where: Where): Neighbour {
-    const file = where === "file" ? this.#device.open() : this.file;
+    const file = where === "file" ? this.device.open() : this.file;
     const { vm, vmId } = createVm(file);
     return { file, vm, umd: this.#shape(new AnvUmd({ vmId })) };
   }
@@ -172,14 +137,10 @@ class XeSession implements SparseSession {
     return { alignment: ANV_BLOCK_BYTES, guardBytes: 0 };
   }
 
-  beforeFirstResource(): void {
-    // A null entry needs no object behind it.
-  }
-
   allocate(object: MemoryObject, issue: Issue): void {
     const arg = GEM_CREATE.encode({
       size: object.size,
-      placement: this.#device.platform.vramBytes > 0 ? PLACEMENT_VRAM : PLACEMENT_SYSTEM,
+      placement: this.device.platform.vramBytes > 0 ? PLACEMENT_VRAM : PLACEMENT_SYSTEM,
       flags: this.#xe2 ? GEM_CREATE_FLAG_NO_COMPRESSION : 0,
       vmId: this.vmId,
       cpuCaching: GEM_CPU_CACHING_WC,
@@ -191,13 +152,12 @@ class XeSession implements SparseSession {
 
   free({ handle }: MemoryObject, issue: Issue): boolean {
     issue(this.#bindObject({ op: VM_BIND_OP_UNMAP_ALL, obj: handle }));
-    const arg = GEM_CLOSE.encode({ handle });
-    issue({ name: "GEM_CLOSE", request: DRM_IOCTL_GEM_CLOSE, arg, buffers: [] });
+    issue(closeCall(handle));
     return true;
   }
 
   another(): SparseSession {
-    return new XeSession(this.#device, this.#shape);
+    return new XeSession(this.device, this.#shape);
   }
 
   bindPlainly(addr: number, range: number, memory: SparseMemory | null): IoctlCall {
@@ -206,12 +166,7 @@ class XeSession implements SparseSession {
     return this.#bindObject({ op: VM_BIND_OP_MAP, obj, objOffset, addr, range });
   }
 
-  waitIdle(): IoctlCall[] {
-    // anv submits an empty job and waits for it.
-    return [];
-  }
-
-  syncs(arrays: readonly ReadArray[]): CallSync[] {
+  override syncs(arrays: readonly ReadArray[]): CallSync[] {
     const found = arrays.find(({ array }) => array.element === SYNC);
     if (!found) return [];
     return Array.from({ length: found.count }, (_, i): CallSync => {
@@ -231,7 +186,7 @@ class XeSession implements SparseSession {
     });
   }
 
-  mode(call: IoctlCall): string {
+  override mode(call: IoctlCall): string {
     return VM_BIND.read(viewOf(call.arg)).execQueueId === 0 ? "default-queue" : "bind-queue";
   }
 
