@@ -1,5 +1,5 @@
 /**
- * The simulator sees what is wrong: every fault of `injected-faults.ts` within a stated number of ioctls. A sample runs here; all of them:
+ * The simulator sees what is wrong: every fault of `faults/` within a stated number of ioctls. A sample runs here; all of them:
  *
  *     VMBIND_FAULTS=all node_modules/.bin/vitest run apps/bench/test/simulator.test.ts
  */
@@ -9,10 +9,8 @@ import { fuzz } from "../src/fuzz/fuzz.ts";
 import { SESSION_CALLS, type SessionFinding, type Target } from "../src/fuzz/session.ts";
 import { runSimulation } from "../src/fuzz/simulation.ts";
 import { targetFor } from "../src/fuzz/targets.ts";
-import { FAULTS, repair } from "./injected-faults.ts";
-import { AMDGPU_FAULTS } from "./injected-faults-amdgpu.ts";
-import { MSM_FAULTS } from "./injected-faults-msm.ts";
-import { NOUVEAU_FAULTS } from "./injected-faults-nouveau.ts";
+import { repair } from "./faults/inject.ts";
+import { FAULTS } from "./faults/table.ts";
 import { tempFile, vmbind } from "./run.ts";
 
 afterEach(repair);
@@ -23,9 +21,9 @@ const EVERY = 20;
 /** Of the faults of each driver, those that run unless all are asked for. */
 const SAMPLE_STEP = 3;
 
-const CASES = [...FAULTS, ...MSM_FAULTS, ...NOUVEAU_FAULTS, ...AMDGPU_FAULTS]
-  .flatMap((fault) => fault.drivers.map((driver) => ({ ...fault, driver })))
-  .sort((a, b) => (a.driver < b.driver ? -1 : a.driver > b.driver ? 1 : 0));
+const CASES = FAULTS.flatMap((fault) => fault.drivers.map((driver) => ({ ...fault, driver }))).sort((a, b) =>
+  a.driver < b.driver ? -1 : a.driver > b.driver ? 1 : 0,
+);
 const SHOWN = process.env["VMBIND_FAULTS"] === "all" ? CASES : CASES.filter((_, i) => i % SAMPLE_STEP === 0);
 
 /** Simulates until something is found, or so many ioctls were issued. */

@@ -1,19 +1,17 @@
 /**
- * Faults of nouveau, as `injected-faults.ts` says of its own: where regions and mappings share entries, where references decide when a
+ * Faults of nouveau, as `inject.ts` makes them: where regions and mappings share entries, where references decide when a
  * table goes, where page sizes meet, and where objects come and go.
  */
 
-import { ENOMEM } from "@vmbind/drm";
 import { NouveauDevice, NouveauFile, NouveauPageTable } from "@vmbind/nouveau";
 import { SparseRegions, TableTree } from "@vmbind/nouveau/internals";
-import { VmSteps } from "../../../packages/nouveau/src/vm-steps.ts";
-import { around, type InjectedFault, nothing } from "./injected-faults.ts";
+import { VmSteps } from "../../../../packages/nouveau/src/vm-steps.ts";
+import { around, type InjectedFault, nothing, silent } from "./inject.ts";
 
 const PAGE = 4096;
 const drivers = ["nouveau"];
 const table = NouveauPageTable.prototype;
 
-/** The faults. */
 export const NOUVEAU_FAULTS: readonly InjectedFault[] = [
   {
     name: "a walk of the page tables invalidates nothing",
@@ -113,16 +111,6 @@ export const NOUVEAU_FAULTS: readonly InjectedFault[] = [
     name: "an allocation fails without a word",
     drivers,
     within: 8000,
-    inject() {
-      around(
-        NouveauFile.prototype,
-        "ioctl",
-        NouveauFile.prototype.ioctl,
-        (_self, real, request, arg, user) => {
-          const ret = real(request, arg, user);
-          return ret === -ENOMEM ? 0 : ret;
-        },
-      );
-    },
+    inject: () => silent(NouveauFile),
   },
 ];

@@ -1,19 +1,18 @@
 /**
- * Faults of msm, as `injected-faults.ts` says of its own: where the mappings say one thing and the job another, where tables are set
+ * Faults of msm, as `inject.ts` makes them: where the mappings say one thing and the job another, where tables are set
  * aside and counted, where jobs do not wait, and where objects come and go. What the simulator's model of pages is not told of (read-only
  * objects, binds of further queues, syncobjs that are reset) has none here.
  */
 
 import { MsmFile, MsmVm, PageTable } from "@vmbind/msm";
 import { BindJob, BindScheduler, PrrPage } from "@vmbind/msm/internals";
-import { around, type InjectedFault, nothing, silent } from "./injected-faults.ts";
+import { around, type InjectedFault, nothing, silent } from "./inject.ts";
 
 const PAGE = 4096;
 const drivers = ["msm"];
 const table = PageTable.prototype;
 const vm = MsmVm.prototype;
 
-/** The faults. */
 export const MSM_FAULTS: readonly InjectedFault[] = [
   {
     name: "a job's unmap leaves the last page",

@@ -1,18 +1,17 @@
 /**
- * Faults of amdgpu, as `injected-faults.ts` says of its own: where the mappings say one thing and the page tables another. The
+ * Faults of amdgpu, as `inject.ts` makes them: where the mappings say one thing and the page tables another. The
  * simulator's model of pages does not follow amdgpu, so that the invariants have to find them. What those cannot see (a mapping that
  * is wrong itself, tables that are never linked, VRAM whose loss nobody notices) has none here.
  */
 
 import { AmdgpuVm, GcvmPageTable } from "@vmbind/amdgpu";
 import { IntervalTree, LeafTree } from "@vmbind/amdgpu/internals";
-import { around, type InjectedFault, nothing } from "./injected-faults.ts";
+import { around, type InjectedFault, nothing } from "./inject.ts";
 
 const drivers = ["amdgpu"];
 const table = GcvmPageTable.prototype;
 const vm = AmdgpuVm.prototype;
 
-/** The faults. */
 export const AMDGPU_FAULTS: readonly InjectedFault[] = [
   {
     name: "a run of pages leaves out its last",
