@@ -6,15 +6,12 @@
 import * as amdgpu from "@vmbind/amdgpu";
 import {
   DRM_IOCTL_GEM_CLOSE,
-  DrmError,
-  type DrmFile,
   viewOf as dataOf,
   EBUSY,
   EINVAL,
   ENOENT,
   EPERM,
   GEM_CLOSE,
-  type GemObject,
   issue,
   readU64,
 } from "@vmbind/drm";
@@ -26,10 +23,10 @@ import {
   type Op,
   type OpenOptions,
   type Subject,
-  type TestDevice,
   type TestFile,
   type TestVm,
 } from "./subject.ts";
+import { errnoOf, SubjectDevice, SubjectFile } from "./subject-base.ts";
 
 const PAGE = 4096;
 const KIB64 = 2 ** 16;
@@ -81,28 +78,13 @@ export function amdgpuSubject(variant: string, options: Options = {}): Subject {
   return { name: `amdgpu ${variant}`, facts: FACTS, device: (wanted = {}) => new Device(options, wanted) };
 }
 
-class Device implements TestDevice {
-  readonly device: amdgpu.AmdgpuDevice;
-  readonly files: Set<amdgpu.AmdgpuFile> = new Set();
-
+class Device extends SubjectDevice<amdgpu.AmdgpuDevice, amdgpu.AmdgpuFile> {
   constructor(options: Options, wanted: OpenOptions) {
-    this.device = new amdgpu.AmdgpuDevice({ ...options, ...choicesOf(wanted) });
-  }
-
-  get memory() {
-    return this.device.memory;
-  }
-
-  get tlb() {
-    return this.device.tlb;
+    super(new amdgpu.AmdgpuDevice({ ...options, ...choicesOf(wanted) }), amdgpu.checkDeviceInvariants);
   }
 
   open(): TestFile {
     return new File(this);
-  }
-
-  check(): void {
-    amdgpu.checkDeviceInvariants(this.device, this.files);
   }
 
   left(): Record<string, number> {
@@ -118,32 +100,20 @@ class Device implements TestDevice {
   }
 }
 
-class File implements TestFile {
-  readonly #device: Device;
-  readonly #file: amdgpu.AmdgpuFile;
+class File extends SubjectFile<Device, amdgpu.AmdgpuFile, amdgpu.AmdgpuVm> {
   /** The law has asked for the VM, which was there. */
   #hasVm = false;
   #reason = "";
 
-  constructor(device: Device) {
-    this.#device = device;
-    this.#file = device.device.open();
-    device.files.add(this.#file);
-  }
-
-  get node(): DrmFile {
-    return this.#file;
-  }
-
   createVm(): number {
-    if (this.#file.closed) return this.#closed();
+    if (this.file.closed) return this.#closed();
     if (this.#hasVm) return -EBUSY;
     this.#hasVm = true;
     return amdgpu.VM_ID;
   }
 
   destroyVm(): number {
-    return this.#file.closed ? this.#closed() : -EINVAL;
+    return this.file.closed ? this.#closed() : -EINVAL;
   }
 
   /** What every ioctl of a closed file answers; these calls have none. */
@@ -152,19 +122,19 @@ class File implements TestFile {
   }
 
   #ioctl(request: number, arg: Uint8Array): number {
-    const ret = this.#file.ioctl(request, arg);
-    this.#reason = this.#file.lastError?.reason ?? "";
+    const ret = this.file.ioctl(request, arg);
+    this.#reason = this.file.lastError?.reason ?? "";
     return ret;
   }
 
   createObject(boSize: number, { vm = 0, kind = "system" }: { vm?: number; kind?: string } = {}): number {
-    if (vm !== 0 && !this.#hasVm) return this.#file.closed ? this.#closed() : -ENOENT;
+    if (vm !== 0 && !this.#hasVm) return this.file.closed ? this.#closed() : -ENOENT;
     const domainFlags = vm === 0 ? 0 : amdgpu.CREATE_VM_ALWAYS_VALID;
     const arg = amdgpu.GEM_CREATE.encode({ boSize, domains: DOMAINS[kind] as number, domainFlags });
     return this.#ioctl(amdgpu.IOCTL_GEM_CREATE, arg) || amdgpu.GEM_CREATE_OUT.read(dataOf(arg)).handle;
   }
 
-  closeObject(handle: number): number {
+  override closeObject(handle: number): number {
     return this.#ioctl(DRM_IOCTL_GEM_CLOSE, GEM_CLOSE.encode({ handle }));
   }
 
@@ -175,64 +145,51 @@ class File implements TestFile {
 
   bind(_vm: number, ops: readonly Op[]): Bound {
     if (!this.#hasVm) {
-      return { ret: this.#file.closed ? this.#closed() : -ENOENT, done: 0 };
+      return { ret: this.file.closed ? this.#closed() : -ENOENT, done: 0 };
     }
     for (const [done, op] of ops.entries()) {
-      const ret = issue(this.#file, amdgpu.gemVaCall(encoded(op)));
-      this.#reason = this.#file.lastError?.reason ?? "";
+      const ret = issue(this.file, amdgpu.gemVaCall(encoded(op)));
+      this.#reason = this.file.lastError?.reason ?? "";
       if (ret !== 0) return { ret, done };
     }
     // Whoever has looked at the VM before looks again with the next job.
-    errnoOf(() => this.#file.space.submit());
+    errnoOf(() => this.file.space.submit());
     return { ret: 0, done: ops.length };
   }
 
-  vm(id: number): TestVm {
-    return viewOf(this.#file.vm(id) as amdgpu.AmdgpuVm);
+  override *vms(): Generator<readonly [number, TestVm]> {
+    if (this.#hasVm) for (const [id, vm] of this.file.vms()) yield [id, this.viewOf(vm)];
   }
 
-  *vms(): Generator<readonly [number, TestVm]> {
-    if (this.#hasVm) for (const [id, vm] of this.#file.vms()) yield [id, viewOf(vm)];
-  }
-
-  objects(): Iterable<readonly [number, GemObject]> {
-    return this.#file.bos();
-  }
-
-  reason(): string {
+  override reason(): string {
     return this.#reason;
   }
 
   readonly own = [
-    () => errnoOf(() => this.#file.space.submit()),
+    () => errnoOf(() => this.file.space.submit()),
     (_vm: number, ops: readonly Op[]) => {
       const [op] = ops;
       if (op === undefined) return 0;
       const { flags = 0, ...args } = encoded(op);
-      return issue(this.#file, amdgpu.gemVaCall({ ...args, flags: flags | amdgpu.VM_DELAY_UPDATE }));
+      return issue(this.file, amdgpu.gemVaCall({ ...args, flags: flags | amdgpu.VM_DELAY_UPDATE }));
     },
   ];
 
-  close(): void {
-    this.#file.close();
-    this.#device.files.delete(this.#file);
+  protected viewOf(vm: amdgpu.AmdgpuVm): TestVm {
+    const { addressSpace } = vm;
+    /** The job that looks is submitted; where memory is short it is not, and sees what is there. */
+    const submitted = () => {
+      if (addressSpace.alive) errnoOf(() => vm.submit());
+      return addressSpace;
+    };
+    return {
+      space: submitted,
+      get tree() {
+        return submitted();
+      },
+      mappings: () => vm.mappings(),
+    };
   }
-}
-
-function viewOf(vm: amdgpu.AmdgpuVm): TestVm {
-  const { addressSpace } = vm;
-  /** The job that looks is submitted; where memory is short it is not, and sees what is there. */
-  const submitted = () => {
-    if (addressSpace.alive) errnoOf(() => vm.submit());
-    return addressSpace;
-  };
-  return {
-    space: submitted,
-    get tree() {
-      return submitted();
-    },
-    mappings: () => vm.mappings(),
-  };
 }
 
 function encoded(op: Op): Partial<amdgpu.GemVa> {
@@ -257,15 +214,5 @@ function encoded(op: Op): Partial<amdgpu.GemVa> {
       return { operation: amdgpu.VA_OP_CLEAR, vaAddress: op.va, mapSize: op.bytes };
     default:
       throw new Error(`amdgpu has no ${op.kind}`);
-  }
-}
-
-function errnoOf(run: () => void): number {
-  try {
-    run();
-    return 0;
-  } catch (error) {
-    if (!(error instanceof DrmError)) throw error;
-    return -error.errno;
   }
 }

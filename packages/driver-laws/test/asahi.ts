@@ -1,7 +1,7 @@
 /** Asahi as a subject. */
 
 import * as asahi from "@vmbind/asahi";
-import { DrmError, type DrmFile, EINVAL, ENOENT, type GemObject, issue } from "@vmbind/drm";
+import { DrmError, EINVAL, ENOENT, issue } from "@vmbind/drm";
 import {
   type Access,
   type Bound,
@@ -11,10 +11,10 @@ import {
   type OpenOptions,
   type OwnCall,
   type Subject,
-  type TestDevice,
   type TestFile,
   type TestVm,
 } from "./subject.ts";
+import { SubjectDevice, SubjectFile } from "./subject-base.ts";
 
 const PAGE = asahi.PAGE_BYTES;
 const MIB32 = 2 ** 25;
@@ -71,31 +71,19 @@ export function asahiSubject(variant: string, options: Partial<asahi.AsahiDevice
   return { name: `asahi ${variant}`, facts: FACTS, device: (wanted = {}) => new Device(options, wanted) };
 }
 
-class Device implements TestDevice {
-  readonly device: asahi.AsahiDevice;
-  readonly files: Set<asahi.AsahiFile> = new Set();
-
+class Device extends SubjectDevice<asahi.AsahiDevice, asahi.AsahiFile> {
   constructor(options: Partial<asahi.AsahiDeviceOptions>, wanted: OpenOptions) {
-    this.device = new asahi.AsahiDevice({
-      ...options,
-      ...choicesOf(wanted),
-    });
-  }
-
-  get memory() {
-    return this.device.memory;
-  }
-
-  get tlb() {
-    return this.device.tlb;
+    super(
+      new asahi.AsahiDevice({
+        ...options,
+        ...choicesOf(wanted),
+      }),
+      asahi.checkDeviceInvariants,
+    );
   }
 
   open(): TestFile {
     return new File(this);
-  }
-
-  check(): void {
-    asahi.checkDeviceInvariants(this.device, this.files);
   }
 
   left(): Record<string, number> {
@@ -114,17 +102,9 @@ class Device implements TestDevice {
   }
 }
 
-class File implements TestFile {
-  readonly #device: Device;
-  readonly #file: asahi.AsahiFile;
+class File extends SubjectFile<Device, asahi.AsahiFile, asahi.AsahiVm> {
   readonly #bound: number[] = [];
   #reason = "";
-
-  constructor(device: Device) {
-    this.#device = device;
-    this.#file = device.device.open();
-    device.files.add(this.#file);
-  }
 
   #try(call: () => number): number {
     try {
@@ -136,60 +116,44 @@ class File implements TestFile {
     }
   }
 
-  get node(): DrmFile {
-    return this.#file;
-  }
-
   createVm(): number {
-    return this.#try(() => this.#file.vmCreate(KERNEL));
+    return this.#try(() => this.file.vmCreate(KERNEL));
   }
 
   destroyVm(vmId: number): number {
     return this.#try(() => {
-      this.#file.vmDestroy({ vmId });
+      this.file.vmDestroy({ vmId });
       return 0;
     });
   }
 
   createObject(size: number, { vm = 0 }: { vm?: number; kind?: string } = {}): number {
     const flags = vm === 0 ? 0 : asahi.GEM_VM_PRIVATE;
-    return this.#try(() => this.#file.gemCreate({ size, flags, vmId: vm }));
+    return this.#try(() => this.file.gemCreate({ size, flags, vmId: vm }));
   }
 
-  closeObject(handle: number): number {
+  override closeObject(handle: number): number {
     return this.#try(() => {
-      this.#file.gemClose(handle);
+      this.file.gemClose(handle);
       return 0;
     });
   }
 
   mmapOffset(handle: number): number {
-    return this.#try(() => this.#file.gemMmapOffset({ handle, flags: 0 }));
+    return this.#try(() => this.file.gemMmapOffset({ handle, flags: 0 }));
   }
 
   bind(vm: number, ops: readonly Op[]): Bound {
-    const { counters } = this.#device.device;
+    const { counters } = this.owner.device;
     const { bindOps } = counters;
-    const ret = issue(this.#file, asahi.vmBindCall(vm, ops.map(encoded)));
-    this.#reason = this.#file.lastError?.reason ?? "";
+    const ret = issue(this.file, asahi.vmBindCall(vm, ops.map(encoded)));
+    this.#reason = this.file.lastError?.reason ?? "";
     // The sheet knows what the caller is not told: the operation that was begun last is the one that failed.
     const begun = counters.bindOps - bindOps;
     return { ret, done: ret === 0 ? ops.length : Math.max(0, begun - 1) };
   }
 
-  vm(id: number): TestVm {
-    return viewOf(this.#file.vm(id) as asahi.AsahiVm);
-  }
-
-  *vms(): Generator<readonly [number, TestVm]> {
-    for (const [id, vm] of this.#file.vms()) yield [id, viewOf(vm)];
-  }
-
-  objects(): Iterable<readonly [number, GemObject]> {
-    return this.#file.bos();
-  }
-
-  reason(): string {
+  override reason(): string {
     return this.#reason;
   }
 
@@ -199,7 +163,7 @@ class File implements TestFile {
       const handle = 1 + below(8);
       const op = asahi.BIND_OBJECT_OP_BIND;
       const flags = asahi.BIND_OBJECT_USAGE_TIMESTAMPS;
-      const id = this.#try(() => this.#file.gemBindObject({ ...OBJECT, op, flags, handle, range: PAGE }));
+      const id = this.#try(() => this.file.gemBindObject({ ...OBJECT, op, flags, handle, range: PAGE }));
       if (id > 0) this.#bound.push(id);
       return Math.min(id, 0);
     },
@@ -209,24 +173,19 @@ class File implements TestFile {
       const op = asahi.BIND_OBJECT_OP_UNBIND;
       return Math.min(
         0,
-        this.#try(() => this.#file.gemBindObject({ ...OBJECT, op, objectHandle })),
+        this.#try(() => this.file.gemBindObject({ ...OBJECT, op, objectHandle })),
       );
     },
   ];
 
-  close(): void {
-    this.#file.close();
-    this.#device.files.delete(this.#file);
+  protected viewOf(vm: asahi.AsahiVm): TestVm {
+    const { memory, format } = vm.device;
+    return {
+      space: () => vm.addressSpace,
+      tree: { memory, format, root: vm.pageTable.root },
+      mappings: () => vm.mappings(),
+    };
   }
-}
-
-function viewOf(vm: asahi.AsahiVm): TestVm {
-  const { memory, format } = vm.device;
-  return {
-    space: () => vm.addressSpace,
-    tree: { memory, format, root: vm.pageTable.root },
-    mappings: () => vm.mappings(),
-  };
 }
 
 function encoded(op: Op): asahi.GemBindOp {

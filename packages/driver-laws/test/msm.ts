@@ -1,18 +1,6 @@
 /** msm as a subject. A file has one VM, which comes with its first queue for binds and goes with the file. */
 
-import {
-  DRM_IOCTL_GEM_CLOSE,
-  DrmError,
-  type DrmFile,
-  EBADF,
-  EBUSY,
-  EINVAL,
-  ENOENT,
-  EPERM,
-  type Fence,
-  type GemObject,
-  issue,
-} from "@vmbind/drm";
+import { EBADF, EBUSY, EINVAL, ENOENT, EPERM, type Fence, issue } from "@vmbind/drm";
 import type { Fragmentation } from "@vmbind/mmu";
 import * as msm from "@vmbind/msm";
 import {
@@ -23,10 +11,10 @@ import {
   type OpenOptions,
   type OwnCall,
   type Subject,
-  type TestDevice,
   type TestFile,
   type TestVm,
 } from "./subject.ts";
+import { errnoOf, SubjectDevice, SubjectFile } from "./subject-base.ts";
 
 const PAGE = 4096;
 const KIB64 = 2 ** 16;
@@ -74,28 +62,13 @@ export function msmSubject(variant: string, options: Options = {}): Subject {
   return { name: `msm ${variant}`, facts: FACTS, device: (wanted = {}) => new Device(options, wanted) };
 }
 
-class Device implements TestDevice {
-  readonly device: msm.MsmDevice;
-  readonly files: Set<msm.MsmFile> = new Set();
-
+class Device extends SubjectDevice<msm.MsmDevice, msm.MsmFile> {
   constructor(options: Options, wanted: OpenOptions) {
-    this.device = new msm.MsmDevice({ ...options, ...choicesOf(wanted) });
-  }
-
-  get memory() {
-    return this.device.memory;
-  }
-
-  get tlb() {
-    return this.device.tlb;
+    super(new msm.MsmDevice({ ...options, ...choicesOf(wanted) }), msm.checkDeviceInvariants);
   }
 
   open(): TestFile {
     return new File(this);
-  }
-
-  check(): void {
-    msm.checkDeviceInvariants(this.device, this.files);
   }
 
   left(): Record<string, number> {
@@ -121,25 +94,17 @@ class Device implements TestDevice {
   }
 }
 
-class File implements TestFile {
-  readonly #device: Device;
-  readonly #file: msm.MsmFile;
+class File extends SubjectFile<Device, msm.MsmFile, msm.MsmVm> {
   readonly #gates: { fence: Fence; fd: number }[] = [];
   readonly #gate: number;
 
   constructor(device: Device) {
-    this.#device = device;
-    this.#file = device.device.open();
-    device.files.add(this.#file);
-    this.#gate = this.#file.syncobjs.create();
-  }
-
-  get node(): DrmFile {
-    return this.#file;
+    super(device);
+    this.#gate = this.file.syncobjs.create();
   }
 
   createVm(): number {
-    const file = this.#file;
+    const file = this.file;
     if (file.hasVm) return -EBUSY;
     const param = msm.PARAM_ARG.encode({ pipe: msm.PIPE_3D0, param: msm.PARAM.enVmBind, value: 1 });
     const queue = () => msm.SUBMITQUEUE_NEW.encode({ flags: msm.SUBMITQUEUE_VM_BIND });
@@ -152,23 +117,19 @@ class File implements TestFile {
   }
 
   destroyVm(): number {
-    return this.#file.closed ? -EBADF : -EINVAL;
+    return this.file.closed ? -EBADF : -EINVAL;
   }
 
   createObject(size: number, { vm = 0, kind }: { vm?: number; kind?: string } = {}): number {
     const flags = msm.BO_WC | (vm === 0 ? 0 : msm.BO_NO_SHARE);
-    if (kind !== undefined) return this.#file.createBo(size, { flags, fragmentation: kind as Fragmentation });
+    if (kind !== undefined) return this.file.createBo(size, { flags, fragmentation: kind as Fragmentation });
     const arg = msm.GEM_NEW.encode({ size, flags });
-    return this.#file.ioctl(msm.IOCTL_GEM_NEW, arg) || msm.GEM_NEW.read(new DataView(arg.buffer)).handle;
-  }
-
-  closeObject(handle: number): number {
-    return this.#file.ioctl(DRM_IOCTL_GEM_CLOSE, msm.GEM_CLOSE.encode({ handle }));
+    return this.file.ioctl(msm.IOCTL_GEM_NEW, arg) || msm.GEM_NEW.read(new DataView(arg.buffer)).handle;
   }
 
   mmapOffset(handle: number): number {
     const arg = msm.GEM_INFO.encode({ handle, info: msm.INFO.getOffset });
-    return this.#file.ioctl(msm.IOCTL_GEM_INFO, arg) || msm.GEM_INFO.read(new DataView(arg.buffer)).value;
+    return this.file.ioctl(msm.IOCTL_GEM_INFO, arg) || msm.GEM_INFO.read(new DataView(arg.buffer)).value;
   }
 
   bind(_vm: number, ops: readonly Op[], queued = false): Bound {
@@ -185,35 +146,19 @@ class File implements TestFile {
     if (ops.length === 1) arg.set(bytes, at);
     else msm.VM_BIND_OPS_UNION.fields.ops.write(new DataView(arg.buffer), at, OPS_AT);
     const buffers = ops.length === 1 ? [] : [{ addr: OPS_AT, bytes }];
-    return issue(this.#file, { name: "MSM_VM_BIND", request: msm.IOCTL_VM_BIND, arg, buffers });
-  }
-
-  vm(id: number): TestVm {
-    return viewOf(this.#file.vm(id) as msm.MsmVm, this.#device);
-  }
-
-  *vms(): Generator<readonly [number, TestVm]> {
-    for (const [id, vm] of this.#file.vms()) yield [id, viewOf(vm, this.#device)];
-  }
-
-  objects(): Iterable<readonly [number, GemObject]> {
-    return this.#file.bos();
-  }
-
-  reason(): string {
-    return this.#file.lastError?.reason ?? "";
+    return issue(this.file, { name: "MSM_VM_BIND", request: msm.IOCTL_VM_BIND, arg, buffers });
   }
 
   evict(what: number | "sparse"): number {
-    const bo = what === "sparse" ? undefined : this.#file.bo(what);
+    const bo = what === "sparse" ? undefined : this.file.bo(what);
     // What jobs need stays.
-    if (bo !== undefined) errnoOf(() => this.#device.device.evict(bo));
+    if (bo !== undefined) errnoOf(() => this.owner.device.evict(bo));
     return 0;
   }
 
   restore(): number {
     return errnoOf(() => {
-      for (const [, vm] of this.#file.vms()) vm.validate();
+      for (const [, vm] of this.file.vms()) vm.validate();
     });
   }
 
@@ -221,8 +166,8 @@ class File implements TestFile {
     // A job that waits for a gate.
     (_vm, ops, below) => {
       if (this.#gates.length >= 4) return 0;
-      const fence = this.#file.syncobjs.attachFence(this.#gate);
-      const fd = this.#file.addSyncFile(fence);
+      const fence = this.file.syncobjs.attachFence(this.#gate);
+      const fd = this.file.addSyncFile(fence);
       this.#gates.push({ fence, fd });
       const queueId = below(2) === 0 ? QUEUE_OF_QUEUED : QUEUE;
       const ret = this.#bind(ops, { queueId, flags: msm.VM_BIND_FENCE_FD_IN, fenceFd: fd });
@@ -239,29 +184,23 @@ class File implements TestFile {
     const [gate] = this.#gates.splice(index, 1);
     if (gate === undefined) return;
     gate.fence.signal();
-    this.#file.closeSyncFile(gate.fd);
+    this.file.closeSyncFile(gate.fd);
   }
 
-  quiesce(): void {
+  override quiesce(): void {
     while (this.#gates.length > 0) this.#open(0);
   }
 
-  /** In the middle of things: what waits is dropped. */
-  close(): void {
-    this.#file.close();
-    this.#device.files.delete(this.#file);
-    this.quiesce();
+  protected viewOf(vm: msm.MsmVm): TestVm {
+    const { device } = this.owner;
+    const { addressSpace } = vm;
+    return {
+      space: () => addressSpace,
+      tree: addressSpace,
+      nullPage: device.prr.address,
+      mappings: () => vm.mappings(),
+    };
   }
-}
-
-function viewOf(vm: msm.MsmVm, { device }: Device): TestVm {
-  const { addressSpace } = vm;
-  return {
-    space: () => addressSpace,
-    tree: addressSpace,
-    nullPage: device.prr.address,
-    mappings: () => vm.mappings(),
-  };
 }
 
 function encoded(op: Op): Partial<msm.VmBindOp> {
@@ -276,15 +215,5 @@ function encoded(op: Op): Partial<msm.VmBindOp> {
       return { op: msm.OP_UNMAP, iova: op.va, range: op.bytes };
     default:
       throw new Error(`msm has no ${op.kind}`);
-  }
-}
-
-function errnoOf(run: () => void): number {
-  try {
-    run();
-    return 0;
-  } catch (error) {
-    if (!(error instanceof DrmError)) throw error;
-    return -error.errno;
   }
 }

@@ -5,20 +5,7 @@
  * So they are calls of its own here, and `packages/nouveau/test/gpu-view.test.ts` says what the GPU sees of them.
  */
 
-import {
-  DRM_IOCTL_GEM_CLOSE,
-  DrmError,
-  type DrmFile,
-  EBADF,
-  EBUSY,
-  EINVAL,
-  ENOENT,
-  EPERM,
-  Fence,
-  GEM_CLOSE,
-  type GemObject,
-  issue,
-} from "@vmbind/drm";
+import { EBADF, EBUSY, EINVAL, ENOENT, EPERM, Fence, issue } from "@vmbind/drm";
 import * as nouveau from "@vmbind/nouveau";
 import {
   type Bound,
@@ -28,10 +15,10 @@ import {
   type OpenOptions,
   type OwnCall,
   type Subject,
-  type TestDevice,
   type TestFile,
   type TestVm,
 } from "./subject.ts";
+import { errnoOf, SubjectDevice, SubjectFile } from "./subject-base.ts";
 
 const PAGE = 4096;
 const KIB64 = 2 ** 16;
@@ -85,32 +72,20 @@ export function nouveauSubject(variant: string, options: Options = {}): Subject 
   return { name: `nouveau ${variant}`, facts: FACTS, device: (wanted = {}) => new Device(options, wanted) };
 }
 
-class Device implements TestDevice {
-  readonly device: nouveau.NouveauDevice;
-  readonly files: Set<nouveau.NouveauFile> = new Set();
-
+class Device extends SubjectDevice<nouveau.NouveauDevice, nouveau.NouveauFile> {
   constructor(options: Options, wanted: OpenOptions) {
     const { memoryBytes } = wanted;
     // Where memory is short, VRAM is shorter: what may be in either place must not have twice as much.
     const short = memoryBytes !== undefined && memoryBytes > 0 && memoryBytes < 2 ** 32;
     const vram = short ? { vramBytes: Math.ceil(memoryBytes / 8 / MIB2) * MIB2 } : {};
-    this.device = new nouveau.NouveauDevice({ ...options, ...vram, ...choicesOf(wanted) });
-  }
-
-  get memory() {
-    return this.device.memory;
-  }
-
-  get tlb() {
-    return this.device.tlb;
+    super(
+      new nouveau.NouveauDevice({ ...options, ...vram, ...choicesOf(wanted) }),
+      nouveau.checkDeviceInvariants,
+    );
   }
 
   open(): TestFile {
     return new File(this);
-  }
-
-  check(): void {
-    nouveau.checkDeviceInvariants(this.device, this.files);
   }
 
   left(): Record<string, number> {
@@ -134,31 +109,23 @@ class Device implements TestDevice {
   }
 }
 
-class File implements TestFile {
-  readonly #device: Device;
-  readonly #file: nouveau.NouveauFile;
+class File extends SubjectFile<Device, nouveau.NouveauFile, nouveau.NouveauVm> {
   readonly #gates: Fence[] = [];
   readonly #gate: number;
 
   constructor(device: Device) {
-    this.#device = device;
-    this.#file = device.device.open();
-    device.files.add(this.#file);
-    this.#gate = this.#file.syncobjs.create();
-  }
-
-  get node(): DrmFile {
-    return this.#file;
+    super(device);
+    this.#gate = this.file.syncobjs.create();
   }
 
   createVm(): number {
-    const file = this.#file;
+    const file = this.file;
     if (!file.closed && file.ownVm !== null) return -EBUSY;
     return issue(file, nouveau.vmInitCall()) || VM_ID;
   }
 
   destroyVm(): number {
-    return this.#file.closed ? -EBADF : -EINVAL;
+    return this.file.closed ? -EBADF : -EINVAL;
   }
 
   createObject(size: number, { vm = 0, kind = "either place" }: { vm?: number; kind?: string } = {}): number {
@@ -167,51 +134,31 @@ class File implements TestFile {
     const view = new DataView(arg.buffer);
     const { info } = nouveau.GEM_NEW.fields;
     nouveau.GEM_INFO.write(view, info.offset, { size, domain });
-    return this.#file.ioctl(nouveau.IOCTL_GEM_NEW, arg) || nouveau.GEM_INFO.read(view, info.offset).handle;
-  }
-
-  closeObject(handle: number): number {
-    return this.#file.ioctl(DRM_IOCTL_GEM_CLOSE, GEM_CLOSE.encode({ handle }));
+    return this.file.ioctl(nouveau.IOCTL_GEM_NEW, arg) || nouveau.GEM_INFO.read(view, info.offset).handle;
   }
 
   mmapOffset(handle: number): number {
     const arg = nouveau.GEM_INFO.encode({ handle });
-    const ret = this.#file.ioctl(nouveau.IOCTL_GEM_INFO, arg);
+    const ret = this.file.ioctl(nouveau.IOCTL_GEM_INFO, arg);
     return ret || nouveau.GEM_INFO.read(new DataView(arg.buffer)).mapHandle;
   }
 
   bind(_vm: number, ops: readonly Op[], queued = false): Bound {
     const sent = ops.map(encoded);
-    const ret = issue(this.#file, queued ? nouveau.queueBindCall(sent, 0) : nouveau.vmBindCall(sent));
+    const ret = issue(this.file, queued ? nouveau.queueBindCall(sent, 0) : nouveau.vmBindCall(sent));
     return { ret, done: ret === 0 ? ops.length : 0 };
   }
 
-  vm(id: number): TestVm {
-    return viewOf(this.#file.vm(id) as nouveau.NouveauVm);
-  }
-
-  *vms(): Generator<readonly [number, TestVm]> {
-    for (const [id, vm] of this.#file.vms()) yield [id, viewOf(vm)];
-  }
-
-  objects(): Iterable<readonly [number, GemObject]> {
-    return this.#file.bos();
-  }
-
-  reason(): string {
-    return this.#file.lastError?.reason ?? "";
-  }
-
   evict(what: number | "sparse"): number {
-    const bo = what === "sparse" ? undefined : this.#file.bo(what);
+    const bo = what === "sparse" ? undefined : this.file.bo(what);
     // What queued work needs stays.
-    if (bo !== undefined) errnoOf(() => this.#device.device.evict(bo));
+    if (bo !== undefined) errnoOf(() => this.owner.device.evict(bo));
     return 0;
   }
 
   restore(): number {
     return errnoOf(() => {
-      for (const [, vm] of this.#file.vms()) this.#file.restoreObjects(vm);
+      for (const [, vm] of this.file.vms()) this.file.restoreObjects(vm);
     });
   }
 
@@ -223,7 +170,7 @@ class File implements TestFile {
       return this.#bindSparse(nouveau.VM_BIND_OP_MAP, op.va, op.bytes);
     },
     (_vm, _ops, below) => {
-      const regions = [...(this.#file.ownVm?.regions ?? [])];
+      const regions = [...(this.file.ownVm?.regions ?? [])];
       const region = regions[below(regions.length || 1)];
       if (region === undefined) return 0;
       return this.#bindSparse(nouveau.VM_BIND_OP_UNMAP, region.addr, region.range);
@@ -232,12 +179,12 @@ class File implements TestFile {
     (_vm, ops) => {
       if (this.#gates.length >= 4) return 0;
       const fence = new Fence();
-      this.#file.syncobjs.get(this.#gate)?.attach(0, fence);
+      this.file.syncobjs.get(this.#gate)?.attach(0, fence);
       this.#gates.push(fence);
       const call = nouveau.queueBindCall(ops.map(encoded), 0);
       nouveau.VM_BIND.fields.waitCount.write(new DataView(call.arg.buffer), 0, 1);
       const bytes = nouveau.SYNC.encode({ handle: this.#gate });
-      const ret = issue(this.#file, { ...call, buffers: [...call.buffers, { addr: WAITS_AT, bytes }] });
+      const ret = issue(this.file, { ...call, buffers: [...call.buffers, { addr: WAITS_AT, bytes }] });
       if (ret !== 0) this.#open(this.#gates.length - 1);
       return ret;
     },
@@ -249,28 +196,21 @@ class File implements TestFile {
 
   #bindSparse(op: number, addr: number, range: number): number {
     const sparse = { op, flags: nouveau.VM_BIND_SPARSE, addr, range };
-    return issue(this.#file, nouveau.vmBindCall([sparse]));
+    return issue(this.file, nouveau.vmBindCall([sparse]));
   }
 
   #open(index: number): void {
     this.#gates.splice(index, 1)[0]?.signal();
   }
 
-  quiesce(): void {
+  override quiesce(): void {
     while (this.#gates.length > 0) this.#open(0);
   }
 
-  /** In the middle of things: what waits is done, whatever it waits for. */
-  close(): void {
-    this.#file.close();
-    this.#device.files.delete(this.#file);
-    this.quiesce();
+  protected viewOf(vm: nouveau.NouveauVm): TestVm {
+    const { addressSpace } = vm;
+    return { space: () => addressSpace, tree: addressSpace, mappings: () => vm.mappings() };
   }
-}
-
-function viewOf(vm: nouveau.NouveauVm): TestVm {
-  const { addressSpace } = vm;
-  return { space: () => addressSpace, tree: addressSpace, mappings: () => vm.mappings() };
 }
 
 function encoded(op: Op): Partial<nouveau.VmBindOp> {
@@ -283,15 +223,5 @@ function encoded(op: Op): Partial<nouveau.VmBindOp> {
       return { op: nouveau.VM_BIND_OP_UNMAP, addr: op.va, range: op.bytes };
     default:
       throw new Error(`nouveau has no ${op.kind}`);
-  }
-}
-
-function errnoOf(run: () => void): number {
-  try {
-    run();
-    return 0;
-  } catch (error) {
-    if (!(error instanceof DrmError)) throw error;
-    return -error.errno;
   }
 }

@@ -1,14 +1,6 @@
 /** Panthor as a subject. */
 
-import {
-  DRM_IOCTL_GEM_CLOSE,
-  DrmError,
-  type DrmFile,
-  EINVAL,
-  ENOENT,
-  type GemObject,
-  UserMemory,
-} from "@vmbind/drm";
+import { EINVAL, ENOENT, UserMemory } from "@vmbind/drm";
 import type { Fragmentation } from "@vmbind/mmu";
 import * as panthor from "@vmbind/panthor";
 import {
@@ -20,10 +12,10 @@ import {
   type OpenOptions,
   type OwnCall,
   type Subject,
-  type TestDevice,
   type TestFile,
   type TestVm,
 } from "./subject.ts";
+import { errnoOf, SubjectDevice, SubjectFile } from "./subject-base.ts";
 
 const PAGE = 4096;
 const MIB2 = 2 ** 21;
@@ -77,31 +69,19 @@ export function panthorSubject(variant: string, options: Options = {}): Subject 
   };
 }
 
-class Device implements TestDevice {
-  readonly device: panthor.PanthorDevice;
-  readonly files: Set<panthor.PanthorFile> = new Set();
-
+class Device extends SubjectDevice<panthor.PanthorDevice, panthor.PanthorFile> {
   constructor(options: Options, wanted: OpenOptions) {
-    this.device = new panthor.PanthorDevice({
-      ...options,
-      ...choicesOf(wanted),
-    });
-  }
-
-  get memory() {
-    return this.device.memory;
-  }
-
-  get tlb() {
-    return this.device.tlb;
+    super(
+      new panthor.PanthorDevice({
+        ...options,
+        ...choicesOf(wanted),
+      }),
+      panthor.checkDeviceInvariants,
+    );
   }
 
   open(): TestFile {
     return new File(this);
-  }
-
-  check(): void {
-    panthor.checkDeviceInvariants(this.device, this.files);
   }
 
   left(): Record<string, number> {
@@ -120,53 +100,41 @@ class Device implements TestDevice {
   }
 }
 
-class File implements TestFile {
-  readonly #device: Device;
-  readonly #file: panthor.PanthorFile;
+class File extends SubjectFile<Device, panthor.PanthorFile, panthor.PanthorVm> {
   readonly #gates: panthor.Fence[] = [];
   readonly #gate: number;
   readonly #line: number;
   #point = 0;
 
   constructor(device: Device) {
-    this.#device = device;
-    this.#file = device.device.open();
-    device.files.add(this.#file);
-    this.#gate = this.#file.syncobjs.create();
-    this.#line = this.#file.syncobjs.create();
-  }
-
-  get node(): DrmFile {
-    return this.#file;
+    super(device);
+    this.#gate = this.file.syncobjs.create();
+    this.#line = this.file.syncobjs.create();
   }
 
   createVm(): number {
     const arg = panthor.VM_CREATE.encode({});
-    const ret = this.#file.ioctl(panthor.IOCTL_VM_CREATE, arg);
+    const ret = this.file.ioctl(panthor.IOCTL_VM_CREATE, arg);
     return ret || panthor.VM_CREATE.read(new DataView(arg.buffer)).id;
   }
 
   destroyVm(id: number): number {
-    return this.#file.ioctl(panthor.IOCTL_VM_DESTROY, panthor.VM_DESTROY.encode({ id }));
+    return this.file.ioctl(panthor.IOCTL_VM_DESTROY, panthor.VM_DESTROY.encode({ id }));
   }
 
   createObject(bytes: number, { vm = 0, kind }: { vm?: number; kind?: string } = {}): number {
     if (kind !== undefined) {
-      const exclusiveVm = this.#file.vm(vm) ?? null;
-      return this.#file.createBo(bytes, { exclusiveVm, fragmentation: kind as Fragmentation });
+      const exclusiveVm = this.file.vm(vm) ?? null;
+      return this.file.createBo(bytes, { exclusiveVm, fragmentation: kind as Fragmentation });
     }
     const arg = panthor.BO_CREATE.encode({ size: bytes, exclusiveVmId: vm });
-    const ret = this.#file.ioctl(panthor.IOCTL_BO_CREATE, arg);
+    const ret = this.file.ioctl(panthor.IOCTL_BO_CREATE, arg);
     return ret || panthor.BO_CREATE.read(new DataView(arg.buffer)).handle;
-  }
-
-  closeObject(handle: number): number {
-    return this.#file.ioctl(DRM_IOCTL_GEM_CLOSE, panthor.GEM_CLOSE.encode({ handle }));
   }
 
   mmapOffset(handle: number): number {
     const arg = panthor.BO_MMAP_OFFSET.encode({ handle });
-    const ret = this.#file.ioctl(panthor.IOCTL_BO_MMAP_OFFSET, arg);
+    const ret = this.file.ioctl(panthor.IOCTL_BO_MMAP_OFFSET, arg);
     return ret || panthor.BO_MMAP_OFFSET.read(new DataView(arg.buffer)).offset;
   }
 
@@ -176,7 +144,7 @@ class File implements TestFile {
 
   /** @param syncs - of the first operation */
   #bind(vmId: number, ops: readonly Op[], queued: boolean, syncs: readonly Partial<panthor.SyncOp>[]): Bound {
-    const layout = this.#file.device.repeats ? panthor.VM_BIND_OP_REPEAT : panthor.VM_BIND_OP;
+    const layout = this.file.device.repeats ? panthor.VM_BIND_OP_REPEAT : panthor.VM_BIND_OP;
     const bytes = new Uint8Array(ops.length * layout.size);
     ops.forEach((op, i) => {
       const array = { stride: panthor.SYNC_OP.size, count: i === 0 ? syncs.length : 0, array: SYNCS_AT };
@@ -192,42 +160,22 @@ class File implements TestFile {
     user.place(SYNCS_AT, syncBytes);
     const array = { stride: layout.size, count: ops.length, array: OPS_AT };
     const arg = panthor.VM_BIND.encode({ vmId, flags: queued ? panthor.VM_BIND_ASYNC : 0, ops: array });
-    const ret = this.#file.ioctl(panthor.IOCTL_VM_BIND, arg, user);
+    const ret = this.file.ioctl(panthor.IOCTL_VM_BIND, arg, user);
     const { count } = panthor.VM_BIND.read(new DataView(arg.buffer)).ops;
     // A call that fails before its first operation leaves `ops.count` as it was: then it is no index.
     return { ret, done: ret === 0 ? ops.length : count === ops.length ? 0 : count };
   }
 
-  vm(id: number): TestVm {
-    return viewOf(this.#file.vm(id) as panthor.PanthorVm);
-  }
-
-  *vms(): Generator<readonly [number, TestVm]> {
-    for (const [id, vm] of this.#file.vms()) yield [id, viewOf(vm)];
-  }
-
-  objects(): Iterable<readonly [number, GemObject]> {
-    return this.#file.bos();
-  }
-
-  reason(): string {
-    return this.#file.lastError?.reason ?? "";
-  }
-
   evict(what: number | "sparse"): number {
-    const bo = what === "sparse" ? this.#file.dummy : this.#file.bo(what);
-    if (bo !== undefined && bo.pins === 0) this.#device.device.evict(bo);
+    const bo = what === "sparse" ? this.file.dummy : this.file.bo(what);
+    if (bo !== undefined && bo.pins === 0) this.owner.device.evict(bo);
     return 0;
   }
 
   restore(): number {
-    try {
-      for (const [, vm] of this.#file.vms()) vm.validate();
-      return 0;
-    } catch (error) {
-      if (!(error instanceof DrmError)) throw error;
-      return -error.errno;
-    }
+    return errnoOf(() => {
+      for (const [, vm] of this.file.vms()) vm.validate();
+    });
   }
 
   readonly own: readonly OwnCall[] = [
@@ -240,7 +188,7 @@ class File implements TestFile {
         timelineValue: ++this.#point,
       };
       if (this.#gates.length < 4 && below(2) === 0) {
-        this.#gates.push(this.#file.syncobjs.attachFence(this.#gate));
+        this.#gates.push(this.file.syncobjs.attachFence(this.#gate));
         const { ret } = this.#bind(vm, ops, true, [{ handle: this.#gate }, signal]);
         if (ret !== 0) this.#gates.pop()?.signal();
         return ret;
@@ -255,20 +203,13 @@ class File implements TestFile {
     },
   ];
 
-  quiesce(): void {
+  override quiesce(): void {
     for (const gate of this.#gates.splice(0)) gate.signal();
   }
 
-  /** In the middle of things: what waits runs when the gates open. */
-  close(): void {
-    this.#file.close();
-    this.#device.files.delete(this.#file);
-    this.quiesce();
+  protected viewOf(vm: panthor.PanthorVm): TestVm {
+    return { space: () => vm.addressSpace, tree: vm.addressSpace, mappings: () => vm.mappings() };
   }
-}
-
-function viewOf(vm: panthor.PanthorVm): TestVm {
-  return { space: () => vm.addressSpace, tree: vm.addressSpace, mappings: () => vm.mappings() };
 }
 
 function encoded(op: Op): Encoded {

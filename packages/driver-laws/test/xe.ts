@@ -1,19 +1,6 @@
 /** Xe as a subject: one platform, and the flags that its VMs are made with. */
 
-import {
-  type AllocPoint,
-  DRM_IOCTL_GEM_CLOSE,
-  DrmError,
-  type DrmFile,
-  EINVAL,
-  ENOBUFS,
-  ENOENT,
-  ENOMEM,
-  EPERM,
-  Fence,
-  type GemObject,
-  UserMemory,
-} from "@vmbind/drm";
+import { type AllocPoint, EINVAL, ENOBUFS, ENOENT, ENOMEM, EPERM, Fence, UserMemory } from "@vmbind/drm";
 import type { Fragmentation } from "@vmbind/mmu";
 import * as xe from "@vmbind/xe";
 import {
@@ -25,10 +12,10 @@ import {
   type OpenOptions,
   type OwnCall,
   type Subject,
-  type TestDevice,
   type TestFile,
   type TestVm,
 } from "./subject.ts";
+import { errnoOf, SubjectDevice, SubjectFile } from "./subject-base.ts";
 
 const PAGE = 4096;
 const KIB64 = 2 ** 16;
@@ -93,42 +80,31 @@ export function xeSubject(variant: string, options: Options): Subject {
   };
 }
 
-class Device implements TestDevice {
-  readonly device: xe.XeDevice;
-  readonly files: Set<xe.XeFile> = new Set();
+class Device extends SubjectDevice<xe.XeDevice, xe.XeFile> {
   readonly flags: number;
 
   constructor(options: Options, wanted: OpenOptions) {
     const { platform, flags = 0, ...rest } = options;
-    this.flags = flags;
     const { memoryBytes } = wanted;
     const row = xe.PLATFORMS.get(platform) as xe.Platform;
     // VRAM that is as scarce, so that objects drive each other out.
     const vramBytes =
       row.vramBytes === 0 || memoryBytes === undefined ? row.vramBytes : Math.max(2 ** 22, memoryBytes / 16);
-    this.device = new xe.XeDevice({
-      platform: { ...row, vramBytes },
-      quirks: xe.NO_QUIRKS,
-      ...rest,
-      ...choicesOf(wanted),
-      ...(rest.tlb === null && { tlb: null }),
-    });
-  }
-
-  get memory() {
-    return this.device.memory;
-  }
-
-  get tlb() {
-    return this.device.tlb;
+    super(
+      new xe.XeDevice({
+        platform: { ...row, vramBytes },
+        quirks: xe.NO_QUIRKS,
+        ...rest,
+        ...choicesOf(wanted),
+        ...(rest.tlb === null && { tlb: null }),
+      }),
+      xe.checkDeviceInvariants,
+    );
+    this.flags = flags;
   }
 
   open(): TestFile {
     return new File(this);
-  }
-
-  check(): void {
-    xe.checkDeviceInvariants(this.device, this.files);
   }
 
   left(): Record<string, number> {
@@ -143,30 +119,18 @@ class Device implements TestDevice {
   }
 }
 
-class File implements TestFile {
-  readonly #device: Device;
-  readonly #file: xe.XeFile;
+class File extends SubjectFile<Device, xe.XeFile, xe.XeVm> {
   /** Those that binds wait behind. */
   readonly #gates: Fence[] = [];
 
-  constructor(device: Device) {
-    this.#device = device;
-    this.#file = device.device.open();
-    device.files.add(this.#file);
-  }
-
-  get node(): DrmFile {
-    return this.#file;
-  }
-
   createVm(): number {
-    const arg = xe.VM_CREATE.encode({ flags: this.#device.flags });
-    const ret = this.#file.ioctl(xe.IOCTL_VM_CREATE, arg);
+    const arg = xe.VM_CREATE.encode({ flags: this.owner.flags });
+    const ret = this.file.ioctl(xe.IOCTL_VM_CREATE, arg);
     return ret || xe.VM_CREATE.read(new DataView(arg.buffer)).vmId;
   }
 
   destroyVm(vmId: number): number {
-    return this.#file.ioctl(xe.IOCTL_VM_DESTROY, xe.VM_DESTROY.encode({ vmId }));
+    return this.file.ioctl(xe.IOCTL_VM_DESTROY, xe.VM_DESTROY.encode({ vmId }));
   }
 
   createObject(size: number, { vm = 0, kind }: { vm?: number; kind?: string } = {}): number {
@@ -175,25 +139,21 @@ class File implements TestFile {
     const cpuCaching = vram ? xe.GEM_CPU_CACHING_WC : xe.GEM_CPU_CACHING_WB;
     if (kind !== undefined && !vram) {
       const fragmentation = kind as Fragmentation;
-      return this.#file.createBo(size, {
+      return this.file.createBo(size, {
         placement,
         cpuCaching,
-        vm: this.#file.vm(vm) ?? null,
+        vm: this.file.vm(vm) ?? null,
         fragmentation,
       });
     }
     const flags = vram ? 0 : xe.GEM_CREATE_FLAG_DEFER_BACKING;
     const arg = xe.GEM_CREATE.encode({ size, placement, cpuCaching, flags, vmId: vm });
-    return this.#file.ioctl(xe.IOCTL_GEM_CREATE, arg) || xe.GEM_CREATE.read(new DataView(arg.buffer)).handle;
-  }
-
-  closeObject(handle: number): number {
-    return this.#file.ioctl(DRM_IOCTL_GEM_CLOSE, xe.GEM_CLOSE.encode({ handle }));
+    return this.file.ioctl(xe.IOCTL_GEM_CREATE, arg) || xe.GEM_CREATE.read(new DataView(arg.buffer)).handle;
   }
 
   mmapOffset(handle: number): number {
     const arg = xe.GEM_MMAP_OFFSET.encode({ handle });
-    const ret = this.#file.ioctl(xe.IOCTL_GEM_MMAP_OFFSET, arg);
+    const ret = this.file.ioctl(xe.IOCTL_GEM_MMAP_OFFSET, arg);
     return ret || xe.GEM_MMAP_OFFSET.read(new DataView(arg.buffer)).offset;
   }
 
@@ -203,7 +163,7 @@ class File implements TestFile {
 
   /** Flag of operations that map, so that a VM in fault mode maps, too. */
   get #atOnce(): number {
-    return this.#device.flags & xe.VM_CREATE_FLAG_FAULT_MODE ? xe.VM_BIND_FLAG_IMMEDIATE : 0;
+    return this.owner.flags & xe.VM_CREATE_FLAG_FAULT_MODE ? xe.VM_BIND_FLAG_IMMEDIATE : 0;
   }
 
   bindLater(vm: number, ops: readonly Op[]): Bound {
@@ -211,13 +171,9 @@ class File implements TestFile {
   }
 
   touch(id: number, va: number): number {
-    try {
-      this.#file.vm(id)?.fault(va);
-      return 0;
-    } catch (error) {
-      if (!(error instanceof DrmError)) throw error;
-      return -error.errno;
-    }
+    return errnoOf(() => {
+      this.file.vm(id)?.fault(va);
+    });
   }
 
   /** @param flags - of operations that map; @param waits - the bind queue, and a syncobj to wait for */
@@ -239,12 +195,12 @@ class File implements TestFile {
       user.place(VECTOR_AT, bytes);
       xe.VM_BIND_VECTOR.write(view, at, { vectorOfBinds: VECTOR_AT });
     }
-    const ret = this.#file.ioctl(xe.IOCTL_VM_BIND, arg, user);
+    const ret = this.file.ioctl(xe.IOCTL_VM_BIND, arg, user);
     return { ret, done: ret === 0 ? ops.length : 0 };
   }
 
   #encoded(op: Op, flags: number): Partial<xe.VmBindOp> {
-    const patIndex = this.#device.device.platform.patWb;
+    const patIndex = this.owner.device.platform.patWb;
     if (op.kind === "unbind-object") return { op: xe.VM_BIND_OP_UNMAP_ALL, obj: op.object, patIndex };
     const place = { addr: op.va, range: op.bytes };
     switch (op.kind) {
@@ -274,34 +230,18 @@ class File implements TestFile {
     }
   }
 
-  vm(id: number): TestVm {
-    return viewOf(this.#file.vm(id) as xe.XeVm);
-  }
-
-  *vms(): Generator<readonly [number, TestVm]> {
-    for (const [id, vm] of this.#file.vms()) yield [id, viewOf(vm)];
-  }
-
-  objects(): Iterable<readonly [number, GemObject]> {
-    return this.#file.bos();
-  }
-
-  reason(): string {
-    return this.#file.lastError?.reason ?? "";
-  }
-
   readonly own: readonly OwnCall[] = [
     (vmId) => {
-      if (this.#file.execQueue(4) !== undefined) return 0;
+      if (this.file.execQueue(4) !== undefined) return 0;
       const user = new UserMemory();
       user.place(0x1000, xe.ENGINE_CLASS_INSTANCE.encode({ engineClass: xe.ENGINE_CLASS_VM_BIND }));
       const arg = xe.EXEC_QUEUE_CREATE.encode({ width: 1, numPlacements: 1, vmId, instances: 0x1000 });
-      return this.#file.ioctl(xe.IOCTL_EXEC_QUEUE_CREATE, arg, user);
+      return this.file.ioctl(xe.IOCTL_EXEC_QUEUE_CREATE, arg, user);
     },
     // In some bind queue, behind a gate that opens some time.
     (vmId, ops, below) => {
       if (below(3) > 0) return this.bind(vmId, ops).ret;
-      const { syncobjs } = this.#file;
+      const { syncobjs } = this.file;
       const gate = new Fence();
       const syncobj = syncobjs.create();
       syncobjs.get(syncobj)?.attach(0, gate);
@@ -315,28 +255,21 @@ class File implements TestFile {
     },
     (_vm, _ops, below) => {
       const arg = xe.EXEC_QUEUE_DESTROY.encode({ execQueueId: 1 + below(4) });
-      return this.#file.ioctl(xe.IOCTL_EXEC_QUEUE_DESTROY, arg);
+      return this.file.ioctl(xe.IOCTL_EXEC_QUEUE_DESTROY, arg);
     },
   ];
 
-  quiesce(): void {
+  override quiesce(): void {
     for (const gate of this.#gates.splice(0)) gate.signal();
   }
 
-  /** In the middle of things: what waits is over when the gates open. */
-  close(): void {
-    this.#file.close();
-    this.#device.files.delete(this.#file);
-    this.quiesce();
+  protected viewOf(vm: xe.XeVm): TestVm {
+    const { scratchTables } = vm.pageTable;
+    return {
+      space: () => vm.addressSpace,
+      tree: vm.addressSpace,
+      isShared: (slot) => scratchTables.includes(slot),
+      mappings: () => vm.mappings(),
+    };
   }
-}
-
-function viewOf(vm: xe.XeVm): TestVm {
-  const { scratchTables } = vm.pageTable;
-  return {
-    space: () => vm.addressSpace,
-    tree: vm.addressSpace,
-    isShared: (slot) => scratchTables.includes(slot),
-    mappings: () => vm.mappings(),
-  };
 }
