@@ -42,7 +42,7 @@ function mayBeMissing(world: PageWorld, va: number): boolean | undefined {
   return [...(vm?.log.places() ?? [])].find((place) => place.va === va)?.advised;
 }
 
-describe("a bind in which an allocation failed", () => {
+describe("a bind in which something was given up", () => {
   it.each([
     ["may leave the pages of an object missing that it moved", true],
     ["leaves the pages of an object that stays where they are", false],

@@ -269,8 +269,8 @@ export class PageWorld {
 
   /**
    * @param index - number of the open file
-   * @param meaning - of a call on it in which an allocation failed: where objects moved, their pages may be missing until they are
-   *   bound again
+   * @param meaning - of a call on it in which something was given up in silence: where objects moved, their pages may be missing
+   *   until they are bound again
    */
   starved(index: number, meaning: Meaning): void {
     if (!this.#mayMove(index, meaning)) return;

@@ -41,8 +41,8 @@ export class PageChecker implements Checker {
   #calls = 0;
   #sent: Call | null = null;
   #bindOps = 0;
-  /** Allocations that had failed before the call. */
-  #failed = 0;
+  /** See {@link PageChecker.#givenUp}, before the call. */
+  #before = 0;
   #mustSucceed = false;
   /** One difference says enough. */
   #broken = false;
@@ -63,7 +63,7 @@ export class PageChecker implements Checker {
   beforeCall({ file, request, arg, buffers }: CheckedCall): void {
     this.#sent = { file, request, arg, buffers };
     this.#bindOps = this.#device.counters.bindOps;
-    this.#failed = this.#device.allocationsFailed;
+    this.#before = this.#givenUp();
   }
 
   /** See {@link Checker.afterCall}. */
@@ -79,8 +79,14 @@ export class PageChecker implements Checker {
     if (meaning !== null) this.#world.called(file, meaning);
     const asked = ret === 0 ? meaning : this.#driver.meaning(sent, sent.arg);
     if (asked !== null && ret !== 0) this.#world.refused(file, asked);
-    if (asked !== null && this.#device.allocationsFailed > this.#failed) this.#world.starved(file, asked);
+    if (asked !== null && this.#givenUp() > this.#before) this.#world.starved(file, asked);
     this.#look(++this.#calls % ALL_EVERY === 0);
+  }
+
+  /** What was not done without a word: allocations that failed, and leaves that the kernel warns of, since memory cannot be mapped so. */
+  #givenUp(): number {
+    const { allocationsFailed, counters } = this.#device;
+    return allocationsFailed + (counters["kernelWarnings"] ?? 0);
   }
 
   /** See {@link Checker.afterEvent}. */
