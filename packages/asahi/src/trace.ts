@@ -14,6 +14,7 @@ import type {
   HeaderReader,
   Interval,
   Lens,
+  SparseWord,
   TraceHeader,
 } from "@vmbind/trace";
 import { checkDeviceInvariants } from "./check-invariants.ts";
@@ -54,6 +55,9 @@ const UNBOUND = { says: "unbound" } as const;
 
 class AsahiDecoder implements Decoder<AsahiTraceOp> {
   readonly #plan: HkAddressPlan;
+  /** What is said at the second view: of what is bound there, and of what is not. */
+  readonly #second: SparseWord;
+  readonly #secondUnbound: SparseWord;
 
   /** @param header - says how large the address space is, from which hk derives where it puts what */
   constructor(header: TraceHeader) {
@@ -62,6 +66,9 @@ class AsahiDecoder implements Decoder<AsahiTraceOp> {
       return typeof value === "string" ? Number(value) : undefined;
     };
     this.#plan = hkAddressPlan(fact("vm_start"), fact("vm_end"), fact("vm_kernel_min_size"));
+    const view = this.#plan.mirrorOffset;
+    this.#second = { view };
+    this.#secondUnbound = { ...UNBOUND, view };
   }
 
   decode(call: CallReader): Action<AsahiTraceOp> {
@@ -99,14 +106,28 @@ class AsahiDecoder implements Decoder<AsahiTraceOp> {
     const { heap, heapBytes, mirrorOffset } = this.#plan;
     const inMirror = addr >= heap + mirrorOffset && addr < heap + mirrorOffset + heapBytes;
     const isSparse = (flags & BIND_SINGLE_PAGE) !== 0 && !(flags & BIND_UNBIND);
-    const sparse = inMirror
-      ? { sparse: { ...(isSparse && UNBOUND), view: mirrorOffset } }
-      : isSparse && { sparse: UNBOUND };
-    const where = { addr, range, handle, offset, flags, ...sparse };
+    const view = isSparse ? this.#secondUnbound : this.#second;
+    const sparse = inMirror ? view : isSparse ? UNBOUND : null;
+    const where =
+      sparse === null
+        ? { addr, range, handle, offset, flags }
+        : { addr, range, handle, offset, flags, sparse };
     if (flags & BIND_UNBIND) return { ...where, what: "unbind", heading: "UNBIND", effect: "unmap" };
-    const heading = `BIND ${flags & BIND_SINGLE_PAGE ? "SINGLE_PAGE " : ""}${access(flags)}`;
-    return { ...where, what: "bind", heading, effect: "map" };
+    return { ...where, what: "bind", heading: bindHeading(flags), effect: "map" };
   }
+}
+
+/** Headings by the flags that they name, made when they are first wanted: there are few, and operations are many. */
+const BIND_HEADINGS = new Map<number, string>();
+
+function bindHeading(flags: number): string {
+  const named = flags & (BIND_SINGLE_PAGE | BIND_READ | BIND_WRITE);
+  let heading = BIND_HEADINGS.get(named);
+  if (heading === undefined) {
+    heading = `BIND ${named & BIND_SINGLE_PAGE ? "SINGLE_PAGE " : ""}${access(named)}`;
+    BIND_HEADINGS.set(named, heading);
+  }
+  return heading;
 }
 
 function access(flags: number): string {

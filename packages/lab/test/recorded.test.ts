@@ -1,3 +1,4 @@
+import { hex, viewOf } from "@vmbind/drm";
 import {
   type CostFigures,
   imageFindings,
@@ -8,10 +9,14 @@ import {
   SPARSE_STRATEGIES,
   sparseStrategy,
 } from "@vmbind/lab";
-import type { ReplayResult, Trace } from "@vmbind/trace";
+import { IOCTL_VM_BIND, MAP_SPARSE, OP_TYPE_MASK, VM_BIND, VM_BIND_OP, type VmBindOp } from "@vmbind/panthor";
+import { elementsAt, type ReplayResult, type Trace } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
 import { README_COUNTS } from "../../../test/recordings.ts";
 import { builtin, library } from "./traces.ts";
+
+/** About as many operations are compared one by one: the millions of a workload are alike. */
+const PIECES_MAX = 100_000;
 
 async function run(strategy: string, workload: string): Promise<ReplayResult> {
   return replayTrace((await openStrategyTrace(sparseStrategy(strategy), workload, library)) as Trace);
@@ -29,6 +34,25 @@ describe("100e6 bytes: the operations of each strategy", () => {
     expect(differences).toEqual([]);
     expect(counts.byPhase.create).toEqual({ bindIoctls: ioctls, bindOps: ops });
     expect(counts.maxOpsPerIoctl).toBe(most);
+  });
+});
+
+describe("counts without a look at each operation", () => {
+  it.each(SPARSE_STRATEGIES.map(({ name }) => name))("are those with it, but for kinds: %s", async (name) => {
+    const strategy = sparseStrategy(name);
+    const results: ReplayResult[] = [];
+    for (const countKinds of [true, false]) {
+      const trace = await openStrategyTrace(strategy, "buffer-100e6", library);
+      if (trace === null) return;
+      results.push(await replayTrace(trace, {}, { countKinds }));
+    }
+    const [looked, not] = results.map(({ counts, findings: _, ...rest }) => {
+      const { opsByKind, vaBytesByKind, workload: stretch, ...others } = counts;
+      return { ...rest, others, stretch: { ...stretch, opsByKind: null, vaBytesByKind: null }, opsByKind };
+    });
+    expect({ ...not, opsByKind: null }).toEqual({ ...looked, opsByKind: null });
+    expect(Object.values(looked?.opsByKind ?? {}).reduce((a, b) => a + b, 0)).toBe(looked?.others.bindOps);
+    expect(Object.values(not?.opsByKind ?? {}).every((count) => count === 0)).toBe(true);
   });
 });
 
@@ -69,6 +93,41 @@ describe("derived strategies", () => {
     }
     // One more for waiting until the device is idle.
     expect(fences).toBe(calls + 1);
+  });
+
+  it.each(["image-3d", "many-small"])("per page send what is recorded, in pieces: %s", async (workload) => {
+    const open = async (strategy: string): Promise<VmBindOp[]> => {
+      const trace = (await openStrategyTrace(sparseStrategy(strategy), workload, library)) as Trace;
+      const sent: VmBindOp[] = [];
+      for await (const record of trace.records) {
+        if (record.kind !== "ioctl" || record.request !== IOCTL_VM_BIND) continue;
+        const { ops } = VM_BIND.read(viewOf(record.argIn));
+        sent.push(...elementsAt(record.arrays, { ...ops, addr: ops.array }, VM_BIND_OP));
+        if (strategy === "panthor-per-page" && sent.length > PIECES_MAX) break;
+      }
+      return sent;
+    };
+    const expected: string[] = [];
+    const isMap = ({ flags }: VmBindOp): boolean => (flags & OP_TYPE_MASK) === 0;
+    for (const op of await open("panthor-sparse")) {
+      if (expected.length > PIECES_MAX) break;
+      const { va, size, syncs, boOffset } = op;
+      if (!isMap(op) || !(op.flags & MAP_SPARSE))
+        expected.push(`${op.flags} ${hex(va)} ${size} ${boOffset} ${syncs.count}`);
+      else {
+        for (let at = 0; at < size; at += 4096) {
+          const count = at + 4096 === size ? syncs.count : 0;
+          expected.push(`${(op.flags & ~MAP_SPARSE) >>> 0} ${hex(va + at)} 4096 ${boOffset} ${count}`);
+        }
+      }
+    }
+    const got = (await open("panthor-per-page")).map(
+      ({ flags, va, size, boOffset, syncs }) => `${flags} ${hex(va)} ${size} ${boOffset} ${syncs.count}`,
+    );
+    const compared = Math.min(got.length, expected.length);
+    expect(compared).toBeGreaterThan(1000);
+    expect(got.slice(0, compared)).toEqual(expected.slice(0, compared));
+    if (expected.length <= PIECES_MAX) expect(got).toHaveLength(expected.length);
   });
 
   it("repeat writes a leaf for each page unless 2 MiB divide the range; whole windows write blocks", async () => {

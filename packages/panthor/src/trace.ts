@@ -137,15 +137,30 @@ class PanthorDecoder implements Decoder<PanthorTraceOp> {
 
   #bind(call: CallReader): Action<PanthorTraceOp> {
     const { vmId, flags } = call.sent(VM_BIND);
-    const sent: readonly (VmBindOp & { boRepeatRange?: number })[] = this.#repeats
-      ? call.elements({ ...VM_BIND_OPS, element: VM_BIND_OP_REPEAT })
-      : call.elements(VM_BIND_OPS);
-    const ops = sent.map((op) => this.#op(op, op.boRepeatRange ?? 0));
+    const count = call.count(VM_BIND_OPS);
     const mode = flags & VM_BIND_ASYNC ? "async" : "sync";
-    const text = `VM ${vmId}, ${mode}, ${counted(ops.length, "op")}`;
-    // panvk cuts a list that is too long for one call; the syncs of a queue bind are on its very last operation.
-    const more = sent.length === PANVK_OPS_PER_IOCTL && sent.at(-1)?.syncs.count === 0;
-    return { kind: "bind", vm: vmId, ops, text, more };
+    const text = `VM ${vmId}, ${mode}, ${counted(count, "op")}`;
+    // One for each 4 KiB may come by the million, and the model alone looks at them: they are decoded for those who ask.
+    const read = (): readonly SentOp[] =>
+      this.#repeats
+        ? call.elements({ ...VM_BIND_OPS, element: VM_BIND_OP_REPEAT })
+        : call.elements(VM_BIND_OPS);
+    const blackhole = this.#blackhole;
+    let ops: PanthorTraceOp[] | undefined;
+    return {
+      kind: "bind",
+      vm: vmId,
+      get ops() {
+        ops ??= read().map((op) => decodeOp(op, op.boRepeatRange ?? 0, blackhole));
+        return ops;
+      },
+      count,
+      text,
+      // panvk cuts a list that is too long for one call; the syncs of a queue bind are on its very last operation.
+      get more() {
+        return count === PANVK_OPS_PER_IOCTL && read().at(-1)?.syncs.count === 0;
+      },
+    };
   }
 
   #boCreate(call: CallReader): Action<PanthorTraceOp> {
@@ -157,33 +172,41 @@ class PanthorDecoder implements Decoder<PanthorTraceOp> {
     const text = `BO ${bo.handle}, ${size(bo.size)}${owner}`;
     return { kind: "bo-create", handle: bo.handle, size: bo.size, text };
   }
+}
 
-  #op({ flags, va, size: range, boHandle, boOffset, syncs }: VmBindOp, windowBytes: number): PanthorTraceOp {
-    const type = (flags & OP_TYPE_MASK) >>> 0;
-    const where = { addr: va, range, handle: boHandle, offset: boOffset, flags };
-    if (type === OP_UNMAP) return { ...where, what: "unmap", heading: "UNMAP", effect: "unmap" };
-    if (type === OP_SYNC_ONLY) {
-      return { ...where, what: "sync-only", heading: "SYNC_ONLY", effect: "none", syncs: syncs.count };
-    }
-    if (type !== OP_MAP) return { ...where, what: "unknown", heading: "unknown", effect: "none", type };
-    if (windowBytes !== 0) {
-      return {
-        ...where,
-        what: "map-repeat",
-        heading: "MAP REPEAT",
-        effect: "map",
-        windowBytes,
-        sparse: UNBOUND,
-      };
-    }
-    if (flags & MAP_SPARSE) {
-      return { ...where, what: "map-sparse", heading: "MAP SPARSE", effect: "map", sparse: UNBOUND };
-    }
-    const isBlackhole = boHandle !== 0 && boHandle === this.#blackhole;
-    return isBlackhole
-      ? { ...where, what: "map-blackhole", heading: "MAP blackhole", effect: "map", sparse: UNBOUND }
-      : { ...where, what: "map-memory", heading: "MAP memory", effect: "map" };
+/** An operation as it is sent; the REPEAT proposal's has one member more. */
+type SentOp = VmBindOp & { boRepeatRange?: number };
+
+/** @param blackhole - handle of the object that stands for "nothing is bound", 0 for none so far */
+function decodeOp(
+  { flags, va, size: range, boHandle, boOffset, syncs }: SentOp,
+  windowBytes: number,
+  blackhole: number,
+): PanthorTraceOp {
+  const type = (flags & OP_TYPE_MASK) >>> 0;
+  const where = { addr: va, range, handle: boHandle, offset: boOffset, flags };
+  if (type === OP_UNMAP) return { ...where, what: "unmap", heading: "UNMAP", effect: "unmap" };
+  if (type === OP_SYNC_ONLY) {
+    return { ...where, what: "sync-only", heading: "SYNC_ONLY", effect: "none", syncs: syncs.count };
   }
+  if (type !== OP_MAP) return { ...where, what: "unknown", heading: "unknown", effect: "none", type };
+  if (windowBytes !== 0) {
+    return {
+      ...where,
+      what: "map-repeat",
+      heading: "MAP REPEAT",
+      effect: "map",
+      windowBytes,
+      sparse: UNBOUND,
+    };
+  }
+  if (flags & MAP_SPARSE) {
+    return { ...where, what: "map-sparse", heading: "MAP SPARSE", effect: "map", sparse: UNBOUND };
+  }
+  const isBlackhole = boHandle !== 0 && boHandle === blackhole;
+  return isBlackhole
+    ? { ...where, what: "map-blackhole", heading: "MAP blackhole", effect: "map", sparse: UNBOUND }
+    : { ...where, what: "map-memory", heading: "MAP memory", effect: "map" };
 }
 
 function describe(op: PanthorTraceOp): string {

@@ -39,14 +39,24 @@ export class CallBytes implements CallReader {
 
   /** See {@link CallReader.elements}. */
   elements<E extends object>(array: CallArray<E>): E[] {
-    const { element, pointer, count: counts, stride: distance } = array;
-    if (element === null) return [];
+    const { element } = array;
+    return element === null ? [] : elementsAt(this.#call.arrays, this.#place(array, element), element);
+  }
+
+  /** See {@link CallReader.count}. */
+  count<E extends object>(array: CallArray<E>): number {
+    const { element } = array;
+    return element === null ? 0 : recordedAt(this.#call.arrays, this.#place(array, element)).count;
+  }
+
+  #place<E extends object>(array: CallArray<E>, element: StructLayout<E>): ArrayPlace {
+    const { pointer, count: counts, stride: distance } = array;
     const arg = viewOf(this.#call.argIn);
     const read = (slot: Slot): number =>
       slot.offset + slot.size <= arg.byteLength ? readSlot(arg, slot) : 0;
     const count = counts.reduce((product, slot) => product * read(slot), 1);
     const stride = distance === null ? element.size : read(distance);
-    return elementsAt(this.#call.arrays, { addr: read(pointer), count, stride }, element);
+    return { addr: read(pointer), count, stride };
   }
 }
 
@@ -79,20 +89,38 @@ export interface ArrayPlace {
  */
 export function elementsAt<T>(
   arrays: readonly TraceArray[],
-  { addr, count, stride }: ArrayPlace,
+  place: ArrayPlace,
   layout: StructLayout<T>,
 ): T[] {
-  const data = bytesAt(arrays, addr);
-  if (data === null || stride === 0) return [];
-  const there = Math.min(Number.isNaN(count) ? data.length : count, Math.ceil(data.length / stride));
+  const { data, count } = recordedAt(arrays, place);
+  const { stride } = place;
   const view = viewOf(data);
-  return Array.from({ length: there }, (_, i) => {
+  const elements: T[] = [];
+  for (let i = 0; i < count; i++) {
     const at = i * stride;
-    if (stride >= layout.size && at + layout.size <= data.length) return layout.read(view, at);
-    const padded = new Uint8Array(layout.size);
-    padded.set(data.subarray(at, at + Math.min(stride, layout.size)));
-    return layout.read(viewOf(padded));
-  });
+    if (stride >= layout.size && at + layout.size <= data.length) elements.push(layout.read(view, at));
+    else {
+      const padded = new Uint8Array(layout.size);
+      padded.set(data.subarray(at, at + Math.min(stride, layout.size)));
+      elements.push(layout.read(viewOf(padded)));
+    }
+  }
+  return elements;
+}
+
+const NOTHING = { data: new Uint8Array(0), count: 0 };
+
+/** The bytes that a pointer leads to, and how many elements begin in them. */
+function recordedAt(
+  arrays: readonly TraceArray[],
+  { addr, count, stride }: ArrayPlace,
+): { data: Uint8Array; count: number } {
+  const data = bytesAt(arrays, addr);
+  if (data === null || stride === 0) return NOTHING;
+  return {
+    data,
+    count: Math.min(Number.isNaN(count) ? data.length : count, Math.ceil(data.length / stride)),
+  };
 }
 
 function bytesAt(arrays: readonly TraceArray[], addr: number): Uint8Array | null {

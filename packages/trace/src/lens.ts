@@ -95,8 +95,10 @@ export interface BoCloseAction extends ActionText<"bo-close"> {
 export interface BindAction<Op extends BindOp = BindOp> extends ActionText<"bind"> {
   /** VM id. */
   readonly vm: number;
-  /** Its operations in order. */
+  /** Its operations in order. A decoder may read them when they are asked for. */
   readonly ops: readonly Op[];
+  /** How many they are, where a decoder reads them when they are asked for. */
+  readonly count?: number;
   /** Whether the user-mode driver goes on with the same list of operations in its next VM_BIND, as far as this one tells. */
   readonly more?: boolean;
 }
@@ -137,6 +139,14 @@ export interface CallReader {
   elements<E extends object>(
     array: Pick<UserArray<object, E>, "pointer" | "count" | "stride" | "element">,
   ): E[];
+  /**
+   * How many elements {@link CallReader.elements} gives, without reading one.
+   *
+   * @param array - as there
+   */
+  count<E extends object>(
+    array: Pick<UserArray<object, E>, "pointer" | "count" | "stride" | "element">,
+  ): number;
 }
 
 /** Decodes the ioctls of one open file in order; it remembers what it needs of earlier ones. */

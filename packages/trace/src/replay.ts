@@ -118,6 +118,11 @@ export interface ReplayOptions {
    */
   compareMappings?: boolean;
   /**
+   * Count operations and their bytes by kind, and find what a user-mode driver forgets. True unless given; false for traces of millions
+   * of operations that are made for the figures of the model: nobody then has to decode what the model decodes.
+   */
+  countKinds?: boolean;
+  /**
    * More checkers; they are asked first.
    *
    * @param subject - what they look at
@@ -149,7 +154,11 @@ export async function replay<Op extends BindOp>(
 ): Promise<ReplayResult> {
   const device = deviceFor(lens, trace);
   const decoder = new TraceDecoder(lens, trace.header);
-  const counter = new TraceCounter(lens, options.compareMappings ?? trace.header.umd !== FUZZ_UMD);
+  const counter = new TraceCounter(
+    lens,
+    options.compareMappings ?? trace.header.umd !== FUZZ_UMD,
+    options.countKinds ?? true,
+  );
   const differences = new DifferenceList();
   const { report } = differences;
   const stores = new StoreChecker(device, report);

@@ -107,7 +107,8 @@ export async function replayRecorded(
   if (!trace) return null;
   const recorded = strategy.traces.derive === undefined;
   const header = { ...trace.header, quirks: kernel };
-  const result = await replayTrace({ ...trace, header }, {}, { compareMappings: recorded });
+  const options = { compareMappings: recorded, countKinds: false };
+  const result = await replayTrace({ ...trace, header }, {}, options);
   // A trace of something that the user-mode driver lacks holds a mark and no bind.
   const supported = result.counts.workload.bindIoctls > 0;
   return {

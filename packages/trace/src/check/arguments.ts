@@ -19,8 +19,10 @@ export class ArgumentChecker implements Checker {
   /** See {@link Checker.afterCall}. */
   afterCall({ recorded, arg, reason }: CheckedCall): void {
     if (!recorded) return;
-    const at = arg.findIndex((byte, i) => byte !== recorded.argOut[i]);
-    if (at >= 0) this.#report("arg_out", bytesFrom(recorded.argOut, at), bytesFrom(arg, at), reason);
+    const { argOut } = recorded;
+    let at = 0;
+    while (at < arg.length && arg[at] === argOut[at]) at++;
+    if (at < arg.length) this.#report("arg_out", bytesFrom(recorded.argOut, at), bytesFrom(arg, at), reason);
   }
 }
 

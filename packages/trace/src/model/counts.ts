@@ -117,6 +117,7 @@ export class TraceCounter implements Checker {
   readonly #closeUnmaps: boolean;
   readonly #fileVm: number | undefined;
   readonly #keepsIntervals: boolean;
+  readonly #countsKinds: boolean;
   readonly #counts: TraceCounts;
   readonly #files = new Map<number, PlainState>();
   /** Something has happened since the last mark `workload-end`. */
@@ -128,11 +129,13 @@ export class TraceCounter implements Checker {
   /**
    * @param lens - says which headings exist and what closing a handle does
    * @param intervals - whether to keep the plain interval model; without it {@link TraceCounts.intervals} stays zero
+   * @param kinds - whether to look at each operation; without it what is counted by kind stays zero, and no unmapping operation is kept
    */
-  constructor(lens: Pick<Lens, "headings" | "closeUnmaps" | "fileVm">, intervals = true) {
+  constructor(lens: Pick<Lens, "headings" | "closeUnmaps" | "fileVm">, intervals = true, kinds = true) {
     this.#closeUnmaps = lens.closeUnmaps;
     this.#fileVm = lens.fileVm;
     this.#keepsIntervals = intervals;
+    this.#countsKinds = kinds;
     this.#counts = emptyCounts(lens.headings);
   }
 
@@ -173,7 +176,8 @@ export class TraceCounter implements Checker {
   ioctl(call: TraceIoctl, action: Action): void {
     this.#changed = true;
     const counts = this.#counts;
-    const payload = call.arrays.reduce((sum, array) => sum + array.data.length, call.argIn.length);
+    let payload = call.argIn.length;
+    for (const { data } of call.arrays) payload += data.length;
     counts.ioctls++;
     counts.payloadBytes += payload;
     if (this.inWorkload) counts.workload.payloadBytes += payload;
@@ -184,7 +188,8 @@ export class TraceCounter implements Checker {
     if (action.kind === "bind") {
       counts.bindPayloadBytes += payload;
       if (this.inWorkload) counts.workload.bindPayloadBytes += payload;
-      this.#countBind(action.ops);
+      this.#countBind(action.count ?? action.ops.length);
+      if (this.#countsKinds) this.#countKinds(action.ops);
     }
     // A refused ioctl changes nothing that this model could follow.
     if (call.ret === 0) this.#apply(this.#file(call.file), action);
@@ -212,25 +217,25 @@ export class TraceCounter implements Checker {
     };
   }
 
-  #countBind(ops: readonly BindOp[]): void {
+  #countBind(ops: number): void {
     const counts = this.#counts;
     counts.byPhase[this.phase] ??= { bindIoctls: 0, bindOps: 0 };
     const phase = counts.byPhase[this.phase] as BindCounts;
     phase.bindIoctls++;
-    phase.bindOps += ops.length;
-    counts.maxOpsPerIoctl = Math.max(counts.maxOpsPerIoctl, ops.length);
-    if (this.phase === "bind") {
-      counts.maxOpsPerSparseBind = Math.max(counts.maxOpsPerSparseBind, ops.length);
-    }
-    for (const stretch of this.inWorkload ? [counts, counts.workload] : [counts]) {
-      stretch.bindIoctls++;
-      stretch.bindOps += ops.length;
-      for (const op of ops) {
-        stretch.opsByKind[op.heading] = (stretch.opsByKind[op.heading] ?? 0) + 1;
-        stretch.vaBytesByKind[op.heading] = (stretch.vaBytesByKind[op.heading] ?? 0) + op.range;
-      }
-    }
+    phase.bindOps += ops;
+    counts.maxOpsPerIoctl = Math.max(counts.maxOpsPerIoctl, ops);
+    if (this.phase === "bind") counts.maxOpsPerSparseBind = Math.max(counts.maxOpsPerSparseBind, ops);
+    counts.bindIoctls++;
+    counts.bindOps += ops;
     if (!this.inWorkload) return;
+    counts.workload.bindIoctls++;
+    counts.workload.bindOps += ops;
+  }
+
+  #countKinds(ops: readonly BindOp[]): void {
+    countInto(this.#counts, ops);
+    if (!this.inWorkload) return;
+    countInto(this.#counts.workload, ops);
     for (const op of ops) if (op.effect === "unmap") this.workloadUnmaps.push(op);
   }
 
@@ -251,7 +256,7 @@ export class TraceCounter implements Checker {
       const object = file.objects.get(action.handle);
       if (this.#closeUnmaps && object) for (const vm of file.vms.values()) vm.removeObject(object);
       file.objects.delete(action.handle);
-    } else if (action.kind === "bind") {
+    } else if (action.kind === "bind" && this.#keepsIntervals) {
       const vm = file.vms.get(action.vm);
       if (vm) this.#bind(vm, file.objects, action.ops);
     }
@@ -277,7 +282,10 @@ export class TraceCounter implements Checker {
       intervals.peakMappings = Math.max(intervals.peakMappings, elsewhere + vm.size);
     }
     intervals.peakMappingsAfterIoctl = Math.max(intervals.peakMappingsAfterIoctl, elsewhere + vm.size);
-    const withoutObject = this.#vms().reduce((sum, { withoutObject: n }) => sum + n, 0);
+    let withoutObject = 0;
+    for (const { vms } of this.#files.values()) {
+      for (const one of vms.values()) withoutObject += one.withoutObject;
+    }
     intervals.peakWithoutObject = Math.max(intervals.peakWithoutObject, withoutObject);
   }
 
@@ -295,7 +303,9 @@ export class TraceCounter implements Checker {
   }
 
   #total(): number {
-    return this.#vms().reduce((sum, vm) => sum + vm.size, 0);
+    let total = 0;
+    for (const { vms } of this.#files.values()) for (const vm of vms.values()) total += vm.size;
+    return total;
   }
 }
 
@@ -337,6 +347,21 @@ function emptyCounts(headings: readonly string[]): TraceCounts {
     execs: 0,
     stores: 0,
   };
+}
+
+/** Neighbours are mostly of one kind: a count is looked up where the kind changes. */
+function countInto({ opsByKind, vaBytesByKind }: StretchCounts, ops: readonly BindOp[]): void {
+  for (let i = 0; i < ops.length; ) {
+    const { heading } = ops[i] as BindOp;
+    let count = opsByKind[heading] ?? 0;
+    let bytes = vaBytesByKind[heading] ?? 0;
+    for (; i < ops.length && (ops[i] as BindOp).heading === heading; i++) {
+      count++;
+      bytes += (ops[i] as BindOp).range;
+    }
+    opsByKind[heading] = count;
+    vaBytesByKind[heading] = bytes;
+  }
 }
 
 function emptyStretch(headings: readonly string[]): StretchCounts {

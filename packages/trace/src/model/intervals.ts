@@ -99,6 +99,8 @@ export class IntervalMap<T extends Interval = Interval> {
     for (let r = this.#firstRun(addr); r < this.#runs.length; ) {
       const run = this.#runs[r] as T[];
       const from = firstEndingBehind(run, addr);
+      // Mostly nothing is there.
+      if (from < run.length && (run[from] as T).addr >= end) return;
       const kept: T[] = [];
       let to = from;
       for (; to < run.length; to++) {

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { DRM_IOCTL_GEM_CLOSE, HandleTable, type StructLayout, viewOf } from "@vmbind/drm";
+import { DRM_IOCTL_GEM_CLOSE, HandleTable, type StructLayout, viewOf, writeU64 } from "@vmbind/drm";
 import {
   BO_CREATE,
   BO_NO_MMAP,
@@ -148,6 +148,10 @@ class Derivation {
   readonly #data: Uint8Array;
   readonly #view: DataView;
   #count = 0;
+  /** Where an operation still lies as it was copied there, but for its address. */
+  readonly #pieces = new Array<Uint8Array | null>(OPS_PER_IOCTL).fill(null);
+  /** The argument of the last full ioctl; mostly the next one's is the same. */
+  #full: { vm: number; async: boolean; arg: Uint8Array } | null = null;
   /** Their sync arrays. */
   #syncs: TraceArray[] = [];
 
@@ -191,6 +195,7 @@ class Derivation {
         yield* this.#lower(op, syncs);
       } else {
         const boHandle = this.#newHandle.get(op.boHandle) ?? op.boHandle;
+        this.#pieces[this.#count] = null;
         this.#lowering.layout.write(this.#view, this.#at(), { ...op, boHandle });
         if (this.#added(syncs)) yield this.#call();
       }
@@ -208,9 +213,10 @@ class Derivation {
       // There are millions of pieces: copy the bytes, and write only what differs.
       for (const until = va + bytes; va < until; va += pieceBytes) {
         const at = this.#at();
-        this.#data.set(piece, at);
-        layout.fields.va.write(this.#view, at, va);
+        if (this.#pieces[this.#count] !== piece) this.#data.set(piece, at);
+        writeU64(this.#view, at + layout.fields.va.offset, va);
         const last = va + pieceBytes >= end;
+        this.#pieces[this.#count] = last ? null : piece;
         if (last) layout.fields.syncs.write(this.#view, at, op.syncs);
         if (this.#added(last ? syncs : null)) yield this.#call();
       }
@@ -238,15 +244,21 @@ class Derivation {
     const stride = this.#lowering.layout.size;
     const count = this.#count;
     const data = this.#data.slice(0, count * stride);
-    const arg = VM_BIND.encode({
-      vmId: this.#vm,
-      flags: this.#async ? VM_BIND_ASYNC : 0,
-      ops: { stride, count, array: OPS_ADDR },
-    });
+    const arg = this.#argument(count, stride);
     const arrays = [{ field: "ops", addr: OPS_ADDR, count, stride, data }, ...this.#syncs];
     this.#count = 0;
     this.#syncs = [];
     return { ...this.#ioctl("PANTHOR_VM_BIND", IOCTL_VM_BIND, arg), arrays };
+  }
+
+  #argument(count: number, stride: number): Uint8Array {
+    const vm = this.#vm;
+    const async = this.#async;
+    if (count === OPS_PER_IOCTL && this.#full?.vm === vm && this.#full.async === async) return this.#full.arg;
+    const flags = async ? VM_BIND_ASYNC : 0;
+    const arg = VM_BIND.encode({ vmId: vm, flags, ops: { stride, count, array: OPS_ADDR } });
+    if (count === OPS_PER_IOCTL) this.#full = { vm, async, arg };
+    return arg;
   }
 
   #createDummy(vm: number): TraceRecord {
