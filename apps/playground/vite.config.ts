@@ -31,7 +31,8 @@ function onePage(): Plugin {
       const policy = [
         "default-src 'none'",
         // What lies beside the page: recordings, the editor. `vmbind explore` takes this out of its pages, which are alone.
-        `script-src 'sha256-${hash}' 'self'`,
+        // A program that was typed is a script of a worker's own making (`blob:`): the page itself makes none.
+        `script-src 'sha256-${hash}' 'self' blob:`,
         "worker-src blob:",
         "style-src 'unsafe-inline'",
         "img-src data: blob:",

@@ -1,4 +1,4 @@
-/** Builds dist/index.html. The package's build runs this, and Vitest before all tests (`globalSetup`), so that tests need no build. */
+/** Builds dist/index.html, and dist/editor.js beside it. The package's build runs this, and Vitest before all tests (`globalSetup`), so that tests need no build. */
 
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
@@ -8,6 +8,25 @@ const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 /** Build the page from the sources of the packages. */
 export default async function buildPage() {
   await build({ root: path(".."), configFile: path("../vite.config.ts"), logLevel: "error" });
+  await build({
+    root: path(".."),
+    configFile: false,
+    publicDir: false,
+    resolve: { conditions: ["@vmbind/source"] },
+    worker: { format: "iife" },
+    logLevel: "error",
+    build: {
+      target: "es2023",
+      emptyOutDir: false,
+      reportCompressedSize: false,
+      lib: {
+        entry: path("../src/editor/editor.ts"),
+        formats: ["iife"],
+        name: "editor",
+        fileName: () => "editor.js",
+      },
+    },
+  });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildPage();

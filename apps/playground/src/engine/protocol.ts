@@ -1,8 +1,10 @@
 /** Requests and answers as they travel: plain data, with typed arrays handed over rather than copied. */
 
 import type { HANDLERS } from "./handlers.ts";
+import type { PROGRAM_HANDLERS } from "./programs/handlers.ts";
 
-type Handlers = typeof HANDLERS;
+/** Of the page's engine, and of the one that runs programs. */
+type Handlers = typeof HANDLERS & typeof PROGRAM_HANDLERS;
 
 /** The kinds of requests. */
 export type Kind = keyof Handlers & string;

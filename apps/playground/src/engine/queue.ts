@@ -1,19 +1,26 @@
 /** The engine's inside: requests wait for their turn, one is answered at a time, one that was given up makes room. */
 
-import { HANDLERS } from "./handlers.ts";
 import type { FromEngine, Kind, ToEngine } from "./protocol.ts";
 import type { Turn } from "./turn.ts";
+
+/** Answers requests, by kind; each is given only requests of its own kind. */
+export type HandlerTable = Readonly<Record<string, (request: never, turn: Turn) => unknown>>;
 
 type Handler = (request: unknown, turn: Turn) => unknown;
 
 /** Takes messages in, sends messages out. */
 export class EngineQueue {
+  readonly #handlers: HandlerTable;
   readonly #send: (message: FromEngine) => void;
   readonly #waiting = new Map<number, AbortController>();
   #last: Promise<void> = Promise.resolve();
 
-  /** @param send - takes what goes to the page */
-  constructor(send: (message: FromEngine) => void) {
+  /**
+   * @param handlers - what it answers
+   * @param send - takes what goes to the page
+   */
+  constructor(handlers: HandlerTable, send: (message: FromEngine) => void) {
+    this.#handlers = handlers;
     this.#send = send;
   }
 
@@ -41,7 +48,7 @@ export class EngineQueue {
     try {
       // What came while this one waited may give it up.
       await turn.pause();
-      this.#send({ id, answer: await (HANDLERS[kind] as Handler)(request, turn) });
+      this.#send({ id, answer: await (this.#handlers[kind] as Handler)(request, turn) });
     } catch (error) {
       const { name, message } = error instanceof Error ? error : new Error(String(error));
       this.#send({ id, error: { name, message } });

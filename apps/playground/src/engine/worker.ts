@@ -1,9 +1,6 @@
-/** The inside of the worker. */
+/** The inside of the page's worker. */
 
-import { buffersOf, type ToEngine } from "./protocol.ts";
-import { EngineQueue } from "./queue.ts";
+import { HANDLERS } from "./handlers.ts";
+import { serve } from "./serve.ts";
 
-const queue = new EngineQueue((message) =>
-  self.postMessage(message, { transfer: "answer" in message ? buffersOf(message.answer) : [] }),
-);
-self.addEventListener("message", ({ data }: MessageEvent<ToEngine>) => queue.take(data));
+serve(HANDLERS);

@@ -3,6 +3,7 @@
 import { lessonsPane } from "./lessons/view.tsx";
 import type { Pane } from "./pane.ts";
 import { tracePane } from "./trace/view.tsx";
+import { writePane } from "./write/view.tsx";
 
 /** One line a pane; the first one is shown where a link names none. */
-export const PANES: readonly Pane[] = [tracePane, lessonsPane];
+export const PANES: readonly Pane[] = [tracePane, writePane, lessonsPane];
