@@ -2,13 +2,12 @@
  * Binds that wait: the VA space changes with the ioctl, what the GPU sees with the job (`xe_vm.c`, `xe_pt.c`, `xe_migrate.c`, Linux
  * 7.3-rc7).
  */
-import { DRM_IOCTL_GEM_CLOSE, EBUSY, ENOBUFS, Fence, UserMemory } from "@vmbind/drm";
+import { DRM_IOCTL_GEM_CLOSE, EBUSY, ENOBUFS, Fence } from "@vmbind/drm";
 import { describe, expect, it } from "vitest";
-import { Random } from "../../../test/random.ts";
 import * as xe from "../src/index.ts";
+import { bindBehind, bindQueue, check, FAULT_MODE, gate, PAT, pageOf, seen } from "./gates.ts";
 import {
   bind,
-  type Fixture,
   fixture,
   GIB,
   KIB,
@@ -22,66 +21,6 @@ import {
   unmap,
   unmapAll,
 } from "./support.ts";
-
-const SYNCS = 0x6000_0000;
-const USER_FENCE = 0x9000;
-const INSTANCES = 0x1000;
-const FAULT_MODE = xe.VM_CREATE_FLAG_FAULT_MODE | xe.VM_CREATE_FLAG_LR_MODE;
-const PAT = 1;
-
-/** A syncobj with a fence that has not happened. */
-function gate(f: Fixture): [handle: number, fence: Fence] {
-  const fence = new Fence();
-  const handle = f.file.syncobjs.create();
-  f.file.syncobjs.get(handle)?.attach(0, fence);
-  return [handle, fence];
-}
-
-interface Order {
-  /** Syncobjs to wait for. */
-  waits?: readonly number[];
-  queue?: number;
-  /** A user fence as well. */
-  user?: Uint8Array;
-}
-
-/** A VM_BIND with syncs, which has to succeed unless it waits for an errno; gives its end. */
-function bindBehind(
-  f: Fixture,
-  ops: readonly Op[],
-  { waits = [], queue = 0, user }: Order = {},
-): { ret: number; end: Fence } {
-  const out = f.file.syncobjs.create();
-  const syncs: Partial<xe.Sync>[] = waits.map((addr) => ({ addr }));
-  if (!f.vm.longRunning) syncs.push({ addr: out, flags: xe.SYNC_FLAG_SIGNAL });
-  if (user) syncs.push({ type: xe.SYNC_TYPE_USER_FENCE, flags: 1, addr: USER_FENCE, timelineValue: 5 });
-  const bytes = new Uint8Array(syncs.length * xe.SYNC.size);
-  syncs.forEach((sync, i) => {
-    xe.SYNC.write(new DataView(bytes.buffer), i * xe.SYNC.size, sync);
-  });
-  const memory = new UserMemory();
-  memory.place(SYNCS, bytes);
-  if (user) memory.place(USER_FENCE, user);
-  const head = { execQueueId: queue, numSyncs: syncs.length, syncs: SYNCS };
-  const ret = bind(f.file, ops, head, memory);
-  return { ret, end: f.file.syncobjs.get(out)?.find(0) ?? new Fence() };
-}
-
-function bindQueue(f: Fixture): number {
-  const user = new UserMemory();
-  user.place(INSTANCES, xe.ENGINE_CLASS_INSTANCE.encode({ engineClass: xe.ENGINE_CLASS_VM_BIND }));
-  const arg = xe.EXEC_QUEUE_CREATE.encode({ width: 1, numPlacements: 1, vmId: 1, instances: INSTANCES });
-  if (f.file.ioctl(xe.IOCTL_EXEC_QUEUE_CREATE, arg, user) !== 0) throw f.file.lastError;
-  return xe.EXEC_QUEUE_CREATE.read(new DataView(arg.buffer)).execQueueId;
-}
-
-const seen = (f: Fixture, va: number): string => {
-  const { kind, pa } = f.vm.addressSpace.translate(va);
-  return kind === "page" ? `0x${pa.toString(16)}` : kind;
-};
-const pageOf = (f: Fixture, bo: number, offset: number): string =>
-  `0x${f.file.bo(bo)?.pages?.addressAt(offset).toString(16)}`;
-const check = (f: Fixture): void => xe.checkDeviceInvariants(f.device, [f.file]);
 
 describe("a VM_BIND behind a fence that has not happened", () => {
   it("changes the VA space at once, and what the GPU sees when the fence happens", () => {
@@ -335,85 +274,5 @@ describe("while binds wait", () => {
     fence.signal();
     expect(f.device.purge(object)).toBe(true);
     check(f);
-  });
-});
-
-/** What random ioctls in several queues behind several gates make of pages, told by the ends of their jobs alone. */
-describe("random binds behind random gates", () => {
-  const PAGES = 1536;
-  const PAGE = 4 * KIB;
-  const START = GIB - 512 * PAGE;
-  const BO_PAGES = 600;
-
-  it.each([
-    ["bmg", 0],
-    ["lnl", xe.VM_CREATE_FLAG_SCRATCH_PAGE],
-    ["tgl", 0],
-  ])("show what the finished ones say, on %s with flags %i", (platform, flags) => {
-    for (let seed = 1; seed <= 4; seed++) {
-      const { below } = new Random(seed);
-      const f = fixture(platform, { tlb: { entries: 8 }, boFragmentation: "huge" }, flags);
-      const empty = flags === 0 ? "fault" : "null";
-      const queues = [0, bindQueue(f), bindQueue(f)];
-      const bos = [systemBo(f, BO_PAGES * PAGE), systemBo(f, BO_PAGES * PAGE)];
-      for (const bo of bos) f.file.bo(bo)?.populate();
-      const gates: [number, Fence][] = [];
-      const jobs: { end: Fence; gates: Fence[]; ops: (readonly [number, number, string[] | string])[] }[] =
-        [];
-      const look = (): void => {
-        const pages = new Array<string>(PAGES).fill(empty);
-        let blocked = false;
-        for (const { end, gates: own, ops } of jobs) {
-          blocked ||= own.some(({ signaled }) => !signaled);
-          // With no closed gate up to here nothing can be in its way; behind a closed gate of its own it cannot be done.
-          if (!blocked) expect(end.signaled).toBe(true);
-          if (own.some(({ signaled }) => !signaled)) expect(end.signaled).toBe(false);
-          if (!end.signaled) continue;
-          for (const [first, count, shows] of ops) {
-            for (let i = 0; i < count; i++) {
-              pages[first + i] = typeof shows === "string" ? shows : (shows[i] as string);
-            }
-          }
-        }
-        const looked = [];
-        for (let i = below(60); i < PAGES; i += 1 + below(60)) looked.push(i);
-        expect(looked.map((i) => seen(f, START + i * PAGE))).toEqual(looked.map((i) => pages[i]));
-        check(f);
-      };
-      for (let step = 0; step < 50; step++) {
-        if (gates.length < 4 && below(3) === 0) gates.push(gate(f));
-        else if (gates.length > 0 && below(4) === 0) {
-          (gates.splice(below(gates.length), 1)[0] as [number, Fence])[1].signal();
-        } else {
-          const own = gates.filter(() => below(3) === 0);
-          const ops: Op[] = [];
-          const model: (readonly [number, number, string[] | string])[] = [];
-          for (let left = 1 + below(3); left > 0; left--) {
-            const first = below(PAGES - BO_PAGES);
-            const count = 1 + below(below(2) === 0 ? 8 : BO_PAGES);
-            const [addr, range] = [START + first * PAGE, count * PAGE];
-            const kind = below(4);
-            if (kind === 0) ops.push(unmap(addr, range));
-            else if (kind === 1) ops.push(nul(addr, range));
-            else {
-              const bo = bos[kind - 2] as number;
-              ops.push(map(addr, range, bo, 0, f.device.platform.patWb));
-              model.push([first, count, Array.from({ length: count }, (_, i) => pageOf(f, bo, i * PAGE))]);
-              continue;
-            }
-            model.push([first, count, kind === 0 ? empty : "null"]);
-          }
-          const queue = queues[below(3)] as number;
-          const { ret, end } = bindBehind(f, ops, { queue, waits: own.map(([handle]) => handle) });
-          expect([ret, f.file.lastError]).toEqual([0, null]);
-          jobs.push({ end, gates: own.map(([, fence]) => fence), ops: model });
-        }
-        look();
-      }
-      for (const [, fence] of gates) fence.signal();
-      look();
-      f.file.close();
-      xe.checkDeviceInvariants(f.device, []);
-    }
   });
 });
