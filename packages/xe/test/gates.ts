@@ -4,9 +4,9 @@ import { Fence, UserMemory } from "@vmbind/drm";
 import * as xe from "../src/index.ts";
 import { bind, type Fixture, type Op } from "./support.ts";
 
-export const SYNCS = 0x6000_0000;
-export const USER_FENCE = 0x9000;
-export const INSTANCES = 0x1000;
+const SYNCS = 0x6000_0000;
+const USER_FENCE = 0x9000;
+const INSTANCES = 0x1000;
 export const FAULT_MODE = xe.VM_CREATE_FLAG_FAULT_MODE | xe.VM_CREATE_FLAG_LR_MODE;
 export const PAT = 1;
 
