@@ -30,9 +30,9 @@ export function CallView({
   if (told === null) return <p class="muted">…</p>;
   return (
     <article class="told" aria-busy={!isCurrent}>
-      <h3>
+      <h2>
         #{told.seq} {told.ioctl}
-      </h3>
+      </h2>
       <p>
         {told.text} = <strong class={told.reason === "" ? "good" : "bad"}>{told.result}</strong>
         {told.recorded !== null && <span class="bad"> (the recording has {told.recorded})</span>}
@@ -41,16 +41,16 @@ export function CallView({
       {told.reason !== "" && <p class="reason">{told.reason}</p>}
       {told.lineCount > 0 && (
         <>
-          <h4>
+          <h3>
             {told.opCount} {told.opCount === 1 ? "operation" : "operations"}, {told.stepCount}{" "}
             {told.stepCount === 1 ? "step" : "steps"}
-          </h4>
+          </h3>
           <Lines key={`${trace} ${seq}`} engine={engine} trace={trace} told={told} lookAt={lookAt} />
         </>
       )}
       {told.leaves.length > 0 && (
         <>
-          <h4>page-table leaves that came (+), went (−) or changed (~)</h4>
+          <h3>page-table leaves that came (+), went (−) or changed (~)</h3>
           <ul class="leaves">
             {told.leaves.map((text) => (
               <li key={text}>

@@ -224,7 +224,8 @@ function Find({
             setState((last) => ({ ...last, find: text, ...(va !== null && { va }) }));
           }}
           onKeyDown={(event) => {
-            const to = event.shiftKey ? previous : next;
+            // Behind the last one comes the first one again.
+            const to = event.shiftKey ? (previous ?? found.at(-1)) : (next ?? found[0]);
             if (event.key === "Enter" && to !== undefined) choose(to);
           }}
         />
