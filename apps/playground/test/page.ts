@@ -2,6 +2,7 @@
 
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
+import { expect } from "vitest";
 
 /** The page of the build; Vitest's setup makes it. */
 export const PAGE: string = fileURLToPath(new URL("../dist/index.html", import.meta.url));
@@ -33,4 +34,9 @@ export async function openPage(
   page.on("pageerror", ({ message }) => complaints.push(message));
   await page.goto(pathToFileURL(path).href + hash);
   return { page, complaints };
+}
+
+/** What becomes so in the end: a loaded machine is slow, and slow is no failure. */
+export function soon<T>(read: () => T) {
+  return expect.poll(read, { timeout: 60_000 });
 }

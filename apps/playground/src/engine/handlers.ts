@@ -5,6 +5,7 @@ import { cutMappings } from "./cut-mappings.ts";
 import { keepBooks } from "./keep-books.ts";
 import { listDrivers } from "./list-drivers.ts";
 import { sparseStrategies } from "./sparse-strategies.ts";
+import { diffOpened } from "./trace/diff-opened.ts";
 import { listMappings } from "./trace/list-mappings.ts";
 import { openTrace } from "./trace/open-trace.ts";
 import { tellCall } from "./trace/tell-call.ts";
@@ -18,6 +19,7 @@ export const HANDLERS = {
   "count-creation": countCreation,
   "cut-mappings": cutMappings,
   "keep-books": keepBooks,
+  "diff-traces": diffOpened,
   "list-drivers": listDrivers,
   "list-mappings": listMappings,
   "open-trace": openTrace,

@@ -112,7 +112,7 @@ function Lines({
   const at = (row: number): Line | undefined => known.current.get(Math.floor(row / PAGE))?.[row % PAGE];
   return (
     <VirtualList
-      label="operations and steps"
+      label={`operations and steps of #${told.seq} of ${trace}`}
       count={told.lineCount}
       rowHeight={21}
       rowsShown={14}

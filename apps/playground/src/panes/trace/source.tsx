@@ -1,6 +1,6 @@
 /** Where a trace comes from: a recording beside the page, the trace in the page, or a file that is opened or dropped. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useId, useState } from "preact/hooks";
 import type { Engine } from "../../engine/engine.ts";
 import { embeddedTrace, loadRecording, RECORDINGS } from "../../recordings.ts";
 import { TraceIndex } from "./index-of.ts";
@@ -77,7 +77,17 @@ async function take(file: File): Promise<string> {
 }
 
 /** Choosing a trace. */
-export function SourceBar({ name, choose }: { name: string; choose: (name: string) => void }) {
+export function SourceBar({
+  name,
+  choose,
+  label = "Recording",
+}: {
+  name: string;
+  choose: (name: string) => void;
+  /** What it chooses. */
+  label?: string;
+}) {
+  const id = useId();
   const inPage = embeddedTrace()?.name;
   const others = [...opened.keys(), ...(inPage === undefined ? [] : [inPage])].filter(
     (other) => !RECORDINGS.includes(other) || other === inPage,
@@ -90,9 +100,9 @@ export function SourceBar({ name, choose }: { name: string; choose: (name: strin
   return (
     <div class="source">
       {!alone && (
-        <label>
-          Recording{" "}
-          <select value={name} onChange={(event) => choose(event.currentTarget.value)}>
+        <span>
+          <label for={id}>{label}</label>{" "}
+          <select id={id} value={name} onChange={(event) => choose(event.currentTarget.value)}>
             <option value="">choose one</option>
             {others.map((other) => (
               <option key={other} value={other}>
@@ -111,7 +121,7 @@ export function SourceBar({ name, choose }: { name: string; choose: (name: strin
               </optgroup>
             ))}
           </select>
-        </label>
+        </span>
       )}
       <label class="file">
         Open a trace

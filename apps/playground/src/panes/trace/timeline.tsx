@@ -11,8 +11,11 @@ export interface TimelineProps {
   readonly found: readonly number[];
   /** The part that is shown; null for all. */
   readonly time: readonly [number, number] | null;
-  readonly setTime: (time: [number, number] | null) => void;
+  /** Shows another part; null where all of it is shown always. */
+  readonly setTime: ((time: [number, number] | null) => void) | null;
   readonly choose: (seq: number) => void;
+  /** For screen readers. */
+  readonly label?: string;
 }
 
 const MAPPINGS_HEIGHT = 46;
@@ -25,12 +28,12 @@ const HEIGHT = 110;
 const LEAST = 10;
 
 /** See the module. */
-export function Timeline({ index, seq, found, time, setTime, choose }: TimelineProps) {
+export function Timeline({ index, seq, found, time, setTime, choose, label = "time line" }: TimelineProps) {
   const bounds = { from: 0, to: index.length };
   const stretch = within({ from: time?.[0] ?? 0, to: time?.[1] ?? index.length }, bounds, LEAST);
   const show = (next: Stretch): void => {
     const { from, to } = within(next, bounds, LEAST);
-    setTime(to - from >= index.length ? null : [from, to]);
+    setTime?.(to - from >= index.length ? null : [from, to]);
   };
   const canvas = useDrawing(
     (surface) => draw(surface, index, stretch, seq, found),
@@ -54,7 +57,7 @@ export function Timeline({ index, seq, found, time, setTime, choose }: TimelineP
     if (next !== undefined) choose(Math.max(0, Math.min(index.calls - 1, next)));
     else if (event.key === "+" || event.key === "=") show(zoomed(stretch, middle, 0.5));
     else if (event.key === "-") show(zoomed(stretch, middle, 2));
-    else if (event.key === "0") setTime(null);
+    else if (event.key === "0") setTime?.(null);
     else return;
     event.preventDefault();
   };
@@ -65,7 +68,7 @@ export function Timeline({ index, seq, found, time, setTime, choose }: TimelineP
         style={{ height: `${HEIGHT}px` }}
         role="slider"
         tabIndex={0}
-        aria-label="time line"
+        aria-label={label}
         aria-valuemin={0}
         aria-valuemax={index.calls - 1}
         aria-valuenow={seq}
@@ -75,31 +78,33 @@ export function Timeline({ index, seq, found, time, setTime, choose }: TimelineP
       >
         <canvas ref={canvas} />
       </div>
-      <figcaption>
-        <span>
-          Mappings, operations by what they make of their range, ioctls. Arrows choose, + and − zoom, 0 shows
-          all; drag moves.
-        </span>
-        <span class="zoom">
-          <button
-            type="button"
-            aria-label="zoom into the time line"
-            onClick={() => show(zoomed(stretch, middle, 0.5))}
-          >
-            +
-          </button>
-          <button
-            type="button"
-            aria-label="zoom out of the time line"
-            onClick={() => show(zoomed(stretch, middle, 2))}
-          >
-            −
-          </button>
-          <button type="button" disabled={time === null} onClick={() => setTime(null)}>
-            All
-          </button>
-        </span>
-      </figcaption>
+      {setTime !== null && (
+        <figcaption>
+          <span>
+            Mappings, operations by what they make of their range, ioctls. Arrows choose, + and − zoom, 0
+            shows all; drag moves.
+          </span>
+          <span class="zoom">
+            <button
+              type="button"
+              aria-label="zoom into the time line"
+              onClick={() => show(zoomed(stretch, middle, 0.5))}
+            >
+              +
+            </button>
+            <button
+              type="button"
+              aria-label="zoom out of the time line"
+              onClick={() => show(zoomed(stretch, middle, 2))}
+            >
+              −
+            </button>
+            <button type="button" disabled={time === null} onClick={() => setTime(null)}>
+              All
+            </button>
+          </span>
+        </figcaption>
+      )}
     </figure>
   );
 }
