@@ -61,14 +61,22 @@ export class ScatterList {
     );
   }
 
-  /** Index of the segment that holds byte `offset` of the object, or -1 when it lies outside. O(log count). */
+  /**
+   * Index of the segment that holds byte `offset` of the object, or -1 when it lies outside. O(log count), and at once where all
+   * segments have one length, as single pages have.
+   */
   segmentAt(offset: number): number {
     if (!(offset >= 0 && offset < this.totalBytes)) return -1;
+    const { count, offset: starts } = this;
+    if (count === 1) return 0;
+    const guess = Math.floor((offset * count) / this.totalBytes);
+    if (guess < count - 1 && (starts[guess] as number) <= offset && offset < (starts[guess + 1] as number))
+      return guess;
     let low = 0;
-    let high = this.count;
+    let high = count;
     while (high - low > 1) {
       const middle = (low + high) >>> 1;
-      if ((this.offset[middle] as number) <= offset) low = middle;
+      if ((starts[middle] as number) <= offset) low = middle;
       else high = middle;
     }
     return low;

@@ -162,6 +162,23 @@ describe("scatter lists", () => {
     expect(list.addressAt(0x6000)).toBeNaN();
   });
 
+  test("each byte is in one segment, of whatever lengths they are", () => {
+    const length = fc.integer({ min: 1, max: 40 });
+    const lengths = fc.oneof(
+      fc.array(length, { minLength: 1, maxLength: 60 }),
+      // All of one length, but for the last.
+      fc.tuple(length, fc.nat(60), length).map(([one, n, last]) => [...new Array<number>(n).fill(one), last]),
+    );
+    fc.assert(
+      fc.property(lengths, (drawn) => {
+        const list = ScatterList.of(drawn.map((bytes, i) => ({ pa: i * 64, bytes })));
+        const expected = drawn.flatMap((bytes, i) => new Array<number>(bytes).fill(i));
+        expect(Array.from(expected, (_, at) => list.segmentAt(at))).toEqual(expected);
+        expect(list.segmentAt(expected.length)).toBe(-1);
+      }),
+    );
+  });
+
   test("an empty segment is refused", () => {
     expect(() => ScatterList.of([{ pa: 0, bytes: 0 }])).toThrow("segment 0 is 0x0+0x0");
   });
