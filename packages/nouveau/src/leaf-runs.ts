@@ -24,6 +24,8 @@ const TAG_SHIFT = 36 - 32;
 /** Memory that one tag line stands for. */
 const TAG_BYTES = 2 ** 16;
 const DIRECTORY_SHIFT = 21;
+/** Below this a loop beats the fixed cost of a fill. */
+const FILL_MIN = 32;
 /** Addresses stand four bits lower in entries of version 2. */
 const V2_ADDRESS: number = 1 / 16;
 const TWO_32: number = 2 ** 32;
@@ -124,14 +126,19 @@ function writeWide(
   hi: number,
   stride: number,
 ): void {
+  const end = first + count * 4;
+  // One fill for all second halves takes less than half of the stores.
+  const filled = count >= FILL_MIN;
+  if (filled) words.fill(0, first, end);
   let low = lo;
   let high = hi;
-  const end = first + count * 4;
   for (let at = first; at < end; at += 4) {
     words[at] = low;
     words[at + 1] = high;
-    words[at + 2] = 0;
-    words[at + 3] = 0;
+    if (!filled) {
+      words[at + 2] = 0;
+      words[at + 3] = 0;
+    }
     const next = (low + stride) | 0;
     // The sum has passed 2^32.
     if (next >>> 0 < low >>> 0) high = (high + 1) | 0;

@@ -244,3 +244,28 @@ test.each([
   expect(seen).toEqual(["fault"]);
   checkDeviceInvariants(device, [file]);
 });
+
+test.each([1, 31, 32, 300])("%i pages of 2 MiB show their object, and are gone after an UNMAP", (count) => {
+  const device = new NouveauDevice();
+  const file = device.open();
+  openNvk(file);
+  const gpu = (file.ownVm as NouveauVm).addressSpace;
+  const bytes = count * 0x20_0000;
+  const handle = newObject(file, bytes, GEM_DOMAIN_VRAM);
+  // 300 of them reach into a second directory.
+  const addr = 0x40_0000_0000 + 0x20_0000;
+  const { pages } = file.bo(handle) as NonNullable<ReturnType<NouveauFile["bo"]>>;
+  expect(issue(file, vmBindCall([{ op: VM_BIND_OP_MAP, handle, addr, range: bytes }]))).toBe(0);
+  for (let at = 0x1000; at < bytes; at += 0x20_0000)
+    expect(gpu.walk(addr + at)).toMatchObject({
+      kind: "page",
+      sizeBytes: 0x20_0000,
+      pa: pages.addressAt(at),
+    });
+  expect(gpu.walk(addr - 1).kind).toBe("fault");
+  expect(gpu.walk(addr + bytes).kind).toBe("fault");
+  checkDeviceInvariants(device, [file]);
+  expect(issue(file, vmBindCall([{ op: VM_BIND_OP_UNMAP, addr, range: bytes }]))).toBe(0);
+  for (let at = 0; at < bytes; at += 0x20_0000) expect(gpu.walk(addr + at).kind).toBe("fault");
+  checkDeviceInvariants(device, [file]);
+});
