@@ -264,7 +264,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         help: "largest N of the gpuvm and baseline areas (default 1000000)",
       },
       save: { type: "string", value: "FILE", help: "also write the figures, for --compare" },
-      compare: { type: "string", value: "FILE", help: "ratios to the figures that --save has written" },
+      compare: {
+        type: "string",
+        value: "FILE",
+        help: "ratios to the figures that --save has written, and whether the runs differ",
+      },
       against: {
         type: "string",
         value: "DIR",

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { permutation } from "@vmbind/lab";
 import { xorshift32 } from "@vmbind/mmu";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { joined } from "../src/micro/against.ts";
 import { AREAS } from "../src/micro/areas.ts";
@@ -8,6 +9,7 @@ import { compare, type MicroResult, measure, median, type Timing, WarmUp } from 
 import type { Machine } from "../src/micro/machine.ts";
 import { measurePair } from "../src/micro/pair.ts";
 import type { MicroFile, SavedRatio } from "../src/micro/saved.ts";
+import { chance, verdictOf } from "../src/micro/verdict.ts";
 import { tempFile, vmbind } from "./run.ts";
 
 async function micro(...argv: string[]): Promise<MicroResult[]> {
@@ -110,7 +112,7 @@ describe("figures of an earlier run", () => {
     const { out, err } = await measured("--compare", path);
     expect(err).toBe("");
     expect(out).toMatch(
-      /^id +ns +per +min +then ns +ratio to then +of minima\nf-repeat-map +[0-9.]+ +op( +[0-9.]+){4}\n/m,
+      /^id +median ns +per +min +spread +then ns +ratio to then +of minima +verdict\nf-repeat-map +[0-9.]+ +op +[0-9.]+ +0\.0 %( +[0-9.]+){3} +too few runs\n/m,
     );
     const { out: json } = await measured("--compare", path, "--json");
     const { results, comparison } = JSON.parse(json) as MicroFile & { comparison: { ratios: SavedRatio[] } };
@@ -122,8 +124,20 @@ describe("figures of an earlier run", () => {
         thenNs: then.ns,
         ratio: now.ns / then.ns,
         ratioOfMinima: now.min / then.min,
+        verdict: { verdict: "too few", p: 1 },
       },
     ]);
+  });
+
+  it("of before have no runs, and no verdict", async () => {
+    const path = tempFile("before.json", "");
+    const { out } = await measured("--save", path);
+    // A figure of the kernel's code is told with its machine, under its table.
+    expect(out).toMatch(/^f-repeat-map .+ 104 .+\npeer and ratio: the kernel's code on another machine, /m);
+    const saved = JSON.parse(readFileSync(path, "utf8")) as MicroFile;
+    const results = saved.results.map(({ times: _, spread: __, ...result }) => result);
+    writeFileSync(path, JSON.stringify({ ...saved, results }));
+    expect((await measured("--compare", path)).out).toMatch(/^f-repeat-map .+ [0-9.]+ +-$/m);
   });
 
   it("of another machine or Node are compared with a warning", async () => {
@@ -136,14 +150,14 @@ describe("figures of an earlier run", () => {
     );
     const { status, out, err } = await measured("--compare", path);
     expect(err).toMatch(/--compare: ratios are of two machines .+: node 1\.2\.3 then, [0-9.]+ now\n$/);
-    expect(out).toMatch(/^f-repeat-map .+ - +- +-$/m);
+    expect(out).toMatch(/^f-repeat-map .+ - +- +- +-$/m);
     expect(status).toBe(0);
   });
 
   it.each([
     ["{}", /bad\.json: format: /],
     ['{"format":"vmbind-micro","version":1,"results":[]}', /bad\.json: machine: /],
-    ['{"format":"vmbind-sweep"}', /bad\.json: this is a shard of a sweep: /],
+    ['{"format":"vmbind-sweep"}', /bad\.json: this is a sweep: /],
   ])("that are %s are refused before anything is measured", async (content, message) => {
     const { status, out, err } = await measured("--compare", tempFile("bad.json", content));
     expect({ status, out }).toEqual({ status: 2, out: "" });
@@ -157,6 +171,49 @@ describe("figures of an earlier run", () => {
       /--save has no meaning with --against/,
     );
     expect((await measured("--against", "/nowhere")).err).toMatch(/--against: \/nowhere: no built clone/);
+  });
+});
+
+describe("the verdict over two sets of runs", () => {
+  it("counts out how likely a difference is by chance, as every order of the runs does", () => {
+    const runs = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(runs, runs, (a, b) => {
+        const all = [...a, ...b].map((x, i) => x + i / 100);
+        const less = (picked: readonly number[], rest: readonly number[]) =>
+          picked.flatMap((x) => rest.filter((y) => y < x)).length;
+        const pairs = a.length * b.length;
+        const seen = less(all.slice(0, a.length), all.slice(a.length));
+        let asFar = 0;
+        let orders = 0;
+        for (let set = 0; set < 2 ** all.length; set++) {
+          const picked = all.filter((_, i) => set & (1 << i));
+          if (picked.length !== a.length) continue;
+          const rest = all.filter((_, i) => !(set & (1 << i)));
+          orders++;
+          const u = less(picked, rest);
+          if (Math.min(u, pairs - u) <= Math.min(seen, pairs - seen)) asFar++;
+        }
+        const p = chance(all.slice(0, a.length), all.slice(a.length));
+        // Twice one tail counts the middle twice.
+        expect(p).toBeCloseTo(Math.min(1, asFar / orders), 9);
+      }),
+    );
+  });
+
+  it("is the same beyond what is counted out, nearly", () => {
+    const times = (n: number, from: number) => Array.from({ length: n }, (_, i) => from + ((i * 37) % n));
+    expect(chance(times(51, 0.5), times(51, 8))).toBeCloseTo(chance(times(50, 0.5), times(50, 8)), 2);
+  });
+
+  it.each([
+    ["slower", [11, 12, 13, 14, 15], [6, 7, 8, 9, 10]],
+    ["faster", [6, 7, 8, 9, 10], [11, 12, 13, 14, 15]],
+    ["same", [6, 7, 8, 9, 20], [10, 11, 12, 13, 14]],
+    ["same", [101, 102, 103, 104, 105], [100.5, 99.5, 100, 99, 98.5]],
+    ["too few", [11, 12, 13], [6, 7, 8]],
+  ] as const)("%s: %j after %j", (verdict, now, then) => {
+    expect(verdictOf(now, then, median(now) / median(then)).verdict).toBe(verdict);
   });
 });
 

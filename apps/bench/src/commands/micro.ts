@@ -90,7 +90,7 @@ async function runAlone(
   if (json) {
     const comparison = saved ? { machine: saved.machine, ratios: ratios(results, saved) } : undefined;
     io.out(`${JSON.stringify({ ...file, comparison }, null, 2)}\n`);
-  } else io.out(describeMachines(machine, saved, results, columnsIn(io)));
+  } else io.out(describeMachines(machine, saved, columnsIn(io)));
   // What was measured is on the screen before anything can go wrong with the file.
   if (output) await makeFile(io, output, `${JSON.stringify(file, null, 2)}\n`);
   return failures > 0 || results.some((r) => r.wrong !== null) ? EXIT.difference : EXIT.ok;
@@ -168,17 +168,15 @@ function describeMachine({ cpu, cores, node, v8 }: Pick<Machine, "cpu" | "cores"
   return `Node.js ${node} (V8 ${v8}), ${cores} cores of ${cpu}`;
 }
 
-function describeMachines(
-  machine: Machine,
-  saved: Saved | null,
-  results: readonly MicroResult[],
-  columns: number,
-): string {
-  const peers = saved === null && results.some(({ peer }) => peer !== null);
+function describeMachines(machine: Machine, saved: Saved | null, columns: number): string {
   return [
-    `This machine: ${describeMachine(machine)}.`,
-    ...(peers ? [`peer and ratio: the kernel's code on another machine, ${PEERS_MACHINE}.`] : []),
-    ...(saved ? [`then: ${describeMachine(saved.machine)}; above 1 it is slower now.`] : []),
+    `This machine: ${describeMachine(machine)}. spread: the middle half of the runs, as a part of the median.`,
+    ...(saved
+      ? [
+          `then: ${describeMachine(saved.machine)}; above 1 it is slower now. verdict: of these runs, by the test of Mann and Whitney; what two ` +
+            "starts of one build may differ by is no difference.",
+        ]
+      : []),
   ]
     .map((line) => paragraph(line, columns))
     .join("");
@@ -200,12 +198,16 @@ function describe(area: string, results: readonly MicroResult[], saved: Saved | 
     columnsIn(io),
   );
   const wrong = results.filter((r) => r.wrong !== null).map((r) => `wrong ${r.id}: ${r.wrong}\n`);
-  return `${heading(io, `micro ${area}`)}\n${table}${wrong.join("")}\n`;
+  const peers = saved === null && results.some(({ peer }) => peer !== null);
+  const about = peers
+    ? paragraph(`peer and ratio: the kernel's code on another machine, ${PEERS_MACHINE}.`, columnsIn(io))
+    : "";
+  return `${heading(io, `micro ${area}`)}\n${table}${about}${wrong.join("")}\n`;
 }
 
 function tableWithPeers(results: readonly MicroResult[]): Table {
   return {
-    columns: ["id", "what", "ns", "per", "min", "max", "clock", "peer ns", "ratio"],
+    columns: ["id", "what", "median ns", "per", "min", "max", "spread", "clock", "peer ns", "ratio"],
     rows: results.map((r) => [
       r.id,
       r.what,
@@ -213,6 +215,7 @@ function tableWithPeers(results: readonly MicroResult[]): Table {
       r.unit,
       significant(r.min),
       significant(r.max),
+      percent(r.spread),
       r.clock,
       r.peer ? significant(r.peer.ns) : null,
       rounded(r.ratio),
@@ -222,11 +225,21 @@ function tableWithPeers(results: readonly MicroResult[]): Table {
 
 function tableWithSaved(results: readonly MicroResult[], saved: Saved): Table {
   return {
-    columns: ["id", "ns", "per", "min", "then ns", "ratio to then", "of minima"],
-    rows: ratios(results, saved).map(({ id, thenNs, ratio, ratioOfMinima }, i) => {
-      const { ns, unit, min } = results[i] as MicroResult;
-      const then = thenNs === null ? null : significant(thenNs);
-      return [id, significant(ns), unit, significant(min), then, rounded(ratio), rounded(ratioOfMinima)];
+    columns: ["id", "median ns", "per", "min", "spread", "then ns", "ratio to then", "of minima", "verdict"],
+    rows: ratios(results, saved).map(({ id, thenNs, ratio, ratioOfMinima, verdict }, i) => {
+      const { ns, unit, min, spread } = results[i] as MicroResult;
+      return [
+        id,
+        significant(ns),
+        unit,
+        significant(min),
+        percent(spread),
+        thenNs === null ? null : significant(thenNs),
+        rounded(ratio),
+        rounded(ratioOfMinima),
+        verdict &&
+          (verdict.verdict === "too few" ? "too few runs" : `${verdict.verdict}, p ${verdict.p.toFixed(3)}`),
+      ];
     }),
   };
 }
@@ -246,6 +259,10 @@ function describeAgainst(area: string, results: readonly AgainstResult[], io: Io
     columnsIn(io),
   );
   return `${heading(io, `micro ${area}`)}\n${table}\n`;
+}
+
+function percent(part: number): string {
+  return `${(100 * part).toFixed(1)} %`;
 }
 
 function rounded(ratio: number | null | undefined): number | null {

@@ -90,6 +90,10 @@ export interface MicroResult {
   min: number;
   /** Slowest run, nanoseconds per unit. */
   max: number;
+  /** How far the runs lie apart: the middle half of them, as a part of the median. */
+  spread: number;
+  /** Each run in its turn, nanoseconds per unit. */
+  times: number[];
   /** Which clock. */
   clock: "cpu" | "wall";
   /** The kernel's code, or null. */
@@ -163,6 +167,8 @@ export async function measure<S>(
       ns,
       min: Math.min(...times),
       max: Math.max(...times),
+      spread: spread(times),
+      times,
       clock,
       peer: step.peer,
       ratio: step.peer ? ns / step.peer.ns : null,
@@ -247,6 +253,20 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle] as number;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
+}
+
+/**
+ * @param values - at least one number above 0
+ * @returns the distance of the quartiles as a part of the median
+ */
+export function spread(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (part: number): number => {
+    const place = part * (sorted.length - 1);
+    const [lower, upper] = [sorted[Math.floor(place)] as number, sorted[Math.ceil(place)] as number];
+    return lower + (upper - lower) * (place % 1);
+  };
+  return (at(0.75) - at(0.25)) / at(0.5);
 }
 
 /**

@@ -11,6 +11,7 @@ import { asKind } from "../files/kinds.ts";
 import type { MicroResult } from "./harness.ts";
 import type { Machine } from "./machine.ts";
 import { PEERS_MACHINE } from "./peers.ts";
+import { type RunsVerdict, verdictOf } from "./verdict.ts";
 
 /** What `--json` prints and `--save` writes. */
 export interface MicroFile {
@@ -38,7 +39,16 @@ const SavedSchema = v.object({
   format: v.literal("vmbind-micro"),
   version: v.literal(1),
   machine: v.object({ cpu: text, cores: v.number(), os: text, node: text, v8: text }),
-  results: v.array(v.object({ area: text, id: text, ns: time, min: time })),
+  results: v.array(
+    v.object({
+      area: text,
+      id: text,
+      ns: time,
+      min: time,
+      // Files of before have none, and no verdict.
+      times: v.exactOptional(v.pipe(v.array(time), v.minLength(1), v.maxLength(1000))),
+    }),
+  ),
 });
 
 /** What is needed of a file to compare with it. */
@@ -46,7 +56,7 @@ export interface Saved {
   /** What its figures were taken on. */
   machine: Pick<Machine, "cpu" | "cores" | "os" | "node" | "v8">;
   /** By area and id; nanoseconds per unit. */
-  results: Pick<MicroResult, "area" | "id" | "ns" | "min">[];
+  results: (Pick<MicroResult, "area" | "id" | "ns" | "min"> & Partial<Pick<MicroResult, "times">>)[];
 }
 
 /**
@@ -75,6 +85,8 @@ export interface SavedRatio {
   ratio: number | null;
   /** The same of the fastest runs. */
   ratioOfMinima: number | null;
+  /** Whether the runs differ; null where the file does not have them. */
+  verdict: RunsVerdict | null;
 }
 
 /**
@@ -82,10 +94,12 @@ export interface SavedRatio {
  * @param saved - what was then
  */
 export function ratios(results: readonly MicroResult[], { results: then }: Saved): SavedRatio[] {
-  return results.map(({ area, id, ns, min }) => {
+  return results.map(({ area, id, ns, min, times }) => {
     const old = then.find((one) => one.area === area && one.id === id);
-    if (!old) return { area, id, thenNs: null, ratio: null, ratioOfMinima: null };
-    return { area, id, thenNs: old.ns, ratio: ns / old.ns, ratioOfMinima: min / old.min };
+    if (!old) return { area, id, thenNs: null, ratio: null, ratioOfMinima: null, verdict: null };
+    const ratio = ns / old.ns;
+    const verdict = old.times ? verdictOf(times, old.times, ratio) : null;
+    return { area, id, thenNs: old.ns, ratio, ratioOfMinima: min / old.min, verdict };
   });
 }
 
