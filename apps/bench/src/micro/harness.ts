@@ -259,7 +259,7 @@ export function median(values: readonly number[]): number {
  * @param values - at least one number above 0
  * @returns the distance of the quartiles as a part of the median
  */
-export function spread(values: readonly number[]): number {
+function spread(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (part: number): number => {
     const place = part * (sorted.length - 1);
