@@ -38,7 +38,6 @@ function categorize(project, logger) {
   for (const module of [project, ...project.getReflectionsByKind(ReflectionKind.Module)]) {
     for (const child of module.children ?? []) {
       if (child.kindOf(ReflectionKind.Module)) {
-        child.name = child.name.replace(/^.*\/src\//, "");
         putCategory(child, ENTRY_POINTS);
         continue;
       }
@@ -64,9 +63,11 @@ function arrange(project) {
     const category = PACKAGE_CATEGORIES.find(([, names]) => names.test(module.name));
     if (category) putCategory(module, category[0]);
     module.readme = withoutTitle(module.readme);
+    for (const entry of module.getChildrenByKind(ReflectionKind.Module))
+      entry.name = entry.name.replace(/^.*\/src\//, "");
   }
   for (const guide of project.documents ?? []) {
-    guide.name = titleOf(guide.content) ?? guide.name;
+    guide.name = titleOf(guide.content)?.split(":")[0] ?? guide.name;
     guide.frontmatter["category"] = "Guides";
     guide.relevanceBoost = GUIDE_BOOST;
   }

@@ -5,7 +5,7 @@
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
 const PHONE_PX = 390;
@@ -120,10 +120,4 @@ function sample(site, pages) {
     const step = Math.max(Math.floor(inside.length / PAGES_OF_A_FOLDER), 1);
     return inside.filter((_, i) => i % step === 0);
   });
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const complaints = await checkSite(process.argv[2]);
-  for (const complaint of complaints) console.error(complaint);
-  process.exitCode = complaints.length === 0 ? 0 : 1;
 }
