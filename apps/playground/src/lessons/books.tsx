@@ -71,7 +71,7 @@ function BooksView({ engine, state, setState }: PaneProps<State>) {
         />
         <label class="slider wide">
           <span class="slider-label">
-            a resource of {bytesText(BYTES)}: <output>{moment ? MOMENTS[moment.moment] : ""}</output>
+            a resource of {bytesText(BYTES)}: <b>{moment ? MOMENTS[moment.moment] : ""}</b>
           </span>
           <input
             type="range"

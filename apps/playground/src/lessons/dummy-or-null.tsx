@@ -80,7 +80,7 @@ function DummyView({ engine, state, setState }: PaneProps<State>) {
         />
         <label class="slider wide">
           <span class="slider-label">
-            write to tile <output>{state.written}</output>
+            write to tile <b>{state.written}</b>
           </span>
           <input
             type="range"

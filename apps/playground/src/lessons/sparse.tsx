@@ -104,15 +104,10 @@ function SparseView({ engine, state, setState }: PaneProps<State>) {
         />
         <div class="tiles">
           {(answer?.tiles ?? []).map(({ shows }, tile) => (
-            <button
-              key={tile}
-              type="button"
-              class={`tile ${shows}`}
-              aria-label={`${tile} ${lastWord(acts, answer?.results ?? [], tile)}, tile with ${SHOWS[shows]}`}
-              onClick={() => act(tile)}
-            >
-              <span class="tile-number">{tile}</span>
+            <button key={tile} type="button" class={`tile ${shows}`} onClick={() => act(tile)}>
+              <span class="tile-number">{tile}</span>{" "}
               <span class="tile-word">{lastWord(acts, answer?.results ?? [], tile)}</span>
+              <span class="unseen"> tile with {SHOWS[shows]}</span>
             </button>
           ))}
         </div>

@@ -180,7 +180,7 @@ function Slider({
   return (
     <label class="slider">
       <span class="slider-label">
-        {label} <output>{value}</output>
+        {label} <b>{value}</b>
       </span>
       <input
         type="range"

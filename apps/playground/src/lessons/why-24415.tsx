@@ -48,10 +48,10 @@ function WhyView({ engine, state, setState }: PaneProps<State>) {
   return (
     <>
       <p>
-        In March 2026 a patch series was posted to the kernel's mailing list. Its reason was one number: a
-        Vulkan driver for Mali wanted to create a sparse buffer of {count(THREAD_BYTES)} bytes, with nothing
-        bound. Mali has no entry that says "no memory here". So the driver has to map <em>something</em> at
-        every address: a <dfn>dummy</dfn> page, again and again.
+        In March 2026 the kernel's mailing list argued over a patch series. Behind it was one number. A Vulkan
+        driver for Mali wanted to create a sparse buffer of {count(THREAD_BYTES)} bytes, with nothing bound.
+        Mali has no entry that says "no memory here". So the driver has to map <em>something</em> at every
+        address: a <dfn>dummy</dfn> page, again and again.
       </p>
       <p>
         A page is {count(PAGE_BYTES)} bytes. {count(state.bytes)} / {count(PAGE_BYTES)} ={" "}
@@ -73,7 +73,7 @@ function WhyView({ engine, state, setState }: PaneProps<State>) {
       <Live label="the same buffer under every strategy">
         <label class="slider wide">
           <span class="slider-label">
-            size <output>{sizeText(state.bytes)}</output>
+            size <b>{sizeText(state.bytes)}</b>
           </span>
           <input
             type="range"
@@ -192,8 +192,8 @@ function Reading({ rows, costs }: { rows: readonly StrategyRow[]; costs: readonl
       {amount(one, "strategy says", "strategies say")} it in one operation. That alone is not the cost: the
       most operations are {count(most.operations)}, in {amount(most.ioctls, "ioctl")}, while the leaf entries
       go from {count(fewest.leaves)} to {count(Math.max(...leaves))}. An operation may be one and its entries
-      many: what fits a block of 2 MiB is one entry, what does not is one for each page. Show{" "}
-      <em>leaf entries written</em> above and see who wrote blocks.
+      many: what fits a large leaf, of 2 MiB for instance, is one entry, what does not is one for each page.
+      Show <em>leaf entries written</em> above and see who wrote blocks.
     </p>
   );
 }
