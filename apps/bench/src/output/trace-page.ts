@@ -34,7 +34,7 @@ async function builtPage(): Promise<string> {
     return await readFile(PAGE, "utf8");
   } catch {
     throw new UsageError(
-      `explore: the page is not built: \`npx -y pnpm@10.34.8 build\` in the folder of the project makes ${fileURLToPath(PAGE)}`,
+      `the page is not built: \`npx -y pnpm@10.34.8 build\` in the folder of the project makes ${fileURLToPath(PAGE)}`,
     );
   }
 }

@@ -7,7 +7,7 @@ const TRACES_MAX = 3;
 
 const open = new Map<string, LoadedTrace>();
 
-/** Keep a trace; the one that was opened longest ago goes. */
+/** Keep a trace; the one that was asked for longest ago goes. */
 export function keepTrace(trace: LoadedTrace): void {
   open.delete(trace.name);
   open.set(trace.name, trace);
@@ -25,5 +25,7 @@ export function keepTrace(trace: LoadedTrace): void {
 export function openTrace(name: string): LoadedTrace {
   const trace = open.get(name);
   if (trace === undefined) throw new RangeError(`${name} is not open`);
+  open.delete(name);
+  open.set(name, trace);
   return trace;
 }

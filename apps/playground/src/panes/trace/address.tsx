@@ -28,7 +28,7 @@ export interface AddressProps {
 export function Address(props: AddressProps) {
   const { engine, trace, seq, file, vm, va, lookAt, choose } = props;
   const where = va === null ? null : { trace, file, vm, va };
-  const { answer: walked } = useAnswer(engine, "walk-address", where && { ...where, seq });
+  const { answer: walked, error } = useAnswer(engine, "walk-address", where && { ...where, seq });
   const { answer: history } = useAnswer(engine, "tell-history", where);
   return (
     <section class="look" aria-label="an address">
@@ -54,6 +54,7 @@ export function Address(props: AddressProps) {
         <button type="submit">Look</button>
       </form>
       {va === null && <p class="muted">Click into the address space, or on an address in an operation.</p>}
+      {error !== "" && <p class="reason">{error}</p>}
       {va !== null && walked?.va === va && (
         <div class="columns">
           <div>

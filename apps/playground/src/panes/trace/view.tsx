@@ -93,7 +93,7 @@ function Whole({
     setState((last) => ({ ...last, seq: next, view: null, ...(other && { vm: [other.file, other.vm] }) }));
   };
   const lookAt = (va: number | null): void => setState((last) => ({ ...last, va }));
-  const { answer: mappings } = useAnswer(
+  const { answer: mappings, error } = useAnswer(
     engine,
     "list-mappings",
     vm === null ? null : { trace: trace.name, seq, file: vm.file, vm: vm.vm },
@@ -137,6 +137,7 @@ function Whole({
               </select>
             )}
           </h2>
+          {error !== "" && <p class="reason">{error}</p>}
           {mappings !== null && (
             <Space
               index={index}
