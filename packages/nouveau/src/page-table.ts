@@ -133,9 +133,10 @@ export class NouveauPageTable {
    * @param bytes - length
    * @param shift - log2 of the page size
    * @param sparse - leave sparse entries: the range lies in a region
-   * @param going - its references are dropped next, before anybody looks: a table that has no others is not emptied, only counted
+   * @param going - its references are dropped next, before anybody looks: a table that has no others is not emptied, only counted;
+   *   false unless given
    */
-  unmap(addr: number, bytes: number, shift: number, sparse: boolean, going: boolean): void {
+  unmap(addr: number, bytes: number, shift: number, sparse: boolean, going = false): void {
     this.#toSparse = sparse;
     this.#going = going;
     this.#walk(UNMAP, addr, bytes, shift);
