@@ -2,7 +2,7 @@
  * The functions that a program writes its operations with. A call does nothing but add an operation to a list, so that a program runs
  * once, whatever the number of drivers that answer; what it gets wrong is told in the call, with function, argument and rule.
  *
- * ```ts
+ * ```typescript
  * const buf = sparse(6 * MiB);
  * const a = memory(2 * MiB);
  * bind(buf.at(2 * MiB), 64 * KiB, a);
