@@ -13,22 +13,6 @@ export function Problems({ trace, choose }: { trace: Opened; choose: (seq: numbe
   const following = (seq: number): Failure[] => failures.filter(({ cause }) => cause === seq);
   return (
     <section class="problems" aria-label="what went wrong">
-      {differenceCount > 0 && (
-        <details open>
-          <summary>
-            The model differs from the recording in {differenceCount}{" "}
-            {differenceCount === 1 ? "place" : "places"}
-          </summary>
-          <ul>
-            {differences.map(({ seq, what, expected, got, reason }, i) => (
-              <li key={i}>
-                <Seq seq={seq} choose={choose} /> {what}: recorded {expected}, the model has {got}
-                {reason ? `: ${reason}` : ""}
-              </li>
-            ))}
-          </ul>
-        </details>
-      )}
       {causes.length > 0 && (
         <>
           <h2>
@@ -46,6 +30,22 @@ export function Problems({ trace, choose }: { trace: Opened; choose: (seq: numbe
           </ul>
           {causes.length > 50 && <p class="muted">… {causes.length - 50} more causes</p>}
         </>
+      )}
+      {differenceCount > 0 && (
+        <details open={causes.length === 0}>
+          <summary>
+            The model differs from the recording in {differenceCount}{" "}
+            {differenceCount === 1 ? "place" : "places"}
+          </summary>
+          <ul>
+            {differences.map(({ seq, what, expected, got, reason }, i) => (
+              <li key={i}>
+                <Seq seq={seq} choose={choose} /> {what}: recorded {expected}, the model has {got}
+                {reason ? `: ${reason}` : ""}
+              </li>
+            ))}
+          </ul>
+        </details>
       )}
     </section>
   );
