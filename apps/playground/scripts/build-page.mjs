@@ -20,7 +20,7 @@ export default async function buildPage() {
       emptyOutDir: false,
       reportCompressedSize: false,
       lib: {
-        entry: path("../src/editor/editor.ts"),
+        entry: path("../src/editor/main.tsx"),
         formats: ["iife"],
         name: "editor",
         fileName: () => "editor.js",

@@ -1,4 +1,4 @@
-/** The write pane by a person's way: choose, type, read the answers, break it, mend it, send the link. */
+/** The panes of programs and strategies by a person's way: choose, type, read the answers, break it, mend it, send the link. */
 import { readFileSync } from "node:fs";
 import type axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
@@ -9,7 +9,7 @@ import { openPage } from "./page.ts";
 const PATIENCE = 180_000;
 const AXE = readFileSync(new URL(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 
-describe.skipIf(!chromiumPath)("the write pane in Chromium", () => {
+describe.skipIf(!chromiumPath)("programs in Chromium", () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await startBrowser();
@@ -152,6 +152,29 @@ describe.skipIf(!chromiumPath)("the write pane in Chromium", () => {
       for (let i = 0; i < 6; i++) await page.keyboard.press("ArrowLeft");
       await page.keyboard.press("Control+Space");
       await offered.getByText("map-null").waitFor();
+      await page.close();
+    },
+    PATIENCE,
+  );
+
+  test(
+    "two strategies stand side by side, chosen from lists, and the link shows them again",
+    async () => {
+      const { page, complaints } = await openPage(browser, "#strategies", {
+        viewport: { width: 390, height: 844 },
+      });
+      const beside = page.getByLabel("beside");
+      await beside.waitFor();
+      await beside.selectOption({ index: 6 });
+      const name = await beside.inputValue();
+      await page.getByRole("columnheader", { name }).first().waitFor();
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+      expect(await findings(page)).toEqual([]);
+      await page.waitForFunction(() => location.hash.length > 30);
+      const again = await openPage(browser, await page.evaluate(() => location.hash));
+      await again.page.getByRole("columnheader", { name }).first().waitFor();
+      expect([...complaints, ...again.complaints]).toEqual([]);
+      await again.page.close();
       await page.close();
     },
     PATIENCE,

@@ -1,7 +1,6 @@
-/** What the editor's script hands to the page; both sides know only this. */
+/** What an editor is to the pane around it. */
 
 import type { Offer } from "../engine/programs/list-strategies.ts";
-import type { Stripped } from "./strip-types.ts";
 
 /** A mark at a line. */
 export interface EditorMark {
@@ -39,22 +38,4 @@ export interface Editor {
   goTo(line: number): void;
   /** Take it away. */
   destroy(): void;
-}
-
-/** The script of the editor: what programs need, and nothing else on the page. */
-export interface EditorScript {
-  /**
-   * @param parent - gets the editor as its child
-   * @param options - see {@link EditorOptions}
-   */
-  create(parent: HTMLElement, options: EditorOptions): Editor;
-  /** See `strip-types.ts`. */
-  stripTypes(text: string): Stripped;
-  /** Start a worker that answers the requests of `engine/programs`; its code is in this script, because only programs need it. */
-  startWorker(): Worker;
-}
-
-declare global {
-  /** Called by the editor's script with itself. */
-  var vmbindEditor: ((script: EditorScript) => void) | undefined;
 }

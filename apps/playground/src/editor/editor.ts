@@ -1,9 +1,7 @@
 /**
- * The editor and the worker that runs programs: a script of its own beside the page, loaded when a pane needs it.
- *
- * CodeMirror and sucrase: together a twentieth of what Monaco with TypeScript's checker weighs, usable with a screen reader and on a phone. What
- * the checker would know is known here otherwise: completion and hints come from the tables of the drivers, and what is wrong shows at
- * its line, because the program runs at each pause.
+ * The editor. CodeMirror, and sucrase for what it holds: together a twentieth of what Monaco with TypeScript's checker weighs, and usable with
+ * a screen reader and on a phone. What the checker would know is known here otherwise: completion and hints come from the tables of the
+ * drivers, and what is wrong shows at its line, because the program runs at each pause.
  */
 
 import {
@@ -27,10 +25,8 @@ import {
   lineNumbers,
 } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
-import ProgramWorker from "../engine/programs/worker.ts?worker&inline";
 import type { Editor, EditorMark, EditorOptions } from "./api.ts";
 import { programCompletion, programHints } from "./completion.ts";
-import { stripTypes } from "./strip-types.ts";
 
 /** Colours are the page's, so that light and dark follow it. */
 const COLOURS = HighlightStyle.define([
@@ -71,7 +67,11 @@ const LOOK = EditorView.theme({
   ".cm-diagnostic-info": { borderLeft: "3px solid var(--shared)" },
 });
 
-function create(
+/**
+ * @param parent - gets the editor as its child
+ * @param options - see {@link EditorOptions}
+ */
+export function createEditor(
   parent: HTMLElement,
   { label, text, offer, isProgram, changed, moved }: EditorOptions,
 ): Editor {
@@ -141,5 +141,3 @@ function showMarks(view: EditorView, marks: readonly EditorMark[]): void {
     });
   view.dispatch(setDiagnostics(view.state, diagnostics));
 }
-
-globalThis.vmbindEditor?.({ create, stripTypes, startWorker: () => new ProgramWorker() });

@@ -1,7 +1,6 @@
 /** Which strategies there are, and what each driver's own operations are called: what a page offers and completes. */
 
-import { OperationScript, SPARSE_STRATEGIES } from "@vmbind/lab";
-import { ownModuleNames } from "./own-modules.ts";
+import { LAB_WORKLOADS, SPARSE_STRATEGIES } from "@vmbind/lab";
 
 /** A strategy as a page offers it. */
 interface OfferedStrategy {
@@ -24,10 +23,8 @@ export interface Offer {
   readonly strategies: readonly OfferedStrategy[];
   /** The operations of each driver. */
   readonly vmBind: readonly { readonly driver: string; readonly ops: readonly OfferedOp[] }[];
-  /** What a program sees. */
-  readonly scope: readonly string[];
-  /** What a module may import. */
-  readonly modules: readonly string[];
+  /** What two strategies may be compared on. */
+  readonly workloads: readonly { readonly name: string; readonly description: string }[];
 }
 
 /** @returns all of it */
@@ -43,7 +40,6 @@ export async function listStrategies(): Promise<Offer> {
   return {
     strategies: SPARSE_STRATEGIES.map(({ name, driver, says, devices }) => ({ name, driver, says, devices })),
     vmBind: [...vmBind].map(([driver, ops]) => ({ driver, ops })),
-    scope: Object.keys(new OperationScript({ added() {}, nameFor: () => undefined }).scope),
-    modules: ownModuleNames(),
+    workloads: LAB_WORKLOADS.map(({ name, description }) => ({ name, description })),
   };
 }

@@ -21,11 +21,6 @@ function named(found: Record<string, Load>, prefix: string, at: number): [string
   return Object.entries(found).map(([path, load]) => [prefix + path.split("/").at(at), load]);
 }
 
-/** @returns what a text may import, by name */
-export function ownModuleNames(): string[] {
-  return [...OWN.keys()];
-}
-
 /**
  * Load what a text imports.
  *
@@ -38,7 +33,7 @@ export async function loadOwnModules(names: readonly string[]): Promise<(name: s
   for (const name of names) {
     const load = OWN.get(name);
     if (load === undefined) {
-      throw new RangeError(`cannot import ${JSON.stringify(name)}; there are ${ownModuleNames().join(", ")}`);
+      throw new RangeError(`cannot import ${JSON.stringify(name)}; there are ${[...OWN.keys()].join(", ")}`);
     }
     loaded.set(name, await load());
   }

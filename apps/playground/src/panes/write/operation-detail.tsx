@@ -63,13 +63,11 @@ function Outcome({ answer: { outcome, by, reason, failed, va, sight, errno } }: 
   };
   return (
     <p>
-      <span class="mono">{hex(sight.va)}</span> {sight.access === "read" ? "shows" : "leads to"}{" "}
-      {what[sight.behind]}
+      <span class="mono">{hex(sight.va)}</span> → {what[sight.behind]}
       {sight.fault !== "" && <span class="bad">; {sight.fault}</span>}
       {sight.access === "read" && sight.value !== null && (
         <>
-          {" "}
-          and reads <span class="mono">{hex(sight.value)}</span>
+          , reads <span class="mono">{hex(sight.value)}</span>
         </>
       )}
       {sight.access === "write" && sight.fault === "" && sight.value === null && "; the store is dropped"}

@@ -1,12 +1,12 @@
-/** The editor as a part of the page: a plain text field until its script is there, and where it is not. */
+/** The editor as a part of the pane. */
 
 import { useEffect, useRef } from "preact/hooks";
-import type { Editor, EditorMark, EditorScript } from "../../editor/api.ts";
+import type { Editor, EditorMark } from "../../editor/api.ts";
+import { createEditor } from "../../editor/editor.ts";
 import type { Offer } from "../../engine/programs/list-strategies.ts";
 
 /** What it is given. */
 export interface TextEditorProps {
-  readonly script: EditorScript | null;
   readonly label: string;
   readonly text: string;
   readonly offer: Offer | null;
@@ -20,7 +20,7 @@ export interface TextEditorProps {
 
 /** See {@link TextEditorProps}. */
 export function TextEditor(props: TextEditorProps) {
-  const { script, label, text, isProgram, marks, goTo, changed, moved } = props;
+  const { label, text, isProgram, marks, goTo } = props;
   const holder = useRef<HTMLDivElement>(null);
   const editor = useRef<Editor | null>(null);
   const last = useRef(props);
@@ -28,8 +28,8 @@ export function TextEditor(props: TextEditorProps) {
   /** What was typed and has not come back as the text to show: keys are faster than the page. */
   const typed = useRef<string[]>([]);
   useEffect(() => {
-    if (script === null || holder.current === null) return;
-    const made = script.create(holder.current, {
+    if (holder.current === null) return;
+    const made = createEditor(holder.current, {
       label,
       text: last.current.text,
       offer: () => last.current.offer,
@@ -46,7 +46,7 @@ export function TextEditor(props: TextEditorProps) {
       editor.current = null;
       made.destroy();
     };
-  }, [script, label, isProgram]);
+  }, [label, isProgram]);
   useEffect(() => {
     const at = typed.current.lastIndexOf(text);
     if (at < 0) editor.current?.setText(text);
@@ -56,17 +56,5 @@ export function TextEditor(props: TextEditorProps) {
   useEffect(() => {
     if (goTo !== null) editor.current?.goTo(goTo.line);
   }, [goTo]);
-  if (script !== null) return <div class="editor" ref={holder} />;
-  return (
-    <textarea
-      class="editor"
-      aria-label={label}
-      spellcheck={false}
-      value={text}
-      onInput={({ currentTarget }) => {
-        changed(currentTarget.value);
-        moved(currentTarget.value.slice(0, currentTarget.selectionStart).split("\n").length);
-      }}
-    />
-  );
+  return <div class="editor" ref={holder} />;
 }

@@ -4,8 +4,9 @@
  */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { EditorScript } from "../../editor/api.ts";
-import { engineOver, type StoppableEngine } from "../../engine/over-worker.ts";
+import { programEngine } from "../../editor/program-engine.ts";
+import { stripTypes } from "../../editor/strip-types.ts";
+import type { StoppableEngine } from "../../engine/engine-over.ts";
 import type { OperationsAnswer, OperationsRequest } from "../../engine/programs/answer-operations.ts";
 import type { Offer } from "../../engine/programs/list-strategies.ts";
 import type { TextFile, TextProblem } from "../../engine/programs/run-text.ts";
@@ -30,13 +31,12 @@ export interface Answers {
 
 /**
  * @param texts - what is asked, types and all; null while that is not known
- * @param script - takes the types out; null while it is loaded, and nothing is asked then
  */
-export function useAnswers(texts: OperationsRequest | null, script: EditorScript | null): Answers {
+export function useAnswers(texts: OperationsRequest | null): Answers {
   const own = useRef<StoppableEngine | null>(null);
   const [answer, setAnswer] = useState<OperationsAnswer | null>(null);
   const [problems, setProblems] = useState<readonly TextProblem[]>([]);
-  const [busy, setBusy] = useState("loading the editor");
+  const [busy, setBusy] = useState("starting");
   const key = texts && JSON.stringify(texts);
   const end = (why: string): void => {
     own.current?.stop(why);
@@ -45,7 +45,7 @@ export function useAnswers(texts: OperationsRequest | null, script: EditorScript
 
   useEffect(() => () => end("the pane was left"), []);
   useEffect(() => {
-    if (texts === null || script === null) return;
+    if (texts === null) return;
     let isCurrent = true;
     let isAsking = false;
     let patience = 0;
@@ -59,13 +59,13 @@ export function useAnswers(texts: OperationsRequest | null, script: EditorScript
       patience = window.setTimeout(() => end(STOPPED), PATIENCE_MS);
     };
     const ask = async (): Promise<void> => {
-      const program = strippedOf(script, "operations.ts", texts.program);
-      const strategy = texts.strategy === null ? null : strippedOf(script, "strategy.ts", texts.strategy);
+      const program = strippedOf("operations.ts", texts.program);
+      const strategy = texts.strategy === null ? null : strippedOf("strategy.ts", texts.strategy);
       if (typeof program !== "string") return done([program]);
       if (typeof strategy === "object" && strategy !== null) return done([strategy]);
       isAsking = true;
       beat("the program");
-      own.current ??= engineOver(script.startWorker());
+      own.current ??= programEngine();
       try {
         const request = { ...texts, program, strategy };
         const found = await own.current.ask("answer-operations", request, { progress: beat });
@@ -89,19 +89,17 @@ export function useAnswers(texts: OperationsRequest | null, script: EditorScript
       // In the middle of a program it would not hear of being given up.
       if (isAsking) end("the text was changed");
     };
-  }, [key, script]);
+  }, [key]);
   return { answer, problems, busy, stop: () => end("stopped") };
 }
 
 /**
- * @param script - starts the worker; null while it is loaded
  * @returns what there is to choose from and to complete with; null until it is known
  */
-export function useOffer(script: EditorScript | null): Offer | null {
+export function useOffer(): Offer | null {
   const [offer, setOffer] = useState<Offer | null>(null);
   useEffect(() => {
-    if (script === null) return;
-    const engine = engineOver(script.startWorker());
+    const engine = programEngine();
     void engine.ask("list-strategies", undefined).then(
       (found) => {
         setOffer(found);
@@ -110,11 +108,11 @@ export function useOffer(script: EditorScript | null): Offer | null {
       () => {},
     );
     return () => engine.stop("the pane was left");
-  }, [script]);
+  }, []);
   return offer;
 }
 
-function strippedOf(script: EditorScript, file: TextFile, text: string): string | TextProblem {
-  const stripped = script.stripTypes(text);
+function strippedOf(file: TextFile, text: string): string | TextProblem {
+  const stripped = stripTypes(text);
   return "code" in stripped ? stripped.code : { file, line: stripped.line, message: stripped.message };
 }
