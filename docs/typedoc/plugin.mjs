@@ -20,7 +20,8 @@ import { sourceUrl, writeSources } from "./sources.mjs";
 const GUIDE_BOOST = 8;
 
 export function load(app) {
-  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => categorize(project, app.logger), 100);
+  // Behind typedoc itself, which finds the name of the package and the places of sources in the same event.
+  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => categorize(project, app.logger), -100);
   app.on(Application.EVENT_PROJECT_REVIVE, arrange, 100);
   app.renderer.on(IndexEvent.PREPARE_INDEX, indexReadmes);
   app.renderer.on(PageEvent.END, labelScrolling);
