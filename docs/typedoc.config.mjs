@@ -29,6 +29,8 @@ export default {
   },
   searchInDocuments: true,
   searchInComments: true,
+  categorizeByGroup: false,
+  categoryOrder: ORDER,
   navigation: {
     includeCategories: true,
     includeGroups: false,
