@@ -80,6 +80,8 @@ describe.skipIf(!chromiumPath)("the page of a trace in Chromium", () => {
     await tab.getByRole("heading", { level: 1, name: TRACE }).waitFor();
     await tab.getByRole("slider", { name: /^address space/ }).waitFor();
     expect(await tab.getByLabel("Recording").count()).toBe(0);
+    // What would need a script beside the page is not offered.
+    expect(await tab.getByRole("link", { name: "Write", exact: true }).count()).toBe(0);
     expect(await tab.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
     expect(complaints).toEqual([]);
   });

@@ -5,6 +5,7 @@ import { App } from "./app.tsx";
 import { engineOverWorker } from "./engine/over-worker.ts";
 import { linkOf } from "./link.ts";
 import { PANES } from "./panes/table.ts";
+import { embeddedTrace } from "./recordings.ts";
 import "./style.css";
 
 const root = document.getElementById("app");
@@ -12,6 +13,7 @@ if (root !== null) {
   const engine = engineOverWorker();
   void linkOf(location.hash).then((first) => {
     root.replaceChildren();
-    render(<App engine={engine} panes={PANES} first={first} />, root);
+    const panes = embeddedTrace() === null ? PANES : PANES.filter(({ isBeside }) => !isBeside);
+    render(<App engine={engine} panes={panes} first={first} />, root);
   });
 }

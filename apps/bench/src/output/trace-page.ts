@@ -1,6 +1,6 @@
 /**
  * The page of the playground with a trace inside. The build puts the page beside the command; here a trace goes into it, and the
- * permission to load what lies beside the page goes out of its policy: this one stands alone.
+ * permission to load what lies beside the page, and to run programs that are typed, goes out of its policy: this one stands alone.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export async function pageWithTrace(name: string, bytes: Uint8Array): Promise<st
   const base64 = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
   const element = html`<script type="text/plain" id="trace" data-name="${name}">${base64}</script>`.text;
   return page
-    .replace(/(script-src 'sha256-[^']+') 'self'/, "$1")
+    .replace(/(script-src 'sha256-[^']+') 'self' blob:/, "$1")
     .replace(/<title>.*?<\/title>/, () => html`<title>${name}</title>`.text)
     .replace("<!--trace-->", () => element);
 }

@@ -31,6 +31,8 @@ export interface PaneDefinition<State> {
   readonly schema: v.GenericSchema<unknown, State>;
   /** Its view. */
   readonly View: ComponentType<PaneProps<State>>;
+  /** What lies beside the page is needed for it: a page that stands alone leaves it out. */
+  readonly isBeside?: boolean;
 }
 
 /** A pane in the table: its state's type is its own affair. */
@@ -39,6 +41,8 @@ export interface Pane {
   readonly id: string;
   /** See {@link PaneDefinition.title}. */
   readonly title: string;
+  /** See {@link PaneDefinition.isBeside}. */
+  readonly isBeside: boolean;
   /** The view, which takes states as a link has them. */
   readonly View: ComponentType<PaneProps<unknown>>;
 }
@@ -47,7 +51,7 @@ export interface Pane {
  * @param definition - a pane
  * @returns it as the table has it; what a link says wrong of its state is as if it said nothing
  */
-export function pane<State>({ id, title, schema, View }: PaneDefinition<State>): Pane {
+export function pane<State>({ id, title, schema, View, isBeside = false }: PaneDefinition<State>): Pane {
   const read = (raw: unknown): State => {
     const found = v.safeParse(schema, raw ?? {});
     return found.success ? found.output : v.parse(schema, {});
@@ -59,5 +63,5 @@ export function pane<State>({ id, title, schema, View }: PaneDefinition<State>):
       );
     return h(View, { engine, state: read(state), setState: own });
   };
-  return { id, title, View: Checked };
+  return { id, title, isBeside, View: Checked };
 }

@@ -9,6 +9,7 @@ import "./style.css";
 export const strategiesPane: Pane = pane({
   id: "strategies",
   title: "Strategies",
+  isBeside: true,
   schema: STRATEGIES_STATE,
   View: (props) => <Later choose={({ strategies }) => strategies} props={props} />,
 });

@@ -9,6 +9,7 @@ import "./style.css";
 export const writePane: Pane = pane({
   id: "write",
   title: "Write",
+  isBeside: true,
   schema: WRITE_STATE,
   View: (props) => <Later choose={({ write }) => write} props={props} />,
 });
