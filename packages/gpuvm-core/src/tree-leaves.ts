@@ -137,6 +137,31 @@ export class TreeLeaves extends TreeNodes {
     this.#unlinkLeaf(right);
   }
 
+  /** Entry before the sought place: its handle, 0 when there is none. */
+  before(): number {
+    if (this.pos > 0) return this.values[(this.leaf << this.lg2) + this.pos - 1] as number;
+    const prev = this.prevs[this.leaf] as number;
+    return prev === 0 ? 0 : (this.values[(prev << this.lg2) + (this.counts[prev] as number) - 1] as number);
+  }
+
+  /** Entry at the sought place: its handle, 0 when there is none. */
+  at(): number {
+    if (this.pos < (this.counts[this.leaf] as number)) {
+      return this.values[(this.leaf << this.lg2) + this.pos] as number;
+    }
+    const next = this.nexts[this.leaf] as number;
+    return next === 0 ? 0 : (this.values[next << this.lg2] as number);
+  }
+
+  /** Start address of {@link TreeLeaves.at}, Infinity when there is none. */
+  keyAt(): number {
+    if (this.pos < (this.counts[this.leaf] as number)) {
+      return this.keys[(this.leaf << this.lg2) + this.pos] as number;
+    }
+    const next = this.nexts[this.leaf] as number;
+    return next === 0 ? Number.POSITIVE_INFINITY : (this.keys[next << this.lg2] as number);
+  }
+
   protected dropLeaf(leaf: number): void {
     if (leaf === this.root) return;
     if (this.cursorLeaf === leaf) {

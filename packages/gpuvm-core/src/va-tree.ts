@@ -138,31 +138,6 @@ export class VaTree extends TreeLeaves {
     return this.#gapLeaf === 0 && this.pos <= (this.counts[this.leaf] as number);
   }
 
-  /** Entry before the sought place: its handle, 0 when there is none. */
-  before(): number {
-    if (this.pos > 0) return this.values[(this.leaf << this.lg2) + this.pos - 1] as number;
-    const prev = this.prevs[this.leaf] as number;
-    return prev === 0 ? 0 : (this.values[(prev << this.lg2) + (this.counts[prev] as number) - 1] as number);
-  }
-
-  /** Entry at the sought place: its handle, 0 when there is none. */
-  at(): number {
-    if (this.pos < (this.counts[this.leaf] as number)) {
-      return this.values[(this.leaf << this.lg2) + this.pos] as number;
-    }
-    const next = this.nexts[this.leaf] as number;
-    return next === 0 ? 0 : (this.values[next << this.lg2] as number);
-  }
-
-  /** Start address of {@link VaTree.at}, Infinity when there is none. */
-  keyAt(): number {
-    if (this.pos < (this.counts[this.leaf] as number)) {
-      return this.keys[(this.leaf << this.lg2) + this.pos] as number;
-    }
-    const next = this.nexts[this.leaf] as number;
-    return next === 0 ? Number.POSITIVE_INFINITY : (this.keys[next << this.lg2] as number);
-  }
-
   /**
    * Set the sought place on the gap that a walk left, without a search.
    *

@@ -7,7 +7,7 @@ import { type StrategyRun, sparseStrategy, startRun } from "@vmbind/lab";
 import type { AddressSpace } from "@vmbind/mmu";
 
 /** Bytes of a tile: whole blocks of every driver. */
-export const TILE_BYTES = 65536;
+const TILE_BYTES = 65536;
 
 /** Something that is done to a tile. */
 export type TileAct =
@@ -35,7 +35,7 @@ export interface TileLook {
 }
 
 /** What came of an act. */
-export interface ActResult {
+interface ActResult {
   /** The word that was read or written; null where the GPU faulted, and for bind and unbind. */
   readonly word: number | null;
   /** Why the access faulted; null where it did not. */

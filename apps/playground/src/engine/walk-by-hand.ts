@@ -7,7 +7,7 @@ import { SPARSE_STRATEGIES, type StrategyRun, sparseStrategy, startRun } from "@
 import { type ToldEntry, toldEntries } from "./told-entries.ts";
 
 /** Where an address is: in the tile that is bound, in one that is not, in front of the resource. */
-export type WalkPlace = "bound" | "unbound" | "outside";
+type WalkPlace = "bound" | "unbound" | "outside";
 
 /** What is asked. */
 export interface HandRequest {

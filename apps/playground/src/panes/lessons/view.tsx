@@ -2,6 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import "../../lessons/lessons.css";
+import "../../lessons/drawings.css";
 import { LESSONS } from "../../lessons/table.ts";
 import { type Pane, type PaneProps, pane } from "../pane.ts";
 import { LESSONS_STATE, type LessonsState } from "./state.ts";
