@@ -34,6 +34,9 @@ function bitsOf(lo: number, hi: number, top: number, bottom: number): number {
   return bottom < 32 ? low + high * 2 ** (32 - bottom) : high;
 }
 
+/** Longest run of bits without a name: what a garbage entry holds may be more than a number can. */
+const RUN_BITS = 32;
+
 /**
  * A descriptor field by field.
  *
@@ -60,7 +63,12 @@ export function describeEntry(
     for (let top = above - 1; top > until; top--) {
       if (bitsOf(lo, hi, top, top) === 0) continue;
       let bottom = top;
-      while (bottom - 1 > until && bitsOf(lo, hi, bottom - 1, bottom - 1) === 1) bottom--;
+      while (
+        top - bottom < RUN_BITS - 1 &&
+        bottom - 1 > until &&
+        bitsOf(lo, hi, bottom - 1, bottom - 1) === 1
+      )
+        bottom--;
       const value = bitsOf(lo, hi, top, bottom);
       found.push({ name: "not named", top, bottom, value, means: "set, and not a field of this entry" });
       top = bottom;
