@@ -98,9 +98,13 @@ function Call({ call: { ioctl, text, errno, lines, leaves } }: { call: CallAnswe
 function Costs({ cost }: { cost: OperationAnswer["cost"] }) {
   const parts = COSTS.flatMap(([name, words]) => {
     const value = cost[name] ?? 0;
-    return value === 0 ? [] : [`${value.toLocaleString("en")} ${words}`];
+    return value === 0 ? [] : [`${value.toLocaleString("en")} ${value === 1 ? singular(words) : words}`];
   });
   return parts.length === 0 ? null : <p class="muted costs">{parts.join(" · ")}</p>;
+}
+
+function singular(words: string): string {
+  return words.replace("entries", "entry").replace(/(\w)s( |$)/, "$1$2");
 }
 
 /** Counters, and their words where there is little room. */
