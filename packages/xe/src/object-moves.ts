@@ -212,12 +212,12 @@ export class ObjectMoves implements EvictionRules {
     }
   }
 
-  /** The ioctl failed: objects go back. */
+  /** The ioctl failed: objects go back, those that moved twice the whole way before they are shown again. */
   undo(): void {
-    for (const { bo, home, zapped } of this.#left.splice(0).reverse()) {
-      bo.moveBack(home);
-      if (zapped) this.#everywhere(bo, (vm, _, vas) => bindIfPossible(vm, vas));
-    }
+    const left = this.#left.splice(0).reverse();
+    for (const { bo, home } of left) bo.moveBack(home);
+    const hidden = new Set(left.filter(({ zapped }) => zapped).map(({ bo }) => bo));
+    for (const bo of hidden) this.#everywhere(bo, (vm, _, vas) => bindIfPossible(vm, vas));
   }
 
   /**

@@ -2,6 +2,7 @@
 import { type AllocFault, EBUSY, EINVAL, ENOBUFS, ENOMEM } from "@vmbind/drm";
 import { describe, expect, it } from "vitest";
 import * as xe from "../src/index.ts";
+import { bindBehind, gate } from "./gates.ts";
 import {
   bind,
   type Fixture,
@@ -218,6 +219,20 @@ describe("PREFETCH", () => {
       expect([-ENOMEM, -ENOBUFS]).toContain(ret);
       expect(f.vm.addressSpace.walk(GIB).pa).toBe(pa);
     }
+  });
+
+  it("that moved an object twice before the ioctl failed leaves no leaf where it was in between, while binds wait", () => {
+    const f = fixture("bmg");
+    const [twice, fixed] = [object(f, BOTH), object(f, xe.PLACEMENT_VRAM)];
+    const [waits, fence] = gate(f);
+    const ops = [map(GIB, 2 * MIB, twice, 0, PAT), map(2 * GIB, 2 * MIB, fixed, 0, PAT)];
+    expect(bindBehind(f, ops, { waits: [waits] }).ret).toBe(0);
+    const there = [to(SYSTEM, GIB, MIB), to(VRAM, GIB, MIB), to(SYSTEM, 2 * GIB, MIB)];
+    expect(bind(f.file, there)).toBe(-EINVAL);
+    check(f);
+    fence.signal();
+    check(f);
+    expect(inVram(f.vm, GIB)).toBe(true);
   });
 
   it("goes by the last of two regions, and by the first refusal", () => {
