@@ -1,5 +1,5 @@
 /** The valid files that damage begins from, by kind, and the commands that are to stand it. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { SPARSE_STRATEGIES } from "@vmbind/lab/strategies";
 import type { Draw } from "./damage.ts";
@@ -49,6 +49,26 @@ function traces(): Kind {
 const CASES = 10;
 const CASE_BYTES_MAX = 20_000;
 
+function spread(cases: readonly string[]): string[] {
+  const step = Math.max(1, Math.floor(cases.length / CASES));
+  return cases.filter((_, i) => i % step === 0).slice(0, CASES);
+}
+
+/** Where cases name recordings, a run replays those: the two shortest are enough, the damage being in the case. */
+function shortestReplays(cases: readonly string[]): string[] | null {
+  const named = cases.flatMap((line) => {
+    const { trace } = JSON.parse(line) as { trace?: unknown };
+    return typeof trace === "string"
+      ? [{ line, bytes: statSync(new URL(`${trace}.jsonl.gz`, TRACES)).size }]
+      : [];
+  });
+  if (named.length === 0) return null;
+  return named
+    .sort((a, b) => a.bytes - b.bytes)
+    .slice(0, 2)
+    .map(({ line }) => line);
+}
+
 /** One kind for each format. */
 function vectors(): Kind[] {
   const byFormat = new Map<string, string[]>();
@@ -57,8 +77,7 @@ function vectors(): Kind[] {
     for (const file of listed(folder)) {
       const [header, ...cases] = lines(new URL(file, folder));
       const some = cases.filter((line) => line.length <= CASE_BYTES_MAX);
-      const step = Math.max(1, Math.floor(some.length / CASES));
-      const text = [header, ...some.filter((_, i) => i % step === 0).slice(0, CASES)].join("\n");
+      const text = [header, ...(shortestReplays(some) ?? spread(some))].join("\n");
       const { format } = JSON.parse(header ?? "{}") as { format?: string };
       if (format && some.length > 0) byFormat.set(format, [...(byFormat.get(format) ?? []), `${text}\n`]);
     }
