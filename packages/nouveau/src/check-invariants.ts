@@ -3,8 +3,8 @@
  * regions and tables say the same. Every leaf and every reference count is derived again from the mapping or the region that it
  * belongs to.
  *
- * They hold between ioctls. While work is queued the tables are between two states, and only mappings, objects and the number
- * of tables are checked. Besides the names of `checkGpuvm`, `checkGemRefs`, `checkTables` and `checkTablePages`, an error may
+ * They hold between ioctls. While work is queued the tables are between two states, and only mappings, objects, the number
+ * of tables, and that the memory of what waits to go is still there are checked. Besides the names of `checkGpuvm`, `checkGemRefs`, `checkTables` and `checkTablePages`, an error may
  * begin with `region-order`, `region-border`, `leaf-owner`, `table-refs`, `tlb-stale`, `vm-kept`, `region-counters` or
  * `backing-bytes`.
  *
@@ -51,6 +51,7 @@ export function checkInvariants(vm: NouveauVm, seen: Set<number> = new Set()): v
       for (const slot of [node.slot, node.smallSlot]) if (slot >= 0) seen.add(slot);
     }
     for (const slot of pageTable.tree.reserved) seen.add(slot);
+    checkGoing(vm);
     return;
   }
   checkTables(
@@ -61,6 +62,21 @@ export function checkInvariants(vm: NouveauVm, seen: Set<number> = new Set()): v
   );
   checkReferences(vm);
   checkRemembered(vm);
+}
+
+/** What queued work takes out still stands in the tables: its memory is there until then. */
+function checkGoing({ gpuvm, queue }: NouveauVm): void {
+  for (const job of queue.jobs) {
+    for (const step of numbers(job.stepCount)) {
+      const old = job.old(step);
+      const isAway = (gpuvm.gem(old) as NouveauBo).evicted;
+      if (isAway && (gpuvm.flags(old) & GPUVA_INVALIDATED) === 0) {
+        throw new Error(
+          `leaf-owner: the object of the mapping at ${hex(gpuvm.addr(old))}, which waits to go, is away`,
+        );
+      }
+    }
+  }
 }
 
 /** The numbers below one. */

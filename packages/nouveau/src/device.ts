@@ -90,9 +90,9 @@ export class NouveauDevice {
   }
 
   /**
-   * What the memory manager does with an object that it moves away: queued work that maps it is waited for, every mapping is
-   * taken out and flagged, then the contents move (`nouveau_bo.c`, Linux 7.3-rc7). The next VM_BIND or EXEC that needs the object
-   * brings it back.
+   * What the memory manager does with an object that it moves away: queued work that maps it or takes it out is waited for, every
+   * mapping is taken out and flagged, then the contents move (`nouveau_bo.c`, Linux 7.3-rc7). The next VM_BIND or EXEC that needs
+   * the object brings it back.
    *
    * @param bo - an object; nothing happens when it is away
    * @throws DrmError EBUSY where that work waits for a fence that nobody has signalled, or another device uses the object
@@ -100,12 +100,12 @@ export class NouveauDevice {
   evict(bo: NouveauBo): void {
     if (bo.evicted) return;
     if ((bo.exported?.attachments ?? 0) > 0) fail(EBUSY, "bo: another device uses its memory");
-    const pairs = [...vmBosOf(bo)];
-    for (const vmBo of pairs) {
-      const queue = this.vms.get(vmBo.vm)?.queue;
-      queue?.run();
-      if (queue !== undefined && queue.jobs.length > 0)
-        fail(EBUSY, "bo: queued work of a VM that maps it waits for a fence");
+    const mapping = new Set([...vmBosOf(bo)].map(({ vm }) => this.vms.get(vm)));
+    for (const vm of this.vms.values()) {
+      // What the last mapping left goes on showing the object until the job has run, which the tree and its lists do not tell.
+      if (!mapping.has(vm) && !vm.isQueued(bo)) continue;
+      vm.queue.run();
+      if (vm.queue.jobs.length > 0) fail(EBUSY, "bo: queued work of a VM that maps it waits for a fence");
     }
     for (const vmBo of vmBosOf(bo)) {
       const vm = this.vms.get(vmBo.vm);

@@ -240,6 +240,16 @@ export class NouveauVm {
     freeJob(this, job);
   }
 
+  /** Whether queued work maps an object or takes a mapping of it out: it stands in the tables until that has run. @internal */
+  isQueued(bo: NouveauBo): boolean {
+    const { gpuvm } = this;
+    for (const job of this.queue.jobs) {
+      for (let op = 0; op < job.count; op++) if (job.bo(op) === bo) return true;
+      for (let step = 0; step < job.stepCount; step++) if (gpuvm.gem(job.old(step)) === bo) return true;
+    }
+    return false;
+  }
+
   /** The file is closed: its work is done, then everything goes. */
   destroy(): void {
     const { gpuvm } = this;

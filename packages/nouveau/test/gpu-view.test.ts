@@ -4,7 +4,7 @@
  * holds, and a call that is refused has changed nothing.
  */
 
-import { issue } from "@vmbind/drm";
+import { Fence, type IoctlCall, issue, viewOf } from "@vmbind/drm";
 import { Walk } from "@vmbind/mmu";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -18,6 +18,8 @@ import {
   type NouveauVm,
   openNvk,
   queueBindCall,
+  SYNC,
+  VM_BIND,
   VM_BIND_OP_MAP,
   VM_BIND_OP_UNMAP,
   VM_BIND_SPARSE,
@@ -244,6 +246,67 @@ test.each([
   expect(seen).toEqual(["fault"]);
   checkDeviceInvariants(device, [file]);
 });
+
+const ADDR = 0x40_0000_0000;
+const SIZE = 0x4000;
+const AT = { addr: ADDR, range: SIZE };
+
+describe.each([
+  ["an UNMAP", [{ op: VM_BIND_OP_UNMAP, ...AT }]],
+  ["an UNMAP SPARSE of its region", [{ op: VM_BIND_OP_UNMAP, flags: VM_BIND_SPARSE, ...AT }]],
+  ["a MAP of another object", [{ op: VM_BIND_OP_MAP, handle: 2, ...AT }]],
+])("while %s waits that takes the last mapping of an object out", (_name, ops) => {
+  function waiting(): { device: NouveauDevice; file: NouveauFile; vm: NouveauVm } {
+    const device = new NouveauDevice();
+    const file = device.open();
+    openNvk(file);
+    newObject(file, SIZE, GEM_DOMAIN_VRAM);
+    newObject(file, SIZE, GEM_DOMAIN_VRAM);
+    const vm = file.ownVm as NouveauVm;
+    const region = { op: VM_BIND_OP_MAP, flags: VM_BIND_SPARSE, ...AT };
+    expect(issue(file, vmBindCall([region, { op: VM_BIND_OP_MAP, handle: 1, ...AT }]))).toBe(0);
+    vm.addressSpace.store32(ADDR, 0xcafe);
+    return { device, file, vm };
+  }
+
+  test("the object stays where it is, as the GPU reaches it until then", () => {
+    const { device, file, vm } = waiting();
+    const bo = file.bo(1) as NonNullable<ReturnType<NouveauFile["bo"]>>;
+    const gate = new Fence();
+    const syncobj = file.syncobjs.create();
+    file.syncobjs.get(syncobj)?.attach(0, gate);
+    expect(issue(file, waitingBindCall(ops, syncobj))).toBe(0);
+    expect(() => device.evict(bo)).toThrow("EBUSY");
+    expect(bo.evicted).toBe(false);
+    expect(vm.addressSpace.load32(ADDR)).toBe(0xcafe);
+    gate.signal();
+    device.evict(bo);
+    expect(bo.evicted).toBe(true);
+    checkDeviceInvariants(device, [file]);
+  });
+
+  test("whoever moves the object lets that run first, where nothing else holds it up", () => {
+    const { device, file, vm } = waiting();
+    const bo = file.bo(1) as NonNullable<ReturnType<NouveauFile["bo"]>>;
+    vm.queue.held = true;
+    expect(issue(file, queueBindCall(ops, 0))).toBe(0);
+    device.evict(bo);
+    expect([bo.evicted, vm.queue.jobs.length]).toEqual([true, 0]);
+    checkDeviceInvariants(device, [file]);
+  });
+});
+
+/** As `queueBindCall`, with a syncobj to wait for. */
+function waitingBindCall(ops: readonly Partial<VmBindOp>[], syncobj: number): IoctlCall {
+  const call = queueBindCall(ops, 0);
+  const at = 0x7e00_0000_0000;
+  const waits = { waitCount: 1, waitPtr: at };
+  return {
+    ...call,
+    arg: VM_BIND.encode({ ...VM_BIND.read(viewOf(call.arg)), ...waits }),
+    buffers: [...call.buffers, { addr: at, bytes: SYNC.encode({ handle: syncobj }) }],
+  };
+}
 
 test.each([1, 31, 32, 300])("%i pages of 2 MiB show their object, and are gone after an UNMAP", (count) => {
   const device = new NouveauDevice();
