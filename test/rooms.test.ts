@@ -66,6 +66,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "leaf-runs.ts",
     "mapping.ts",
     "regions.ts",
+    "reserved-tables.ts",
     "sparse-blocks.ts",
     "table-cache.ts",
     "table-nodes.ts",

@@ -4,8 +4,8 @@
  * belongs to.
  *
  * They hold between ioctls. While work is queued the tables are between two states, and only mappings, objects, the number
- * of tables, and that the memory of what waits to go is still there are checked. Besides the names of `checkGpuvm`, `checkGemRefs`, `checkTables` and `checkTablePages`, an error may
- * begin with `region-order`, `region-border`, `leaf-owner`, `table-refs`, `tlb-stale`, `vm-kept`, `region-counters` or
+ * of tables, those set aside, and that the memory of what waits to go is still there are checked. Besides the names of `checkGpuvm`, `checkGemRefs`, `checkTables` and `checkTablePages`, an error may
+ * begin with `region-order`, `region-border`, `leaf-owner`, `table-refs`, `tables-reserved`, `tlb-stale`, `vm-kept`, `region-counters` or
  * `backing-bytes`.
  *
  * @module
@@ -45,12 +45,13 @@ export function checkInvariants(vm: NouveauVm, seen: Set<number> = new Set()): v
   const held = vm.queue.jobs.flatMap((job) => numbers(job.count).map((op) => job.vmBo(op)));
   checkGpuvm(vm.gpuvm, { vmBo: (vmBo) => held.filter((one) => one === vmBo).length });
   checkRegions(vm);
+  checkReserved(vm);
   const { device, pageTable } = vm;
   if (vm.queue.jobs.length > 0) {
     for (const node of nodesOf(pageTable.root)) {
       for (const slot of [node.slot, node.smallSlot]) if (slot >= 0) seen.add(slot);
     }
-    for (const slot of pageTable.tree.reserved) seen.add(slot);
+    for (const slot of pageTable.tree.reserved.slots) seen.add(slot);
     checkGoing(vm);
     return;
   }
@@ -62,6 +63,14 @@ export function checkInvariants(vm: NouveauVm, seen: Set<number> = new Set()): v
   );
   checkReferences(vm);
   checkRemembered(vm);
+}
+
+/** Each job that waits has the tables that were set aside for it. */
+function checkReserved({ pageTable, queue }: NouveauVm): void {
+  const { length } = pageTable.tree.reserved.slots;
+  const needed = queue.jobs.reduce((sum, { tables }) => sum + tables, 0);
+  if (length === needed) return;
+  throw new Error(`tables-reserved: ${length} tables are set aside, queued work counts on ${needed}`);
 }
 
 /** What queued work takes out still stands in the tables: its memory is there until then. */

@@ -15,6 +15,7 @@ export type { NouveauFileDevice } from "./file.ts";
 export type { JobVm } from "./job-run.ts";
 export type { LeafAttributes } from "./leaf-runs.ts";
 export { type SparseRegion, SparseRegions } from "./regions.ts";
+export { ReservedTables, type TableSource } from "./reserved-tables.ts";
 export { TableCache } from "./table-cache.ts";
 export { TableNode } from "./table-nodes.ts";
 export { type PageTableOptions, TableTree } from "./table-tree.ts";

@@ -36,6 +36,7 @@ export interface JobVm {
 
 /** Write the entries of a job. */
 export function runJob(vm: JobVm, job: BindJob): void {
+  if (job.tables > 0) vm.pageTable.tree.reserved.spend(job.tables);
   for (let op = 0; op < job.count; op++) {
     if (job.isLate(op)) {
       // The tables of what earlier operations unmapped must not stand where other pages come.
@@ -50,7 +51,7 @@ export function runJob(vm: JobVm, job: BindJob): void {
     }
     if (job.va(op) > 0) mapLeaves(vm, job.va(op));
   }
-  if (job.tables > 0) vm.pageTable.tree.release(job.tables);
+  if (job.tables > 0) vm.pageTable.tree.reserved.spent();
 }
 
 /** Everything at once, where page sizes meet: what was there goes whole, what stays of it and what comes is made anew. */

@@ -24,6 +24,7 @@ import {
 import type { PageSize } from "./backends.ts";
 import type { NouveauCounters } from "./cost-sheet.ts";
 import { clearSparse, fillWide } from "./entry-words.ts";
+import { ReservedTables } from "./reserved-tables.ts";
 import type { TableCache } from "./table-cache.ts";
 import {
   entriesOf,
@@ -79,9 +80,21 @@ export class TableTree {
   readonly #asid: number;
   /** The PD0 of the block that was looked up last: the next one mostly lies below it, too. */
   #place: TableNode | null = null;
-  readonly #reserved: number[] = [];
   /** Why a table could not be made. */
   #refusal = "";
+
+  /** Tables that are set aside for queued work. */
+  readonly reserved: ReservedTables = new ReservedTables({
+    take: () => {
+      const slot = this.#allocTable(false);
+      if (slot >= 0) this.#counters.tablesReserved++;
+      return slot;
+    },
+    giveBack: (slot) => {
+      this.#tables.free(slot);
+      this.#counters.tablesReturned++;
+    },
+  });
 
   /**
    * Takes the root.
@@ -102,44 +115,18 @@ export class TableTree {
   }
 
   /**
-   * Set tables aside, so that as many can be made later without failing.
+   * Set tables aside; see {@link ReservedTables.reserve}.
    *
    * @param count - how many more
    * @throws DrmError ENOMEM; none are set aside then
    */
   reserve(count: number): void {
-    const before = this.#reserved.length;
-    try {
-      for (let i = 0; i < count; i++) {
-        const slot = this.#allocTable(false);
-        if (slot < 0) this.failTables();
-        this.#reserved.push(slot);
-        this.#counters.tablesReserved++;
-      }
-    } catch (error) {
-      this.release(this.#reserved.length - before);
-      throw error;
-    }
-  }
-
-  /** Give back tables that were set aside and not used. */
-  release(count: number): void {
-    for (let i = 0; i < count; i++) {
-      const slot = this.#reserved.pop();
-      if (slot === undefined) return;
-      this.#tables.free(slot);
-      this.#counters.tablesReturned++;
-    }
-  }
-
-  /** Slots of the tables that are set aside. */
-  get reserved(): readonly number[] {
-    return this.#reserved;
+    if (!this.reserved.reserve(count)) this.failTables();
   }
 
   /** Give the root back. The tree must not be used afterwards. */
   destroy(): void {
-    this.release(this.#reserved.length);
+    this.reserved.release(this.reserved.slots.length);
     this.#tables.free(this.root.slot);
   }
 
@@ -311,8 +298,8 @@ export class TableTree {
 
   /** @returns a table, -1 where there is none; with whatever it holds for a caller that writes all its entries at once */
   #tryTable(uncleared: boolean): number {
-    if (this.#reserved.length > 0) return this.#reserved.pop() as number;
-    return this.#allocTable(uncleared);
+    const reserved = this.reserved.take();
+    return reserved >= 0 ? reserved : this.#allocTable(uncleared);
   }
 
   #allocTable(uncleared: boolean): number {

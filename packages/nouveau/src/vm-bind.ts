@@ -367,7 +367,7 @@ function undo(vm: NouveauVm, job: BindJob, last: number): void {
     if (job.kind(op) === UNSPARSE && region !== null) region.dirty = null;
     vm.steps.undo(job, op);
   }
-  vm.pageTable.tree.release(job.tables);
+  vm.pageTable.tree.reserved.release(job.tables);
 }
 
 /** From here on nothing fails: mappings join the lists of their objects, those that went leave them. */

@@ -296,6 +296,30 @@ describe.each([
   });
 });
 
+test("each VM_BIND that waits has tables of its own where page sizes meet, and runs though there are no others", () => {
+  let dry = false;
+  const device = new NouveauDevice({ allocFault: (point) => point === "page-table" && dry });
+  const file = device.open();
+  openNvk(file);
+  const vm = file.ownVm as NouveauVm;
+  const handle = newObject(file, 0x9_0000, GEM_DOMAIN_VRAM);
+  expect(issue(file, vmBindCall([{ op: VM_BIND_OP_MAP, handle, addr: ADDR, range: 0x9_0000 }]))).toBe(0);
+  vm.queue.held = true;
+  const queued = (op: Partial<VmBindOp>): void => {
+    expect(issue(file, queueBindCall([op], 0))).toBe(0);
+    checkDeviceInvariants(device, [file]);
+  };
+  // A page of 4 KiB cuts those of 64 KiB; what is left behind the UNMAP has 64 KiB again.
+  queued({ op: VM_BIND_OP_MAP, handle, addr: ADDR + 0x2_0000, range: 0x2000 });
+  queued({ op: VM_BIND_OP_UNMAP, addr: ADDR, range: 0x4_0000 });
+  // New tables of other work are not theirs.
+  queued({ op: VM_BIND_OP_MAP, handle, addr: ADDR + 0x4000_0000, range: 0x2000 });
+  dry = true;
+  while (vm.queue.run(1) > 0) checkDeviceInvariants(device, [file]);
+  const kinds = [0, 0x2_0000, 0x4_0000, 0x4000_0000].map((at) => vm.addressSpace.walk(ADDR + at).kind);
+  expect(kinds).toEqual(["fault", "fault", "page", "page"]);
+});
+
 /** As `queueBindCall`, with a syncobj to wait for. */
 function waitingBindCall(ops: readonly Partial<VmBindOp>[], syncobj: number): IoctlCall {
   const call = queueBindCall(ops, 0);
