@@ -1,8 +1,27 @@
-/** What the naive model of a device allows after calls that move objects without saying so. */
+/** What the naive model of a device allows after calls that move objects without saying so, and while jobs wait. */
 
+import {
+  GEM_DOMAIN_VRAM,
+  IOCTL_VM_BIND,
+  SYNC,
+  VM_BIND,
+  VM_BIND_OP,
+  VM_BIND_OP_MAP,
+  VM_BIND_OP_UNMAP,
+  VM_BIND_RUN_ASYNC,
+  VM_BIND_SPARSE,
+  type VmBindOp,
+} from "@vmbind/nouveau";
+import type { Call } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
+import * as nouveau from "../src/drivers/nouveau/probe.ts";
+import type { Step } from "../src/fuzz/call.ts";
+import { SIMULATION } from "../src/fuzz/examiner.ts";
+import { OPS_ADDR, SYNCS_ADDR } from "../src/fuzz/fuzz-driver.ts";
 import type { Meaning } from "../src/fuzz/meaning.ts";
 import { PageWorld } from "../src/fuzz/page-world.ts";
+import { headerFor, rerun } from "../src/fuzz/session.ts";
+import { targetFor } from "../src/fuzz/targets.ts";
 
 const PAGE = 4096;
 const OBJECT = 2;
@@ -70,5 +89,41 @@ describe("a bind that was refused while jobs wait", () => {
     expect(world.moving).toBe(wanders);
     world.happened({ kind: "signal", fence: 1 }, 0);
     expect(world.moving).toBe(false);
+  });
+});
+
+/** VM_BIND of nouveau with one operation; asynchronous behind a syncobj unless that is 0. */
+function vmBind(op: Partial<VmBindOp>, syncobj = 0): Call {
+  const waits = { flags: VM_BIND_RUN_ASYNC, waitCount: 1, waitPtr: SYNCS_ADDR };
+  const arg = { opCount: 1, opPtr: OPS_ADDR, ...(syncobj > 0 && waits) };
+  const buffers = [{ field: "op_ptr", addr: OPS_ADDR, bytes: VM_BIND_OP.encode(op) }];
+  if (syncobj > 0) {
+    buffers.push({ field: "wait_ptr", addr: SYNCS_ADDR, bytes: SYNC.encode({ handle: syncobj }) });
+  }
+  return nouveau.call(IOCTL_VM_BIND, VM_BIND.encode(arg), buffers);
+}
+
+describe("an object that comes back while the UNMAP of its mapping waits", () => {
+  const at = { addr: 16 * PAGE, range: 2 * PAGE };
+  const bound: Step[] = [
+    nouveau.gemNew(2 * PAGE, GEM_DOMAIN_VRAM),
+    vmBind({ op: VM_BIND_OP_MAP, handle: 1, ...at }),
+  ];
+  const gone: Step[] = [
+    { kind: "evict", file: 0, handle: 1 },
+    { kind: "fence", file: 0, syncobj: 1, fence: 1 },
+    vmBind({ op: VM_BIND_OP_UNMAP, ...at }, 1),
+    { kind: "restore", file: 0 },
+  ];
+
+  it.each([
+    ["in a region, which shows there", [vmBind({ op: VM_BIND_OP_MAP, flags: VM_BIND_SPARSE, ...at })]],
+    ["outside of regions, where nothing is", []],
+  ])("is not mapped again %s", async (_, region) => {
+    const target = await targetFor("nouveau");
+    const header = headerFor(target, 0, 1, { workload: SIMULATION, alloc_faults: true });
+    const steps = [nouveau.vmInit(), ...region, ...bound, ...gone];
+    expect(rerun(target, header, steps)).toBeNull();
+    expect(rerun(target, header, [...steps, { kind: "signal", fence: 1 }])).toBeNull();
   });
 });

@@ -70,6 +70,8 @@ export type Meaning =
   | {
       readonly kind: "queue";
       readonly vm: number;
+      /** What is done with the call already, whatever its jobs wait for; nothing unless given. */
+      readonly now?: readonly PageOp[];
       readonly jobs: readonly Job[];
       /** Id of the queue in the file; 0 for the VM's own. */
       readonly queue: number;

@@ -216,9 +216,10 @@ export class PageWorld {
     file.vms.delete(id);
   }
 
-  #queue(file: PageFile, { vm: id, jobs, queue: queueId }: Meaning & { kind: "queue" }): void {
+  #queue(file: PageFile, { vm: id, now = [], jobs, queue: queueId }: Meaning & { kind: "queue" }): void {
     const vm = file.vms.get(id);
     if (vm === undefined) return;
+    for (const [i, op] of now.entries()) this.#apply(vm, this.#line(file, op), isEdge(i, now.length));
     const queue = queueId === 0 ? vm : (file.queues.get(queueId) ?? {});
     if (queueId !== 0) file.queues.set(queueId, queue);
     const ends = jobs.map((job) => ({ ...job, end: { done: "no" } as Sign }));

@@ -1,10 +1,11 @@
 /**
  * Faults of nouveau, as `inject.ts` makes them: where regions and mappings share entries, where references decide when a
- * table goes, where page sizes meet, and where objects come and go.
+ * table goes, where page sizes meet, where jobs wait, and where objects come and go.
  */
 
+import { Fence } from "@vmbind/drm";
 import { NouveauDevice, NouveauFile, NouveauPageTable } from "@vmbind/nouveau";
-import { SparseRegions, TableTree } from "@vmbind/nouveau/internals";
+import { BindQueue, SparseRegions, TableTree } from "@vmbind/nouveau/internals";
 import { VmSteps } from "../../../../packages/nouveau/src/vm-steps.ts";
 import { around, type InjectedFault, nothing, silent } from "./inject.ts";
 
@@ -104,6 +105,38 @@ export const NOUVEAU_FAULTS: readonly InjectedFault[] = [
     inject() {
       around(NouveauDevice.prototype, "evict", NouveauDevice.prototype.evict, (_self, _real, bo) => {
         if (!bo.evicted) bo.evict();
+      });
+    },
+  },
+  {
+    name: "jobs do not wait for their fences",
+    drivers,
+    within: 8000,
+    inject() {
+      around(BindQueue.prototype, "push", BindQueue.prototype.push, (_self, real, job) => {
+        job.waits = [];
+        real(job);
+      });
+    },
+  },
+  {
+    name: "of jobs that wait the last runs first",
+    drivers,
+    within: 8000,
+    inject() {
+      around(BindQueue.prototype, "push", BindQueue.prototype.push, (self, real, job) => {
+        real(job);
+        Reflect.apply(Array.prototype.reverse, self.jobs, []);
+      });
+    },
+  },
+  {
+    name: "a fence wakes nobody",
+    drivers,
+    within: 8000,
+    inject() {
+      around(Fence.prototype, "onSignal", Fence.prototype.onSignal, (self, real, waiter) => {
+        if (self.signaled) real(waiter);
       });
     },
   },

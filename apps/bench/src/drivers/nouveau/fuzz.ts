@@ -116,12 +116,15 @@ function vmBind(draw: Draw, file: NouveauFile, ids: Ids, opCount: number): Call 
   for (let i = 0; i < opCount; i++) VM_BIND_OP.write(view, i * VM_BIND_OP.size, bindOp(draw, file, ids));
   const buffers: CallBuffer[] = opCount > 0 ? [{ field: "op_ptr", addr: OPS_ADDR, bytes }] : [];
   const isAsync = draw.chance(40);
+  const waits = syncs(draw, isAsync ? 20 : 1);
+  if (waits.length > 0) buffers.push({ field: "wait_ptr", addr: SYNCS_ADDR, bytes: waits });
   const signals = syncs(draw, isAsync ? 30 : 1);
   const sigPtr = SYNCS_ADDR + 0x1000;
   if (signals.length > 0) buffers.push({ field: "sig_ptr", addr: sigPtr, bytes: signals });
   const arg = VM_BIND.encode({
     opCount,
     flags: isAsync ? VM_BIND_RUN_ASYNC : 0,
+    waitCount: waits.length / SYNC.size,
     sigCount: signals.length / SYNC.size,
     waitPtr: SYNCS_ADDR,
     sigPtr,
@@ -210,7 +213,7 @@ export const nouveau: FuzzDriver<NouveauFile> = {
     bindsRestore: true,
   },
   vaEnd: () => VM_END,
-  queues: false,
+  queues: true,
   meaning,
   bind: (draw, file, count) => vmBind(draw, file, new Ids(draw, file), count),
   probe,

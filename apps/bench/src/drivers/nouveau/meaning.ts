@@ -13,6 +13,10 @@ import {
   IOCTL_GETPARAM,
   IOCTL_VM_BIND,
   IOCTL_VM_INIT,
+  SYNC,
+  SYNC_TIMELINE_SYNCOBJ,
+  SYNC_TYPE_MASK,
+  type Sync,
   VM_BIND,
   VM_BIND_OP,
   VM_BIND_OP_MAP,
@@ -23,6 +27,7 @@ import {
 import type { Call } from "@vmbind/trace";
 import { elementsOf } from "../../fuzz/fuzz-driver.ts";
 import type { Meaning, PageOp, Shown } from "../../fuzz/meaning.ts";
+import type { SyncPoint } from "../../fuzz/page-syncs.ts";
 
 const VM_ID = 1;
 
@@ -36,12 +41,8 @@ export function meaning(call: Call, argOut: Uint8Array): Meaning | null {
       return { kind: "object", handle: GEM_NEW.read(viewOf(argOut)).info.handle };
     case DRM_IOCTL_GEM_CLOSE:
       return { kind: "handle-gone", handle: GEM_CLOSE.read(viewOf(arg)).handle };
-    case IOCTL_VM_BIND: {
-      const { opCount, opPtr } = VM_BIND.read(viewOf(arg));
-      const ops = elementsOf(call, opPtr, opCount, VM_BIND_OP)?.map(pageOp);
-      if (!ops || ops.some((op) => op === null)) return null;
-      return { kind: "bind", vm: VM_ID, ops: ops as PageOp[] };
-    }
+    case IOCTL_VM_BIND:
+      return bindOf(call);
     case IOCTL_CHANNEL_FREE:
     case IOCTL_GEM_INFO:
     case IOCTL_GETPARAM:
@@ -49,6 +50,32 @@ export function meaning(call: Call, argOut: Uint8Array): Meaning | null {
     default:
       return null;
   }
+}
+
+/** One job: behind those before it in the file's queue, a synchronous one too. A region is there with the call. */
+function bindOf(call: Call): Meaning | null {
+  const { opCount, opPtr, waitCount, waitPtr, sigCount, sigPtr } = VM_BIND.read(viewOf(call.arg));
+  const all = elementsOf(call, opPtr, opCount, VM_BIND_OP);
+  const waits = elementsOf(call, waitPtr, waitCount, SYNC)?.map(syncPoint);
+  const signals = elementsOf(call, sigPtr, sigCount, SYNC)?.map(syncPoint);
+  if (all === null || waits === undefined || signals === undefined) return null;
+  const ops = all.map((op) => [isRegion(op), pageOp(op)] as const);
+  const now: PageOp[] = [];
+  const later: PageOp[] = [];
+  for (const [region, op] of ops) {
+    if (op === null) return null;
+    (region ? now : later).push(op);
+  }
+  return { kind: "queue", vm: VM_ID, now, jobs: [{ ops: later, waits, signals }], queue: 0 };
+}
+
+function syncPoint({ flags, handle: syncobj, timelineValue }: Sync): SyncPoint {
+  return { syncobj, point: (flags & SYNC_TYPE_MASK) === SYNC_TIMELINE_SYNCOBJ ? timelineValue : 0 };
+}
+
+/** Whether an operation makes a region. */
+function isRegion({ op, flags }: VmBindOp): boolean {
+  return op === VM_BIND_OP_MAP && (flags & VM_BIND_SPARSE) !== 0;
 }
 
 /** A region lies under mappings, an UNMAP shows it again; it goes with all that is mapped in it. */

@@ -187,17 +187,14 @@ export class PageChecker implements Checker {
       );
     }
     if (walked.kind === unbound && (line === null || maybeNot)) return true;
+    // What lies under a mapping shows where its memory was taken, or where it did not come back.
+    const isAway = taken !== "no" || advised;
     if (walked.kind === "fault") {
       return (
-        (taken !== "no" && under === null) ||
-        maybeNot ||
-        advised ||
-        (cell !== null && this.#world.moving) ||
-        mayBeGone(line)
+        (isAway && under === null) || maybeNot || (cell !== null && this.#world.moving) || mayBeGone(line)
       );
     }
-    // What lies under a mapping shows where its memory was taken.
-    if (taken !== "no" && under !== null) return true;
+    if (isAway && under !== null) return true;
     return taken !== "yes" && (line?.behind === "null" || mayBeGone(line));
   }
 
