@@ -149,7 +149,7 @@ function SparseView({ engine, state, setState }: PaneProps<State>) {
           >
             Start again
           </button>
-          <span class="muted">{answer?.operations ?? 0} VM_BIND operations so far</span>
+          <span class="muted">VM_BIND operations so far: {answer?.operations ?? 0}</span>
         </p>
       </Live>
       <WriteQuestion
