@@ -2,8 +2,13 @@ import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config
 
 const conditions = ["@vmbind/source"];
 
-/** Files of tests that start programs, mock modules or set the environment. */
-const PROGRAMS = ["apps/*/test/**/*.test.ts", "packages/{lab,live}/test/**/*.test.ts", "test/**/*.test.ts"];
+/** Files of tests that start programs, mock modules, set the environment or look at the heap. */
+const PROGRAMS = [
+  "apps/*/test/**/*.test.ts",
+  "packages/{lab,live}/test/**/*.test.ts",
+  "packages/*/test/**/*memory.test.ts",
+  "test/**/*.test.ts",
+];
 
 function project(name: string, test: TestProjectInlineConfiguration["test"]): TestProjectInlineConfiguration {
   return {
