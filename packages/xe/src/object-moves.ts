@@ -19,7 +19,7 @@ import { setEvicted } from "./eviction.ts";
 import { CONSULT_MEM_ADVISE_PREF_LOC } from "./uapi-values.ts";
 import type { VmLeaves } from "./vm-leaves.ts";
 import type { EvictionRules } from "./vram.ts";
-import { type Prefetch, WORK_BIND, WorkList } from "./work-list.ts";
+import { type Prefetch, WORK_BIND, WORK_UNBIND, WorkList } from "./work-list.ts";
 
 /** Region instance of VRAM. */
 const REGION_VRAM = 1;
@@ -161,7 +161,11 @@ export class ObjectMoves implements EvictionRules {
 
   #move(bo: XeBo, vram: boolean, zapped: boolean, rules: EvictionRules): void {
     this.#left.push({ bo, home: bo.moveTo(vram, rules), zapped });
-    if (zapped) this.#everywhere(bo, (vm, _, vas) => vm.leaves.loseMemory(vas));
+    if (!zapped) return;
+    // Of a mapping that the ioctl cuts, the pieces are zapped once it has succeeded: zapping all of it would take a table out that they share.
+    this.#everywhere(bo, (vm, _, vas) =>
+      vm.leaves.loseMemory(vm === this.#vm ? vas.filter((va) => !this.#work.has(WORK_UNBIND, va)) : vas),
+    );
   }
 
   /** Every VM that maps an object, with its mappings. */

@@ -235,6 +235,26 @@ describe("PREFETCH", () => {
     expect(inVram(f.vm, GIB)).toBe(true);
   });
 
+  it("moves an object whose mapping the same ioctl cuts, while binds wait, and every piece follows", () => {
+    const f = fixture("bmg");
+    // Around a whole table, and not aligned to it: leaves of 4 KiB.
+    const size = 2 * MIB + 128 * 1024;
+    const bo = object(f, BOTH, size);
+    const [waits, fence] = gate(f);
+    const cut = GIB - 5 * 4096;
+    const made = [map(3 * GIB, size, bo, 0, PAT), map(cut, size, bo, 0, PAT)];
+    expect(bindBehind(f, made, { waits: [waits] }).ret).toBe(0);
+    // Pieces are left on both sides, in a table that the mapping filled.
+    mustBind(f.file, map(GIB + 42 * 4096, 80 * 1024, bo, 0, PAT), to(SYSTEM, 3 * GIB, MIB));
+    check(f);
+    fence.signal();
+    check(f);
+    for (const va of [cut, GIB, GIB + MIB, 3 * GIB]) {
+      expect(f.vm.addressSpace.walk(va).kind).toBe("page");
+      expect(inVram(f.vm, va)).toBe(false);
+    }
+  });
+
   it("goes by the last of two regions, and by the first refusal", () => {
     const f = fixture("bmg");
     const bo = object(f, BOTH);
