@@ -43,6 +43,8 @@ describe.skipIf(!canRun)("a command", () => {
     [["sh", "-c", "exit 7"], 7],
     [["sh", "-c", "kill -9 $$"], 137],
     [["/no/such/program"], 127],
+    [["/dev/null/program"], 127],
+    [["/dev/null"], 126],
   ])("%j ends with %i", async (command, expected) => {
     expect((await live("--", ...command)).status).toBe(expected);
   });

@@ -54,7 +54,7 @@ export async function runCommand(
 ): Promise<CommandEnd> {
   const [file = "", ...args] = command;
   const preload = [shim, process.env["LD_PRELOAD"]].filter(Boolean).join(":");
-  const child = spawn(file, args, { stdio: "inherit", env: { ...process.env, ...env, LD_PRELOAD: preload } });
+  const child = started(file, args, { ...process.env, ...env, LD_PRELOAD: preload });
   const stop = listen(child);
   try {
     return await ended(child, file);
@@ -63,12 +63,23 @@ export async function runCommand(
   }
 }
 
+/** Some errors of starting a program are thrown, the others come as an event. */
+function started(file: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+  try {
+    return spawn(file, args, { stdio: "inherit", env });
+  } catch (error) {
+    throw cannotStart(file, error as NodeJS.ErrnoException);
+  }
+}
+
+function cannotStart(file: string, { code, message }: NodeJS.ErrnoException): CannotStart {
+  const missing = code === "ENOENT" || code === "ENOTDIR";
+  return new CannotStart(`${file}: ${missing ? "no such program" : message}`, missing ? 127 : 126);
+}
+
 function ended(child: ChildProcess, file: string): Promise<CommandEnd> {
   return new Promise((resolve, reject) => {
-    child.once("error", (error: NodeJS.ErrnoException) => {
-      const missing = error.code === "ENOENT";
-      reject(new CannotStart(`${file}: ${missing ? "no such program" : error.message}`, missing ? 127 : 126));
-    });
+    child.once("error", (error: NodeJS.ErrnoException) => reject(cannotStart(file, error)));
     child.once("exit", (status, signal) => {
       resolve({ status: status ?? 128 + (signal === null ? 0 : constants.signals[signal]), signal });
     });
