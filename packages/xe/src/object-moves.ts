@@ -18,6 +18,7 @@ import { PLACEMENT_SYSTEM, PLACEMENT_VRAM, type XeBo, type XeBoHome } from "./bo
 import { setEvicted } from "./eviction.ts";
 import { CONSULT_MEM_ADVISE_PREF_LOC } from "./uapi-values.ts";
 import type { VmLeaves } from "./vm-leaves.ts";
+import { VMA_NEW } from "./vma.ts";
 import type { EvictionRules } from "./vram.ts";
 import { type Prefetch, WORK_BIND, WORK_UNBIND, WorkList } from "./work-list.ts";
 
@@ -43,6 +44,8 @@ interface MovingVm {
 export interface OwningVm extends MovingVm {
   /** All that it maps has to be in its memory after a VM_BIND. */
   readonly keepsAll: boolean;
+  /** What it knows of its mappings. */
+  readonly vmas: { readonly flags: Uint16Array };
 }
 
 /** Finds the VM that an entry of an object's list belongs to. */
@@ -162,10 +165,17 @@ export class ObjectMoves implements EvictionRules {
   #move(bo: XeBo, vram: boolean, zapped: boolean, rules: EvictionRules): void {
     this.#left.push({ bo, home: bo.moveTo(vram, rules), zapped });
     if (!zapped) return;
-    // Of a mapping that the ioctl cuts, the pieces are zapped once it has succeeded: zapping all of it would take a table out that they share.
     this.#everywhere(bo, (vm, _, vas) =>
-      vm.leaves.loseMemory(vm === this.#vm ? vas.filter((va) => !this.#work.has(WORK_UNBIND, va)) : vas),
+      vm.leaves.loseMemory(vm === this.#vm ? vas.filter((va) => !this.#isCut(va)) : vas),
     );
+  }
+
+  /**
+   * Whether the ioctl takes a mapping away or cuts it, or made it. Pieces are zapped once the ioctl has succeeded: zapping the mapping as a
+   * whole would take a table out that they share, and a piece that is taken back would not be bound again.
+   */
+  #isCut(va: number): boolean {
+    return ((this.#vm.vmas.flags[va] as number) & VMA_NEW) !== 0 || this.#work.has(WORK_UNBIND, va);
   }
 
   /** Every VM that maps an object, with its mappings. */

@@ -244,6 +244,12 @@ describe("PREFETCH", () => {
     const cut = GIB - 5 * 4096;
     const made = [map(3 * GIB, size, bo, 0, PAT), map(cut, size, bo, 0, PAT)];
     expect(bindBehind(f, made, { waits: [waits] }).ret).toBe(0);
+    // Refused at the end, it leaves the mapping whole.
+    const refused = object(f, xe.PLACEMENT_VRAM);
+    mustBind(f.file, map(5 * GIB, 2 * MIB, refused, 0, PAT));
+    const ops = [map(GIB + 42 * 4096, 80 * 1024, bo, 0, PAT), to(SYSTEM, 3 * GIB, MIB)];
+    expect(bind(f.file, [...ops, to(SYSTEM, 5 * GIB, MIB)])).toBe(-EINVAL);
+    check(f);
     // Pieces are left on both sides, in a table that the mapping filled.
     mustBind(f.file, map(GIB + 42 * 4096, 80 * 1024, bo, 0, PAT), to(SYSTEM, 3 * GIB, MIB));
     check(f);
