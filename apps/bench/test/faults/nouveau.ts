@@ -3,11 +3,11 @@
  * table goes, where page sizes meet, where jobs wait, and where objects come and go.
  */
 
-import { Fence } from "@vmbind/drm";
 import { NouveauDevice, NouveauFile, NouveauPageTable } from "@vmbind/nouveau";
 import { BindQueue, SparseRegions, TableTree } from "@vmbind/nouveau/internals";
 import { VmSteps } from "../../../../packages/nouveau/src/vm-steps.ts";
 import { around, type InjectedFault, nothing, silent } from "./inject.ts";
+import { queueFaults } from "./queue.ts";
 
 const PAGE = 4096;
 const drivers = ["nouveau"];
@@ -108,38 +108,7 @@ export const NOUVEAU_FAULTS: readonly InjectedFault[] = [
       });
     },
   },
-  {
-    name: "jobs do not wait for their fences",
-    drivers,
-    within: 8000,
-    inject() {
-      around(BindQueue.prototype, "push", BindQueue.prototype.push, (_self, real, job) => {
-        job.waits = [];
-        real(job);
-      });
-    },
-  },
-  {
-    name: "of jobs that wait the last runs first",
-    drivers,
-    within: 8000,
-    inject() {
-      around(BindQueue.prototype, "push", BindQueue.prototype.push, (self, real, job) => {
-        real(job);
-        Reflect.apply(Array.prototype.reverse, self.jobs, []);
-      });
-    },
-  },
-  {
-    name: "a fence wakes nobody",
-    drivers,
-    within: 8000,
-    inject() {
-      around(Fence.prototype, "onSignal", Fence.prototype.onSignal, (self, real, waiter) => {
-        if (self.signaled) real(waiter);
-      });
-    },
-  },
+  ...queueFaults(BindQueue, drivers),
   {
     name: "an allocation fails without a word",
     drivers,

@@ -1,11 +1,12 @@
 /** Faults of panthor: dummies, eviction, jobs and their fences, AS slots, the last page of an invalidation. */
 
-import { Fence, Syncobj } from "@vmbind/drm";
+import { Syncobj } from "@vmbind/drm";
 import { GPUVA_USERBITS_SHIFT, Gpuvm } from "@vmbind/gpuvm-core";
 import { Tlb } from "@vmbind/mmu";
 import { MAP_READONLY, PanthorDevice, PanthorFile, PanthorVm } from "@vmbind/panthor";
 import { AsSlots, BindQueue } from "@vmbind/panthor/internals";
 import { around, type InjectedFault, nothing, silent } from "./inject.ts";
+import { queueFaults } from "./queue.ts";
 
 const PAGE = 4096;
 const drivers = ["panthor"];
@@ -54,38 +55,7 @@ export const PANTHOR_FAULTS: readonly InjectedFault[] = [
       nothing(PanthorVm.prototype, "restore", PanthorVm.prototype.restore);
     },
   },
-  {
-    name: "jobs do not wait for their fences",
-    drivers,
-    within: 8000,
-    inject() {
-      around(BindQueue.prototype, "push", BindQueue.prototype.push, (_self, real, job) => {
-        job.waits = [];
-        real(job);
-      });
-    },
-  },
-  {
-    name: "of jobs that wait the last runs first",
-    drivers,
-    within: 8000,
-    inject() {
-      around(BindQueue.prototype, "push", BindQueue.prototype.push, (self, real, job) => {
-        real(job);
-        Reflect.apply(Array.prototype.reverse, self.jobs, []);
-      });
-    },
-  },
-  {
-    name: "a fence wakes nobody",
-    drivers,
-    within: 8000,
-    inject() {
-      around(Fence.prototype, "onSignal", Fence.prototype.onSignal, (self, real, waiter) => {
-        if (self.signaled) real(waiter);
-      });
-    },
-  },
+  ...queueFaults(BindQueue, drivers),
   {
     name: "every VM has the same AS slot",
     drivers,
