@@ -60,13 +60,10 @@ export function useDrawing(draw: (surface: Surface) => void, inputs: readonly un
     const repaint = (): void => paint.current();
     const size = new ResizeObserver(repaint);
     size.observe(element);
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    dark.addEventListener("change", repaint);
     addEventListener("vmbind-theme", repaint);
     return () => {
       cancelAnimationFrame(asked);
       size.disconnect();
-      dark.removeEventListener("change", repaint);
       removeEventListener("vmbind-theme", repaint);
     };
   }, []);

@@ -8,7 +8,7 @@ import { VirtualList } from "../../virtual-list.tsx";
 import { type Pane, type PaneProps, pane } from "../pane.ts";
 import { CallView } from "../trace/call.tsx";
 import type { TraceIndex } from "../trace/index-of.ts";
-import { type Opening, SourceBar, useDrop, useTrace } from "../trace/source.tsx";
+import { type Opening, OpeningNotes, SourceBar, useDrop, useTrace } from "../trace/source.tsx";
 import { Timeline } from "../trace/timeline.tsx";
 import { COMPARE_STATE, type CompareState } from "./state.ts";
 import "../trace/style.css";
@@ -116,20 +116,11 @@ function Side({
   seq: number;
   choose: (seq: number) => void;
 }) {
-  const { index, progress, error } = opening;
+  const { index } = opening;
   return (
     <section aria-label={`trace ${label}`}>
       <SourceBar name={name} choose={pick} label={label} />
-      {error !== "" && (
-        <p class="reason" role="alert">
-          {error}
-        </p>
-      )}
-      {progress !== "" && (
-        <p class="muted" role="status">
-          {name}: {progress} …
-        </p>
-      )}
+      <OpeningNotes name={name} opening={opening} />
       {index !== null && (
         <>
           <p class="facts">

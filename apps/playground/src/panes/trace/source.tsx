@@ -76,6 +76,24 @@ async function take(file: File): Promise<string> {
   return name;
 }
 
+/** What there is to say while a trace is opened, or when it cannot be. */
+export function OpeningNotes({ name, opening: { progress, error } }: { name: string; opening: Opening }) {
+  return (
+    <>
+      {error !== "" && (
+        <p class="reason" role="alert">
+          {error}
+        </p>
+      )}
+      {progress !== "" && (
+        <p class="muted" role="status">
+          {name}: {progress} …
+        </p>
+      )}
+    </>
+  );
+}
+
 /** Choosing a trace. */
 export function SourceBar({
   name,

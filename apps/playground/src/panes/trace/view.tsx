@@ -10,7 +10,7 @@ import { CallView } from "./call.tsx";
 import { CallList } from "./calls.tsx";
 import { addressIn, type TraceIndex } from "./index-of.ts";
 import { Problems } from "./problems.tsx";
-import { SourceBar, useDrop, useTrace } from "./source.tsx";
+import { OpeningNotes, SourceBar, useDrop, useTrace } from "./source.tsx";
 import { Space } from "./space.tsx";
 import { TRACE_STATE, type TraceState } from "./state.ts";
 import "./style.css";
@@ -25,20 +25,12 @@ function TraceView({ engine, state, setState }: PaneProps<TraceState>) {
     [setState],
   );
   const over = useDrop(choose);
-  const { index, progress, error } = useTrace(engine, name);
+  const opening = useTrace(engine, name);
+  const { index } = opening;
   return (
     <div class="trace-pane">
       <SourceBar name={name} choose={choose} />
-      {error !== "" && (
-        <p class="reason" role="alert">
-          {error}
-        </p>
-      )}
-      {progress !== "" && (
-        <p class="muted" role="status">
-          {name}: {progress} …
-        </p>
-      )}
+      <OpeningNotes name={name} opening={opening} />
       {index === null && name === "" && <Welcome choose={choose} />}
       {index !== null && <Whole engine={engine} index={index} state={state} setState={setState} />}
       {over && <div class="drop">Drop the trace</div>}
