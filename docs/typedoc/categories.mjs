@@ -71,7 +71,7 @@ export const PACKAGES = {
         /^(format|event|header-reader|jsonl|write|gunzip|phase|call-bytes|seal)\.ts$/,
       ],
       ["Replay and its cost", /^(replay|cost.*|budget|device|lens|check\/.*|differences)\.ts$/],
-      ["The story of a trace", /^(story|space|model)\//],
+      ["What a call did", /^(story|space|model)\//],
       ["Lift to what was asked for", /^lift\//],
       ["Lint", /^lint\//],
       ["Diff", /^diff\//],

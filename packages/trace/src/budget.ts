@@ -25,10 +25,8 @@ export const TRACE_BUDGETS: Readonly<Record<"bytes" | "ioctls" | "marks" | "file
   files: { name: "files", standard: 1024, counts: "open device files, counted to the highest number" },
 };
 
-/** What a story of a trace may hold on top of that. */
-export const STORY_BUDGETS: Readonly<Record<"moments" | "mappings" | "leaves", Budget>> = {
-  moments: { name: "moments", standard: 8192, counts: "ioctls of a trace that is told on one page" },
-  mappings: { name: "mappings", standard: 32_768, counts: "mappings that come and go on one page" },
+/** What telling a trace in words may take on top of that. */
+export const STORY_BUDGETS: Readonly<Record<"leaves", Budget>> = {
   leaves: {
     name: "leaves",
     standard: 2 ** 18,

@@ -1,5 +1,5 @@
 /**
- * Recorded ioctls: the format, replay on a model, and the story of a trace.
+ * Recorded ioctls: the format, replay on a model, lifting, linting and differences of traces.
  *
  * @packageDocumentation
  */
@@ -53,10 +53,7 @@ export * from "./space/vm-space.ts";
 export * from "./space/world.ts";
 export * from "./story/bind-ranges.ts";
 export * from "./story/leaf-diff.ts";
-export * from "./story/regions.ts";
 export * from "./story/steps.ts";
-export * from "./story/story.ts";
-export * from "./story/tell.ts";
 export * from "./visible.ts";
 export * from "./words.ts";
 export * from "./write.ts";
