@@ -51,7 +51,7 @@ export * from "./space/piece.ts";
 export * from "./space/resource.ts";
 export * from "./space/vm-space.ts";
 export * from "./space/world.ts";
-export * from "./story/bind-ranges.ts";
+export * from "./story/bind-watch.ts";
 export * from "./story/leaf-diff.ts";
 export * from "./story/steps.ts";
 export * from "./visible.ts";

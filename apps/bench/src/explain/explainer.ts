@@ -8,18 +8,17 @@ import type { CostSheet, GemObject } from "@vmbind/drm";
 import {
   type Action,
   type BindOp,
+  BindWatch,
   costBetween,
   describeRun,
   LeafBudget,
-  type LeafSnapshot,
   type Lens,
   NOT_LOOKED_AT,
   type OpenDevice,
   type Phase,
   phaseAfter,
   type ReplayObserver,
-  rangesOf,
-  StepRecorder,
+  refusedOp,
   type StepText,
   snapshot,
   type TraceIoctl,
@@ -76,16 +75,6 @@ export interface Teller {
   mark(mark: TraceMark): void;
 }
 
-interface Before {
-  /** Ends looking on. */
-  readonly end: () => void;
-  readonly steps: readonly StepText[];
-  readonly leaves: LeafSnapshot;
-}
-
-/** `ops[5].va: ...`, `vector_of_binds[5].obj: ...`, `binds[5].flags: ...` */
-const INDEX = /\[(\d+)\]/;
-
 /** Looks on while a trace is replayed. */
 export class Explainer implements ReplayObserver {
   /** Ioctls told. */
@@ -99,7 +88,7 @@ export class Explainer implements ReplayObserver {
   #seq = -1;
   #phase: Phase = "run";
   #counters: Record<string, number> = {};
-  #before: Before | null = null;
+  #watch: BindWatch | null = null;
 
   /**
    * @param teller - takes what is told
@@ -117,7 +106,7 @@ export class Explainer implements ReplayObserver {
 
   /** See {@link ReplayObserver.before}. */
   before(record: TraceRecord, device: OpenDevice, action: Action | null): void {
-    this.#before = null;
+    this.#watch = null;
     if (record.kind === "mark") {
       this.#phase = phaseAfter(record.mark, this.#phase);
       this.#places.mark(record.mark);
@@ -131,17 +120,14 @@ export class Explainer implements ReplayObserver {
     this.#places.before(record, action);
     const vm = action.kind === "bind" ? device.vm(record.file, action.vm) : undefined;
     if (action.kind !== "bind" || !vm) return;
-    const recorder = vm.gpuvm && new StepRecorder(vm.gpuvm, (gem) => this.#name(gem));
-    const end = vm.gpuvm?.observe((step, op) => recorder?.see(step, op)) ?? (() => {});
-    const leaves = this.#leafBudget.snapshot(vm.addressSpace, rangesOf(vm, action.ops));
-    this.#before = { end, steps: recorder?.steps ?? [], leaves };
+    this.#watch = new BindWatch(vm, action.ops, (gem) => this.#name(gem), this.#leafBudget);
   }
 
   /** See {@link ReplayObserver.after}. */
   after(record: TraceRecord, device: OpenDevice, action: Action | null, ret: number): void {
     if (record.kind === "mark" || !action) return;
-    const before = this.#before;
-    before?.end();
+    const watch = this.#watch;
+    watch?.end();
     const file = device.file(record.file);
     if (action.kind === "bo-create" && ret === 0) {
       const gem = file.bo(action.handle);
@@ -158,14 +144,14 @@ export class Explainer implements ReplayObserver {
       ret,
       reason,
       ops: action.kind === "bind" ? this.#ops(action.ops, reason) : [],
-      steps: before?.steps ?? null,
-      leaves: before === null ? [] : (before.leaves.changes()?.map(describeRun) ?? [NOT_LOOKED_AT]),
+      steps: watch?.steps ?? null,
+      leaves: watch === null ? [] : (watch.leaves()?.map(describeRun) ?? [NOT_LOOKED_AT]),
       cost: costBetween(this.#lens.costSchema, this.#counters, device.counters),
     });
   }
 
   #ops(ops: readonly BindOp[], reason: string | null): ToldOp[] {
-    const refused = reason === null ? -1 : Number(INDEX.exec(reason)?.[1] ?? -1);
+    const refused = reason === null ? -1 : refusedOp(reason);
     return ops.map((op, index) => ({
       index,
       op,

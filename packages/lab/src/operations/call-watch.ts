@@ -7,11 +7,12 @@
 import { errnoName, type GemObject, type IoctlCall, issue } from "@vmbind/drm";
 import {
   type Action,
+  BindWatch,
   describeRun,
-  LeafSnapshot,
+  LeafBudget,
   type Lens,
-  rangesOf,
-  StepRecorder,
+  STORY_BUDGETS,
+  type StepText,
   TraceDecoder,
   type TraceHeader,
   type TraceIoctl,
@@ -23,7 +24,7 @@ import type { CallAnswer } from "./answer.ts";
 /** Lines and runs of leaves that are kept of a call. */
 const LINES_MAX = 48;
 /** Leaves that one call's changes are looked for in. */
-const LEAVES_MAX = 2 ** 16;
+const LEAVES: ReadonlyMap<string, number> = new Map([[STORY_BUDGETS.leaves.name, 2 ** 16]]);
 
 /** Issues the calls of one session. */
 export class CallWatch {
@@ -68,25 +69,21 @@ export class CallWatch {
     const { vm, file } = this.#session;
     const sent = call.arg.slice();
     const ops = action.kind === "bind" ? action.ops : [];
-    const leaves = ops.length > 0 ? new LeafSnapshot(vm.addressSpace, rangesOf(vm, ops), LEAVES_MAX) : null;
-    const recorder = vm.gpuvm ? new StepRecorder(vm.gpuvm, this.#nameOf) : null;
-    const end = vm.gpuvm?.observe((step, op) => recorder?.see(step, op));
+    const watch = new BindWatch(vm, ops, this.#nameOf, new LeafBudget(LEAVES));
     let ret: number;
     try {
       ret = issue(file, call);
     } finally {
-      end?.();
+      watch.end();
     }
     const said = this.#decoder.decode(this.#record(call, sent, ret));
-    const steps = recorder?.steps ?? [];
-    const lines = said.kind === "bind" ? this.#words(said.ops, steps) : [];
-    const changes = leaves?.changes();
+    const lines = said.kind === "bind" ? this.#words(said.ops, watch.steps) : [];
     return {
       ioctl: call.name,
       text: said.text,
       ...this.#refusal(ret),
       lines,
-      leaves: changes?.slice(0, LINES_MAX).map(describeRun) ?? [],
+      leaves: watch.leaves()?.slice(0, LINES_MAX).map(describeRun) ?? [],
     };
   }
 
@@ -108,7 +105,7 @@ export class CallWatch {
     return { errno: errnoName(ret), reason: this.#session.file.lastError?.reason ?? "no reason kept" };
   }
 
-  #words(ops: (Action & { kind: "bind" })["ops"], steps: StepRecorder["steps"]): string[] {
+  #words(ops: (Action & { kind: "bind" })["ops"], steps: readonly StepText[]): string[] {
     const lines: string[] = [];
     let next = 0;
     for (const [i, op] of ops.entries()) {

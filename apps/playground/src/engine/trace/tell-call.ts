@@ -3,14 +3,13 @@
 import {
   type Action,
   type BindOp,
+  BindWatch,
   costBetween,
   describeRun,
-  LeafBudget,
-  type LeafSnapshot,
   NOT_LOOKED_AT,
-  rangesOf,
+  refusedOp,
   result,
-  StepRecorder,
+  type StepText,
   snapshot,
 } from "@vmbind/trace";
 import type { Turn } from "../turn.ts";
@@ -70,8 +69,6 @@ export interface ToldCall {
 
 const LINES = 200;
 const LEAF_RUNS = 200;
-/** `ops[5].va: ...`, `binds[5].flags: ...` */
-const INDEX = /\[(\d+)\]/;
 
 /** The last one that was told, whole: its other lines are asked for while somebody scrolls. */
 let last: { trace: LoadedTrace; whole: ToldCall } | null = null;
@@ -94,23 +91,17 @@ async function told(trace: LoadedTrace, seq: number, turn: Turn): Promise<ToldCa
   const cursor = await trace.at(seq, "before", turn);
   const { device } = cursor;
   const vm = action.kind === "bind" ? device.vm(record.file, action.vm) : undefined;
-  let recorder: StepRecorder | null = null;
-  let end = (): void => {};
-  let leaves: LeafSnapshot | null = null;
-  if (vm !== undefined && action.kind === "bind") {
-    if (vm.gpuvm !== undefined) {
-      const found = new StepRecorder(vm.gpuvm, (gem) => cursor.nameOf(gem, record.file));
-      recorder = found;
-      end = vm.gpuvm.observe((step, op) => found.see(step, op));
-    }
-    leaves = new LeafBudget().snapshot(vm.addressSpace, rangesOf(vm, action.ops));
-  }
+  const watch =
+    vm !== undefined && action.kind === "bind"
+      ? new BindWatch(vm, action.ops, (gem) => cursor.nameOf(gem, record.file))
+      : null;
   const before = snapshot(device.counters);
   const ret = cursor.step();
-  end();
+  watch?.end();
   const reason = ret === 0 ? "" : (device.file(record.file).lastError?.reason ?? "no reason kept");
-  const runs = leaves === null ? [] : leaves.changes();
-  const lines = action.kind === "bind" ? linesOf(trace, action, recorder, reason) : [];
+  const runs = watch === null ? [] : watch.leaves();
+  const steps = watch?.steps ?? [];
+  const lines = action.kind === "bind" ? linesOf(trace, action, steps, reason) : [];
   const cost = costBetween(trace.lens.costSchema, before, device.counters);
   return {
     seq,
@@ -121,7 +112,7 @@ async function told(trace: LoadedTrace, seq: number, turn: Turn): Promise<ToldCa
     recorded: record.ret === ret ? null : result(record.ret),
     reason,
     opCount: action.kind === "bind" ? action.ops.length : 0,
-    stepCount: recorder?.steps.length ?? 0,
+    stepCount: steps.length,
     lineCount: lines.length,
     from: 0,
     lines,
@@ -138,11 +129,10 @@ async function told(trace: LoadedTrace, seq: number, turn: Turn): Promise<ToldCa
 function linesOf(
   { lens }: LoadedTrace,
   { ops }: Extract<Action, { kind: "bind" }>,
-  recorder: StepRecorder | null,
+  steps: readonly StepText[],
   reason: string,
 ): ToldLine[] {
-  const refused = reason === "" ? -1 : Number(INDEX.exec(reason)?.[1] ?? -1);
-  const steps = recorder?.steps ?? [];
+  const refused = refusedOp(reason);
   const lines: ToldLine[] = [];
   let next = 0;
   for (const [op, sent] of (ops as readonly BindOp[]).entries()) {

@@ -6,11 +6,9 @@
 
 import { errnoName } from "@vmbind/drm";
 import type { CallRef, OpRef } from "../../space/piece.ts";
+import { refusedOp } from "../../story/bind-watch.ts";
 import { fold, type LintFinding } from "../finding.ts";
 import type { LintCall, LintRule } from "../rule.ts";
-
-/** `ops[5].va: ...`, `vector_of_binds[5].obj: ...`, `binds[5].flags: ...` */
-const INDEX = /\[(\d+)\]/;
 
 /** See the module. */
 export const refusedCall: LintRule = {
@@ -78,7 +76,8 @@ close 1`,
 function failing({ action, reason, ref }: LintCall): CallRef | OpRef {
   if (action.kind !== "bind") return ref;
   const ops = action.ops.length;
-  const index = Number(INDEX.exec(reason ?? "")?.[1] ?? (ops === 1 ? 0 : Number.NaN));
+  const named = refusedOp(reason ?? "");
+  const index = named < 0 && ops === 1 ? 0 : named;
   const op = action.ops[index];
   return op === undefined ? ref : { ...ref, op: index, ops, addr: op.addr, end: op.addr + op.range };
 }
