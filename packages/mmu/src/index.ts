@@ -16,9 +16,9 @@ export { checkTablePages, checkTables, checkTlb } from "./check-invariants.ts";
 export type { MmuCost, MmuCounter, MmuCounters } from "./counters.ts";
 export { MMU_COSTS, mmuCounters } from "./counters.ts";
 export { DataPages, type PhysicalBacking } from "./data-pages.ts";
+export type { DescribedField } from "./describe-entry.ts";
+export { describeEntry } from "./describe-entry.ts";
 export type { EntryField } from "./entry-field.ts";
-export type { DescribedField } from "./entry-fields.ts";
-export { describeEntry } from "./entry-fields.ts";
 export { blockRun, emptyRun, filledRun } from "./entry-runs.ts";
 export type { DecodedEntry, EntryAddresses, EntryKind, LevelGeometry, PageTableFormat } from "./format.ts";
 export {

@@ -1,5 +1,5 @@
 /**
- * What the model is made of inside, for whoever reads it, tests it or breaks it on purpose (`vmbind fuzz --inject`): the machinery behind
+ * What the model is made of inside, for whoever reads it, tests it or breaks it on purpose: the machinery behind
  * devices, files and VMs, with what these ask of each other.
  *
  * **No promise of stability:** names and signatures here change in any version, without an entry in the changelog. Programs use `.`.

@@ -12,7 +12,7 @@ import {
   type NamedBindOp,
   type QuirkProfile,
 } from "@vmbind/drm";
-import { costBetween, type Lens, snapshot } from "@vmbind/trace";
+import { costBetween, type Lens, refusedOp, snapshot } from "@vmbind/trace";
 import { DRIVERS } from "../drivers.ts";
 import { blamed } from "../strategy/blame.ts";
 import { RefusedError } from "../strategy/refused.ts";
@@ -230,20 +230,10 @@ class OperationRun {
     }
     const bytes = requiredBytes(size, blockBytes);
     if (kind === "sparse") this.#work.holdResource(bytes);
-    const plain = kind === "range";
     const va = wanted ?? place(session, bytes, "resource");
     this.#va = va;
-    this.#things.ranges.set(name, {
-      name,
-      va,
-      size,
-      bytes,
-      vm: 0,
-      plain,
-      kind,
-      isPlaced: wanted === undefined,
-    });
-    if (plain) return;
+    this.#things.ranges.set(name, { name, va, bytes, kind, isPlaced: wanted === undefined });
+    if (kind === "range") return;
     if (this.#isFresh) session.beforeFirstResource((call) => this.#issue(call));
     this.#isFresh = false;
     try {
@@ -290,10 +280,12 @@ class OperationRun {
 
   #destroy(name: string): void {
     const range = this.#things.range(name);
-    const { va, bytes, plain, isPlaced } = range;
+    const { va, bytes, kind, isPlaced } = range;
     this.#va = va;
     const session = this.#session;
-    this.#issueAll(plain ? [session.bindPlainly(va, bytes, null)] : session.umd.destroy(va, bytes));
+    this.#issueAll(
+      kind === "range" ? [session.bindPlainly(va, bytes, null)] : session.umd.destroy(va, bytes),
+    );
     this.#things.ranges.delete(name);
     if (isPlaced) giveBack(session, va, bytes, "resource");
   }
@@ -380,6 +372,6 @@ class OperationRun {
 }
 
 function indexIn(reason: string): number | null {
-  const [, index] = /^\w+\[(\d+)\]/.exec(reason) ?? [];
-  return index === undefined ? null : Number(index);
+  const index = refusedOp(reason);
+  return index < 0 ? null : index;
 }

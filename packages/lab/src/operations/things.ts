@@ -13,7 +13,7 @@ import type { OpAddress, OpMemory, RangeOperation } from "./operation.ts";
 export class NotRun extends Error {}
 
 /** A range that is there. */
-export interface LivingRange extends SparseResource {
+export interface LivingRange extends Pick<SparseResource, "name" | "va" | "bytes"> {
   /** What it is. */
   readonly kind: RangeOperation["op"];
   /** Whether its addresses go back to the heap. */
