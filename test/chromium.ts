@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
+import { afterAll, beforeAll, describe } from "vitest";
 
 const CANDIDATES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
@@ -26,5 +27,22 @@ export function startBrowser(): Promise<Browser> {
       "--disable-component-update",
       "--disable-sync",
     ],
+  });
+}
+
+/** A loaded machine is slow, and slow is no failure. */
+const START_MS = 180_000;
+
+/** Tests that share one browser, which is asked for when a test runs; none where there is no Chromium. */
+export function inChromium(name: string, tests: (browser: () => Browser) => void): void {
+  describe.skipIf(!chromiumPath)(name, () => {
+    let browser: Browser;
+    beforeAll(async () => {
+      browser = await startBrowser();
+    }, START_MS);
+    afterAll(async () => {
+      await browser?.close();
+    });
+    tests(() => browser);
   });
 }

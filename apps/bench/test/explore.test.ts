@@ -2,9 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gunzipSync } from "node:zlib";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chromiumPath, startBrowser } from "../../../test/chromium.ts";
+import { describe, expect, it } from "vitest";
+import { inChromium } from "../../../test/chromium.ts";
 import { RECORDINGS, textOf } from "../../../test/recordings.ts";
 import { tempFolder } from "../../../test/temp.ts";
 import { tempFile, vmbind } from "./run.ts";
@@ -60,18 +59,10 @@ describe("the page of a trace", () => {
   });
 });
 
-describe.skipIf(!chromiumPath)("the page of a trace in Chromium", () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await startBrowser();
-  }, 60_000);
-  afterAll(async () => {
-    await browser?.close();
-  });
-
+inChromium("the page of a trace in Chromium", (browser) => {
   it("shows its trace from a file, alone", async () => {
     const { page } = await explored(TRACE);
-    const tab = await browser.newPage({ viewport: { width: 390, height: 844 } });
+    const tab = await browser().newPage({ viewport: { width: 390, height: 844 } });
     tab.setDefaultTimeout(60_000);
     const complaints: string[] = [];
     tab.on("console", (message) => complaints.push(message.text()));

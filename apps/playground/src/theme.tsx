@@ -1,6 +1,6 @@
 /** Light or dark: what the system says until somebody chooses. The style sheet knows the document's `data-theme` alone. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 type Theme = "light" | "dark";
 
@@ -17,18 +17,29 @@ show(systemTheme());
 
 /** Switches between the two. */
 export function ThemeButton() {
-  const [chosen, setChosen] = useState<Theme | null>(null);
-  const [followed, setFollowed] = useState(systemTheme);
+  const [theme, setTheme] = useState(systemTheme);
+  const isChosen = useRef(false);
+  const turn = (next: Theme): void => {
+    show(next);
+    setTheme(next);
+  };
   useEffect(() => {
-    const follow = (): void => setFollowed(systemTheme());
+    const follow = (): void => {
+      if (!isChosen.current) turn(systemTheme());
+    };
     system.addEventListener("change", follow);
     return () => system.removeEventListener("change", follow);
   }, []);
-  const theme = chosen ?? followed;
-  useEffect(() => show(theme), [theme]);
   const other = theme === "dark" ? "light" : "dark";
   return (
-    <button type="button" class="theme" onClick={() => setChosen(other)}>
+    <button
+      type="button"
+      class="theme"
+      onClick={() => {
+        isChosen.current = true;
+        turn(other);
+      }}
+    >
       {other === "dark" ? "Dark" : "Light"}
     </button>
   );

@@ -1,22 +1,13 @@
 /** A person's way through the pane of two traces. */
 
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chromiumPath, startBrowser } from "../../../test/chromium.ts";
+import { expect, test } from "vitest";
+import { inChromium } from "../../../test/chromium.ts";
 import { broken } from "./axe.ts";
 import { openPage, soon } from "./page.ts";
 
-describe.skipIf(!chromiumPath)("two traces", () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await startBrowser();
-  }, 60_000);
-  afterAll(async () => {
-    await browser?.close();
-  });
-
+inChromium("two traces", (browser) => {
   test("of one application are the same by meaning, of two drivers differ, and a difference shows both ioctls", async () => {
-    const { page, complaints } = await openPage(browser, "#compare");
+    const { page, complaints } = await openPage(browser(), "#compare");
     const differences = page.getByRole("region", { name: "differences", exact: true });
     await page.getByLabel("A", { exact: true }).selectOption("panthor-sparse-image-window");
     await page.getByLabel("B", { exact: true }).selectOption("panthor-blackhole-image-window");

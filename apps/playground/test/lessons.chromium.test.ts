@@ -1,12 +1,10 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chromiumPath, startBrowser } from "../../../test/chromium.ts";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
+import { inChromium } from "../../../test/chromium.ts";
 import { LESSONS } from "../src/lessons/table.ts";
+import { broken } from "./axe.ts";
 import { openPage } from "./page.ts";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 /** A loaded machine is slow, and slow is no failure. */
 const PATIENCE_MS = 180_000;
 const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: "dark" } as const;
@@ -63,33 +61,23 @@ const DONE: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   },
 };
 
-describe.skipIf(!chromiumPath)("lessons in Chromium", () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await startBrowser();
-  }, PATIENCE_MS);
-  afterAll(async () => {
-    await browser?.close();
-  });
-
+inChromium("lessons in Chromium", (browser) => {
   test("each is gone through on a phone from the first to the last, and has nothing to complain of", {
     timeout: 3 * PATIENCE_MS,
   }, async () => {
-    const { page, complaints } = await openPage(browser, "#lessons", PHONE);
+    const { page, complaints } = await openPage(browser(), "#lessons", PHONE);
     page.setDefaultTimeout(PATIENCE_MS);
     for (const [i, { page: lesson }] of LESSONS.entries()) {
       await page.getByRole("heading", { level: 1, name: lesson.title }).waitFor();
       await DONE[lesson.id]?.(page);
       expect(await page.evaluate(() => document.documentElement.scrollWidth), lesson.id).toBe(390);
-      await page.evaluate(AXE);
-      const found = await page.evaluate("axe.run().then(({ violations }) => violations.map(({ id }) => id))");
-      expect(found, lesson.id).toEqual([]);
+      expect(await broken(page), lesson.id).toEqual([]);
       if (i < LESSONS.length - 1) await page.getByRole("button", { name: /^Next: / }).click();
     }
     expect(complaints).toEqual([]);
     // What was answered is in the link: a copy of the page shows it.
     await page.waitForFunction(() => location.hash.length > 200);
-    const copy = await openPage(browser, new URL(page.url()).hash, PHONE);
+    const copy = await openPage(browser(), new URL(page.url()).hash, PHONE);
     await copy.page.getByText(/^Left: /).waitFor();
     await copy.page.close();
     await page.close();

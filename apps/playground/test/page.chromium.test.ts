@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chromiumPath, startBrowser } from "../../../test/chromium.ts";
+import { expect, test } from "vitest";
+import { inChromium } from "../../../test/chromium.ts";
 import { openPage, PAGE } from "./page.ts";
 
 test("the first load is at most 250 kB", () => {
@@ -11,17 +10,9 @@ test("the first load is at most 250 kB", () => {
   expect(bytes).toBeGreaterThan(20_000);
 });
 
-describe.skipIf(!chromiumPath)("the page in Chromium", () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await startBrowser();
-  }, 60_000);
-  afterAll(async () => {
-    await browser?.close();
-  });
-
+inChromium("the page in Chromium", (browser) => {
   test("opens from a file without a complaint, and has a theme of its own if asked", async () => {
-    const { page, complaints } = await openPage(browser);
+    const { page, complaints } = await openPage(browser());
     await page.getByRole("navigation", { name: "panes" }).waitFor();
     const paper = (): Promise<string> => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const before = await paper();

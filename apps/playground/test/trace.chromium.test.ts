@@ -1,9 +1,9 @@
 /** A person's way through the trace pane: pick, drop, find, zoom, look at an address, share the link, reload. */
 
 import { gzipSync } from "node:zlib";
-import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chromiumPath, startBrowser } from "../../../test/chromium.ts";
+import type { Locator, Page } from "playwright-core";
+import { expect, test } from "vitest";
+import { inChromium } from "../../../test/chromium.ts";
 import { textOf } from "../../../test/recordings.ts";
 import { broken } from "./axe.ts";
 import { openPage, soon } from "./page.ts";
@@ -44,17 +44,9 @@ async function drop(page: Page, name: string, bytes: Uint8Array): Promise<void> 
   );
 }
 
-describe.skipIf(!chromiumPath)("the trace pane", () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await startBrowser();
-  }, 60_000);
-  afterAll(async () => {
-    await browser?.close();
-  });
-
+inChromium("the trace pane", (browser) => {
   test("a recording is picked, an ioctl chosen, an address looked at; the link says all of it", async () => {
-    const { page, complaints } = await openPage(browser);
+    const { page, complaints } = await openPage(browser());
     await pick(page, "panthor-sparse-image-window");
     await page.getByRole("listbox", { name: "ioctls" }).focus();
     await page.keyboard.press("Home");
@@ -96,7 +88,7 @@ describe.skipIf(!chromiumPath)("the trace pane", () => {
     ];
     await page.waitForTimeout(400);
     const wanted = await said(page);
-    const other = await openPage(browser, new URL(page.url()).hash);
+    const other = await openPage(browser(), new URL(page.url()).hash);
     await opened(other.page, "panthor-sparse-image-window");
     await other.page.locator(".now h3").waitFor();
     expect(await said(other.page)).toEqual(wanted);
@@ -111,7 +103,7 @@ describe.skipIf(!chromiumPath)("the trace pane", () => {
   }, 240_000);
 
   test("a trace that is dropped shows what was refused first, and what follows folded", async () => {
-    const { page, complaints } = await openPage(browser, "", { colorScheme: "dark" });
+    const { page, complaints } = await openPage(browser(), "", { colorScheme: "dark" });
     expect(await broken(page)).toEqual([]);
     // A VM_BIND of a recording, with an address that is no multiple of a page; the recording has it succeed.
     const lines = textOf("panthor-sparse-image-window").trimEnd().split("\n");
@@ -164,7 +156,7 @@ describe.skipIf(!chromiumPath)("the trace pane", () => {
   }, 240_000);
 
   test("an address space of 57 bits, on a telephone", async () => {
-    const { page, complaints } = await openPage(browser, "", { viewport: { width: 390, height: 844 } });
+    const { page, complaints } = await openPage(browser(), "", { viewport: { width: 390, height: 844 } });
     const wide = textOf("xe-igt-null-once").replace('"va_bits":48', '"va_bits":57');
     await drop(page, "wide.jsonl", new TextEncoder().encode(wide));
     await opened(page, "wide");
@@ -185,7 +177,7 @@ describe.skipIf(!chromiumPath)("the trace pane", () => {
   }, 240_000);
 
   test("a hundred thousand operations scroll and zoom, each line as it comes into view", async () => {
-    const { page, complaints } = await openPage(browser);
+    const { page, complaints } = await openPage(browser());
     await pick(page, "msm-image-array-mips");
     expect(await page.locator(".facts").textContent()).toContain("103,374 operations");
     await page.getByLabel("Find").fill("#31");

@@ -1,23 +1,13 @@
 /** The panes of programs and strategies by a person's way: choose, type, read the answers, break it, mend it, send the link. */
-import { readFileSync } from "node:fs";
-import type axe from "axe-core";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chromiumPath, startBrowser } from "../../../test/chromium.ts";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
+import { inChromium } from "../../../test/chromium.ts";
+import { broken } from "./axe.ts";
 import { openPage } from "./page.ts";
 
 const PATIENCE = 180_000;
-const AXE = readFileSync(new URL(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 
-describe.skipIf(!chromiumPath)("programs in Chromium", () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await startBrowser();
-  }, PATIENCE);
-  afterAll(async () => {
-    await browser?.close();
-  });
-
+inChromium("programs in Chromium", (browser) => {
   const row = (page: Page, label: string) =>
     page.getByRole("row").filter({ has: page.getByRole("button", { name: label, exact: true }) });
   const editor = (page: Page) => page.getByRole("textbox", { name: "operations" });
@@ -33,20 +23,10 @@ describe.skipIf(!chromiumPath)("programs in Chromium", () => {
     // Not key by key: brackets would be closed twice.
     await page.keyboard.insertText(text);
   };
-  const findings = async (page: Page): Promise<string[]> => {
-    await page.evaluate(AXE);
-    const { violations } = await page.evaluate(() =>
-      (globalThis as unknown as { axe: typeof axe }).axe.run(),
-    );
-    return violations.map(
-      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 90)).join(" | ")}`,
-    );
-  };
-
   test(
     "what is typed is answered by one strategy of each driver, and the link shows it again",
     async () => {
-      const { page, complaints } = await openPage(browser, "#write");
+      const { page, complaints } = await openPage(browser(), "#write");
       await page.locator(".cm-editor").waitFor();
       await typed(page, "const b = sparse(6 * MiB);\nwrite(b.at(0x1000), 5);\nread(b.at(0x1000));\n");
       await settled(page, "read(b + 0x1000)");
@@ -61,7 +41,7 @@ describe.skipIf(!chromiumPath)("programs in Chromium", () => {
 
       await page.waitForFunction((old) => location.hash.length > 80 && location.hash !== old, before);
       const link = await page.evaluate(() => location.hash);
-      const again = await openPage(browser, link);
+      const again = await openPage(browser(), link);
       await settled(again.page, "read(b + 0x1000)");
       expect(await row(again.page, "read(b + 0x1000)").locator("td.word").allTextContents()).toEqual(words);
       await again.page.getByRole("heading", { name: "b = sparse(6 MiB)" }).waitFor();
@@ -75,7 +55,7 @@ describe.skipIf(!chromiumPath)("programs in Chromium", () => {
   test(
     "what is wrong is marked at its line, and mended it is answered",
     async () => {
-      const { page, complaints } = await openPage(browser, "#write");
+      const { page, complaints } = await openPage(browser(), "#write");
       await page.locator(".cm-editor").waitFor();
       await typed(page, "const b = sparse(MiB);\nread(b.at(0));\nread(c);\n");
       const problem = page.getByRole("alert").getByRole("button", { name: "operations.ts:3" });
@@ -106,7 +86,7 @@ describe.skipIf(!chromiumPath)("programs in Chromium", () => {
   test(
     "a program that does not end can be stopped, and the next one is answered",
     async () => {
-      const { page } = await openPage(browser, "#write");
+      const { page } = await openPage(browser(), "#write");
       await page.locator(".cm-editor").waitFor();
       await typed(page, "for (;;) KiB + 1;");
       await page.getByText("the program …").waitFor();
@@ -122,7 +102,7 @@ describe.skipIf(!chromiumPath)("programs in Chromium", () => {
   test(
     "a strategy module stands beside the strategies of the table",
     async () => {
-      const { page, complaints } = await openPage(browser, "#write");
+      const { page, complaints } = await openPage(browser(), "#write");
       await page.locator(".cm-editor").waitFor();
       await typed(page, "const b = sparse(6 * MiB);");
       await page.getByRole("button", { name: "strategy.ts" }).click();
@@ -140,7 +120,7 @@ describe.skipIf(!chromiumPath)("programs in Chromium", () => {
   test(
     "completion knows the functions, the drivers and their operations",
     async () => {
-      const { page } = await openPage(browser, "#write");
+      const { page } = await openPage(browser(), "#write");
       await page.locator(".cm-editor").waitFor();
       await settled(page, "read(buf)");
       await typed(page, "");
@@ -160,7 +140,7 @@ describe.skipIf(!chromiumPath)("programs in Chromium", () => {
   test(
     "two strategies stand side by side, chosen from lists, and the link shows them again",
     async () => {
-      const { page, complaints } = await openPage(browser, "#strategies", {
+      const { page, complaints } = await openPage(browser(), "#strategies", {
         viewport: { width: 390, height: 844 },
       });
       const beside = page.getByLabel("beside");
@@ -169,9 +149,9 @@ describe.skipIf(!chromiumPath)("programs in Chromium", () => {
       const name = await beside.inputValue();
       await page.getByRole("columnheader", { name }).first().waitFor();
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
-      expect(await findings(page)).toEqual([]);
+      expect(await broken(page)).toEqual([]);
       await page.waitForFunction(() => location.hash.length > 30);
-      const again = await openPage(browser, await page.evaluate(() => location.hash));
+      const again = await openPage(browser(), await page.evaluate(() => location.hash));
       await again.page.getByRole("columnheader", { name }).first().waitFor();
       expect([...complaints, ...again.complaints]).toEqual([]);
       await again.page.close();
@@ -184,13 +164,13 @@ describe.skipIf(!chromiumPath)("programs in Chromium", () => {
     "nothing for axe to find, light and dark, and 390 px hold it without sideways scrolling",
     async () => {
       for (const colorScheme of ["light", "dark"] as const) {
-        const { page } = await openPage(browser, "#write", {
+        const { page } = await openPage(browser(), "#write", {
           viewport: { width: 390, height: 844 },
           colorScheme,
         });
         await settled(page, "read(buf)");
         expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
-        expect(await findings(page)).toEqual([]);
+        expect(await broken(page)).toEqual([]);
         await page.close();
       }
     },
