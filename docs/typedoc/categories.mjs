@@ -64,7 +64,7 @@ export const PACKAGES = {
     ],
   },
   "@vmbind/trace": {
-    start: ["TraceHeader", "TraceEvent", "replay", "tellStory", "lintTrace"],
+    start: ["TraceHeader", "TraceEvent", "replay", "BindWatch", "lintTrace"],
     rows: [
       [
         "The format, read and written",
