@@ -58,7 +58,7 @@ export const PACKAGES = {
       ["Read a page table", /^(address-space|walk|listing|format|gpu-fault)\.ts$/],
       ["Formats of entries", /^(lpae|uat|ppgtt|gmmu|gcvm|address)\.ts$/],
       ["Write a page table", /^(writers|entry-runs|table-memory)\.ts$/],
-      ["Physical memory", /^(physical-memory|frame-allocator|data-pages|scatter-list)\.ts$/],
+      ["Physical memory", /^(physical-memory|frame-allocator|data-pages|page-contents|scatter-list)\.ts$/],
       ["TLB", /^tlb\.ts$/],
       ["Counters and checks", /^(counters|check-.*)\.ts$/],
     ],

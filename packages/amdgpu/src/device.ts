@@ -9,6 +9,7 @@
 
 import { type CostSchema, type DeviceChoices, deviceOptions, ENOMEM, fail, GemObjects } from "@vmbind/drm";
 import {
+  copyPages,
   FrameAllocator,
   type GcvmGeneration,
   gcvm,
@@ -123,9 +124,8 @@ export class AmdgpuDevice {
   moveBo(bo: AmdgpuBo, place: "vram" | "gtt", evicted: boolean): void {
     if (bo.place === "none" || bo.place === place) return;
     const pages = this.take(place, bo.size);
-    const bytes = bo.read(0, bo.size);
+    if (bo.pages !== null) copyPages(this.memory, bo.pages, pages);
     bo.moved(place, pages, this.framesOf(place));
-    bo.write(0, bytes);
     this.movedBo(bo, evicted);
   }
 

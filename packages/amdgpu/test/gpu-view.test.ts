@@ -105,6 +105,16 @@ describe.each(GFX)("GFX %s", (gfx) => {
     checkDeviceInvariants(device, [file]);
   });
 
+  test("an object larger than this process has room for moves with what was stored to it", () => {
+    const device = new AmdgpuDevice({ gfx });
+    const file = device.open();
+    const bytes = 2 ** 33;
+    const bo = file.bo(memoryOf(file, bytes)) as AmdgpuBo;
+    bo.write(bytes - 1, Uint8Array.of(5));
+    device.moveBo(bo, "gtt", true);
+    expect([bo.place, bo.read(bytes - 1, 1)[0], device.memory.residentBytes]).toEqual(["gtt", 5, PAGE]);
+  });
+
   test("lost VRAM comes back with the next submission, all of it", () => {
     const device = new AmdgpuDevice({ gfx });
     const file = device.open();

@@ -87,6 +87,7 @@ export {
   maliMemattr,
   maliTranscfg,
 } from "./lpae.ts";
+export { copyPages, SavedPages } from "./page-contents.ts";
 export type { PhysicalMemoryOptions } from "./physical-memory.ts";
 export { PhysicalMemory } from "./physical-memory.ts";
 export {

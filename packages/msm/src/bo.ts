@@ -16,10 +16,10 @@ import {
   IOMMU_WRITE,
   OutOfFrames,
   type PhysicalMemory,
+  SavedPages,
   ScatterList,
 } from "@vmbind/mmu";
 import type { MsmDeviceOptions } from "./options.ts";
-import { PAGE_BYTES } from "./page-table.ts";
 import {
   BO_CACHED_COHERENT,
   BO_GPU_READONLY,
@@ -68,8 +68,8 @@ export class MsmBo extends GemObject {
   readonly #fragmentation: Fragmentation;
   readonly #fixed: ScatterList | null;
   readonly #dmaBuf: DmaBuf | null;
-  /** Pages that were swapped out, by offset; zero pages are left out. */
-  #swap: Map<number, Uint8Array> | null = null;
+  /** Its contents while they are swapped out. */
+  #swap: SavedPages | null = null;
 
   /** `BO_` flags of `msm_drm.h`. */
   readonly flags: number;
@@ -169,13 +169,7 @@ export class MsmBo extends GemObject {
     const { pages } = this;
     if (pages === null) return;
     if (this.#fixed === null) {
-      this.#swap = new Map();
-      const page = new Uint8Array(PAGE_BYTES);
-      const words = new Uint32Array(page.buffer);
-      for (let offset = 0; offset < this.size; offset += PAGE_BYTES) {
-        this.#device.memory.read(pages.addressAt(offset), page);
-        if (words.some((word) => word !== 0)) this.#swap.set(offset, page.slice());
-      }
+      this.#swap = new SavedPages(this.#device.memory, pages);
       this.#device.memory.frames.free(pages);
     }
     this.pages = null;
@@ -193,9 +187,7 @@ export class MsmBo extends GemObject {
     const { allocFault } = this.#device.options;
     if (allocFault?.("bo-pages")) fail(ENOMEM, `bo: no memory for ${this.size} bytes (injected)`);
     const pages = this.#fixed ?? this.#allocate();
-    for (const [offset, page] of this.#swap ?? []) {
-      this.#device.memory.write(pages.addressAt(offset), page);
-    }
+    this.#swap?.restore(this.#device.memory, pages);
     this.#swap = null;
     this.pages = pages;
     return pages;

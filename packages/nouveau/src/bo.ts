@@ -7,10 +7,16 @@
 
 import { type DmaBuf, ENOMEM, fail, GemObject, type GemObjects } from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
-import { type FrameAllocator, OutOfFrames, type PhysicalMemory, type ScatterList } from "@vmbind/mmu";
+import {
+  type FrameAllocator,
+  OutOfFrames,
+  type PhysicalMemory,
+  SavedPages,
+  type ScatterList,
+} from "@vmbind/mmu";
 import type { Backend } from "./backends.ts";
 import type { NouveauDeviceOptions } from "./options.ts";
-import { GEM_DOMAIN_GART, GEM_DOMAIN_VRAM, PAGE_BYTES } from "./uapi.ts";
+import { GEM_DOMAIN_GART, GEM_DOMAIN_VRAM } from "./uapi.ts";
 
 /** What an object needs of its device; see `NouveauDevice`. */
 export interface NouveauBoDevice {
@@ -86,8 +92,9 @@ export class NouveauBo extends GemObject {
   #pages: ScatterList | null;
   #inVram: boolean;
   readonly #dmaBuf: DmaBuf | null;
-  /** What was moved out, by offset; pages of zeros are left out. Null while the object is in place. */
-  #away: Map<number, Uint8Array> | null = null;
+  #evicted = false;
+  /** Its contents while they are moved out, unless the memory is not its own. */
+  #away: SavedPages | null = null;
 
   /**
    * @param device - the device
@@ -125,7 +132,7 @@ export class NouveauBo extends GemObject {
 
   /** Whether the memory manager has moved it where the GPU cannot reach it. */
   get evicted(): boolean {
-    return this.#away !== null;
+    return this.#evicted;
   }
 
   /** Whether the GPU may reach it at all. */
@@ -166,15 +173,9 @@ export class NouveauBo extends GemObject {
   evict(): void {
     const pages = this.#pages;
     if (pages === null) return;
-    const { memory } = this.#device;
-    this.#away = new Map();
-    const page = new Uint8Array(PAGE_BYTES);
-    const words = new Uint32Array(page.buffer);
-    for (let offset = 0; offset < pages.totalBytes; offset += PAGE_BYTES) {
-      memory.read(pages.addressAt(offset), page);
-      if (words.some((word) => word !== 0)) this.#away.set(offset, page.slice());
-    }
+    this.#evicted = true;
     if (this.#ownsPages) {
+      this.#away = new SavedPages(this.#device.memory, pages);
       this.#framesOf(this.#inVram).free(pages);
       this.#pages = null;
     }
@@ -190,8 +191,9 @@ export class NouveauBo extends GemObject {
   restore(): ScatterList {
     const pages = this.#pages ?? this.#allocate();
     this.#pages = pages;
-    for (const [offset, bytes] of this.#away ?? []) this.#device.memory.write(pages.addressAt(offset), bytes);
+    this.#away?.restore(this.#device.memory, pages);
     this.#away = null;
+    this.#evicted = false;
     return pages;
   }
 

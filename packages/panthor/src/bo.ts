@@ -7,9 +7,9 @@
 
 import { type DmaBuf, ENOMEM, fail, GemObject, type GemObjects, type Resv } from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
-import { type Fragmentation, OutOfFrames, type PhysicalMemory, ScatterList } from "@vmbind/mmu";
+import { type Fragmentation, OutOfFrames, type PhysicalMemory, SavedPages, ScatterList } from "@vmbind/mmu";
 import type { PanthorDeviceOptions } from "./options.ts";
-import { BLOCK_2M, PAGE_BYTES } from "./page-sizes.ts";
+import { BLOCK_2M } from "./page-sizes.ts";
 import { BO_WB_MMAP } from "./uapi-values.ts";
 
 /** Longest DMA segment: what 32 bits hold, in whole pages. */
@@ -57,8 +57,8 @@ export class PanthorBo extends GemObject {
   readonly #fixed: ScatterList | null;
   readonly #dmaBuf: DmaBuf | null;
   readonly #smallFolios: boolean;
-  /** Pages that were swapped out, by offset; zero pages are left out. */
-  #swap: Map<number, Uint8Array> | null = null;
+  /** Its contents while they are swapped out. */
+  #swap: SavedPages | null = null;
 
   /** `BO_` flags of `panthor_drm.h`. */
   readonly flags: number;
@@ -159,15 +159,7 @@ export class PanthorBo extends GemObject {
     const { pages } = this;
     if (pages === null) return;
     if (this.#fixed === null) {
-      this.#swap = new Map();
-      const page = new Uint8Array(PAGE_BYTES);
-      const words = new Uint32Array(page.buffer);
-      for (let offset = 0; offset < this.size; offset += PAGE_BYTES) {
-        const pa = pages.addressAt(offset);
-        if (!this.#device.memory.mayHoldData(pa, PAGE_BYTES)) continue;
-        this.#device.memory.read(pa, page);
-        if (words.some((word) => word !== 0)) this.#swap.set(offset, page.slice());
-      }
+      this.#swap = new SavedPages(this.#device.memory, pages);
       this.#device.memory.frames.free(pages);
     }
     this.pages = null;
@@ -177,9 +169,7 @@ export class PanthorBo extends GemObject {
     const { allocFault } = this.#device.options;
     if (allocFault?.("bo-pages")) fail(ENOMEM, `bo: no memory for ${this.size} bytes (injected)`);
     const pages = this.#fixed ?? this.#allocate();
-    for (const [offset, page] of this.#swap ?? []) {
-      this.#device.memory.write(pages.addressAt(offset), page);
-    }
+    this.#swap?.restore(this.#device.memory, pages);
     this.#swap = null;
     this.pages = pages;
     return pages;

@@ -16,13 +16,13 @@ import {
 } from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
 import {
+  copyPages,
   type Fragmentation,
   type FrameAllocator,
   OutOfFrames,
   type PhysicalMemory,
   type ScatterList,
 } from "@vmbind/mmu";
-import { copyPages } from "./copy-pages.ts";
 import type { XeDeviceOptions } from "./options.ts";
 import type { Platform } from "./platforms.ts";
 import { EVICT_ANY, type EvictionRules, type Vram } from "./vram.ts";
@@ -346,7 +346,7 @@ export class XeBo extends GemObject {
       throw error;
     }
     this.#fixed = null;
-    if (home.pages !== null) copyPages(this.#device.memory, home.pages, this.#pages, this.size);
+    if (home.pages !== null) copyPages(this.#device.memory, home.pages, this.#pages);
     return home;
   }
 
