@@ -57,7 +57,7 @@ export interface Platform {
   readonly systemAtomics: boolean;
   /** A fault-mode VM may have a scratch page. */
   readonly scratchWithFaults: boolean;
-  /** VM_CREATE gives every VM a scratch page, asked for or not (workaround 22014953428, Linux 7.3-rc7). */
+  /** VM_CREATE gives every VM a scratch page, asked for or not (workaround 22014953428 of DG2-G10, Linux 7.3-rc7). */
   readonly forcedScratch: boolean;
   /** Compression state lives beside the data, so DECOMPRESS exists. */
   readonly flatCcs: boolean;
@@ -154,6 +154,20 @@ const LNL: Platform = {
   vramBytes: 0,
   pat: PAT_XE2,
 };
+/** A DG2-G10, as the Arc A770 is. */
+const DG2: Platform = {
+  ...TGL,
+  name: "dg2",
+  title: "DG2 / ATS-M",
+  graphics: 1255,
+  deviceId: 0x56a0,
+  forcedScratch: true,
+  vramBytes: 16 * GIB,
+  vram64kOnly: true,
+  cachedPageTables: false,
+  flatCcs: true,
+  rangedInvalidation: true,
+};
 const NVLP: Platform = {
   ...LNL,
   name: "nvlp",
@@ -180,19 +194,15 @@ const ROWS: readonly Platform[] = [
     vramBytes: 4 * GIB,
     cachedPageTables: false,
   },
+  DG2,
   {
-    ...TGL,
-    name: "dg2",
-    title: "DG2 / ATS-M",
-    graphics: 1255,
-    // A DG2-G10, as the Arc A770 is; the scratch page is not forced on DG2-G11 (the Arc A380's).
-    deviceId: 0x56a0,
-    forcedScratch: true,
-    vramBytes: 16 * GIB,
-    vram64kOnly: true,
-    cachedPageTables: false,
-    flatCcs: true,
-    rangedInvalidation: true,
+    ...DG2,
+    name: "dg2-g11",
+    title: "DG2-G11, Arc A380",
+    // One of 0x5693 to 0x5695, 0x56a5, 0x56a6, 0x56b0 and 0x56b1, which the workaround of the scratch page leaves out.
+    deviceId: 0x56a5,
+    forcedScratch: false,
+    vramBytes: 6 * GIB,
   },
   {
     ...TGL,

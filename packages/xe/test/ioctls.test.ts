@@ -70,6 +70,7 @@ describe("DEVICE_QUERY", () => {
   it.each([
     ["bmg", 0xe20b, 1, 0x1000, 48],
     ["dg2", 0x56a0, 1, 0x10000, 48],
+    ["dg2-g11", 0x56a5, 1, 0x10000, 48],
     ["lnl", 0x64a0, 0, 0x1000, 48],
     ["pvc", 0x0bd5, 1, 0x10000, 57],
   ])("tells what a %s is", (name, id, hasVram, alignment, vaBits) => {

@@ -145,7 +145,7 @@ describe("VM_CREATE and VM_DESTROY", () => {
     expect(xe.VM_CREATE.read(view(arg)).vmId).toBe(ret === 0 ? 2 : 0);
   });
 
-  it("DG2-G10 forces a scratch page before any flag is checked, and says so in flags", () => {
+  it("DG2-G10, and not DG2-G11, forces a scratch page before any flag is checked, and says so in flags", () => {
     const create = (platform: string, flags: number, forcedScratch?: boolean) => {
       const file = new xe.XeDevice(platform, { forcedScratch }).open();
       const arg = xe.VM_CREATE.encode({ flags });

@@ -18,7 +18,7 @@ import { RECORDING } from "./recording.ts";
 
 const INTEL = 0x8086;
 /** Revision of the steppings that Mesa and igt expect; others have 0. */
-const REVISIONS: Readonly<Record<string, number>> = { lnl: 4, dg2: 8, tgl: 1 };
+const REVISIONS: Readonly<Record<string, number>> = { lnl: 4, dg2: 8, "dg2-g11": 5, tgl: 1 };
 
 class XeHardware implements Hardware, XeLiveDevice {
   readonly device: XeDevice;

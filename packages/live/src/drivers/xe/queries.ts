@@ -47,6 +47,8 @@ interface Geometry {
 
 const GEOMETRY: ReadonlyMap<string, Geometry> = new Map([
   ["dg2", { dss: 32, l3: 16, media: [12, 55], stepping: 8 }],
+  // A quarter of the other: 8 Xe cores and 4 MiB of L2.
+  ["dg2-g11", { dss: 8, l3: 4, media: [12, 55], stepping: 5 }],
   ["bmg", { dss: 20, l3: 24, media: [13, 1], stepping: 4 }],
   ["lnl", { dss: 8, l3: 8, media: [20, 0], stepping: 4 }],
   ["ptl", { dss: 12, l3: 16, media: [30, 0], stepping: 4 }],
