@@ -35,6 +35,7 @@ export async function runIgt(programs, suite) {
     binary,
     device,
     vram,
+    debugBuild,
     total,
     tries = 1,
     explained = {},
@@ -44,7 +45,7 @@ export async function runIgt(programs, suite) {
   const runner = [process.execPath, SUBTESTS, String(SUBTEST_SECONDS), String(tries), ...command];
   const begin = Date.now();
   const { stdout, stderr, status } = await live(
-    ["--device", device, ...(vram ? ["--vram", vram] : [])],
+    ["--device", device, ...(vram ? ["--vram", vram] : []), ...(debugBuild ? ["--debug-build"] : [])],
     runner,
     { limitMs: SUITE_MS },
   );

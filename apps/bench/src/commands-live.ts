@@ -52,6 +52,10 @@ export const LIVE_COMMANDS: readonly CommandSpec[] = [
       },
       vram: { type: "string", value: "BYTES", help: "the GPU's own memory, for GPUs that have any" },
       system: { type: "string", value: "BYTES", help: "system memory that the GPU may use" },
+      "debug-build": {
+        type: "boolean",
+        help: "the driver as a kernel for debugging has it: xe's VM_BIND then takes bit 31 of an operation's flags, and fails",
+      },
       "memory-folder": {
         type: "string",
         value: "DIR",

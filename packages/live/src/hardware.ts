@@ -61,6 +61,8 @@ export interface HardwareOptions {
   readonly vramBytes?: number;
   /** Bytes of system memory for objects; the model's default unless given. */
   readonly systemBytes?: number;
+  /** The driver is built for debugging, for those in which that changes what an ioctl takes. */
+  readonly debugBuild?: boolean;
   /** Says something about the GPU that no ioctl tells: a fault, a hang, a command that is not known. */
   note(text: string): void;
 }

@@ -28,6 +28,8 @@ export interface SessionOptions {
   readonly vramBytes?: number | undefined;
   /** Bytes of system memory for objects. */
   readonly systemBytes?: number | undefined;
+  /** See `HardwareOptions.debugBuild`; false unless given. */
+  readonly debugBuild?: boolean | undefined;
   /** Who looks on, once the device is there. */
   observers?(hardware: Hardware): readonly ServerObserver[];
   /** See `HardwareOptions.note`; nobody is told unless given. */
@@ -76,12 +78,13 @@ export class LiveSession {
     const memory = new SharedMemory(options.memoryFolder ?? memoryFolder());
     const folder = makeFolder();
     const stopSweeping = sweepBehind(folder);
-    const { vramBytes, systemBytes } = options;
+    const { vramBytes, systemBytes, debugBuild } = options;
     const hardware = driver.create(device, {
       backing: memory,
       pages: memory,
       ...(vramBytes !== undefined && { vramBytes }),
       ...(systemBytes !== undefined && { systemBytes }),
+      ...(debugBuild && { debugBuild }),
       note,
     });
     fillFolder(folder, hardware);

@@ -43,3 +43,12 @@ describe.each(ROOMS)("%s", (name, room) => {
     if (driver.recording.exec !== null) expect(known).toContain(driver.recording.exec);
   });
 });
+
+test.each([true, false])("a recording says whether xe was built for debugging: %s", async (debugBuild) => {
+  const driver = (await hardwareDriver("xe")) as HardwareDriver;
+  const pages = { processPage: null };
+  const hardware = driver.create("dg2-g11", { backing: new DataPages(), pages, debugBuild, note: () => {} });
+  const header = headerOf(driver, hardware, ["program"]);
+  expect(header).toMatchObject({ pci_id: "0x56a5", device: expect.stringContaining("A380") });
+  expect(driver.lens.device(new HeaderReader("live.jsonl", header)).options).toMatchObject({ debugBuild });
+});

@@ -21,6 +21,7 @@
 
 import { afterAll, Fence } from "@vmbind/drm";
 import type { XeBo } from "./bo.ts";
+import type { ForcedStep } from "./forced-errors.ts";
 
 const NO_FENCES: readonly Fence[] = [];
 const NO_BATCHES: ReadonlySet<Fence> = new Set();
@@ -54,6 +55,8 @@ export interface JobOrder {
   readonly byIoctl: boolean;
   /** Objects of the VM may be evicted to make room for those that it binds, see `eviction.ts`. */
   readonly evictsOwn: boolean;
+  /** Where it has to fail, null for nowhere. */
+  readonly fails: ForcedStep | null;
 }
 
 /** Page-table work that waits. */

@@ -11,6 +11,7 @@ import { XeBo, type XeBoHome } from "./bo.ts";
 import { COST_SCHEMA, type XeCounter, type XeCounters, xeCounters } from "./cost-sheet.ts";
 import { busyVramBytes, isBusy, makeRoom } from "./eviction.ts";
 import { XeFile } from "./file.ts";
+import { ForcedErrors } from "./forced-errors.ts";
 import { IOCTLS } from "./ioctls.ts";
 import { DEFAULTS, OPTION_NAMES, type XeDeviceOptions } from "./options.ts";
 import { PLATFORMS, type Platform } from "./platforms.ts";
@@ -56,6 +57,8 @@ export class XeDevice {
   readonly tlb: Tlb | null;
   /** Runs page-table work. @internal */
   readonly job: PtJob;
+  /** Where VM_BINDs fail that have to. @internal */
+  readonly forcedErrors: ForcedErrors = new ForcedErrors();
   /** Runs VM_BIND. @internal */
   readonly binder: VmBindRunner = new VmBindRunner();
   #asids = 0;

@@ -10,6 +10,7 @@ export { checkDeviceInvariants, checkInvariants } from "./check-invariants.ts";
 export * from "./cost-sheet.ts";
 export { XeDevice } from "./device.ts";
 export { XeFile } from "./file.ts";
+export { FORCE_OP_ERROR } from "./forced-errors.ts";
 export * from "./ioctls.ts";
 export type { XeMappingView } from "./mapping-view.ts";
 export type { XeDeviceOptions } from "./options.ts";

@@ -6,6 +6,7 @@
 
 import type { AllocFault, OptionNames } from "@vmbind/drm";
 import { FRAGMENTATIONS, type Fragmentation, type PhysicalMemoryOptions, type TlbOptions } from "@vmbind/mmu";
+import type { FORCE_OP_ERROR } from "./forced-errors.ts";
 import { DEFAULT_PLATFORM, type PLATFORMS, type Platform } from "./platforms.ts";
 import { NO_QUIRKS, type XeQuirks } from "./quirks.ts";
 
@@ -31,6 +32,11 @@ export interface XeDeviceOptions {
    * a kernel without the workaround, or a stand-in for one, as recordings were made on.
    */
   forcedScratch?: boolean | undefined;
+  /**
+   * The driver is built for debugging (`CONFIG_DRM_XE_DEBUG`): VM_BIND takes {@link FORCE_OP_ERROR} in the flags of an operation
+   * and fails. Default false.
+   */
+  debugBuild: boolean;
   /** The process may raise the priority of its exec queues (CAP_SYS_NICE). Default false. */
   sysNice: boolean;
   /** Memory is always short: `XeDevice.shrink` runs behind each ioctl. Default false: it runs when it is called. */
@@ -50,6 +56,7 @@ export const DEFAULTS: XeDeviceOptions = {
   tlb: {},
   quirks: NO_QUIRKS,
   adoptSyncobjs: false,
+  debugBuild: false,
   sysNice: false,
   memoryPressure: false,
 };

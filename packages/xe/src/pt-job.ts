@@ -14,6 +14,7 @@ import { BindJob, type BindJobs, type JobOrder } from "./bind-jobs.ts";
 import type { BindSource } from "./bind-source.ts";
 import type { XeBo } from "./bo.ts";
 import type { XeCounters } from "./cost-sheet.ts";
+import { failIfForced } from "./forced-errors.ts";
 import type { PageTable } from "./page-table.ts";
 import type { Platform } from "./platforms.ts";
 import { BindStager } from "./pt-stage-bind.ts";
@@ -115,7 +116,7 @@ export class PtJob {
    * @param isArray - the ioctl had more than one operation
    * @param order - what has to come first
    * @returns the job that does it later, null when it is done
-   * @throws `DrmError` ENOMEM, ENOBUFS, EINVAL, EBUSY; nothing was changed then, but for objects that moved
+   * @throws `DrmError` ENOMEM, ENOBUFS, EINVAL, EBUSY, ENOSPC where it was forced; nothing was changed then, but for objects that moved
    */
   run(vm: JobVm, work: WorkList, isArray: boolean, order: JobOrder): BindJob | null {
     const updates = this.#updates;
@@ -126,6 +127,7 @@ export class PtJob {
       fail(isArray ? ENOBUFS : ENOMEM, "vm_bind: no memory for the page-table operations (injected)");
     }
     vm.moves.prepare(work, order);
+    failIfForced(order.fails, "lock");
     this.#tables.rules = vm.moves;
     let waits = order.waits;
     try {
@@ -134,6 +136,8 @@ export class PtJob {
         if (kind === WORK_UNBIND) this.#stageUnbind(vm, work.va(i));
         else this.#stageBind(vm, work.va(i), kind === WORK_CLEAR);
       }
+      failIfForced(order.fails, "prepare");
+      if (updates.ops > 0) failIfForced(order.fails, "run");
       // Where nothing is to be written the driver's fence has happened, whatever it was to wait for.
       waits = updates.ops === 0 ? [] : vm.jobs.waitsOf(order, updates.start, updates.end);
       if (waits.length > 0 && order.byIoctl) this.#fitBatch();

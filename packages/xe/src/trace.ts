@@ -184,6 +184,7 @@ function deviceOf(header: HeaderReader, allocFault?: AllocFault): XeDevice {
   // Recordings that do not say it were answered by a kernel, or a stand-in for one, that forces no scratch page on a VM.
   const forcedScratch = header.has("forced_scratch") && header.flag("forced_scratch");
   const memoryPressure = header.has("memory_pressure") && header.flag("memory_pressure");
+  const debugBuild = header.has("debug_build") && header.flag("debug_build");
   const platform = [...PLATFORMS.values()].find(({ deviceId }) => deviceId === pciId);
   if (!platform) return header.fail("pci_id", `no platform ${hex(pciId)}`);
   const vram = regions.filter((region) => region.class === "vram");
@@ -195,6 +196,7 @@ function deviceOf(header: HeaderReader, allocFault?: AllocFault): XeDevice {
     quirks,
     forcedScratch,
     memoryPressure,
+    debugBuild,
     ...(allocFault && { allocFault }),
     // Syncobjs are made by ioctls that recordings leave out.
     adoptSyncobjs: true,

@@ -11,6 +11,7 @@
 
 import { EINVAL, ENOEXEC, EOPNOTSUPP, fail, readU64 } from "@vmbind/drm";
 import type { XeBo } from "./bo.ts";
+import { FORCE_OP_ERROR } from "./forced-errors.ts";
 import { BLOCK_64K, PAGE_BYTES } from "./page-sizes.ts";
 import type { PatEntry, Platform } from "./platforms.ts";
 import { regionMask } from "./platforms.ts";
@@ -33,6 +34,7 @@ import {
 import type { UserPages } from "./user-pages.ts";
 
 const ALL_FLAGS = 0xff;
+const DEBUG_FLAGS = 0xff + FORCE_OP_ERROR;
 /** On integrated 35.x this index counts as coherent with the CPU. */
 const PAT_XE3P_COHERENT = 19;
 /** First graphics version, times 100, with DECOMPRESS and NO_COMPRESSION (`xe_vm.c`, `xe_bo.c`, Linux 7.3-rc7). */
@@ -123,9 +125,10 @@ export class XeBindOp {
  * @param op - the operation
  * @param platform - the device
  * @param faultMode - the VM is in fault mode
+ * @param debugBuild - the driver is built for debugging
  * @throws `DrmError` EINVAL, EOPNOTSUPP
  */
-export function checkOp(op: XeBindOp, platform: Platform, faultMode: boolean): void {
+export function checkOp(op: XeBindOp, platform: Platform, faultMode: boolean, debugBuild: boolean): void {
   if ((op.flags & VM_BIND_FLAG_CPU_ADDR_MIRROR) !== 0 && !(faultMode && platform.usm)) {
     fail(EINVAL, `${op.name}.flags: CPU_ADDR_MIRROR needs a fault-mode VM`);
   }
@@ -139,7 +142,8 @@ export function checkOp(op: XeBindOp, platform: Platform, faultMode: boolean): v
   if (pat.coherency === "reserved") {
     fail(EINVAL, `${op.name}.pat_index: ${op.patIndex} is a reserved entry on ${platform.title}`);
   }
-  const problem = combinationProblem(op, platform, pat) ?? alignmentProblem(op);
+  const problem =
+    combinationProblem(op, platform, pat, debugBuild ? DEBUG_FLAGS : ALL_FLAGS) ?? alignmentProblem(op);
   if (problem !== null) fail(EINVAL, `${op.name}.${problem}`);
   if ((op.flags & VM_BIND_FLAG_DECOMPRESS) !== 0) {
     if (!platform.flatCcs || platform.graphics < XE2_GRAPHICS || platform.vramBytes === 0) {
@@ -148,7 +152,12 @@ export function checkOp(op: XeBindOp, platform: Platform, faultMode: boolean): v
   }
 }
 
-function combinationProblem(op: XeBindOp, platform: Platform, pat: PatEntry): string | null {
+function combinationProblem(
+  op: XeBindOp,
+  platform: Platform,
+  pat: PatEntry,
+  knownFlags: number,
+): string | null {
   const kind = op.op;
   const { flags, obj } = op;
   const isNull = (flags & VM_BIND_FLAG_NULL) !== 0;
@@ -157,7 +166,10 @@ function combinationProblem(op: XeBindOp, platform: Platform, pat: PatEntry): st
   const incoherent = pat.coherency === "none";
 
   if (kind > VM_BIND_OP_PREFETCH) return `op: ${kind} is no operation`;
-  if ((flags & ~ALL_FLAGS) !== 0) return `flags: 0x${flags.toString(16)} has unknown bits`;
+  if ((flags & ~knownFlags) !== 0) {
+    const debug = flags >= FORCE_OP_ERROR && knownFlags === ALL_FLAGS;
+    return `flags: 0x${flags.toString(16)} has unknown bits${debug ? "; bit 31 is for drivers built for debugging" : ""}`;
+  }
   if (obj !== 0 && isNull) return "obj: must be 0 with NULL";
   if (obj !== 0 && mirror) return "obj: must be 0 with CPU_ADDR_MIRROR";
   if (op.objOffset !== 0 && isNull) return "obj_offset: must be 0 with NULL";

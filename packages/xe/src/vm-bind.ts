@@ -101,7 +101,7 @@ export class VmBindRunner {
     for (let i = 0; i < count; i++) {
       const op = ops[i] as XeBindOp;
       op.read(view, at + i * VM_BIND_OP.size, i, count);
-      checkOp(op, platform, vm.faultMode);
+      checkOp(op, platform, vm.faultMode, options.debugBuild);
     }
 
     const queueId = arg.getUint32(EXEC_QUEUE_ID, true);

@@ -51,6 +51,7 @@ export class VmLeaves {
     maps: true,
     byIoctl: false,
     evictsOwn: false,
+    fails: null,
   };
   readonly #zapOrder: JobOrder = { ...this.order, rebuilds: false, maps: false };
 

@@ -22,6 +22,7 @@ import { AddressSpace, type PhysicalMemory, ppgtt, type Tlb } from "@vmbind/mmu"
 import { type BindJob, BindJobs, type JobOrder } from "./bind-jobs.ts";
 import type { XeBo, XeBoHome } from "./bo.ts";
 import type { XeCounters } from "./cost-sheet.ts";
+import { FORCE_OP_ERROR, type ForcedErrors } from "./forced-errors.ts";
 import { MadviseCuts } from "./madvise-cuts.ts";
 import { mappingViews, type XeMappingView } from "./mapping-view.ts";
 import { ObjectMoves } from "./object-moves.ts";
@@ -67,6 +68,8 @@ export interface XeVmDevice {
   readonly tables: XeTables;
   /** Runs page-table work. @internal */
   readonly job: PtJob;
+  /** Where VM_BINDs fail that have to. @internal */
+  readonly forcedErrors: ForcedErrors;
   /** VMs that are not destroyed, by their VA manager. @internal */
   readonly vms: Map<object, XeVm>;
   /** Where objects were that have moved, while binds that wait may still show it. @internal */
@@ -123,6 +126,7 @@ export class XeVm {
     maps: false,
     byIoctl: true,
     evictsOwn: false,
+    fails: null,
   };
   /** Grows when the next batch of each queue must flush the TLB. */
   tlbFlushSeqno = 0;
@@ -253,7 +257,7 @@ export class XeVm {
    * @param queue - the bind queue, this VM for its default one
    * @param waits - what the entries have to wait for: nothing that has happened
    * @returns what happens when the entries are written; null when they are
-   * @throws `DrmError` ENOMEM, ENOBUFS, EBUSY, EINVAL; everything is as before then, but for {@link VMA_PTE_FLAGS}
+   * @throws `DrmError` ENOMEM, ENOBUFS, EBUSY, EINVAL, ENOSPC where it was forced; everything is as before then, but for {@link VMA_PTE_FLAGS}
    * @internal
    */
   execute(
@@ -268,6 +272,7 @@ export class XeVm {
     order.waits = waits;
     // In an array one operation would take the memory of another.
     order.evictsOwn = this.#overcommits && count === 1;
+    order.fails = null;
     let job: BindJob | null = null;
     let parsed: XeBindOp | null = null;
     ops.begin();
@@ -277,6 +282,7 @@ export class XeVm {
         this.gpuvm.op = i;
         parsed = binds[i] as XeBindOp;
         ops.parse(parsed);
+        if ((parsed.flags & FORCE_OP_ERROR) !== 0) order.fails = this.#device.forcedErrors.next();
       }
       parsed = null;
       checkUserFences(this.gpuvm, this.vmas, ops.work);

@@ -65,6 +65,7 @@ export async function run({ options, operands, budgets }: CommandInput, io: Io):
         memoryFolder: given("memory-folder"),
         vramBytes: memoryOf("vram", given("vram")),
         systemBytes: memoryOf("system", given("system")),
+        debugBuild: options["debug-build"] === true,
       },
       command: operands,
       recording,

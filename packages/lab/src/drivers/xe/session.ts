@@ -237,6 +237,7 @@ function factsOf({ platform, options }: XeDevice): Readonly<Record<string, unkno
       ...(vramBytes > 0 ? [vram] : []),
     ],
     forced_scratch: options.forcedScratch,
+    ...(options.debugBuild && { debug_build: true }),
     quirks: quirkNames(options.quirks),
   };
 }

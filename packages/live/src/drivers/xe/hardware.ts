@@ -41,12 +41,13 @@ class XeHardware implements Hardware, XeLiveDevice {
     if (row === undefined) throw new Error(`no platform ${name}`);
     const vramBytes = row.vramBytes === 0 ? 0 : (options.vramBytes ?? row.vramBytes);
     const platform = { ...row, vramBytes };
-    const { backing, systemBytes } = options;
+    const { backing, systemBytes, debugBuild = false } = options;
     this.device = new XeDevice({
       platform,
       // Clients are of the user that runs the server.
       sysNice: process.getuid?.() === 0,
       quirks: RECORDED_PROFILE,
+      debugBuild,
       memory: { backing, ...(systemBytes !== undefined && { frames: { limit: 2 ** 32 + systemBytes } }) },
     });
     this.platform = platform;
@@ -64,6 +65,7 @@ class XeHardware implements Hardware, XeLiveDevice {
       va_bits: row.vaBits,
       min_alignment: row.vram64kOnly ? 65536 : 4096,
       ...(row.forcedScratch && { forced_scratch: true }),
+      ...(debugBuild && { debug_build: true }),
       mem_regions: [
         {
           instance: 0,
