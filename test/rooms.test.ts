@@ -81,6 +81,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "device-query.ts",
     "eviction.ts",
     "exec-queue-ioctls.ts",
+    "forced-errors.ts",
     "madvise-cuts.ts",
     "madvise.ts",
     "mapping-view.ts",

@@ -54,7 +54,7 @@ export const LIVE_COMMANDS: readonly CommandSpec[] = [
       system: { type: "string", value: "BYTES", help: "system memory that the GPU may use" },
       "debug-build": {
         type: "boolean",
-        help: "the driver as a kernel for debugging has it: xe's VM_BIND then takes bit 31 of an operation's flags, and fails",
+        help: "the driver as a kernel for debugging has it, which for some changes what an ioctl takes",
       },
       "memory-folder": {
         type: "string",
