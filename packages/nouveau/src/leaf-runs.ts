@@ -24,8 +24,6 @@ const TAG_SHIFT = 36 - 32;
 /** Memory that one tag line stands for. */
 const TAG_BYTES = 2 ** 16;
 const DIRECTORY_SHIFT = 21;
-/** Below this a loop beats the fixed cost of a fill. */
-const FILL_MIN = 32;
 /** Addresses stand four bits lower in entries of version 2. */
 const V2_ADDRESS: number = 1 / 16;
 const TWO_32: number = 2 ** 32;
@@ -57,14 +55,14 @@ export function writeLeaves(
   const { version, tagged } = leaf;
   const wide = shift === DIRECTORY_SHIFT;
   const step = version === 2 ? V2_ADDRESS : 1;
-  // As integers: what is added to a double in each turn of a loop waits for it.
+  // `| 0`, here and below, says once that a number is an integer: the engine, which does not know, converts it in each turn of a loop.
   const stride = (bytes * step) | 0;
   const lo = leaf.lo;
   const hi = leaf.hi;
-  let segment = pages.segmentAt(offset);
+  let segment = pages.segmentAt(offset) | 0;
   let skip = offset - (pages.offset[segment] as number);
-  let at = slot * tables.wordsPerTable + index * (wide ? 4 : 2);
-  let left = count;
+  let at = (slot * tables.wordsPerTable + index * (wide ? 4 : 2)) | 0;
+  let left = count | 0;
   tables.counters.pteWrites += count;
   if (!wide && skip === 0 && isSingle(pages, segment, count, bytes) && !(tagged && shift > 12)) {
     writeSingles(tables.words, at, count, pages.pa, segment, lo, hi, step);
@@ -98,7 +96,7 @@ function isSingle(
   return end - (offset[segment] as number) === run * bytes;
 }
 
-/** Entries of pieces of one page each: a call for each would take most of the time. */
+/** Entries of pieces of one page each, four a turn: a call for each would take most of the time. */
 function writeSingles(
   words: Int32Array,
   first: number,
@@ -109,11 +107,30 @@ function writeSingles(
   hi: number,
   step: number,
 ): void {
+  const low = lo | 0;
+  const high = hi | 0;
+  const stepHi = step / TWO_32;
+  const end = segment + count;
   let at = first;
-  for (let i = segment; i < segment + count; i++, at += 2) {
-    const address = (pa[i] as number) * step;
-    words[at] = lo | address;
-    words[at + 1] = hi | (address / TWO_32);
+  let i = segment;
+  for (const whole = end - 3; i < whole; i += 4, at += 8) {
+    const a = pa[i] as number;
+    const b = pa[i + 1] as number;
+    const c = pa[i + 2] as number;
+    const d = pa[i + 3] as number;
+    words[at] = low | (a * step);
+    words[at + 1] = high | (a * stepHi);
+    words[at + 2] = low | (b * step);
+    words[at + 3] = high | (b * stepHi);
+    words[at + 4] = low | (c * step);
+    words[at + 5] = high | (c * stepHi);
+    words[at + 6] = low | (d * step);
+    words[at + 7] = high | (d * stepHi);
+  }
+  for (; i < end; i++, at += 2) {
+    const address = pa[i] as number;
+    words[at] = low | (address * step);
+    words[at + 1] = high | (address * stepHi);
   }
 }
 
@@ -126,23 +143,16 @@ function writeWide(
   hi: number,
   stride: number,
 ): void {
-  const end = first + count * 4;
-  // One fill for all second halves takes less than half of the stores.
-  const filled = count >= FILL_MIN;
-  if (filled) words.fill(0, first, end);
-  let low = lo;
-  let high = hi;
-  for (let at = first; at < end; at += 4) {
+  const firstLo = lo | 0;
+  const firstHi = hi | 0;
+  const step = stride | 0;
+  for (let i = 0, at = first; i < count; i++, at += 4) {
+    const low = (firstLo + Math.imul(i, step)) | 0;
     words[at] = low;
-    words[at + 1] = high;
-    if (!filled) {
-      words[at + 2] = 0;
-      words[at + 3] = 0;
-    }
-    const next = (low + stride) | 0;
-    // The sum has passed 2^32.
-    if (next >>> 0 < low >>> 0) high = (high + 1) | 0;
-    low = next;
+    // All of a directory are less than 2^32 apart: the sum passes that once at most.
+    words[at + 1] = low >>> 0 < firstLo >>> 0 ? firstHi + 1 : firstHi;
+    words[at + 2] = 0;
+    words[at + 3] = 0;
   }
 }
 
