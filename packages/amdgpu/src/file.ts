@@ -160,10 +160,11 @@ export class AmdgpuFile implements DrmFile<AmdgpuBo, AmdgpuVm> {
     checkCreate(args);
     const { device } = this;
     const size = Math.ceil(boSize / PAGE_BYTES) * PAGE_BYTES;
-    if (!(size > 0)) fail(EINVAL, `gem_create.bo_size: ${boSize}`);
+    if (size === 0) fail(EINVAL, "gem_create.bo_size: 0");
     const isMemory = (domains & MEMORY_DOMAINS) !== 0;
     const heap = domains & DOMAIN_GTT ? device.gttBytes : device.options.vramBytes;
-    if (isMemory && !(size < heap))
+    // NaN, a size that no double holds, is above every heap's.
+    if (isMemory ? !(size < heap) : Number.isNaN(size))
       fail(ENOMEM, `gem_create.bo_size: ${hex(size)} is not below the heap's ${hex(heap)}`);
     if (device.options.allocFault?.("gem")) fail(ENOMEM, "gem_create: no memory for the object (injected)");
     const flags = domainFlags & ~CREATE_CPU_ACCESS_REQUIRED;

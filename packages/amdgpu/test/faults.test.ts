@@ -123,6 +123,10 @@ test("an object has its memory from the start: making it is refused, and fits on
   expect(() => file.gemCreate({ boSize: 2 ** 23, alignment: 0, domains: 2, domainFlags: 0 })).toThrow(
     "ENOMEM: gem_create.bo_size: 0x800000 is not below the heap's 0x800000",
   );
+  // What the bytes of an ioctl say beyond 2^53, where a double holds no odd number.
+  expect(() => file.gemCreate({ boSize: Number.NaN, alignment: 0, domains: 2, domainFlags: 0 })).toThrow(
+    "ENOMEM: gem_create.bo_size: a value above 2^53 is not below the heap's 0x800000",
+  );
   file.gemClose(handles[3] as number);
   expect(create(2)).toBe(handles[3]);
   checkDeviceInvariants(device, [file]);

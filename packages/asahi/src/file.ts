@@ -20,6 +20,7 @@ import {
   GemHandles,
   type GemObject,
   HandleTable,
+  hex,
   type IoctlTable,
   needOpen,
   type OffsetTarget,
@@ -161,7 +162,7 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
   vmCreate(args: VmCreate): number {
     needOpen(this, "vm_create");
     const { kernelStart: start, kernelEnd: end } = args;
-    const range = `0x${start.toString(16)}..0x${end.toString(16)}`;
+    const range = `${hex(start)}..${hex(end)}`;
     if (!(start >= VM_START && end <= VM_END)) {
       fail(EINVAL, `vm_create.kernel_start: ${range} is not inside the window of the device`);
     }
@@ -225,7 +226,8 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
     if (!isPrivate && vmId !== 0) fail(EINVAL, `gem_create.vm_id: ${vmId} without VM_PRIVATE`);
     const vm = isPrivate ? this.#vms.get(vmId) : null;
     if (vm === undefined) fail(ENOENT, `gem_create.vm_id: ${vmId} is not a VM of this file`);
-    if (!(size < OBJECT_BYTES_MAX)) fail(EINVAL, "gem_create.size: larger than any file");
+    if (!(size < OBJECT_BYTES_MAX))
+      fail(EINVAL, `gem_create.size: ${hex(size)} is more than a file can have`);
     const { gems, memory, options } = this.device;
     const { boFragmentation: fragmentation, allocFault } = options;
     if (allocFault?.("gem")) fail(ENOMEM, "gem_create: no memory for the object (injected)");

@@ -8,6 +8,7 @@
  */
 
 import { EFAULT, fail } from "./errno.ts";
+import { hex } from "./words.ts";
 
 interface Segment {
   readonly addr: number;
@@ -108,6 +109,6 @@ export class UserMemory implements UserSpace {
       const s = this.#segments[i] as Segment;
       if (addr >= s.addr && addr + length <= s.addr + s.bytes.length) return s;
     }
-    return fail(EFAULT, `user memory: ${length} bytes at 0x${addr.toString(16)} are not mapped`);
+    return fail(EFAULT, `user memory: ${length} bytes at ${hex(addr)} are not mapped`);
   }
 }

@@ -5,11 +5,21 @@
  */
 
 /**
- * @param value - an unsigned integer
- * @returns `0x1f000`
+ * @param value - an unsigned integer. One of 32 bits may come with the sign that `&` and `|` give it, and NaN stands for a u64
+ * that no double holds, see `readU64`
+ * @returns `0x1f000`, or `a value above 2^53`
  */
 export function hex(value: number): string {
-  return `0x${value.toString(16)}`;
+  if (Number.isNaN(value)) return "a value above 2^53";
+  return `0x${(value < 0 ? value >>> 0 : value).toString(16)}`;
+}
+
+/**
+ * @param value - an unsigned integer, NaN as in {@link hex}
+ * @returns `126976`, or `a value above 2^53`
+ */
+export function decimal(value: number): string {
+  return Number.isNaN(value) ? "a value above 2^53" : String(value);
 }
 
 /**

@@ -7,7 +7,16 @@
  * @module
  */
 
-import { EINVAL, ENOENT, type Fence, fail, readU64, type Syncobj, type UserSpace } from "@vmbind/drm";
+import {
+  decimal,
+  EINVAL,
+  ENOENT,
+  type Fence,
+  fail,
+  readU64,
+  type Syncobj,
+  type UserSpace,
+} from "@vmbind/drm";
 import type { MsmFile } from "./file.ts";
 import { SYNCOBJ, SYNCOBJ_RESET } from "./uapi.ts";
 
@@ -62,7 +71,7 @@ export function collectWaits(file: MsmFile, array: SyncArray, user: UserSpace, s
       file.syncobjs.get(handle) ?? fail(ENOENT, `${name}.handle: ${handle} is not a syncobj of this file`);
     const fence = syncobj.find(point);
     if (fence === null)
-      fail(EINVAL, `${name}.handle: nothing will signal syncobj ${handle} at point ${point}`);
+      fail(EINVAL, `${name}.handle: nothing will signal syncobj ${handle} at point ${decimal(point)}`);
     syncs.waits.push(fence);
     if ((flags & SYNCOBJ_RESET) !== 0) syncs.resets.push(syncobj);
   });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EINVAL, ENOENT, ENOMEM, EOVERFLOW, ETOOSMALL, fail, type UserSpace } from "@vmbind/drm";
+import { decimal, EINVAL, ENOENT, ENOMEM, EOVERFLOW, ETOOSMALL, fail, type UserSpace } from "@vmbind/drm";
 import type { MsmBo } from "./bo.ts";
 import type { MsmFile } from "./file.ts";
 import { PAGE_BYTES } from "./page-table.ts";
@@ -32,7 +32,7 @@ export function gemNew(file: MsmFile, arg: uapi.GemNew): Partial<uapi.GemNew> {
   if (arg.size === 0) fail(EINVAL, "gem_new.size: 0");
   checkCacheMode(file, flags);
   const size = Math.ceil(arg.size / PAGE_BYTES) * PAGE_BYTES;
-  if (!(size < 2 ** 53)) fail(ENOMEM, `gem_new.size: no memory for ${arg.size} bytes`);
+  if (!(size < 2 ** 53)) fail(ENOMEM, `gem_new.size: no memory for ${decimal(arg.size)} bytes`);
   if (allocFault?.("gem")) fail(ENOMEM, "gem_new: no memory (injected)");
   return { handle: file.createBo(size, { flags }) };
 }

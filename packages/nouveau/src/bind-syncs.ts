@@ -5,7 +5,16 @@
  * @module
  */
 
-import { EINVAL, ENOENT, EOPNOTSUPP, type Fence, fail, type Syncobj, type UserSpace } from "@vmbind/drm";
+import {
+  decimal,
+  EINVAL,
+  ENOENT,
+  EOPNOTSUPP,
+  type Fence,
+  fail,
+  type Syncobj,
+  type UserSpace,
+} from "@vmbind/drm";
 import { SYNC, SYNC_TIMELINE_SYNCOBJ, SYNC_TYPE_MASK, type Sync } from "./uapi.ts";
 
 /** Where syncobjs are found; see `NouveauFile`. */
@@ -74,7 +83,8 @@ export function resolveSyncs(file: SyncFile, syncs: CopiedSyncs, waits: Fence[])
     const point = type === SYNC_TIMELINE_SYNCOBJ ? timelineValue : 0;
     const fence = syncobj.find(point);
     waits.push(
-      fence ?? fail(EINVAL, `${name}.handle: nothing will signal syncobj ${handle} at point ${point}`),
+      fence ??
+        fail(EINVAL, `${name}.handle: nothing will signal syncobj ${handle} at point ${decimal(point)}`),
     );
   }
   const found = syncs.signals.map(({ flags, handle, timelineValue }, i) => {

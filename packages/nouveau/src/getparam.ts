@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EINVAL, fail } from "@vmbind/drm";
+import { EINVAL, fail, hex } from "@vmbind/drm";
 import type { FrameAllocator } from "@vmbind/mmu";
 import { EXEC_PUSH_MAX } from "./exec.ts";
 import type { NouveauDeviceOptions } from "./options.ts";
@@ -63,6 +63,6 @@ export function getParam({ options, vramFrames }: ParamDevice, param: number): n
     case uapi.GETPARAM_VRAM_USED:
       return vramFrames.usedBytes;
     default:
-      return fail(EINVAL, `getparam.param: ${param} is not a parameter`);
+      return fail(EINVAL, `getparam.param: ${hex(param)} is not a parameter`);
   }
 }

@@ -17,7 +17,16 @@
  * @module
  */
 
-import { EINVAL, ENOENT, type Fence, fail, type Syncobj, type Syncobjs, type UserSpace } from "@vmbind/drm";
+import {
+  decimal,
+  EINVAL,
+  ENOENT,
+  type Fence,
+  fail,
+  type Syncobj,
+  type Syncobjs,
+  type UserSpace,
+} from "@vmbind/drm";
 import type { PanthorBindOp } from "./bind-op.ts";
 import type { BindJob } from "./bind-queue.ts";
 import { type ArrayFile, copyArray } from "./obj-array.ts";
@@ -127,7 +136,9 @@ function fenceOf(file: SyncFile, entries: Entries, sync: SyncOp, name: string): 
       : (
           file.syncobjs.get(handle) ?? fail(ENOENT, `${name}.handle: ${handle} is not a syncobj of this file`)
         ).find(point);
-  return found ?? fail(EINVAL, `${name}.handle: nothing will signal syncobj ${handle} at point ${point}`);
+  return (
+    found ?? fail(EINVAL, `${name}.handle: nothing will signal syncobj ${handle} at point ${decimal(point)}`)
+  );
 }
 
 function checkSync({ flags, timelineValue }: SyncOp, name: string): void {
@@ -137,6 +148,6 @@ function checkSync({ flags, timelineValue }: SyncOp, name: string): void {
   }
   if (type > SYNC_OP_TIMELINE) fail(EINVAL, `${name}.flags: handle type ${type} is unknown`);
   if (type !== SYNC_OP_TIMELINE && timelineValue !== 0) {
-    fail(EINVAL, `${name}.timeline_value: ${timelineValue} with a binary syncobj`);
+    fail(EINVAL, `${name}.timeline_value: ${decimal(timelineValue)} with a binary syncobj`);
   }
 }

@@ -4,10 +4,13 @@
  * @module
  */
 
-import { EINVAL, ENOENT, ENOMEM, EPERM, fail } from "@vmbind/drm";
+import { EINVAL, ENOENT, ENOMEM, EPERM, fail, hex } from "@vmbind/drm";
 import type { PanthorFile } from "./file.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
 import * as uapi from "./uapi.ts";
+
+/** Larger objects than any file system holds are refused by shmem. */
+const OBJECT_BYTES_MAX = 2 ** 63;
 
 /**
  * BO_CREATE: an object of whole pages, which come with its first mapping.
@@ -24,7 +27,7 @@ export function boCreate(file: PanthorFile, arg: uapi.BoCreate): Partial<uapi.Bo
   if ((arg.flags & ~known) !== 0) {
     fail(
       EINVAL,
-      `bo_create.flags: 0x${(arg.flags & ~known).toString(16)} is unknown to driver ${device.options.driverVersion}`,
+      `bo_create.flags: ${hex(arg.flags & ~known)} is unknown to driver ${device.options.driverVersion}`,
     );
   }
   if ((arg.flags & uapi.BO_NO_MMAP) !== 0 && (arg.flags & uapi.BO_WB_MMAP) !== 0) {
@@ -36,7 +39,8 @@ export function boCreate(file: PanthorFile, arg: uapi.BoCreate): Partial<uapi.Bo
       : (file.vm(arg.exclusiveVmId) ??
         fail(EINVAL, `bo_create.exclusive_vm_id: ${arg.exclusiveVmId} is not a VM of this file`));
   const size = Math.ceil(arg.size / PAGE_BYTES) * PAGE_BYTES;
-  if (!(size < 2 ** 53)) fail(ENOMEM, `bo_create.size: no memory for ${arg.size} bytes`);
+  if (!(size < OBJECT_BYTES_MAX))
+    fail(EINVAL, `bo_create.size: ${hex(arg.size)} is more than a file can have`);
   if (device.options.allocFault?.("gem")) fail(ENOMEM, "bo_create: no memory (injected)");
   return { size, handle: file.createBo(size, { flags: arg.flags, exclusiveVm }) };
 }

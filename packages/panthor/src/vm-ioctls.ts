@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EINVAL, ENOMEM, fail } from "@vmbind/drm";
+import { EINVAL, ENOMEM, fail, hex } from "@vmbind/drm";
 import type { PanthorFile } from "./file.ts";
 import * as uapi from "./uapi.ts";
 import { divideVa } from "./va-ranges.ts";
@@ -21,12 +21,12 @@ const PA_BITS = [32, 36, 40, 42, 44, 48, 52];
  */
 export function vmCreate(file: PanthorFile, arg: uapi.VmCreate): Partial<uapi.VmCreate> {
   const { vaBits, paBits, taskSize, allocFault } = file.device.options;
-  if (arg.flags !== 0) fail(EINVAL, `vm_create.flags: 0x${arg.flags.toString(16)} is not 0`);
+  if (arg.flags !== 0) fail(EINVAL, `vm_create.flags: ${hex(arg.flags)} is not 0`);
   const ranges = divideVa(vaBits, taskSize, arg.userVaRange);
   if (ranges === null) {
     return fail(
       EINVAL,
-      `vm_create.user_va_range: 0x${arg.userVaRange.toString(16)} leaves the kernel less than 256 MiB of ${vaBits} bits`,
+      `vm_create.user_va_range: ${hex(arg.userVaRange)} leaves the kernel less than 256 MiB of ${vaBits} bits`,
     );
   }
   if (!PA_BITS.includes(paBits))

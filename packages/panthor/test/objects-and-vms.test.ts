@@ -2,9 +2,11 @@
 import { EBUSY, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSPC, ENOTTY, EOPNOTSUPP, EPERM } from "@vmbind/drm";
 import { describe, expect, it } from "vitest";
 import {
+  BO_CREATE,
   BO_MMAP_OFFSET,
   BO_NO_MMAP,
   checkDeviceInvariants,
+  IOCTL_BO_CREATE,
   IOCTL_BO_MMAP_OFFSET,
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
@@ -48,6 +50,17 @@ describe("objects and VMs", () => {
     const [a, b] = [createBo(file, 0x5000), createBo(file, 0x1000)];
     expect([ask(a), ask(b), ask(a)]).toEqual([0x100000000, 0x100005000, 0x100000000]);
     expect(ask(createBo(file, 2 ** 52))).toBe(-ENOSPC);
+  });
+
+  it("makes objects as large as files can be, and finds no memory for them", () => {
+    const fx = fixture();
+    const { file } = fx;
+    const create = (size: number): number => file.ioctl(IOCTL_BO_CREATE, BO_CREATE.encode({ size }));
+    expect([2 ** 53, 2 ** 63 - 4096, 2 ** 63].map(create)).toEqual([0, 0, -EINVAL]);
+    expect(file.lastError?.reason).toBe("bo_create.size: 0x8000000000000000 is more than a file can have");
+    expect(bind(fx, [map(1)]).ret).toBe(-ENOMEM);
+    expect(file.ioctl(IOCTL_BO_CREATE, BO_CREATE.encode({ size: 1, flags: 0x8000_0000 }))).toBe(-EINVAL);
+    expect(file.lastError?.reason).toBe("bo_create.flags: 0x80000000 is unknown to driver 1.9");
   });
 
   it("keeps a closed object while it is mapped, and its memory no longer", () => {

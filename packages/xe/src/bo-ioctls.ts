@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EINVAL, ENODEV, ENOENT, ENOMEM, EOPNOTSUPP, fail, type UserSpace } from "@vmbind/drm";
+import { decimal, EINVAL, ENODEV, ENOENT, ENOMEM, EOPNOTSUPP, fail, type UserSpace } from "@vmbind/drm";
 import { PLACEMENT_VRAM, XeBo } from "./bo.ts";
 import { mustBeZero } from "./device-query.ts";
 import type { XeFile } from "./file.ts";
@@ -91,7 +91,8 @@ function setProperty({ property, propertyPad, value }: uapi.ExtSetProperty, plac
   if (property !== PROPERTY_PXP_TYPE) fail(EINVAL, `${place}.property: ${property} is no property`);
   if (propertyPad !== 0) fail(EINVAL, `${place}.pad: must be 0`);
   if (value === PXP_TYPE_NONE) return;
-  if (value !== PXP_TYPE_HWDRM) fail(EINVAL, `${place}.value: ${value} is no type of protected content`);
+  if (value !== PXP_TYPE_HWDRM)
+    fail(EINVAL, `${place}.value: ${decimal(value)} is no type of protected content`);
   fail(ENODEV, `${place}.value: protected content (PXP) is not modelled`);
 }
 

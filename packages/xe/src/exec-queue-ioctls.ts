@@ -5,7 +5,7 @@
  * @module
  */
 
-import { EINVAL, ENOENT, EPERM, fail, type UserSpace } from "@vmbind/drm";
+import { decimal, EINVAL, ENOENT, EPERM, fail, type UserSpace } from "@vmbind/drm";
 import { mustBeZero } from "./device-query.ts";
 import type { XeFile } from "./file.ts";
 import * as uapi from "./uapi.ts";
@@ -116,12 +116,15 @@ function checkProperty(
   mustBeZero(reserved, `${name}.reserved`);
   if (property === uapi.EXEC_QUEUE_SET_PROPERTY_PRIORITY) {
     // Not above, but not at or below: a value that no double holds is none either.
-    if (!(value <= PRIORITY_HIGH)) fail(EINVAL, `${name}.value: ${value} is no priority`);
+    if (!(value <= PRIORITY_HIGH)) fail(EINVAL, `${name}.value: ${decimal(value)} is no priority`);
     if (value > PRIORITY_NORMAL && !sysNice)
       fail(EPERM, `${name}.value: priority ${value} needs CAP_SYS_NICE`);
   } else if (property === uapi.EXEC_QUEUE_SET_PROPERTY_TIMESLICE) {
     if (!(value >= 1 && value <= TIMESLICE_MAX)) {
-      fail(EINVAL, `${name}.value: a timeslice of ${value} microseconds is not in 1..${TIMESLICE_MAX}`);
+      fail(
+        EINVAL,
+        `${name}.value: a timeslice of ${decimal(value)} microseconds is not in 1..${TIMESLICE_MAX}`,
+      );
     }
   }
 }

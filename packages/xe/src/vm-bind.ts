@@ -10,6 +10,7 @@
 
 import {
   DrmError,
+  decimal,
   EINVAL,
   ENOBUFS,
   ENOENT,
@@ -217,7 +218,7 @@ function readSyncobj(file: XeFile, vm: XeVm, sync: Sync, name: string, syncs: Sy
   }
   const fence = syncobj.find(point);
   if (fence === null) {
-    const which = timeline ? `point ${point} of syncobj ${sync.addr}` : `syncobj ${sync.addr}`;
+    const which = timeline ? `point ${decimal(point)} of syncobj ${sync.addr}` : `syncobj ${sync.addr}`;
     fail(EINVAL, `${name}.handle: ${which} has no fence to wait for`);
   }
   syncs.waits.push(fence);
