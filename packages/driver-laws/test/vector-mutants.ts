@@ -206,6 +206,11 @@ export function mutationTests(
   const files = readdirSync(folder).map((name) => load(new URL(name, folder)));
   for (const [format, check] of Object.entries(checks)) {
     const ofFormat = files.filter(({ header }) => header.format === format);
+    test(`${format}: takes a note for people beside a case, as a text`, { timeout: 3_600_000 }, () => {
+      const { testCase, header } = shortest(ofFormat);
+      expect(passes(check, { ...testCase, note: "a remark" }, header)).toBe(true);
+      expect(passes(check, { ...testCase, note: 5 }, header)).toBe(false);
+    });
     for (const name of Object.keys(MUTATIONS)) {
       test(`${format}: ${name}`, { timeout: 3_600_000 }, () => {
         const tallies = ofFormat.map((file) => mutate(name, check, file, plans[format] as FormatPlan));
@@ -217,6 +222,14 @@ export function mutationTests(
       });
     }
   }
+}
+
+/** The shortest case of some files. */
+function shortest(files: readonly VectorFile[]): { testCase: TestCase; header: VectorHeader } {
+  const all = files.flatMap(({ header, kinds }) =>
+    (kinds().get("") ?? []).map((place) => ({ ...place, header })),
+  );
+  return all.reduce((least, place) => (place.length < least.length ? place : least));
 }
 
 interface VectorFile {

@@ -227,8 +227,8 @@ async function withTrace(
   folder: string | undefined,
   budgets: Budgets | undefined,
 ): Promise<VectorCheck> {
-  const { holdShape } = await import("@vmbind/gpuvm-core/conformance");
-  if (shape(testCase) !== null) {
+  const { caseFault, holdShape } = await import("@vmbind/gpuvm-core/conformance");
+  if (caseFault(shape, testCase) !== null) {
     return () => {
       holdShape(shape, testCase);
       return null;

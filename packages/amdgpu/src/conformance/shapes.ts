@@ -98,7 +98,6 @@ const LISTS: Shape = object({
 /** A case of `amdgpu-vm`. */
 export const VM_CASE: Shape = object({
   id: text,
-  note: optional(text),
   profile: optional(text),
   config: object({
     gfx: GFX,

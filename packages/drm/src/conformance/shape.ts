@@ -264,13 +264,27 @@ export const entry64: Shape = matching(/^0x[0-9a-f]{16}$/, "an entry in 16 digit
 export const bytes: Shape = matching(/^(?:[0-9a-f]{2})*$/, "bytes in hex");
 
 /**
- * Hold a case against its format's shape.
+ * What is wrong with a case. One of any format may have a `note` beside what its shape says: a remark for people.
+ *
+ * @param shape - of the format
+ * @param testCase - what the line holds
+ * @returns place and rule, null when the case is of the format
+ */
+export function caseFault(shape: Shape, testCase: JsonObject): Fault | null {
+  if (!Object.hasOwn(testCase, "note")) return shape(testCase);
+  const { note, ...rest } = testCase;
+  const remark = text(note);
+  return remark === null ? shape(rest) : below(".note", remark);
+}
+
+/**
+ * Hold a case against its format's shape, see {@link caseFault}.
  *
  * @param shape - of the format
  * @param testCase - what the line holds
  * @throws `DrmError` EINVAL naming the member and the rule
  */
 export function holdShape(shape: Shape, testCase: JsonObject): void {
-  const fault = shape(testCase);
+  const fault = caseFault(shape, testCase);
   if (fault) fail(EINVAL, `${fault.at.replace(/^\./, "") || "case"}: ${fault.rule}`);
 }

@@ -114,7 +114,6 @@ const RUN: Shape = object({
 export const PGTABLE_CASE: Shape = object(
   {
     id: text,
-    note: optional(text),
     config: object({
       ias: integer(25, 52),
       oas: integer(25, 52),

@@ -149,7 +149,6 @@ const ENTRIES: Shape = list(
 export const PPGTT_CASE: Shape = object(
   {
     id: text,
-    note: optional(text),
     config: CONFIG,
     bos: BOS,
     ops: list(variants("op", { ...binds({ ...RESULT, ...COSTS }), array: ARRAY, fault: FAULT })),
@@ -194,7 +193,6 @@ function idsInOrder(testCase: JsonObject): Fault | null {
 export const ARGS_CASE: Shape = object(
   {
     id: text,
-    note: optional(text),
     config: CONFIG,
     bos: BOS,
     pre: list(variants("op", binds({ ret: errno }))),
