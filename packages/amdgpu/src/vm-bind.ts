@@ -8,7 +8,17 @@
  * @module
  */
 
-import { EINTR, EINVAL, ENOENT, fail, hex, type Syncobjs, signaledFence, type UserSpace } from "@vmbind/drm";
+import {
+  EINTR,
+  EINVAL,
+  ENOENT,
+  fail,
+  hex,
+  hexU64,
+  type Syncobjs,
+  signaledFence,
+  type UserSpace,
+} from "@vmbind/drm";
 import type { AmdgpuBo } from "./bo.ts";
 import type { BoVa } from "./bo-va.ts";
 import {
@@ -111,16 +121,17 @@ export function gemVa(file: VaFile, arg: DataView, user: UserSpace): void {
   const vm = file.space;
   const { counters } = vm.device;
   counters.bindIoctls++;
-  if (given < START) fail(EINVAL, `gem_va.va_address: ${hex(given)} is below 0x10000, which is reserved`);
+  if (given < START)
+    fail(EINVAL, `gem_va.va_address: ${hexU64(arg, VA)} is below 0x10000, which is reserved`);
   const high = arg.getUint32(VA + 4, true);
   if (high >= HOLE_START_HI && high < HOLE_END_HI) {
-    fail(EINVAL, `gem_va.va_address: ${hex(given)} is in the hole of the address space`);
+    fail(EINVAL, `gem_va.va_address: ${hexU64(arg, VA)} is in the hole of the address space`);
   }
   const va = given < BYTES ? given : lowBits(arg, VA);
   if (va + mapSize > END) {
     fail(
       EINVAL,
-      `gem_va.map_size: ${hex(va)} + ${hex(mapSize)} is behind ${hex(END)}, where the driver's own begin`,
+      `gem_va.map_size: ${hex(va)} + ${hexU64(arg, SIZE)} is behind ${hex(END)}, where the driver's own begin`,
     );
   }
   if ((flags & ~OBJECT_FLAGS) !== 0 && (flags & ~PRT_FLAGS) !== 0) {
@@ -175,7 +186,7 @@ function checkRange(arg: DataView, va: number, size: number, offset: number): vo
   if ((arg.getInt32(VA, true) & IN_PAGE) !== 0)
     fail(EINVAL, `gem_va.va_address: ${hex(va)} is not a multiple of 0x1000`);
   if (offset !== 0 && (arg.getInt32(OFFSET, true) & IN_PAGE) !== 0)
-    fail(EINVAL, `gem_va.offset_in_bo: ${hex(offset)} is not a multiple of 0x1000`);
+    fail(EINVAL, `gem_va.offset_in_bo: ${hexU64(arg, OFFSET)} is not a multiple of 0x1000`);
   if ((arg.getInt32(SIZE, true) & IN_PAGE) !== 0)
     fail(EINVAL, `gem_va.map_size: ${hex(size)} is not a multiple of 0x1000`);
   if (offset + size >= TWO_64) fail(EINVAL, "gem_va.offset_in_bo: offset + size exceeds 64 bits");

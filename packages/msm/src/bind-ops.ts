@@ -5,7 +5,7 @@
  * @module
  */
 
-import { DrmError, EFAULT, EINVAL, fail, hex, type UserSpace } from "@vmbind/drm";
+import { DrmError, EFAULT, EINVAL, fail, hex, hexU64, type UserSpace } from "@vmbind/drm";
 import type { BindJob } from "./bind-job.ts";
 import type { MsmBo } from "./bo.ts";
 import type { MsmFile } from "./file.ts";
@@ -71,11 +71,6 @@ export function readOps(file: MsmFile, pointer: number, user: UserSpace, job: Bi
   }
 }
 
-/** A u64 that is exact when it is a multiple of 4096; otherwise it may be rounded, which nothing but a message sees. */
-function exactIfAligned(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * TWO_32 + view.getUint32(at, true);
-}
-
 /** Operations that lie one behind the other, from `base` on: the `first`th of the job, and `count` in all. */
 function readRun(
   file: MsmFile,
@@ -131,17 +126,17 @@ function refuse(file: MsmFile, view: DataView, at: number, name: string): never 
     ["obj_offset", AT_OBJ_OFFSET],
   ] as const) {
     if ((view.getUint32(at + offset, true) & PAGE_MASK) !== 0)
-      fail(EINVAL, `${name}.${field}: ${hex(exactIfAligned(view, at + offset))} is not a multiple of 4096`);
+      fail(EINVAL, `${name}.${field}: ${hexU64(view, at + offset)} is not a multiple of 4096`);
   }
   if (op === OP_MAP && handle === 0) fail(EINVAL, `${name}.handle: 0 with MAP`);
   if (op !== OP_MAP && handle !== 0)
     fail(EINVAL, `${name}.handle: ${handle} with ${op === OP_MAP_NULL ? "MAP_NULL" : "UNMAP"}`);
   if (op === OP_MAP_NULL && !file.device.options.prr)
     fail(EINVAL, `${name}.op: MAP_NULL, and the SMMU has no partially resident region`);
-  const [iova, range] = [exactIfAligned(view, at + AT_IOVA), exactIfAligned(view, at + AT_RANGE)];
+  const [iova, range] = [hexU64(view, at + AT_IOVA), hexU64(view, at + AT_RANGE)];
   return fail(
     EINVAL,
-    `${name}.iova: [${hex(iova)}, +${hex(range)}) is not inside [${hex(VA_START)}, ${hex(2 ** file.device.options.vaBits)})`,
+    `${name}.iova: [${iova}, +${range}) is not inside [${hex(VA_START)}, ${hex(2 ** file.device.options.vaBits)})`,
   );
 }
 

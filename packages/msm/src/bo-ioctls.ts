@@ -4,37 +4,47 @@
  * @module
  */
 
-import { decimal, EINVAL, ENOENT, ENOMEM, EOVERFLOW, ETOOSMALL, fail, type UserSpace } from "@vmbind/drm";
+import { EINVAL, ENOENT, ENOMEM, EOVERFLOW, ETOOSMALL, fail, hexU64, type UserSpace } from "@vmbind/drm";
 import type { MsmBo } from "./bo.ts";
 import type { MsmFile } from "./file.ts";
 import { PAGE_BYTES } from "./page-table.ts";
 import * as uapi from "./uapi.ts";
 
 const { INFO } = uapi;
+/** Where GEM_NEW has its size. */
+const SIZE: number = uapi.GEM_NEW.fields.size.offset;
 /** Bytes of a name, its zero included. */
 const NAME_BYTES = 32;
 /** Most bytes that user space may keep with an object. */
 const METADATA_MAX = 128;
 
 /**
- * GEM_NEW: an object of whole pages, which come with its first map.
+ * GEM_NEW: an object of whole pages, which come with its first map. A size is looked at as bytes: whether rounding it up passes 2^64
+ * is decided by its lowest bits.
  *
  * @param file - the open file
- * @param arg - the struct
+ * @param view - the struct; `handle` is written
  * @throws `DrmError` EINVAL, ENOMEM
  */
-export function gemNew(file: MsmFile, arg: uapi.GemNew): Partial<uapi.GemNew> {
-  const { flags } = arg;
+export function gemNew(file: MsmFile, view: DataView): void {
+  const { flags, size: asked } = uapi.GEM_NEW.read(view);
   const { allocFault } = file.device.options;
   if ((flags & ~uapi.BO_FLAGS) !== 0)
     fail(EINVAL, `gem_new.flags: 0x${((flags & ~uapi.BO_FLAGS) >>> 0).toString(16)} is unknown`);
   if ((flags & uapi.BO_NO_SHARE) !== 0) file.needVm();
-  if (arg.size === 0) fail(EINVAL, "gem_new.size: 0");
+  if (asked === 0) fail(EINVAL, "gem_new.size: 0");
+  if (isBehindLastPage(view))
+    fail(EINVAL, `gem_new.size: ${hexU64(view, SIZE)}, and the next whole page is at 2^64`);
   checkCacheMode(file, flags);
-  const size = Math.ceil(arg.size / PAGE_BYTES) * PAGE_BYTES;
-  if (!(size < 2 ** 53)) fail(ENOMEM, `gem_new.size: no memory for ${decimal(arg.size)} bytes`);
+  const size = Math.ceil(asked / PAGE_BYTES) * PAGE_BYTES;
+  if (!(size < 2 ** 53)) fail(ENOMEM, `gem_new.size: no memory for ${hexU64(view, SIZE)} bytes`);
   if (allocFault?.("gem")) fail(ENOMEM, "gem_new: no memory (injected)");
-  return { handle: file.createBo(size, { flags }) };
+  uapi.GEM_NEW.fields.handle.write(view, 0, file.createBo(size, { flags }));
+}
+
+/** Whether the next whole page is at 2^64. */
+function isBehindLastPage(view: DataView): boolean {
+  return view.getUint32(SIZE + 4, true) === 0xffff_ffff && view.getUint32(SIZE, true) > 0xffff_f000;
 }
 
 function checkCacheMode(file: MsmFile, flags: number): void {

@@ -113,7 +113,7 @@ export const IOCTLS: IoctlTable<MsmFile> = new IoctlTable<MsmFile>([
     errnos: [EINVAL, ENOMEM],
     since: "1.0",
     support: "full",
-    run: gemNew,
+    runBytes: gemNew,
   }),
   ioctl({
     name: "MSM_GEM_INFO",

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type DmaBuf, ENOMEM, fail, GemObject, type GemObjects } from "@vmbind/drm";
+import { type DmaBuf, ENOMEM, fail, GemObject, type GemObjects, hex } from "@vmbind/drm";
 import type { Gpuvm } from "@vmbind/gpuvm-core";
 import {
   type FrameAllocator,
@@ -208,11 +208,12 @@ export class NouveauBo extends GemObject {
 
   #allocate(): ScatterList {
     const { options } = this.#device;
-    if (options.allocFault?.("bo-pages")) fail(ENOMEM, `bo: no memory for ${this.size} bytes (injected)`);
+    if (options.allocFault?.("bo-pages"))
+      fail(ENOMEM, `bo: no memory for ${hex(this.size)} bytes (injected)`);
     const both = (this.domain & GEM_DOMAIN_VRAM) !== 0 && (this.domain & GEM_DOMAIN_GART) !== 0;
     const vram = (this.domain & GEM_DOMAIN_VRAM) !== 0;
     const pages = this.#tryFrames(vram) ?? (both ? this.#tryFrames(false) : null);
-    return pages ?? fail(ENOMEM, `bo: no memory for ${this.size} bytes`);
+    return pages ?? fail(ENOMEM, `bo: no memory for ${hex(this.size)} bytes`);
   }
 
   /** Memory in one place; pages of more than 4 KiB come in pieces of whole pages. */

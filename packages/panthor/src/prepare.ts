@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type AllocFault, EINVAL, EIO, ENOMEM, fail } from "@vmbind/drm";
+import { type AllocFault, EINVAL, EIO, ENOMEM, fail, hex } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE, type VmBo } from "@vmbind/gpuvm-core";
 import { cleanUp, type PanthorBindOp } from "./bind-op.ts";
 import type { PanthorBo } from "./bo.ts";
@@ -36,12 +36,12 @@ export function prepare(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): vo
 function unaligned(op: PanthorBindOp): never {
   const field = op.va % PAGE_BYTES === 0 ? (op.size % PAGE_BYTES === 0 ? "boOffset" : "size") : "va";
   const name = field === "boOffset" ? "bo_offset" : field;
-  return fail(EINVAL, `${op.name}.${name}: 0x${op[field].toString(16)} is not a multiple of 4096`);
+  return fail(EINVAL, `${op.name}.${name}: ${hex(op[field])} is not a multiple of 4096`);
 }
 
 function outOfRange(vm: PanthorVm, op: PanthorBindOp): never {
-  const range = `[0x${op.va.toString(16)}, +0x${op.size.toString(16)})`;
-  return fail(EINVAL, `${op.name}.va: ${range} leaves the user VA range 0x${vm.userRange.toString(16)}`);
+  const range = `[${hex(op.va)}, +${hex(op.size)})`;
+  return fail(EINVAL, `${op.name}.va: ${range} leaves the user VA range ${hex(vm.userRange)}`);
 }
 
 // Reasons are made in functions of their own: the path that every operation takes stays short enough to be inlined.
@@ -85,15 +85,15 @@ function foreignObject(op: PanthorBindOp): never {
 }
 
 function outOfBounds(op: PanthorBindOp, field: string, bytes: number, boSize: number): never {
-  const range = `bo_offset 0x${op.boOffset.toString(16)} + 0x${bytes.toString(16)}`;
-  return fail(EINVAL, `${op.name}.${field}: ${range} exceeds the object's 0x${boSize.toString(16)}`);
+  const range = `bo_offset ${hex(op.boOffset)} + ${hex(bytes)}`;
+  return fail(EINVAL, `${op.name}.${field}: ${range} exceeds the object's ${hex(boSize)}`);
 }
 
 function checkSparse(op: PanthorBindOp): void {
   if ((op.flags & MAP_NOEXEC) === 0) fail(EINVAL, `${op.name}.flags: MAP_SPARSE without MAP_NOEXEC`);
   if (op.boHandle !== 0) fail(EINVAL, `${op.name}.bo_handle: ${op.boHandle} with MAP_SPARSE`);
   if (op.boOffset !== 0) {
-    fail(EINVAL, `${op.name}.bo_offset: 0x${op.boOffset.toString(16)} with MAP_SPARSE`);
+    fail(EINVAL, `${op.name}.bo_offset: ${hex(op.boOffset)} with MAP_SPARSE`);
   }
 }
 
@@ -153,7 +153,7 @@ function checkRepeat({ repeat, quirks }: PanthorDeviceOptions, op: PanthorBindOp
     outOfBounds(op, repeats ? "bo_repeat_range" : "size", bytes, boSize);
   }
   if (repeats && op.size % repeatRange !== 0) {
-    const size = `0x${op.size.toString(16)}`;
+    const size = hex(op.size);
     fail(
       EINVAL,
       `${op.name}.size: ${size} is not a multiple of bo_repeat_range 0x${repeatRange.toString(16)}`,
@@ -176,8 +176,8 @@ function prepareUnmap(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): void
 
 function checkSyncOnly(op: PanthorBindOp): void {
   checkNoObject(op, "SYNC_ONLY");
-  if (op.va !== 0) fail(EINVAL, `${op.name}.va: 0x${op.va.toString(16)} with SYNC_ONLY`);
-  if (op.size !== 0) fail(EINVAL, `${op.name}.size: 0x${op.size.toString(16)} with SYNC_ONLY`);
+  if (op.va !== 0) fail(EINVAL, `${op.name}.va: ${hex(op.va)} with SYNC_ONLY`);
+  if (op.size !== 0) fail(EINVAL, `${op.name}.size: ${hex(op.size)} with SYNC_ONLY`);
   if (op.syncsCount === 0) fail(EINVAL, `${op.name}.syncs.count: 0 with SYNC_ONLY`);
 }
 
@@ -186,5 +186,5 @@ function checkNoObject(op: PanthorBindOp, type: string): void {
     fail(EINVAL, `${op.name}.flags: 0x${(op.flags & ~OP_TYPE_MASK).toString(16)} with ${type}`);
   }
   if (op.boHandle !== 0) fail(EINVAL, `${op.name}.bo_handle: ${op.boHandle} with ${type}`);
-  if (op.boOffset !== 0) fail(EINVAL, `${op.name}.bo_offset: 0x${op.boOffset.toString(16)} with ${type}`);
+  if (op.boOffset !== 0) fail(EINVAL, `${op.name}.bo_offset: ${hex(op.boOffset)} with ${type}`);
 }

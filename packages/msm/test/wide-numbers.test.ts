@@ -1,0 +1,59 @@
+/** Numbers of 64 bits: GEM_NEW rounds its size up to whole pages in them, and reasons have them to the last bit. */
+
+import { EINVAL, ENOMEM } from "@vmbind/drm";
+import { expect, test } from "vitest";
+import {
+  BO_WC,
+  GEM_NEW,
+  IOCTL_GEM_NEW,
+  IOCTL_SET_PARAM,
+  IOCTL_SUBMITQUEUE_NEW,
+  IOCTL_VM_BIND,
+  MsmDevice,
+  PARAM,
+  PARAM_ARG,
+  PIPE_3D0,
+  SUBMITQUEUE_NEW,
+  SUBMITQUEUE_VM_BIND,
+  VM_BIND,
+  VM_BIND_OP,
+} from "../src/index.ts";
+
+function gemNew(size: bigint): [ret: number, handle: number, reason: string | undefined] {
+  const file = new MsmDevice().open();
+  const arg = GEM_NEW.encode({ flags: BO_WC });
+  const view = new DataView(arg.buffer);
+  view.setBigUint64(GEM_NEW.fields.size.offset, size, true);
+  const ret = file.ioctl(IOCTL_GEM_NEW, arg);
+  return [ret, GEM_NEW.read(view).handle, file.lastError?.reason];
+}
+
+test.each([
+  [1n, 0],
+  [4096n, 0],
+  [0n, -EINVAL],
+  [2n ** 64n - 1n, -EINVAL],
+  [2n ** 64n - 2048n, -EINVAL],
+  [2n ** 64n - 4095n, -EINVAL],
+  [2n ** 64n - 4096n, -ENOMEM],
+  [2n ** 64n - 4097n, -ENOMEM],
+  [2n ** 53n + 1n, -ENOMEM],
+])("%i bytes: %i", (size, expected) => {
+  const [ret, handle, reason] = gemNew(size);
+  expect([ret, handle]).toEqual([expected, expected === 0 ? 1 : 0]);
+  if (size !== 0n && expected !== 0) expect(reason).toContain(`0x${size.toString(16)}`);
+});
+
+test("a VM_BIND's numbers are told to the last bit", () => {
+  const file = new MsmDevice().open();
+  file.ioctl(IOCTL_SET_PARAM, PARAM_ARG.encode({ pipe: PIPE_3D0, param: PARAM.enVmBind, value: 1 }));
+  file.ioctl(IOCTL_SUBMITQUEUE_NEW, SUBMITQUEUE_NEW.encode({ flags: SUBMITQUEUE_VM_BIND }));
+  const arg = VM_BIND.encode({ nrOps: 1, queueId: 1 });
+  new DataView(arg.buffer).setBigUint64(
+    VM_BIND.fields.op.offset + VM_BIND_OP.fields.iova.offset,
+    2n ** 64n - 1n,
+    true,
+  );
+  expect(file.ioctl(IOCTL_VM_BIND, arg)).toBe(-EINVAL);
+  expect(file.lastError?.reason).toBe("op.iova: 0xffffffffffffffff is not a multiple of 4096");
+});
