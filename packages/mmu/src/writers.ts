@@ -18,6 +18,8 @@ export interface EntryArray {
 const TWO_32 = 4294967296;
 /** Below this a loop beats the fixed cost of a fill, which is 30 to 40 ns on Node 20. */
 const FILL_MIN = 32;
+/** The same for a run that ascends, which a fill leaves half of the stores to do. */
+const FILL_ASCENDING_MIN = 128;
 
 /**
  * Writes the same leaf entry, halves `lo` and `hi`, to `count` entries from entry `index` of table `slot`.
@@ -78,7 +80,8 @@ export function fillAscending(
   for (let left = count; left > 0; high = (high + 1) | 0) {
     const untilCarry = TWO_32 - (low >>> 0);
     const run = left * strideBytes <= untilCarry ? left : Math.ceil(untilCarry / strideBytes);
-    if (run < FILL_MIN) low = ascendWhole(tables.words, first, first + run * 2, low, high, strideBytes);
+    if (run < FILL_ASCENDING_MIN)
+      low = ascendWhole(tables.words, first, first + run * 2, low, high, strideBytes);
     else {
       fillEntries(tables, first, run, low, high);
       low = ascend(tables.words, first, first + run * 2, low, strideBytes);
@@ -88,10 +91,14 @@ export function fillAscending(
   }
 }
 
-/** Low halves of a run that ascends, eight a turn: the chain of additions is what one a turn waits for. Gives the next. */
-function ascend(words: Int32Array, from: number, end: number, first: number, stride: number): number {
+/**
+ * Low halves of a run that ascends, eight a turn: the chain of additions is what one a turn waits for. Gives the next.
+ * `| 0` says once that a number is an integer: the engine, which does not know, would convert it in each turn.
+ */
+function ascend(words: Int32Array, from: number, end: number, first: number, strideBytes: number): number {
+  const stride = strideBytes | 0;
   let i = from;
-  let low = first;
+  let low = first | 0;
   for (const whole = end - 14; i < whole; i += 16) {
     words[i] = low;
     words[i + 2] = low + stride;
@@ -117,24 +124,26 @@ function ascendWhole(
   end: number,
   first: number,
   hi: number,
-  stride: number,
+  strideBytes: number,
 ): number {
+  const stride = strideBytes | 0;
+  const high = hi | 0;
   let i = from;
-  let low = first;
+  let low = first | 0;
   for (const whole = end - 6; i < whole; i += 8) {
     words[i] = low;
-    words[i + 1] = hi;
+    words[i + 1] = high;
     words[i + 2] = low + stride;
-    words[i + 3] = hi;
+    words[i + 3] = high;
     words[i + 4] = low + 2 * stride;
-    words[i + 5] = hi;
+    words[i + 5] = high;
     words[i + 6] = low + 3 * stride;
-    words[i + 7] = hi;
+    words[i + 7] = high;
     low = (low + 4 * stride) | 0;
   }
   for (; i < end; i += 2) {
     words[i] = low;
-    words[i + 1] = hi;
+    words[i + 1] = high;
     low = (low + stride) | 0;
   }
   return low;
