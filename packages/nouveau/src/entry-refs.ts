@@ -9,16 +9,15 @@
  */
 
 import { GMMU_SPARSE } from "@vmbind/mmu";
-import { type TableNode, TRACK_LARGE, TRACK_SMALL, TRACK_SPARSE } from "./table-nodes.ts";
+import type { TableNode } from "./table-nodes.ts";
 import type { TableTree } from "./table-tree.ts";
 
-// Constants of this module are found faster than imported ones.
+/** A constant of this module is found faster than an imported one. */
 const SPARSE = GMMU_SPARSE;
-const TRACKED_SMALL = TRACK_SMALL;
-const TRACKED_LARGE = TRACK_LARGE;
-const TRACKED_SPARSE = TRACK_SPARSE;
 /** Small entries in a large one. */
 const SMALL_IN_LARGE = 16;
+/** Large entries, and bits of a word. */
+const LARGE = 32;
 /** References of a large entry are counted in 13 bits. */
 const LARGE_REFS_MASK = 0x1fff;
 
@@ -38,30 +37,31 @@ export class EntryRefs {
 
   /** Take references of small entries. */
   getSmall(node: TableNode, first: number, count: number): void {
-    const { small, track, refs } = node;
     node.smallRefs += count;
+    addShares(node.small, first, count, 1);
+    if (node.refs === 0) return;
     const from = first >> 4;
-    const to = (first + count - 1) >> 4;
-    addShares(small, first, count, 1);
-    if (refs === 0) return;
-    for (let unit = from; unit <= to; unit++) {
-      if (((track[unit] as number) & TRACKED_SMALL) !== 0) continue;
-      const start = unit;
-      while (unit <= to && ((track[unit] as number) & TRACKED_SMALL) === 0) {
-        track[unit] = ((track[unit] as number) & ~TRACKED_LARGE) | TRACKED_SMALL;
-        unit++;
-      }
+    const units = unitsOf(from, ((first + count - 1) >> 4) - from + 1);
+    let fresh = units & ~node.smallUnits;
+    node.smallUnits |= fresh;
+    node.largeUnits &= ~fresh;
+    while (fresh !== 0) {
+      const start = lowestBit(fresh);
+      // `>>` repeats the highest bit: behind a run that reaches it there is nothing.
+      const behind = ~(fresh >> start);
+      const run = behind === 0 ? LARGE - start : lowestBit(behind);
       // The first of them decides for all: no VM_BIND has a range that is in a region only in part.
-      if (((track[start] as number) & TRACKED_SPARSE) !== 0) {
-        this.#tree.decide(node.smallSlot, start * SMALL_IN_LARGE, (unit - start) * SMALL_IN_LARGE, SPARSE);
+      if ((node.sparseUnits & (1 << start)) !== 0) {
+        this.#tree.decide(node.smallSlot, start * SMALL_IN_LARGE, run * SMALL_IN_LARGE, SPARSE);
       }
-      this.#tree.decide(node.slot, start, unit - start, 0);
+      this.#tree.decide(node.slot, start, run, 0);
+      fresh &= ~unitsOf(start, run);
     }
   }
 
   /** Drop references of small entries; the table goes with the last one. */
   putSmall(node: TableNode, first: number, count: number): void {
-    const { small, track, refs } = node;
+    const { small, refs } = node;
     const rest = node.smallRefs - count;
     node.smallRefs = rest;
     if (refs + rest > 0) {
@@ -69,10 +69,10 @@ export class EntryRefs {
       const to = refs === 0 ? -1 : (first + count - 1) >> 4;
       for (let unit = first >> 4; unit <= to; unit++) {
         if (small[unit] !== 0) continue;
-        const flags = track[unit] as number;
-        track[unit] = flags & ~TRACKED_SMALL;
-        if ((flags & TRACKED_LARGE) !== 0) continue;
-        this.#tree.decide(node.slot, unit, 1, (flags & TRACKED_SPARSE) !== 0 ? SPARSE : this.#noSmall);
+        const bit = 1 << unit;
+        node.smallUnits &= ~bit;
+        if ((node.largeUnits & bit) !== 0) continue;
+        this.#tree.decide(node.slot, unit, 1, (node.sparseUnits & bit) !== 0 ? SPARSE : this.#noSmall);
       }
     }
     if (rest === 0) this.#tree.freeTable(node, true);
@@ -80,23 +80,25 @@ export class EntryRefs {
 
   /** Take references of large entries. */
   getLarge(node: TableNode, first: number, count: number): void {
-    const { large, track } = node;
+    const { large } = node;
+    const units = unitsOf(first, count);
     node.refs += count;
+    node.smallUnits &= ~units;
+    node.largeUnits |= units;
     for (let unit = first; unit < first + count; unit++) {
-      track[unit] = ((track[unit] as number) & ~TRACKED_SMALL) | TRACKED_LARGE;
       large[unit] = ((large[unit] as number) + 1) & LARGE_REFS_MASK;
     }
   }
 
   /** Drop references of large entries; the table goes with the last one. */
   putLarge(node: TableNode, first: number, count: number): void {
-    const { large, track } = node;
+    const { large } = node;
     node.refs -= count;
     if (node.refs + node.smallRefs > 0) {
       for (let unit = first; unit < first + count; unit++) {
         const rest = ((large[unit] as number) - 1) & LARGE_REFS_MASK;
         large[unit] = rest;
-        if (rest === 0) track[unit] = (track[unit] as number) & ~TRACKED_LARGE;
+        if (rest === 0) node.largeUnits &= ~(1 << unit);
       }
     }
     if (node.refs === 0) this.#tree.freeTable(node, false);
@@ -104,10 +106,13 @@ export class EntryRefs {
 
   /** Take references of large entries that begin anew, as sparse ones. */
   getSparseLarge(node: TableNode, first: number, count: number): void {
-    const { small, large, track } = node;
+    const { small, large } = node;
+    const units = unitsOf(first, count);
     node.refs += count;
+    node.sparseUnits |= units;
+    node.smallUnits &= ~units;
+    node.largeUnits |= units;
     for (let unit = first; unit < first + count; unit++) {
-      track[unit] = TRACKED_SPARSE | TRACKED_LARGE;
       large[unit] = 1;
       small[unit] = 0;
     }
@@ -115,11 +120,14 @@ export class EntryRefs {
 
   /** The way back. The count of an entry goes below 0, as the driver's does. The table goes with the last one. */
   putSparseLarge(node: TableNode, first: number, count: number): void {
-    const { small, large, track } = node;
+    const { small, large } = node;
     node.refs -= count;
     if (node.refs + node.smallRefs > 0) {
+      const others = ~unitsOf(first, count);
+      node.sparseUnits &= others;
+      node.smallUnits &= others;
+      node.largeUnits &= others;
       for (let unit = first; unit < first + count; unit++) {
-        track[unit] = 0;
         large[unit] = LARGE_REFS_MASK;
         small[unit] = 0;
       }
@@ -132,6 +140,15 @@ export class EntryRefs {
     node.refs -= count;
     if (node.refs === 0) this.#tree.freeTable(node, false);
   }
+}
+
+/** A run of 1 to 32 units as bits. */
+function unitsOf(first: number, count: number): number {
+  return (-1 >>> (LARGE - count)) << first;
+}
+
+function lowestBit(bits: number): number {
+  return 31 - Math.clz32(bits & -bits);
 }
 
 /**

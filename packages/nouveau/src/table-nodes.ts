@@ -10,8 +10,8 @@
  * of a sparse entry remembers it (`sparse`): its tables begin with sparse entries, and the entry becomes sparse again when it
  * goes.
  *
- * Beside the two tables of a block there is a tracker for each 64 KiB: whether the large entry is sparse when nobody else needs
- * it, and which of the two tables is asked there.
+ * Beside the two tables of a block there is a tracker for each unit of 64 KiB: whether the large entry is sparse when nobody else
+ * needs it, and which of the two tables is asked there. A block has 32 units, so what is true of each is a word with a bit for each.
  *
  * @module
  */
@@ -30,12 +30,10 @@ const INDEX_SHIFT: readonly number[] = [0, 0, 8, 17, 26, 31];
 /** By level, entries less one. */
 const INDEX_MASK: readonly number[] = [0, 255, 511, 511, 511, 1];
 
-/** Tracker: the large entry is sparse when no small page needs the small table. */
-export const TRACK_SPARSE = 1;
-/** Tracker: the small table is asked. */
-export const TRACK_SMALL = 2;
-/** Tracker: the large entry is in use. */
-export const TRACK_LARGE = 4;
+/** What the tables of a block have below them, and directories beside them. */
+const NO_CHILDREN: (TableNode | null)[] = [];
+const NO_MARKS: Uint8Array = new Uint8Array(0);
+const NO_COUNTS: Uint16Array = new Uint16Array(0);
 
 /**
  * @param level - of a directory
@@ -89,6 +87,12 @@ export class TableNode {
   smallRefs = 0;
   /** Made in place of a sparse entry. */
   sparse = false;
+  /** Units whose large entry is sparse when no small page needs the small table, as bits. */
+  sparseUnits = 0;
+  /** Units for which the small table is asked, as bits. */
+  smallUnits = 0;
+  /** Units whose large entry is in use, as bits. */
+  largeUnits = 0;
   /** The directory above; null for the root. */
   parent: TableNode | null = null;
   /** Index of its entry there. */
@@ -99,9 +103,7 @@ export class TableNode {
   readonly children: (TableNode | null)[];
   /** Which entries without a node are sparse, by entry. */
   readonly marks: Uint8Array;
-  /** Flags of the trackers: `TRACK_SPARSE` and so on. */
-  readonly track: Uint8Array;
-  /** How many references the small entries of each 64 KiB have; what it says without a small table means nothing. */
+  /** How many references the small entries of each unit have; what it says without a small table means nothing. */
   readonly small: Uint16Array;
   /** How many references each large entry has, modulo 2^13. */
   readonly large: Uint16Array;
@@ -109,13 +111,11 @@ export class TableNode {
   /** @param level - see {@link TableNode.level} */
   constructor(level: number) {
     this.level = level;
-    const entries = level === 0 ? 0 : entriesOf(level);
-    const units = level === 0 ? LARGE_ENTRIES : 0;
-    this.children = new Array<TableNode | null>(entries).fill(null);
-    this.marks = new Uint8Array(entries);
-    this.track = new Uint8Array(units);
-    this.small = new Uint16Array(units);
-    this.large = new Uint16Array(units);
+    const isBlock = level === 0;
+    this.children = isBlock ? NO_CHILDREN : new Array<TableNode | null>(entriesOf(level)).fill(null);
+    this.marks = isBlock ? NO_MARKS : new Uint8Array(entriesOf(level));
+    this.small = isBlock ? new Uint16Array(LARGE_ENTRIES) : NO_COUNTS;
+    this.large = isBlock ? new Uint16Array(LARGE_ENTRIES) : NO_COUNTS;
   }
 
   /** First VA that it covers. */

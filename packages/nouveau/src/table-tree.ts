@@ -26,20 +26,13 @@ import type { NouveauCounters } from "./cost-sheet.ts";
 import { clearSparse, fillWide } from "./entry-words.ts";
 import { ReservedTables } from "./reserved-tables.ts";
 import type { TableCache } from "./table-cache.ts";
-import {
-  entriesOf,
-  indexOf,
-  LARGE_ENTRIES,
-  NodePool,
-  SMALL_ENTRIES,
-  TableNode,
-  TRACK_SMALL,
-  TRACK_SPARSE,
-} from "./table-nodes.ts";
+import { entriesOf, indexOf, LARGE_ENTRIES, NodePool, SMALL_ENTRIES, TableNode } from "./table-nodes.ts";
 
 /** A constant of this module is found faster than an imported one. */
 const SPARSE = GMMU_SPARSE;
 const LARGE = LARGE_ENTRIES;
+/** Every unit of a block, as bits. */
+const ALL_UNITS = -1;
 /** Blocks below one PD0 less one. */
 const PLACE_MASK = 255;
 
@@ -214,20 +207,19 @@ export class TableTree {
 
   /** A table of 64 KiB pages says of each entry who is to be asked: it, or the small table that may be there already. */
   #bornLarge(node: TableNode): void {
-    const { small, large, track } = node;
+    const { small, large } = node;
     node.place = this.#options.cache.takeLarge();
-    const flags = node.sparse ? TRACK_SPARSE : 0;
     fillEntries(this.#tables, this.#word(node.slot, 0), LARGE, node.sparse ? SPARSE : this.#noSmall, 0);
+    node.sparseUnits = node.sparse ? ALL_UNITS : 0;
+    node.smallUnits = 0;
+    node.largeUnits = 0;
+    // The last large table of this block may have left something.
+    for (let unit = 0; unit < LARGE; unit++) large[unit] = 0;
     let fills = LARGE;
-    for (let unit = 0; unit < LARGE; unit++) {
-      track[unit] = flags;
-      // The last large table of this block may have left something.
-      large[unit] = 0;
-    }
     if (node.smallSlot >= 0) {
       for (let unit = 0; unit < LARGE; unit++) {
         if (small[unit] === 0) continue;
-        track[unit] = flags | TRACK_SMALL;
+        node.smallUnits |= 1 << unit;
         fillEntries(this.#tables, this.#word(node.slot, unit), 1, 0, 0);
         fills--;
       }
