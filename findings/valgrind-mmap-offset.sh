@@ -7,8 +7,8 @@
 # Seen       "Syscall param ioctl(DRM_I915_GETPARAM).value points to unaddressable byte(s)". Driver numbers are each driver's own;
 #            0xc0106446 is i915's GETPARAM, whose second 8 bytes are a pointer, and also DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET and
 #            DRM_IOCTL_ASAHI_GEM_MMAP_OFFSET, where the kernel writes the offset there. Valgrind never asks whose file it is.
-# Matters    Every buffer that panvk or honeykrisp maps gives one such report. VM_BIND, with a number that Valgrind does not know,
-#            passes as it should.
+# Matters    Whatever maps a buffer of panthor or asahi under Memcheck gets such a report. VM_BIND, with a number that Valgrind does not
+#            know, passes as it should.
 . "$(dirname "$0")/base/debian.sh"
 
 unpack trixie valgrind=1:3.24.0-3
