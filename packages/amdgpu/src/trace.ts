@@ -10,6 +10,7 @@ import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
 import { AmdgpuDevice } from "./device.ts";
 import { type AmdgpuFile, VM_ID } from "./file.ts";
+import { IOCTLS } from "./ioctls.ts";
 import type { AmdgpuGfx } from "./options.ts";
 import { QUIRKS } from "./quirks.ts";
 import {
@@ -178,6 +179,7 @@ export const lens: Lens<AmdgpuTraceOp, AmdgpuFile, AmdgpuDevice> = {
   mayWrite: ({ flags }) => (flags & VM_PAGE_WRITEABLE) !== 0,
   decoder: () => new AmdgpuDecoder(),
   device: deviceOf,
+  arrays: (request) => IOCTLS.row(request)?.arrays ?? [],
   evict(device, file, handle) {
     device.moveBo(file.bo(handle) ?? fail(EINVAL, `evict: no object ${handle}`), "gtt", true);
   },

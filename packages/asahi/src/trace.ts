@@ -21,7 +21,7 @@ import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
 import { AsahiDevice } from "./device.ts";
 import type { AsahiFile } from "./file.ts";
-import { VM_BIND_OPS } from "./ioctls.ts";
+import { IOCTLS, VM_BIND_OPS } from "./ioctls.ts";
 import { QUIRKS } from "./quirks.ts";
 import {
   BIND_READ,
@@ -188,6 +188,7 @@ export const lens: Lens<AsahiTraceOp, AsahiFile, AsahiDevice> = {
   findings,
   decoder: (header) => new AsahiDecoder(header),
   device: deviceOf,
+  arrays: (request) => IOCTLS.row(request)?.arrays ?? [],
   checkInvariants: checkDeviceInvariants,
   // Invalidations are issued for a VM that has run; the recorded clients submit from the start.
   vmCreated: (file, id) => file.vm(id)?.run(),

@@ -10,7 +10,7 @@ import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
 import { MsmDevice } from "./device.ts";
 import { type MsmFile, VM_ID } from "./file.ts";
-import { VM_BIND_OPS } from "./ioctls.ts";
+import { IOCTLS, VM_BIND_OPS } from "./ioctls.ts";
 import { DEFAULTS } from "./options.ts";
 import { PAGE_BYTES } from "./page-table.ts";
 import { QUIRKS } from "./quirks.ts";
@@ -178,6 +178,7 @@ export const lens: Lens<MsmTraceOp, MsmFile, MsmDevice> = {
   describe,
   decoder: () => new MsmDecoder(),
   device: deviceOf,
+  arrays: (request) => IOCTLS.row(request)?.arrays ?? [],
   evict(device, file, handle) {
     device.evict(file.bo(handle) ?? fail(EINVAL, `evict: no object ${handle}`));
   },

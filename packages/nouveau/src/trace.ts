@@ -22,7 +22,7 @@ import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
 import { NouveauDevice } from "./device.ts";
 import type { NouveauFile } from "./file.ts";
-import { VM_BIND_OPS } from "./ioctls.ts";
+import { IOCTLS, VM_BIND_OPS } from "./ioctls.ts";
 import { QUIRKS } from "./quirks.ts";
 import {
   CHANNEL_ALLOC,
@@ -190,6 +190,7 @@ export const lens: Lens<NouveauTraceOp, NouveauFile, NouveauDevice> = {
   describe,
   decoder: () => new NouveauDecoder(),
   device: deviceOf,
+  arrays: (request) => IOCTLS.row(request)?.arrays ?? [],
   evict(device, file, handle) {
     if (handle === 0) fail(EINVAL, "evict: nothing lies behind sparse regions");
     device.evict(file.bo(handle) ?? fail(ENOENT, `evict: ${handle} is not a handle of this file`));

@@ -21,7 +21,7 @@ import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
 import { PanthorDevice } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
-import { VM_BIND_OPS } from "./ioctls.ts";
+import { IOCTLS, VM_BIND_OPS } from "./ioctls.ts";
 import { DEFAULTS, DRIVER_VERSIONS } from "./options.ts";
 import { BLOCK_2M, PAGE_BYTES } from "./page-sizes.ts";
 import { type PanthorQuirks, QUIRKS } from "./quirks.ts";
@@ -287,6 +287,7 @@ export const lens: Lens<PanthorTraceOp, PanthorFile, PanthorDevice> = {
   mayWrite: ({ flags }) => (flags & MAP_READONLY) === 0,
   decoder: (header) => new PanthorDecoder(header),
   device: deviceOf,
+  arrays: (request) => IOCTLS.row(request)?.arrays ?? [],
   evict(device, file, handle) {
     const bo = handle === 0 ? file.dummy : file.bo(handle);
     device.evict(bo ?? fail(EINVAL, `evict: no object ${handle}`));

@@ -5,18 +5,30 @@
  * @module
  */
 
-import { type AllocFault, DrmError, EBADF, EINVAL, EOPNOTSUPP, Fence, fail, quirksText } from "@vmbind/drm";
+import {
+  type AllocFault,
+  DrmError,
+  EBADF,
+  EINVAL,
+  EOPNOTSUPP,
+  Fence,
+  fail,
+  quirksText,
+  type UserArray,
+} from "@vmbind/drm";
 import type { PhysicalMemory } from "@vmbind/mmu";
 import { CallBytes } from "./call-bytes.ts";
+import type { CallBuffer } from "./check/checker.ts";
 import type { TraceEvent } from "./event.ts";
 import type { Trace, TraceIoctl } from "./format.ts";
 import { HeaderReader } from "./header-reader.ts";
 import type { Action, BindOp, Lens, ModelCounters, ModelDevice, ModelFile, ModelVm } from "./lens.ts";
+import { outputsOf, written } from "./output-memory.ts";
 
 /** What is asked of a device's lens. */
 export type Hooks<File extends ModelFile> = Pick<
   Lens<BindOp, File>,
-  "quirks" | "checkInvariants" | "beforeCall" | "vmCreated" | "evict" | "restore"
+  "quirks" | "checkInvariants" | "arrays" | "beforeCall" | "vmCreated" | "evict" | "restore"
 >;
 
 /** Lets one allocation fail, the Nth from when it was armed. */
@@ -57,6 +69,8 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
   /** Fences that somebody else will signal, by number. */
   readonly #fences = new Map<number, Fence>();
   readonly #fault: CountedFault | null;
+  /** What ioctls have the driver write to, by request. */
+  readonly #written = new Map<number, readonly UserArray<object>[]>();
 
   /**
    * @param device - a fresh device
@@ -191,6 +205,20 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
    */
   beforeCall(call: TraceIoctl): void {
     this.#hooks.beforeCall?.(this.file(call.file), new CallBytes(call));
+  }
+
+  /**
+   * @param call - a recorded ioctl
+   * @returns the memory of the process that it has the driver write to, see {@link outputsOf}
+   */
+  outputs(call: TraceIoctl): CallBuffer[] {
+    const { request } = call;
+    let arrays = this.#written.get(request);
+    if (arrays === undefined) {
+      arrays = written(this.#hooks.arrays?.(request) ?? []);
+      this.#written.set(request, arrays);
+    }
+    return outputsOf(arrays, call);
   }
 
   /**

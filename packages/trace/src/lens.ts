@@ -357,6 +357,13 @@ export interface Lens<
    */
   checkInvariants(device: Device, files: readonly File[]): void;
   /**
+   * What the struct of an ioctl points to: of that, a recording leaves out what the driver writes to, and a replay has it there.
+   *
+   * @param request - 32-bit request number
+   * @returns as the driver's table of ioctls has it; left out where a driver writes to nothing
+   */
+  arrays?(request: number): readonly UserArray<object>[];
+  /**
    * Do what ioctls that recordings leave out must have done before a call.
    *
    * @param file - the open file that issues it

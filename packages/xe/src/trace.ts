@@ -11,7 +11,7 @@ import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
 import { XeDevice } from "./device.ts";
 import type { XeFile } from "./file.ts";
-import { VM_BIND_OPS } from "./ioctls.ts";
+import { IOCTLS, VM_BIND_OPS } from "./ioctls.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
 import { PLATFORMS } from "./platforms.ts";
 import { QUIRKS } from "./quirks.ts";
@@ -215,6 +215,7 @@ export const lens: Lens<XeTraceOp, XeFile, XeDevice> = {
   details: ({ patIndex }) => ({ pat_index: patIndex }),
   decoder: () => new XeDecoder(),
   device: deviceOf,
+  arrays: (request) => IOCTLS.row(request)?.arrays ?? [],
   checkInvariants: checkDeviceInvariants,
   /** Queues of hardware engines are left out of recordings, yet they take ids: the id of the next bind queue tells how many. */
   beforeCall(file, call) {

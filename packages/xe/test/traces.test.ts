@@ -1,10 +1,11 @@
 /** What is special in anv's recordings; `driver-laws` replays them all, and those of igt. */
-import { viewOf } from "@vmbind/drm";
-import { CallBytes, hexOf } from "@vmbind/trace";
+import { EFAULT, viewOf } from "@vmbind/drm";
+import { CallBytes, hexOf, replay, type TraceIoctl } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
-import { recordedText, recordsOf, sentText } from "../../../test/recordings.ts";
-import { AnvUmd, SYNC } from "../src/index.ts";
+import { open, recordedText, recordsOf, sentText } from "../../../test/recordings.ts";
+import { AnvUmd, SYNC, SYNC_FLAG_SIGNAL, SYNC_TYPE_USER_FENCE } from "../src/index.ts";
 import { VM_BIND_OPS } from "../src/ioctls.ts";
+import { lens } from "../src/trace.ts";
 import { VM_BIND_OP } from "../src/uapi.ts";
 
 describe("AnvUmd", () => {
@@ -73,5 +74,43 @@ describe("AnvUmd", () => {
     expect(numBinds(at(0, { handle: 1, offset: 0 }), at(1, { handle: 1, offset: 0x20000 }))).toBe(2);
     expect(numBinds(at(0, { handle: 1, offset: 0 }), at(1, { handle: 2, offset: 0x10000 }))).toBe(2);
     expect(numBinds(at(0, { handle: 1, offset: 0 }), at(1, null))).toBe(2);
+  });
+});
+
+describe("a replay has the memory that the driver writes to, which no recording holds", () => {
+  const NAME = "xe-igt-null-once";
+
+  /** The recording, its binds with user fences in place of syncobjs, which returned `ret`. */
+  async function withUserFences(
+    ret: number,
+  ): Promise<readonly { seq: number; got: string; reason: unknown }[]> {
+    const fence = SYNC.encode({
+      type: SYNC_TYPE_USER_FENCE,
+      flags: SYNC_FLAG_SIGNAL,
+      addr: 0x7f00_0000_1000,
+      timelineValue: 5,
+    });
+    const fenced = (call: TraceIoctl): TraceIoctl => {
+      const arrays = call.arrays.map((array) =>
+        array.field === "syncs" ? { ...array, data: fence } : array,
+      );
+      return { ...call, arrays, ret: call.ioctl === "XE_VM_BIND" ? ret : call.ret };
+    };
+    const records = (await recordsOf(NAME)).flatMap((record) =>
+      record.kind === "ioctl" ? [fenced(record)] : [],
+    );
+    const again = async function* () {
+      yield* records;
+    };
+    const { differences } = await replay({ ...(await open(NAME)), records: again() }, lens);
+    return differences.map(({ seq, got, reason }) => ({ seq, got, reason }));
+  }
+
+  it("so a user fence is written where the recording says that it was", async () => {
+    expect(await withUserFences(0)).toEqual([]);
+  });
+
+  it("and is not there where the recording says that it was not", async () => {
+    expect(await withUserFences(-EFAULT)).toEqual([]);
   });
 });

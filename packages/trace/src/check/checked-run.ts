@@ -37,7 +37,8 @@ export class CheckedRun {
    */
   replay(recorded: TraceIoctl, action: Action): CheckedCall {
     const { file, request, argIn, arrays } = recorded;
-    const buffers = arrays.map(({ field, addr, data }) => ({ field, addr, bytes: data }));
+    const known = arrays.map(({ field, addr, data }) => ({ field, addr, bytes: data }));
+    const buffers = [...this.#device.outputs(recorded), ...known];
     return this.#run({ file, request, arg: argIn.slice(), buffers, recorded, action, ret: 0, reason: null });
   }
 
