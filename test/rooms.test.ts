@@ -26,6 +26,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "dev-query.ts",
     "io-pgtable-batch.ts",
     "io-pgtable.ts",
+    "map-runs.ts",
     "obj-array.ts",
     "page-sizes.ts",
     "parts.ts",

@@ -270,6 +270,38 @@ export class Gpuvm extends VmObjects {
     return this.#insertNew(va, op.addr, end);
   }
 
+  /** See `VaSpace.roomFor`; 0 while anybody looks on, who is shown each step. */
+  override roomFor(addr: number, range: number, count: number): number {
+    return this.observed ? 0 : super.roomFor(addr, range, count);
+  }
+
+  /**
+   * Map the same bytes of an object again and again, each time where the mapping before ends: what as many calls of {@link Gpuvm.smMap}
+   * come to whose handlers map and link, where nothing is in the way. User-mode drivers without a better way fill a range page by page.
+   *
+   * @param first - the first of them, which does not repeat; later ones differ in `addr`
+   * @param vmBo - the pair that each is linked to
+   * @param count - how many there are to be
+   * @returns how many there are now: at most {@link Gpuvm.roomFor}
+   */
+  mapRun(first: MapRequest, vmBo: VmBo, count: number): number {
+    const { tree } = this;
+    const { range, gem, offset, flags = 0 } = first;
+    const n = this.roomFor(first.addr, range, count);
+    for (let i = 0, { addr } = first; i < n; i++, addr += range) {
+      const va = this.fill(addr, addr + range, gem, offset, flags, 0, 0);
+      if (i > 0) tree.stepOver();
+      tree.insertAtPlace(addr, va);
+      this.link(va, vmBo);
+    }
+    const c = this.counters;
+    c.mapSteps += n;
+    c.gpuvasLive += n;
+    if (c.gpuvasLive > c.gpuvasPeak) c.gpuvasPeak = c.gpuvasLive;
+    this.refs += n;
+    return n;
+  }
+
   /**
    * Apply a remap step (`drm_gpuva_remap`): the old mapping goes, its pieces come; sets `op.prevVa` and `op.nextVa`.
    */

@@ -160,6 +160,25 @@ export class VaSpace {
     return !this.seekFirst(addr, range);
   }
 
+  /**
+   * How many ranges of one length fit behind each other before the first mapping that they would meet. Leaves the tree's sought place
+   * where they go.
+   *
+   * @param addr - where the first begins, in bytes
+   * @param range - bytes of each
+   * @param count - how many are wanted
+   * @returns at most `count`; 0 also where only a look at each of them tells: with zero-length mappings about, and where the whole is no
+   * valid range
+   */
+  roomFor(addr: number, range: number, count: number): number {
+    const whole = range * count;
+    if (!(range > 0) || this.emptyMappings > 0 || addr + whole > Number.MAX_SAFE_INTEGER) return 0;
+    if (!this.rangeValid(addr, whole)) return 0;
+    const { tree } = this;
+    tree.seek(addr);
+    return this.#endsBefore(addr) ? Math.min(count, Math.floor((tree.keyAt() - addr) / range)) : 0;
+  }
+
   /** {@link Gpuvm.findFirst} that leaves the tree's sought place on what it found. @internal */
   seekFirst(addr: number, range: number): boolean {
     const { tree, pool } = this;

@@ -156,6 +156,68 @@ describe("split and merge against a page-by-page model", () => {
   });
 });
 
+describe("a run of mappings", () => {
+  const run = fc.record({
+    start: fc.nat(PAGES - 1),
+    pages: fc.integer({ min: 1, max: 3 }),
+    count: fc.integer({ min: 1, max: PAGES }),
+  });
+
+  /** What can be seen of a VM. */
+  function state({ vm, objects }: PlainDriver) {
+    vm.tree.validate();
+    const all = vm.mappings();
+    const pairs = objects.flatMap(({ vmBos }) => vmBos.map(({ refs, vaCount }) => [refs, vaCount]));
+    return [all, pages(vm), all.map((va) => vm.rangeOf(va)), vm.refs, pairs, { ...vm.counters }];
+  }
+
+  it("is what as many requests make, up to the first that meets a mapping", () => {
+    fc.assert(
+      fc.property(fc.array(request, { maxLength: 8 }), fc.array(run, { maxLength: 6 }), (requests, runs) => {
+        const [atOnce, single] = [new PlainDriver(), new PlainDriver()];
+        for (const driver of [atOnce, single]) {
+          for (const r of requests) {
+            const range = Math.min(r.length, PAGES - r.start) * PAGE;
+            const gem = driver.objects[r.gem] as GemObject;
+            if (r.kind === "unmap") driver.vm.smUnmap(r.start * PAGE, range, driver);
+            else driver.vm.smMap({ addr: r.start * PAGE, range, gem, offset: 0 }, driver);
+          }
+        }
+        for (const { start, pages: length, count } of runs) {
+          const first = (gem: GemObject) => ({ addr: start * PAGE, range: length * PAGE, gem, offset: PAGE });
+          const [gem, same] = [atOnce.objects[1] as GemObject, single.objects[1] as GemObject];
+          const room = atOnce.vm.roomFor(start * PAGE, length * PAGE, count);
+          const vmBo = atOnce.vm.vmBoObtain(gem);
+          expect(atOnce.vm.mapRun(first(gem), vmBo, count)).toBe(room);
+          vmBo.put();
+          single.vm.vmBoObtain(same).put();
+          let made = 0;
+          // A run that would leave the VM is not begun.
+          const fits = start + count * length <= PAGES;
+          for (let addr = start * PAGE; fits && made < count; made++, addr += length * PAGE) {
+            if (!single.vm.intervalEmpty(addr, length * PAGE)) break;
+            single.vm.smMap({ ...first(same), addr }, single);
+          }
+          expect(made).toBe(room);
+          expect(state(atOnce)).toEqual(state(single));
+        }
+      }),
+    );
+  });
+
+  it("is none while somebody looks on, and none beside a mapping without length", () => {
+    const { vm, objects } = new PlainDriver();
+    const [gem] = objects as [GemObject];
+    expect(vm.roomFor(0, PAGE, PAGES)).toBe(PAGES);
+    expect(vm.roomFor(0, PAGE, PAGES + 1)).toBe(0);
+    const end = vm.observe(() => {});
+    expect(vm.roomFor(0, PAGE, PAGES)).toBe(0);
+    end();
+    vm.insert(PAGE, 0, gem, 0);
+    expect(vm.roomFor(8 * PAGE, PAGE, 2)).toBe(0);
+  });
+});
+
 describe("REPEAT", () => {
   const window = 4 * PAGE;
 

@@ -8,6 +8,7 @@
 import { EEXIST, ENOMEM, ERANGE } from "@vmbind/drm";
 import { addressHi, addressLo, emptyRun, writeRepeated } from "@vmbind/mmu";
 import { IoPgtable } from "./io-pgtable.ts";
+import { PAGE_BYTES } from "./page-sizes.ts";
 
 const ENTRIES = 512;
 
@@ -57,6 +58,30 @@ export class IoPgtableBatch extends IoPgtable {
     const n = emptyRun(this.tables.words, (l2 * ENTRIES + first) * 2, Math.min(calls, ENTRIES - first));
     if (n === 0) return 0;
     writeRepeated(this.tables, l2, first, n, addressLo(pa) | lo, addressHi(pa) | hi);
+    this.clean(n, n * 8);
+    return n;
+  }
+
+  /**
+   * As many of `calls` successive map calls of one leaf each, all to the same physical address, as the table of the leaf in front of
+   * them takes before an entry that is not empty. They take no table.
+   *
+   * @param va - first address in bytes, behind a leaf of this size
+   * @param size - bytes of a leaf: 4 KiB or 2 MiB
+   * @param pa - physical address of every call in bytes
+   * @param calls - at least 1
+   * @param lo - low half of the leaf's attributes, type bits included
+   * @param hi - high half of the attributes
+   * @returns calls that succeeded; 0 when the table ends here or its next entry is taken, and then nothing was done
+   */
+  mapAgain(va: number, size: number, pa: number, calls: number, lo: number, hi: number): number {
+    const before = va - size;
+    const table = size === PAGE_BYTES ? this.level3Of(before) : this.level2(before, false);
+    const first = (size === PAGE_BYTES ? (before >>> 12) & 511 : (before >>> 21) & 511) + 1;
+    if (table < 0 || first === ENTRIES) return 0;
+    const n = emptyRun(this.tables.words, (table * ENTRIES + first) * 2, Math.min(calls, ENTRIES - first));
+    if (n === 0) return 0;
+    writeRepeated(this.tables, table, first, n, addressLo(pa) | lo, addressHi(pa) | hi);
     this.clean(n, n * 8);
     return n;
   }

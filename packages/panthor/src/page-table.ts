@@ -171,6 +171,24 @@ export class PageTable {
     return 0;
   }
 
+  /**
+   * Map the leaf in front of an address again, as often as its table has room: what as many calls of {@link PageTable.map} come to, each
+   * of one leaf.
+   *
+   * @param flags - READONLY, NOEXEC, UNCACHED of the operation
+   * @param va - first address in bytes, behind the leaf
+   * @param size - bytes of the leaf
+   * @param count - how many there are to be
+   * @param pa - what the leaf shows, in bytes
+   * @returns how many there are now, before the first entry that is not empty and before the end of the table
+   */
+  mapAgain(flags: number, va: number, size: number, count: number, pa: number): number {
+    const lo = (size === PAGE_BYTES ? this.#pageLo : this.#blockLo)[flags & 7] as number;
+    const n = this.io.mapAgain(va, size, pa, count, lo, this.#hi[flags & 7] as number);
+    this.#counters.ioMapCalls += n;
+    return n;
+  }
+
   /** A map failed: drop what it mapped, declare the table broken. */
   #giveUp(ret: number, start: number, bytes: number): number {
     this.#counters.kernelWarnings++;

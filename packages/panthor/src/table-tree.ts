@@ -163,6 +163,15 @@ export class TableTree {
     return this.tableOf(lo, words[at + 1] as number);
   }
 
+  /** Slot of the level-3 table of an address, -1 when there is none. @internal */
+  protected level3Of(va: number): number {
+    const l2 = this.level2(va, false);
+    if (l2 < 0) return -1;
+    const at = wordOf(l2, (va >>> 21) & 511);
+    const lo = this.tables.words[at] as number;
+    return (lo & TYPE_MASK) === TYPE_TABLE ? this.tableOf(lo, this.tables.words[at + 1] as number) : -1;
+  }
+
   #newTable(parent: number, index: number, whole: boolean): number {
     const { tables } = this;
     const slot = whole ? tables.allocUncleared() : tables.alloc();

@@ -15,7 +15,16 @@ import {
   size,
   span,
 } from "@vmbind/drm";
-import type { Action, BindOp, CallReader, Decoder, HeaderReader, Lens, TraceHeader } from "@vmbind/trace";
+import type {
+  Action,
+  BindAction,
+  BindOp,
+  CallReader,
+  Decoder,
+  HeaderReader,
+  Lens,
+  TraceHeader,
+} from "@vmbind/trace";
 import { isSlotMask } from "./as-slots.ts";
 import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
@@ -129,38 +138,10 @@ class PanthorDecoder implements Decoder<PanthorTraceOp> {
       case IOCTL_BO_SYNC:
         return { kind: "other", text: counted(call.sent(BO_SYNC).ops.count, "op") };
       case IOCTL_VM_BIND:
-        return this.#bind(call);
+        return new SentBind(call, this.#repeats, this.#blackhole);
       default:
         return { kind: "other", text: "" };
     }
-  }
-
-  #bind(call: CallReader): Action<PanthorTraceOp> {
-    const { vmId, flags } = call.sent(VM_BIND);
-    const count = call.count(VM_BIND_OPS);
-    const mode = flags & VM_BIND_ASYNC ? "async" : "sync";
-    const text = `VM ${vmId}, ${mode}, ${counted(count, "op")}`;
-    // One for each 4 KiB may come by the million, and the model alone looks at them: they are decoded for those who ask.
-    const read = (): readonly SentOp[] =>
-      this.#repeats
-        ? call.elements({ ...VM_BIND_OPS, element: VM_BIND_OP_REPEAT })
-        : call.elements(VM_BIND_OPS);
-    const blackhole = this.#blackhole;
-    let ops: PanthorTraceOp[] | undefined;
-    return {
-      kind: "bind",
-      vm: vmId,
-      get ops() {
-        ops ??= read().map((op) => decodeOp(op, op.boRepeatRange ?? 0, blackhole));
-        return ops;
-      },
-      count,
-      text,
-      // panvk cuts a list that is too long for one call; the syncs of a queue bind are on its very last operation.
-      get more() {
-        return count === PANVK_OPS_PER_IOCTL && read().at(-1)?.syncs.count === 0;
-      },
-    };
   }
 
   #boCreate(call: CallReader): Action<PanthorTraceOp> {
@@ -171,6 +152,57 @@ class PanthorDecoder implements Decoder<PanthorTraceOp> {
     const owner = bo.exclusiveVmId ? `, only for VM ${bo.exclusiveVmId}` : "";
     const text = `BO ${bo.handle}, ${size(bo.size)}${owner}`;
     return { kind: "bo-create", handle: bo.handle, size: bo.size, text };
+  }
+}
+
+/**
+ * A VM_BIND. One operation for each 4 KiB may come by the million, and the model alone looks at them: they are decoded, and the call is put
+ * into words, for those who ask.
+ */
+class SentBind implements BindAction<PanthorTraceOp> {
+  readonly kind = "bind";
+  readonly vm: number;
+  readonly count: number;
+  readonly #call: CallReader;
+  readonly #flags: number;
+  readonly #repeats: boolean;
+  readonly #blackhole: number;
+  #ops: readonly PanthorTraceOp[] | null = null;
+
+  /**
+   * @param call - the ioctl
+   * @param repeats - whether the driver has the REPEAT proposal
+   * @param blackhole - handle of the object that stands for "nothing is bound", 0 for none so far
+   */
+  constructor(call: CallReader, repeats: boolean, blackhole: number) {
+    const { vmId, flags } = call.sent(VM_BIND);
+    this.vm = vmId;
+    this.count = call.count(VM_BIND_OPS);
+    this.#call = call;
+    this.#flags = flags;
+    this.#repeats = repeats;
+    this.#blackhole = blackhole;
+  }
+
+  get text(): string {
+    return `VM ${this.vm}, ${this.#flags & VM_BIND_ASYNC ? "async" : "sync"}, ${counted(this.count, "op")}`;
+  }
+
+  get ops(): readonly PanthorTraceOp[] {
+    this.#ops ??= this.#sent().map((op) => decodeOp(op, op.boRepeatRange ?? 0, this.#blackhole));
+    return this.#ops;
+  }
+
+  /** panvk cuts a list that is too long for one call; the syncs of a queue bind are on its very last operation. */
+  get more(): boolean {
+    return this.count === PANVK_OPS_PER_IOCTL && this.#sent().at(-1)?.syncs.count === 0;
+  }
+
+  #sent(): readonly SentOp[] {
+    const call = this.#call;
+    return this.#repeats
+      ? call.elements({ ...VM_BIND_OPS, element: VM_BIND_OP_REPEAT })
+      : call.elements(VM_BIND_OPS);
   }
 }
 

@@ -18,7 +18,16 @@
  * @module
  */
 
-import { type IoctlCall, needOneOf, type SparseBind, type SparseUmd, type StructLayout } from "@vmbind/drm";
+import {
+  type IoctlCall,
+  needOneOf,
+  type SparseBind,
+  type SparseUmd,
+  type StructLayout,
+  type UserBuffer,
+  viewOf,
+  writeU64,
+} from "@vmbind/drm";
 import { BLOCK_2M, PAGE_BYTES } from "./page-sizes.ts";
 import {
   BO_CREATE,
@@ -105,6 +114,11 @@ export type PanvkOp = Pick<
   "flags" | "boHandle" | "boOffset" | "va" | "size" | "boRepeatRange"
 >;
 
+/** Operations that panvk sends one behind the other, alike but for `va`, which ascends by `size`: there may be one for each page. */
+interface OpRun extends PanvkOp {
+  count: number;
+}
+
 /** How panvk (Mesa 26.2) aligns the address of a sparse resource: to the largest page that is not bigger, in bytes. */
 export function panvkSparseAlignment(size: number): number {
   return size >= BLOCK_2M ? BLOCK_2M : PAGE_BYTES;
@@ -160,7 +174,7 @@ export class PanvkUmd implements SparseUmd {
    * @throws RangeError for a bind that leaves the resource
    */
   bind(va: number, resourceSize: number, binds: readonly SparseBind[]): IoctlCall[] {
-    const merged: PanvkOp[] = [];
+    const merged: OpRun[] = [];
     for (const { resourceOffset, size, memory } of binds) {
       if (!(resourceOffset >= 0 && resourceOffset + size <= roundUp(resourceSize))) {
         throw new RangeError(
@@ -173,7 +187,15 @@ export class PanvkUmd implements SparseUmd {
     }
     if (merged.length === 0) {
       if (this.#fence === 0) return [];
-      merged.push({ flags: OP_SYNC_ONLY, boHandle: 0, boOffset: 0, va: 0, size: 0, boRepeatRange: 0 });
+      merged.push({
+        flags: OP_SYNC_ONLY,
+        boHandle: 0,
+        boOffset: 0,
+        va: 0,
+        size: 0,
+        boRepeatRange: 0,
+        count: 1,
+      });
     }
     return this.#calls(merged, VM_BIND_ASYNC);
   }
@@ -181,11 +203,11 @@ export class PanvkUmd implements SparseUmd {
   /** See `SparseUmd.destroy`: one UNMAP, whatever lies in the range. */
   destroy(va: number, size: number): IoctlCall[] {
     const op = { flags: OP_UNMAP, boHandle: 0, boOffset: 0, va, size: roundUp(size), boRepeatRange: 0 };
-    return this.#calls([op], 0);
+    return this.#calls([{ ...op, count: 1 }], 0);
   }
 
   /** Operations that make a range unbound. */
-  #unbound(va: number, size: number): PanvkOp[] {
+  #unbound(va: number, size: number): OpRun[] {
     const op = {
       flags: OP_MAP | MAP_NOEXEC,
       boHandle: this.dummyHandle,
@@ -193,8 +215,9 @@ export class PanvkUmd implements SparseUmd {
       va,
       size,
       boRepeatRange: 0,
+      count: 1,
     };
-    if (this.#said) return this.#said(op);
+    if (this.#said) return this.#said(op).map((said) => ({ ...said, count: 1 }));
     switch (this.#strategy) {
       case "sparse":
         return [{ ...op, flags: op.flags | MAP_SPARSE, boHandle: 0 }];
@@ -211,41 +234,55 @@ export class PanvkUmd implements SparseUmd {
     }
   }
 
-  #calls(ops: readonly PanvkOp[], flags: number): IoctlCall[] {
+  #calls(runs: readonly OpRun[], flags: number): IoctlCall[] {
+    const stride = this.#layout.size;
+    const bytes = this.#encode(runs);
     const calls: IoctlCall[] = [];
-    for (let i = 0; i < ops.length; i += PANVK_OPS_PER_IOCTL) {
-      const last = i + PANVK_OPS_PER_IOCTL >= ops.length;
-      calls.push(this.#call(ops.slice(i, i + PANVK_OPS_PER_IOCTL), flags, last && flags === VM_BIND_ASYNC));
+    for (let at = 0; at < bytes.length; at += PANVK_OPS_PER_IOCTL * stride) {
+      const ops = bytes.subarray(at, at + PANVK_OPS_PER_IOCTL * stride);
+      const array = { stride, count: ops.length / stride, array: this.#opsAddr };
+      calls.push({
+        name: "PANTHOR_VM_BIND",
+        request: IOCTL_VM_BIND,
+        arg: VM_BIND.encode({ vmId: this.#vmId, flags, ops: array }),
+        buffers: [{ addr: this.#opsAddr, bytes: ops }],
+      });
     }
+    const last = calls.at(-1);
+    if (last && flags === VM_BIND_ASYNC && this.#fence !== 0) this.#signal(last);
     return calls;
   }
 
-  #call(ops: readonly PanvkOp[], flags: number, lastOfCall: boolean): IoctlCall {
-    const stride = this.#layout.size;
-    const bytes = new Uint8Array(ops.length * stride);
-    const view = new DataView(bytes.buffer);
-    const signals = lastOfCall && this.#fence !== 0;
-    for (const [i, op] of ops.entries()) {
-      const signal = signals && i === ops.length - 1;
-      const syncs = { stride: SYNC_OP.size, count: signal ? 1 : 0, array: signal ? this.#syncsAddr : 0 };
-      this.#layout.write(view, i * stride, { ...op, syncs });
+  /** The fence goes on a call's last operation. */
+  #signal({ buffers }: IoctlCall): void {
+    const { size, fields } = this.#layout;
+    const ops = viewOf((buffers[0] as UserBuffer).bytes);
+    const array = { stride: SYNC_OP.size, count: 1, array: this.#syncsAddr };
+    fields.syncs.write(ops, ops.byteLength - size, array);
+    const bytes = SYNC_OP.encode({ flags: SYNC_OP_SIGNAL, handle: this.#fence });
+    buffers.push({ addr: this.#syncsAddr, bytes });
+  }
+
+  /** The operations, one behind the other. Of a run the first is encoded, the others are its bytes with their address. */
+  #encode(runs: readonly OpRun[]): Uint8Array {
+    const { size: stride, fields } = this.#layout;
+    const bytes = new Uint8Array(runs.reduce((sum, { count }) => sum + count * stride, 0));
+    const view = viewOf(bytes);
+    let at = 0;
+    for (const { count, ...op } of runs) {
+      this.#layout.write(view, at, { ...op, syncs: { stride: SYNC_OP.size, count: 0, array: 0 } });
+      const end = at + count * stride;
+      for (let done = at + stride; done < end; done += done - at) {
+        bytes.copyWithin(done, at, Math.min(done, at + end - done));
+      }
+      for (let i = 1; i < count; i++) writeU64(view, at + i * stride + fields.va.offset, op.va + i * op.size);
+      at = end;
     }
-    const buffers = [{ addr: this.#opsAddr, bytes }];
-    if (signals) {
-      const sync = SYNC_OP.encode({ flags: SYNC_OP_SIGNAL, handle: this.#fence });
-      buffers.push({ addr: this.#syncsAddr, bytes: sync as Uint8Array<ArrayBuffer> });
-    }
-    const array = { stride, count: ops.length, array: this.#opsAddr };
-    return {
-      name: "PANTHOR_VM_BIND",
-      request: IOCTL_VM_BIND,
-      arg: VM_BIND.encode({ vmId: this.#vmId, flags, ops: array }),
-      buffers,
-    };
+    return bytes;
   }
 }
 
-function memoryOp(va: number, size: number, memory: { handle: number; offset: number }): PanvkOp {
+function memoryOp(va: number, size: number, memory: { handle: number; offset: number }): OpRun {
   return {
     flags: OP_MAP | MAP_NOEXEC,
     boHandle: memory.handle,
@@ -253,24 +290,26 @@ function memoryOp(va: number, size: number, memory: { handle: number; offset: nu
     va,
     size,
     boRepeatRange: 0,
+    count: 1,
   };
 }
 
 /** Cut an operation at multiples of `unit`; each piece shows the object at its address modulo `unit`. */
-function cut(op: PanvkOp, unit: number): PanvkOp[] {
-  const ops: PanvkOp[] = [];
+function cut(op: OpRun, unit: number): OpRun[] {
   const end = op.va + op.size;
-  for (let va = op.va; va < end; ) {
-    const boOffset = va % unit;
-    const size = Math.min(unit - boOffset, end - va);
-    ops.push({ ...op, boOffset, va, size });
-    va += size;
-  }
-  return ops;
+  const phase = op.va % unit;
+  const front = phase === 0 ? 0 : Math.min(unit - phase, op.size);
+  const whole = Math.floor((op.size - front) / unit);
+  const behind = op.va + front + whole * unit;
+  return [
+    { ...op, boOffset: phase, size: front },
+    { ...op, va: op.va + front, size: unit, count: whole },
+    { ...op, va: behind, size: end - behind },
+  ].filter(({ size, count }) => size > 0 && count > 0);
 }
 
 /** Repeat the whole 2 MiB windows of a range; what sticks out in front and behind shows the object at its address, too. */
-function wholeWindows(op: PanvkOp): PanvkOp[] {
+function wholeWindows(op: OpRun): OpRun[] {
   const end = op.va + op.size;
   const first = Math.ceil(op.va / BLOCK_2M) * BLOCK_2M;
   const last = Math.floor(end / BLOCK_2M) * BLOCK_2M;
@@ -287,9 +326,10 @@ function wholeWindows(op: PanvkOp): PanvkOp[] {
   return [front, windows, behind].filter(({ size }) => size > 0);
 }
 
-/** Make `before` longer by `op` where the two say one thing. */
-function merge(before: PanvkOp | undefined, op: PanvkOp): boolean {
-  if (before === undefined || before.flags !== op.flags || before.va + before.size !== op.va) return false;
+/** Make `before` longer by `op` where the two say one thing. Those of a run do not: each begins at the object's first byte. */
+function merge(before: OpRun | undefined, op: OpRun): boolean {
+  if (before?.count !== 1 || op.count !== 1) return false;
+  if (before.flags !== op.flags || before.va + before.size !== op.va) return false;
   const sparse = before.boHandle === 0 && op.boHandle === 0;
   const contiguous = before.boHandle === op.boHandle && before.boOffset + before.size === op.boOffset;
   const repeats =

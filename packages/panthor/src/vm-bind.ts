@@ -15,6 +15,7 @@ import { cleanUp, type PanthorBindOp } from "./bind-op.ts";
 import { BindJob } from "./bind-queue.ts";
 import { copySyncs, resolveSyncs } from "./bind-syncs.ts";
 import type { PanthorFile } from "./file.ts";
+import { mapRun } from "./map-runs.ts";
 import { type CopiedArray, copyArray } from "./obj-array.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
 import { prepare } from "./prepare.ts";
@@ -83,7 +84,9 @@ function bindSync(file: PanthorFile, vm: PanthorVm, ops: CopiedArray, count: num
       decode(file, ops, i, op);
       if (op.syncsCount !== 0) fail(EINVAL, `${op.name}.syncs.count: ${op.syncsCount} in a synchronous call`);
       // The kernel leaves before it looks at anything else.
-      if (op.size !== 0) runOp(file, vm, op);
+      if (op.size === 0) continue;
+      runOp(file, vm, op);
+      if (i + 1 < count) i += mapRun(file, vm, ops, op, count);
     }
   } catch (error) {
     arg.setUint32(AT_OPS_COUNT, i, true);

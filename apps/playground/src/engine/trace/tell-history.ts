@@ -110,7 +110,8 @@ class Scribe {
         continue;
       }
       const was = this.#piece();
-      this.#world.take(ref, { ...action, ops: [sent] }, true);
+      const { vm, text: call, more = false } = action;
+      this.#world.take(ref, { kind: "bind", vm, text: call, more, ops: [sent] }, true);
       const now = this.#piece();
       const what = whatOf(was, now, covers, sent);
       if (what === null) continue;

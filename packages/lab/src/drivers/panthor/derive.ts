@@ -68,6 +68,8 @@ const BLOCK_2M = 0x200000;
 /** What panvk puts into one ioctl. */
 const OPS_PER_IOCTL = 16;
 const OPS_ADDR = 0x700000000000;
+/** Ioctls whose operations share an array. */
+const IOCTLS_PER_ARRAY = 64;
 const NO_SYNCS = { stride: 0, count: 0, array: 0 };
 
 /** One MAP of a dummy page for each page. */
@@ -144,12 +146,13 @@ class Derivation {
   #line = 0;
   #vm = 0;
   #async = false;
-  /** The operations of the ioctl that is being filled. */
-  readonly #data: Uint8Array;
-  readonly #view: DataView;
+  /** Operations of many ioctls, one behind the other: an array of its own for each would cost more than what is in it. */
+  #data = new Uint8Array(0);
+  #view = viewOf(this.#data);
+  /** Where in it those of the ioctl that is being filled begin. */
+  #start = 0;
+  /** How many there are. */
   #count = 0;
-  /** Where an operation still lies as it was copied there, but for its address. */
-  readonly #pieces = new Array<Uint8Array | null>(OPS_PER_IOCTL).fill(null);
   /** The argument of the last full ioctl; mostly the next one's is the same. */
   #full: { vm: number; async: boolean; arg: Uint8Array } | null = null;
   /** Their sync arrays. */
@@ -157,18 +160,18 @@ class Derivation {
 
   constructor(lowering: Lowering) {
     this.#lowering = lowering;
-    this.#data = new Uint8Array(OPS_PER_IOCTL * lowering.layout.size);
-    this.#view = viewOf(this.#data);
+    this.#makeRoom();
   }
 
   async *records(recorded: AsyncIterable<TraceRecord>): AsyncGenerator<TraceRecord> {
     for await (const record of recorded) {
       this.#line = record.line;
       if (record.kind === "ioctl" && record.request === IOCTL_VM_BIND) {
-        yield* this.#bind(record);
+        // `yield*` would make a promise more of each.
+        for (const call of this.#bind(record)) yield call;
         continue;
       }
-      yield* this.#flush();
+      if (this.#count > 0) yield this.#call();
       if (record.kind === "mark") yield record;
       else if (record.request === IOCTL_BO_CREATE) yield this.#create(record);
       else if (record.request === DRM_IOCTL_GEM_CLOSE) yield this.#close(record);
@@ -178,14 +181,14 @@ class Derivation {
         yield this.#ioctl("GEM_CLOSE", DRM_IOCTL_GEM_CLOSE, GEM_CLOSE.encode({ handle: this.#dummy }));
       }
     }
-    yield* this.#flush();
+    if (this.#count > 0) yield this.#call();
   }
 
   *#bind(call: TraceIoctl): Generator<TraceRecord> {
     const { vmId, flags, ops } = VM_BIND.read(viewOf(call.argIn));
     const async = (flags & VM_BIND_ASYNC) !== 0;
     // Synchronous calls stay apart; asynchronous ones are one stream until the fence.
-    if (!async || !this.#async || vmId !== this.#vm) yield* this.#flush();
+    if ((!async || !this.#async || vmId !== this.#vm) && this.#count > 0) yield this.#call();
     this.#vm = vmId;
     this.#async = async;
     for (const [i, op] of elementsAt(call.arrays, { ...ops, addr: ops.array }, VM_BIND_OP).entries()) {
@@ -195,60 +198,77 @@ class Derivation {
         yield* this.#lower(op, syncs);
       } else {
         const boHandle = this.#newHandle.get(op.boHandle) ?? op.boHandle;
-        this.#pieces[this.#count] = null;
         this.#lowering.layout.write(this.#view, this.#at(), { ...op, boHandle });
         if (this.#added(syncs)) yield this.#call();
       }
     }
-    if (!async) yield* this.#flush();
+    if (!async && this.#count > 0) yield this.#call();
   }
 
   *#lower(op: VmBindOp, syncs: TraceArray | null): Generator<TraceRecord> {
     const { layout } = this.#lowering;
+    const { size, fields } = layout;
     const plain = { ...op, flags: (op.flags & ~MAP_SPARSE) >>> 0, boHandle: this.#dummy };
     const end = op.va + op.size;
     let va = op.va;
     for (const { operation, bytes, pieceBytes } of this.#lowering.stretches(plain)) {
+      // There are millions of pieces: copy the bytes of as many as one ioctl takes, and write only what differs.
+      const pieces = new Uint8Array(Math.min(bytes / pieceBytes, OPS_PER_IOCTL) * size);
       const piece = layout.encode({ ...operation, size: pieceBytes, syncs: NO_SYNCS });
-      // There are millions of pieces: copy the bytes, and write only what differs.
-      for (const until = va + bytes; va < until; va += pieceBytes) {
-        const at = this.#at();
-        if (this.#pieces[this.#count] !== piece) this.#data.set(piece, at);
-        writeU64(this.#view, at + layout.fields.va.offset, va);
-        const last = va + pieceBytes >= end;
-        this.#pieces[this.#count] = last ? null : piece;
-        if (last) layout.fields.syncs.write(this.#view, at, op.syncs);
-        if (this.#added(last ? syncs : null)) yield this.#call();
+      for (let at = 0; at < pieces.length; at += size) pieces.set(piece, at);
+      for (const until = va + bytes; va < until; ) {
+        const n = Math.min((until - va) / pieceBytes, OPS_PER_IOCTL - this.#count);
+        let at = this.#at();
+        this.#data.set(n * size === pieces.length ? pieces : pieces.subarray(0, n * size), at);
+        for (let i = 0; i < n; i++, at += size, va += pieceBytes) {
+          writeU64(this.#view, at + fields.va.offset, va);
+        }
+        const last = va >= end;
+        if (last) fields.syncs.write(this.#view, at - size, op.syncs);
+        if (this.#added(last ? syncs : null, n)) yield this.#call();
       }
     }
   }
 
   /** Where the next operation goes. */
   #at(): number {
-    return this.#count * this.#lowering.layout.size;
+    return this.#start + this.#count * this.#lowering.layout.size;
   }
 
-  /** Whether the ioctl is complete with the operation just written: it is full, or a fence ends the queue bind. */
-  #added(syncs: TraceArray | null): boolean {
-    if (syncs) this.#syncs.push({ ...syncs, field: `ops[${this.#count}].syncs` });
-    this.#count++;
+  /**
+   * Whether the ioctl is complete with the operations just written: it is full, or a fence ends the queue bind.
+   *
+   * @param syncs - of the last of them
+   * @param operations - how many
+   */
+  #added(syncs: TraceArray | null, operations = 1): boolean {
+    this.#count += operations;
+    if (syncs) this.#syncs.push({ ...syncs, field: `ops[${this.#count - 1}].syncs` });
     return this.#count === OPS_PER_IOCTL || syncs !== null;
   }
 
-  *#flush(): Generator<TraceRecord> {
-    if (this.#count > 0) yield this.#call();
+  /** Room for the operations of an ioctl, behind those of the last one where there is any left. */
+  #makeRoom(): void {
+    const bytes = OPS_PER_IOCTL * this.#lowering.layout.size;
+    if (this.#start + bytes <= this.#data.length) return;
+    this.#data = new Uint8Array(IOCTLS_PER_ARRAY * bytes);
+    this.#view = viewOf(this.#data);
+    this.#start = 0;
   }
 
   /** The ioctl with the operations so far. */
   #call(): TraceIoctl {
     const stride = this.#lowering.layout.size;
     const count = this.#count;
-    const data = this.#data.slice(0, count * stride);
+    const end = this.#start + count * stride;
+    const data = this.#data.subarray(this.#start, end);
     const arg = this.#argument(count, stride);
     const arrays = [{ field: "ops", addr: OPS_ADDR, count, stride, data }, ...this.#syncs];
+    this.#start = end;
     this.#count = 0;
     this.#syncs = [];
-    return { ...this.#ioctl("PANTHOR_VM_BIND", IOCTL_VM_BIND, arg), arrays };
+    this.#makeRoom();
+    return this.#ioctl("PANTHOR_VM_BIND", IOCTL_VM_BIND, arg, arrays);
   }
 
   #argument(count: number, stride: number): Uint8Array {
@@ -288,7 +308,7 @@ class Derivation {
     return { ...call, seq: this.#seq++ };
   }
 
-  #ioctl(ioctl: string, request: number, arg: Uint8Array): TraceIoctl {
+  #ioctl(ioctl: string, request: number, arg: Uint8Array, arrays: TraceArray[] = []): TraceIoctl {
     return {
       kind: "ioctl",
       line: this.#line,
@@ -298,7 +318,7 @@ class Derivation {
       request,
       argIn: arg,
       argOut: arg,
-      arrays: [],
+      arrays,
       ret: 0,
     };
   }

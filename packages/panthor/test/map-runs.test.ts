@@ -1,0 +1,139 @@
+/** A VM_BIND that repeats one MAP leaves what as many single MAPs leave. */
+import { leaves } from "@vmbind/mmu";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  BLOCK_2M,
+  checkDeviceInvariants,
+  MAP_READONLY,
+  OP_UNMAP,
+  PAGE_BYTES,
+  PanthorDevice,
+} from "../src/index.ts";
+import { map } from "./operations.ts";
+import { bind, createBo, type DeviceOptions, type Fixture, openWithVm, type TestOp } from "./support.ts";
+
+/** One 2 MiB chunk short of the end of a level-2 table, so that runs cross both kinds of tables. */
+const BASE = 2 ** 30 - 2 * BLOCK_2M;
+
+interface Piece {
+  what: "page" | "block" | "unmap" | "other page" | "refused";
+  chunk: number;
+  page: number;
+  count: number;
+  gap: boolean;
+}
+
+const piece: fc.Arbitrary<Piece> = fc.record({
+  what: fc.constantFrom("page", "page", "page", "block", "unmap", "other page", "refused"),
+  chunk: fc.nat(3),
+  page: fc.oneof(fc.constantFrom(0, 500, 510, 511), fc.nat(511)),
+  count: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constant(600)),
+  gap: fc.boolean(),
+});
+
+/** The operations of a piece: pages that follow one another, with a hole in them or not. */
+function operations({ what, chunk, page, count, gap }: Piece, [small, huge]: readonly number[]): TestOp[] {
+  const size = what === "block" ? BLOCK_2M : PAGE_BYTES;
+  const va = BASE + chunk * BLOCK_2M + (what === "block" ? 0 : page * PAGE_BYTES);
+  if (what === "unmap") return [{ flags: OP_UNMAP, va, size: count * PAGE_BYTES }];
+  const ops = Array.from({ length: what === "block" ? Math.min(count, 4) : count }, (_, i) => {
+    const hole = gap && i > count / 2 ? size : 0;
+    return map(what === "block" ? (huge as number) : (small as number), { va: va + i * size + hole, size });
+  });
+  if (what === "other page") for (const op of ops) Object.assign(op, { boOffset: PAGE_BYTES });
+  // Beyond the object's end: the array ends here.
+  if (what === "refused") Object.assign(ops.at(-1) as TestOp, { boOffset: 4 * PAGE_BYTES });
+  return ops;
+}
+
+/** All that can be seen of a device with one VM. */
+function state({ device, file, vm }: Fixture) {
+  checkDeviceInvariants(device, [file]);
+  vm.gpuvm.tree.validate();
+  const { memory, format, root } = vm.addressSpace;
+  return {
+    counters: { ...device.counters },
+    mappings: [...vm.mappings()].map(({ gem, ...mapping }) => ({ ...mapping, gem: gem?.id })),
+    handles: vm.gpuvm.mappings(),
+    leaves: [...leaves(memory, format, root)].map(({ va, level, entry }) => [va, level, entry]),
+    refs: vm.gpuvm.refs,
+    pairs: [...vm.gpuvm.vmBos()].map((pair) => [pair.refs, pair.vaCount, pair.gem.refs, [...pair.vas()]]),
+    pins: [...vm.gpuvm.vmBos()].map(({ gem }) => gem.refs),
+  };
+}
+
+/** A device whose runs are carried out at once, or one by one: while somebody looks on. */
+function device(options: DeviceOptions, looksOn: boolean) {
+  const made = new PanthorDevice(options);
+  const fx: Fixture = { device: made, ...openWithVm(made) };
+  const locks: number[] = [];
+  fx.vm.as.onLock = (lockaddr) => void locks.push(lockaddr);
+  if (looksOn) fx.vm.gpuvm.observe(() => {});
+  const objects = [
+    createBo(fx.file, 4 * PAGE_BYTES, fx.vmId),
+    createBo(fx.file, 2 * BLOCK_2M, 0),
+    createBo(fx.file, 2 * BLOCK_2M, fx.vmId),
+  ];
+  return { fx, locks, objects };
+}
+
+describe("a run of equal MAPs", () => {
+  it.each<[string, DeviceOptions]>([
+    ["", { boFragmentation: "huge" }],
+    [" on a GPU that does not snoop", { boFragmentation: "huge", coherent: false }],
+    [", with objects in scattered pages", { boFragmentation: "scattered" }],
+    [" of a VM without an AS slot", { activeAs: false }],
+    [" of 56 bytes each", { driverVersion: "1.8", repeat: "v5" }],
+  ])("leaves what single ones leave%s", (_, options) => {
+    fc.assert(
+      fc.property(fc.array(fc.array(piece, { maxLength: 4 }), { maxLength: 4 }), (arrays) => {
+        const [run, single] = [device(options, false), device(options, true)];
+        for (const pieces of arrays) {
+          const results = [run, single].map(({ fx, objects }) =>
+            bind(
+              fx,
+              pieces.flatMap((one) => operations(one, objects)),
+            ),
+          );
+          expect(results[0]).toEqual(results[1]);
+        }
+        expect(state(run.fx)).toEqual(state(single.fx));
+        expect(run.locks).toEqual(single.locks);
+      }),
+      { numRuns: 12 },
+    );
+  });
+
+  it("ends where the table memory would not suffice for the next", () => {
+    const ops = (handle: number) =>
+      Array.from({ length: 600 }, (_, i) => map(handle, { va: BASE + i * PAGE_BYTES }));
+    for (let tables = 1; tables < 12; tables++) {
+      const options: DeviceOptions = { memory: { tableLimitBytes: tables * PAGE_BYTES } };
+      const [run, single] = [device(options, false), device(options, true)];
+      const results = [run, single].map(({ fx, objects }) => bind(fx, ops(objects[0] as number)));
+      expect(results[0]).toEqual(results[1]);
+      expect(state(run.fx)).toEqual(state(single.fx));
+    }
+  });
+
+  it("is not one where flags, object or offset differ in the middle", () => {
+    const { fx, objects } = device({}, false);
+    const [handle = 0, other = 0] = objects;
+    const ops = [{}, {}, { flags: MAP_READONLY }, {}, { boOffset: PAGE_BYTES }, { boHandle: other }, {}];
+    bind(
+      fx,
+      ops.map((op, i) => map(handle, { va: BASE + i * PAGE_BYTES, ...op })),
+    );
+    const shown = [...fx.vm.mappings()].map(({ bo, offset, flags }) => [bo, offset, flags & MAP_READONLY]);
+    expect(shown).toEqual([
+      [handle, 0, 0],
+      [handle, 0, 0],
+      [handle, 0, MAP_READONLY],
+      [handle, 0, 0],
+      [handle, PAGE_BYTES, 0],
+      [other, 0, 0],
+      [handle, 0, 0],
+    ]);
+  });
+});
