@@ -118,6 +118,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
   amdgpu: [
     "bo-va.ts",
     "gem-op.ts",
+    "image-layout.ts",
     "info.ts",
     "interval-tree.ts",
     "leaf-flags.ts",

@@ -39,7 +39,7 @@ export const PACKAGES = {
       ["Objects and handles", /^(gem.*|handle-table|dma-buf|vma-offsets)\.ts$/],
       ["Fences and locks", /^(fence|syncobj|exec-lock)\.ts$/],
       ["Errnos", /^errno\.ts$/],
-      ["What a user-mode driver sends", /^(umd|bind-ops)\.ts$/],
+      ["What a user-mode driver sends", /^(umd|sparse-image|bind-ops)\.ts$/],
       ["Quirks, counters and checks", /^(quirks|counters|check-.*|alloc-fault)\.ts$/],
     ],
   },

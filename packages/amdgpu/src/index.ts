@@ -10,6 +10,7 @@ export { checkDeviceInvariants, checkInvariants } from "./check-invariants.ts";
 export * from "./cost-sheet.ts";
 export { AmdgpuDevice } from "./device.ts";
 export { AmdgpuFile, VM_ID } from "./file.ts";
+export { radvImageLayout } from "./image-layout.ts";
 export * from "./ioctls.ts";
 export { type LeafFlags, type LeafRules, leafFlags, leafRules, type Place } from "./leaf-flags.ts";
 export { AMDGPU_GFX, type AmdgpuDeviceOptions, type AmdgpuGfx } from "./options.ts";

@@ -14,11 +14,15 @@
 
 import {
   hex,
+  type ImageBind,
+  type ImageLayout,
   type IoctlCall,
   issue,
+  joinedBinds,
   type SparseBind,
   type SparseMemory,
   type SparseUmd,
+  tileRows,
   viewOf,
 } from "@vmbind/drm";
 import type { AmdgpuFile } from "./file.ts";
@@ -203,7 +207,7 @@ export class RadvUmd implements SparseUmd {
   bind(va: number, resourceSize: number, binds: readonly SparseBind[]): IoctlCall[] {
     const bytes = Math.ceil(resourceSize / RADV_SPARSE_BYTES) * RADV_SPARSE_BYTES;
     const calls: IoctlCall[] = [];
-    for (const { resourceOffset, size, memory } of this.#isImage ? binds : joined(binds)) {
+    for (const { resourceOffset, size, memory } of this.#isImage ? binds : joinedBinds(binds, true)) {
       if (!(resourceOffset >= 0 && resourceOffset + size <= bytes)) {
         throw new RangeError(
           `bind: [${resourceOffset}, +${size}) leaves a resource of ${resourceSize} bytes`,
@@ -221,6 +225,20 @@ export class RadvUmd implements SparseUmd {
       if (this.#hasTwoRanges) calls.push(gemVaCall({ ...object, vaAddress: vaAddress - RADV_VIEW_BIT }));
     }
     return calls;
+  }
+
+  /**
+   * One vkQueueBindSparse of a two-dimensional image, tile by tile: a REPLACE for each element whose rows of tiles follow each other,
+   * and for each row where they do not. The lowering must have been made for images.
+   *
+   * @param va - address of the image
+   * @param layout - how it lies in memory, see `radvImageLayout`
+   * @param binds - elements in the order of the application
+   * @throws RangeError for tiles outside the image
+   */
+  bindImage(va: number, layout: ImageLayout, binds: readonly ImageBind[]): IoctlCall[] {
+    const rows = binds.flatMap((bind) => joinedBinds(tileRows(layout, bind), true));
+    return this.bind(va, Number.POSITIVE_INFINITY, rows);
   }
 
   /**
@@ -245,22 +263,6 @@ export class RadvUmd implements SparseUmd {
     }
     return calls;
   }
-}
-
-/** Elements that continue the one before them, in the resource and in memory, become one with it. */
-function joined(binds: readonly SparseBind[]): SparseBind[] {
-  const runs: SparseBind[] = [];
-  for (const bind of binds) {
-    const last = runs.at(-1);
-    const touches = last !== undefined && last.resourceOffset + last.size === bind.resourceOffset;
-    const sameMemory =
-      last?.memory && bind.memory
-        ? last.memory.handle === bind.memory.handle && last.memory.offset + last.size === bind.memory.offset
-        : last?.memory === bind.memory;
-    if (touches && sameMemory) last.size += bind.size;
-    else runs.push({ ...bind });
-  }
-  return runs;
 }
 
 /**

@@ -32,6 +32,7 @@ export * from "./ioctl-row.ts";
 export * from "./ioctl-table.ts";
 export { needOneOf } from "./one-of.ts";
 export * from "./quirks.ts";
+export * from "./sparse-image.ts";
 export * from "./struct.ts";
 export * from "./struct-text.ts";
 export * from "./support-list.ts";

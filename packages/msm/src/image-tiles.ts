@@ -19,52 +19,20 @@
  * @module
  */
 
-import type { SparseBind } from "@vmbind/drm";
+import {
+  type ImageBind,
+  type ImageLayout,
+  levelOfBind,
+  plainLayout,
+  SPARSE_TILE_BYTES,
+  type SparseBind,
+  tiledLevels,
+} from "@vmbind/drm";
 
-/** Bytes of a tile: 128x128 texels of 4 bytes. */
-export const TILE_BYTES = 0x10000;
 /** Bytes of a tile that lie side by side. */
 const ROW_BYTES = 0x2000;
 /** Such rows of a tile. */
-const ROWS = TILE_BYTES / ROW_BYTES;
-
-/** One mip level of one layer. */
-export interface ImageLevel {
-  /** Where it begins in the image, in bytes. */
-  readonly offset: number;
-  /** Tiles side by side. */
-  readonly width: number;
-  /** Tiles above one another. */
-  readonly height: number;
-}
-
-/** How an image lies in memory. */
-export interface ImageLayout {
-  /** Mip levels above the tail, of the first layer. */
-  readonly levels: readonly ImageLevel[];
-  /** Where the tail of the first layer begins, in bytes. */
-  readonly tailOffset: number;
-  /** Bytes from one layer to the next: levels, then a tail of 64 KiB. */
-  readonly layerStride: number;
-}
-
-/** A VkSparseImageMemoryBind: tiles of one level, side by side and above one another. */
-export interface ImageBind {
-  /** Layer, 0 unless given. */
-  readonly layer?: number;
-  /** Mip level. */
-  readonly level: number;
-  /** First tile from the left. */
-  readonly x: number;
-  /** First tile from above. */
-  readonly y: number;
-  /** Tiles side by side. */
-  readonly width: number;
-  /** Tiles above one another. */
-  readonly height: number;
-  /** Memory of the first tile; the others follow, x fastest. Null unbinds. */
-  readonly memory: SparseBind["memory"];
-}
+const ROWS = SPARSE_TILE_BYTES / ROW_BYTES;
 
 /**
  * The layout of an image of 4-byte texels with all mip levels.
@@ -73,17 +41,7 @@ export interface ImageBind {
  * @param height - texels
  */
 export function imageLayout(width: number, height: number): ImageLayout {
-  const levels: ImageLevel[] = [];
-  let offset = 0;
-  for (let level = 0; ; level++) {
-    const [columns, rows] = [width, height].map((texels) => (texels >> level) / 128) as [number, number];
-    // What is smaller than a tile in any direction lies in the tail.
-    if (columns < 1 || rows < 1) break;
-    const size = { offset, width: Math.ceil(columns), height: Math.ceil(rows) };
-    levels.push(size);
-    offset += size.width * size.height * TILE_BYTES;
-  }
-  return { levels, tailOffset: offset, layerStride: offset + TILE_BYTES };
+  return plainLayout(tiledLevels(width, height));
 }
 
 /** Which bits of a place are flipped in a row (seen for pitches that are powers of two). */
@@ -102,10 +60,8 @@ function swizzle(row: number, pitch: number): number {
  * @throws RangeError for tiles outside the level
  */
 export function piecesOf(layout: ImageLayout, bind: ImageBind): SparseBind[] {
-  const { level, layer = 0, x, y, width, height, memory } = bind;
-  const size = layout.levels[level];
-  if (size === undefined || x + width > size.width || y + height > size.height)
-    throw new RangeError(`image bind: tiles ${x},${y} +${width}x${height} are not in level ${level}`);
+  const size = levelOfBind(layout, bind);
+  const { layer = 0, x, y, width, height, memory } = bind;
   const pitch = size.width * ROW_BYTES;
   const start = layer * layout.layerStride + size.offset;
   const pieces: SparseBind[] = [];

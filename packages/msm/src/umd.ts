@@ -11,8 +11,8 @@
  * @module
  */
 
-import type { IoctlCall, SparseBind, SparseUmd, UserBuffer } from "@vmbind/drm";
-import { type ImageBind, type ImageLayout, piecesOf } from "./image-tiles.ts";
+import type { ImageBind, ImageLayout, IoctlCall, SparseBind, SparseUmd, UserBuffer } from "@vmbind/drm";
+import { piecesOf } from "./image-tiles.ts";
 import {
   IOCTL_VM_BIND,
   OP_MAP,
@@ -27,7 +27,7 @@ import {
   type VmBindOp,
 } from "./uapi.ts";
 
-export { type ImageBind, type ImageLayout, type ImageLevel, imageLayout, TILE_BYTES } from "./image-tiles.ts";
+export { imageLayout } from "./image-tiles.ts";
 
 /** Alignment and granularity of sparse buffers, in bytes. */
 export const TURNIP_BLOCK_BYTES = 4096;

@@ -4,18 +4,10 @@ import { readFileSync } from "node:fs";
 import { type SparseBind, viewOf } from "@vmbind/drm";
 import { CallBytes, type TraceIoctl, type TraceRecord } from "@vmbind/trace";
 import { describe, expect, test } from "vitest";
+import { arrayBinds, windowBinds } from "../../../test/image-workloads.ts";
 import { recordedText, recordsOf, sentText } from "../../../test/recordings.ts";
 import { traceFormats } from "../src/conformance.ts";
-import {
-  type ImageBind,
-  imageLayout,
-  OP_MAP,
-  TILE_BYTES,
-  TurnipUmd,
-  VM_BIND,
-  VM_BIND_FENCE_FD_IN,
-  type VmBindOp,
-} from "../src/index.ts";
+import { imageLayout, OP_MAP, TurnipUmd, VM_BIND, VM_BIND_FENCE_FD_IN, type VmBindOp } from "../src/index.ts";
 import { VM_BIND_OPS } from "../src/ioctls.ts";
 
 const FENCE = 3;
@@ -87,19 +79,8 @@ describe("TurnipUmd", () => {
     const handle = opsOf(calls[0] as TraceIoctl)[0]?.handle as number;
     const umd = turnipBefore(calls[0] as TraceIoctl, { fence: FENCE, timeline: TIMELINE });
     const layout = imageLayout(16384, 16384);
-    /** Pool tile of each image tile, by `x,y`. */
-    const bound = new Map<string, number>();
-    const used = new Set<number>();
-    let at = 0;
-    for (const record of records) {
-      const step = record.kind === "mark" ? /^step=\d+ x=(\d+) y=(\d+)$/.exec(record.mark) : null;
-      if (step === null) continue;
-      const { binds, freed } = moveWindow(handle, Number(step[1]), Number(step[2]), bound, used);
-      if (binds.length === 0) continue;
-      expect(sent(umd.bindImage(va, layout, binds))).toEqual([recordedText(calls[at++] as TraceIoctl)]);
-      for (const tile of freed) used.delete(tile);
-    }
-    expect(at).toBe(calls.length);
+    const built = [...windowBinds(records, handle)].flatMap((binds) => umd.bindImage(va, layout, binds));
+    expect(sent(built)).toEqual(calls.map(recordedText));
   });
 
   test("cuts the layers and mips of an array as turnip does", async () => {
@@ -124,63 +105,6 @@ describe("TurnipUmd", () => {
     expect(() => umd.bind(0, 8192, [bind])).toThrow(/leaves a resource/);
   });
 });
-
-/** The workload of image-window: tiles that come in take the lowest free pool tiles, row by row. */
-function moveWindow(handle: number, x: number, y: number, bound: Map<string, number>, used: Set<number>) {
-  const inside = (tile: string): boolean => {
-    const [tx, ty] = tile.split(",").map(Number) as [number, number];
-    return tx >= x && tx < x + 8 && ty >= y && ty < y + 8;
-  };
-  const one = (tile: string, memory: ImageBind["memory"]): ImageBind => {
-    const [tx, ty] = tile.split(",").map(Number) as [number, number];
-    return { level: 0, x: tx, y: ty, width: 1, height: 1, memory };
-  };
-  const left = [...bound.keys()].filter((tile) => !inside(tile));
-  const binds: ImageBind[] = [];
-  for (let i = 0; i < 64; i++) {
-    const tile = `${x + (i % 8)},${y + Math.floor(i / 8)}`;
-    if (bound.has(tile)) continue;
-    let free = 0;
-    while (used.has(free)) free++;
-    used.add(free);
-    bound.set(tile, free);
-    binds.push(one(tile, { handle, offset: free * TILE_BYTES }));
-  }
-  const freed = left.map((tile) => bound.get(tile) as number);
-  for (const tile of left) {
-    bound.delete(tile);
-    binds.push(one(tile, null));
-  }
-  return { binds, freed };
-}
-
-/** The workload of image-array-mips between its mip tails. */
-function arrayBinds([tilesPool, levelsPool]: [number, number]): ImageBind[][] {
-  const layers = Array.from({ length: 16 }, (_, layer) => layer);
-  const everyOther = layers.flatMap((layer) =>
-    Array.from({ length: 128 }, (_, i) => ({ layer, level: 0, x: (2 * i) % 16, y: Math.floor(i / 8) })),
-  );
-  const single = everyOther.map(
-    (tile, i): ImageBind => ({
-      ...tile,
-      width: 1,
-      height: 1,
-      memory: { handle: tilesPool, offset: i * TILE_BYTES },
-    }),
-  );
-  const lists = Array.from({ length: 8 }, (_, i) => single.slice(i * 256, (i + 1) * 256));
-  const { levels } = imageLayout(2048, 2048);
-  let offset = 0;
-  const whole = levels.map(({ width, height }, level) =>
-    layers.map((layer): ImageBind => {
-      const memory = { handle: levelsPool, offset };
-      offset += width * height * TILE_BYTES;
-      return { layer, level, x: 0, y: 0, width, height, memory };
-    }),
-  );
-  const gone = whole.map((binds) => binds.map((bind) => ({ ...bind, memory: null })));
-  return [...lists, ...whole, ...gone];
-}
 
 describe("what the kernel's own code did with a recording", () => {
   const file = new URL("vectors/trace-costs.jsonl", import.meta.url);

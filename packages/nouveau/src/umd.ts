@@ -5,10 +5,23 @@
  * UNMAP, after which the region shows again. Destroying takes two calls: an UNMAP of everything bound, then the UNMAP of the
  * region, which has to name exactly what was made.
  *
+ * Neighbours are joined where the address and the place in the object both continue: elements of a buffer's bind with each other, the
+ * rows of tiles inside one element of an image. An UNMAP names no object, so none continues another.
+ *
  * @module
  */
 
-import { type IoctlCall, issue, type SparseBind, type SparseUmd, type UserBuffer } from "@vmbind/drm";
+import {
+  type ImageBind,
+  type ImageLayout,
+  type IoctlCall,
+  issue,
+  joinedBinds,
+  type SparseBind,
+  type SparseUmd,
+  tileRows,
+  type UserBuffer,
+} from "@vmbind/drm";
 import type { NouveauFile } from "./file.ts";
 import {
   GEM_DOMAIN_GART,
@@ -48,7 +61,9 @@ export const NVK_IMAGE_KIND = 6;
 
 /** What {@link NvkUmd} needs to know. */
 export interface NvkOptions {
-  /** PTE kind of the resource: 0 for buffers, unless told, {@link NVK_IMAGE_KIND} for images. */
+  /** Resources are images: elements of a bind are not joined. Default false. */
+  images?: boolean;
+  /** PTE kind of the resource: unless told, 0 for buffers and {@link NVK_IMAGE_KIND} for images. */
   kind?: number;
   /** Syncobj that queue binds signal, 0 for none; 0 unless told. */
   fence?: number;
@@ -56,11 +71,13 @@ export interface NvkOptions {
 
 /** Lowers sparse resource operations to nouveau ioctls. */
 export class NvkUmd implements SparseUmd {
+  readonly #isImage: boolean;
   readonly #kind: number;
   readonly #fence: number;
 
   /** @param options - see {@link NvkOptions} */
-  constructor({ kind = 0, fence = 0 }: NvkOptions = {}) {
+  constructor({ images = false, kind = images ? NVK_IMAGE_KIND : 0, fence = 0 }: NvkOptions = {}) {
+    this.#isImage = images;
     this.#kind = kind;
     this.#fence = fence;
   }
@@ -70,30 +87,35 @@ export class NvkUmd implements SparseUmd {
     return [vmBindCall([{ op: VM_BIND_OP_MAP, flags: VM_BIND_SPARSE, addr: va, range: paged(size) }])];
   }
 
-  /** See `SparseUmd.bind`. Neighbours whose addresses and offsets continue are joined, unbinds never. */
+  /** See `SparseUmd.bind`. Neighbours of a buffer whose addresses and offsets continue are joined, unbinds never. */
   bind(va: number, _resourceSize: number, binds: readonly SparseBind[]): IoctlCall[] {
-    const ops: Partial<VmBindOp>[] = [];
-    let last: Required<Pick<VmBindOp, "addr" | "range" | "boOffset" | "handle">> | null = null;
-    for (const { resourceOffset, size, memory } of binds) {
+    return this.#queued(va, this.#isImage ? binds : joinedBinds(binds, false));
+  }
+
+  /**
+   * One vkQueueBindSparse of a two-dimensional image, tile by tile: a MAP for each element, or for each row of its tiles where those do
+   * not follow each other, and an UNMAP for each row.
+   *
+   * @param va - its address in bytes
+   * @param layout - how it lies in memory: nvk's is the plain one, `plainLayout` of `@vmbind/drm`
+   * @param binds - elements in the order of the application
+   * @throws RangeError for tiles outside the image
+   */
+  bindImage(va: number, layout: ImageLayout, binds: readonly ImageBind[]): IoctlCall[] {
+    return this.#queued(
+      va,
+      binds.flatMap((bind) => joinedBinds(tileRows(layout, bind), false)),
+    );
+  }
+
+  #queued(va: number, binds: readonly SparseBind[]): IoctlCall[] {
+    const flags = this.#kind;
+    const ops = binds.map(({ resourceOffset, size: range, memory }): Partial<VmBindOp> => {
       const addr = va + resourceOffset;
-      if (memory === null) {
-        ops.push({ op: VM_BIND_OP_UNMAP, flags: this.#kind, addr, range: size });
-        last = null;
-        continue;
-      }
+      if (memory === null) return { op: VM_BIND_OP_UNMAP, flags, addr, range };
       const { handle, offset: boOffset } = memory;
-      const continues =
-        last !== null &&
-        last.handle === handle &&
-        last.addr + last.range === addr &&
-        last.boOffset + last.range === boOffset;
-      if (continues && last !== null) {
-        last.range += size;
-        continue;
-      }
-      last = { addr, range: size, boOffset, handle };
-      ops.push(Object.assign(last, { op: VM_BIND_OP_MAP, flags: this.#kind }));
-    }
+      return { op: VM_BIND_OP_MAP, flags, handle, boOffset, addr, range };
+    });
     const calls: IoctlCall[] = [];
     for (let i = 0; i === 0 || i < ops.length; i += NVK_OPS_PER_IOCTL) {
       const isLast = i + NVK_OPS_PER_IOCTL >= ops.length;

@@ -1,8 +1,17 @@
 /** nvk's recordings against what the kernel's own code did with them; `driver-laws` holds everything else of a replay. */
 
-import type { IoctlCall, SparseBind } from "@vmbind/drm";
-import { type OpenDevice, replay, type TraceArray, type TraceIoctl } from "@vmbind/trace";
-import { expect, test } from "vitest";
+import {
+  type IoctlCall,
+  plainLayout,
+  SPARSE_TILE_BYTES,
+  type SparseBind,
+  tiledLevels,
+  tileRows,
+  viewOf,
+} from "@vmbind/drm";
+import { type OpenDevice, replay, type TraceArray, type TraceIoctl, type TraceRecord } from "@vmbind/trace";
+import { describe, expect, test } from "vitest";
+import { arrayBinds, windowBinds } from "../../../test/image-workloads.ts";
 import { open, recordedText, recordsOf, sentText } from "../../../test/recordings.ts";
 import { NvkUmd, SYNC, VM_BIND, VM_BIND_OP, type VmBindOp } from "../src/index.ts";
 import { lens } from "../src/trace.ts";
@@ -43,11 +52,6 @@ test("queue binds are lowered to the byte: shuffled blocks stay apart, ascending
     (record) => record.kind === "ioctl" && record.arrays.some(({ field }) => field === "sig_ptr"),
   );
   const calls = queued.flatMap((record) => (record.kind === "ioctl" ? [record] : []));
-  const opsOf = ({ arrays }: TraceIoctl) => {
-    const { data, count } = arrays.find(({ field }) => field === "op_ptr") as TraceArray;
-    const view = new DataView(data.buffer, data.byteOffset);
-    return Array.from({ length: count }, (_, i) => VM_BIND_OP.read(view, i * VM_BIND_OP.size));
-  };
   expect(calls.map((call) => opsOf(call).length)).toEqual([1525, 1, 1, 1, 1]);
   const [, unbind, ascending] = calls as [TraceIoctl, TraceIoctl, TraceIoctl];
   const signals = unbind.arrays.find(({ field }) => field === "sig_ptr") as TraceArray;
@@ -76,6 +80,76 @@ test("queue binds are lowered to the byte: shuffled blocks stay apart, ascending
   ).toBe(763);
 });
 
+/** The operations of a recorded VM_BIND. */
+function opsOf({ arrays }: TraceIoctl): VmBindOp[] {
+  const { data, count } = arrays.find(({ field }) => field === "op_ptr") as TraceArray;
+  return Array.from({ length: count }, (_, i) => VM_BIND_OP.read(viewOf(data), i * VM_BIND_OP.size));
+}
+
+/** VM_BINDs behind marks that begin so, up to the next mark. */
+function behind(records: readonly TraceRecord[], prefix: string): TraceIoctl[] {
+  let inside = false;
+  const found: TraceIoctl[] = [];
+  for (const record of records) {
+    if (record.kind === "mark") inside = record.mark.startsWith(prefix);
+    else if (record.kind === "ioctl" && inside && record.ioctl === "NOUVEAU_VM_BIND") found.push(record);
+  }
+  return found;
+}
+
+function imageUmd(call: TraceIoctl): NvkUmd {
+  const signals = call.arrays.find(({ field }) => field === "sig_ptr") as TraceArray;
+  return new NvkUmd({ images: true, fence: SYNC.read(viewOf(signals.data)).handle });
+}
+
+describe("queue binds of images are lowered to the byte", () => {
+  const sent = (calls: readonly IoctlCall[]) => calls.map(({ arg, buffers }) => sentText(arg, buffers));
+
+  test("a window: one operation for each tile, also where tiles continue each other", async () => {
+    const records = await recordsOf("nouveau-image-window");
+    const [created] = behind(records, "create") as [TraceIoctl];
+    const calls = behind(records, "bind-sparse");
+    const first = calls[0] as TraceIoctl;
+    const [{ handle }] = opsOf(first) as [VmBindOp];
+    const [{ addr, range }] = opsOf(created) as [VmBindOp];
+    const umd = imageUmd(first);
+    const binds = [...windowBinds(records, handle)];
+    const layout = plainLayout(tiledLevels(16384, 16384));
+    expect(sent(binds.flatMap((list) => umd.bindImage(addr, layout, list)))).toEqual(calls.map(recordedText));
+    // The same as elements that name ranges.
+    const ranges = binds.map((list) => list.flatMap((bind) => tileRows(layout, bind)));
+    expect(sent(ranges.flatMap((list) => umd.bind(addr, range, list)))).toEqual(calls.map(recordedText));
+  });
+
+  test("levels and layers: a MAP for each level, an UNMAP for each row of tiles", async () => {
+    const records = await recordsOf("nouveau-image-array-mips");
+    const [created] = behind(records, "create") as [TraceIoctl];
+    const calls = behind(records, "bind-sparse");
+    const pools = [calls[1], calls[9]].map((call) => opsOf(call as TraceIoctl)[0]?.handle) as [
+      number,
+      number,
+    ];
+    const [{ addr, range }] = opsOf(created) as [VmBindOp];
+    const umd = imageUmd(calls[0] as TraceIoctl);
+    const layout = plainLayout(tiledLevels(2048, 2048));
+    const built = arrayBinds(pools).flatMap((list) => umd.bindImage(addr, layout, list));
+    expect(sent(built)).toEqual(calls.slice(1, -1).map(recordedText));
+    expect(built.map(opsOfCall)).toEqual([...Array(8).fill(256), ...Array(5).fill(16), 256, 128, 64, 32, 16]);
+    // The tail of all layers is one element of the application and an operation for each layer.
+    const { handle, boOffset } = opsOf(calls[0] as TraceIoctl)[0] as VmBindOp;
+    const tails = Array.from({ length: 16 }, (_, layer) => ({
+      resourceOffset: layer * layout.layerStride + layout.tailOffset,
+      size: SPARSE_TILE_BYTES,
+      memory: { handle, offset: boOffset + layer * SPARSE_TILE_BYTES },
+    }));
+    expect(sent(umd.bind(addr, range, tails))).toEqual([recordedText(calls[0] as TraceIoctl)]);
+  });
+});
+
+function opsOfCall({ arg }: IoctlCall): number {
+  return VM_BIND.read(viewOf(arg)).opCount;
+}
+
 test("more than 4096 operations take several ioctls, of which the last one signals", () => {
   const binds = Array.from({ length: 9000 }, (_, i) => ({
     resourceOffset: i * 0x2000,
@@ -95,5 +169,5 @@ test("more than 4096 operations take several ioctls, of which the last one signa
 });
 
 function opsIn(calls: readonly IoctlCall[]): number {
-  return calls.reduce((sum, { arg }) => sum + VM_BIND.read(new DataView(arg.buffer)).opCount, 0);
+  return calls.reduce((sum, call) => sum + opsOfCall(call), 0);
 }
