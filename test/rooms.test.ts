@@ -78,7 +78,6 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "bind-source.ts",
     "bo-ioctls.ts",
     "check-advice.ts",
-    "copy-pages.ts",
     "device-query.ts",
     "eviction.ts",
     "exec-queue-ioctls.ts",

@@ -145,17 +145,6 @@ export function readU64(view: DataView, at: number): number {
 }
 
 /**
- * A little-endian u64 as reasons name it, to the last bit.
- *
- * @param view - memory
- * @param at - byte offset
- * @returns `0x1f000`
- */
-export function hexU64(view: DataView, at: number): string {
-  return `0x${view.getBigUint64(at, true).toString(16)}`;
-}
-
-/**
  * Write a little-endian u64.
  *
  * @param view - memory

@@ -23,6 +23,17 @@ export function decimal(value: number): string {
 }
 
 /**
+ * A little-endian u64 as reasons name it, to the last bit.
+ *
+ * @param view - memory
+ * @param at - byte offset
+ * @returns `0x1f000`
+ */
+export function hexU64(view: DataView, at: number): string {
+  return `0x${view.getBigUint64(at, true).toString(16)}`;
+}
+
+/**
  * @param addr - first byte
  * @param range - bytes
  * @returns `[0x1000, 0x3000)`
