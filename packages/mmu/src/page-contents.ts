@@ -37,6 +37,8 @@ export class SavedPages {
   }
 
   /**
+   * Write what was kept.
+   *
    * @param memory - physical memory
    * @param to - new memory, which reads as zero; as long as the old one
    */
