@@ -209,7 +209,7 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
 
   /**
    * @param call - a recorded ioctl
-   * @returns the memory of the process that it has the driver write to, see {@link outputsOf}
+   * @returns the memory of the process that it has the driver write to, see `outputsOf`
    */
   outputs(call: TraceIoctl): CallBuffer[] {
     const { request } = call;
