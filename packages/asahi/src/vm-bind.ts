@@ -126,8 +126,9 @@ export class BindOpReader {
 export function runBindOp(file: BindFile, vmId: number, op: GemBindOp, index = 0): void {
   const { addr, range } = op;
   if ((op.flags & BIND_UNBIND) !== 0) {
-    checkUnbind(file, op, index);
+    checkUnbind(op, index);
     const vm = checkVm(file, vmId, addr, range, index);
+    checkEmpty(file, range, index);
     vm.gpuvm.op = index;
     try {
       vm.unbind(addr, range);
@@ -138,6 +139,7 @@ export function runBindOp(file: BindFile, vmId: number, op: GemBindOp, index = 0
   }
   const bo = checkBind(file, op, index);
   const vm = checkVm(file, vmId, addr, range, index);
+  checkEmpty(file, range, index);
   if (bo.vm !== null && bo.vm !== vm && !file.device.options.quirks.foreignPrivateObjects) {
     fail(EINVAL, `${opName(index)}.handle: ${op.handle} is VM_PRIVATE and belongs to another VM`);
   }
@@ -152,7 +154,6 @@ export function runBindOp(file: BindFile, vmId: number, op: GemBindOp, index = 0
 function checkBind(file: BindFile, op: GemBindOp, index: number): AsahiBo {
   const { flags, offset, range, addr } = op;
   if (!aligned(addr, range, offset)) failAligned(op, index);
-  checkEmpty(file, range, index);
   if ((flags & ~BIND_FLAGS) !== 0) {
     fail(EINVAL, `${opName(index)}.flags: ${hex(flags)} has bits other than READ, WRITE and SINGLE_PAGE`);
   }
@@ -170,13 +171,12 @@ function checkBind(file: BindFile, op: GemBindOp, index: number): AsahiBo {
   return bo;
 }
 
-function checkUnbind(file: BindFile, op: GemBindOp, index: number): void {
+function checkUnbind(op: GemBindOp, index: number): void {
   const { flags, offset, range, addr, handle } = op;
   if (offset !== 0) fail(EINVAL, `${opName(index)}.offset: ${hex(offset)} is not 0 with UNBIND`);
   if (flags !== BIND_UNBIND) fail(EINVAL, `${opName(index)}.flags: ${hex(flags)} is not UNBIND alone`);
   if (handle !== 0) fail(EINVAL, `${opName(index)}.handle: ${handle} is not 0 with UNBIND`);
   if (!aligned(addr, range, 0)) failAligned(op, index);
-  checkEmpty(file, range, index);
   checkOverflow(addr, range, index);
   checkWindow(addr, range, index);
 }
@@ -191,6 +191,7 @@ function checkVm(file: BindFile, vmId: number, addr: number, range: number, inde
   return vm;
 }
 
+/** Behind all that the driver checks, so that an op that is wrong in another way, too, gets the driver's errno. */
 function checkEmpty(file: BindFile, range: number, index: number): void {
   if (range === 0 && !file.device.options.quirks.emptyRanges) fail(EINVAL, `${opName(index)}.range: 0`);
 }

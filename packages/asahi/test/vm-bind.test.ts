@@ -151,6 +151,7 @@ describe("checks of one op", () => {
     ["unbind with handle", () => unbind({ handle: bo }), EINVAL, "binds[0].handle"],
     ["unbind outside", () => unbind({ addr: VM_END }), EINVAL, "binds[0].addr"],
     ["handle before window", () => bind({ handle: 9, addr: 0 }), ENOENT, "binds[0].handle"],
+    ["handle before range 0", () => bind({ handle: 9, range: 0 }), ENOENT, "binds[0].handle"],
     ["flags before handle", () => bind({ handle: 9, flags: 16 }), EINVAL, "binds[0].flags"],
   ])("%s", (_, op, errno, reason) => {
     expect(submit(op())).toBe(-errno);
@@ -173,6 +174,9 @@ describe("checks of one op", () => {
     const kernel = bind({ addr: 0x78_0000_0000 });
     expect(issue(file, vmBindCall(7, [kernel]))).toBe(-ENOENT);
     expect(issue(file, vmBindCall(7, [bind({ flags: 0 })]))).toBe(-EINVAL);
+    // Refusing a range of 0 is the model's own rule.
+    for (const op of [bind({ range: 0 }), unbind({ range: 0 })])
+      expect(issue(file, vmBindCall(7, [op]))).toBe(-ENOENT);
   });
 
   test("another VM's private object is refused, unless foreignPrivateObjects", () => {
