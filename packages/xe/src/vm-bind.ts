@@ -114,15 +114,12 @@ export class VmBindRunner {
       const bo = file.bo(op.obj);
       if (bo === undefined) fail(ENOENT, `${op.name}.obj: no object with handle ${op.obj}`);
       checkBo(op, bo, platform);
-      const foreign = bo.vm !== null && bo.vm !== vm;
-      if (foreign && op.op === VM_BIND_OP_MAP && !options.quirks.foreignPrivateObjects) {
-        fail(EINVAL, `${op.name}.obj: the object was made for another VM`);
-      }
       op.bo = bo;
     }
     const syncs = numSyncs === 0 ? null : readSyncs(file, vm, user, readU64(arg, SYNCS), numSyncs, count);
     for (let i = 0; i < count; i++) {
       const op = ops[i] as XeBindOp;
+      if (op.op === VM_BIND_OP_MAP) checkOwner(op, vm, options.quirks.foreignPrivateObjects);
       if (op.op !== VM_BIND_OP_MAP_USERPTR) continue;
       op.userPages = file.userPages;
       op.process = user.process;
@@ -146,6 +143,12 @@ interface Syncs {
   waits: Fence[];
   signals: { syncobj: Syncobj; point: number }[];
   userFence: UserFence | null;
+}
+
+/** Behind all that the driver checks, so that a call that is wrong in another way, too, gets the driver's errno. */
+function checkOwner({ bo, name }: XeBindOp, vm: XeVm, foreign: boolean): void {
+  if (foreign || bo === null || bo.vm === null || bo.vm === vm) return;
+  fail(EINVAL, `${name}.obj: the object was made for another VM`);
 }
 
 function checkQueue(file: XeFile, vm: XeVm, queueId: number): void {

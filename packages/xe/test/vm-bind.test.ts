@@ -220,6 +220,8 @@ describe("VM_BIND", () => {
     expect(f.vm.gpuvm.extobjs().map((vmBo) => vmBo.gem)).toEqual([f.file.bo(shared)]);
     call(f.file, xe.IOCTL_VM_CREATE, xe.VM_CREATE.encode({}));
     expect(bind(f.file, [map(0, 0x10000, 2, 0, 1)], { vmId: 2 })).toBe(-EINVAL);
+    // The model's own rule: what the driver refuses comes first.
+    expect(bind(f.file, [map(0, 0x10000, 2, 0, 1), map(GIB, 0x10000, 77, 0, 1)], { vmId: 2 })).toBe(-ENOENT);
     expect(bind(f.file, [map(0, 0x10000, shared, 0, 1)], { vmId: 2 })).toBe(0);
     expect(f.file.bo(shared)?.refs).toBe(5);
   });
