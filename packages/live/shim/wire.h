@@ -87,22 +87,22 @@ static int connection(void)
     pthread_setspecific(on_thread_exit, (void *)(intptr_t)(conn + 1));
     return conn;
 }
-/* Receive all of `n` bytes; into nowhere once `to` turns out to be no memory of this process, which is -1. Most answers come sooner
- * than a thread falls asleep and is woken; so it looks for some 25 us first, and makes room for a server on the same core. */
-static int take(int fd, void *to, size_t n)
+/* Receive `n` bytes; into nowhere once `to` turns out to be no memory of this process, which is -1. Up to `more` that came with them go `behind`:
+ * how many is returned. Most answers come sooner than a thread is asleep and woken: look for 25 us first, and let a server on this core go on. */
+static ssize_t take(int fd, void *to, size_t n, void *behind, size_t more)
 {
-    char away[4096];
-    int bad = 0, looks = 50;
-    while (n) {
-        int how = looks ? MSG_DONTWAIT : 0;
-        ssize_t k = bad ? recv(fd, away, n < sizeof away ? n : sizeof away, how) : recv(fd, to, n, how);
+    char away[4096]; int bad = 0, looks = 50;
+    for (;;) {
+        struct iovec part[2] = { { bad ? away : to, bad && n > sizeof away ? sizeof away : n }, { behind, more } };
+        struct msghdr m = { .msg_iov = part, .msg_iovlen = more ? 2 : 1 };
+        ssize_t k = recvmsg(fd, &m, looks ? MSG_DONTWAIT : 0);
         if (k < 0 && errno == EINTR) continue;
         if (k < 0 && errno == EAGAIN && looks) { looks--; sched_yield(); continue; }
-        if (k < 0 && errno == EFAULT && !bad) { bad = 1; continue; }
+        if (k < 0 && errno == EFAULT && (more || !bad)) { bad = !more; more = 0; continue; }
         if (k <= 0) gone("recv");
+        if ((size_t)k >= n) return bad ? -1 : k - (ssize_t)n;
         to = (char *)to + k, n -= k;
     }
-    return -bad;
 }
 /* One question on `own`, or on this thread's connection. The body comes back in place. A signal handler that asks while its
  * thread is asking gets a connection of its own. */
@@ -123,12 +123,12 @@ static int call(int own, struct ask a, void *body, uint32_t size, struct tell *t
         if (k < 0) gone("send");
         sent += k;
     }
-    take(fd, t, sizeof *t);
-    if (t->body && take(fd, body, t->body)) t->ret = -EFAULT;
+    size_t got = take(fd, t, sizeof *t, body, a.op == IOCTL ? size : 0);    /* spans come behind an argument only */
+    if (t->body > got && take(fd, (char *)body + got, t->body - got, NULL, 0)) t->ret = -EFAULT;
     if (t->spans) {
         struct span *s = malloc(t->spans * sizeof *s);
         if (!s) gone("malloc");
-        take(fd, s, t->spans * sizeof *s);
+        take(fd, s, t->spans * sizeof *s, NULL, 0);
         if (spans) *spans = s; else free(s);
     }
 out:

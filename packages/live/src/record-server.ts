@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { ClientProcess } from "./client-process.ts";
 import type { ProcessMemory } from "./process-memory.ts";
 import type { BegunCall, Recorder } from "./recorder.ts";
+import { readFrom } from "./socket-reader.ts";
 import { type Ask, AskReader, OP, readNumber, type Tell, tellBytes } from "./wire.ts";
 
 const KEPT = 1;
@@ -60,7 +61,7 @@ export class RecordServer {
   /** @param options - see {@link RecordServerOptions} */
   constructor(options: RecordServerOptions) {
     this.#options = options;
-    this.#server = createServer((socket) => this.#connected(socket));
+    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#connected(socket));
   }
 
   /** What records, null while nothing was to be recorded. */
@@ -84,16 +85,16 @@ export class RecordServer {
     for (const key of this.#users.keys()) this.#recorder?.closed(key);
   }
 
-  #connected(socket: Socket): void {
+  #connected(accepted: Socket): void {
     const reader = new AskReader();
     const state: { begun: Recording | null; pid: number } = { begun: null, pid: 0 };
-    this.#sockets.add(socket);
-    socket.on("data", (chunk) =>
-      reader.take(chunk, (ask) => {
+    const socket = readFrom(accepted, (bytes) =>
+      reader.take(bytes, (ask) => {
         const tell = this.#guarded(state, ask);
         if (socket.writable) socket.write(tellBytes(tell));
       }),
     );
+    this.#sockets.add(socket);
     socket.on("error", () => {});
     socket.on("close", () => {
       this.#sockets.delete(socket);

@@ -24,6 +24,7 @@ import type { IoctlResult, SeenIoctl, ServerObserver } from "./observer.ts";
 import type { Span } from "./ranges.ts";
 import { Scheduler } from "./scheduler.ts";
 import { MemoryFull, type SharedMemory } from "./shared-memory.ts";
+import { readFrom } from "./socket-reader.ts";
 import { type Ask, AskReader, OP, readNumber, type Tell, tellBytes } from "./wire.ts";
 
 const PAGE_BYTES = 4096;
@@ -77,7 +78,7 @@ export class LiveServer {
     this.#memory = memory;
     this.#observers = observers;
     this.#scheduler = new Scheduler(() => this.#progress());
-    this.#server = createServer((socket) => this.#connected(socket));
+    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#connected(socket));
   }
 
   /** Open files of nodes, in the order of opening. */
@@ -130,11 +131,12 @@ export class LiveServer {
 
   // -- connections
 
-  #connected(socket: Socket): void {
-    const connection: Connection = { socket, object: 0, client: null, call: null };
+  #connected(accepted: Socket): void {
     const reader = new AskReader();
+    const serve = (ask: Ask) => this.#serve(connection, ask);
+    const socket = readFrom(accepted, (bytes) => reader.take(bytes, serve));
+    const connection: Connection = { socket, object: 0, client: null, call: null };
     this.#connections.add(connection);
-    socket.on("data", (chunk) => reader.take(chunk, (ask) => this.#serve(connection, ask)));
     socket.on("error", () => {});
     // Clients never close one half: the end of what they say is their last close.
     socket.on("end", () => this.#gone(connection));
@@ -299,15 +301,17 @@ export class LiveServer {
     const finish = (ret: number, reason: string | null) => {
       connection.call = null;
       for (const then of after) this.#guarded(() => then({ ret, reason, standIns: call.standIns }));
-      const changed = Buffer.compare(sent, body) !== 0;
+      const spans = this.#memory.holesFor(connection);
+      // The shim takes what follows the header for the argument.
+      const comes = spans.length > 0 || Buffer.compare(sent, body) !== 0;
       const made = ret < 0 ? null : call.made;
       if (made !== null) client.promised.add(made.object);
       else if (call.made !== null) this.#closeDescriptor(call.made.object);
       this.#tell(connection, {
         ret,
-        ...(changed && { body }),
+        ...(comes && { body }),
         ...(made !== null && { object: made.object, objectAt: made.at, objectFlags: made.flags }),
-        spans: this.#memory.holesFor(connection),
+        spans,
       });
     };
     const refuse = (error: unknown) =>

@@ -115,7 +115,7 @@ export class AskReader {
   #pending: Buffer | null = null;
 
   /**
-   * @param chunk - received bytes
+   * @param chunk - received bytes; what is kept of them is copied
    * @param each - gets every question that is whole now
    */
   take(chunk: Buffer, each: (ask: Ask) => void): void {
@@ -133,7 +133,7 @@ export class AskReader {
       });
       data = data.subarray(bytes);
     }
-    this.#pending = data.length > 0 ? data : null;
+    this.#pending = data.length > 0 ? Buffer.from(data) : null;
   }
 }
 

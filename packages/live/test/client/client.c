@@ -302,6 +302,8 @@ static void faults(void)
     CHECK(ioctl(fd, _IOWR('d', 0x9e, uint64_t), &b) == -1 && errno == EINVAL);
     CHECK(mmap(NULL, MiB, PROT_READ, MAP_SHARED, fd, 0x123000) == MAP_FAILED && errno == EINVAL);
     CHECK(ioctl(fd, GEM_CLOSE, &(struct close_bo){ .handle = 77 }) == -1 && errno == EINVAL);
+    void *fixed = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(ioctl(fd, VERSION, fixed) == -1 && errno == EFAULT && has_name(fd));
     CHECK(access("/dev/dri/renderD128", R_OK | W_OK) == 0 && access("/dev/dri/renderD129", F_OK) == -1);
 }
 
