@@ -158,8 +158,12 @@ export function clearEntries(tables: TableMemory, slot: number, index: number, c
   tables.counters.pteClears += count;
   const end = first + count * 2;
   const { words } = tables;
-  if (count < FILL_MIN) for (let i = first; i < end; i++) words[i] = 0;
-  else words.fill(0, first, end);
+  if (count < FILL_MIN) {
+    for (let i = first; i < end; i += 2) {
+      words[i] = 0;
+      words[i + 1] = 0;
+    }
+  } else words.fill(0, first, end);
 }
 
 /**
