@@ -13,6 +13,7 @@ import * as uapi from "../uapi.ts";
 import type { XeVm } from "../vm.ts";
 import {
   type Bench,
+  isMemoryStubbed,
   issueBind,
   makeBench,
   rawBind,
@@ -20,6 +21,7 @@ import {
   type VectorBo,
   type VectorConfig,
   type VectorOp,
+  WITHOUT_MOVES,
 } from "./setup.ts";
 import { countTables, type DumpedEntry, dumpTables } from "./table-dump.ts";
 
@@ -82,7 +84,7 @@ const ADDRESS_BITS = 0x000f_ffff_ffff_f000n;
  */
 export function checkPpgtt(testCase: Record<string, unknown>, header: VectorHeader): Mismatch | null {
   const c = testCase as unknown as PpgttCase;
-  const stubbed = STUBBED_MEMORY.test(header.source);
+  const stubbed = isMemoryStubbed(header);
   const bench = makeBench(c.config, c.bos, quirksOf(c.id, stubbed));
   for (const [i, op] of c.ops.entries()) {
     const found = checkOp(bench, op, `ops[${i}]`, stubbed);
@@ -91,15 +93,9 @@ export function checkPpgtt(testCase: Record<string, unknown>, header: VectorHead
   return checkFinal(bench, c);
 }
 
-/**
- * The `source` of vectors that were run without memory management: nothing moved at a PREFETCH or was in its way, and every
- * fault bound, as the kernel does at one of an atomic access.
- */
-const STUBBED_MEMORY = /^Linux 7\.3\.4\b/;
-
 /** What differs from the profile: one family of cases shows what the driver does wrong, and without moves no region counts. */
 function quirksOf(id: string, stubbed: boolean): Partial<XeQuirks> {
-  const quirks = stubbed ? { prefetchFirstOnly: false } : {};
+  const quirks = stubbed ? WITHOUT_MOVES : {};
   return id.startsWith("quirk-fault-scratch") ? { ...quirks, faultScratch: true } : quirks;
 }
 

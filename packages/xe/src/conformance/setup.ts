@@ -5,7 +5,7 @@
  */
 
 import { EINVAL, fail, quirksOf, RECORDED_PROFILE, UserMemory } from "@vmbind/drm";
-import { u64Of } from "@vmbind/gpuvm-core/conformance";
+import { u64Of, type VectorHeader } from "@vmbind/gpuvm-core/conformance";
 import { ScatterList } from "@vmbind/mmu";
 import { PLACEMENT_SYSTEM, PLACEMENT_VRAM } from "../bo.ts";
 import { XeDevice } from "../device.ts";
@@ -14,6 +14,22 @@ import { PLATFORMS, type Platform } from "../platforms.ts";
 import { QUIRKS, type XeQuirks } from "../quirks.ts";
 import * as uapi from "../uapi.ts";
 import type { XeVm } from "../vm.ts";
+
+/** The `source` of vectors that were run without memory management. */
+const STUBBED_MEMORY = /^Linux 7\.3\.4\b/;
+
+/**
+ * Whether a file's vectors were run without memory management: nothing moved at a PREFETCH or was in its way, and every fault
+ * bound, as the kernel does at one of an atomic access.
+ *
+ * @param header - of the file
+ */
+export function isMemoryStubbed({ source }: VectorHeader): boolean {
+  return STUBBED_MEMORY.test(source);
+}
+
+/** Quirks of recorded behaviour that nothing shows where nothing moves. */
+export const WITHOUT_MOVES: Partial<XeQuirks> = { prefetchFirstOnly: false };
 
 /** `config` of a case. */
 export interface VectorConfig {
