@@ -28,7 +28,7 @@ import {
   type UserSpace,
 } from "@vmbind/drm";
 import { type FrameAllocator, ScatterList } from "@vmbind/mmu";
-import { AmdgpuBo } from "./bo.ts";
+import { AmdgpuBo, type AmdgpuBoOptions } from "./bo.ts";
 import { gemOp } from "./gem-op.ts";
 import { deviceInfo, INFO_DEV_INFO, INFO_MEMORY, INFO_VRAM_GTT, memoryInfo, vramGtt } from "./info.ts";
 import type { Place } from "./leaf-flags.ts";
@@ -72,6 +72,9 @@ export interface AmdgpuFileDevice extends AmdgpuVmDevice {
   /** Memory in a place; throws DrmError ENOMEM. */
   take(place: Place, bytes: number): ScatterList;
 }
+
+/** Where an object is made, and as what. */
+type Placement = Pick<AmdgpuBoOptions, "place" | "pages" | "domains" | "flags">;
 
 type DeviceGems = ConstructorParameters<typeof AmdgpuBo>[0]["gems"];
 
@@ -161,41 +164,46 @@ export class AmdgpuFile implements DrmFile<AmdgpuBo, AmdgpuVm> {
     const { device } = this;
     const size = Math.ceil(boSize / PAGE_BYTES) * PAGE_BYTES;
     if (size === 0) fail(EINVAL, "gem_create.bo_size: 0");
-    const isMemory = (domains & MEMORY_DOMAINS) !== 0;
-    const heap = domains & DOMAIN_GTT ? device.gttBytes : device.options.vramBytes;
-    // NaN, a size that no double holds, is above every heap's.
-    if (isMemory ? !(size < heap) : Number.isNaN(size))
-      fail(ENOMEM, `gem_create.bo_size: ${hex(size)} is not below the heap's ${hex(heap)}`);
     if (device.options.allocFault?.("gem")) fail(ENOMEM, "gem_create: no memory for the object (injected)");
-    const flags = domainFlags & ~CREATE_CPU_ACCESS_REQUIRED;
-    const [place, pages, placed] = isMemory ? this.#place(domains, size) : [null, null, domains];
+    const isMemory = (domains & MEMORY_DOMAINS) !== 0;
+    if (!isMemory && Number.isNaN(size)) fail(ENOMEM, `gem_create.bo_size: ${hex(size)}`);
+    const placed = isMemory ? this.#place(domains, domainFlags, size) : nowhere(domains, domainFlags);
     const bo = new AmdgpuBo({
+      ...placed,
       gems: device.gems,
       memory: device.memory,
       size,
-      flags: (domainFlags & CREATE_CPU_ACCESS_REQUIRED) | flags,
-      domains: placed,
       alignment: alignment || PAGE_BYTES,
       ...(domainFlags & CREATE_VM_ALWAYS_VALID && { resv: this.space.resv }),
-      place: place ?? "none",
-      pages,
-      frames: place === null ? null : device.framesOf(place),
+      frames: placed.place === "none" ? null : device.framesOf(placed.place),
     });
     return this.addBo(bo);
   }
 
-  /** In a domain that was asked for; where those are full, in system memory. */
-  #place(domains: number, size: number): [Place | null, ScatterList | null, number] {
+  /** In a domain that was asked for. What was to be in VRAM alone, and cannot, may be in system memory, too, and the CPU need not see it. */
+  #place(domains: number, flags: number, size: number): Placement {
+    try {
+      return this.#placeIn(domains, flags, size);
+    } catch (error) {
+      if (!(error instanceof DrmError) || domains !== DOMAIN_VRAM) throw error;
+    }
+    return this.#placeIn(DOMAIN_VRAM | DOMAIN_GTT, flags & ~CREATE_CPU_ACCESS_REQUIRED, size);
+  }
+
+  #placeIn(domains: number, flags: number, size: number): Placement {
     const { device } = this;
-    if (domains === DOMAIN_CPU) return [null, null, domains];
+    const heap = domains & DOMAIN_GTT ? device.gttBytes : device.options.vramBytes;
+    // NaN, a size that no double holds, is above every heap's.
+    if (!(size < heap)) fail(ENOMEM, `gem_create.bo_size: ${hex(size)} is not below the heap's ${hex(heap)}`);
     if ((domains & DOMAIN_VRAM) !== 0) {
       try {
-        return ["vram", device.take("vram", size), domains];
+        return { place: "vram", pages: device.take("vram", size), domains, flags };
       } catch (error) {
-        if (!(error instanceof DrmError)) throw error;
+        if (!(error instanceof DrmError) || domains === DOMAIN_VRAM) throw error;
       }
     }
-    return ["gtt", device.take("gtt", size), domains | (domains & DOMAIN_VRAM ? DOMAIN_GTT : 0)];
+    if ((domains & DOMAIN_GTT) === 0) return nowhere(domains, flags);
+    return { place: "gtt", pages: device.take("gtt", size), domains, flags };
   }
 
   /**
@@ -354,6 +362,11 @@ export class AmdgpuFile implements DrmFile<AmdgpuBo, AmdgpuVm> {
     for (const [handle] of [...this.#bos.entries()]) this.gemClose(handle);
     this.space.destroy();
   }
+}
+
+/** Without memory that the GPU's tables could show. */
+function nowhere(domains: number, flags: number): Placement {
+  return { place: "none", pages: null, domains, flags };
 }
 
 function checkCreate({ domains, domainFlags }: GemCreate): void {

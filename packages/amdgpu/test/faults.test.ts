@@ -2,17 +2,23 @@
  * Memory that is not there. GEM_VA keeps errors of the page-table update to itself; a model that is right forgets nothing over that: what was
  * to be written or cleared is, at the next update that has the memory.
  */
-import { type AllocPoint, EINVAL, issue } from "@vmbind/drm";
+import { type AllocPoint, EINVAL, ENOMEM, issue } from "@vmbind/drm";
 import { describe, expect, test } from "vitest";
 import {
   AmdgpuDevice,
   type AmdgpuFile,
+  CREATE_CPU_ACCESS_REQUIRED,
   CTX,
   type Ctx,
   checkDeviceInvariants,
+  DOMAIN_CPU,
+  DOMAIN_GTT,
+  DOMAIN_VRAM,
+  GEM_CREATE,
   type GemVa,
   gemVaCall,
   IOCTL_CTX,
+  IOCTL_GEM_CREATE,
   VA_OP_CLEAR,
   VA_OP_MAP,
   VA_OP_REPLACE,
@@ -142,4 +148,38 @@ test("a context takes no flags, and a power state that there is", () => {
   expect(ctx({ op: 1 })).toBe(0);
   expect([2, 3, 4, 5].map((op) => ctx({ op, flags: 1, ctxId: 1 }))).toEqual(new Array(4).fill(-EINVAL));
   expect([4, 5].map((flags) => ctx({ op: 6, flags, ctxId: 1 }))).toEqual([0, -EINVAL]);
+});
+
+describe("where GEM_CREATE puts an object", () => {
+  const GIB = 2 ** 30;
+  const device = new AmdgpuDevice({
+    vramBytes: 2 * GIB,
+    memory: { frames: { base: 2 ** 32, limit: 2 ** 32 + 4 * GIB } },
+  });
+  const DOMAINS_BOTH = DOMAIN_VRAM | DOMAIN_GTT;
+  /** What was made: place, domains and flags; the errno of a refusal. */
+  const made = (boSize: number, domains: number, domainFlags = 0): unknown => {
+    const file = device.open();
+    const arg = GEM_CREATE.encode({ boSize, domains, domainFlags });
+    const ret = file.ioctl(IOCTL_GEM_CREATE, arg);
+    const bo = file.bo(1);
+    const found = ret === 0 && bo !== undefined ? [bo.place, bo.domains, bo.flags] : ret;
+    file.close();
+    return found;
+  };
+
+  test("VRAM alone that does not hold it: system memory, too, and no access by the CPU", () => {
+    expect(made(GIB, DOMAIN_VRAM, CREATE_CPU_ACCESS_REQUIRED)).toEqual(["vram", DOMAIN_VRAM, 1]);
+    // As large as VRAM is refused there, and found to fit after all.
+    expect(made(2 * GIB, DOMAIN_VRAM, CREATE_CPU_ACCESS_REQUIRED)).toEqual(["vram", DOMAINS_BOTH, 0]);
+    expect(made(3 * GIB, DOMAIN_VRAM)).toEqual(["gtt", DOMAINS_BOTH, 0]);
+  });
+
+  test("the heap's size is the limit, system memory's where that was asked for", () => {
+    expect(made(3 * GIB, DOMAINS_BOTH, CREATE_CPU_ACCESS_REQUIRED)).toEqual(["gtt", DOMAINS_BOTH, 1]);
+    for (const domains of [DOMAIN_VRAM, DOMAIN_GTT, DOMAINS_BOTH])
+      expect(made(4 * GIB, domains)).toBe(-ENOMEM);
+    expect(made(2 * GIB, DOMAIN_CPU)).toBe(-ENOMEM);
+    expect(made(GIB, DOMAIN_CPU)).toEqual(["none", DOMAIN_CPU, 0]);
+  });
 });

@@ -13,38 +13,42 @@ import * as uapi from "./uapi.ts";
 const { INFO } = uapi;
 /** Where GEM_NEW has its size. */
 const SIZE: number = uapi.GEM_NEW.fields.size.offset;
+const TWO_64: number = 2 ** 64;
+/** An object's pages are those of a file, which has fewer bytes than this. */
+const OBJECT_BYTES_MAX: number = 2 ** 63;
 /** Bytes of a name, its zero included. */
 const NAME_BYTES = 32;
 /** Most bytes that user space may keep with an object. */
 const METADATA_MAX = 128;
 
 /**
- * GEM_NEW: an object of whole pages, which come with its first map. A size is looked at as bytes: whether rounding it up passes 2^64
- * is decided by its lowest bits.
+ * GEM_NEW: an object of whole pages, which come with its first map. So it may have any size that a file can have.
  *
  * @param file - the open file
  * @param view - the struct; `handle` is written
  * @throws `DrmError` EINVAL, ENOMEM
  */
 export function gemNew(file: MsmFile, view: DataView): void {
-  const { flags, size: asked } = uapi.GEM_NEW.read(view);
+  const { flags } = uapi.GEM_NEW.read(view);
   const { allocFault } = file.device.options;
   if ((flags & ~uapi.BO_FLAGS) !== 0)
     fail(EINVAL, `gem_new.flags: 0x${((flags & ~uapi.BO_FLAGS) >>> 0).toString(16)} is unknown`);
   if ((flags & uapi.BO_NO_SHARE) !== 0) file.needVm();
-  if (asked === 0) fail(EINVAL, "gem_new.size: 0");
-  if (isBehindLastPage(view))
+  const size = wholePages(view);
+  if (size === 0) fail(EINVAL, "gem_new.size: 0");
+  if (size === TWO_64)
     fail(EINVAL, `gem_new.size: ${hexU64(view, SIZE)}, and the next whole page is at 2^64`);
   checkCacheMode(file, flags);
-  const size = Math.ceil(asked / PAGE_BYTES) * PAGE_BYTES;
-  if (!(size < 2 ** 53)) fail(ENOMEM, `gem_new.size: no memory for ${hexU64(view, SIZE)} bytes`);
+  if (size >= OBJECT_BYTES_MAX)
+    fail(EINVAL, `gem_new.size: ${hexU64(view, SIZE)} is more than a file can have`);
   if (allocFault?.("gem")) fail(ENOMEM, "gem_new: no memory (injected)");
   uapi.GEM_NEW.fields.handle.write(view, 0, file.createBo(size, { flags }));
 }
 
-/** Whether the next whole page is at 2^64. */
-function isBehindLastPage(view: DataView): boolean {
-  return view.getUint32(SIZE + 4, true) === 0xffff_ffff && view.getUint32(SIZE, true) > 0xffff_f000;
+/** The size rounded up to whole pages, exact for every u64: from its halves, since a double drops bits that decide. */
+function wholePages(view: DataView): number {
+  const low = Math.ceil(view.getUint32(SIZE, true) / PAGE_BYTES) * PAGE_BYTES;
+  return view.getUint32(SIZE + 4, true) * 2 ** 32 + low;
 }
 
 function checkCacheMode(file: MsmFile, flags: number): void {

@@ -1,6 +1,6 @@
-/** Numbers of 64 bits: GEM_NEW rounds its size up to whole pages in them, and reasons have them to the last bit. */
+/** Numbers of 64 bits: GEM_NEW rounds its size up to whole pages, and takes what a file can have, and reasons have them to the last bit. */
 
-import { EINVAL, ENOMEM } from "@vmbind/drm";
+import { EINVAL } from "@vmbind/drm";
 import { expect, test } from "vitest";
 import {
   BO_WC,
@@ -10,6 +10,7 @@ import {
   IOCTL_SUBMITQUEUE_NEW,
   IOCTL_VM_BIND,
   MsmDevice,
+  type MsmFile,
   PARAM,
   PARAM_ARG,
   PIPE_3D0,
@@ -19,29 +20,31 @@ import {
   VM_BIND_OP,
 } from "../src/index.ts";
 
-function gemNew(size: bigint): [ret: number, handle: number, reason: string | undefined] {
+function gemNew(size: bigint): [file: MsmFile, ret: number, handle: number] {
   const file = new MsmDevice().open();
   const arg = GEM_NEW.encode({ flags: BO_WC });
   const view = new DataView(arg.buffer);
   view.setBigUint64(GEM_NEW.fields.size.offset, size, true);
   const ret = file.ioctl(IOCTL_GEM_NEW, arg);
-  return [ret, GEM_NEW.read(view).handle, file.lastError?.reason];
+  return [file, ret, GEM_NEW.read(view).handle];
 }
 
 test.each([
   [1n, 0],
   [4096n, 0],
+  [2n ** 53n + 1n, 0],
+  [2n ** 63n - 4096n, 0],
   [0n, -EINVAL],
-  [2n ** 64n - 1n, -EINVAL],
-  [2n ** 64n - 2048n, -EINVAL],
+  [2n ** 63n - 4095n, -EINVAL],
+  [2n ** 64n - 4096n, -EINVAL],
   [2n ** 64n - 4095n, -EINVAL],
-  [2n ** 64n - 4096n, -ENOMEM],
-  [2n ** 64n - 4097n, -ENOMEM],
-  [2n ** 53n + 1n, -ENOMEM],
+  [2n ** 64n - 2048n, -EINVAL],
+  [2n ** 64n - 1n, -EINVAL],
 ])("%i bytes: %i", (size, expected) => {
-  const [ret, handle, reason] = gemNew(size);
+  const [file, ret, handle] = gemNew(size);
   expect([ret, handle]).toEqual([expected, expected === 0 ? 1 : 0]);
-  if (size !== 0n && expected !== 0) expect(reason).toContain(`0x${size.toString(16)}`);
+  expect(file.bo(1)?.size).toBe(expected === 0 ? Number((size + 4095n) / 4096n) * 4096 : undefined);
+  if (size !== 0n && expected !== 0) expect(file.lastError?.reason).toContain(`0x${size.toString(16)}`);
 });
 
 test("a VM_BIND's numbers are told to the last bit", () => {
