@@ -213,8 +213,10 @@ export class Recorder {
     const arrays: TraceArray[] = [];
     for (const { array, field, within, count, stride, data } of found) {
       const kind = field.replaceAll(/\[\d+\]/g, "");
-      const addr = next.get(kind) ?? bases[kind] ?? OTHER_BASE;
-      next.set(kind, addr + count * stride);
+      // What the rules say nothing of shares one place.
+      const place = bases[kind] === undefined ? "" : kind;
+      const addr = next.get(place) ?? bases[kind] ?? OTHER_BASE;
+      next.set(place, addr + count * stride);
       const at = array.pointer.offset;
       const holder = field.slice(0, field.lastIndexOf("["));
       const outer = arrays.find((other) => other.field === holder);

@@ -1,6 +1,7 @@
 /** What a program sends comes out as the recordings have it, wherever its memory lies. */
 import { arraysOf, fromRecorded, UserMemory, writeU64 } from "@vmbind/drm";
 import { type TraceIoctl, type TraceRecord, traceLine } from "@vmbind/trace";
+import * as xe from "@vmbind/xe";
 import { expect, test } from "vitest";
 import { names, open, recordsOf } from "../../../test/recordings.ts";
 import { hardwareDriver, LIVE_DRIVERS } from "../src/drivers/table.ts";
@@ -76,4 +77,36 @@ test.each(driven)("%s", async (name) => {
   const got = lines.slice(1, -1);
   expect(got.length).toBe(wanted.length);
   for (const [i, line] of got.entries()) if (line !== wanted[i]) expect(line).toBe(wanted[i]);
+});
+
+test("a chain of extensions is recorded as one: each lies somewhere else, and the next is found", async () => {
+  const { header } = await open("xe-lnl-buffer-100e6");
+  const driver = (await hardwareDriver("xe")) as HardwareDriver;
+  const lines: string[] = [];
+  const recorder = new Recorder({ driver, header, write: (line) => lines.push(line) });
+  const at = { instances: 0x5000, first: 0x6000, second: 0x7000 };
+  const memory = new UserMemory();
+  memory.place(at.instances, xe.ENGINE_CLASS_INSTANCE.encode({ engineClass: xe.ENGINE_CLASS_VM_BIND }));
+  memory.place(at.first, xe.EXT_SET_PROPERTY.encode({ nextExtension: at.second, property: 0, value: 1 }));
+  memory.place(at.second, xe.EXT_SET_PROPERTY.encode({ property: 1, value: 1000 }));
+  const arg = xe.EXEC_QUEUE_CREATE.encode({
+    width: 1,
+    numPlacements: 1,
+    vmId: 1,
+    instances: at.instances,
+    extensions: at.first,
+  });
+  const begun = recorder.begin(0, xe.IOCTL_EXEC_QUEUE_CREATE, arg, memory);
+  if (begun === undefined) throw new Error("not kept");
+  recorder.finish(begun, 0, arg);
+
+  const file = new xe.XeDevice("lnl").open();
+  file.ioctl(xe.IOCTL_VM_CREATE, xe.VM_CREATE.encode({}));
+  const recorded = new UserMemory();
+  for (const { addr, data } of begun.arrays) recorded.place(addr, data);
+  expect(new Set(begun.arrays.map(({ addr }) => addr)).size).toBe(3);
+  const { arg_in } = JSON.parse(lines.at(-1) as string) as { arg_in: string };
+  expect(file.ioctl(xe.IOCTL_EXEC_QUEUE_CREATE, Uint8Array.from(Buffer.from(arg_in, "hex")), recorded)).toBe(
+    0,
+  );
 });

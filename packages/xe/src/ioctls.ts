@@ -124,6 +124,7 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
           field: "extensions",
           element: uapi.EXT_SET_PROPERTY,
           optional: true,
+          arrays: extensionsBehind(15),
         }),
       ],
       errnos: [EINVAL, EOPNOTSUPP, ENOENT, EFAULT, ENOMEM, ENOSPC, E2BIG, ENODEV],
