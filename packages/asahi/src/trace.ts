@@ -108,12 +108,18 @@ class AsahiDecoder implements Decoder<AsahiTraceOp> {
     const isSparse = (flags & BIND_SINGLE_PAGE) !== 0 && !(flags & BIND_UNBIND);
     const view = isSparse ? this.#secondUnbound : this.#second;
     const sparse = inMirror ? view : isSparse ? UNBOUND : null;
-    const where =
-      sparse === null
-        ? { addr, range, handle, offset, flags }
-        : { addr, range, handle, offset, flags, sparse };
-    if (flags & BIND_UNBIND) return { ...where, what: "unbind", heading: "UNBIND", effect: "unmap" };
-    return { ...where, what: "bind", heading: bindHeading(flags), effect: "map" };
+    // Members are named in each: a hundred thousand copies by spread take ten times as long.
+    if (flags & BIND_UNBIND) {
+      const what = "unbind";
+      const heading = "UNBIND";
+      return sparse === null
+        ? { what, heading, effect: "unmap", addr, range, handle, offset, flags }
+        : { what, heading, effect: "unmap", addr, range, handle, offset, flags, sparse };
+    }
+    const heading = bindHeading(flags);
+    return sparse === null
+      ? { what: "bind", heading, effect: "map", addr, range, handle, offset, flags }
+      : { what: "bind", heading, effect: "map", addr, range, handle, offset, flags, sparse };
   }
 }
 

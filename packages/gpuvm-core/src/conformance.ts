@@ -12,7 +12,7 @@ import { HAZARDS_CASE, LOOKUP_CASE, REFS_CASE, STEPS_CASE } from "./conformance/
 import { checkSteps } from "./conformance/steps.ts";
 
 export * from "@vmbind/drm/conformance";
-export { compareLeaves, type FoundLeaf } from "./conformance/leaves.ts";
+export { compareLeaves, type FoundLeaf, leavesDigest } from "./conformance/leaves.ts";
 export { sha256 } from "./conformance/sha256.ts";
 
 /** Checks by the `format` of a vector file's header. */

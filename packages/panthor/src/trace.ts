@@ -161,10 +161,8 @@ class PanthorDecoder implements Decoder<PanthorTraceOp> {
  */
 class SentBind implements BindAction<PanthorTraceOp> {
   readonly kind = "bind";
-  readonly vm: number;
   readonly count: number;
   readonly #call: CallReader;
-  readonly #flags: number;
   readonly #repeats: boolean;
   readonly #blackhole: number;
   #ops: readonly PanthorTraceOp[] | null = null;
@@ -175,17 +173,19 @@ class SentBind implements BindAction<PanthorTraceOp> {
    * @param blackhole - handle of the object that stands for "nothing is bound", 0 for none so far
    */
   constructor(call: CallReader, repeats: boolean, blackhole: number) {
-    const { vmId, flags } = call.sent(VM_BIND);
-    this.vm = vmId;
     this.count = call.count(VM_BIND_OPS);
     this.#call = call;
-    this.#flags = flags;
     this.#repeats = repeats;
     this.#blackhole = blackhole;
   }
 
+  get vm(): number {
+    return this.#call.sent(VM_BIND).vmId;
+  }
+
   get text(): string {
-    return `VM ${this.vm}, ${this.#flags & VM_BIND_ASYNC ? "async" : "sync"}, ${counted(this.count, "op")}`;
+    const { vmId, flags } = this.#call.sent(VM_BIND);
+    return `VM ${vmId}, ${flags & VM_BIND_ASYNC ? "async" : "sync"}, ${counted(this.count, "op")}`;
   }
 
   get ops(): readonly PanthorTraceOp[] {
@@ -209,36 +209,42 @@ class SentBind implements BindAction<PanthorTraceOp> {
 /** An operation as it is sent; the REPEAT proposal's has one member more. */
 type SentOp = VmBindOp & { boRepeatRange?: number };
 
-/** @param blackhole - handle of the object that stands for "nothing is bound", 0 for none so far */
+/**
+ * Members are named in each: a hundred thousand copies by spread take ten times as long.
+ *
+ * @param blackhole - handle of the object that stands for "nothing is bound", 0 for none so far
+ */
 function decodeOp(
-  { flags, va, size: range, boHandle, boOffset, syncs }: SentOp,
+  { flags, va: addr, size: range, boHandle: handle, boOffset: offset, syncs }: SentOp,
   windowBytes: number,
   blackhole: number,
 ): PanthorTraceOp {
   const type = (flags & OP_TYPE_MASK) >>> 0;
-  const where = { addr: va, range, handle: boHandle, offset: boOffset, flags };
-  if (type === OP_UNMAP) return { ...where, what: "unmap", heading: "UNMAP", effect: "unmap" };
-  if (type === OP_SYNC_ONLY) {
-    return { ...where, what: "sync-only", heading: "SYNC_ONLY", effect: "none", syncs: syncs.count };
+  if (type === OP_UNMAP) {
+    return { what: "unmap", heading: "UNMAP", effect: "unmap", addr, range, handle, offset, flags };
   }
-  if (type !== OP_MAP) return { ...where, what: "unknown", heading: "unknown", effect: "none", type };
+  if (type === OP_SYNC_ONLY) {
+    const what = "sync-only";
+    const { count } = syncs;
+    return { what, heading: "SYNC_ONLY", effect: "none", addr, range, handle, offset, flags, syncs: count };
+  }
+  if (type !== OP_MAP) {
+    return { what: "unknown", heading: "unknown", effect: "none", addr, range, handle, offset, flags, type };
+  }
+  const effect = "map";
+  const sparse = UNBOUND;
   if (windowBytes !== 0) {
-    return {
-      ...where,
-      what: "map-repeat",
-      heading: "MAP REPEAT",
-      effect: "map",
-      windowBytes,
-      sparse: UNBOUND,
-    };
+    const heading = "MAP REPEAT";
+    return { what: "map-repeat", heading, effect, addr, range, handle, offset, flags, windowBytes, sparse };
   }
   if (flags & MAP_SPARSE) {
-    return { ...where, what: "map-sparse", heading: "MAP SPARSE", effect: "map", sparse: UNBOUND };
+    return { what: "map-sparse", heading: "MAP SPARSE", effect, addr, range, handle, offset, flags, sparse };
   }
-  const isBlackhole = boHandle !== 0 && boHandle === blackhole;
-  return isBlackhole
-    ? { ...where, what: "map-blackhole", heading: "MAP blackhole", effect: "map", sparse: UNBOUND }
-    : { ...where, what: "map-memory", heading: "MAP memory", effect: "map" };
+  if (handle !== 0 && handle === blackhole) {
+    const heading = "MAP blackhole";
+    return { what: "map-blackhole", heading, effect, addr, range, handle, offset, flags, sparse };
+  }
+  return { what: "map-memory", heading: "MAP memory", effect, addr, range, handle, offset, flags };
 }
 
 function describe(op: PanthorTraceOp): string {

@@ -52,12 +52,16 @@ export class CallBytes implements CallReader {
   #place<E extends object>(array: CallArray<E>, element: StructLayout<E>): ArrayPlace {
     const { pointer, count: counts, stride: distance } = array;
     const arg = viewOf(this.#call.argIn);
-    const read = (slot: Slot): number =>
-      slot.offset + slot.size <= arg.byteLength ? readSlot(arg, slot) : 0;
-    const count = counts.reduce((product, slot) => product * read(slot), 1);
-    const stride = distance === null ? element.size : read(distance);
-    return { addr: read(pointer), count, stride };
+    let count = 1;
+    for (const slot of counts) count *= memberOf(arg, slot);
+    const stride = distance === null ? element.size : memberOf(arg, distance);
+    return { addr: memberOf(arg, pointer), count, stride };
   }
+}
+
+/** 0 for a member that an older header's struct does not reach. */
+function memberOf(arg: DataView, slot: Slot): number {
+  return slot.offset + slot.size <= arg.byteLength ? readSlot(arg, slot) : 0;
 }
 
 /** Of an array what tells where it is and what it holds. */

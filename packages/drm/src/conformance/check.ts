@@ -134,22 +134,42 @@ export function u64Of(value: unknown, field = "u64"): number {
  * @returns the first difference, or null
  */
 export function mismatch(field: string, expected: unknown, got: unknown): Mismatch | null {
+  // Most are alike, and then no place has to be named.
+  return alike(expected, got) ? null : difference(field, expected, got);
+}
+
+function alike(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (Array.isArray(a) && Array.isArray(b)) {
+    if (a.length !== b.length) return false;
+    for (let i = 0; i < a.length; i++) if (!alike(a[i], b[i])) return false;
+    return true;
+  }
+  if (!isObject(a) || !isObject(b)) return false;
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  for (const key of keys) if (!Object.hasOwn(b, key) || !alike(a[key], b[key])) return false;
+  return true;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === "object";
+}
+
+/** The first of the differences that there are; null where a member that is there and undefined is all that differs. */
+function difference(field: string, expected: unknown, got: unknown): Mismatch | null {
   if (Object.is(expected, got)) return null;
   if (Array.isArray(expected) && Array.isArray(got)) {
     for (let i = 0; i < Math.min(expected.length, got.length); i++) {
-      const m = mismatch(`${field}[${i}]`, expected[i], got[i]);
+      const m = difference(`${field}[${i}]`, expected[i], got[i]);
       if (m) return m;
     }
     if (expected.length === got.length) return null;
     return { field: `${field}.length`, expected: expected.length, got: got.length };
   }
-  if (expected !== null && got !== null && typeof expected === "object" && typeof got === "object") {
+  if (isObject(expected) && isObject(got)) {
     for (const key of new Set([...Object.keys(expected), ...Object.keys(got)])) {
-      const m = mismatch(
-        `${field}.${key}`,
-        (expected as Record<string, unknown>)[key],
-        (got as Record<string, unknown>)[key],
-      );
+      const m = difference(`${field}.${key}`, expected[key], got[key]);
       if (m) return m;
     }
     return null;

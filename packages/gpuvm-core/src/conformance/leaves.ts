@@ -6,6 +6,7 @@
 
 import { EINVAL, fail } from "@vmbind/drm";
 import { type Mismatch, mismatch, u64Of } from "@vmbind/drm/conformance";
+import { sha256 } from "./sha256.ts";
 
 /** A leaf of a page table; `LeafEntry` of `@vmbind/mmu` is one. */
 export interface FoundLeaf {
@@ -38,16 +39,33 @@ export function compareLeaves(
     const run = Array.isArray(item)
       ? { va: item[0], level: item[1], desc: item[2], count: 1, stride_va: "0x0", stride_pa: "0x0" }
       : (item as Record<string, unknown>);
-    const [va, strideVa] = [u64Of(run["va"]), u64Of(run["stride_va"])];
-    const [desc, stridePa] = [BigInt(run["desc"] as string), signed(run["stride_pa"] as string)];
-    for (let k = 0; k < (run["count"] as number); k++) {
+    const strideVa = u64Of(run["stride_va"]);
+    const strideEntry = signed(run["stride_pa"] as string);
+    const level = run["level"];
+    let va = u64Of(run["va"]);
+    let entry = BigInt(run["desc"] as string);
+    for (let k = 0; k < (run["count"] as number); k++, va += strideVa, entry += strideEntry) {
       const leaf = found[at++];
-      const want = `${(va + k * strideVa).toString(16)} ${run["level"]} ${(desc + BigInt(k) * stridePa).toString(16)}`;
+      if (leaf?.va === va && leaf.level === level && leaf.entry === entry) continue;
+      const want = `${va.toString(16)} ${level} ${entry.toString(16)}`;
       const got = leaf && `${leaf.va.toString(16)} ${leaf.level} ${leaf.entry.toString(16)}`;
-      if (got !== want) return { field: `ptes[${i}]+${k}`, expected: want, got };
+      return { field: `ptes[${i}]+${k}`, expected: want, got };
     }
   }
   return mismatch("ptes.length", at, found.length);
+}
+
+/**
+ * @param found - the leaves of a table, ascending
+ * @returns the digest of a line each, `va level entry`, as cases state it
+ */
+export function leavesDigest(found: Iterable<FoundLeaf>): string {
+  return sha256(linesOf(found));
+}
+
+// There may be hundreds of thousands: a line is gone before the next one is made.
+function* linesOf(found: Iterable<FoundLeaf>): Generator<string> {
+  for (const { va, level, entry } of found) yield `${va.toString(16)} ${level} ${entry.toString(16)}\n`;
 }
 
 /** Runs of leaves at even distances in address and entry, each as long as can be. */

@@ -19,23 +19,31 @@ const K = primeRoots(64, 1 / 3);
 const H = primeRoots(8, 1 / 2);
 
 /**
- * @param text - ASCII
+ * @param pieces - of a text in ASCII, one behind the other
  * @returns 64 lower-case hex digits
  */
-export function sha256(text: string): string {
-  const blocks = Math.ceil((text.length + 9) / 64);
-  const bytes = new Uint8Array(blocks * 64);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  bytes[text.length] = 0x80;
-  const view = new DataView(bytes.buffer);
-  view.setUint32(bytes.length - 8, (text.length * 8) / 2 ** 32);
-  view.setUint32(bytes.length - 4, text.length * 8);
+export function sha256(pieces: Iterable<string>): string {
   const state = H.slice();
   const w = new Int32Array(64);
-  for (let block = 0; block < blocks; block++) {
-    for (let i = 0; i < 16; i++) w[i] = view.getInt32(block * 64 + i * 4);
+  const block = new Uint8Array(64);
+  const view = new DataView(block.buffer);
+  const close = (): void => {
+    for (let i = 0; i < 16; i++) w[i] = view.getInt32(i * 4);
     compress(state, w);
+    block.fill(0);
+  };
+  let bytes = 0;
+  for (const piece of pieces) {
+    for (let i = 0; i < piece.length; i++) {
+      block[bytes++ & 63] = piece.charCodeAt(i);
+      if ((bytes & 63) === 0) close();
+    }
   }
+  block[bytes & 63] = 0x80;
+  if ((bytes & 63) >= 56) close();
+  view.setUint32(56, (bytes * 8) / 2 ** 32);
+  view.setUint32(60, bytes * 8);
+  close();
   return Array.from(state, (word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
 }
 
@@ -44,25 +52,24 @@ function rotate(x: number, bits: number): number {
 }
 
 function compress(state: Int32Array, w: Int32Array): void {
-  const at = (i: number) => w[i] as number;
   for (let i = 16; i < 64; i++) {
-    const s0 = rotate(at(i - 15), 7) ^ rotate(at(i - 15), 18) ^ (at(i - 15) >>> 3);
-    const s1 = rotate(at(i - 2), 17) ^ rotate(at(i - 2), 19) ^ (at(i - 2) >>> 10);
-    w[i] = at(i - 16) + s0 + at(i - 7) + s1;
+    const near = w[i - 2] as number;
+    const far = w[i - 15] as number;
+    const s0 = rotate(far, 7) ^ rotate(far, 18) ^ (far >>> 3);
+    const s1 = rotate(near, 17) ^ rotate(near, 19) ^ (near >>> 10);
+    w[i] = (w[i - 16] as number) + s0 + (w[i - 7] as number) + s1;
   }
-  let [a, b, c, d, e, f, g, h] = state as unknown as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  let a = state[0] as number;
+  let b = state[1] as number;
+  let c = state[2] as number;
+  let d = state[3] as number;
+  let e = state[4] as number;
+  let f = state[5] as number;
+  let g = state[6] as number;
+  let h = state[7] as number;
   for (let i = 0; i < 64; i++) {
     const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
-    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + (K[i] as number) + at(i)) | 0;
+    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + (K[i] as number) + (w[i] as number)) | 0;
     const s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
     const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
     h = g;
@@ -74,6 +81,12 @@ function compress(state: Int32Array, w: Int32Array): void {
     b = a;
     a = (t1 + t2) | 0;
   }
-  const out = [a, b, c, d, e, f, g, h];
-  for (let i = 0; i < 8; i++) state[i] = (state[i] as number) + (out[i] as number);
+  state[0] = (state[0] as number) + a;
+  state[1] = (state[1] as number) + b;
+  state[2] = (state[2] as number) + c;
+  state[3] = (state[3] as number) + d;
+  state[4] = (state[4] as number) + e;
+  state[5] = (state[5] as number) + f;
+  state[6] = (state[6] as number) + g;
+  state[7] = (state[7] as number) + h;
 }

@@ -5,7 +5,7 @@
  */
 
 import type { GemObject } from "@vmbind/drm";
-import { compareLeaves, type Mismatch, mismatch, sha256 } from "@vmbind/gpuvm-core/conformance";
+import { compareLeaves, leavesDigest, type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
 import { directories, leaves } from "@vmbind/mmu";
 import type { MsmVm } from "../vm.ts";
 
@@ -30,7 +30,6 @@ export function hexOf(value: number): string {
 export function compareState(vm: MsmVm, expected: Json, idOf: (gem: GemObject) => number): Mismatch | null {
   const { memory, format, root } = vm.addressSpace;
   const found = [...leaves(memory, format, root)];
-  const lines = found.map(({ va, level, entry }) => `${va.toString(16)} ${level} ${entry.toString(16)}\n`);
   const vmas = [...vm.mappings()].map((m) => [
     hexOf(m.addr),
     hexOf(m.range),
@@ -43,7 +42,7 @@ export function compareState(vm: MsmVm, expected: Json, idOf: (gem: GemObject) =
     mismatch("final.tables", expected["tables"], tablesByLevel(vm)) ??
     mismatch("final.entries", expected["entries"], found.length) ??
     compareLeaves(expected["ptes"] as unknown[] | undefined, found, RUNS_LISTED) ??
-    mismatch("final.digest", expected["digest"], sha256(lines.join(""))) ??
+    mismatch("final.digest", expected["digest"], leavesDigest(found)) ??
     mismatch("final.vma_count", expected["vma_count"], vmas.length) ??
     (expected["vmas"] === undefined && vmas.length > VMAS_LISTED
       ? null

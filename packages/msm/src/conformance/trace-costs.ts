@@ -86,7 +86,7 @@ function stateAtRest(device: MsmDevice, file: MsmFile): Json {
     vmas: vm.gpuvm.count,
     leaves: count,
     null_leaves: nulls,
-    vma_digest: sha256(lines.join("")),
+    vma_digest: sha256(lines),
     tables: tablesByLevel(vm),
   };
 }

@@ -17,6 +17,9 @@ const UNKNOWN: Action = { kind: "other", text: "" };
 export class CheckedRun {
   readonly #device: OpenDevice;
   readonly #checkers: readonly Checker[];
+  /** Those who look before a call, and behind it: most do one of the two, and calls come by the hundred thousand. */
+  readonly #before: readonly Checker[];
+  readonly #after: readonly Checker[];
   readonly #user = new UserMemory();
 
   /**
@@ -26,6 +29,8 @@ export class CheckedRun {
   constructor(device: OpenDevice, checkers: readonly Checker[]) {
     this.#device = device;
     this.#checkers = checkers;
+    this.#before = checkers.filter((checker) => checker.beforeCall);
+    this.#after = checkers.filter((checker) => checker.afterCall);
   }
 
   /**
@@ -56,7 +61,7 @@ export class CheckedRun {
   #run(call: CheckedCall): CheckedCall {
     const file = this.#device.file(call.file);
     if (call.recorded) this.#device.beforeCall(call.recorded);
-    for (const checker of this.#checkers) checker.beforeCall?.(call);
+    for (const checker of this.#before) checker.beforeCall?.(call);
     this.#user.clear();
     for (const { addr, bytes } of call.buffers) this.#user.place(addr, bytes);
     try {
@@ -66,7 +71,7 @@ export class CheckedRun {
       return call;
     }
     call.reason = file.lastError?.reason ?? null;
-    for (const checker of this.#checkers) checker.afterCall?.(call);
+    for (const checker of this.#after) checker.afterCall?.(call);
     if (call.ret === 0) this.#device.succeeded(call.file, call.action);
     return call;
   }

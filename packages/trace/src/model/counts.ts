@@ -103,6 +103,9 @@ class PlainState implements PlainFile {
   readonly objects = new Map<number, number>();
 }
 
+/** `syncs`, `ops[3].syncs`, `in_syncobjs`, `wait_ptr`. */
+const SYNC_ARRAY = /(?:syncs|syncobjs|wait_ptr|sig_ptr)$/;
+
 /** Counts one trace, record by record; it can be asked beside the checkers of a run, before those that compare with it. */
 export class TraceCounter implements Checker {
   /** The phase that the last mark began. */
@@ -182,8 +185,7 @@ export class TraceCounter implements Checker {
     counts.payloadBytes += payload;
     if (this.inWorkload) counts.workload.payloadBytes += payload;
     for (const array of call.arrays) {
-      // `syncs`, `ops[3].syncs`, `in_syncobjs`, `wait_ptr`.
-      if (/(?:syncs|syncobjs|wait_ptr|sig_ptr)$/.test(array.field)) counts.syncOps += array.count;
+      if (SYNC_ARRAY.test(array.field)) counts.syncOps += array.count;
     }
     if (action.kind === "bind") {
       counts.bindPayloadBytes += payload;
