@@ -23,3 +23,15 @@ describe.each(readdirSync(folder))("%s", (file) => {
     }
   });
 });
+
+it("knows vectors of the proposed build by their requests, whatever the header calls it", () => {
+  const [, ...lines] = gunzipSync(readFileSync(new URL("repeat.jsonl.gz", folder)))
+    .toString()
+    .trimEnd()
+    .split("\n");
+  const cases = lines.slice(0, 50).map((line) => JSON.parse(line) as { ops: { flags?: string[] }[] });
+  const repeating = cases.filter(({ ops }) => ops.some(({ flags }) => flags?.includes("repeat")));
+  expect(repeating.length).toBeGreaterThan(10);
+  const header = { format: "gpuvm-steps", version: 1, source: "a tree of one's own" };
+  for (const testCase of repeating) expect(vectorChecks["gpuvm-steps"]?.({ ...testCase }, header)).toBeNull();
+});

@@ -10,13 +10,19 @@ import { type Json, VectorVm } from "./model.ts";
 
 /** Split and merge sequences. The proposed build's cases have to come out the same under both repaired rule sets. */
 export const checkSteps: VectorCheck = (testCase, header) => {
-  const modes: RepeatMode[] = /REPEAT/.test(header.source) ? ["v4-fixed", "phase"] : ["upstream"];
+  const proposed = /REPEAT/.test(header.source) || repeats(testCase);
+  const modes: RepeatMode[] = proposed ? ["v4-fixed", "phase"] : ["upstream"];
   for (const mode of modes) {
     const found = runCase(testCase, mode);
     if (found) return { ...found, field: `${found.field} (mode ${mode})` };
   }
   return null;
 };
+
+/** A request for a repeated mapping: upstream has no such flag, whatever the header calls the build. */
+function repeats(testCase: Json): boolean {
+  return (testCase["ops"] as Json[]).some(({ flags }) => Array.isArray(flags) && flags.includes("repeat"));
+}
 
 function runCase(testCase: Json, repeat: RepeatMode): Mismatch | null {
   const model = new VectorVm(testCase["vm"] as Json, { repeat });
