@@ -112,13 +112,11 @@ export class Submissions {
         return 0;
       case BO_LIST_OP_UPDATE: {
         const objects = this.#read(args, user, "bo_list");
-        const old = this.#lists.get(listHandle);
+        const old = this.#lists.replace(listHandle, objects);
         if (old === undefined) {
           this.#forget(objects);
           return fail(ENOENT, `bo_list.list_handle: ${listHandle} is not a list of this file`);
         }
-        this.#lists.remove(listHandle);
-        this.#lists.alloc(objects);
         this.#forget(old);
         return listHandle;
       }

@@ -67,6 +67,20 @@ export class HandleTable<T> {
     return value;
   }
 
+  /**
+   * Let an id stand for another object.
+   *
+   * @param id - any number
+   * @param value - the object
+   * @returns the object that it stood for, or undefined when it was not in use: nothing has changed then
+   */
+  replace(id: number, value: T): T | undefined {
+    const i = id - this.#first;
+    const old = this.#slots[i];
+    if (old !== undefined) this.#slots[i] = value;
+    return old;
+  }
+
   /** Ids in use with their objects, ascending. */
   *entries(): Generator<[number, T]> {
     for (let i = 0; i < this.#slots.length; i++) {
