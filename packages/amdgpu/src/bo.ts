@@ -92,6 +92,11 @@ export class AmdgpuBo extends GemObject {
     return (this.flags & CREATE_VM_ALWAYS_VALID) !== 0;
   }
 
+  /** Whether it shows the memory of another device. */
+  get isImported(): boolean {
+    return this.#onRelease !== undefined;
+  }
+
   /** Whether the device's memory is behind it, not somebody else's. */
   get ownsPages(): boolean {
     return this.#frames !== null;

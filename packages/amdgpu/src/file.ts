@@ -307,7 +307,7 @@ export class AmdgpuFile implements DrmFile<AmdgpuBo, AmdgpuVm> {
    * @throws DrmError ENOENT, EINVAL, EFAULT
    */
   gemOp(args: GemOp, user: UserSpace): Partial<GemOp> {
-    return gemOp(this.#known(args.handle, "gem_op"), this.space.space, args, user);
+    return gemOp(this.#known(args.handle, "gem_op"), this.space, args, user);
   }
 
   /**

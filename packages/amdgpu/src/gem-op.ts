@@ -18,7 +18,7 @@ import {
   type GemOp,
   PAGE_BYTES,
 } from "./uapi.ts";
-import type { VaSpace } from "./va-space.ts";
+import type { AmdgpuVm } from "./vm.ts";
 
 const MEMORY_DOMAINS = DOMAIN_CPU | DOMAIN_GTT | DOMAIN_VRAM;
 
@@ -26,13 +26,13 @@ const MEMORY_DOMAINS = DOMAIN_CPU | DOMAIN_GTT | DOMAIN_VRAM;
  * Run a GEM_OP.
  *
  * @param bo - the object
- * @param space - the mappings of the file's VM
+ * @param vm - the file's VM
  * @param args - the argument struct
  * @param user - memory to write to
  * @returns the members that change
  * @throws DrmError EINVAL, EFAULT
  */
-export function gemOp(bo: AmdgpuBo, space: VaSpace, args: GemOp, user: UserSpace): Partial<GemOp> {
+export function gemOp(bo: AmdgpuBo, vm: AmdgpuVm, args: GemOp, user: UserSpace): Partial<GemOp> {
   switch (args.op) {
     case GEM_OP_GET_GEM_CREATE_INFO: {
       const { size: boSize, alignment, domains, flags: domainFlags } = bo;
@@ -41,11 +41,15 @@ export function gemOp(bo: AmdgpuBo, space: VaSpace, args: GemOp, user: UserSpace
     }
     case GEM_OP_SET_PLACEMENT: {
       const domains = args.value & MEMORY_DOMAINS;
-      // VRAM alone could not be left again under pressure.
-      bo.domains = domains === DOMAIN_VRAM ? DOMAIN_VRAM | DOMAIN_GTT : domains;
+      if (bo.isImported && (domains & DOMAIN_VRAM) !== 0)
+        fail(EINVAL, "gem_op.value: VRAM, and the memory is another device's");
+      // Where it prefers to be: where it may be under pressure, too, is another matter.
+      bo.domains = domains;
+      if (bo.isAlwaysValid) vm.invalidate(bo, true);
       return {};
     }
     case GEM_OP_GET_MAPPING_INFO: {
+      const { space } = vm;
       const { mappings } = space;
       const boVa = space.boVaOf(bo);
       const entries = boVa === undefined ? [] : [...mappings.of(boVa.valids), ...mappings.of(boVa.invalids)];
