@@ -65,6 +65,18 @@ export function vmBind(file: BindFile, args: VmBind, user: UserSpace): void {
   }
 }
 
+/**
+ * Decoded into. The numbers of 64 bits are doubles from the start, and stay it in a class of their own: a literal would have its
+ * shape in common with the layout's, where they are objects.
+ */
+class OpRecord implements GemBindOp {
+  flags = 0;
+  handle = 0;
+  offset = 0.5;
+  range = 0.5;
+  addr = 0.5;
+}
+
 /** Reads the records of an op array into one reused object. */
 export class BindOpReader {
   /** Bytes copied from user space. */
@@ -72,8 +84,7 @@ export class BindOpReader {
   readonly #view: DataView;
   readonly #step: number;
   readonly #recordBytes: number;
-  /** Number fields are doubles from the start, so that storing one never changes the shape. */
-  readonly #op: GemBindOp = { flags: 0, handle: 0, offset: 0.5, range: 0.5, addr: 0.5 };
+  readonly #op: GemBindOp = new OpRecord();
 
   /**
    * Copies the array.

@@ -71,8 +71,20 @@ const OP_BYTES: number = VM_BIND_OP.size;
 const PAGE_BYTES = 4096;
 
 const NO_FENCES: Fence[] = [];
-/** Decoded into; the numbers are doubles from the start. */
-const RECORD: VmBindOp = { op: 0, flags: 0, handle: 0, pad: 0, addr: 0.5, boOffset: 0.5, range: 0.5 };
+/**
+ * Decoded into. The numbers of 64 bits are doubles from the start, and stay it in a class of their own: a literal would have its
+ * shape in common with the layout's, where they are objects.
+ */
+class OpRecord implements VmBindOp {
+  op = 0;
+  flags = 0;
+  handle = 0;
+  pad = 0;
+  addr = 0.5;
+  boOffset = 0.5;
+  range = 0.5;
+}
+const RECORD = new OpRecord();
 
 /**
  * VM_BIND.
