@@ -112,8 +112,26 @@ export class BindStager {
       this.#leafLo[level] = source.clear ? 0 : ppgttLeafLo(level, source.pat, flags);
     }
     this.#leafHi = source.clear ? 0 : ppgttLeafHi(source.pat);
-    this.#directory(pageTable.root, pageTable.rootLevel, source.start, source.end, false);
+    this.#stageBelow(pageTable, source.start, source.end);
     return this.#flags;
+  }
+
+  /** Go down while one entry holds all of the range and more: most binds are small, and nothing happens in the tables on their way. */
+  #stageBelow({ root, rootLevel }: PageTable, start: number, end: number): void {
+    const tables = this.#tables;
+    let slot = root;
+    let level = rootLevel;
+    for (; level > 0; level--) {
+      const entryBytes = ENTRY_BYTES[level] as number;
+      const entry = Math.floor(start / entryBytes);
+      const first = entry * entryBytes;
+      if (end > first + entryBytes || (start === first && end === first + entryBytes)) break;
+      const child = tables.child(slot, entry & INDEX_MASK);
+      if (child < 0 || tables.compact[child] === 1) break;
+      slot = child;
+    }
+    if (level > 0) this.#directory(slot, level, start, end, false);
+    else this.#table(slot, start, end, false);
   }
 
   /** Stage `[start, end)` of a table above level 0. `fresh`: made by this bind, so written directly. */
@@ -370,8 +388,21 @@ export class BindStager {
           `vm_bind: VRAM at ${hexAddress(va)}+${hexAddress(run)} must be mapped in aligned 64 KiB blocks on this platform`,
         );
       }
+      for (; va < firstBlock; va += PAGE, pa += PAGE, w += 2) {
+        words[w] = pa | lo;
+        words[w + 1] = (pa / TWO_32) | hi;
+      }
+      for (; va < endBlock; va += BLOCK, pa += BLOCK) {
+        // The high half is one for all of a block.
+        const blockLo = pa | lo | PPGTT_PS64;
+        const blockHi = (pa / TWO_32) | hi;
+        for (let page = 0; page < BLOCK; page += PAGE, w += 2) {
+          words[w] = blockLo + page;
+          words[w + 1] = blockHi;
+        }
+      }
       for (; va < runEnd; va += PAGE, pa += PAGE, w += 2) {
-        words[w] = pa | lo | (va >= firstBlock && va < endBlock ? PPGTT_PS64 : 0);
+        words[w] = pa | lo;
         words[w + 1] = (pa / TWO_32) | hi;
       }
       at += run;
