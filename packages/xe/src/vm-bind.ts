@@ -146,9 +146,10 @@ interface Syncs {
 }
 
 /** Behind all that the driver checks, so that a call that is wrong in another way, too, gets the driver's errno. */
-function checkOwner({ bo, name }: XeBindOp, vm: XeVm, foreign: boolean): void {
+function checkOwner(op: XeBindOp, vm: XeVm, foreign: boolean): void {
+  const { bo } = op;
   if (foreign || bo === null || bo.vm === null || bo.vm === vm) return;
-  fail(EINVAL, `${name}.obj: the object was made for another VM`);
+  fail(EINVAL, `${op.name}.obj: the object was made for another VM`);
 }
 
 function checkQueue(file: XeFile, vm: XeVm, queueId: number): void {
