@@ -7,6 +7,7 @@
 
 import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { EFAULT, fail, hex, type UserSpace } from "@vmbind/drm";
+import { takeBytes } from "./byte-pool.ts";
 
 /** Reads above this are looked up first, so that a bad length allocates nothing. */
 const TRUSTED_BYTES = 0x1_0000;
@@ -40,9 +41,9 @@ export class ProcessMemory implements UserSpace {
   /** See `UserSpace.view`. */
   view(addr: number, length: number): DataView {
     if (length > TRUSTED_BYTES && !this.#has(addr, length)) this.#fault(addr, length);
-    const bytes = new Uint8Array(length);
+    const bytes = takeBytes(length);
     this.read(addr, bytes);
-    return new DataView(bytes.buffer);
+    return new DataView(bytes.buffer, bytes.byteOffset, length);
   }
 
   /**

@@ -11,6 +11,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { DrmError, EBADF, EINVAL, EIO, ENOMEM, ENOTTY, fail, size as sizeText, TYPE_DRM } from "@vmbind/drm";
+import { copyBytes } from "./byte-pool.ts";
 import { LiveCall } from "./call.ts";
 import { ClientProcess } from "./client-process.ts";
 import { CORE_IOCTLS } from "./core/drm-ioctls.ts";
@@ -296,7 +297,7 @@ export class LiveServer {
       const then = this.#guarded(() => observer.ioctl?.(seen));
       if (then !== undefined) after.push(then);
     }
-    const sent = body.slice();
+    const sent = copyBytes(body);
     connection.call = call;
     const finish = (ret: number, reason: string | null) => {
       connection.call = null;

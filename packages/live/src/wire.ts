@@ -13,6 +13,7 @@
  * @module
  */
 
+import { copyBytes } from "./byte-pool.ts";
 import type { Span } from "./ranges.ts";
 
 /** Bytes of a question without its body. */
@@ -129,7 +130,7 @@ export class AskReader {
         object: data.readUInt32LE(12),
         request: data.readUInt32LE(16),
         value: data.readUInt32LE(20),
-        body: new Uint8Array(data.subarray(ASK_BYTES, bytes)),
+        body: copyBytes(data.subarray(ASK_BYTES, bytes)),
       });
       data = data.subarray(bytes);
     }
