@@ -4,14 +4,23 @@
  * A new resource is one MAP_NULL of the whole of it, a destroyed one is one UNMAP. Both go to a queue of turnip's own, wait for nothing
  * and hand out a sync file; the latest one stands for all before it, and every queue bind waits for it. A vkQueueBindSparse is
  * one ioctl, however many operations it has: a MAP for what is bound, a MAP_NULL for what is unbound, in the order of addresses,
- * and never joined with a neighbour. It signals the application's fence and a timeline of the queue.
+ * and never joined with a neighbour. It signals the application's fence and a timeline of the queue. An array for which the kernel has no
+ * memory is sent again one operation at a time.
  *
  * Tiles of images fall apart into pieces first; see `image-tiles.ts`.
  *
  * @module
  */
 
-import type { ImageBind, ImageLayout, IoctlCall, SparseBind, SparseUmd, UserBuffer } from "@vmbind/drm";
+import {
+  type ImageBind,
+  type ImageLayout,
+  type IoctlCall,
+  type SparseBind,
+  type SparseUmd,
+  type UserBuffer,
+  viewOf,
+} from "@vmbind/drm";
 import { piecesOf } from "./image-tiles.ts";
 import {
   IOCTL_VM_BIND,
@@ -34,6 +43,7 @@ export const TURNIP_BLOCK_BYTES = 4096;
 
 const OPS_ADDR = 0x7000_0000_0000;
 const SYNCS_ADDR = 0x7100_0000_0000;
+const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /** What a {@link TurnipUmd} needs to know; every member has a default. */
 export interface TurnipOptions {
@@ -124,7 +134,8 @@ export class TurnipUmd implements SparseUmd {
       const op = nullOp(va + resourceOffset, roundUp(size));
       return memory === null ? op : { ...op, op: OP_MAP, handle: memory.handle, objOffset: memory.offset };
     });
-    return [this.#queued(ops.sort((a, b) => a.iova - b.iova))];
+    const sorted = ops.sort((a, b) => a.iova - b.iova);
+    return [this.#queued(sorted, this.#lastFile, this.#signals())];
   }
 
   /**
@@ -138,6 +149,24 @@ export class TurnipUmd implements SparseUmd {
   bindImage(va: number, layout: ImageLayout, binds: readonly ImageBind[]): IoctlCall[] {
     const pieces = binds.flatMap((bind) => piecesOf(layout, bind));
     return this.bind(va, Number.POSITIVE_INFINITY, pieces);
+  }
+
+  /**
+   * What turnip sends once a queue bind was refused with ENOMEM: its operations one by one. Each waits as the whole did, the last one
+   * signals.
+   *
+   * @param call - from {@link TurnipUmd.bind} or {@link TurnipUmd.bindImage}
+   * @returns a call for each operation; nothing where there was one alone, for which turnip gives up
+   */
+  oneByOne({ arg, buffers }: IoctlCall): IoctlCall[] {
+    const { fenceFd } = VM_BIND.read(viewOf(arg));
+    const at = (wanted: number) => buffers.find(({ addr }) => addr === wanted)?.bytes ?? NO_BYTES;
+    const view = viewOf(at(this.#opsAddr));
+    const count = view.byteLength / VM_BIND_OP.size;
+    return Array.from({ length: count }, (_, i) => {
+      const op = VM_BIND_OP.read(view, i * VM_BIND_OP.size);
+      return this.#queued([op], fenceFd, i === count - 1 ? at(this.#syncsAddr) : NO_BYTES);
+    });
   }
 
   /** One operation on the queue of the device itself. */
@@ -159,14 +188,12 @@ export class TurnipUmd implements SparseUmd {
     return arg === null ? 0 : VM_BIND.read(new DataView(arg.buffer, arg.byteOffset)).fenceFd;
   }
 
-  #queued(ops: readonly Op[]): IoctlCall {
-    const fenceFd = this.#lastFile;
+  #queued(ops: readonly Op[], fenceFd: number, syncs: Uint8Array): IoctlCall {
     const buffers: UserBuffer[] = [];
     const bytes = new Uint8Array(ops.length * VM_BIND_OP.size);
     const view = new DataView(bytes.buffer);
     for (const [i, op] of ops.entries()) VM_BIND_OP.write(view, i * VM_BIND_OP.size, op);
     if (ops.length > 1) buffers.push({ addr: this.#opsAddr, bytes });
-    const syncs = this.#signals();
     if (syncs.length > 0) buffers.push({ addr: this.#syncsAddr, bytes: syncs });
     const count = syncs.length / SYNCOBJ.size;
     const arg = VM_BIND.encode({

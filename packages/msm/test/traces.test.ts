@@ -1,13 +1,28 @@
 /** turnip's recordings: its very bytes, and what the kernel's own code did with them. `driver-laws` replays them all. */
 
 import { readFileSync } from "node:fs";
-import { type SparseBind, viewOf } from "@vmbind/drm";
+import { ENOMEM, type IoctlCall, issue, type SparseBind, viewOf } from "@vmbind/drm";
 import { CallBytes, type TraceIoctl, type TraceRecord } from "@vmbind/trace";
 import { describe, expect, test } from "vitest";
 import { arrayBinds, windowBinds } from "../../../test/image-workloads.ts";
 import { recordedText, recordsOf, sentText } from "../../../test/recordings.ts";
 import { traceFormats } from "../src/conformance.ts";
-import { imageLayout, OP_MAP, TurnipUmd, VM_BIND, VM_BIND_FENCE_FD_IN, type VmBindOp } from "../src/index.ts";
+import {
+  IOCTL_SET_PARAM,
+  IOCTL_SUBMITQUEUE_NEW,
+  imageLayout,
+  MsmDevice,
+  OP_MAP,
+  PARAM,
+  PARAM_ARG,
+  PIPE_3D0,
+  SUBMITQUEUE_NEW,
+  SUBMITQUEUE_VM_BIND,
+  TurnipUmd,
+  VM_BIND,
+  VM_BIND_FENCE_FD_IN,
+  type VmBindOp,
+} from "../src/index.ts";
 import { VM_BIND_OPS } from "../src/ioctls.ts";
 
 const FENCE = 3;
@@ -94,6 +109,42 @@ describe("TurnipUmd", () => {
     const layout = imageLayout(2048, 2048);
     const built = arrayBinds(pools as [number, number]).flatMap((binds) => umd.bindImage(va, layout, binds));
     expect(sent(built)).toEqual(calls.map(recordedText));
+  });
+
+  test("sends an array again one operation at a time where the kernel has no memory for it", () => {
+    let left = 0;
+    const device = new MsmDevice({ allocFault: (point) => point === "op-array" && --left === 0 });
+    const file = device.open();
+    const enable = { pipe: PIPE_3D0, param: PARAM.enVmBind, value: 1 };
+    expect(file.ioctl(IOCTL_SET_PARAM, PARAM_ARG.encode(enable))).toBe(0);
+    for (let i = 0; i < 3; i++) {
+      file.ioctl(IOCTL_SUBMITQUEUE_NEW, SUBMITQUEUE_NEW.encode({ flags: SUBMITQUEUE_VM_BIND }));
+    }
+    const [fence, timeline] = [file.syncobjs.create(), file.syncobjs.create()];
+    const handle = file.createBo(0x10000);
+    const umd = new TurnipUmd({ fence, timeline });
+    const va = 2 ** 33;
+    for (const call of umd.create(va, 0x20000)) expect(issue(file, call)).toBe(0);
+    const [array] = umd.bindImage(va, imageLayout(256, 128), [
+      { level: 0, x: 1, y: 0, width: 1, height: 1, memory: { handle, offset: 0 } },
+    ]) as [IoctlCall];
+    left = 1;
+    expect(issue(file, array)).toBe(-ENOMEM);
+    const calls = umd.oneByOne(array);
+    // As turnip did on a model that refused arrays above 32: 512 calls, all with the sync file, the signals on the last.
+    const args = calls.map(({ arg }) => VM_BIND.read(viewOf(arg)));
+    expect(args.map(({ nrOps, flags, fenceFd }) => [nrOps, flags, fenceFd])).toEqual(
+      Array(8).fill([1, VM_BIND_FENCE_FD_IN, 1]),
+    );
+    expect(args.map(({ nrOutSyncobjs }) => nrOutSyncobjs)).toEqual([0, 0, 0, 0, 0, 0, 0, 2]);
+    for (const call of calls.slice(0, -1)) expect(issue(file, call)).toBe(0);
+    expect(file.syncobjs.get(fence)?.find(0)).toBeNull();
+    expect(issue(file, calls[7] as IoctlCall)).toBe(0);
+    expect([fence, timeline].map((id) => file.syncobjs.get(id)?.find(0)?.signaled)).toEqual([true, true]);
+    const bound = [...(file.vm(1)?.mappings() ?? [])].filter(({ kind }) => kind === "bo");
+    expect(bound.map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((k) => k * 0x2000));
+    // One operation alone is not tried again.
+    expect(umd.oneByOne(calls[7] as IoctlCall)).toEqual([]);
   });
 
   test("has nothing for tiles outside the image, and for binds outside the buffer", () => {
