@@ -21,48 +21,54 @@ import { OBJ_ARRAY, OP_MAP, VM_BIND_OP_REPEAT } from "./uapi.ts";
 import type { PanthorVm } from "./vm.ts";
 
 const OP = VM_BIND_OP_REPEAT.fields;
+// Of u64 members the low half; the high one follows.
+const AT_FLAGS = OP.flags.offset;
+const AT_BO_HANDLE = OP.boHandle.offset;
+const AT_BO_OFFSET = OP.boOffset.offset;
 const AT_VA = OP.va.offset;
-/** Words that say the same in each operation of a run: all but the address, and what nobody looks at without syncs. Ascending. */
-const ALIKE: readonly number[] = [
-  OP.flags.offset,
-  OP.boHandle.offset,
-  OP.boOffset.offset,
-  OP.boOffset.offset + 4,
-  OP.size.offset,
-  OP.size.offset + 4,
-  OP.syncs.offset + OBJ_ARRAY.fields.count.offset,
-  OP.boRepeatRange.offset,
-  OP.pad.offset,
-];
+const AT_SIZE = OP.size.offset;
+const AT_SYNCS_COUNT = OP.syncs.offset + OBJ_ARRAY.fields.count.offset;
+/** What only operations of the REPEAT proposal have. */
+const AT_TAIL = OP.boRepeatRange.offset;
 const MAP_FLAGS_MASK = 0xf;
 
 /**
- * How many operations repeat one: alike but for `va`, which ascends by `size`.
+ * How many operations repeat one: alike but for `va`, which ascends by `size`, and for where syncs would be, which they have none of.
  *
  * @param ops - the array
  * @param op - one of it, decoded
  * @param count - operations of the array
  */
 function repetitions({ view, stride }: CopiedArray, op: PanthorBindOp, count: number): number {
-  let words = ALIKE.length;
-  while ((ALIKE[words - 1] as number) + 4 > stride) words--;
+  const first = op.index * stride;
+  const flags = view.getInt32(first + AT_FLAGS, true);
+  const boHandle = view.getInt32(first + AT_BO_HANDLE, true);
+  const boOffset = view.getInt32(first + AT_BO_OFFSET, true);
+  const boOffsetHigh = view.getInt32(first + AT_BO_OFFSET + 4, true);
+  const size = view.getInt32(first + AT_SIZE, true);
+  const sizeHigh = view.getInt32(first + AT_SIZE + 4, true);
   let va = op.va;
   let i = op.index + 1;
   for (; i < count; i++) {
     const at = i * stride;
     va += op.size;
-    if (view.getUint32(at + AT_VA, true) + view.getUint32(at + AT_VA + 4, true) * 4294967296 !== va) break;
-    if (!isAlike(view, at, at - stride, words)) break;
+    const repeats =
+      view.getUint32(at + AT_VA, true) + view.getUint32(at + AT_VA + 4, true) * 4294967296 === va &&
+      view.getInt32(at + AT_FLAGS, true) === flags &&
+      view.getInt32(at + AT_BO_HANDLE, true) === boHandle &&
+      view.getInt32(at + AT_BO_OFFSET, true) === boOffset &&
+      view.getInt32(at + AT_BO_OFFSET + 4, true) === boOffsetHigh &&
+      view.getInt32(at + AT_SIZE, true) === size &&
+      view.getInt32(at + AT_SIZE + 4, true) === sizeHigh &&
+      view.getInt32(at + AT_SYNCS_COUNT, true) === 0;
+    if (!repeats || (stride > AT_TAIL && !hasTail(view, at, first, stride))) break;
   }
   return i - op.index - 1;
 }
 
-/** Whether operations at `a` and `b` agree in the first so many of {@link ALIKE}. */
-function isAlike(view: DataView, a: number, b: number, words: number): boolean {
-  for (let i = 0; i < words; i++) {
-    const word = ALIKE[i] as number;
-    if (view.getInt32(a + word, true) !== view.getInt32(b + word, true)) return false;
-  }
+/** Whether the operation at a byte ends as the one at `first` does. */
+function hasTail(view: DataView, at: number, first: number, stride: number): boolean {
+  for (let k = AT_TAIL; k < stride; k++) if (view.getUint8(at + k) !== view.getUint8(first + k)) return false;
   return true;
 }
 

@@ -1,4 +1,5 @@
 /** A VM_BIND that repeats one MAP leaves what as many single MAPs leave. */
+import { EINVAL } from "@vmbind/drm";
 import { leaves } from "@vmbind/mmu";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -115,6 +116,22 @@ describe("a run of equal MAPs", () => {
       expect(results[0]).toEqual(results[1]);
       expect(state(run.fx)).toEqual(state(single.fx));
     }
+  });
+
+  it.each<[string, DeviceOptions, TestOp]>([
+    ["syncs", {}, { syncs: [{}] }],
+    ["a window", { driverVersion: "1.8", repeat: "v5" }, { boRepeatRange: PAGE_BYTES }],
+    ["no known flags", {}, { flags: 0x10 }],
+    ["an offset beyond 2^32", {}, { boOffset: 2 ** 32 }],
+    ["a size beyond 2^32", {}, { size: 2 ** 32 + PAGE_BYTES }],
+  ])("stops in front of an operation with %s, which is refused", (_, options, odd) => {
+    const { fx, objects } = device(options, false);
+    const ops = [{}, {}, {}, odd, {}];
+    const { ret, count } = bind(
+      fx,
+      ops.map((op, i) => map(objects[0] as number, { va: BASE + i * PAGE_BYTES, ...op })),
+    );
+    expect([ret, count, fx.vm.gpuvm.count]).toEqual([-EINVAL, 3, 3]);
   });
 
   it("is not one where flags, object or offset differ in the middle", () => {

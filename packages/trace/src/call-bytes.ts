@@ -130,7 +130,8 @@ function recordedAt(
 function bytesAt(arrays: readonly TraceArray[], addr: number): Uint8Array | null {
   for (let i = arrays.length - 1; i >= 0; i--) {
     const { addr: start, data } = arrays[i] as TraceArray;
-    if (addr >= start && addr < start + data.length) return data.subarray(addr - start);
+    if (addr === start && data.length > 0) return data;
+    if (addr > start && addr < start + data.length) return data.subarray(addr - start);
   }
   return null;
 }
