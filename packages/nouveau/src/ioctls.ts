@@ -23,6 +23,7 @@ import {
   type UserArray,
   userArray,
 } from "@vmbind/drm";
+import { VmBindRecord } from "./bind-records.ts";
 import type { NouveauFile } from "./file.ts";
 import { getParam } from "./getparam.ts";
 import * as uapi from "./uapi.ts";
@@ -48,20 +49,8 @@ const VM_BIND_SIGNALS = userArray(uapi.VM_BIND, "sigPtr", {
   element: uapi.SYNC,
 });
 
-/**
- * Decoded into; whoever gets it reads it before anything else can run. The addresses are doubles from the start, and stay it in a
- * class of their own: a literal would have its shape in common with the layout's, where they are objects.
- */
-class Args implements uapi.VmBind {
-  opCount = 0;
-  flags = 0;
-  waitCount = 0;
-  sigCount = 0;
-  waitPtr = 0.5;
-  sigPtr = 0.5;
-  opPtr = 0.5;
-}
-const ARGS = new Args();
+/** Decoded into; whoever gets it reads it before anything else can run. */
+const ARGS = new VmBindRecord();
 
 /** The ioctls. */
 export const IOCTLS: IoctlTable<NouveauFile> = new IoctlTable<NouveauFile>([

@@ -30,6 +30,7 @@ import {
 } from "@vmbind/drm";
 import { type VmBo, vmBosOf } from "@vmbind/gpuvm-core";
 import { type BindJob, OP_MAP, OP_SPARSE, OP_UNKNOWN, OP_UNMAP, OP_UNSPARSE } from "./bind-job.ts";
+import { VmBindOpRecord } from "./bind-records.ts";
 import { copySyncs, resolveSyncs, type SyncFile } from "./bind-syncs.ts";
 import type { NouveauBo } from "./bo.ts";
 import { releaseOp, restoreMappings } from "./job-run.ts";
@@ -44,7 +45,6 @@ import {
   VM_BIND_RUN_ASYNC,
   VM_BIND_SPARSE,
   type VmBind,
-  type VmBindOp,
 } from "./uapi.ts";
 import type { NouveauVm, NouveauVmDevice } from "./vm.ts";
 
@@ -71,20 +71,8 @@ const OP_BYTES: number = VM_BIND_OP.size;
 const PAGE_BYTES = 4096;
 
 const NO_FENCES: Fence[] = [];
-/**
- * Decoded into. The numbers of 64 bits are doubles from the start, and stay it in a class of their own: a literal would have its
- * shape in common with the layout's, where they are objects.
- */
-class OpRecord implements VmBindOp {
-  op = 0;
-  flags = 0;
-  handle = 0;
-  pad = 0;
-  addr = 0.5;
-  boOffset = 0.5;
-  range = 0.5;
-}
-const RECORD = new OpRecord();
+/** Decoded into. */
+const RECORD = new VmBindOpRecord();
 
 /**
  * VM_BIND.
@@ -138,7 +126,7 @@ export function vmBind(file: BindFile, vm: NouveauVm, args: VmBind, user: UserSp
 
 // -- each operation by itself ---------------------------------------------------------------------------------------------
 
-function checkOp(file: BindFile, vm: NouveauVm, job: BindJob, record: VmBindOp): void {
+function checkOp(file: BindFile, vm: NouveauVm, job: BindJob, record: VmBindOpRecord): void {
   const { addr, range, boOffset, flags } = record;
   const { quirks } = file.device.options;
   const kind = kindOf(record.op, (flags & SPARSE_FLAG) !== 0, quirks.internalOps);
