@@ -80,18 +80,23 @@ export function tiledLevels(width: number, height: number): TilesOfLevel[] {
 }
 
 /**
- * The plain layout: levels one behind the other, the largest first, then a tail of one tile; layer behind layer.
+ * The plain layout: levels one behind the other, the largest first, then the tail; layer behind layer.
  *
  * @param levels - see {@link tiledLevels}
+ * @param tailBytes - of a layer's tail, which the driver says: a tile for squares with sides that are powers of two, more for others
+ * (nvk has 2 for 1000x700, 3 for 384x640); a tile unless given
  */
-export function plainLayout(levels: readonly TilesOfLevel[]): ImageLayout {
+export function plainLayout(
+  levels: readonly TilesOfLevel[],
+  tailBytes: number = SPARSE_TILE_BYTES,
+): ImageLayout {
   let offset = 0;
   const placed = levels.map(({ width, height }): ImageLevel => {
     const level = { offset, width, height };
     offset += width * height * SPARSE_TILE_BYTES;
     return level;
   });
-  return { levels: placed, tailOffset: offset, layerStride: offset + SPARSE_TILE_BYTES };
+  return { levels: placed, tailOffset: offset, layerStride: offset + tailBytes };
 }
 
 /**

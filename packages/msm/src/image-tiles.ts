@@ -35,10 +35,10 @@ const ROW_BYTES = 0x2000;
 const ROWS = SPARSE_TILE_BYTES / ROW_BYTES;
 
 /**
- * The layout of an image of 4-byte texels with all mip levels.
+ * The layout of a square image of 4-byte texels with all mip levels; others have larger tails, and another swizzle.
  *
- * @param width - texels
- * @param height - texels
+ * @param width - texels, a power of two
+ * @param height - texels, the same
  */
 export function imageLayout(width: number, height: number): ImageLayout {
   return plainLayout(tiledLevels(width, height));

@@ -146,6 +146,30 @@ describe("queue binds of images are lowered to the byte", () => {
   });
 });
 
+test("an image that is no square, as nvk on a model lowered it: 1000x700, 2 layers, tails of 2 tiles", () => {
+  const layout = plainLayout(tiledLevels(1000, 700), 2 * SPARSE_TILE_BYTES);
+  const umd = new NvkUmd({ images: true });
+  const placesOf = (level: number, width: number, height: number, handle: number): string[] =>
+    [0, 1].flatMap((layer) => {
+      const memory = handle === 0 ? null : { handle, offset: 0 };
+      const calls = umd.bindImage(0, layout, [{ layer, level, x: 0, y: 0, width, height, memory }]);
+      const [{ addr, bytes }] = calls.flatMap(({ buffers }) => buffers) as [
+        { addr: number; bytes: Uint8Array },
+      ];
+      expect(addr).toBe(0x7000_0000_0000);
+      return Array.from({ length: bytes.length / VM_BIND_OP.size }, (_, i) => {
+        const op = VM_BIND_OP.read(viewOf(bytes), i * VM_BIND_OP.size);
+        return `${op.addr / SPARSE_TILE_BYTES}+${op.range / SPARSE_TILE_BYTES}`;
+      });
+    });
+  expect(layout.layerStride).toBe(66 * SPARSE_TILE_BYTES);
+  expect(placesOf(0, 8, 6, 1)).toEqual(["0+48", "66+48"]);
+  expect(placesOf(1, 4, 3, 1)).toEqual(["48+12", "114+12"]);
+  expect(placesOf(2, 2, 2, 1)).toEqual(["60+4", "126+4"]);
+  expect(placesOf(1, 4, 3, 0)).toEqual(["48+4", "52+4", "56+4", "114+4", "118+4", "122+4"]);
+  expect(placesOf(2, 2, 2, 0)).toEqual(["60+2", "62+2", "126+2", "128+2"]);
+});
+
 function opsOfCall({ arg }: IoctlCall): number {
   return VM_BIND.read(viewOf(arg)).opCount;
 }
