@@ -58,6 +58,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "backends.ts",
     "bind-job.ts",
     "bind-queue.ts",
+    "bind-records.ts",
     "bind-syncs.ts",
     "entry-refs.ts",
     "entry-words.ts",
