@@ -60,7 +60,8 @@ export class AmdgpuLiveFile implements LiveFile {
     if (ret === 0 && isDeviceQuery(query)) {
       const answer = call.user.view(returnPointer, Math.min(returnSize, 448));
       completeDevice(device.chip, answer);
-      call.user.write(returnPointer, new Uint8Array(answer.buffer));
+      // The view may be a piece of a longer buffer.
+      call.user.write(returnPointer, new Uint8Array(answer.buffer, answer.byteOffset, answer.byteLength));
     }
     return ret;
   }
