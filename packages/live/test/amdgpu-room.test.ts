@@ -12,7 +12,7 @@ import {
 } from "@vmbind/amdgpu";
 import { type DrmError, viewOf } from "@vmbind/drm";
 import { DataPages } from "@vmbind/mmu";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { LiveCall } from "../src/call.ts";
 import { ClientProcess } from "../src/client-process.ts";
 import { Descriptors } from "../src/descriptors.ts";
@@ -44,6 +44,28 @@ function opened(): { file: LiveFile; ask: (request: number, arg: Uint8Array) => 
   };
   return { file, ask };
 }
+
+test("the device's answer has as many bytes as the program asked for, whatever its memory is read into", (t) => {
+  const { file } = opened();
+  const written: number[] = [];
+  const { memory } = CALL.client;
+  const pool = new Uint8Array(4096);
+  const view = vi
+    .spyOn(memory, "view")
+    .mockImplementation((_, length) => new DataView(pool.buffer, 64, length));
+  const write = vi.spyOn(memory, "write").mockImplementation((_, bytes) => void written.push(bytes.length));
+  t.onTestFinished(() => {
+    view.mockRestore();
+    write.mockRestore();
+  });
+  for (const returnSize of [4, 100, 448, 1000]) {
+    written.length = 0;
+    const arg = INFO.encode({ query: 0x16, returnPointer: 0x1000, returnSize });
+    expect(file.ioctl(CALL, IOCTL_INFO, arg)).toBe(0);
+    expect(written.every((length) => length <= Math.min(returnSize, 448))).toBe(true);
+    expect(written.length).toBeGreaterThan(0);
+  }
+});
 
 test("an object's metadata comes back, as long as it is, and is refused when it is too long", () => {
   const { ask } = opened();
