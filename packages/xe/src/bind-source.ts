@@ -6,6 +6,7 @@
  */
 
 import type { ScatterList } from "@vmbind/mmu";
+import { BLOCK_64K } from "./page-sizes.ts";
 
 /** What a bind shows; one object, reused. */
 export interface BindSource {
@@ -29,4 +30,33 @@ export interface BindSource {
   pat: number;
   /** Write zeroes in place of leaves, so that access faults. */
   clear: boolean;
+}
+
+/**
+ * Whether memory is 64 KiB blocks, each aligned and in one segment.
+ *
+ * @param pages - of an object
+ * @param segment - in which it begins
+ * @param offset - byte in that segment
+ * @param bytes - how much, a multiple of 64 KiB
+ */
+export function contiguousBlocks(
+  pages: ScatterList,
+  segment: number,
+  offset: number,
+  bytes: number,
+): boolean {
+  let at = offset;
+  for (let i = segment, done = 0; done < bytes; ) {
+    const left = (pages.bytes[i] as number) - at;
+    if (left < BLOCK_64K || (((pages.pa[i] as number) + at) & (BLOCK_64K - 1)) !== 0) return false;
+    const run = Math.min(Math.floor(left / BLOCK_64K) * BLOCK_64K, bytes - done);
+    done += run;
+    at += run;
+    if (at === pages.bytes[i]) {
+      i++;
+      at = 0;
+    }
+  }
+  return true;
 }

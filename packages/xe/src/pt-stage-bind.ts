@@ -32,7 +32,7 @@ import {
   type ScatterList,
   writeRepeated,
 } from "@vmbind/mmu";
-import type { BindSource } from "./bind-source.ts";
+import { type BindSource, contiguousBlocks } from "./bind-source.ts";
 import type { XeCounters } from "./cost-sheet.ts";
 import { BLOCK_64K, PAGE_BYTES } from "./page-sizes.ts";
 import { MAX_LEAF_LEVEL, type PageTable } from "./page-table.ts";
@@ -161,8 +161,10 @@ export class BindStager {
         child = equal ? this.#equalLeaves(level - 1) : tables.alloc(level - 1);
         this.#updates.created(child);
         if (!whole) this.#pageTable.fillEmpty(child);
-        if (level === 1 && whole && this.#compactTables && this.#contiguousBlocks(entryBytes)) {
-          tables.compact[child] = 1;
+        const { pages } = this.#source;
+        if (level === 1 && whole && this.#compactTables && pages !== null) {
+          const isBlocks = contiguousBlocks(pages, this.#segment, this.#inSegment, entryBytes);
+          if (isBlocks) tables.compact[child] = 1;
         }
         if (!opened) this.#updates.open(slot, index);
         opened = true;
@@ -190,26 +192,6 @@ export class BindStager {
     if (left < entryBytes) return false;
     // Bitwise operators see the low 32 bits of a number, which is what alignment up to 1 GiB is about.
     return (((pages?.pa[this.#segment] as number) + this.#inSegment) & (entryBytes - 1)) === 0;
-  }
-
-  /** The next `bytes` of memory are 64 KiB blocks, each aligned and in one segment. */
-  #contiguousBlocks(bytes: number): boolean {
-    const { pages } = this.#source;
-    if (pages === null) return false;
-    let segment = this.#segment;
-    let at = this.#inSegment;
-    for (let done = 0; done < bytes; ) {
-      const left = (pages.bytes[segment] as number) - at;
-      if (left < BLOCK || (((pages.pa[segment] as number) + at) & (BLOCK - 1)) !== 0) return false;
-      const run = Math.min(Math.floor(left / BLOCK) * BLOCK, bytes - done);
-      done += run;
-      at += run;
-      if (at === pages.bytes[segment]) {
-        segment++;
-        at = 0;
-      }
-    }
-    return true;
   }
 
   #advance(bytes: number): void {
