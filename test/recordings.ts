@@ -54,6 +54,17 @@ export function between(records: readonly TraceRecord[], from: string, to: strin
   return records.slice(start, end).filter((r) => r.kind === "ioctl");
 }
 
+/** Ioctls of one name behind marks that begin so, up to the next mark. */
+export function callsBehind(records: readonly TraceRecord[], mark: string, ioctl: string): TraceIoctl[] {
+  let inside = false;
+  const found: TraceIoctl[] = [];
+  for (const record of records) {
+    if (record.kind === "mark") inside = record.mark.startsWith(mark);
+    else if (inside && record.ioctl === ioctl) found.push(record);
+  }
+  return found;
+}
+
 /** All that a user-mode driver sends with an ioctl, in hex: the argument, then each array behind its address. */
 export function sentText(arg: Uint8Array, arrays: readonly { addr: number; bytes: Uint8Array }[]): string[] {
   return [hexOf(arg), ...arrays.map(({ addr, bytes }) => `0x${addr.toString(16)}: ${hexOf(bytes)}`)];

@@ -4,7 +4,7 @@ import { type ImageBind, viewOf } from "@vmbind/drm";
 import type { TraceIoctl, TraceRecord } from "@vmbind/trace";
 import { describe, expect, test } from "vitest";
 import { arrayBinds, windowBinds } from "../../../test/image-workloads.ts";
-import { recordedText, recordsOf, sentText } from "../../../test/recordings.ts";
+import { callsBehind, recordedText, recordsOf, sentText } from "../../../test/recordings.ts";
 import { type AmdgpuGfx, GEM_VA, RadvUmd, radvImageLayout } from "../src/index.ts";
 
 const DEVICES: readonly [prefix: string, gfx: AmdgpuGfx][] = [
@@ -13,16 +13,8 @@ const DEVICES: readonly [prefix: string, gfx: AmdgpuGfx][] = [
   ["amdgpu-gfx12", "12.0"],
 ];
 
-/** GEM_VAs behind marks that begin so, up to the next mark. */
-function behind(records: readonly TraceRecord[], prefix: string): TraceIoctl[] {
-  let inside = false;
-  const found: TraceIoctl[] = [];
-  for (const record of records) {
-    if (record.kind === "mark") inside = record.mark.startsWith(prefix);
-    else if (record.kind === "ioctl" && inside && record.ioctl === "AMDGPU_GEM_VA") found.push(record);
-  }
-  return found;
-}
+/** GEM_VAs behind marks that begin so. */
+const behind = (records: readonly TraceRecord[], mark: string) => callsBehind(records, mark, "AMDGPU_GEM_VA");
 
 const va = ({ argIn }: TraceIoctl) => GEM_VA.read(viewOf(argIn));
 

@@ -5,7 +5,7 @@ import { ENOMEM, type IoctlCall, issue, type SparseBind, viewOf } from "@vmbind/
 import { CallBytes, type TraceIoctl, type TraceRecord } from "@vmbind/trace";
 import { describe, expect, test } from "vitest";
 import { arrayBinds, windowBinds } from "../../../test/image-workloads.ts";
-import { recordedText, recordsOf, sentText } from "../../../test/recordings.ts";
+import { callsBehind, recordedText, recordsOf, sentText } from "../../../test/recordings.ts";
 import { traceFormats } from "../src/conformance.ts";
 import {
   IOCTL_SET_PARAM,
@@ -28,16 +28,9 @@ import { VM_BIND_OPS } from "../src/ioctls.ts";
 const FENCE = 3;
 const TIMELINE = 2;
 
-/** VM_BINDs behind a mark that begins so. */
-function bindsBehind(records: readonly TraceRecord[], prefix: string): TraceIoctl[] {
-  let inside = false;
-  const found: TraceIoctl[] = [];
-  for (const record of records) {
-    if (record.kind === "mark") inside = record.mark.startsWith(prefix);
-    else if (record.kind === "ioctl" && inside && record.ioctl === "MSM_VM_BIND") found.push(record);
-  }
-  return found;
-}
+/** VM_BINDs behind marks that begin so. */
+const bindsBehind = (records: readonly TraceRecord[], mark: string) =>
+  callsBehind(records, mark, "MSM_VM_BIND");
 
 /** The first VM_BIND behind a mark. */
 function first(records: readonly TraceRecord[], prefix: string): TraceIoctl {

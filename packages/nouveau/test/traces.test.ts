@@ -12,7 +12,7 @@ import {
 import { type OpenDevice, replay, type TraceArray, type TraceIoctl, type TraceRecord } from "@vmbind/trace";
 import { describe, expect, test } from "vitest";
 import { arrayBinds, windowBinds } from "../../../test/image-workloads.ts";
-import { open, recordedText, recordsOf, sentText } from "../../../test/recordings.ts";
+import { callsBehind, open, recordedText, recordsOf, sentText } from "../../../test/recordings.ts";
 import { NvkUmd, SYNC, VM_BIND, VM_BIND_OP, type VmBindOp } from "../src/index.ts";
 import { lens } from "../src/trace.ts";
 
@@ -86,16 +86,9 @@ function opsOf({ arrays }: TraceIoctl): VmBindOp[] {
   return Array.from({ length: count }, (_, i) => VM_BIND_OP.read(viewOf(data), i * VM_BIND_OP.size));
 }
 
-/** VM_BINDs behind marks that begin so, up to the next mark. */
-function behind(records: readonly TraceRecord[], prefix: string): TraceIoctl[] {
-  let inside = false;
-  const found: TraceIoctl[] = [];
-  for (const record of records) {
-    if (record.kind === "mark") inside = record.mark.startsWith(prefix);
-    else if (record.kind === "ioctl" && inside && record.ioctl === "NOUVEAU_VM_BIND") found.push(record);
-  }
-  return found;
-}
+/** VM_BINDs behind marks that begin so. */
+const behind = (records: readonly TraceRecord[], mark: string) =>
+  callsBehind(records, mark, "NOUVEAU_VM_BIND");
 
 function imageUmd(call: TraceIoctl): NvkUmd {
   const signals = call.arrays.find(({ field }) => field === "sig_ptr") as TraceArray;
