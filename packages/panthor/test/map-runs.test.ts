@@ -14,7 +14,7 @@ import {
 import { map } from "./operations.ts";
 import { bind, createBo, type DeviceOptions, type Fixture, openWithVm, type TestOp } from "./support.ts";
 
-/** One 2 MiB chunk short of the end of a level-2 table, so that runs cross both kinds of tables. */
+/** Two chunks of 2 MiB before the end of a level-2 table, so that runs go from table to table at both levels. */
 const BASE = 2 ** 30 - 2 * BLOCK_2M;
 
 interface Piece {
@@ -60,7 +60,6 @@ function state({ device, file, vm }: Fixture) {
     leaves: [...leaves(memory, format, root)].map(({ va, level, entry }) => [va, level, entry]),
     refs: vm.gpuvm.refs,
     pairs: [...vm.gpuvm.vmBos()].map((pair) => [pair.refs, pair.vaCount, pair.gem.refs, [...pair.vas()]]),
-    pins: [...vm.gpuvm.vmBos()].map(({ gem }) => gem.refs),
   };
 }
 
