@@ -54,7 +54,7 @@ export const LIVE_COMMANDS: readonly CommandSpec[] = [
       system: { type: "string", value: "BYTES", help: "system memory that the GPU may use" },
       "debug-build": {
         type: "boolean",
-        help: "the driver as a kernel for debugging has it, which for some changes what an ioctl takes",
+        help: "the driver is built for debugging: some then take flags that make an ioctl fail",
       },
       "memory-folder": {
         type: "string",
