@@ -199,8 +199,8 @@ const ROWS: readonly Platform[] = [
     ...DG2,
     name: "dg2-g11",
     title: "DG2-G11, Arc A380",
-    // One of 0x5693 to 0x5695, 0x56a5, 0x56a6, 0x56b0 and 0x56b1, which the workaround of the scratch page leaves out.
     deviceId: 0x56a5,
+    // The workaround names other subplatforms of DG2.
     forcedScratch: false,
     vramBytes: 6 * GIB,
   },
