@@ -207,7 +207,7 @@ describe("a mistake is named with its place and its rule", () => {
     );
     const broken = tempFile("broken.json", '{\n  "format": "vmbind-workload",\n  oops\n}');
     expect(await run(broken)).toMatch(/broken\.json:3: not JSON: /);
-    expect(await run(tempFile("empty.json", ""))).toMatch(/empty\.json: not JSON: /);
+    expect(await run(tempFile("empty.json", ""))).toMatch(/empty\.json: not JSON: it is empty\n$/);
     expect(await run("./.")).toMatch(/^vmbind lower: \.\/\.: /);
   });
 });

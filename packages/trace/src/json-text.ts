@@ -44,7 +44,7 @@ export function parseJson(
     return JSON.parse(text);
   } catch (error) {
     if (text.trim() === "")
-      throw new InputError(path, line, `not JSON: ${line > 0 ? "an empty line" : "nothing"}`);
+      throw new InputError(path, line, `not JSON: ${line > 0 ? "an empty line" : "it is empty"}`);
     const { message } = error as Error;
     const rule = message.slice(0, message.search(/[\r\n]|$/));
     throw new InputError(path, line > 0 ? line : lineOf(text, message), `not JSON: ${rule}`);
