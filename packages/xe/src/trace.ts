@@ -134,7 +134,7 @@ function adviceOf({ vmId, start, range, type, val }: Madvise): string {
   }
 }
 
-/** Members are named in each: a hundred thousand copies by spread take ten times as long. */
+/** Members are named in those that come by the hundred thousand: copies by spread take ten times as long. */
 function decodeOp({ op, flags, addr, range, obj: handle, objOffset: offset, patIndex }: VmBindOp): XeTraceOp {
   switch (op) {
     case VM_BIND_OP_MAP:
