@@ -38,9 +38,13 @@ const ROWS = SPARSE_TILE_BYTES / ROW_BYTES;
  * The layout of a square image of 4-byte texels with all mip levels; others have larger tails, and another swizzle.
  *
  * @param width - texels, a power of two
- * @param height - texels, the same
+ * @param height - texels, as many
+ * @throws RangeError for an image that is not such a square
  */
 export function imageLayout(width: number, height: number): ImageLayout {
+  if (width !== height || !Number.isInteger(Math.log2(width))) {
+    throw new RangeError(`image: ${width}x${height} is not a square whose side is a power of two`);
+  }
   return plainLayout(tiledLevels(width, height));
 }
 

@@ -117,8 +117,8 @@ describe("TurnipUmd", () => {
     const handle = file.createBo(0x10000);
     const umd = new TurnipUmd({ fence, timeline });
     const va = 2 ** 33;
-    for (const call of umd.create(va, 0x20000)) expect(issue(file, call)).toBe(0);
-    const [array] = umd.bindImage(va, imageLayout(256, 128), [
+    for (const call of umd.create(va, 0x50000)) expect(issue(file, call)).toBe(0);
+    const [array] = umd.bindImage(va, imageLayout(256, 256), [
       { level: 0, x: 1, y: 0, width: 1, height: 1, memory: { handle, offset: 0 } },
     ]) as [IoctlCall];
     left = 1;
@@ -143,6 +143,11 @@ describe("TurnipUmd", () => {
   test("has nothing for tiles outside the image, and for binds outside the buffer", () => {
     const umd = new TurnipUmd();
     const layout = imageLayout(512, 512);
+    for (const [width, height] of [
+      [512, 256],
+      [1000, 1000],
+    ] as const)
+      expect(() => imageLayout(width, height)).toThrow(`image: ${width}x${height} is not a square`);
     const outside = { level: 0, x: 3, y: 0, width: 2, height: 1, memory: null };
     expect(() => umd.bindImage(0, layout, [outside])).toThrow(/are not in level 0/);
     const bind = { resourceOffset: 8192, size: 4096, memory: null };
