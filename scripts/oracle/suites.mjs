@@ -64,8 +64,9 @@ const amdgpu = (binary, device, total, more = {}) => ({
 });
 
 /**
- * igt's binaries. `vram`: the GPU's own memory, where it is not to be all that the device has; `debugBuild`: the driver is built for debugging; `total`: subtests that there are to be, so that a list cut short is no success; `least`: how many of them
- * must pass, all but the explained ones unless given; `tries`: how often a subtest may try.
+ * igt's binaries. `vram`: the GPU's own memory, where it is not to be all that the device has; `debugBuild`: the driver is built for
+ * debugging; `total`: subtests that there are to be, so that a list cut short is no success; `least`: how many of them must pass, all
+ * but the explained ones unless given; `tries`: how often a subtest may try.
  */
 export const IGT = [
   xeVm("bmg"),
