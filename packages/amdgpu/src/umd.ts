@@ -229,14 +229,15 @@ export class RadvUmd implements SparseUmd {
 
   /**
    * One vkQueueBindSparse of a two-dimensional image, tile by tile: a REPLACE for each element whose rows of tiles follow each other,
-   * and for each row where they do not. The lowering must have been made for images.
+   * and for each row where they do not.
    *
    * @param va - address of the image
    * @param layout - how it lies in memory, see `radvImageLayout`
    * @param binds - elements in the order of the application
-   * @throws RangeError for tiles outside the image
+   * @throws RangeError for tiles outside the image, TypeError for a lowering that was made without `images`
    */
   bindImage(va: number, layout: ImageLayout, binds: readonly ImageBind[]): IoctlCall[] {
+    if (!this.#isImage) throw new TypeError("bindImage: the lowering was made for buffers, without `images`");
     const rows = binds.flatMap((bind) => joinedBinds(tileRows(layout, bind), true));
     return this.bind(va, Number.POSITIVE_INFINITY, rows);
   }

@@ -77,6 +77,7 @@ test("an image has one range on every part, and nothing for tiles outside of it"
     expect(umd.bindImage(2 ** 40, layout, [bind])).toHaveLength(1);
     expect(() => umd.bindImage(2 ** 40, layout, [{ ...bind, width: 2 }])).toThrow("are not in level 0");
     expect(() => umd.bindImage(2 ** 40, layout, [{ ...bind, level: 3 }])).toThrow("are not in level 3");
+    expect(() => new RadvUmd({ gfx }).bindImage(2 ** 40, layout, [bind])).toThrow("made for buffers");
     expect(() => radvImageLayout(gfx, 1000)).toThrow("side: 1000 is not a power of two");
   }
 });

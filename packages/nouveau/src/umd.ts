@@ -99,9 +99,10 @@ export class NvkUmd implements SparseUmd {
    * @param va - its address in bytes
    * @param layout - how it lies in memory: nvk's is the plain one, `plainLayout` of `@vmbind/drm`
    * @param binds - elements in the order of the application
-   * @throws RangeError for tiles outside the image
+   * @throws RangeError for tiles outside the image, TypeError for a lowering that was made without `images`
    */
   bindImage(va: number, layout: ImageLayout, binds: readonly ImageBind[]): IoctlCall[] {
+    if (!this.#isImage) throw new TypeError("bindImage: the lowering was made for buffers, without `images`");
     return this.#queued(
       va,
       binds.flatMap((bind) => joinedBinds(tileRows(layout, bind), false)),

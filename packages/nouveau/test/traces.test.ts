@@ -163,6 +163,10 @@ test("an image that is no square, as nvk on a model lowered it: 1000x700, 2 laye
   expect(placesOf(2, 2, 2, 0)).toEqual(["60+2", "62+2", "126+2", "128+2"]);
 });
 
+test("a lowering of buffers takes no image", () => {
+  expect(() => new NvkUmd().bindImage(0, plainLayout(tiledLevels(512, 512)), [])).toThrow("made for buffers");
+});
+
 function opsOfCall({ arg }: IoctlCall): number {
   return VM_BIND.read(viewOf(arg)).opCount;
 }
