@@ -227,7 +227,7 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
     const vm = isPrivate ? this.#vms.get(vmId) : null;
     if (vm === undefined) fail(ENOENT, `gem_create.vm_id: ${vmId} is not a VM of this file`);
     if (!(size < OBJECT_BYTES_MAX))
-      fail(EINVAL, `gem_create.size: ${hex(size)} is more than a file can have`);
+      fail(EINVAL, `gem_create.size: ${hex(size)} in whole pages is more than a file can have`);
     const { gems, memory, options } = this.device;
     const { boFragmentation: fragmentation, allocFault } = options;
     if (allocFault?.("gem")) fail(ENOMEM, "gem_create: no memory for the object (injected)");

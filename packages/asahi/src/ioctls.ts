@@ -15,6 +15,7 @@ import {
   IoctlTable,
   ioctl,
   notModelled,
+  readWholePages,
   type UserArray,
   userArray,
 } from "@vmbind/drm";
@@ -94,7 +95,11 @@ export const IOCTLS: IoctlTable<AsahiFile> = new IoctlTable<AsahiFile>([
     errnos: [EINVAL, ENOENT, ENOMEM],
     since,
     support: "full",
-    run: (file, args) => ({ handle: file.gemCreate(args) }),
+    runBytes(file, arg) {
+      const { GEM_CREATE } = uapi;
+      const size = readWholePages(arg, GEM_CREATE.fields.size.offset, uapi.PAGE_BYTES);
+      GEM_CREATE.fields.handle.write(arg, 0, file.gemCreate({ ...GEM_CREATE.read(arg), size }));
+    },
   }),
   ioctl({
     name: "ASAHI_GEM_MMAP_OFFSET",

@@ -194,6 +194,18 @@ describe("GEM", () => {
     expect(device.counters.backingBytes).toBe(0x4000);
   });
 
+  test("objects are as large as files can be, also where no double holds what was asked for", () => {
+    const sized = (size: bigint): unknown => {
+      const arg = GEM_CREATE.encode({});
+      new DataView(arg.buffer).setBigUint64(GEM_CREATE.fields.size.offset, size, true);
+      const ret = file.ioctl(IOCTL_GEM_CREATE, arg);
+      return ret < 0 ? ret : file.bo(GEM_CREATE.read(new DataView(arg.buffer)).handle)?.size;
+    };
+    expect(sized(2n ** 53n + 1n)).toBe(2 ** 53 + 0x4000);
+    expect(sized(2n ** 63n - 0x4000n)).toBe(2 ** 63 - 0x4000);
+    for (const size of [2n ** 63n - 1024n, 2n ** 64n - 1n]) expect(sized(size)).toBe(-EINVAL);
+  });
+
   test("a mapping offset is an object's own and stays the same", () => {
     create(0x8000, 0, 0);
     create(0x4000, 0, 0);

@@ -4,7 +4,17 @@
  * @module
  */
 
-import { EINVAL, ENOENT, ENOMEM, EOVERFLOW, ETOOSMALL, fail, hexU64, type UserSpace } from "@vmbind/drm";
+import {
+  EINVAL,
+  ENOENT,
+  ENOMEM,
+  EOVERFLOW,
+  ETOOSMALL,
+  fail,
+  hexU64,
+  readWholePages,
+  type UserSpace,
+} from "@vmbind/drm";
 import type { MsmBo } from "./bo.ts";
 import type { MsmFile } from "./file.ts";
 import { PAGE_BYTES } from "./page-table.ts";
@@ -34,7 +44,7 @@ export function gemNew(file: MsmFile, view: DataView): void {
   if ((flags & ~uapi.BO_FLAGS) !== 0)
     fail(EINVAL, `gem_new.flags: 0x${((flags & ~uapi.BO_FLAGS) >>> 0).toString(16)} is unknown`);
   if ((flags & uapi.BO_NO_SHARE) !== 0) file.needVm();
-  const size = wholePages(view);
+  const size = readWholePages(view, SIZE, PAGE_BYTES);
   if (size === 0) fail(EINVAL, "gem_new.size: 0");
   if (size === TWO_64)
     fail(EINVAL, `gem_new.size: ${hexU64(view, SIZE)}, and the next whole page is at 2^64`);
@@ -43,12 +53,6 @@ export function gemNew(file: MsmFile, view: DataView): void {
     fail(EINVAL, `gem_new.size: ${hexU64(view, SIZE)} is more than a file can have`);
   if (allocFault?.("gem")) fail(ENOMEM, "gem_new: no memory (injected)");
   uapi.GEM_NEW.fields.handle.write(view, 0, file.createBo(size, { flags }));
-}
-
-/** The size rounded up to whole pages, exact for every u64: from its halves, since a double drops bits that decide. */
-function wholePages(view: DataView): number {
-  const low = Math.ceil(view.getUint32(SIZE, true) / PAGE_BYTES) * PAGE_BYTES;
-  return view.getUint32(SIZE + 4, true) * 2 ** 32 + low;
 }
 
 function checkCacheMode(file: MsmFile, flags: number): void {

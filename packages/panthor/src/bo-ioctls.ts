@@ -4,11 +4,13 @@
  * @module
  */
 
-import { EINVAL, ENOENT, ENOMEM, EPERM, fail, hex } from "@vmbind/drm";
+import { EINVAL, ENOENT, ENOMEM, EPERM, fail, hex, hexU64, readWholePages } from "@vmbind/drm";
 import type { PanthorFile } from "./file.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
 import * as uapi from "./uapi.ts";
 
+/** Where BO_CREATE has its size. */
+const SIZE: number = uapi.BO_CREATE.fields.size.offset;
 /** Larger objects than any file system holds are refused by shmem. */
 const OBJECT_BYTES_MAX = 2 ** 63;
 
@@ -16,11 +18,12 @@ const OBJECT_BYTES_MAX = 2 ** 63;
  * BO_CREATE: an object of whole pages, which come with its first mapping.
  *
  * @param file - the open file
- * @param arg - the struct
+ * @param view - the struct; `size` and `handle` are written
  * @throws `DrmError` EINVAL, ENOMEM
  */
-export function boCreate(file: PanthorFile, arg: uapi.BoCreate): Partial<uapi.BoCreate> {
+export function boCreate(file: PanthorFile, view: DataView): void {
   const { device } = file;
+  const arg = uapi.BO_CREATE.read(view);
   const known = uapi.BO_NO_MMAP | (device.since("1.7") ? uapi.BO_WB_MMAP : 0);
   if (arg.size === 0) fail(EINVAL, "bo_create.size: 0");
   if (arg.pad !== 0) fail(EINVAL, `bo_create.pad: ${arg.pad} is not 0`);
@@ -38,11 +41,13 @@ export function boCreate(file: PanthorFile, arg: uapi.BoCreate): Partial<uapi.Bo
       ? null
       : (file.vm(arg.exclusiveVmId) ??
         fail(EINVAL, `bo_create.exclusive_vm_id: ${arg.exclusiveVmId} is not a VM of this file`));
-  const size = Math.ceil(arg.size / PAGE_BYTES) * PAGE_BYTES;
-  if (!(size < OBJECT_BYTES_MAX))
-    fail(EINVAL, `bo_create.size: ${hex(arg.size)} is more than a file can have`);
+  const size = readWholePages(view, SIZE, PAGE_BYTES);
+  if (size >= OBJECT_BYTES_MAX)
+    fail(EINVAL, `bo_create.size: ${hexU64(view, SIZE)} is more than a file can have`);
   if (device.options.allocFault?.("gem")) fail(ENOMEM, "bo_create: no memory (injected)");
-  return { size, handle: file.createBo(size, { flags: arg.flags, exclusiveVm }) };
+  const handle = file.createBo(size, { flags: arg.flags, exclusiveVm });
+  uapi.BO_CREATE.fields.size.write(view, 0, size);
+  uapi.BO_CREATE.fields.handle.write(view, 0, handle);
 }
 
 /**

@@ -118,7 +118,7 @@ export const IOCTLS: IoctlTable<PanthorFile> = new IoctlTable<PanthorFile>([
     errnos: [EINVAL, ENOMEM],
     since: "1.0",
     support: "full",
-    run: boCreate,
+    runBytes: boCreate,
   }),
   ioctl({
     name: "PANTHOR_BO_MMAP_OFFSET",

@@ -58,6 +58,11 @@ describe("objects and VMs", () => {
     const create = (size: number): number => file.ioctl(IOCTL_BO_CREATE, BO_CREATE.encode({ size }));
     expect([2 ** 53, 2 ** 63 - 4096, 2 ** 63].map(create)).toEqual([0, 0, -EINVAL]);
     expect(file.lastError?.reason).toBe("bo_create.size: 0x8000000000000000 is more than a file can have");
+    // A size that no double holds, before it is rounded up to whole pages.
+    const odd = BO_CREATE.encode({});
+    new DataView(odd.buffer).setBigUint64(BO_CREATE.fields.size.offset, 2n ** 53n + 1n, true);
+    expect(file.ioctl(IOCTL_BO_CREATE, odd)).toBe(0);
+    expect(BO_CREATE.read(new DataView(odd.buffer)).size).toBe(2 ** 53 + 4096);
     expect(bind(fx, [map(1)]).ret).toBe(-ENOMEM);
     expect(file.ioctl(IOCTL_BO_CREATE, BO_CREATE.encode({ size: 1, flags: 0x8000_0000 }))).toBe(-EINVAL);
     expect(file.lastError?.reason).toBe("bo_create.flags: 0x80000000 is unknown to driver 1.9");
