@@ -253,3 +253,18 @@ function* pieces(pages: GemPages, first: number, length: number): Generator<GemS
     at += bytes;
   }
 }
+
+/**
+ * Read the size that is asked for an object, a little-endian u64, rounded up to whole pages: from its halves, since a double drops
+ * bits that decide.
+ *
+ * @param view - memory
+ * @param at - byte offset
+ * @param pageBytes - a power of two from 4096 on, below 2^32
+ * @returns the exact number, up to 2^64
+ */
+export function readWholePages(view: DataView, at: number, pageBytes: number): number {
+  return (
+    view.getUint32(at + 4, true) * 4294967296 + Math.ceil(view.getUint32(at, true) / pageBytes) * pageBytes
+  );
+}

@@ -24,6 +24,7 @@ export {
   type GemSegment,
   type GemVmBo,
   Resv,
+  readWholePages,
 } from "./gem.ts";
 export * from "./gem-handles.ts";
 export * from "./handle-table.ts";

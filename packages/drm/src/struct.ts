@@ -145,20 +145,6 @@ export function readU64(view: DataView, at: number): number {
 }
 
 /**
- * Read a little-endian u64 as bytes of whole pages: rounded up, from its halves, since a double drops bits that decide.
- *
- * @param view - memory
- * @param at - byte offset
- * @param pageBytes - a power of two from 4096 on, below 2^32
- * @returns the exact number, up to 2^64
- */
-export function readWholePages(view: DataView, at: number, pageBytes: number): number {
-  return (
-    view.getUint32(at + 4, true) * 4294967296 + Math.ceil(view.getUint32(at, true) / pageBytes) * pageBytes
-  );
-}
-
-/**
  * Write a little-endian u64.
  *
  * @param view - memory
