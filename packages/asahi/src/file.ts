@@ -23,6 +23,7 @@ import {
   hex,
   type IoctlTable,
   needOpen,
+  OBJECT_BYTES_MAX,
   type OffsetTarget,
   Syncobjs,
   type UserSpace,
@@ -52,9 +53,6 @@ import {
 } from "./uapi.ts";
 import { AsahiVm, type AsahiVmDevice } from "./vm.ts";
 import { runBindOp, vmBind } from "./vm-bind.ts";
-
-/** Larger objects than any file system holds are refused by shmem. */
-const OBJECT_BYTES_MAX = 2 ** 63;
 
 /** What a file and its ioctls need of the device; see `AsahiDevice`. */
 export interface AsahiFileDevice extends AsahiVmDevice {

@@ -254,6 +254,9 @@ function* pieces(pages: GemPages, first: number, length: number): Generator<GemS
   }
 }
 
+/** Every object has fewer bytes than this: its pages are mostly those of a file (`MAX_LFS_FILESIZE` of `fs.h`, with 64-bit longs). */
+export const OBJECT_BYTES_MAX: number = 2 ** 63;
+
 /**
  * Read the size that is asked for an object, a little-endian u64, rounded up to whole pages: from its halves, since a double drops
  * bits that decide.

@@ -23,6 +23,7 @@ export {
   type GemPages,
   type GemSegment,
   type GemVmBo,
+  OBJECT_BYTES_MAX,
   Resv,
   readWholePages,
 } from "./gem.ts";

@@ -12,6 +12,7 @@ import {
   ETOOSMALL,
   fail,
   hexU64,
+  OBJECT_BYTES_MAX,
   readWholePages,
   type UserSpace,
 } from "@vmbind/drm";
@@ -24,8 +25,6 @@ const { INFO } = uapi;
 /** Where GEM_NEW has its size. */
 const SIZE: number = uapi.GEM_NEW.fields.size.offset;
 const TWO_64: number = 2 ** 64;
-/** An object's pages are those of a file, which has fewer bytes than this. */
-const OBJECT_BYTES_MAX: number = 2 ** 63;
 /** Bytes of a name, its zero included. */
 const NAME_BYTES = 32;
 /** Most bytes that user space may keep with an object. */

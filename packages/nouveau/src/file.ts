@@ -25,6 +25,7 @@ import {
   hex,
   type IoctlTable,
   needOpen,
+  OBJECT_BYTES_MAX,
   type OffsetTarget,
   type Syncobj,
   Syncobjs,
@@ -58,8 +59,6 @@ import { vmBind } from "./vm-bind.ts";
 /** The id under which others know the VM of a file. */
 const VM_ID = 1;
 const PLACES: number = GEM_DOMAIN_VRAM | GEM_DOMAIN_GART;
-/** Larger objects than any memory are refused by the memory manager. */
-const OBJECT_BYTES_MAX = 2 ** 63;
 
 /** What a file needs of its device; see `NouveauDevice`. */
 export interface NouveauFileDevice extends NouveauVmDevice, NouveauBoDevice {}
@@ -227,7 +226,9 @@ export class NouveauFile implements DrmFile<NouveauBo, NouveauVm> {
     if ((backend.kinds[kind] as number) < 0) {
       fail(EINVAL, `gem_new.info.tile_flags: the GPU has no PTE kind ${hex(kind)}`);
     }
-    if (!(size < OBJECT_BYTES_MAX)) fail(ENOMEM, "gem_new.info.size: larger than any memory");
+    if (!(size < OBJECT_BYTES_MAX)) {
+      fail(ENOMEM, `gem_new.info.size: ${hex(size)} is more than any memory has`);
+    }
     if (options.allocFault?.("gem")) fail(ENOMEM, "gem_new: no memory for the object (injected)");
     const bo = new NouveauBo(this.device, {
       size,

@@ -4,15 +4,23 @@
  * @module
  */
 
-import { EINVAL, ENOENT, ENOMEM, EPERM, fail, hex, hexU64, readWholePages } from "@vmbind/drm";
+import {
+  EINVAL,
+  ENOENT,
+  ENOMEM,
+  EPERM,
+  fail,
+  hex,
+  hexU64,
+  OBJECT_BYTES_MAX,
+  readWholePages,
+} from "@vmbind/drm";
 import type { PanthorFile } from "./file.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
 import * as uapi from "./uapi.ts";
 
 /** Where BO_CREATE has its size. */
 const SIZE: number = uapi.BO_CREATE.fields.size.offset;
-/** Larger objects than any file system holds are refused by shmem. */
-const OBJECT_BYTES_MAX = 2 ** 63;
 
 /**
  * BO_CREATE: an object of whole pages, which come with its first mapping.
