@@ -6,19 +6,13 @@ import {
   BO_WC,
   GEM_NEW,
   IOCTL_GEM_NEW,
-  IOCTL_SET_PARAM,
-  IOCTL_SUBMITQUEUE_NEW,
   IOCTL_VM_BIND,
   MsmDevice,
   type MsmFile,
-  PARAM,
-  PARAM_ARG,
-  PIPE_3D0,
-  SUBMITQUEUE_NEW,
-  SUBMITQUEUE_VM_BIND,
   VM_BIND,
   VM_BIND_OP,
 } from "../src/index.ts";
+import { openWithQueues } from "./calls.ts";
 
 function gemNew(size: bigint): [file: MsmFile, ret: number, handle: number] {
   const file = new MsmDevice().open();
@@ -48,9 +42,7 @@ test.each([
 });
 
 test("a VM_BIND's numbers are told to the last bit", () => {
-  const file = new MsmDevice().open();
-  file.ioctl(IOCTL_SET_PARAM, PARAM_ARG.encode({ pipe: PIPE_3D0, param: PARAM.enVmBind, value: 1 }));
-  file.ioctl(IOCTL_SUBMITQUEUE_NEW, SUBMITQUEUE_NEW.encode({ flags: SUBMITQUEUE_VM_BIND }));
+  const file = openWithQueues(new MsmDevice());
   const arg = VM_BIND.encode({ nrOps: 1, queueId: 1 });
   new DataView(arg.buffer).setBigUint64(
     VM_BIND.fields.op.offset + VM_BIND_OP.fields.iova.offset,
