@@ -76,6 +76,17 @@ export type TraceEvent =
       readonly file: number;
     };
 
+const EVENT_WORDS: ReadonlySet<string> = new Set([
+  "fence",
+  "signal",
+  "evict",
+  "restore",
+  "share",
+  "fault",
+  "must-succeed",
+  "file-close",
+]);
+
 /** Nine digits are more than any file needs, and are exact. */
 const WORDS = /^([a-z-]+)((?: \d{1,9}){0,3})$/;
 
@@ -84,6 +95,9 @@ const WORDS = /^([a-z-]+)((?: \d{1,9}){0,3})$/;
  * @returns the event that it says; null at marks that are for people, such as one with a number too many
  */
 export function eventOf(mark: string): TraceEvent | null {
+  // Nearly all marks of a recording are for people.
+  const blank = mark.indexOf(" ");
+  if (!EVENT_WORDS.has(blank < 0 ? mark : mark.slice(0, blank))) return null;
   const [, word, rest = ""] = WORDS.exec(mark) ?? [];
   const numbers = rest.split(" ").slice(1).map(Number);
   const [a = 0, b = 0, c = 0] = numbers;

@@ -10,7 +10,7 @@ import { allowed, type Budgets, holdBudget, STANDARD_BUDGETS, TRACE_BUDGETS } fr
 import { HeaderReader } from "./header-reader.ts";
 import { bytesOf } from "./hex-bytes.ts";
 import { InputError } from "./input-error.ts";
-import { type ByteSource, type EndOptions, readBody, readHeader } from "./jsonl.ts";
+import { type ByteSource, type EndOptions, type JsonLine, readBatches, readHeader } from "./jsonl.ts";
 import type { FileEnd } from "./seal.ts";
 import { valueInWords } from "./words.ts";
 
@@ -184,20 +184,23 @@ async function* readRecords(
     // Of a trace without an ioctl worse is said than that.
     if (seq > 0) atEnd.ended?.(end === "open" && marked ? "complete" : end);
   };
-  for await (const { line, value } of readBody(path, source, limits, { ...atEnd, ended })) {
-    marked = value["mark"] === END_MARK;
-    const fields = new Fields(path, line, value);
-    if (Object.hasOwn(value, "mark")) {
-      holdBudget(TRACE_BUDGETS.marks, ++marks, budgets, { path, line });
-      yield readMark(fields);
-    } else {
-      holdBudget(TRACE_BUDGETS.ioctls, seq + 1, budgets, { path, line });
-      const record = readIoctl(fields, seq);
-      holdBudget(TRACE_BUDGETS.files, record.file + 1, budgets, { path, line, member: "file" });
-      yield record;
-      seq++;
+  function* records(lines: Iterable<JsonLine>): Generator<TraceRecord> {
+    for (const { line, value } of lines) {
+      marked = value["mark"] === END_MARK;
+      const fields = new Fields(path, line, value);
+      if (Object.hasOwn(value, "mark")) {
+        holdBudget(TRACE_BUDGETS.marks, ++marks, budgets, { path, line });
+        yield readMark(fields);
+      } else {
+        holdBudget(TRACE_BUDGETS.ioctls, seq + 1, budgets, { path, line });
+        const record = readIoctl(fields, seq);
+        holdBudget(TRACE_BUDGETS.files, record.file + 1, budgets, { path, line, member: "file" });
+        yield record;
+        seq++;
+      }
     }
   }
+  for await (const lines of readBatches(path, source, limits, { ...atEnd, ended })) yield* records(lines);
 }
 
 function readIoctl(fields: Fields, seq: number): TraceIoctl {
@@ -262,17 +265,34 @@ class Fields {
   readonly path: string;
   readonly line: number;
   readonly #value: Record<string, unknown>;
-  readonly #prefix: string;
+  /** Where the value stands: its place is put into words only where it breaks a rule. */
+  readonly #parent: Fields | null;
+  readonly #name: string;
+  readonly #index: number;
 
-  constructor(path: string, line: number, value: Record<string, unknown>, prefix = "") {
+  constructor(
+    path: string,
+    line: number,
+    value: Record<string, unknown>,
+    parent: Fields | null = null,
+    name = "",
+    index = -1,
+  ) {
     this.path = path;
     this.line = line;
     this.#value = value;
-    this.#prefix = prefix;
+    this.#parent = parent;
+    this.#name = name;
+    this.#index = index;
   }
 
   fail(name: string, rule: string): never {
-    throw new InputError(this.path, this.line, `${this.#prefix}${name}: ${rule}`);
+    throw new InputError(this.path, this.line, `${this.#prefix()}${name}: ${rule}`);
+  }
+
+  #prefix(): string {
+    if (this.#parent === null) return "";
+    return `${this.#parent.#prefix()}${placed(this.#name, this.#index)}.`;
   }
 
   has(name: string): boolean {
@@ -312,18 +332,18 @@ class Fields {
   list(name: string): Fields[] {
     const value = this.#at(name);
     if (!Array.isArray(value)) return this.#wrong(name, "a list");
-    return value.map((item, i) => this.#object(item, `${name}[${i}]`));
+    return value.map((item, i) => this.#object(item, name, i));
   }
 
   child(name: string): Fields {
     return this.#object(this.#at(name), name);
   }
 
-  #object(value: unknown, name: string): Fields {
+  #object(value: unknown, name: string, index = -1): Fields {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      return this.#wrong(name, "an object", value);
+      return this.#wrong(placed(name, index), "an object", value);
     }
-    return new Fields(this.path, this.line, value as Record<string, unknown>, `${this.#prefix}${name}.`);
+    return new Fields(this.path, this.line, value as Record<string, unknown>, this, name, index);
   }
 
   /** Only what the file says: `constructor` is no member of an object that has none. */
@@ -334,4 +354,8 @@ class Fields {
   #wrong(name: string, expected: string, value: unknown = this.#at(name)): never {
     this.fail(name, `expected ${expected}, got ${valueInWords(value)}`);
   }
+}
+
+function placed(name: string, index: number): string {
+  return index < 0 ? name : `${name}[${index}]`;
 }

@@ -62,20 +62,31 @@ export async function* readJsonLines(
   bytes: AsyncIterable<Uint8Array>,
   limits: JsonlLimits = {},
 ): AsyncGenerator<JsonLine> {
-  for await (const { line, value } of parsedLines(path, bytes, limits)) yield { line, value };
+  for await (const lines of parsedLines(path, bytes, limits)) {
+    for (const { line, value } of lines) yield { line, value };
+  }
 }
 
+/** A line with the bytes that it was parsed from. */
+interface ParsedLine extends JsonLine {
+  text: Uint8Array;
+}
+
+/** In batches: a piece of the text is waited for, and its lines are there. */
 async function* parsedLines(
   path: string,
   bytes: AsyncIterable<Uint8Array>,
   limits: JsonlLimits,
-): AsyncGenerator<JsonLine & { text: Uint8Array }> {
+): AsyncGenerator<Iterable<ParsedLine>> {
   const utf8 = new TextDecoder("utf-8", { fatal: true });
   let line = 0;
-  for await (const text of splitLines(path, bytes, limits)) {
-    line++;
-    yield { line, value: parseObject(path, line, text, utf8), text };
+  function* parsed(texts: Iterable<Uint8Array>): Generator<ParsedLine> {
+    for (const text of texts) {
+      line++;
+      yield { line, value: parseObject(path, line, text, utf8), text };
+    }
   }
+  for await (const texts of splitLines(path, bytes, limits)) yield parsed(texts);
   if (line === 0) throw new InputError(path, 1, "header: the file is empty");
 }
 
@@ -120,10 +131,29 @@ export async function* readBody(
   limits: JsonlLimits = {},
   atEnd: EndOptions = {},
 ): AsyncGenerator<JsonLine> {
+  for await (const lines of readBatches(path, source, limits, atEnd)) yield* lines;
+}
+
+/**
+ * The same in batches, each to be read before the next is asked for: who reads a line by itself waits for each.
+ *
+ * @param path - name of the text, for errors
+ * @param source - its bytes
+ * @param limits - as for {@link readJsonLines}
+ * @param atEnd - what is done about its end
+ * @throws {@link InputError} as {@link readBody}, the batches too
+ */
+export async function* readBatches(
+  path: string,
+  source: ByteSource,
+  limits: JsonlLimits,
+  atEnd: EndOptions,
+): AsyncGenerator<Iterable<JsonLine>> {
   const seal = new SealCheck(path, atEnd.digest?.() ?? null);
-  for await (const { line, value, text } of parsedLines(path, source(), limits)) {
-    if (seal.take(line, text, value)) yield { line, value };
+  function* body(lines: Iterable<ParsedLine>): Generator<JsonLine> {
+    for (const { line, value, text } of lines) if (seal.take(line, text, value)) yield { line, value };
   }
+  for await (const lines of parsedLines(path, source(), limits)) yield body(lines);
   atEnd.ended?.(seal.close());
 }
 
@@ -140,42 +170,45 @@ function parseObject(
   return value as Record<string, unknown>;
 }
 
+/** The lines of each piece; one that a piece begins comes with those of the piece that ends it. */
 async function* splitLines(
   path: string,
   bytes: AsyncIterable<Uint8Array>,
   limits: JsonlLimits,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Iterable<Uint8Array>> {
   const lineLimit = limits.lineBytes ?? MAX_LINE_BYTES;
   const fileLimit = limits.fileBytes ?? TRACE_BUDGETS.bytes.standard;
   let line = 1;
   let total = 0;
   let held: Uint8Array[] = [];
   let heldBytes = 0;
+  function* split(chunk: Uint8Array): Generator<Uint8Array> {
+    let from = 0;
+    for (let end = chunk.indexOf(10, from); end >= 0; end = chunk.indexOf(10, from)) {
+      const last = chunk.subarray(from, end);
+      yield held.length === 0 ? last : joined([...held, last]);
+      held = [];
+      heldBytes = 0;
+      from = end + 1;
+      line++;
+    }
+    if (from === chunk.length) return;
+    held.push(chunk.subarray(from));
+    heldBytes += chunk.length - from;
+    if (heldBytes > lineLimit) throw new InputError(path, line, `longer than ${lineLimit} bytes`);
+  }
   try {
     for await (const chunk of bytes) {
       total += chunk.length;
       if (total > fileLimit) throw new InputError(path, line, overBudget(TRACE_BUDGETS.bytes, fileLimit));
-      let from = 0;
-      for (let end = chunk.indexOf(10, from); end >= 0; end = chunk.indexOf(10, from)) {
-        held.push(chunk.subarray(from, end));
-        yield held.length === 1 ? (held[0] as Uint8Array) : joined(held);
-        held = [];
-        heldBytes = 0;
-        from = end + 1;
-        line++;
-      }
-      if (from < chunk.length) {
-        held.push(chunk.subarray(from));
-        heldBytes += chunk.length - from;
-        if (heldBytes > lineLimit) throw new InputError(path, line, `longer than ${lineLimit} bytes`);
-      }
+      yield split(chunk);
     }
   } catch (error) {
     throw error instanceof UnreadableError
       ? new InputError(path, error.whole ? 0 : line, error.message)
       : error;
   }
-  if (heldBytes > 0) yield joined(held);
+  if (heldBytes > 0) yield [joined(held)];
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

@@ -43,6 +43,6 @@ const BY_MARK: ReadonlyMap<string, Phase> = new Map<string, Phase>([
  * @returns the new phase, or `current` for marks that change nothing (`exec`, `step=3 x=1 y=2`, ...)
  */
 export function phaseAfter(mark: string, current: Phase): Phase {
-  const word = mark.split(" ", 1)[0] as string;
-  return BY_MARK.get(word) ?? current;
+  const blank = mark.indexOf(" ");
+  return BY_MARK.get(blank < 0 ? mark : mark.slice(0, blank)) ?? current;
 }

@@ -1,4 +1,4 @@
-import { type Hits, IntervalMap, noHits } from "@vmbind/trace";
+import { cutInterval, type Hits, IntervalMap, noHits } from "@vmbind/trace";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
@@ -77,7 +77,7 @@ describe("the plain interval model", () => {
         fc.array(operation, { maxLength: 40 }),
         fc.constantFrom(2, 3, 256),
         (operations, runMax) => {
-          const map = new IntervalMap(runMax);
+          const map = new IntervalMap(cutInterval, runMax);
           const cells = new Cells();
           for (const { kind, addr, length, object, offset } of operations) {
             const end = Math.min(addr + length, 64);

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { IntervalMap, noHits } from "@vmbind/trace";
+import { cutInterval, IntervalMap, noHits } from "@vmbind/trace";
 import type { CreateStep, Step } from "./workload.ts";
 
 const BOUND = 0x600d_0001;
@@ -58,7 +58,7 @@ function seen(resource: string, offset: number, value: number): Step[] {
 
 /** What is bound to a resource after steps, ascending. */
 function boundAt(steps: readonly Step[], resource: string): Range[] {
-  const map = new IntervalMap();
+  const map = new IntervalMap(cutInterval);
   for (const step of steps) {
     if (step.step !== "bind" || step.resource !== resource) continue;
     for (const { offset, size, memory } of step.binds) {

@@ -6,7 +6,7 @@
  */
 
 import type { LiftedBind, LiftedResource } from "../lift/lifted.ts";
-import { type Interval, IntervalMap, noHits } from "../model/intervals.ts";
+import { type Cut, type Interval, IntervalMap, noHits } from "../model/intervals.ts";
 import type { DiffSide } from "./items.ts";
 
 /** A place at which two traces disagree. */
@@ -36,6 +36,16 @@ interface Bound extends Interval {
   /** Its name in its own trace. */
   readonly name: string;
 }
+
+const cutBound: Cut<Bound> = ({ kind, object, shared, name }, addr, end, offset) => ({
+  addr,
+  end,
+  kind,
+  object,
+  offset,
+  shared,
+  name,
+});
 
 /**
  * @param a - a trace
@@ -69,8 +79,8 @@ function compare(
 ): StateDifference | null {
   const bindsA = bindsOf(a, resourceA);
   const bindsB = bindsOf(b, resourceB);
-  const stateA = new IntervalMap<Bound>();
-  const stateB = new IntervalMap<Bound>();
+  const stateA = new IntervalMap(cutBound);
+  const stateB = new IntervalMap(cutBound);
   let seqA = 0;
   let seqB = 0;
   for (let i = 0; i < Math.max(bindsA.length, bindsB.length); i++) {

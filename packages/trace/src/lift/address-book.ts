@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Interval, IntervalMap, noHits } from "../model/intervals.ts";
+import { cutInterval, type Interval, IntervalMap, noHits } from "../model/intervals.ts";
 import type { LiftedResource } from "./lifted.ts";
 
 /** A resource that is alive. */
@@ -44,7 +44,7 @@ export interface RangePart {
 /** One VM. */
 export class AddressBook {
   /** What is mapped: objects, by number. Unbound parts of resources are not. */
-  readonly mapped: IntervalMap = new IntervalMap();
+  readonly mapped: IntervalMap = new IntervalMap(cutInterval);
   /** Living resources, ascending; no two overlap. */
   readonly #resources: LivingResource[] = [];
 
@@ -130,7 +130,7 @@ export class AddressBook {
 export function pierce(resource: LivingResource, addr: number, size: number, faults: boolean): boolean {
   if (resource.holes === null) {
     if (!faults) return false;
-    resource.holes = new IntervalMap();
+    resource.holes = new IntervalMap(cutInterval);
   }
   const { holes } = resource;
   const hits = noHits();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { IntervalMap, noHits } from "../model/intervals.ts";
+import { cutInterval, IntervalMap, noHits } from "../model/intervals.ts";
 import type { LiftedBind, LiftedElement, LiftedResource } from "./lifted.ts";
 
 interface Binds {
@@ -35,7 +35,7 @@ export class OpenCall {
    * @returns false, and nothing happens, where it overlaps one of this call
    */
   add(resource: LiftedResource, element: LiftedElement): boolean {
-    const binds = this.#byResource.get(resource) ?? { elements: [], taken: new IntervalMap() };
+    const binds = this.#byResource.get(resource) ?? { elements: [], taken: new IntervalMap(cutInterval) };
     const { offset, size } = element;
     if (binds.taken.countIn(offset, offset + size) > 0) return false;
     binds.taken.map({ addr: offset, end: offset + size, kind: "", object: 0, offset: 0 }, noHits());

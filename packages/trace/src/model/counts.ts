@@ -12,7 +12,7 @@ import { eventOf } from "../event.ts";
 import type { TraceIoctl, TraceMark } from "../format.ts";
 import type { Action, BindOp, Lens } from "../lens.ts";
 import { PHASES, type Phase, phaseAfter } from "../phase.ts";
-import { type Hits, type Interval, IntervalMap, noHits } from "./intervals.ts";
+import { cutInterval, type Hits, type Interval, IntervalMap, noHits } from "./intervals.ts";
 
 /** VM_BIND calls and operations. */
 export interface BindCounts {
@@ -245,7 +245,7 @@ export class TraceCounter implements Checker {
     const counts = this.#counts;
     if (action.kind === "vm-create") {
       counts.vmCreates++;
-      if (this.#keepsIntervals) file.vms.set(action.vm, new IntervalMap());
+      if (this.#keepsIntervals) file.vms.set(action.vm, new IntervalMap(cutInterval));
     } else if (action.kind === "vm-destroy") {
       counts.vmDestroys++;
       counts.intervals.mappingsAtVmDestroy += file.vms.get(action.vm)?.size ?? 0;
@@ -295,7 +295,8 @@ export class TraceCounter implements Checker {
     const known = this.#files.get(index);
     if (known) return known;
     const file = new PlainState();
-    if (this.#fileVm !== undefined && this.#keepsIntervals) file.vms.set(this.#fileVm, new IntervalMap());
+    if (this.#fileVm !== undefined && this.#keepsIntervals)
+      file.vms.set(this.#fileVm, new IntervalMap(cutInterval));
     this.#files.set(index, file);
     return file;
   }

@@ -38,25 +38,50 @@ export function noHits(): Hits {
   return { covered: 0, oneSide: 0, split: 0 };
 }
 
+/**
+ * Makes what is left of a mapping where it is cut.
+ *
+ * @typeParam T - what is kept of a mapping
+ * @param old - the mapping
+ * @param addr - first byte of the piece
+ * @param end - behind its last byte
+ * @param offset - byte of the object that it begins with
+ */
+export type Cut<T> = (old: T, addr: number, end: number, offset: number) => T;
+
+/** {@link Cut} of what an {@link Interval} has. A literal, not a spread: copies would have a hidden class each. */
+export const cutInterval: Cut<Interval> = ({ kind, object }, addr, end, offset) => ({
+  addr,
+  end,
+  kind,
+  object,
+  offset,
+});
+
 /** Mappings in a run: about the square root of how many the largest traces have. */
 const RUN_MAX = 256;
 
 /**
  * The mappings of one VM.
  *
- * @typeParam T - what is kept of a mapping; what is cut off keeps all but its ends and its offset
+ * @typeParam T - what is kept of a mapping
  */
 export class IntervalMap<T extends Interval = Interval> {
   /** Ascending; no run is empty. */
   readonly #runs: T[][] = [];
+  readonly #cut: Cut<T>;
   readonly #runMax: number;
   #size = 0;
 
   /** Mappings whose object is 0. */
   withoutObject = 0;
 
-  /** @param runMax - mappings in a run, at least 2; smaller in tests */
-  constructor(runMax: number = RUN_MAX) {
+  /**
+   * @param cut - makes the pieces
+   * @param runMax - mappings in a run, at least 2; smaller in tests
+   */
+  constructor(cut: Cut<T>, runMax: number = RUN_MAX) {
+    this.#cut = cut;
     this.#runMax = runMax;
   }
 
@@ -108,8 +133,8 @@ export class IntervalMap<T extends Interval = Interval> {
         if (old.addr >= end) break;
         const left = old.addr < addr;
         const right = old.end > end;
-        if (left) kept.push({ ...old, end: addr });
-        if (right) kept.push({ ...old, addr: end, offset: old.offset + end - old.addr });
+        if (left) kept.push(this.#cut(old, old.addr, addr, old.offset));
+        if (right) kept.push(this.#cut(old, end, old.end, old.offset + end - old.addr));
         if (old.object === 0) this.withoutObject += Number(left) + Number(right) - 1;
         hits[left && right ? "split" : left || right ? "oneSide" : "covered"]++;
       }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Interval } from "../model/intervals.ts";
+import type { Cut, Interval } from "../model/intervals.ts";
 
 /** An ioctl of a trace. */
 export interface CallRef {
@@ -64,6 +64,14 @@ export interface Piece extends Interval {
   /** The operation that mapped it. */
   readonly by: OpRef;
 }
+
+/** {@link Cut} of a piece. */
+export const cutPiece: Cut<Piece> = (
+  { kind, object, is, view, aside, mayWrite, flags, by },
+  addr,
+  end,
+  offset,
+) => ({ addr, end, kind, object, offset, is, view, aside, mayWrite, flags, by });
 
 /**
  * @param object - an object, or null for none

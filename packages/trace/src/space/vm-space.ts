@@ -5,7 +5,7 @@
  */
 
 import { IntervalMap } from "../model/intervals.ts";
-import type { OpRef, Piece, SpaceObject } from "./piece.ts";
+import { cutPiece, type OpRef, type Piece, type SpaceObject } from "./piece.ts";
 import { ResourceSet } from "./resource.ts";
 
 /** Where an operation mapped something. */
@@ -43,7 +43,7 @@ export function emptyVm(id: number, file: number): VmSpace {
   return {
     id,
     file,
-    pieces: new IntervalMap<Piece>(),
+    pieces: new IntervalMap(cutPiece),
     resources: new ResourceSet(),
     mappedAt: new Map(),
     laidOut: 0,

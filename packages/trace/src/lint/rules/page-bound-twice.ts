@@ -5,7 +5,7 @@
  */
 
 import { counted, hex, size } from "@vmbind/drm";
-import { type Hits, type Interval, IntervalMap, noHits } from "../../model/intervals.ts";
+import { type Cut, type Hits, type Interval, IntervalMap, noHits } from "../../model/intervals.ts";
 import { type OpRef, objectName, refName } from "../../space/piece.ts";
 import type { VmSpace } from "../../space/vm-space.ts";
 import type { OpChange } from "../../space/world.ts";
@@ -66,6 +66,18 @@ interface Place extends Interval {
   readonly by: OpRef;
 }
 
+const cutPlace: Cut<Place> = ({ kind, object, vm, va, start, by }, addr, end, offset) => ({
+  addr,
+  end,
+  kind,
+  object,
+  offset,
+  vm,
+  va,
+  start,
+  by,
+});
+
 interface Pair {
   readonly object: number;
   readonly from: number;
@@ -111,7 +123,7 @@ class BoundTwice implements RuleRun {
   #take(vm: VmSpace, { ref, op, object, resource, makes }: OpChange): void {
     const isMemory = op.effect === "map" && op.sparse === undefined && object !== null;
     if (!isMemory || resource === null || makes) return;
-    const places = this.#places.get(object.number) ?? new IntervalMap<Place>();
+    const places = this.#places.get(object.number) ?? new IntervalMap(cutPlace);
     this.#places.set(object.number, places);
     this.#names.set(object.number, objectName(object));
     const from = op.offset;
