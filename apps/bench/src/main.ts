@@ -22,13 +22,18 @@ import { noSuchName } from "./text/nearest.ts";
  *
  * @param argv - the words after the program's name
  * @param world - where to write
+ * @param onLoaded - called once the command's code is there, before any of it runs
  * @returns the exit status
  */
-export async function main(argv: readonly string[], world: Io): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  world: Io,
+  onLoaded: () => void = () => {},
+): Promise<number> {
   const io = guarded(world);
   const command = COMMANDS.find(({ name }) => name === (argv[0] === "help" ? argv[1] : argv[0])) ?? null;
   try {
-    const status = await run(argv, command, io);
+    const status = await run(argv, command, io, onLoaded);
     io.flush();
     return status;
   } catch (error) {
@@ -46,7 +51,12 @@ function flushWhatIsLeft(io: Io): void {
   } catch {}
 }
 
-async function run(argv: readonly string[], command: CommandSpec | null, io: Io): Promise<number> {
+async function run(
+  argv: readonly string[],
+  command: CommandSpec | null,
+  io: Io,
+  onLoaded: () => void,
+): Promise<number> {
   const [name, ...rest] = argv;
   if (name === "--help" || name === "-h" || (name === "help" && rest.length === 0)) {
     io.out(programHelp(COMMANDS));
@@ -70,6 +80,7 @@ async function run(argv: readonly string[], command: CommandSpec | null, io: Io)
   const words = parseArguments(command, rest);
   const input = { ...words, division: divisionOf(command, words, process.env), commands: COMMANDS };
   const code = await command.load();
+  onLoaded();
   return code.run(input, io);
 }
 

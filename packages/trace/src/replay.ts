@@ -175,7 +175,8 @@ export async function replay<Op extends BindOp>(
   ]);
   const costs = new CostBook(lens.costSchema, device.counters);
 
-  for await (const record of trace.records) {
+  // Not in the loop: an async function is compiled again and again where it goes on in the middle.
+  const take = (record: TraceRecord): void => {
     const action = record.kind === "ioctl" ? decoder.decode(record) : null;
     differences.at(record);
     observer.before?.(record, device, action);
@@ -183,7 +184,8 @@ export async function replay<Op extends BindOp>(
     if (record.kind === "mark") run.mark(record);
     const ret = record.kind === "ioctl" && action ? run.replay(record, action).ret : 0;
     observer.after?.(record, device, action, ret);
-  }
+  };
+  for await (const record of trace.records) take(record);
 
   // Nothing was asked of the model, so nothing can be said of it.
   if (device.counters.ioctls === 0) {

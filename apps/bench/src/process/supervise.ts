@@ -10,7 +10,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { isatty } from "node:tty";
 import { Worker } from "node:worker_threads";
-import { tuneCommand } from "../engine.ts";
+import { YOUNG_MIB } from "../engine.ts";
 import { isAsCompiled } from "../quick.ts";
 import type { Orders, Report, Saved } from "./messages.ts";
 
@@ -21,13 +21,12 @@ import type { Orders, Report, Saved } from "./messages.ts";
  * @returns its exit status
  */
 export function supervise(argv: readonly string[]): Promise<number> {
-  // The engine's settings are the process's: the threads have them, too.
-  tuneCommand();
   return new Promise((resolve) => {
     let status: number | null = null;
     let failed: Promise<number> | null = null;
     const thread = new Worker(threadFile(argv), {
       workerData: { argv, columns: isatty(1) ? process.stdout.columns : undefined } satisfies Orders,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });
     thread.on("message", (report: Report) => {
       if ("status" in report) status = report.status;

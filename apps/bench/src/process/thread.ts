@@ -5,6 +5,7 @@
  */
 
 import { parentPort, workerData } from "node:worker_threads";
+import { tuneCommand } from "../engine.ts";
 import { processIo } from "../io.ts";
 import { main } from "../main.ts";
 import type { Orders, Report, Saved } from "./messages.ts";
@@ -42,4 +43,4 @@ const io = processIo(
   columns,
 );
 
-tell({ status: await main(argv, io) });
+tell({ status: await main(argv, io, tuneCommand) });
