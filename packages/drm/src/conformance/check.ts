@@ -117,12 +117,17 @@ export function u64Of(value: unknown, field = "u64"): number {
   if (typeof value !== "string" || !/^0x[0-9a-f]{1,16}$/.test(value)) {
     return fail(EINVAL, `${field}: expected a u64 in hex, got ${JSON.stringify(value)}`);
   }
-  const digits = value.slice(2).padStart(16, "0");
-  const high = Number.parseInt(digits.slice(0, 8), 16);
-  const low = Number.parseInt(digits.slice(8), 16);
-  const number = high * 2 ** 32 + low;
+  // Digit by digit: files have millions of these, and each piece of a text is another text.
+  let high = 0;
+  let low = 0;
+  for (let i = 2; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    high = (high << 4) | (low >>> 28);
+    low = (low << 4) | (code < 0x3a ? code - 0x30 : code - 0x57);
+  }
+  const number = (high >>> 0) * 2 ** 32 + (low >>> 0);
   // The low 32 bits are lost first when a double rounds.
-  return number % 2 ** 32 === low ? number : Number.NaN;
+  return number % 2 ** 32 === low >>> 0 ? number : Number.NaN;
 }
 
 /**

@@ -6,7 +6,7 @@
 
 import { EINVAL, fail } from "@vmbind/drm";
 import { type Mismatch, mismatch, u64Of } from "@vmbind/drm/conformance";
-import { sha256 } from "./sha256.ts";
+import { Sha256 } from "./sha256.ts";
 
 /** A leaf of a page table; `LeafEntry` of `@vmbind/mmu` is one. */
 export interface FoundLeaf {
@@ -60,12 +60,17 @@ export function compareLeaves(
  * @returns the digest of a line each, `va level entry`, as cases state it
  */
 export function leavesDigest(found: Iterable<FoundLeaf>): string {
-  return sha256(linesOf(found));
-}
-
-// There may be hundreds of thousands: a line is gone before the next one is made.
-function* linesOf(found: Iterable<FoundLeaf>): Generator<string> {
-  for (const { va, level, entry } of found) yield `${va.toString(16)} ${level} ${entry.toString(16)}\n`;
+  const digest = new Sha256();
+  const halves = new Uint32Array(2);
+  const whole = new BigUint64Array(halves.buffer);
+  for (const { va, level, entry } of found) {
+    digest.hex(Math.floor(va / 2 ** 32), va >>> 0);
+    digest.text(` ${level} `);
+    whole[0] = entry;
+    digest.hex(halves[1] as number, halves[0] as number);
+    digest.text("\n");
+  }
+  return digest.digest();
 }
 
 /** Runs of leaves at even distances in address and entry, each as long as can be. */

@@ -18,33 +18,66 @@ function primeRoots(count: number, power: number): Int32Array {
 const K = primeRoots(64, 1 / 3);
 const H = primeRoots(8, 1 / 2);
 
+/** The digest of a text in ASCII that is written piece by piece. */
+export class Sha256 {
+  readonly #state: Int32Array = H.slice();
+  readonly #words: Int32Array = new Int32Array(64);
+  readonly #block: Uint8Array = new Uint8Array(64);
+  readonly #view: DataView = new DataView(this.#block.buffer);
+  #bytes = 0;
+
+  /** @param text - what comes next */
+  text(text: string): void {
+    for (let i = 0; i < text.length; i++) this.#put(text.charCodeAt(i));
+  }
+
+  /**
+   * A number comes next, in lower-case hex without zeros in front: as digits, since strings of hundreds of thousands of numbers cost
+   * more than their digest.
+   *
+   * @param high - upper 32 bits of it
+   * @param low - lower 32 bits
+   */
+  hex(high: number, low: number): void {
+    let begun = false;
+    for (let bit = 60; bit >= 0; bit -= 4) {
+      const digit = (bit < 32 ? low >>> bit : high >>> (bit - 32)) & 15;
+      begun ||= digit !== 0 || bit === 0;
+      if (begun) this.#put(digit < 10 ? 0x30 + digit : 0x57 + digit);
+    }
+  }
+
+  /** @returns 64 lower-case hex digits; nothing may be written any more */
+  digest(): string {
+    const bytes = this.#bytes;
+    this.#block[bytes & 63] = 0x80;
+    if ((bytes & 63) >= 56) this.#close();
+    this.#view.setUint32(56, (bytes * 8) / 2 ** 32);
+    this.#view.setUint32(60, bytes * 8);
+    this.#close();
+    return Array.from(this.#state, (word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
+  }
+
+  #put(code: number): void {
+    this.#block[this.#bytes++ & 63] = code;
+    if ((this.#bytes & 63) === 0) this.#close();
+  }
+
+  #close(): void {
+    for (let i = 0; i < 16; i++) this.#words[i] = this.#view.getInt32(i * 4);
+    compress(this.#state, this.#words);
+    this.#block.fill(0);
+  }
+}
+
 /**
  * @param pieces - of a text in ASCII, one behind the other
  * @returns 64 lower-case hex digits
  */
 export function sha256(pieces: Iterable<string>): string {
-  const state = H.slice();
-  const w = new Int32Array(64);
-  const block = new Uint8Array(64);
-  const view = new DataView(block.buffer);
-  const close = (): void => {
-    for (let i = 0; i < 16; i++) w[i] = view.getInt32(i * 4);
-    compress(state, w);
-    block.fill(0);
-  };
-  let bytes = 0;
-  for (const piece of pieces) {
-    for (let i = 0; i < piece.length; i++) {
-      block[bytes++ & 63] = piece.charCodeAt(i);
-      if ((bytes & 63) === 0) close();
-    }
-  }
-  block[bytes & 63] = 0x80;
-  if ((bytes & 63) >= 56) close();
-  view.setUint32(56, (bytes * 8) / 2 ** 32);
-  view.setUint32(60, bytes * 8);
-  close();
-  return Array.from(state, (word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
+  const digest = new Sha256();
+  for (const piece of pieces) digest.text(piece);
+  return digest.digest();
 }
 
 function rotate(x: number, bits: number): number {
