@@ -67,7 +67,7 @@ export function* leaves(
   root: number,
   options: ListOptions = {},
 ): Generator<LeafEntry> {
-  for (const { kind, slot, geometry, at, va } of scan(memory, format, root, options)) {
+  for (const { kind, slot, geometry, at, va } of scan(memory, format, root, options, true)) {
     if (kind === "table") continue;
     yield {
       va,
@@ -90,13 +90,15 @@ export function* directories(
   root: number,
   options: ListOptions = {},
 ): Generator<DirectoryEntry> {
-  for (const { kind, slot, geometry, at, va, child, compact } of scan(memory, format, root, options)) {
-    if (kind !== "table") continue;
+  for (const { slot, geometry, at, va, child, compact } of scan(memory, format, root, options, false)) {
     yield { va, level: geometry.level, entry: memory.tables.entry(slot, at), slot: child, compact };
   }
 }
 
-/** An entry that says something: its table, its place there in 8 bytes, and the table that it points to. */
+/**
+ * An entry that says something: its table, its place there in 8 bytes, and the table that it points to. There may be millions of leaves:
+ * a scan has one of these for all of them, to be read before it goes on.
+ */
 interface Found {
   kind: "table" | "page" | "null";
   slot: number;
@@ -107,12 +109,13 @@ interface Found {
   compact: boolean;
 }
 
-/** Depth first, parents before children. */
+/** Depth first, parents before children; directory entries only, unless leaves are asked for. */
 function* scan(
   memory: PhysicalMemory,
   format: PageTableFormat,
   root: number,
   options: ListOptions,
+  withLeaves: boolean,
 ): Generator<Found> {
   const { tables } = memory;
   const { start = 0, prune } = options;
@@ -121,6 +124,7 @@ function* scan(
   const top = rootGeometry(format);
   const firstSlot = rootSlotOf(memory, format, root);
   const stack: Cursor[] = [{ slot: firstSlot, geometry: top, index: entryIndex(top, start), va: 0 }];
+  const leaf: Found | null = withLeaves ? noLeaf(firstSlot, top) : null;
   for (let cursor = stack.at(-1); cursor !== undefined; cursor = stack.at(-1)) {
     const { geometry, slot, index } = cursor;
     const va = cursor.va + index * geometry.entryBytes;
@@ -130,7 +134,7 @@ function* scan(
     }
     cursor.index++;
     const at = entryAt(geometry, index);
-    const found = look(tables, format, { slot, geometry, index: at, va });
+    const found = look(tables, format, slot, geometry, at, va, leaf);
     if (found !== null) yield found;
     const compact = found?.kind === "table" ? found : null;
     const { highHalf } = geometry;
@@ -138,10 +142,11 @@ function* scan(
       if (compact !== null && !prune?.(compact.child)) stack.push(firstOf(compact, start));
       continue;
     }
-    const whole = look(tables, format, { slot, geometry: highHalf, index: at + 1, va });
-    if (whole?.kind === "table") yield whole;
-    for (const leaf of sideBySide(tables, format, geometry, va, compact, whole)) {
-      if (leaf.va < end && leaf.va + leaf.geometry.entryBytes > start) yield leaf;
+    const whole = look(tables, format, slot, highHalf, at + 1, va, null);
+    if (whole !== null) yield whole;
+    if (leaf === null) continue;
+    for (const one of sideBySide(tables, format, geometry, va, compact, whole, leaf)) {
+      if (one.va < end && one.va + one.geometry.entryBytes > start) yield one;
     }
   }
 }
@@ -160,6 +165,7 @@ function* sideBySide(
   va: number,
   compact: Found | null,
   whole: Found | null,
+  leaf: Found,
 ): Generator<Found> {
   const large = belowCompact as LevelGeometry;
   const small = below as LevelGeometry;
@@ -167,24 +173,28 @@ function* sideBySide(
   for (let i = 0; i < large.entries; i++) {
     const first = va + i * large.entryBytes;
     if (compact !== null) {
-      const leaf = look(tables, format, { slot: compact.child, geometry: large, index: i, va: first });
-      if (leaf !== null) yield leaf;
+      const found = look(tables, format, compact.child, large, i, first, leaf);
+      if (found !== null) yield found;
       if (tables.entryLo(compact.child, i) !== 0) continue;
     }
     if (whole === null) continue;
     for (let j = 0; j < each; j++) {
       const at = first + j * small.entryBytes;
-      const leaf = look(tables, format, { slot: whole.child, geometry: small, index: i * each + j, va: at });
-      if (leaf !== null) yield leaf;
+      const found = look(tables, format, whole.child, small, i * each + j, at, leaf);
+      if (found !== null) yield found;
     }
   }
 }
 
-/** One entry, null where it says nothing. */
+/** One entry, null where it says nothing; a leaf is told in `leaf`, and without that it says nothing. */
 function look(
   tables: TableMemory,
   format: PageTableFormat,
-  { slot, geometry, index: at, va }: Cursor,
+  slot: number,
+  geometry: LevelGeometry,
+  at: number,
+  va: number,
+  leaf: Found | null,
 ): Found | null {
   const { kind, address, compact } = decodeEntry(
     geometry,
@@ -193,13 +203,25 @@ function look(
     DECODED,
   );
   if (kind === "empty") return null;
-  if (kind !== "table") return { kind, slot, geometry, at, va, child: -1, compact: false };
+  if (kind !== "table") {
+    if (leaf === null) return null;
+    leaf.kind = kind;
+    leaf.slot = slot;
+    leaf.geometry = geometry;
+    leaf.at = at;
+    leaf.va = va;
+    return leaf;
+  }
   const child = tables.slotAt(address);
   if (!tables.isLive(child)) {
     const where = `level ${geometry.level} entry for ${hexAddress(va)}`;
     throw new Error(`${format.name}: ${where} points to ${hexAddress(address)}, which is no table in use`);
   }
   return { kind, slot, geometry, at, va, child, compact };
+}
+
+function noLeaf(slot: number, geometry: LevelGeometry): Found {
+  return { kind: "page", slot, geometry, at: 0, va: 0, child: -1, compact: false };
 }
 
 const DECODED: DecodedEntry = { kind: "empty", address: 0, rights: 0, compact: false };

@@ -66,8 +66,9 @@ export function dumpTables(vm: XeVm): TableDump {
     (slot, va, level, compact, counted) => {
       dump.tables.push({ va, level, numLive: tables.numLive[slot] as number, counted, compact });
     },
-    (slot, index, va, level, compact, isDirectory) => {
+    (slot, index, tableVa, level, compact, isDirectory) => {
       const entry = tables.memory.entry(slot, index);
+      const va = tableVa + index * entryBytes(level, compact);
       (isDirectory ? dump.directories : dump.leaves).push({ va, level, entry, compact });
     },
   );
@@ -84,7 +85,7 @@ export function countTables(vm: XeVm): TableCounts {
     (_slot, _va, level) => {
       tables[`l${level}`] = (tables[`l${level}`] ?? 0) + 1;
     },
-    (slot, index, _va, level, compact, isDirectory) => {
+    (slot, index, _tableVa, level, compact, isDirectory) => {
       if (isDirectory) return;
       const lo = memory.entryLo(slot, index);
       if (lo & PPGTT_NULL) leaves.null++;
@@ -105,7 +106,7 @@ function walk(
   onEntry: (
     slot: number,
     index: number,
-    va: number,
+    tableVa: number,
     level: number,
     compact: boolean,
     isDirectory: boolean,
@@ -119,16 +120,19 @@ function walk(
     const compact = tables.compact[slot] === 1;
     const emptyLo = pageTable.emptyLo[level] as number;
     const emptyHi = pageTable.emptyHi[level] as number;
-    const bytes = compact ? COMPACT_BYTES : (ENTRY_BYTES[level] as number);
     let counted = 0;
     for (let i = 0; i < (compact ? COMPACT_ENTRIES : TABLE_ENTRIES); i++) {
       const child = level === 0 ? -1 : tables.child(slot, i);
       if (child < 0 && memory.entryLo(slot, i) === emptyLo && memory.entryHi(slot, i) === emptyHi) continue;
       counted++;
-      onEntry(slot, i, va + i * bytes, level, compact, child >= 0);
-      if (child >= 0) visit(child, va + i * bytes);
+      onEntry(slot, i, va, level, compact, child >= 0);
+      if (child >= 0) visit(child, va + i * entryBytes(level, compact));
     }
     onTable(slot, va, level, compact, counted);
   };
   visit(pageTable.root, 0);
+}
+
+function entryBytes(level: number, compact: boolean): number {
+  return compact ? COMPACT_BYTES : (ENTRY_BYTES[level] as number);
 }
