@@ -200,7 +200,9 @@ async function* readRecords(
       }
     }
   }
-  for await (const lines of readBatches(path, source, limits, { ...atEnd, ended })) yield* records(lines);
+  for await (const lines of readBatches(path, source, limits, { ...atEnd, ended })) {
+    for (const record of records(lines)) yield record;
+  }
 }
 
 function readIoctl(fields: Fields, seq: number): TraceIoctl {
