@@ -81,12 +81,16 @@ export class Tlb {
 
   /** Answers for virtual address `va` of address space `asid` (0 or more) into `out`, or returns false. Smaller leaves come first. */
   lookup(asid: number, va: number, out: Walk): boolean {
-    for (const bytes of this.#sizes) {
+    const sizes = this.#sizes;
+    const starts = this.#start;
+    const asids = this.#asid;
+    for (let s = 0; s < sizes.length; s++) {
+      const bytes = sizes[s] as number;
       const page = Math.floor(va / bytes);
       const start = page * bytes;
       const first = this.#firstWay(page);
       for (let i = first; i < first + this.#ways; i++) {
-        if (this.#start[i] !== start || this.#asid[i] !== asid) continue;
+        if (starts[i] !== start || asids[i] !== asid) continue;
         const leaf = this.#leaf[i] as Walk;
         if (leaf.sizeBytes !== bytes) continue;
         this.#usedAt[i] = ++this.#clock;
@@ -102,7 +106,7 @@ export class Tlb {
   /** Remembers the leaf that `walk` found for virtual address `va`, in place of the least recently used of its set. */
   insert(asid: number, va: number, walk: Walk): void {
     const bytes = walk.sizeBytes;
-    if (!this.#sizes.includes(bytes)) this.#sizes = [...this.#sizes, bytes].sort((a, b) => a - b);
+    this.#meet(bytes);
     const page = Math.floor(va / bytes);
     const first = this.#firstWay(page);
     let victim = first;
@@ -153,6 +157,12 @@ export class Tlb {
       const start = this.#start[i] as number;
       if (start < end && va < start + (this.#leaf[i] as Walk).sizeBytes) this.#drop(i);
     }
+  }
+
+  #meet(bytes: number): void {
+    const sizes = this.#sizes;
+    for (let s = 0; s < sizes.length; s++) if (sizes[s] === bytes) return;
+    this.#sizes = [...sizes, bytes].sort((a, b) => a - b);
   }
 
   #firstWay(page: number): number {
