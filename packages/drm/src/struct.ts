@@ -168,6 +168,7 @@ function unsigned(
   get: (view: DataView, at: number) => number,
   set: (view: DataView, at: number, value: number) => void,
 ): Field<number> {
+  const end = 2 ** (8 * size);
   return {
     offset,
     size,
@@ -175,7 +176,7 @@ function unsigned(
     shape: { kind: "number", names },
     read: (view, base) => get(view, base + offset),
     write(view, base, value = 0) {
-      if (!(Number.isInteger(value) && value >= 0 && value < 2 ** (8 * size))) {
+      if (!(Number.isInteger(value) && value >= 0 && value < end)) {
         throw badNumber(8 * size, value);
       }
       set(view, base + offset, value);
