@@ -36,7 +36,9 @@ export interface QueueVm extends BindOpVm {
 /** Jobs of one VM. */
 export class BindQueue {
   readonly #vm: QueueVm;
-  readonly #jobs: BindJob[] = [];
+  /** In order; those before `#next` have run. An array of a hundred thousand operations is as many jobs. */
+  #jobs: BindJob[] = [];
+  #next = 0;
   /** Records of operations that have run. */
   readonly #spareOps: PanthorBindOp[] = [];
   #running = false;
@@ -50,12 +52,12 @@ export class BindQueue {
 
   /** Jobs that have not run yet. */
   get length(): number {
-    return this.#jobs.length;
+    return this.#jobs.length - this.#next;
   }
 
   /** Jobs that have not run yet, in order. */
   get jobs(): readonly BindJob[] {
-    return this.#jobs;
+    return this.#jobs.slice(this.#next);
   }
 
   /** @returns a record for an operation that is to be queued; the queue takes it back when the job has run */
@@ -77,10 +79,15 @@ export class BindQueue {
     if (this.#running) return;
     this.#running = true;
     for (;;) {
-      const job = this.#jobs[0];
+      const job = this.#jobs[this.#next];
       if (job === undefined || !hasHappened(job.waits)) break;
-      this.#jobs.shift();
+      this.#next++;
       this.#run(job);
+    }
+    // Not one by one: the engine moves all that are left of a large array each time.
+    if (this.#next > 0 && this.#next * 2 >= this.#jobs.length) {
+      this.#jobs = this.#jobs.slice(this.#next);
+      this.#next = 0;
     }
     this.#running = false;
   }

@@ -95,19 +95,31 @@ const PAIRS: readonly (readonly [TraceChangeKind, (item: DiffItem) => string | n
   ["other-size", ({ step, resource, offset }) => (step === "bind" ? `${resource} ${offset}` : null)],
 ];
 
+function byKey(
+  items: Iterable<DiffItem>,
+  keyOf: (item: DiffItem) => string | null,
+): ReadonlyMap<string, readonly DiffItem[]> {
+  const found = new Map<string, DiffItem[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (key === null) continue;
+    const alike = found.get(key);
+    if (alike === undefined) found.set(key, [item]);
+    else alike.push(item);
+  }
+  return found;
+}
+
 function paired(gone: readonly DiffItem[], come: readonly DiffItem[]): TraceChange[] {
   const leftA = new Set(gone);
   const leftB = new Set(come);
   const changes: TraceChange[] = [];
   for (const [kind, keyOf] of PAIRS) {
-    const waiting = new Map<string, DiffItem[]>();
-    for (const b of leftB) {
-      const key = keyOf(b);
-      if (key !== null) waiting.set(key, [...(waiting.get(key) ?? []), b]);
-    }
+    const waiting = new Map<string, Iterator<DiffItem>>();
+    for (const [key, items] of byKey(leftB, keyOf)) waiting.set(key, items.values());
     for (const a of [...leftA]) {
       const key = keyOf(a);
-      const b = key === null ? undefined : waiting.get(key)?.shift();
+      const b: DiffItem | undefined = key === null ? undefined : waiting.get(key)?.next().value;
       if (b === undefined) continue;
       leftA.delete(a);
       leftB.delete(b);

@@ -82,11 +82,25 @@ function at(values: Int32Array, i: number): number {
   return values[i] as number;
 }
 
+/** Where an item stands in a list, and how many of these places have found their like. */
+interface Places {
+  readonly at: number[];
+  taken: number;
+}
+
 function unordered(a: readonly string[], b: readonly string[]): Edits {
-  const places = new Map<string, number[]>();
-  for (const [i, key] of b.entries()) places.set(key, [...(places.get(key) ?? []), i]);
+  const places = new Map<string, Places>();
+  for (const [i, key] of b.entries()) {
+    const known = places.get(key);
+    if (known === undefined) places.set(key, { at: [i], taken: 0 });
+    else known.at.push(i);
+  }
   const gone: number[] = [];
-  for (const [i, key] of a.entries()) if (places.get(key)?.shift() === undefined) gone.push(i);
-  const come = [...places.values()].flat().sort((x, y) => x - y);
-  return { gone, come };
+  for (const [i, key] of a.entries()) {
+    const known = places.get(key);
+    if (known === undefined || known.taken === known.at.length) gone.push(i);
+    else known.taken++;
+  }
+  const left = [...places.values()].flatMap((known) => known.at.slice(known.taken));
+  return { gone, come: left.sort((x, y) => x - y) };
 }
