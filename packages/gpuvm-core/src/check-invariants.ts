@@ -80,6 +80,7 @@ function checkOrder(vm: Gpuvm, mappings: readonly number[]): void {
 function checkLists(vm: Gpuvm, mappings: readonly number[], holds: GpuvmHolds): void {
   if (vm.boDefer().length !== 0) throw new Error(`bo-defer: ${vm.name} keeps ${vm.boDefer().length} zombies`);
   const mapped = new Set(mappings);
+  const external = new Set(vm.extobjs());
   let linked = 0;
   for (const vmBo of vm.vmBos()) {
     const { gem } = vmBo;
@@ -93,12 +94,11 @@ function checkLists(vm: Gpuvm, mappings: readonly number[], holds: GpuvmHolds): 
     if (vmBo.refs !== refs) {
       throw new Error(`vm-bo-refs: ${pair}: ${vmBo.refs} references, ${refs} are accounted for`);
     }
-    const external = vm.extobjs().filter((other) => other === vmBo).length;
-    if (external !== (vm.isExtobj(gem) ? 1 : 0)) {
-      throw new Error(`extobj-list: ${pair}: on the list ${external} times`);
+    if (external.has(vmBo) !== vm.isExtobj(gem)) {
+      throw new Error(`extobj-list: ${pair}: ${external.has(vmBo) ? "on the list" : "not on the list"}`);
     }
   }
-  for (const list of [vm.extobjs(), vm.evictList()]) {
+  for (const list of [external, vm.evictList()]) {
     for (const vmBo of list) {
       const stray = vmBo.refs === 0 || vmBo.vm !== vm || !vmBo.gem.vmBos.includes(vmBo);
       if (stray)

@@ -59,8 +59,9 @@ export class VmObjects extends VaSpace {
   /** GEM id by vm_bo slot. */
   readonly #vmBoGems: number[] = [0];
   readonly #freeSlots: number[] = [];
-  readonly #extobjs: VmBo[] = [];
-  readonly #evicted: VmBo[] = [];
+  // In the order of joining, as the kernel lists them; a program may have tens of thousands of objects.
+  readonly #extobjs = new Set<VmBo>();
+  readonly #evicted = new Set<VmBo>();
   readonly #deferred: VmBo[] = [];
   readonly #onFree: (() => void) | undefined;
 
@@ -95,7 +96,7 @@ export class VmObjects extends VaSpace {
   put(): void {
     if (--this.refs > 0) return;
     if (this.count !== 0) throw new Error(`${this.name}: ${this.count} mappings left at the end`);
-    if (this.#extobjs.length + this.#evicted.length + this.#deferred.length !== 0) {
+    if (this.#extobjs.size + this.#evicted.size + this.#deferred.length !== 0) {
       throw new Error(`${this.name}: extobj, evict or bo_defer list not empty at the end`);
     }
     this.resvObject.put();
@@ -228,8 +229,8 @@ export class VmObjects extends VaSpace {
 
   /** Last reference gone. @internal */
   vmBoDestroy(vmBo: VmBo): void {
-    discard(this.#extobjs, vmBo);
-    discard(this.#evicted, vmBo);
+    this.#extobjs.delete(vmBo);
+    this.#evicted.delete(vmBo);
     discard(vmBo.gem.vmBos, vmBo);
     this.#releaseVmBo(vmBo);
   }
@@ -246,10 +247,10 @@ export class VmObjects extends VaSpace {
   vmBoDefer(vmBo: VmBo): void {
     discard(vmBo.gem.vmBos, vmBo);
     if (!this.resvProtected) {
-      discard(this.#extobjs, vmBo);
-      discard(this.#evicted, vmBo);
+      this.#extobjs.delete(vmBo);
+      this.#evicted.delete(vmBo);
     }
-    this.#deferred.unshift(vmBo);
+    this.#deferred.push(vmBo);
   }
 
   /**
@@ -257,27 +258,27 @@ export class VmObjects extends VaSpace {
    */
   deferredCleanup(): void {
     if (this.#deferred.length === 0) return;
-    const zombies = this.#deferred.splice(0);
+    const zombies = this.#deferred.splice(0).reverse();
     for (const vmBo of zombies) {
-      discard(this.#extobjs, vmBo);
-      discard(this.#evicted, vmBo);
+      this.#extobjs.delete(vmBo);
+      this.#evicted.delete(vmBo);
     }
     for (const vmBo of zombies) this.#releaseVmBo(vmBo);
   }
 
   /** vm_bos of external objects: what every submit locks besides the VM's own reservation. */
   extobjs(): readonly VmBo[] {
-    return this.#extobjs;
+    return [...this.#extobjs];
   }
 
   /** vm_bos that are to be validated before the next submit. */
   evictList(): readonly VmBo[] {
-    return this.#evicted;
+    return [...this.#evicted];
   }
 
   /** Zombies, most recent first. */
   boDefer(): readonly VmBo[] {
-    return this.#deferred;
+    return this.#deferred.toReversed();
   }
 
   /** @returns true when the object does not share the VM's reservation */
@@ -290,7 +291,7 @@ export class VmObjects extends VaSpace {
    * not external.
    */
   extobjAdd(vmBo: VmBo): void {
-    if (this.isExtobj(vmBo.gem) && !this.#extobjs.includes(vmBo)) this.#extobjs.push(vmBo);
+    if (this.isExtobj(vmBo.gem)) this.#extobjs.add(vmBo);
   }
 
   /**
@@ -301,18 +302,21 @@ export class VmObjects extends VaSpace {
     vmBo.evicted = evicted;
     if (this.resvProtected && this.isExtobj(vmBo.gem)) return;
     if (evicted) this.listEvicted(vmBo);
-    else discard(this.#evicted, vmBo);
+    else this.#evicted.delete(vmBo);
   }
 
   /** Put a vm_bo on the evict list once. @internal */
   protected listEvicted(vmBo: VmBo): void {
-    if (!this.#evicted.includes(vmBo)) this.#evicted.push(vmBo);
+    this.#evicted.add(vmBo);
   }
 
   /** Forget the external objects whose vm_bo lost its last reference; the list without a guard is cleaned on the way. @internal */
   protected liveExtobjs(): VmBo[] {
-    const live = this.#extobjs.filter((vmBo) => vmBo.refs > 0);
-    if (!this.resvProtected) this.#extobjs.splice(0, this.#extobjs.length, ...live);
+    const live: VmBo[] = [];
+    for (const vmBo of this.#extobjs) {
+      if (vmBo.refs > 0) live.push(vmBo);
+      else if (!this.resvProtected) this.#extobjs.delete(vmBo);
+    }
     return live;
   }
 
@@ -328,7 +332,7 @@ export class VmObjects extends VaSpace {
       if (vmBo.refs === 0) continue;
       const ret = vmBoValidate(vmBo);
       if (ret !== 0) return ret;
-      if (this.resvProtected && !vmBo.evicted) discard(this.#evicted, vmBo);
+      if (this.resvProtected && !vmBo.evicted) this.#evicted.delete(vmBo);
     }
     return 0;
   }

@@ -56,6 +56,15 @@ const setEnd = (va: number, end: number): void => {
   vm.pool.fill(va, vm.addr(va), end, vm.offset(va), vm.pool.object(va), vm.flags(va));
 };
 
+/** One of the VM's lists is another from here on. */
+const listing = (
+  name: "extobjs" | "evictList" | "boDefer",
+  wrong: (list: readonly VmBo[]) => readonly VmBo[],
+): void => {
+  const list = vm[name]();
+  vm[name] = () => wrong(list);
+};
+
 const FAULTS: readonly [invariant: string, fault: string, breakIt: () => void][] = [
   ["va-tree", "a node miscounts", () => void (vm.tree as unknown as { entries: number }).entries++],
   ["va-tree", "two keys change places", () => void (vm.tree as unknown as { keys: number[] }).keys.reverse()],
@@ -73,14 +82,14 @@ const FAULTS: readonly [invariant: string, fault: string, breakIt: () => void][]
   ["vm-bo-pair", "an object forgets a pair", () => void own.vmBos.pop()],
   ["vm-bo-refs", "a reference too many", () => void pair(own).get()],
   ["vm-bo-refs", "a reference too few", () => void pair(external).refs--],
-  ["extobj-list", "an external object is missing", () => void (vm.extobjs() as VmBo[]).pop()],
-  ["extobj-list", "an own object is on the list", () => void (vm.extobjs() as VmBo[]).push(pair(own))],
+  ["extobj-list", "an external object is missing", () => listing("extobjs", (list) => list.slice(0, -1))],
+  ["extobj-list", "an own object is on the list", () => listing("extobjs", (list) => [...list, pair(own)])],
   [
     "evict-list",
     "an object that is not evicted waits",
-    () => void (vm.evictList() as VmBo[]).push(pair(own)),
+    () => listing("evictList", (list) => [...list, pair(own)]),
   ],
-  ["bo-defer", "a zombie was not buried", () => void (vm.boDefer() as VmBo[]).push(pair(own))],
+  ["bo-defer", "a zombie was not buried", () => listing("boDefer", (list) => [...list, pair(own)])],
   ["gpuvm-refs", "a reference too many", () => void vm.get()],
   ["gem-refs", "a reference too many", () => void own.get()],
   ["gem-refs", "an object that nobody holds", () => void new GemObject(gems, PAGE)],

@@ -78,6 +78,16 @@ interface Range {
   end: number;
 }
 
+/** Below `from` nothing free has room for `bytes` at an alignment. */
+interface Searched {
+  readonly bytes: number;
+  readonly align: number;
+  from: number;
+}
+
+/** Searches that are remembered: objects come in few sizes. */
+const SEARCHED_MAX = 16;
+
 const HUGE_BYTES = 0x20_0000;
 const BUDDY_ALIGNMENTS = [0x4000_0000, HUGE_BYTES, 0x1_0000];
 
@@ -89,6 +99,8 @@ export class FrameAllocator {
   readonly #counters: MmuCounters;
   readonly #watch: FrameWatch;
   #free: Range[];
+  /** What the last searches have found out: small objects leave a hole each that later ones would look into again. */
+  readonly #searched: Searched[] = [];
   readonly #lent = new Map<ScatterList, Fragmentation>();
   readonly #hugePages: PagePool;
   readonly #basePages: PagePool;
@@ -248,6 +260,7 @@ export class FrameAllocator {
 
   /** `count` ranges of `bytes` each, or none at all. */
   #takeGroups(count: number, bytes: number): number[] {
+    if (count === 0) return [];
     const free = this.#free.reduce((sum, range) => sum + (range.end - range.start), 0);
     const groups: number[] = [];
     try {
@@ -270,15 +283,50 @@ export class FrameAllocator {
 
   /** Takes the lowest piece that is large enough; -1 when there is none. */
   #firstFit(bytes: number, align: number): number {
-    for (let i = 0; i < this.#free.length; i++) {
-      const range = this.#free[i] as Range;
+    const searched = this.#searchedFor(bytes, align);
+    const free = this.#free;
+    for (let i = this.#firstEndingFrom(searched.from); i < free.length; i++) {
+      const range = free[i] as Range;
       const start = Math.ceil(range.start / align) * align;
       const end = start + bytes;
       if (end > range.end) continue;
-      this.#free.splice(i, 1, ...without(range, start, end));
+      searched.from = end;
+      free.splice(i, 1, ...without(range, start, end));
       return start;
     }
+    searched.from = Number.POSITIVE_INFINITY;
     return -1;
+  }
+
+  #searchedFor(bytes: number, align: number): Searched {
+    let from = 0;
+    for (const searched of this.#searched) {
+      if (searched.align !== align || searched.bytes > bytes) continue;
+      if (searched.bytes === bytes) return searched;
+      from = Math.max(from, searched.from);
+    }
+    const fresh = { bytes, align, from };
+    if (this.#searched.push(fresh) > SEARCHED_MAX) this.#searched.shift();
+    return fresh;
+  }
+
+  /** A range has become free, or larger. */
+  #lookAgain(start: number): void {
+    for (const searched of this.#searched) searched.from = Math.min(searched.from, start);
+  }
+
+  /** Index of the first free range that ends at an address or behind it. */
+  #firstEndingFrom(address: number): number {
+    const free = this.#free;
+    let i = 0;
+    for (let n = free.length; n > 0; ) {
+      const half = n >>> 1;
+      if ((free[i + half] as Range).end < address) {
+        i += half + 1;
+        n -= half + 1;
+      } else n = half;
+    }
+    return i;
   }
 
   #giveMany(ranges: readonly Range[]): void {
@@ -289,25 +337,21 @@ export class FrameAllocator {
       else free.push(range);
     }
     this.#free = free;
+    this.#lookAgain(0);
   }
 
   #give(start: number, end: number): void {
     const free = this.#free;
-    let i = 0;
-    for (let n = free.length; n > 0; ) {
-      const half = n >>> 1;
-      if ((free[i + half] as Range).end < start) {
-        i += half + 1;
-        n -= half + 1;
-      } else n = half;
-    }
+    const i = this.#firstEndingFrom(start);
     const next = free[i];
     if (next === undefined || next.start > end) {
       free.splice(i, 0, { start, end });
+      this.#lookAgain(start);
       return;
     }
     next.start = Math.min(next.start, start);
     next.end = Math.max(next.end, end);
+    this.#lookAgain(next.start);
     const after = free[i + 1];
     if (after !== undefined && after.start === next.end) {
       next.end = after.end;

@@ -217,6 +217,34 @@ describe("frame allocation", () => {
     );
   });
 
+  test("a run lies at the lowest aligned address that has room, whatever was asked for and freed before", () => {
+    const pages = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(1, 4, 16, 512, 513, 700));
+    const step = fc.record({ pages, free: fc.option(fc.nat(30), { nil: null }) });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 20, maxLength: 120 }), (steps) => {
+        const base = 2 ** 32;
+        const { frames } = new PhysicalMemory({ frames: { base, limit: base + 2 ** 30 } });
+        const live: { start: number; end: number; list: ScatterList }[] = [];
+        for (const { pages: count, free } of steps) {
+          const [victim] = free === null ? [] : live.splice(free, 1);
+          if (victim !== undefined) frames.free(victim.list);
+          const size = count * 4096;
+          const align = size >= 2 * MIB ? 2 * MIB : size >= 0x1_0000 ? 0x1_0000 : 4096;
+          let lowest = base;
+          for (const { start, end } of live) {
+            if (lowest + size <= start) break;
+            lowest = Math.ceil(end / align) * align;
+          }
+          const list = frames.alloc(size);
+          expect([...list.pa]).toEqual([lowest]);
+          live.push({ start: lowest, end: lowest + size, list });
+          live.sort((a, b) => a.start - b.start);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   test("no two live allocations overlap, nor meet the page tables", () => {
     const kind = fc.constantFrom<Fragmentation>("contiguous", "huge", "scattered");
     const step = fc.record({ kind, pages: fc.integer({ min: 1, max: 1500 }), free: fc.nat(9) });
