@@ -46,11 +46,16 @@ export interface UserSpace {
   write(addr: number, bytes: Uint8Array): void;
 }
 
+/** Placements that are searched one by one; an ioctl seldom has more, but a VM_BIND may have an array for each of its operations. */
+const LISTED_MAX = 16;
+
 /** Bytes at user addresses, in this process. */
 export class UserMemory implements UserSpace {
   /** See {@link UserSpace.process}. */
   readonly process: object | undefined;
-  readonly #segments: Segment[] = [];
+  readonly #listed: Segment[] = [];
+  /** All of them by their first byte, in the order of placement, once there are many. */
+  #table: Map<number, Segment> | null = null;
 
   /** @param process - see {@link UserSpace.process} */
   constructor(process?: object) {
@@ -64,14 +69,25 @@ export class UserMemory implements UserSpace {
    * @param bytes - the memory itself
    */
   place(addr: number, bytes: Uint8Array): void {
-    const old = this.#segments.findIndex((s) => s.addr === addr);
-    if (old >= 0) this.#segments.splice(old, 1);
-    this.#segments.push({ addr, bytes, view: null });
+    const segment = { addr, bytes, view: null };
+    const listed = this.#listed;
+    if (this.#table === null && listed.length === LISTED_MAX) {
+      this.#table = new Map(listed.map((one) => [one.addr, one]));
+    }
+    if (this.#table !== null) {
+      this.#table.delete(addr);
+      this.#table.set(addr, segment);
+      return;
+    }
+    const old = listed.findIndex((one) => one.addr === addr);
+    if (old >= 0) listed.splice(old, 1);
+    listed.push(segment);
   }
 
   /** Forget every placement. */
   clear(): void {
-    this.#segments.length = 0;
+    this.#listed.length = 0;
+    this.#table = null;
   }
 
   /**
@@ -104,11 +120,22 @@ export class UserMemory implements UserSpace {
     segment.bytes.set(bytes, addr - segment.addr);
   }
 
+  /** What begins there, else what was placed last of all that has the bytes. */
   #segment(addr: number, length: number): Segment {
-    for (let i = this.#segments.length - 1; i >= 0; i--) {
-      const s = this.#segments[i] as Segment;
-      if (addr >= s.addr && addr + length <= s.addr + s.bytes.length) return s;
+    const listed = this.#table === null ? this.#listed : this.#candidates(this.#table, addr, length);
+    let found: Segment | null = null;
+    for (let i = listed.length - 1; i >= 0; i--) {
+      const one = listed[i] as Segment;
+      // Not a number is nowhere.
+      const holds = addr >= one.addr && addr + length <= one.addr + one.bytes.length;
+      if (holds && one.addr === addr) return one;
+      if (holds) found ??= one;
     }
-    return fail(EFAULT, `user memory: ${length} bytes at ${hex(addr)} are not mapped`);
+    return found ?? fail(EFAULT, `user memory: ${length} bytes at ${hex(addr)} are not mapped`);
+  }
+
+  #candidates(table: ReadonlyMap<number, Segment>, addr: number, length: number): readonly Segment[] {
+    const exact = table.get(addr);
+    return exact !== undefined && length <= exact.bytes.length ? [exact] : [...table.values()];
   }
 }
