@@ -47,7 +47,7 @@ export const PACKAGES = {
     start: ["Gpuvm", "MapRequest", "StepHandlers", "VmBo", "checkGpuvm"],
     rows: [
       ["Steps of a map or unmap", /^steps\.ts$/],
-      ["The manager and its objects", /^(gpuvm|va-space|vm-bo|vm-objects)\.ts$/],
+      ["The manager and its objects", /^(gpuvm|direct-binds|va-space|vm-bo|vm-objects)\.ts$/],
       ["Repeated mappings", /^repeat\.ts$/],
       ["Counters and checks", /^(counters|check-.*)\.ts$/],
     ],

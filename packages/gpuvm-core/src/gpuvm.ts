@@ -10,6 +10,7 @@
 
 import type { GemObject } from "@vmbind/drm";
 import { EEXIST, EINVAL, ExecLock, type ExecLockOptions, needOneOf, span } from "@vmbind/drm";
+import { DirectBinds } from "./direct-binds.ts";
 import { boUnmapOps, madviseOps, prefetchOps, smMapOps, smUnmapOps } from "./op-lists.ts";
 import { REPEAT_MODES, type RepeatMode } from "./repeat.ts";
 import { smMadvise, smMap, smUnmap } from "./split-merge.ts";
@@ -27,7 +28,7 @@ import {
 } from "./steps.ts";
 import { needExactEnd } from "./u64-sum.ts";
 import type { VmBo } from "./vm-bo.ts";
-import { VmObjects, type VmObjectsOptions } from "./vm-objects.ts";
+import type { VmObjectsOptions } from "./vm-objects.ts";
 
 /** What a VM is made of. */
 export interface GpuvmOptions extends VmObjectsOptions {
@@ -36,7 +37,7 @@ export interface GpuvmOptions extends VmObjectsOptions {
 }
 
 /** One address space. */
-export class Gpuvm extends VmObjects {
+export class Gpuvm extends DirectBinds {
   /** Rule set for REPEAT. */
   readonly repeat: RepeatMode;
   /**
@@ -49,8 +50,6 @@ export class Gpuvm extends VmObjects {
    * handler returned is the driver's to explain.
    */
   refusal = "";
-  /** Whether anybody looks on; asked once a step. @internal */
-  observed = false;
   readonly #observers: StepObserver[] = [];
   /** Reused by every request. @internal */
   readonly mapOp: MapStep = mapStep();
@@ -115,7 +114,7 @@ export class Gpuvm extends VmObjects {
   remove(va: number): void {
     if (va === this.kernelNode) return;
     this.uproot(va);
-    this.#removed();
+    this.removed();
   }
 
   /**
@@ -127,7 +126,7 @@ export class Gpuvm extends VmObjects {
    */
   reinsert(va: number): number {
     if (!this.plant(va, this.addr(va), this.end(va))) return this.#occupied(this.addr(va), this.end(va));
-    this.#inserted();
+    this.inserted();
     return 0;
   }
 
@@ -141,12 +140,7 @@ export class Gpuvm extends VmObjects {
   putBack(va: number): void {
     if (!this.plant(va, this.addr(va), this.end(va)))
       throw new Error(`${this.name}: mapping ${va} cannot be put back`);
-    this.#inserted();
-  }
-
-  #removed(): void {
-    this.refs--;
-    this.counters.gpuvasLive--;
+    this.inserted();
   }
 
   #insertNew(va: number, addr: number, end: number): number {
@@ -154,7 +148,7 @@ export class Gpuvm extends VmObjects {
       this.pool.free(va);
       return this.#occupied(addr, end);
     }
-    this.#inserted();
+    this.inserted();
     return va;
   }
 
@@ -166,12 +160,6 @@ export class Gpuvm extends VmObjects {
   #occupied(addr: number, end: number): number {
     this.refusal = `va: ${span(addr, end - addr)} meets another mapping`;
     return -EEXIST;
-  }
-
-  #inserted(): void {
-    this.refs++;
-    const c = this.counters;
-    if (++c.gpuvasLive > c.gpuvasPeak) c.gpuvasPeak = c.gpuvasLive;
   }
 
   /**
@@ -270,38 +258,6 @@ export class Gpuvm extends VmObjects {
     return this.#insertNew(va, op.addr, end);
   }
 
-  /** See `VaSpace.roomFor`; 0 while anybody looks on, who is shown each step. */
-  override roomFor(addr: number, range: number, count: number): number {
-    return this.observed ? 0 : super.roomFor(addr, range, count);
-  }
-
-  /**
-   * Map the same bytes of an object again and again, each time where the mapping before ends: what as many calls of {@link Gpuvm.smMap}
-   * come to whose handlers map and link, where nothing is in the way. User-mode drivers without a better way fill a range page by page.
-   *
-   * @param first - the first of them, which does not repeat; later ones differ in `addr`
-   * @param vmBo - the pair that each is linked to
-   * @param count - how many there are to be
-   * @returns how many there are now: at most {@link Gpuvm.roomFor}
-   */
-  mapRun(first: MapRequest, vmBo: VmBo, count: number): number {
-    const { tree } = this;
-    const { range, gem, offset, flags = 0 } = first;
-    const n = this.roomFor(first.addr, range, count);
-    for (let i = 0, { addr } = first; i < n; i++, addr += range) {
-      const va = this.fill(addr, addr + range, gem, offset, flags, 0, 0);
-      if (i > 0) tree.stepOver();
-      tree.insertAtPlace(addr, va);
-      this.link(va, vmBo);
-    }
-    const c = this.counters;
-    c.mapSteps += n;
-    c.gpuvasLive += n;
-    if (c.gpuvasLive > c.gpuvasPeak) c.gpuvasPeak = c.gpuvasLive;
-    this.refs += n;
-    return n;
-  }
-
   /**
    * Apply a remap step (`drm_gpuva_remap`): the old mapping goes, its pieces come; sets `op.prevVa` and `op.nextVa`.
    */
@@ -323,9 +279,9 @@ export class Gpuvm extends VmObjects {
         tree.insertAtPlace(op.next.addr, op.nextVa);
       }
     } else tree.replace(oldAddr, old, op.next.addr, op.nextVa);
-    this.#removed();
-    if (op.prevVa !== 0) this.#inserted();
-    if (op.nextVa !== 0) this.#inserted();
+    this.removed();
+    if (op.prevVa !== 0) this.inserted();
+    if (op.nextVa !== 0) this.inserted();
   }
 
   /** Put a piece into the tree: its handle, 0 when it meets another mapping, which the kernel's helper does not notice. */

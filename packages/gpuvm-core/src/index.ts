@@ -8,6 +8,7 @@
 export * from "@vmbind/drm";
 export * from "./check-invariants.ts";
 export * from "./counters.ts";
+export { DirectBinds } from "./direct-binds.ts";
 export { Gpuvm, type GpuvmOptions } from "./gpuvm.ts";
 export { REPEAT_MODES, type RepeatMode, repeatedOffset, repeatProblem } from "./repeat.ts";
 export {

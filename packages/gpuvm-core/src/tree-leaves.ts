@@ -14,9 +14,10 @@ const SHORTEST = 4;
 export class TreeLeaves extends TreeNodes {
   /**
    * Entries at which a leaf is full: half a row while one node leads to all leaves, some thousand mappings, since it is the shift of
-   * a leaf's entries that an insert then takes its time for; the whole row from then on, when it is the way to the leaf.
+   * a leaf's entries that an insert then takes its time for; the whole row from then on, when it is the way to the leaf, until one leaf
+   * is left.
    */
-  protected fullLeaf: number = Math.max(SHORTEST, this.capacity >>> 1);
+  protected fullLeaf: number = this.#halfLeaf();
   /** Leaf of the last search, tried first by the next one: binds come in neighbourhoods. */
   protected hint = 0;
   /** Leaf of the walk. */
@@ -30,6 +31,10 @@ export class TreeLeaves extends TreeNodes {
   leaf = 0;
   /** Index in that leaf, 0..count: the place of the first key above the sought one. */
   pos = 0;
+
+  #halfLeaf(): number {
+    return Math.max(SHORTEST, this.capacity >>> 1);
+  }
 
   /**
    * Make room at the sought place in a full leaf, and set it where the entry then goes.
@@ -162,6 +167,28 @@ export class TreeLeaves extends TreeNodes {
     return next === 0 ? Number.POSITIVE_INFINITY : (this.keys[next << this.lg2] as number);
   }
 
+  /**
+   * Entry at the cursor, and step the cursor over it. Entries that are inserted behind the returned one and before the
+   * next one are not visited.
+   *
+   * @param end - stop at keys from here on, in bytes
+   * @returns a handle, 0 at the end
+   */
+  walk(end: number): number {
+    let leaf = this.cursorLeaf;
+    let pos = this.cursorPos;
+    while (pos >= (this.counts[leaf] as number)) {
+      leaf = this.nexts[leaf] as number;
+      if (leaf === 0) return 0;
+      pos = 0;
+    }
+    const at = (leaf << this.lg2) + pos;
+    if ((this.keys[at] as number) >= end) return 0;
+    this.cursorLeaf = leaf;
+    this.cursorPos = pos + 1;
+    return this.values[at] as number;
+  }
+
   protected dropLeaf(leaf: number): void {
     if (leaf === this.root) return;
     if (this.cursorLeaf === leaf) {
@@ -185,5 +212,6 @@ export class TreeLeaves extends TreeNodes {
     }
     this.removeChild(this.parents[leaf] as number, leaf);
     this.freeNode(leaf);
+    if (this.height === 0) this.fullLeaf = this.#halfLeaf();
   }
 }

@@ -79,20 +79,24 @@ export class TreeNodes {
     const { keys } = this;
     const base = node << this.lg2;
     let at = base;
-    let step = this.capacity >>> 1;
-    if ((this.lg2 & 1) !== 0) {
-      at += +((keys[at + step - 1] as number) <= key) * step;
-      step >>>= 1;
+    let lg2 = this.lg2;
+    if ((lg2 & 1) !== 0) {
+      lg2--;
+      at += +((keys[at + (1 << lg2) - 1] as number) <= key) << lg2;
     }
-    for (step >>>= 1; step > 0; step >>>= 2) {
+    while (lg2 > 0) {
+      lg2 -= 2;
+      const step = 1 << lg2;
       const i = at + step - 1;
-      at +=
-        (+((keys[i] as number) <= key) +
-          +((keys[i + step] as number) <= key) +
-          +((keys[i + 2 * step] as number) <= key)) *
-        step;
+      const quarters =
+        +((keys[i] as number) <= key) +
+        +((keys[i + step] as number) <= key) +
+        +((keys[i + 2 * step] as number) <= key);
+      at += quarters << lg2;
     }
-    return at - base + +((keys[at] as number) <= key);
+    // All but the last key have been compared; that one only counts behind all others.
+    const rank = at - base;
+    return rank < this.capacity - 1 ? rank : rank + +((keys[at] as number) <= key);
   }
 
   protected firstKeyChanged(leaf: number, key: number): void {
@@ -112,6 +116,50 @@ export class TreeNodes {
     let i = 0;
     while (this.values[base + i] !== node) i++;
     return i;
+  }
+
+  /**
+   * Move the entries `[from, to)` one place up. Four a turn, here and below: what an insert and a removal take their time for is this loop,
+   * and half of that is what each turn takes by itself.
+   */
+  protected moveUp(from: number, to: number): void {
+    const { keys, values } = this;
+    let i = to;
+    for (const rest = from + 3; i > rest; i -= 4) {
+      keys[i] = keys[i - 1] as number;
+      values[i] = values[i - 1] as number;
+      keys[i - 1] = keys[i - 2] as number;
+      values[i - 1] = values[i - 2] as number;
+      keys[i - 2] = keys[i - 3] as number;
+      values[i - 2] = values[i - 3] as number;
+      keys[i - 3] = keys[i - 4] as number;
+      values[i - 3] = values[i - 4] as number;
+    }
+    for (; i > from; i--) {
+      keys[i] = keys[i - 1] as number;
+      values[i] = values[i - 1] as number;
+    }
+  }
+
+  /** Move the entries `[from, to)` down by `n` places. */
+  protected moveDown(from: number, to: number, n: number): void {
+    const { keys, values } = this;
+    let i = from;
+    for (const whole = to - 3; i < whole; i += 4) {
+      const at = i - n;
+      keys[at] = keys[i] as number;
+      values[at] = values[i] as number;
+      keys[at + 1] = keys[i + 1] as number;
+      values[at + 1] = values[i + 1] as number;
+      keys[at + 2] = keys[i + 2] as number;
+      values[at + 2] = values[i + 2] as number;
+      keys[at + 3] = keys[i + 3] as number;
+      values[at + 3] = values[i + 3] as number;
+    }
+    for (; i < to; i++) {
+      keys[i - n] = keys[i] as number;
+      values[i - n] = values[i] as number;
+    }
   }
 
   /** Move entries to another row. */

@@ -305,6 +305,22 @@ export class VaSpace {
     return va;
   }
 
+  /**
+   * Put a mapping with a length into the tree where its neighbours leave room, while there are no zero-length ones. False where they do
+   * not: nothing has changed then. @internal
+   */
+  protected plantBetween(va: number, addr: number, end: number): boolean {
+    const { tree } = this;
+    if (tree.seekGap() && this.#endsBefore(addr) && tree.keyBehindGap() >= end) {
+      tree.insertInGap(addr, va);
+      return true;
+    }
+    tree.seek(addr);
+    if (!this.#endsBefore(addr) || tree.keyAt() < end) return false;
+    tree.insertAtPlace(addr, va);
+    return true;
+  }
+
   /** Put a mapping into the tree. False when it would meet another one: nothing has changed then. @internal */
   protected plant(va: number, addr: number, end: number): boolean {
     const { tree } = this;

@@ -167,6 +167,30 @@ export class VaTree extends TreeLeaves {
     return true;
   }
 
+  /**
+   * Set the sought place on the entry of a key; the gap stays open where the entry follows it.
+   *
+   * @param key - start address in bytes
+   * @returns its handle, 0 where no entry has this key; of equal keys the last one's, which only zero-length mappings have
+   */
+  seekEntry(key: number): number {
+    if (!this.seekBehindGap(key)) {
+      this.seek(key);
+      // No leaf but the first begins with a key above the sought one.
+      if (this.pos === 0) return 0;
+      this.pos--;
+    }
+    const at = (this.leaf << this.lg2) + this.pos;
+    return this.keys[at] === key ? (this.values[at] as number) : 0;
+  }
+
+  /** Remove the entry that {@link VaTree.seekEntry} found just now. */
+  removeAtPlace(): void {
+    if (this.#gapLeaf === 0) this.#openGap();
+    else this.#gapEnd++;
+    this.entries--;
+  }
+
   /** Start address of the entry behind the gap, Infinity when there is none. */
   keyBehindGap(): number {
     if (this.#gapEnd < (this.counts[this.#gapLeaf] as number)) {
@@ -196,12 +220,8 @@ export class VaTree extends TreeLeaves {
     if (n === 0) return;
     const base = leaf << this.lg2;
     const count = (this.counts[leaf] as number) - n;
-    const keys = this.keys;
-    const values = this.values;
-    for (let i = base + start; i < base + count; i++) {
-      keys[i] = keys[i + n] as number;
-      values[i] = values[i + n] as number;
-    }
+    const { keys } = this;
+    this.moveDown(base + start + n, base + count + n, n);
     for (let i = base + count; i < base + count + n; i++) keys[i] = Number.POSITIVE_INFINITY;
     this.counts[leaf] = count;
     if (leaf === this.cursorLeaf && start < this.cursorPos) {
@@ -239,28 +259,6 @@ export class VaTree extends TreeLeaves {
   }
 
   /**
-   * Entry at the cursor, and step the cursor over it. Entries that are inserted behind the returned one and before the
-   * next one are not visited.
-   *
-   * @param end - stop at keys from here on, in bytes
-   * @returns a handle, 0 at the end
-   */
-  walk(end: number): number {
-    let leaf = this.cursorLeaf;
-    let pos = this.cursorPos;
-    while (pos >= (this.counts[leaf] as number)) {
-      leaf = this.nexts[leaf] as number;
-      if (leaf === 0) return 0;
-      pos = 0;
-    }
-    const at = (leaf << this.lg2) + pos;
-    if ((this.keys[at] as number) >= end) return 0;
-    this.cursorLeaf = leaf;
-    this.cursorPos = pos + 1;
-    return this.values[at] as number;
-  }
-
-  /**
    * Insert behind every entry whose key is not above `key`, at the place that the last {@link VaTree.seek} of this
    * very key found.
    *
@@ -279,14 +277,9 @@ export class VaTree extends TreeLeaves {
 
   #insertInLeaf(leaf: number, pos: number, count: number, key: number, handle: number): void {
     const base = leaf << this.lg2;
-    const keys = this.keys;
-    const values = this.values;
-    for (let i = base + count; i > base + pos; i--) {
-      keys[i] = keys[i - 1] as number;
-      values[i] = values[i - 1] as number;
-    }
-    keys[base + pos] = key;
-    values[base + pos] = handle;
+    this.moveUp(base + pos, base + count);
+    this.keys[base + pos] = key;
+    this.values[base + pos] = handle;
     this.counts[leaf] = count + 1;
     if (leaf === this.cursorLeaf && pos <= this.cursorPos) this.cursorPos++;
     if (pos === 0) this.firstKeyChanged(leaf, key);

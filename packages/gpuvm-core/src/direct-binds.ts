@@ -1,0 +1,108 @@
+/**
+ * Requests that come to one step, or to many of one kind, without the steps: nothing is computed that split and merge has to find out,
+ * and no handler is called. Most requests are such ones. They are for drivers whose handlers would do nothing else, and they leave to
+ * `Gpuvm.smMap` and `Gpuvm.smUnmap` whatever is not as simple: then nothing has happened.
+ *
+ * @module
+ */
+
+import type { MapRequest } from "./steps.ts";
+import type { VmBo } from "./vm-bo.ts";
+import { VmObjects } from "./vm-objects.ts";
+
+/** A VA space with objects, and the short ways. */
+export class DirectBinds extends VmObjects {
+  /** Whether anybody looks on; asked once a step. @internal */
+  observed = false;
+
+  /**
+   * Map where nothing is in the way: what `Gpuvm.smMap` comes to there, with a map handler that calls `Gpuvm.map`.
+   *
+   * @param request - as `Gpuvm.smMap` takes it, without a repeat
+   * @returns the mapping's handle; 0 where only smMap tells, also while anybody looks on, who is shown each step: nothing has happened then
+   */
+  mapFree(request: MapRequest): number {
+    const { addr, range } = request;
+    const end = addr + range;
+    if (this.observed || this.emptyMappings > 0 || !(range > 0) || end > Number.MAX_SAFE_INTEGER) return 0;
+    if (!this.rangeValid(addr, range)) return 0;
+    const { pool } = this;
+    const va = pool.alloc();
+    if (!this.plantBetween(va, addr, end)) {
+      pool.free(va);
+      return 0;
+    }
+    const { gem } = request;
+    pool.fill(va, addr, end, request.offset, gem === null ? 0 : -gem.id, request.flags ?? 0);
+    pool.setRepeat(va, 0, 0);
+    this.counters.mapSteps++;
+    this.inserted();
+    return va;
+  }
+
+  /**
+   * Take the one mapping out that a range is: what `Gpuvm.smUnmap` comes to there, with an unmap handler that calls
+   * `Gpuvm.unmap`.
+   *
+   * @param addr - bytes
+   * @param range - bytes
+   * @returns the mapping's handle, readable until `Gpuvm.free`; 0 where only smUnmap tells, also while anybody looks on, who is
+   * shown each step: nothing has happened then
+   */
+  unmapWhole(addr: number, range: number): number {
+    const end = addr + range;
+    if (this.observed || this.emptyMappings > 0 || !(end > addr) || end > Number.MAX_SAFE_INTEGER) return 0;
+    const { tree } = this;
+    const va = tree.seekEntry(addr);
+    if (va === 0 || this.pool.end(va) !== end || va === this.kernelNode) return 0;
+    tree.removeAtPlace();
+    this.counters.unmapSteps++;
+    this.removed();
+    return va;
+  }
+
+  /** See `VaSpace.roomFor`; 0 while anybody looks on, who is shown each step. */
+  override roomFor(addr: number, range: number, count: number): number {
+    return this.observed ? 0 : super.roomFor(addr, range, count);
+  }
+
+  /**
+   * Map the same bytes of an object again and again, each time where the mapping before ends: what as many calls of `Gpuvm.smMap`
+   * come to whose handlers map and link, where nothing is in the way. User-mode drivers without a better way fill a range page by page.
+   *
+   * @param first - the first of them, which does not repeat; later ones differ in `addr`
+   * @param vmBo - the pair that each is linked to
+   * @param count - how many there are to be
+   * @returns how many there are now: at most {@link DirectBinds.roomFor}
+   */
+  mapRun(first: MapRequest, vmBo: VmBo, count: number): number {
+    const { tree } = this;
+    const { range, gem, offset, flags = 0 } = first;
+    const n = this.roomFor(first.addr, range, count);
+    for (let i = 0, { addr } = first; i < n; i++, addr += range) {
+      const va = this.fill(addr, addr + range, gem, offset, flags, 0, 0);
+      if (i > 0) tree.stepOver();
+      tree.insertAtPlace(addr, va);
+      this.link(va, vmBo);
+    }
+    const c = this.counters;
+    c.mapSteps += n;
+    c.gpuvasLive += n;
+    if (c.gpuvasLive > c.gpuvasPeak) c.gpuvasPeak = c.gpuvasLive;
+    this.refs += n;
+    return n;
+  }
+
+  /** A mapping came. @internal */
+  protected inserted(): void {
+    this.refs++;
+    const c = this.counters;
+    if (++c.gpuvasLive > c.gpuvasPeak) c.gpuvasPeak = c.gpuvasLive;
+  }
+
+  /** A mapping went. @internal */
+  protected removed(): void {
+    this.refs--;
+    this.counters.gpuvasLive--;
+  }
+}
