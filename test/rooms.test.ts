@@ -65,6 +65,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "exec.ts",
     "getparam.ts",
     "job-run.ts",
+    "job-submit.ts",
     "leaf-runs.ts",
     "mapping.ts",
     "regions.ts",

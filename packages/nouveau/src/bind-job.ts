@@ -31,7 +31,10 @@ export const OP_SPARSE = 3;
 /** Kind of an operation: take a sparse region away. */
 export const OP_UNSPARSE = 4;
 
+const MAP = OP_MAP;
 const UNMAP = OP_UNMAP;
+const SPARSE = OP_SPARSE;
+const UNSPARSE = OP_UNSPARSE;
 // Doubles and ints of a record; the ints' places.
 const OP_F64 = 4;
 const OP_I32 = 8;
@@ -59,12 +62,20 @@ export class BindJob {
   stepCount = 0;
   /** How many ranges references were taken for. */
   getCount = 0;
+  /** Whether an operation makes a mapping or a region. */
+  makes = false;
+  /** Whether an operation takes a region away. */
+  unmakes = false;
+  /** How many steps leave a piece of a mapping. */
+  cuts = 0;
   /** What must happen first. */
   waits: readonly Fence[] = NO_FENCES;
   /** Tables that were set aside for its late operations. */
   tables = 0;
   /** Whether an operation is late; see {@link BindJob.isLate}. */
   hasLate = false;
+  /** What its operations unmapped gave its references back when it ran. */
+  dropped = false;
   /** Whether it has run and been freed. */
   freed = false;
   #done: Fence | null = null;
@@ -99,9 +110,13 @@ export class BindJob {
     this.count = 0;
     this.stepCount = 0;
     this.getCount = 0;
+    this.makes = false;
+    this.unmakes = false;
+    this.cuts = 0;
     this.waits = NO_FENCES;
     this.tables = 0;
     this.hasLate = false;
+    this.dropped = false;
     this.freed = false;
     this.#done = null;
   }
@@ -140,9 +155,14 @@ export class BindJob {
     words[word + FIRST_STEP] = 0;
     words[word + STEPS] = 0;
     words[word + FLAGS] = 0;
-    this.#bos[op] = null;
-    this.#vmBos[op] = null;
-    this.#regions[op] = null;
+    if (kind === MAP || kind === SPARSE) this.makes = true;
+    else if (kind === UNSPARSE) this.unmakes = true;
+    // What a job held in an earlier use it has let go of.
+    if (op === this.#bos.length) {
+      this.#bos.push(null);
+      this.#vmBos.push(null);
+      this.#regions.push(null);
+    }
     return op;
   }
 
@@ -304,6 +324,7 @@ export class BindJob {
     words[at + 1] = prev;
     words[at + 2] = next;
     words[at + 3] = keep ? 1 : 0;
+    if ((prev | next) !== 0) this.cuts++;
     const word = op * OP_I32;
     const steps = this.#opWords[word + STEPS] as number;
     if (steps === 0) this.#opWords[word + FIRST_STEP] = step;

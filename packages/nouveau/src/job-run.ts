@@ -7,7 +7,7 @@
  */
 
 import { GPUVA_INVALIDATED, type Gpuvm, type VmBo } from "@vmbind/gpuvm-core";
-import { type BindJob, OP_MAP, OP_UNSPARSE } from "./bind-job.ts";
+import { type BindJob, OP_MAP, OP_SPARSE, OP_UNSPARSE } from "./bind-job.ts";
 import type { NouveauBo } from "./bo.ts";
 import type { LeafAttributes } from "./leaf-runs.ts";
 import { isInRegion, kindOf, shiftOf } from "./mapping.ts";
@@ -15,6 +15,7 @@ import type { NouveauPageTable } from "./page-table.ts";
 import type { SparseRegion, SparseRegions } from "./regions.ts";
 
 const MAP = OP_MAP;
+const SPARSE = OP_SPARSE;
 const UNSPARSE = OP_UNSPARSE;
 const INVALIDATED: number = GPUVA_INVALIDATED;
 /** Pages of this size are never written: quirk `unwritten512M`. */
@@ -37,17 +38,26 @@ export interface JobVm {
 /** Write the entries of a job. */
 export function runJob(vm: JobVm, job: BindJob): void {
   if (job.tables > 0) vm.pageTable.tree.reserved.spend(job.tables);
+  // What a job unmaps, it frees next; only whom its end is told can look in between.
+  const going = !job.isAwaited;
+  // A region that goes in between decides which tables go with it.
+  const drops = going && !job.hasLate && !job.unmakes;
+  job.dropped = drops;
   for (let op = 0; op < job.count; op++) {
+    const isMap = job.kind(op) === MAP;
+    if (drops && !isMap) {
+      for (let step = job.firstStep(op), end = job.endStep(op); step < end; step++)
+        removeLeaves(vm, job, step);
+      continue;
+    }
     if (job.isLate(op)) {
       // The tables of what earlier operations unmapped must not stand where other pages come.
       for (let k = 0; k < op; k++) dropReferences(vm, job, k);
       runLate(vm, job, op);
       continue;
     }
-    // What a job unmaps, it frees next; only whom its end is told can look in between.
-    const going = job.kind(op) !== MAP && !job.isAwaited;
     for (let step = job.firstStep(op), end = job.endStep(op); step < end; step++) {
-      if (!job.keeps(step)) unmapLeaves(vm, job.old(step), job.from(step), job.to(step), going);
+      if (!job.keeps(step)) unmapLeaves(vm, job.old(step), job.from(step), job.to(step), going && !isMap);
     }
     if (job.va(op) > 0) mapLeaves(vm, job.va(op));
   }
@@ -102,11 +112,23 @@ export function unmapLeaves(vm: JobVm, va: number, from: number, to: number, goi
   vm.pageTable.unmap(from, to - from, shift, isInRegion(flags), going);
 }
 
+/** Take the leaves out that a step unmapped, and drop their references. */
+function removeLeaves(vm: JobVm, job: BindJob, step: number): void {
+  const { pageTable } = vm;
+  const flags = vm.gpuvm.flags(job.old(step));
+  const shift = shiftOf(flags);
+  const from = job.from(step);
+  const bytes = job.to(step) - from;
+  if (bytes <= 0) return;
+  if ((flags & INVALIDATED) !== 0 || shift === UNWRITTEN_SHIFT) pageTable.put(from, bytes, shift);
+  else pageTable.remove(from, bytes, shift, isInRegion(flags));
+}
+
 /** Drop what a job that has run does not need any more. */
 export function freeJob(vm: JobVm, job: BindJob): void {
   const { gpuvm } = vm;
   for (let op = 0; op < job.count; op++) {
-    dropReferences(vm, job, op);
+    if (!job.dropped) dropReferences(vm, job, op);
     for (let step = job.firstStep(op), end = job.endStep(op); step < end; step++) {
       const old = job.old(step);
       const bo = gpuvm.gem(old) as NouveauBo;
@@ -138,7 +160,9 @@ export function removeRegion(vm: JobVm, region: SparseRegion): void {
 
 /** Give back what an operation holds of its object. */
 export function releaseOp(job: BindJob, op: number): void {
-  if (job.kind(op) !== MAP) return;
+  const kind = job.kind(op);
+  if (kind === SPARSE || kind === UNSPARSE) job.setRegion(op, null);
+  if (kind !== MAP) return;
   job.vmBo(op)?.put();
   job.bo(op)?.put();
   job.setVmBo(op, null);

@@ -70,7 +70,9 @@ export function writeLeaves(
   }
   while (left > 0) {
     const pa = (pages.pa[segment] as number) + skip;
-    const run = Math.min(((pages.bytes[segment] as number) - skip) / bytes, left) | 0;
+    const rest = (pages.bytes[segment] as number) - skip;
+    // A division takes longer than writing a page, and most runs lie in one piece.
+    const run = left * bytes <= rest ? left : (rest / bytes) | 0;
     const address = pa * step;
     if (tagged && shift > 12) writeTagged(tables.words, at, run, bytes, pa, lo, hi, step, wide);
     else if (wide) writeWide(tables.words, at, run, lo | address, hi | (address / TWO_32), stride);

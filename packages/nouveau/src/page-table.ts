@@ -143,6 +143,43 @@ export class NouveauPageTable {
   }
 
   /**
+   * Take the leaves of a range out and drop their references: {@link NouveauPageTable.unmap} and {@link NouveauPageTable.put} in one walk,
+   * where nobody looks in between.
+   *
+   * @param addr - first VA in bytes
+   * @param bytes - length
+   * @param shift - log2 of the page size
+   * @param sparse - leave sparse entries: the range lies in a region
+   */
+  remove(addr: number, bytes: number, shift: number, sparse: boolean): void {
+    if (shift >= BLOCK_SHIFT) {
+      this.unmap(addr, bytes, shift, sparse, true);
+      this.put(addr, bytes, shift);
+      return;
+    }
+    const { tree } = this;
+    const refs = this.#refs;
+    const small = shift === SMALL_SHIFT;
+    const per = small ? SMALL_ENTRIES : LARGE_ENTRIES;
+    const lo = sparse ? SPARSE : small ? 0 : this.#noSmall;
+    let block = Math.floor(addr / BLOCK_BYTES);
+    let first = (addr - block * BLOCK_BYTES) >> shift;
+    // The one of the leaves; tables that go send their own.
+    tree.invalidate();
+    for (let left = small ? bytes / SMALL_BYTES : bytes / LARGE_BYTES; left > 0; block++) {
+      const count = Math.min(left, per - first);
+      const node = tree.need(block, 0);
+      if ((small ? node.smallRefs : node.refs) === count) tree.countFill(count, lo);
+      else tree.fill(small ? node.smallSlot : node.slot, first, count, lo);
+      if (small) refs.putSmall(node, first, count);
+      else refs.putLarge(node, first, count);
+      left -= count;
+      first = 0;
+    }
+    tree.dirty = false;
+  }
+
+  /**
    * Make a range sparse over nothing.
    *
    * @param addr - first VA in bytes, a multiple of 4 KiB

@@ -21,6 +21,8 @@ export interface SparseRegion {
 /** The regions of one VM, in order. */
 export class SparseRegions {
   readonly #regions: SparseRegion[] = [];
+  /** The region that an address was found in last: tiles of one image lie in one. */
+  #near: SparseRegion | null = null;
 
   /** How many there are, those that are going included. */
   get size(): number {
@@ -38,8 +40,12 @@ export class SparseRegions {
    * @returns the lowest region that meets the range, null where none does; none meets 0 bytes
    */
   first(addr: number, range: number): SparseRegion | null {
+    const near = this.#near;
+    if (near !== null && range > 0 && addr >= near.addr && addr < near.addr + near.range) return near;
     const region = this.#regions[this.#behind(addr)];
-    return region !== undefined && region.addr < addr + range ? region : null;
+    if (region === undefined || region.addr >= addr + range) return null;
+    if (region.addr <= addr) this.#near = region;
+    return region;
   }
 
   /**
@@ -61,6 +67,7 @@ export class SparseRegions {
   /** Take a region out. */
   remove(region: SparseRegion): void {
     const at = this.#behind(region.addr);
+    this.#near = null;
     if (this.#regions[at] !== region) throw new Error("sparse regions: it is not among them");
     if (at === this.#regions.length - 1) this.#regions.pop();
     else this.#regions.splice(at, 1);

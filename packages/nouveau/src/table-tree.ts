@@ -127,7 +127,7 @@ export class TableTree {
 
   /** The node of a level that covers a block. A missing one is a mistake of the model. */
   need(block: number, level: number): TableNode {
-    const node = this.find(block, level);
+    const node = this.#near(block, level) ?? this.find(block, level);
     if (node === null) throw new Error(`page table: no table of level ${level} for block ${block}`);
     return node;
   }
@@ -150,6 +150,8 @@ export class TableTree {
 
   /** The same, with every table on the way and the one asked for made; null where one cannot be. */
   ensure(block: number, level: number, small: boolean): TableNode | null {
+    const near = this.#near(block, level);
+    if (near !== null && (small ? near.smallSlot : near.slot) >= 0) return near;
     let node = this.#start(block, level);
     for (let at = node.level; at > level; at--) {
       const index = indexOf(at, block);
@@ -167,6 +169,14 @@ export class TableTree {
     const place = this.#place;
     const isBelow = level === 0 && place !== null && place.block === block - (block & PLACE_MASK);
     return isBelow ? place : this.root;
+  }
+
+  /** The tables of a block below the PD0 of the last one, null where they are not there. */
+  #near(block: number, level: number): TableNode | null {
+    const place = this.#place;
+    const index = block & PLACE_MASK;
+    if (level !== 0 || place === null || place.block !== block - index) return null;
+    return place.children[index] as TableNode | null;
   }
 
   #makeTable(node: TableNode, small: boolean): boolean {

@@ -15,26 +15,23 @@
  */
 
 import {
-  EEXIST,
   EINTR,
   EINVAL,
   ENOENT,
   ENOMEM,
   ENOSPC,
-  errorOf,
   type Fence,
   fail,
   hex,
   span,
   type UserSpace,
 } from "@vmbind/drm";
-import { type VmBo, vmBosOf } from "@vmbind/gpuvm-core";
 import { type BindJob, OP_MAP, OP_SPARSE, OP_UNKNOWN, OP_UNMAP, OP_UNSPARSE } from "./bind-job.ts";
 import { VmBindOpRecord } from "./bind-records.ts";
 import { copySyncs, resolveSyncs, type SyncFile } from "./bind-syncs.ts";
 import type { NouveauBo } from "./bo.ts";
-import { releaseOp, restoreMappings } from "./job-run.ts";
-import { chooseShift } from "./mapping.ts";
+import { releaseOp } from "./job-run.ts";
+import { holdsWhole, link, place, submit } from "./job-submit.ts";
 import type { SparseRegion } from "./regions.ts";
 import {
   readBindOp,
@@ -105,11 +102,8 @@ export function vmBind(file: BindFile, vm: NouveauVm, args: VmBind, user: UserSp
   const job = vm.takeJob();
   if (!plain) job.waits = waits;
   try {
-    for (let i = 0; i < opCount; i++) {
-      readBindOp(ops as DataView, i * OP_BYTES, RECORD);
-      checkOp(file, vm, job, RECORD);
-    }
-    for (let i = 0; i < opCount; i++) checkRegions(vm, job, i);
+    if (ops !== null) checkOps(file, vm, job, ops, opCount);
+    if (job.makes) for (let i = 0; i < opCount; i++) checkRegions(vm, job, i);
     submit(vm, job);
   } catch (error) {
     for (let i = 0; i < job.count; i++) releaseOp(job, i);
@@ -126,23 +120,41 @@ export function vmBind(file: BindFile, vm: NouveauVm, args: VmBind, user: UserSp
 
 // -- each operation by itself ---------------------------------------------------------------------------------------------
 
-function checkOp(file: BindFile, vm: NouveauVm, job: BindJob, record: VmBindOpRecord): void {
+function checkOps(file: BindFile, vm: NouveauVm, job: BindJob, ops: DataView, count: number): void {
+  // One object is mapped by many operations in a row.
+  let handle = 0;
+  let bo: NouveauBo | undefined;
+  for (let i = 0; i < count; i++) {
+    readBindOp(ops, i * OP_BYTES, RECORD);
+    if (RECORD.handle !== handle) {
+      handle = RECORD.handle;
+      bo = file.bo(handle);
+    }
+    checkOp(file, vm, job, RECORD, bo);
+  }
+}
+
+function checkOp(
+  file: BindFile,
+  vm: NouveauVm,
+  job: BindJob,
+  record: VmBindOpRecord,
+  bo: NouveauBo | undefined,
+): void {
   const { addr, range, boOffset, flags } = record;
   const { quirks } = file.device.options;
   const kind = kindOf(record.op, (flags & SPARSE_FLAG) !== 0, quirks.internalOps);
   const pteKind = flags & VM_BIND_KIND_MASK;
   const op = job.add(kind, record.op, addr, range, boOffset, pteKind);
   if (kind === MAP) {
-    const bo =
-      file.bo(record.handle) ??
-      fail(ENOENT, `ops[${op}].handle: ${record.handle} is not a handle of this file`);
-    job.setBo(op, bo.get());
+    const found = bo ?? fail(ENOENT, `ops[${op}].handle: ${record.handle} is not a handle of this file`);
+    job.setBo(op, found.get());
     if (!isPaged(boOffset))
       fail(EINVAL, `ops[${op}].bo_offset: ${hex(boOffset)} is not a multiple of 0x1000`);
-    if (bo.size <= boOffset || range > bo.size - boOffset) {
+    if (found.size <= boOffset || range > found.size - boOffset) {
       fail(
         EINVAL,
-        `ops[${op}].bo_offset: ${hex(boOffset)} + ${hex(range)} is behind the end of an object of ${hex(bo.size)} bytes`,
+        `ops[${op}].bo_offset: ${hex(boOffset)} + ${hex(range)} is behind the end of an object of ${hex(found.size)} bytes`,
       );
     }
     if (!quirks.unreportedKinds && (file.device.backend.kinds[pteKind] as number) < 0) {
@@ -199,17 +211,6 @@ function firstSettled(vm: NouveauVm, job: BindJob, op: number): SparseRegion | n
   }
 }
 
-function holdsWhole(region: SparseRegion | null, job: BindJob, op: number): void {
-  if (region === null) return;
-  const addr = job.addr(op);
-  const range = job.range(op);
-  if (addr >= region.addr && addr + range <= region.addr + region.range) return;
-  fail(
-    ENOSPC,
-    `ops[${op}].addr: ${span(addr, range)} is not wholly inside the sparse region ${place(region)}`,
-  );
-}
-
 function waitFor(vm: NouveauVm, op: number, job: BindJob): void {
   vm.device.counters.bindWaits++;
   if (vm.queue.waitFor(job)) return;
@@ -217,175 +218,4 @@ function waitFor(vm: NouveauVm, op: number, job: BindJob): void {
     EINTR,
     `ops[${op}].addr: an earlier VM_BIND of this range waits for a fence that nobody has signalled`,
   );
-}
-
-function place({ addr, range }: SparseRegion): string {
-  return span(addr, range);
-}
-
-// -- submit -----------------------------------------------------------------------------------------------------------------
-
-/** Apply every operation to the tree, and bring the objects in; all is undone where one fails. */
-function submit(vm: NouveauVm, job: BindJob): void {
-  let op = 0;
-  try {
-    for (; op < job.count; op++) {
-      vm.gpuvm.op = op;
-      prepare(vm, job, op);
-    }
-    for (let k = 0; k < job.count; k++) validate(vm, job, k);
-  } catch (error) {
-    undo(vm, job, Math.min(op, job.count - 1));
-    throw errorOf(`ops[${Math.min(op, job.count - 1)}]`, error);
-  }
-}
-
-function prepare(vm: NouveauVm, job: BindJob, op: number): void {
-  switch (job.kind(op)) {
-    case MAP:
-      prepareMap(vm, job, op);
-      return;
-    case UNMAP:
-      apply(vm, op, vm.steps.unmapRange(job, op));
-      reserve(vm, job, op);
-      return;
-    case SPARSE:
-      prepareSparse(vm, job, op);
-      return;
-    case UNSPARSE:
-      markGoing(vm, job, op);
-      apply(vm, op, vm.steps.unmapRange(job, op));
-      reserve(vm, job, op);
-      return;
-    default:
-      fail(EINVAL, `ops[${op}].op: ${job.number(op)} is neither MAP nor UNMAP`);
-  }
-}
-
-/** A region that goes is dirty until that is done. */
-function markGoing(vm: NouveauVm, job: BindJob, op: number): void {
-  const addr = job.addr(op);
-  const range = job.range(op);
-  const region = vm.regions.first(addr, range);
-  if (region === null || region.dirty !== null || region.addr !== addr || region.range !== range) {
-    fail(ENOENT, `ops[${op}].addr: ${span(addr, range)} is not a sparse region, or one that is going`);
-  } else {
-    region.dirty = job;
-    job.setRegion(op, region);
-  }
-}
-
-function prepareMap(vm: NouveauVm, job: BindJob, op: number): void {
-  const { options, backend } = vm.device;
-  const bo = job.bo(op) as NouveauBo;
-  const addr = job.addr(op);
-  const range = job.range(op);
-  const region = vm.regions.first(addr, range);
-  if (region !== null) {
-    if (region.dirty !== null) fail(EINVAL, `ops[${op}].addr: the sparse region ${place(region)} is going`);
-    holdsWhole(region, job, op);
-  }
-  if (options.allocFault?.("gpuva")) fail(ENOMEM, `ops[${op}]: no memory for the mapping (injected)`);
-  if (options.allocFault?.("vm_bo")) fail(ENOMEM, `ops[${op}]: no memory for the vm_bo (injected)`);
-  const vmBo = vm.gpuvm.vmBoObtain(bo);
-  // A pair that others refer to is on the list.
-  if (vmBo.refs === 1) vm.gpuvm.extobjAdd(vmBo);
-  job.setVmBo(op, vmBo);
-  job.setShift(op, chooseShift(backend, bo, addr, range, job.offset(op)));
-  apply(vm, op, vm.steps.mapRange(job, op, region !== null));
-  if (!reserve(vm, job, op)) vm.steps.takeReferences(job, op);
-}
-
-/** Where page sizes meet, set tables aside. @returns whether they do */
-function reserve(vm: NouveauVm, job: BindJob, op: number): boolean {
-  const tables = vm.steps.lateTables(job, op, vm.queue.jobs);
-  if (tables < 0) return false;
-  vm.pageTable.tree.reserve(tables);
-  job.tables += tables;
-  job.setLate(op);
-  return true;
-}
-
-function apply(vm: NouveauVm, op: number, ret: number): void {
-  if (ret !== 0) fail(-ret, `ops[${op}]: ${vm.gpuvm.refusal}`);
-}
-
-function prepareSparse(vm: NouveauVm, job: BindJob, op: number): void {
-  const addr = job.addr(op);
-  const range = job.range(op);
-  if (range === 0) fail(EINVAL, `ops[${op}].range: 0 with SPARSE`);
-  if (!vm.gpuvm.intervalEmpty(addr, range) || wasMapped(vm, job, addr, range)) {
-    fail(ENOSPC, `ops[${op}].addr: a mapping is in ${span(addr, range)}, or was when the call began`);
-  }
-  const met = vm.regions.first(addr, range);
-  if (met !== null) {
-    fail(EEXIST, `ops[${op}].addr: ${span(addr, range)} meets the sparse region ${place(met)} of this call`);
-  }
-  vm.pageTable.sparse(addr, range);
-  const region = { addr, range, dirty: null };
-  job.setRegion(op, region);
-  vm.addRegion(region);
-}
-
-/** Whether an earlier operation of the call removed a mapping in the range. */
-function wasMapped(vm: NouveauVm, job: BindJob, addr: number, range: number): boolean {
-  for (let step = 0; step < job.stepCount; step++) {
-    const old = job.old(step);
-    if (vm.gpuvm.addr(old) < addr + range && addr < vm.gpuvm.end(old)) return true;
-  }
-  return false;
-}
-
-/** Bring in the objects that the operation maps, and those of mappings that it cuts. */
-function validate(vm: NouveauVm, job: BindJob, op: number): void {
-  const bo = job.bo(op);
-  if (bo !== null) validateBo(vm, op, bo);
-  for (let step = job.firstStep(op), end = job.endStep(op); step < end; step++) {
-    if ((job.prev(step) | job.next(step)) === 0) continue;
-    validateBo(vm, op, vm.gpuvm.gem(job.old(step)) as NouveauBo);
-  }
-}
-
-function validateBo(vm: NouveauVm, op: number, bo: NouveauBo): void {
-  if (!bo.mappable) fail(EINVAL, `ops[${op}].handle: the object may be neither in VRAM nor in GART`);
-  if (!bo.evicted) return;
-  bo.restore();
-  for (const vmBo of vmBosOf(bo)) {
-    const other = vm.device.vms.get(vmBo.vm);
-    if (other !== undefined) restoreMappings(other, vmBo);
-  }
-}
-
-function undo(vm: NouveauVm, job: BindJob, last: number): void {
-  for (let op = last; op >= 0; op--) {
-    const region = job.region(op);
-    if (job.kind(op) === SPARSE && region !== null) {
-      vm.pageTable.unsparse(region.addr, region.range);
-      vm.regions.remove(region);
-      vm.regionGone(region);
-    }
-    if (job.kind(op) === UNSPARSE && region !== null) region.dirty = null;
-    vm.steps.undo(job, op);
-  }
-  vm.pageTable.tree.reserved.release(job.tables);
-}
-
-/** From here on nothing fails: mappings join the lists of their objects, those that went leave them. */
-function link(vm: NouveauVm, job: BindJob): void {
-  const { gpuvm } = vm;
-  for (let op = 0; op < job.count; op++) {
-    for (let step = job.firstStep(op), end = job.endStep(op); step < end; step++) {
-      const old = job.old(step);
-      const prev = job.prev(step);
-      const next = job.next(step);
-      if ((prev | next) !== 0) {
-        const vmBo = gpuvm.vmBo(old) as VmBo;
-        if (prev !== 0) gpuvm.link(prev, vmBo);
-        if (next !== 0) gpuvm.link(next, vmBo);
-      }
-      gpuvm.unlink(old);
-    }
-    const va = job.va(op);
-    if (va > 0) gpuvm.link(va, job.vmBo(op) as VmBo);
-  }
 }

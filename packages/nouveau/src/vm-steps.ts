@@ -74,20 +74,30 @@ export class VmSteps implements StepHandlers {
     request.offset = job.offset(op);
     request.flags = mappingFlags(job.pteKind(op), shift, inRegion);
     this.#sizes |= 1 << shift;
-    return this.#gpuvm.smMap(request, this);
+    const va = this.#gpuvm.mapFree(request);
+    return va === 0 ? this.#gpuvm.smMap(request, this) : this.#mapped(va);
   }
 
   /** Apply an UNMAP; see {@link VmSteps.mapRange}. */
   unmapRange(job: BindJob, op: number): number {
     this.#job = job;
     this.#op = op;
-    return this.#gpuvm.smUnmap(job.addr(op), job.range(op), this);
+    const gpuvm = this.#gpuvm;
+    const addr = job.addr(op);
+    const range = job.range(op);
+    const va = gpuvm.unmapWhole(addr, range);
+    if (va === 0) return gpuvm.smUnmap(addr, range, this);
+    job.addStep(op, va, addr, addr + range, false, 0, 0);
+    return 0;
   }
 
   /** See `StepHandlers`. */
   map(step: MapStep): number {
     const va = this.#gpuvm.map(step);
-    if (va < 0) return va;
+    return va < 0 ? va : this.#mapped(va);
+  }
+
+  #mapped(va: number): number {
     const job = this.#job;
     job.setVa(this.#op, va);
     (job.bo(this.#op) as NouveauBo).get();
