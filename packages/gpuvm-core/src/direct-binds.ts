@@ -28,7 +28,7 @@ export class DirectBinds extends VmObjects {
     if (!this.rangeValid(addr, range)) return 0;
     const { pool } = this;
     const va = pool.alloc();
-    if (!this.plantBetween(va, addr, end)) {
+    if (!this.#plantBetween(va, addr, end)) {
       pool.free(va);
       return 0;
     }
@@ -61,6 +61,27 @@ export class DirectBinds extends VmObjects {
     return va;
   }
 
+  /**
+   * Take all mappings out that meet a range and lie in it: what `Gpuvm.smUnmap` comes to there, with an unmap handler that calls
+   * `Gpuvm.unmap`.
+   *
+   * @param addr - bytes
+   * @param range - bytes
+   * @param out - gets the mappings' handles, ascending, from its beginning on: readable until `Gpuvm.free`. It is never made shorter
+   * @returns how many they are; -1 where only smUnmap tells, also while anybody looks on, who is shown each step: nothing has happened then
+   */
+  unmapInside(addr: number, range: number, out: number[]): number {
+    const end = addr + range;
+    if (this.observed || this.emptyMappings > 0 || !(end > addr) || end > Number.MAX_SAFE_INTEGER) return -1;
+    if (!this.rangeValid(addr, range)) return -1;
+    const count = this.#uprootInside(addr, end, out);
+    if (count <= 0) return count;
+    this.counters.unmapSteps += count;
+    this.counters.gpuvasLive -= count;
+    this.refs -= count;
+    return count;
+  }
+
   /** See `VaSpace.roomFor`; 0 while anybody looks on, who is shown each step. */
   override roomFor(addr: number, range: number, count: number): number {
     return this.observed ? 0 : super.roomFor(addr, range, count);
@@ -91,6 +112,45 @@ export class DirectBinds extends VmObjects {
     if (c.gpuvasLive > c.gpuvasPeak) c.gpuvasPeak = c.gpuvasLive;
     this.refs += n;
     return n;
+  }
+
+  /**
+   * Put a mapping with a length into the tree where its neighbours leave room, while there are no zero-length ones. False where they do
+   * not: nothing has changed then.
+   */
+  #plantBetween(va: number, addr: number, end: number): boolean {
+    const { tree } = this;
+    if (tree.seekGap() && this.endsBefore(addr) && tree.keyBehindGap() >= end) {
+      tree.insertInGap(addr, va);
+      return true;
+    }
+    tree.seek(addr);
+    if (!this.endsBefore(addr) || tree.keyAt() < end) return false;
+    tree.insertAtPlace(addr, va);
+    return true;
+  }
+
+  /**
+   * Take the mappings out of the tree that meet a range, where there are no zero-length ones.
+   *
+   * @param out - gets their handles, from its beginning on
+   * @returns how many they are, -1 where one of them sticks out of the range: nothing has changed then
+   */
+  #uprootInside(addr: number, end: number, out: number[]): number {
+    const { tree } = this;
+    if (!tree.seekBehindGap(addr)) {
+      tree.seek(addr);
+      // The place is behind a mapping that begins with the range.
+      if (tree.before() !== 0 && this.pool.addr(tree.before()) === addr) tree.stepBack();
+      else if (!this.endsBefore(addr)) return -1;
+    }
+    let count = 0;
+    tree.startWalk();
+    for (let va = tree.walk(end); va !== 0; va = tree.walk(end)) out[count++] = va;
+    if (count === 0) return 0;
+    if (this.pool.end(out[count - 1] as number) > end) return -1;
+    tree.removeRun(addr, count);
+    return count;
   }
 
   /** A mapping came. @internal */

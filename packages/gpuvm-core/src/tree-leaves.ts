@@ -167,6 +167,21 @@ export class TreeLeaves extends TreeNodes {
     return next === 0 ? Number.POSITIVE_INFINITY : (this.keys[next << this.lg2] as number);
   }
 
+  /** Move the sought place one entry back. Only when {@link TreeLeaves.before} is not 0. */
+  stepBack(): void {
+    if (this.pos === 0) {
+      this.leaf = this.prevs[this.leaf] as number;
+      this.pos = this.counts[this.leaf] as number;
+    }
+    this.pos--;
+  }
+
+  /** Put the cursor on the sought place. */
+  startWalk(): void {
+    this.cursorLeaf = this.leaf;
+    this.cursorPos = this.pos;
+  }
+
   /**
    * Entry at the cursor, and step the cursor over it. Entries that are inserted behind the returned one and before the
    * next one are not visited.

@@ -176,7 +176,7 @@ export class VaSpace {
     if (!this.rangeValid(addr, whole)) return 0;
     const { tree } = this;
     tree.seek(addr);
-    return this.#endsBefore(addr) ? Math.min(count, Math.floor((tree.keyAt() - addr) / range)) : 0;
+    return this.endsBefore(addr) ? Math.min(count, Math.floor((tree.keyAt() - addr) / range)) : 0;
   }
 
   /** {@link Gpuvm.findFirst} that leaves the tree's sought place on what it found. @internal */
@@ -305,39 +305,23 @@ export class VaSpace {
     return va;
   }
 
-  /**
-   * Put a mapping with a length into the tree where its neighbours leave room, while there are no zero-length ones. False where they do
-   * not: nothing has changed then. @internal
-   */
-  protected plantBetween(va: number, addr: number, end: number): boolean {
-    const { tree } = this;
-    if (tree.seekGap() && this.#endsBefore(addr) && tree.keyBehindGap() >= end) {
-      tree.insertInGap(addr, va);
-      return true;
-    }
-    tree.seek(addr);
-    if (!this.#endsBefore(addr) || tree.keyAt() < end) return false;
-    tree.insertAtPlace(addr, va);
-    return true;
-  }
-
   /** Put a mapping into the tree. False when it would meet another one: nothing has changed then. @internal */
   protected plant(va: number, addr: number, end: number): boolean {
     const { tree } = this;
     const simple = end > addr && this.#wrapped === 0;
     if (simple && tree.seekGap()) {
       // A walk that removed what was here left the place open.
-      if (this.#endsBefore(addr) && tree.keyBehindGap() >= end) {
+      if (this.endsBefore(addr) && tree.keyBehindGap() >= end) {
         tree.insertInGap(addr, va);
         return true;
       }
-    } else if (simple && tree.placeStands && this.#endsBefore(addr) && tree.keyAt() >= end) {
+    } else if (simple && tree.placeStands && this.endsBefore(addr) && tree.keyAt() >= end) {
       // A walk that met nothing, or a piece that was just cut, left the sought place here: its neighbours say so.
       tree.insertAtPlace(addr, va);
       return true;
     }
     tree.seek(addr);
-    if (!(simple && this.#endsBefore(addr) && tree.keyAt() >= end)) {
+    if (!(simple && this.endsBefore(addr) && tree.keyAt() >= end)) {
       if (this.seekFirst(addr, end - addr)) return false;
       tree.seek(addr);
     }
@@ -347,8 +331,8 @@ export class VaSpace {
     return true;
   }
 
-  /** The mapping before the sought place ends at or below an address, and is not a zero-length one that hides another. */
-  #endsBefore(addr: number): boolean {
+  /** The mapping before the sought place ends at or below an address, and is not a zero-length one that hides another. @internal */
+  protected endsBefore(addr: number): boolean {
     const va = this.tree.before();
     if (va === 0) return true;
     const end = this.pool.end(va);

@@ -191,6 +191,28 @@ export class VaTree extends TreeLeaves {
     this.entries--;
   }
 
+  /**
+   * Remove entries that follow each other, from the sought place on: a row shifts once for all that it loses.
+   *
+   * @param first - the place is that of this key, and no key before it goes
+   * @param count - how many there are to remove, and at least that many follow
+   */
+  removeRun(first: number, count: number): void {
+    for (let left = count; ; this.seek(first)) {
+      if (this.pos >= (this.counts[this.leaf] as number)) {
+        this.leaf = this.nexts[this.leaf] as number;
+        this.pos = 0;
+      }
+      const n = Math.min(left, (this.counts[this.leaf] as number) - this.pos);
+      if (this.#gapLeaf === 0) this.#openGap();
+      else this.#gapEnd++;
+      this.#gapEnd += n - 1;
+      this.entries -= n;
+      left -= n;
+      if (left === 0) return;
+    }
+  }
+
   /** Start address of the entry behind the gap, Infinity when there is none. */
   keyBehindGap(): number {
     if (this.#gapEnd < (this.counts[this.#gapLeaf] as number)) {
@@ -232,21 +254,6 @@ export class VaTree extends TreeLeaves {
       if (start === 0) this.firstKeyChanged(leaf, keys[base] as number);
       if (count < this.fullLeaf >>> 2) this.mergeLeaf(leaf);
     }
-  }
-
-  /** Move the sought place one entry back. Only when {@link VaTree.before} is not 0. */
-  stepBack(): void {
-    if (this.pos === 0) {
-      this.leaf = this.prevs[this.leaf] as number;
-      this.pos = this.counts[this.leaf] as number;
-    }
-    this.pos--;
-  }
-
-  /** Put the cursor on the sought place. */
-  startWalk(): void {
-    this.cursorLeaf = this.leaf;
-    this.cursorPos = this.pos;
   }
 
   /** Put the cursor on the first entry. */

@@ -6,17 +6,20 @@ const PAGE = 0x1000;
 const PAGES = 64;
 const KERNEL = 40;
 
-/** A VM with one object, whose requests are made step by step, or the short way where there is one. */
+/** How requests are made: step by step, or the short way where there is one. */
+type Way = "steps" | "one" | "inside";
+
+/** A VM with one object. */
 class Binder {
   readonly gems = new GemObjects();
   readonly gem = new GemObject(this.gems, 2 ** 40);
   readonly vm: Gpuvm;
-  readonly direct: boolean;
+  readonly way: Way;
   /** How many requests took the short way. */
   short = 0;
 
-  constructor(direct: boolean) {
-    this.direct = direct;
+  constructor(way: Way) {
+    this.way = way;
     this.vm = new Gpuvm({
       range: PAGES * PAGE,
       kernelStart: KERNEL * PAGE,
@@ -35,7 +38,7 @@ class Binder {
       gem: this.gem,
       offset: offset * PAGE,
     };
-    if (this.direct && vm.mapFree(request) > 0) return this.#took();
+    if (this.way !== "steps" && vm.mapFree(request) > 0) return this.#took();
     return vm.smMap(request, {
       map: (step) => Math.min(0, vm.map(step)),
       remap: (step) => this.#free(() => vm.remap(step), step.unmap.va),
@@ -45,7 +48,14 @@ class Binder {
 
   unmap(page: number, length: number): number {
     const { vm } = this;
-    const va = this.direct ? vm.unmapWhole(page * PAGE, length * PAGE) : 0;
+    const gone: number[] = [];
+    const count = this.way === "inside" ? vm.unmapInside(page * PAGE, length * PAGE, gone) : -1;
+    if (count >= 0) {
+      expect(gone).toHaveLength(count);
+      for (const va of gone) vm.free(va);
+      return this.#took();
+    }
+    const va = this.way === "one" ? vm.unmapWhole(page * PAGE, length * PAGE) : 0;
     if (va > 0) {
       vm.free(va);
       return this.#took();
@@ -81,7 +91,7 @@ class Binder {
 const request = fc.record({
   map: fc.boolean(),
   page: fc.nat(PAGES),
-  length: fc.integer({ min: 0, max: 4 }),
+  length: fc.oneof(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: PAGES })),
   offset: fc.nat(8),
 });
 
@@ -89,18 +99,21 @@ describe("the short ways", () => {
   it("come to what the steps come to, whatever the requests are", () => {
     fc.assert(
       fc.property(fc.array(request, { maxLength: 80 }), (requests) => {
-        const [direct, stepped] = [new Binder(true), new Binder(false)];
+        const [stepped, ...direct] = [new Binder("steps"), new Binder("one"), new Binder("inside")];
         for (const { map, page, length, offset } of requests) {
           const bind = (b: Binder) => (map ? b.map(page, length, offset) : b.unmap(page, length));
-          expect(bind(direct)).toBe(bind(stepped));
-          expect(direct.state()).toEqual(stepped.state());
+          const ret = bind(stepped);
+          for (const short of direct) {
+            expect(bind(short)).toBe(ret);
+            expect(short.state()).toEqual(stepped.state());
+          }
         }
       }),
     );
   });
 
   it("are taken for what lies alone, and for whole mappings", () => {
-    const binder = new Binder(true);
+    const binder = new Binder("one");
     for (let page = 0; page < 32; page += 2) binder.map((page * 5) % 32, 1, 0);
     for (let page = 30; page >= 0; page -= 2) binder.unmap((page * 7) % 32, 1);
     expect(binder.vm.counters).toMatchObject({ mapSteps: 16, unmapSteps: 16, gpuvasLive: 0 });
@@ -108,7 +121,7 @@ describe("the short ways", () => {
   });
 
   it("change nothing where they do not lead", () => {
-    const binder = new Binder(true);
+    const binder = new Binder("one");
     const { vm, gem } = binder;
     binder.map(4, 2, 0);
     const before = binder.state();
@@ -138,13 +151,26 @@ describe("the short ways", () => {
       [KERNEL, 1],
     ] as const)
       expect(vm.unmapWhole(page * PAGE, length * PAGE)).toBe(0);
+    const inside: number[] = [];
+    for (const [page, length] of [
+      [4, 1],
+      [5, 1],
+      [3, 2],
+      [5, 4],
+      [4, 0],
+      [KERNEL - 1, 3],
+      [PAGES - 1, 2],
+    ] as const)
+      expect(vm.unmapInside(page * PAGE, length * PAGE, inside)).toBe(-1);
     const end = vm.observe(() => {});
     expect(vm.mapFree(request(9, 1))).toBe(0);
     expect(vm.unmapWhole(4 * PAGE, 2 * PAGE)).toBe(0);
+    expect(vm.unmapInside(0, 8 * PAGE, inside)).toBe(-1);
     end();
     expect(binder.state()).toEqual(before);
     vm.insert(20 * PAGE, 0, gem, 0);
     expect(vm.mapFree(request(9, 1))).toBe(0);
     expect(vm.unmapWhole(4 * PAGE, 2 * PAGE)).toBe(0);
+    expect(vm.unmapInside(0, 8 * PAGE, inside)).toBe(-1);
   });
 });

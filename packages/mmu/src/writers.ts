@@ -176,7 +176,20 @@ export function clearFilled(tables: TableMemory, slot: number, index: number, co
   const { words } = tables;
   let i = first;
   if (count < FILL_MIN) {
-    for (const end = first + count * 2; i < end && words[i] !== 0; i += 2) {
+    const end = first + count * 2;
+    // Four entries a turn, as long as all are there.
+    for (const whole = end - 6; i < whole; i += 8) {
+      if (words[i] === 0 || words[i + 2] === 0 || words[i + 4] === 0 || words[i + 6] === 0) break;
+      words[i] = 0;
+      words[i + 1] = 0;
+      words[i + 2] = 0;
+      words[i + 3] = 0;
+      words[i + 4] = 0;
+      words[i + 5] = 0;
+      words[i + 6] = 0;
+      words[i + 7] = 0;
+    }
+    for (; i < end && words[i] !== 0; i += 2) {
       words[i] = 0;
       words[i + 1] = 0;
     }

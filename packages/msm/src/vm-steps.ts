@@ -52,6 +52,8 @@ export class VmSteps implements StepHandlers {
   dump = 0;
   /** The operation found just what it asks for, which stays. */
   kept = false;
+  /** Mappings that an UNMAP took out, reused. */
+  readonly #gone: number[] = [];
 
   /**
    * @param gpuvm - the VM's mappings
@@ -107,6 +109,34 @@ export class VmSteps implements StepHandlers {
     vmBo.put();
   }
 
+  /**
+   * Apply an UNMAP.
+   *
+   * @param iova - bytes
+   * @param range - bytes
+   * @returns 0 or a negative errno
+   */
+  unmapRange(iova: number, range: number): number {
+    const gpuvm = this.#gpuvm;
+    // What may fail in between is taken step by step, and so are mappings that are cut.
+    const count = this.#undo === null ? gpuvm.unmapInside(iova, range, this.#gone) : -1;
+    if (count < 0) return gpuvm.smUnmap(iova, range, this);
+    for (let i = 0; i < count; i++) {
+      const va = this.#gone[i] as number;
+      if ((gpuvm.flags(va) & VMA_MAPPED) !== 0) this.#queueUnmap(va);
+      gpuvm.unlink(va);
+      gpuvm.free(va);
+    }
+    return 0;
+  }
+
+  /** The entries of a mapping that goes are to go. */
+  #queueUnmap(va: number): void {
+    const gpuvm = this.#gpuvm;
+    const start = gpuvm.addr(va);
+    (this.job as BindJob).push(STEP_UNMAP, start, gpuvm.end(va) - start, this.#objectOf(va), 0);
+  }
+
   /** See `StepHandlers`. */
   unmap(step: UnmapStep): number {
     const gpuvm = this.#gpuvm;
@@ -119,8 +149,7 @@ export class VmSteps implements StepHandlers {
     }
     if ((gpuvm.flags(va) & VMA_MAPPED) !== 0) {
       if (this.#allocFault?.("gpuva")) return -ENOMEM;
-      const start = gpuvm.addr(va);
-      (this.job as BindJob).push(STEP_UNMAP, start, gpuvm.end(va) - start, this.#objectOf(va), 0);
+      this.#queueUnmap(va);
     }
     this.#undo?.closing(va);
     gpuvm.unmap(step);

@@ -214,7 +214,7 @@ export class MsmVm {
     const iova = job.iova[i] as number;
     const range = job.range[i] as number;
     gpuvm.op = i;
-    if (steps.kind === UNMAP) return gpuvm.smUnmap(iova, range, steps);
+    if (steps.kind === UNMAP) return steps.unmapRange(iova, range);
     const request = this.#request;
     const offset = job.offset[i] as number;
     request.addr = iova;
