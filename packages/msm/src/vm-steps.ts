@@ -53,7 +53,7 @@ export class VmSteps implements StepHandlers {
   /** The operation found just what it asks for, which stays. */
   kept = false;
   /** Mappings that an UNMAP took out, reused. */
-  readonly #gone: number[] = [];
+  readonly #vas: number[] = [];
 
   /**
    * @param gpuvm - the VM's mappings
@@ -119,15 +119,25 @@ export class VmSteps implements StepHandlers {
   unmapRange(iova: number, range: number): number {
     const gpuvm = this.#gpuvm;
     // What may fail in between is taken step by step, and so are mappings that are cut.
-    const count = this.#undo === null ? gpuvm.unmapInside(iova, range, this.#gone) : -1;
-    if (count < 0) return gpuvm.smUnmap(iova, range, this);
-    for (let i = 0; i < count; i++) {
-      const va = this.#gone[i] as number;
-      if ((gpuvm.flags(va) & VMA_MAPPED) !== 0) this.#queueUnmap(va);
-      gpuvm.unlink(va);
-      gpuvm.free(va);
+    if (this.#undo !== null) return gpuvm.smUnmap(iova, range, this);
+    const whole = gpuvm.unmapWhole(iova, range);
+    if (whole !== 0) {
+      this.#gone(whole);
+      return 0;
     }
+    const vas = this.#vas;
+    const count = gpuvm.unmapInside(iova, range, vas);
+    if (count < 0) return gpuvm.smUnmap(iova, range, this);
+    for (let i = 0; i < count; i++) this.#gone(vas[i] as number);
     return 0;
+  }
+
+  /** A mapping was taken out of the tree. */
+  #gone(va: number): void {
+    const gpuvm = this.#gpuvm;
+    if ((gpuvm.flags(va) & VMA_MAPPED) !== 0) this.#queueUnmap(va);
+    gpuvm.unlink(va);
+    gpuvm.free(va);
   }
 
   /** The entries of a mapping that goes are to go. */
