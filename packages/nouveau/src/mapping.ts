@@ -8,7 +8,6 @@
 import { GPUVA_INVALIDATED, GPUVA_USERBITS_SHIFT } from "@vmbind/gpuvm-core";
 import type { Backend } from "./backends.ts";
 import type { NouveauBo } from "./bo.ts";
-import { bytesOf } from "./table-nodes.ts";
 
 const KIND_SHIFT = GPUVA_USERBITS_SHIFT;
 const KIND_MASK = 0xff;
@@ -68,20 +67,16 @@ export function chooseShift(
   offset: number,
 ): number {
   const own = bo.pageShift;
-  if (own === 12 || isAligned(bytesOf(own), addr, range, offset)) return own;
+  // The bits below a page, of which there are 29 at most: of larger numbers `|` keeps the lowest 32.
+  const bits = addr | range | offset;
+  if (own === 12 || isAligned(bits, own)) return own;
   for (const { shift, vram, host } of backend.pages) {
     if (shift >= own || (bo.inVram ? !vram : !host || shift > 12)) continue;
-    if (isAligned(bytesOf(shift), addr, range, offset)) return shift;
+    if (isAligned(bits, shift)) return shift;
   }
   return 12;
 }
 
-function isAligned(bytes: number, addr: number, range: number, offset: number): boolean {
-  return isMultiple(addr, bytes) && isMultiple(range, bytes) && isMultiple(offset, bytes);
-}
-
-/** Whether a power of two divides a value: `%` would do, but it takes the time of ten divisions. */
-function isMultiple(value: number, bytes: number): boolean {
-  const times = value / bytes;
-  return Math.floor(times) === times;
+function isAligned(bits: number, shift: number): boolean {
+  return (bits & ((1 << shift) - 1)) === 0;
 }
