@@ -156,7 +156,7 @@ function ascendWhole(
 export function clearEntries(tables: TableMemory, slot: number, index: number, count: number): void {
   const first = firstWord(tables, slot, index, count);
   tables.counters.pteClears += count;
-  const end = first + count * 2;
+  const end = (first + count * 2) | 0;
   const { words } = tables;
   if (count < FILL_MIN) {
     for (let i = first; i < end; i += 2) {
@@ -176,7 +176,7 @@ export function clearFilled(tables: TableMemory, slot: number, index: number, co
   const { words } = tables;
   let i = first;
   if (count < FILL_MIN) {
-    const end = first + count * 2;
+    const end = (first + count * 2) | 0;
     // Four entries a turn, as long as all are there.
     for (const whole = end - 6; i < whole; i += 8) {
       if (words[i] === 0 || words[i + 2] === 0 || words[i + 4] === 0 || words[i + 6] === 0) break;
@@ -225,7 +225,7 @@ export function writeDirectory(
 export function fillEntries(array: EntryArray, first: number, count: number, lo: number, hi: number): void {
   const { words, quads } = array;
   if (count < FILL_MIN) {
-    for (let i = first, end = first + count * 2; i < end; i += 2) {
+    for (let i = first, end = (first + count * 2) | 0; i < end; i += 2) {
       words[i] = lo;
       words[i + 1] = hi;
     }

@@ -259,7 +259,8 @@ export class PageTable extends TableTree {
         continue;
       }
       const first = (va >>> 12) & 511;
-      const most = Math.min((end - va) / PAGE_BYTES, ENTRIES - first);
+      // `| 0` says that it is an integer: the engine would convert what it is compared with in each turn of a loop.
+      const most = Math.min((end - va) / PAGE_BYTES, ENTRIES - first) | 0;
       const held = this.leaves[slot] as number;
       let filled = most;
       if (held === ENTRIES) clearEntries(tables, slot, first, most);
