@@ -18,20 +18,33 @@ export interface SparseRegion {
   dirty: object | null;
 }
 
-/** The regions of one VM, in order. */
+/** Regions in a run. */
+const RUN_MAX = 512;
+
+/**
+ * The regions of one VM, in order: in runs, since the removal from one array of a hundred thousand moves half of them.
+ */
 export class SparseRegions {
-  readonly #regions: SparseRegion[] = [];
+  /** Ascending; no run is empty. */
+  readonly #runs: SparseRegion[][] = [];
+  readonly #runMax: number;
+  #size = 0;
   /** The region that an address was found in last: tiles of one image lie in one. */
   #near: SparseRegion | null = null;
 
+  /** @param runMax - regions in a run, at least 2; smaller in tests */
+  constructor(runMax: number = RUN_MAX) {
+    this.#runMax = runMax;
+  }
+
   /** How many there are, those that are going included. */
   get size(): number {
-    return this.#regions.length;
+    return this.#size;
   }
 
   /** All of them, ascending. */
-  [Symbol.iterator](): Iterator<SparseRegion> {
-    return this.#regions[Symbol.iterator]();
+  *[Symbol.iterator](): Generator<SparseRegion> {
+    for (const run of this.#runs) yield* run;
   }
 
   /**
@@ -42,7 +55,9 @@ export class SparseRegions {
   first(addr: number, range: number): SparseRegion | null {
     const near = this.#near;
     if (near !== null && range > 0 && addr >= near.addr && addr < near.addr + near.range) return near;
-    const region = this.#regions[this.#behind(addr)];
+    if (range === 0) return null;
+    const run = this.#runs[this.#firstRun(addr)];
+    const region = run?.[firstEndingBehind(run, addr)];
     if (region === undefined || region.addr >= addr + range) return null;
     if (region.addr <= addr) this.#near = region;
     return region;
@@ -58,31 +73,54 @@ export class SparseRegions {
 
   /** Put a region in, where none is. */
   add(region: SparseRegion): void {
-    const at = this.#behind(region.addr);
-    // Most are made in ascending order.
-    if (at === this.#regions.length) this.#regions.push(region);
-    else this.#regions.splice(at, 0, region);
+    // What lies behind all others joins the last run.
+    const r = Math.max(0, Math.min(this.#firstRun(region.addr), this.#runs.length - 1));
+    this.#runs[r] ??= [];
+    const run = this.#runs[r] as SparseRegion[];
+    const at = firstEndingBehind(run, region.addr);
+    if (at === run.length) run.push(region);
+    else run.splice(at, 0, region);
+    if (run.length > this.#runMax) this.#runs.splice(r + 1, 0, run.splice(run.length >>> 1));
+    this.#size++;
   }
 
   /** Take a region out. */
   remove(region: SparseRegion): void {
-    const at = this.#behind(region.addr);
     this.#near = null;
-    if (this.#regions[at] !== region) throw new Error("sparse regions: it is not among them");
-    if (at === this.#regions.length - 1) this.#regions.pop();
-    else this.#regions.splice(at, 1);
+    const r = this.#firstRun(region.addr);
+    const run = this.#runs[r] ?? [];
+    const at = firstEndingBehind(run, region.addr);
+    if (run[at] !== region) throw new Error("sparse regions: it is not among them");
+    if (at === run.length - 1) run.pop();
+    else run.splice(at, 1);
+    if (run.length === 0) this.#runs.splice(r, 1);
+    this.#size--;
   }
 
-  /** Index of the first region that ends behind an address. */
-  #behind(addr: number): number {
+  /** Index of the first run with a region that ends behind an address. */
+  #firstRun(addr: number): number {
     let low = 0;
-    let high = this.#regions.length;
+    let high = this.#runs.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const { addr: start, range } = this.#regions[middle] as SparseRegion;
-      if (start + range <= addr) low = middle + 1;
+      if (endOf((this.#runs[middle] as SparseRegion[]).at(-1) as SparseRegion) <= addr) low = middle + 1;
       else high = middle;
     }
     return low;
   }
+}
+
+function endOf({ addr, range }: SparseRegion): number {
+  return addr + range;
+}
+
+function firstEndingBehind(run: readonly SparseRegion[], addr: number): number {
+  let low = 0;
+  let high = run.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (endOf(run[middle] as SparseRegion) <= addr) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
