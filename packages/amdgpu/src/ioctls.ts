@@ -157,7 +157,7 @@ export const IOCTLS: IoctlTable<AmdgpuFile> = new IoctlTable<AmdgpuFile>([
     errnos: [EINVAL, ENOENT, EFAULT, ENOMEM, EINTR],
     since,
     support: { without: "waiting for an input fence that has not been signalled (EINTR)" },
-    runBytes: gemVa,
+    actBytes: gemVa,
   }),
   ioctl({
     name: "AMDGPU_GEM_OP",

@@ -86,7 +86,7 @@ export const IOCTLS: IoctlTable<AsahiFile> = new IoctlTable<AsahiFile>([
     errnos: [EINVAL, EFAULT, ENOENT, ENOMEM],
     since,
     support: { without: "signals (EINTR)" },
-    runBytes: (file, arg, user) => file.vmBind(uapi.readVmBind(arg), user),
+    actBytes: (file, arg, user) => file.vmBind(uapi.readVmBind(arg), user),
   }),
   ioctl({
     name: "ASAHI_GEM_CREATE",

@@ -62,6 +62,8 @@ export interface IoctlRow<F> {
   readonly support: IoctlSupport;
   /** What runs it; null where it is not modelled. */
   readonly run: IoctlHandler<F> | null;
+  /** Whether what runs it leaves the struct as it is: then nothing has to be copied back. */
+  readonly keeps: boolean;
 }
 
 /** What {@link ioctl} has to be told. */
@@ -93,6 +95,15 @@ export interface BytesRun<F> {
   runBytes: IoctlHandler<F>;
 }
 
+/** The same for one that has nothing to write back. */
+export interface BytesAct<F> {
+  /** See {@link IoctlHandler}; the struct must not be changed. */
+  actBytes: IoctlHandler<F>;
+}
+
+/** What runs an ioctl. */
+export type IoctlRun<F, T extends object> = StructRun<F, T> | StructAct<F, T> | BytesRun<F> | BytesAct<F>;
+
 /**
  * An ioctl that is modelled.
  *
@@ -100,19 +111,17 @@ export interface BytesRun<F> {
  * @returns its row
  * @throws Error when the request says another size than the layout
  */
-export function ioctl<F, T extends object>(
-  options: IoctlOptions<T> & (StructRun<F, T> | StructAct<F, T> | BytesRun<F>),
-): IoctlRow<F> {
+export function ioctl<F, T extends object>(options: IoctlOptions<T> & IoctlRun<F, T>): IoctlRow<F> {
   const { name, request, layout, arrays = [], errnos, since, support } = options;
   const { size } = decodeIoctl(request);
   if (size !== layout.size) throw new Error(`${layout.name}: ${layout.size} bytes, the request says ${size}`);
-  return { name, request, layout, arrays, errnos, since, support, run: handlerOf(options) };
+  const keeps = "act" in options || "actBytes" in options;
+  return { name, request, layout, arrays, errnos, since, support, run: handlerOf(options), keeps };
 }
 
-function handlerOf<F, T extends object>(
-  options: IoctlOptions<T> & (StructRun<F, T> | StructAct<F, T> | BytesRun<F>),
-): IoctlHandler<F> {
+function handlerOf<F, T extends object>(options: IoctlOptions<T> & IoctlRun<F, T>): IoctlHandler<F> {
   if ("runBytes" in options) return options.runBytes;
+  if ("actBytes" in options) return options.actBytes;
   const { layout } = options;
   if ("act" in options) {
     const { act } = options;
@@ -151,5 +160,16 @@ export function notModelled({
   errno = EOPNOTSUPP,
 }: NotModelledOptions): IoctlRow<unknown> {
   const support = { errno, note };
-  return { name, request, layout: layout ?? null, arrays: [], errnos: [errno], since, support, run: null };
+  const errnos = [errno];
+  return {
+    name,
+    request,
+    layout: layout ?? null,
+    arrays: [],
+    errnos,
+    since,
+    support,
+    run: null,
+    keeps: true,
+  };
 }

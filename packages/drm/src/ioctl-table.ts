@@ -72,6 +72,8 @@ export class IoctlTable<F extends IoctlFile> {
   readonly #dirs: number[] = [];
   /** For each row a copy to work on, null while a handler has it. To make one costs more than to fill it. */
   readonly #copies: (StructCopy | null)[] = [];
+  /** Whether each row's handler leaves the struct as it is. */
+  readonly #keeps: boolean[] = [];
   readonly #foreign: number;
 
   /**
@@ -81,7 +83,7 @@ export class IoctlTable<F extends IoctlFile> {
    */
   constructor(rows: readonly IoctlRow<F>[], { foreign = ENOTTY }: IoctlTableOptions = {}) {
     this.rows = rows;
-    for (const { name, request, run } of rows) {
+    for (const { name, request, run, keeps } of rows) {
       const { nr, size, dir } = decodeIoctl(request);
       if (this.#sizes[nr] !== undefined)
         throw new Error(`ioctl table: ${name} has the number of another row`);
@@ -89,6 +91,7 @@ export class IoctlTable<F extends IoctlFile> {
       this.#sizes[nr] = size;
       this.#dirs[nr] = dir;
       this.#copies[nr] = null;
+      this.#keeps[nr] = keeps;
     }
     this.#foreign = foreign;
   }
@@ -150,10 +153,12 @@ export class IoctlTable<F extends IoctlFile> {
     const filled = dir & DIR_WRITE ? common.length : 0;
     if (filled > 0) bytes.set(common);
     if (filled < size) bytes.fill(0, filled);
+    // What came in whole and is left as it is has nothing to go back.
+    const writesBack = (dir & DIR_READ) !== 0 && !(this.#keeps[nr] && filled === size);
     try {
       run(file, copy.view, user);
     } finally {
-      if (dir & DIR_READ) common.set(common === arg ? bytes : bytes.subarray(0, common.length));
+      if (writesBack) common.set(common === arg ? bytes : bytes.subarray(0, common.length));
       this.#copies[nr] = copy;
     }
   }

@@ -104,7 +104,7 @@ export const IOCTLS: IoctlTable<NouveauFile> = new IoctlTable<NouveauFile>([
     errnos: [ENOSYS, EFAULT, EINVAL, EOPNOTSUPP, ENOENT, ENOSPC, EEXIST, ENOMEM, EINTR],
     since,
     support: "full",
-    runBytes: (file, arg, user) => file.vmBind(uapi.readVmBind(arg, ARGS), user),
+    actBytes: (file, arg, user) => file.vmBind(uapi.readVmBind(arg, ARGS), user),
   }),
   ioctl({
     name: "NOUVEAU_EXEC",

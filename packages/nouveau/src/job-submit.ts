@@ -5,7 +5,7 @@
  * @module
  */
 
-import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, errorOf, fail, span } from "@vmbind/drm";
+import { type AllocFault, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, errorOf, fail, span } from "@vmbind/drm";
 import { type VmBo, vmBosOf } from "@vmbind/gpuvm-core";
 import { type BindJob, OP_MAP, OP_SPARSE, OP_UNMAP, OP_UNSPARSE } from "./bind-job.ts";
 import type { NouveauBo } from "./bo.ts";
@@ -67,11 +67,15 @@ function markGoing(vm: NouveauVm, job: BindJob, op: number): void {
   const range = job.range(op);
   const region = vm.regions.first(addr, range);
   if (region === null || region.dirty !== null || region.addr !== addr || region.range !== range) {
-    fail(ENOENT, `ops[${op}].addr: ${span(addr, range)} is not a sparse region, or one that is going`);
+    noRegion(op, addr, range);
   } else {
     region.dirty = job;
     job.setRegion(op, region);
   }
+}
+
+function noRegion(op: number, addr: number, range: number): never {
+  return fail(ENOENT, `ops[${op}].addr: ${span(addr, range)} is not a sparse region, or one that is going`);
 }
 
 function prepareMap(vm: NouveauVm, job: BindJob, op: number): void {
@@ -81,15 +85,23 @@ function prepareMap(vm: NouveauVm, job: BindJob, op: number): void {
   const range = job.range(op);
   const region = vm.regions.first(addr, range);
   if (region !== null) {
-    if (region.dirty !== null) fail(EINVAL, `ops[${op}].addr: the sparse region ${place(region)} is going`);
+    if (region.dirty !== null) isGoing(op, region);
     holdsWhole(region, job, op);
   }
-  if (allocFault?.("gpuva")) fail(ENOMEM, `ops[${op}]: no memory for the mapping (injected)`);
-  if (allocFault?.("vm_bo")) fail(ENOMEM, `ops[${op}]: no memory for the vm_bo (injected)`);
+  if (allocFault !== undefined) allocateMapping(allocFault, op);
   job.setVmBo(op, pairOf(vm, job, op, bo));
   job.setShift(op, chooseShift(vm.device.backend, bo, addr, range, job.offset(op)));
   apply(vm, op, vm.steps.mapRange(job, op, region !== null));
   if (!reserve(vm, job, op)) vm.steps.takeReferences(job, op);
+}
+
+function isGoing(op: number, region: SparseRegion): never {
+  return fail(EINVAL, `ops[${op}].addr: the sparse region ${place(region)} is going`);
+}
+
+function allocateMapping(allocFault: AllocFault, op: number): void {
+  if (allocFault("gpuva")) fail(ENOMEM, `ops[${op}]: no memory for the mapping (injected)`);
+  if (allocFault("vm_bo")) fail(ENOMEM, `ops[${op}]: no memory for the vm_bo (injected)`);
 }
 
 /** The object's pair with the VM, with a reference for an operation. */
@@ -120,17 +132,22 @@ function prepareSparse(vm: NouveauVm, job: BindJob, op: number): void {
   const addr = job.addr(op);
   const range = job.range(op);
   if (range === 0) fail(EINVAL, `ops[${op}].range: 0 with SPARSE`);
-  if (!vm.gpuvm.intervalEmpty(addr, range) || wasMapped(vm, job, addr, range)) {
-    fail(ENOSPC, `ops[${op}].addr: a mapping is in ${span(addr, range)}, or was when the call began`);
-  }
+  if (!vm.gpuvm.intervalEmpty(addr, range) || wasMapped(vm, job, addr, range)) holdsMapping(op, addr, range);
   const met = vm.regions.first(addr, range);
-  if (met !== null) {
-    fail(EEXIST, `ops[${op}].addr: ${span(addr, range)} meets the sparse region ${place(met)} of this call`);
-  }
+  if (met !== null) meetsNew(op, addr, range, met);
   vm.pageTable.sparse(addr, range);
   const region = { addr, range, dirty: null };
   job.setRegion(op, region);
   vm.addRegion(region);
+}
+
+function holdsMapping(op: number, addr: number, range: number): never {
+  return fail(ENOSPC, `ops[${op}].addr: a mapping is in ${span(addr, range)}, or was when the call began`);
+}
+
+function meetsNew(op: number, addr: number, range: number, met: SparseRegion): never {
+  const where = `the sparse region ${place(met)} of this call`;
+  return fail(EEXIST, `ops[${op}].addr: ${span(addr, range)} meets ${where}`);
 }
 
 /** Whether an earlier operation of the call removed a mapping in the range. */
@@ -188,11 +205,12 @@ export function holdsWhole(region: SparseRegion | null, job: BindJob, op: number
   if (region === null) return;
   const addr = job.addr(op);
   const range = job.range(op);
-  if (addr >= region.addr && addr + range <= region.addr + region.range) return;
-  fail(
-    ENOSPC,
-    `ops[${op}].addr: ${span(addr, range)} is not wholly inside the sparse region ${place(region)}`,
-  );
+  if (addr < region.addr || addr + range > region.addr + region.range) sticksOut(op, addr, range, region);
+}
+
+function sticksOut(op: number, addr: number, range: number, region: SparseRegion): never {
+  const where = `wholly inside the sparse region ${place(region)}`;
+  return fail(ENOSPC, `ops[${op}].addr: ${span(addr, range)} is not ${where}`);
 }
 
 /** A region as messages name it. */

@@ -25,8 +25,8 @@ const RUN_MAX = 512;
  * The regions of one VM, in order: in runs, since the removal from one array of a hundred thousand moves half of them.
  */
 export class SparseRegions {
-  /** Ascending; no run is empty. */
-  readonly #runs: SparseRegion[][] = [];
+  /** Ascending; no run is empty but one that is alone. */
+  readonly #runs: SparseRegion[][] = [[]];
   readonly #runMax: number;
   #size = 0;
   /** The region that an address was found in last: tiles of one image lie in one. */
@@ -56,8 +56,8 @@ export class SparseRegions {
     const near = this.#near;
     if (near !== null && range > 0 && addr >= near.addr && addr < near.addr + near.range) return near;
     if (range === 0) return null;
-    const run = this.#runs[this.#firstRun(addr)];
-    const region = run?.[firstEndingBehind(run, addr)];
+    const run = this.#runs[this.#firstRun(addr)] as SparseRegion[];
+    const region = run[firstEndingBehind(run, addr)];
     if (region === undefined || region.addr >= addr + range) return null;
     if (region.addr <= addr) this.#near = region;
     return region;
@@ -73,12 +73,11 @@ export class SparseRegions {
 
   /** Put a region in, where none is. */
   add(region: SparseRegion): void {
-    // What lies behind all others joins the last run.
-    const r = Math.max(0, Math.min(this.#firstRun(region.addr), this.#runs.length - 1));
-    this.#runs[r] ??= [];
+    const r = this.#firstRun(region.addr);
     const run = this.#runs[r] as SparseRegion[];
     const at = firstEndingBehind(run, region.addr);
-    if (at === run.length) run.push(region);
+    // By index, not by `push`, which the engine calls: most regions come in ascending order.
+    if (at === run.length) run[at] = region;
     else run.splice(at, 0, region);
     if (run.length > this.#runMax) this.#runs.splice(r + 1, 0, run.splice(run.length >>> 1));
     this.#size++;
@@ -88,22 +87,23 @@ export class SparseRegions {
   remove(region: SparseRegion): void {
     this.#near = null;
     const r = this.#firstRun(region.addr);
-    const run = this.#runs[r] ?? [];
+    const run = this.#runs[r] as SparseRegion[];
     const at = firstEndingBehind(run, region.addr);
     if (run[at] !== region) throw new Error("sparse regions: it is not among them");
     if (at === run.length - 1) run.pop();
     else run.splice(at, 1);
-    if (run.length === 0) this.#runs.splice(r, 1);
+    if (run.length === 0 && this.#runs.length > 1) this.#runs.splice(r, 1);
     this.#size--;
   }
 
-  /** Index of the first run with a region that ends behind an address. */
+  /** Index of the first run with a region that ends behind an address, else of the last run. */
   #firstRun(addr: number): number {
     let low = 0;
-    let high = this.#runs.length;
+    let high = this.#runs.length - 1;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (endOf((this.#runs[middle] as SparseRegion[]).at(-1) as SparseRegion) <= addr) low = middle + 1;
+      const run = this.#runs[middle] as SparseRegion[];
+      if (endOf(run[run.length - 1] as SparseRegion) <= addr) low = middle + 1;
       else high = middle;
     }
     return low;

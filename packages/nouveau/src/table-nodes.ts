@@ -52,12 +52,17 @@ export function entriesOf(level: number): number {
   return (INDEX_MASK[level] as number) + 1;
 }
 
+/** Levels by the shift of their entries. */
+const LEVELS: Uint8Array = Uint8Array.from({ length: 57 }, (_, shift) =>
+  shift === BLOCK_LG2 ? 1 : Math.max(0, Math.floor((shift - 11) / 9)),
+);
+
 /**
  * @param shift - log2 of the bytes that an entry of a directory covers: 21, 29, 38, 47 or 56
  * @returns the directory's level
  */
 export function levelOf(shift: number): number {
-  return shift === BLOCK_LG2 ? 1 : (shift - 11) / 9;
+  return LEVELS[shift] as number;
 }
 
 /** Powers of two by their exponent: looking one up takes a tenth of the time of raising it. */

@@ -15,6 +15,7 @@
  */
 
 import {
+  type AllocFault,
   EINTR,
   EINVAL,
   ENOENT,
@@ -85,9 +86,7 @@ export function vmBind(file: BindFile, vm: NouveauVm, args: VmBind, user: UserSp
   const { counters, options } = file.device;
   const { opCount, waitCount, sigCount } = args;
   counters.bindIoctls++;
-  if (opCount > 0 && options.allocFault?.("op-array")) {
-    fail(ENOMEM, "op_ptr: no memory for the op array (injected)");
-  }
+  if (options.allocFault !== undefined && opCount > 0) allocateOps(options.allocFault);
   const ops = opCount > 0 ? user.view(args.opPtr, opCount * OP_BYTES) : null;
   const isAsync = (args.flags & VM_BIND_RUN_ASYNC) !== 0;
   // Most calls have no syncs at all.
@@ -95,8 +94,7 @@ export function vmBind(file: BindFile, vm: NouveauVm, args: VmBind, user: UserSp
   const syncs = plain ? null : copySyncs(args, user);
   counters.payloadBytes += opCount * OP_BYTES + (waitCount + sigCount) * 16;
   counters.bindOps += opCount;
-  if (!isAsync && waitCount !== 0) fail(EINVAL, `wait_count: ${waitCount} without RUN_ASYNC`);
-  if (!isAsync && sigCount !== 0) fail(EINVAL, `sig_count: ${sigCount} without RUN_ASYNC`);
+  if (!isAsync && !plain) needsAsync(args);
   const waits: Fence[] = plain ? NO_FENCES : [];
   const attach = syncs === null ? null : resolveSyncs(file, syncs, waits);
   const job = vm.takeJob();
@@ -147,24 +145,48 @@ function checkOp(
   const pteKind = flags & VM_BIND_KIND_MASK;
   const op = job.add(kind, record.op, addr, range, boOffset, pteKind);
   if (kind === MAP) {
-    const found = bo ?? fail(ENOENT, `ops[${op}].handle: ${record.handle} is not a handle of this file`);
+    const found = bo ?? unknownHandle(op, record);
     job.setBo(op, found.get());
-    if (!isPaged(boOffset))
-      fail(EINVAL, `ops[${op}].bo_offset: ${hex(boOffset)} is not a multiple of 0x1000`);
-    if (found.size <= boOffset || range > found.size - boOffset) {
-      fail(
-        EINVAL,
-        `ops[${op}].bo_offset: ${hex(boOffset)} + ${hex(range)} is behind the end of an object of ${hex(found.size)} bytes`,
-      );
-    }
-    if (!quirks.unreportedKinds && (file.device.backend.kinds[pteKind] as number) < 0) {
-      fail(EINVAL, `ops[${op}].flags: the GPU has no PTE kind ${hex(pteKind)}`);
-    }
+    if (!isPaged(boOffset)) unaligned(op, "bo_offset", boOffset);
+    if (found.size <= boOffset || range > found.size - boOffset) behindTheEnd(op, record, found);
+    if (!quirks.unreportedKinds && (file.device.backend.kinds[pteKind] as number) < 0)
+      unknownKind(op, pteKind);
   }
-  if (!isPaged(addr)) fail(EINVAL, `ops[${op}].addr: ${hex(addr)} is not a multiple of 0x1000`);
-  if (!isPaged(range)) fail(EINVAL, `ops[${op}].range: ${hex(range)} is not a multiple of 0x1000`);
-  if (vm.gpuvm.rangeValid(addr, range)) return;
-  fail(EINVAL, `ops[${op}].addr: ${(vm.gpuvm.rangeProblem(addr, range) ?? "").replace(/^va: /, "")}`);
+  if (!isPaged(addr)) unaligned(op, "addr", addr);
+  if (!isPaged(range)) unaligned(op, "range", range);
+  if (!vm.gpuvm.rangeValid(addr, range)) outside(vm, op, record);
+}
+
+// Reasons are made in functions of their own: the path that every operation takes stays short enough to be inlined.
+
+function allocateOps(allocFault: AllocFault): void {
+  if (allocFault("op-array")) fail(ENOMEM, "op_ptr: no memory for the op array (injected)");
+}
+
+function needsAsync({ waitCount, sigCount }: VmBind): never {
+  const field = waitCount !== 0 ? `wait_count: ${waitCount}` : `sig_count: ${sigCount}`;
+  return fail(EINVAL, `${field} without RUN_ASYNC`);
+}
+
+function unknownHandle(op: number, { handle }: VmBindOpRecord): never {
+  return fail(ENOENT, `ops[${op}].handle: ${handle} is not a handle of this file`);
+}
+
+function unaligned(op: number, field: string, value: number): never {
+  return fail(EINVAL, `ops[${op}].${field}: ${hex(value)} is not a multiple of 0x1000`);
+}
+
+function behindTheEnd(op: number, { boOffset, range }: VmBindOpRecord, { size }: NouveauBo): never {
+  const behind = `is behind the end of an object of ${hex(size)} bytes`;
+  return fail(EINVAL, `ops[${op}].bo_offset: ${hex(boOffset)} + ${hex(range)} ${behind}`);
+}
+
+function unknownKind(op: number, pteKind: number): never {
+  return fail(EINVAL, `ops[${op}].flags: the GPU has no PTE kind ${hex(pteKind)}`);
+}
+
+function outside({ gpuvm }: NouveauVm, op: number, { addr, range }: VmBindOpRecord): never {
+  return fail(EINVAL, `ops[${op}].addr: ${(gpuvm.rangeProblem(addr, range) ?? "").replace(/^va: /, "")}`);
 }
 
 /** What an op number means with its flags. */
@@ -189,10 +211,13 @@ function checkRegions(vm: NouveauVm, job: BindJob, op: number): void {
   if (kind === SPARSE) {
     if (vm.queue.jobs.length > 0) waitForUnmaps(vm, job, op);
     const region = firstSettled(vm, job, op);
-    if (region === null) return;
-    const range = span(job.addr(op), job.range(op));
-    fail(ENOSPC, `ops[${op}].addr: ${range} meets the sparse region ${place(region)}`);
+    if (region !== null) meetsRegion(job, op, region);
   } else if (kind === MAP) holdsWhole(firstSettled(vm, job, op), job, op);
+}
+
+function meetsRegion(job: BindJob, op: number, region: SparseRegion): never {
+  const range = span(job.addr(op), job.range(op));
+  return fail(ENOSPC, `ops[${op}].addr: ${range} meets the sparse region ${place(region)}`);
 }
 
 /** What plain UNMAPs of earlier calls take out of a new region must be gone first. */

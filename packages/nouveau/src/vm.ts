@@ -96,8 +96,8 @@ export class NouveauVm {
   readonly #handles: GemHandles<NouveauBo>;
   /** By kind, then place; undefined until one is asked for. */
   readonly #leaves: (LeafAttributes | null | undefined)[] = new Array(KINDS * 2).fill(undefined);
-  /** Jobs that were freed, to be used again. */
-  readonly #spare: BindJob[] = [];
+  /** A job that was freed, to be used again. Synchronous calls never need more; others leave theirs to whoever waits for them. */
+  #spare: BindJob | null = null;
 
   /**
    * VM_INIT behind its checks.
@@ -221,13 +221,15 @@ export class NouveauVm {
 
   /** A job without operations. @internal */
   takeJob(): BindJob {
-    return this.#spare.pop() ?? new BindJob();
+    const job = this.#spare ?? new BindJob();
+    this.#spare = null;
+    return job;
   }
 
   /** Give a job back that nobody looks at any more. @internal */
   giveJob(job: BindJob): void {
     job.reset();
-    this.#spare.push(job);
+    this.#spare = job;
   }
 
   /** See `JobRunner`. @internal */

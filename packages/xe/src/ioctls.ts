@@ -167,7 +167,7 @@ export const IOCTLS: IoctlTable<XeFile> = new IoctlTable<XeFile>(
       errnos: [EINVAL, ENOBUFS, EFAULT, EPERM, ENOENT, EBUSY, ENOMEM, EOPNOTSUPP, ENOEXEC],
       since,
       support: { without: "signals (EINTR), pages behind CPU_ADDR_MIRROR" },
-      runBytes: (file, arg, user) => file.device.binder.run(file, arg, user),
+      actBytes: (file, arg, user) => file.device.binder.run(file, arg, user),
     }),
     ioctl({
       name: "XE_EXEC_QUEUE_CREATE",
