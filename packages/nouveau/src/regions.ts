@@ -55,7 +55,10 @@ export class SparseRegions {
   first(addr: number, range: number): SparseRegion | null {
     const near = this.#near;
     if (near !== null && range > 0 && addr >= near.addr && addr < near.addr + near.range) return near;
-    if (range === 0) return null;
+    return range === 0 ? null : this.#search(addr, range);
+  }
+
+  #search(addr: number, range: number): SparseRegion | null {
     const run = this.#runs[this.#firstRun(addr)] as SparseRegion[];
     const region = run[firstEndingBehind(run, addr)];
     if (region === undefined || region.addr >= addr + range) return null;
