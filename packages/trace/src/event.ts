@@ -76,51 +76,39 @@ export type TraceEvent =
       readonly file: number;
     };
 
-const EVENT_WORDS: ReadonlySet<string> = new Set([
-  "fence",
-  "signal",
-  "evict",
-  "restore",
-  "share",
-  "fault",
-  "must-succeed",
-  "file-close",
+/** With how many numbers a word comes, and what it says with them. */
+type EventWord = readonly [numbers: number, make: (a: number, b: number, c: number) => TraceEvent];
+
+const EVENTS: ReadonlyMap<string, EventWord> = new Map<string, EventWord>([
+  ["fence", [3, (file, syncobj, fence) => ({ kind: "fence", file, syncobj, fence })]],
+  ["signal", [1, (fence) => ({ kind: "signal", fence })]],
+  ["evict", [2, (file, handle) => ({ kind: "evict", file, handle })]],
+  ["restore", [1, (file) => ({ kind: "restore", file })]],
+  ["share", [3, (from, handle, to) => ({ kind: "share", from, handle, to })]],
+  ["fault", [1, (nth) => ({ kind: "fault", nth })]],
+  ["must-succeed", [0, () => ({ kind: "must-succeed" })]],
+  ["file-close", [1, (file) => ({ kind: "close", file })]],
 ]);
 
 /** Nine digits are more than any file needs, and are exact. */
-const WORDS = /^([a-z-]+)((?: \d{1,9}){0,3})$/;
+const NUMBERS = /^(?: \d{1,9}){0,3}$/;
 
 /**
  * @param mark - text of a mark
  * @returns the event that it says; null at marks that are for people, such as one with a number too many
  */
 export function eventOf(mark: string): TraceEvent | null {
-  // Nearly all marks of a recording are for people.
   const blank = mark.indexOf(" ");
-  if (!EVENT_WORDS.has(blank < 0 ? mark : mark.slice(0, blank))) return null;
-  const [, word, rest = ""] = WORDS.exec(mark) ?? [];
-  const numbers = rest.split(" ").slice(1).map(Number);
-  const [a = 0, b = 0, c = 0] = numbers;
-  switch (`${word} ${numbers.length}`) {
-    case "fence 3":
-      return { kind: "fence", file: a, syncobj: b, fence: c };
-    case "signal 1":
-      return { kind: "signal", fence: a };
-    case "evict 2":
-      return { kind: "evict", file: a, handle: b };
-    case "restore 1":
-      return { kind: "restore", file: a };
-    case "share 3":
-      return { kind: "share", from: a, handle: b, to: c };
-    case "fault 1":
-      return { kind: "fault", nth: a };
-    case "must-succeed 0":
-      return { kind: "must-succeed" };
-    case "file-close 1":
-      return { kind: "close", file: a };
-    default:
-      return null;
-  }
+  const word = blank < 0 ? mark : mark.slice(0, blank);
+  const event = EVENTS.get(word);
+  // Nearly all marks of a recording are for people.
+  if (event === undefined) return null;
+  const rest = mark.slice(word.length);
+  const said = rest.split(" ").slice(1).map(Number);
+  const [numbers, make] = event;
+  if (!NUMBERS.test(rest) || said.length !== numbers) return null;
+  const [a = 0, b = 0, c = 0] = said;
+  return make(a, b, c);
 }
 
 /**

@@ -10,7 +10,7 @@ import { allowed, type Budgets, holdBudget, STANDARD_BUDGETS, TRACE_BUDGETS } fr
 import { HeaderReader } from "./header-reader.ts";
 import { bytesOf } from "./hex-bytes.ts";
 import { InputError } from "./input-error.ts";
-import { type ByteSource, type EndOptions, type JsonLine, readBatches, readHeader } from "./jsonl.ts";
+import { type ByteSource, type EndOptions, readBatches, readHeader } from "./jsonl.ts";
 import type { FileEnd } from "./seal.ts";
 import { valueInWords } from "./words.ts";
 
@@ -184,7 +184,7 @@ async function* readRecords(
     // Of a trace without an ioctl worse is said than that.
     if (seq > 0) atEnd.ended?.(end === "open" && marked ? "complete" : end);
   };
-  function* records(lines: Iterable<JsonLine>): Generator<TraceRecord> {
+  for await (const lines of readBatches(path, source, limits, { ...atEnd, ended })) {
     for (const { line, value } of lines) {
       marked = value["mark"] === END_MARK;
       const fields = new Fields(path, line, value);
@@ -199,9 +199,6 @@ async function* readRecords(
         seq++;
       }
     }
-  }
-  for await (const lines of readBatches(path, source, limits, { ...atEnd, ended })) {
-    for (const record of records(lines)) yield record;
   }
 }
 

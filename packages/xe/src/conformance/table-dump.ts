@@ -115,23 +115,15 @@ function walk(
   const { pageTable } = vm;
   const { tables } = pageTable;
   const { memory } = tables;
-  const { words } = memory;
   const visit = (slot: number, va: number): void => {
     const level = tables.level[slot] as number;
     const compact = tables.compact[slot] === 1;
     const emptyLo = pageTable.emptyLo[level] as number;
     const emptyHi = pageTable.emptyHi[level] as number;
-    // What a filled table has is not stored.
-    const isStored = !memory.isFilled(slot);
-    const first = slot * memory.wordsPerTable;
     let counted = 0;
     for (let i = 0; i < (compact ? COMPACT_ENTRIES : TABLE_ENTRIES); i++) {
       const child = level === 0 ? -1 : tables.child(slot, i);
-      if (child < 0) {
-        const lo = isStored ? words[first + i * 2] : memory.entryLo(slot, i);
-        const hi = isStored ? words[first + i * 2 + 1] : memory.entryHi(slot, i);
-        if (lo === emptyLo && hi === emptyHi) continue;
-      }
+      if (child < 0 && memory.entryLo(slot, i) === emptyLo && memory.entryHi(slot, i) === emptyHi) continue;
       counted++;
       onEntry(slot, i, va, level, compact, child >= 0);
       if (child >= 0) visit(child, va + i * entryBytes(level, compact));
