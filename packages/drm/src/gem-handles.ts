@@ -57,6 +57,7 @@ export class GemHandles<Bo extends GemObject> {
   add(bo: Bo): number {
     const handle = this.#objects.alloc(bo);
     this.#handles.set(bo, handle);
+    bo.handles++;
     return handle;
   }
 
@@ -92,6 +93,7 @@ export class GemHandles<Bo extends GemObject> {
     if (bo === undefined) return undefined;
     this.#handles.delete(bo);
     this.#foreign.delete(bo);
+    if (--bo.handles === 0) bo.name = 0;
     return bo;
   }
 

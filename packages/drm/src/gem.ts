@@ -131,6 +131,10 @@ export class GemObject {
   #cpuMappings = 0;
   /** Its dma-buf, null when there is none. `DmaBuf` sets it. */
   exported: GemExport | null = null;
+  /** Handles in all open files. `GemHandles` counts them. */
+  handles = 0;
+  /** Its global name (`DRM_IOCTL_GEM_FLINK`), 0 for none. It goes with the last handle, whatever else holds the object. */
+  name = 0;
 
   /**
    * @param gems - the device's registry

@@ -108,7 +108,8 @@ export class IoctlTable<F extends IoctlFile> {
   /**
    * One ioctl. Rows are told apart by number alone. A struct of another size than the driver's, as the request says it,
    * belongs to an older or newer header: members behind a short one's end read as zero, those behind the driver's are
-   * left alone. The struct is copied in and out only where the request and the row both say so.
+   * left alone; where nothing is copied in they become zero. The struct is copied in and out only where the request and the row
+   * both say so.
    *
    * @param file - the open file
    * @param request - 32-bit request number; the sign is ignored
@@ -158,7 +159,10 @@ export class IoctlTable<F extends IoctlFile> {
     try {
       run(file, copy.view, user);
     } finally {
-      if (writesBack) common.set(common === arg ? bytes : bytes.subarray(0, common.length));
+      if (writesBack) {
+        common.set(common === arg ? bytes : bytes.subarray(0, common.length));
+        if (given > size && (dir & DIR_WRITE) === 0) arg.fill(0, size, given);
+      }
       this.#copies[nr] = copy;
     }
   }

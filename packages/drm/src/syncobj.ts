@@ -33,11 +33,9 @@ export class Syncobj {
   }
 
   /**
-   * Give it a payload (`drm_syncobj_replace_fence`), or add a point (`drm_syncobj_add_point`). A point that is not above
-   * the last one counts as the last one, and as the first of a new order: waits for any point up to it wait for it.
+   * Give it a payload (`drm_syncobj_replace_fence`), or add a point (`drm_syncobj_add_point`).
    *
-   * @param point - point of the timeline; 0 replaces the payload. NaN, a u64 that a double
-   * cannot hold, is above all others
+   * @param point - point of the timeline, see {@link Syncobj.addPoint}; 0 replaces the payload
    * @param fence - what signals it
    */
   attach(point: number, fence: Fence): void {
@@ -45,8 +43,18 @@ export class Syncobj {
       this.#fence = fence;
       this.#points = fence instanceof FenceChain ? length(fence) : 0;
       this.#tell();
-      return;
-    }
+    } else this.addPoint(point, fence);
+  }
+
+  /**
+   * Add a point (`drm_syncobj_add_point`). A point that is not above the last one counts as the last one, and as the first of
+   * a new order: waits for any point up to it wait for it. So does 0, with which `DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL` adds a
+   * point like any other.
+   *
+   * @param point - point of the timeline. NaN, a u64 that a double cannot hold, is above all others
+   * @param fence - what signals it
+   */
+  addPoint(point: number, fence: Fence): void {
     const chain = new FenceChain(this.#fence, fence, Number.isNaN(point) ? Number.POSITIVE_INFINITY : point);
     this.#fence = chain;
     if (++this.#points > this.#forgetAt) {

@@ -125,6 +125,13 @@ describe("a table of ioctls", () => {
     expect(arg).toEqual(bytes(2, 1, 3, 4));
   });
 
+  it("zeroes the tail of a longer struct that is copied out and not in, as the core copies out all that it has", () => {
+    const readOnly = ((sized(SWAP, 16) & 0x3fffffff) | (2 << 30)) >>> 0;
+    const arg = bytes(1, 2, 3, 4);
+    expect(table().ioctl(new File(), readOnly, arg)).toBe(0);
+    expect(arg).toEqual(bytes(0, 0, 0, 0));
+  });
+
   it("copies in and out only where the request and the driver both say so", () => {
     const file = new File();
     const arg = bytes(1, 2, 3);

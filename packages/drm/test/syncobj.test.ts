@@ -126,6 +126,18 @@ describe("a syncobj", () => {
     syncobj.reset();
     expect(syncobj.find(0)).toBeNull();
   });
+
+  it("is given the point 0 to replace it, or adds it as one that counts as the last", () => {
+    const syncobj = new Syncobj();
+    syncobj.attach(5, signaledFence());
+    const late = new Fence();
+    syncobj.addPoint(0, late);
+    expect([syncobj.find(5)?.signaled, syncobj.find(6), syncobj.points]).toEqual([false, null, 2]);
+    late.signal();
+    expect(syncobj.find(5)?.signaled).toBe(true);
+    syncobj.attach(0, signaledFence());
+    expect(syncobj.find(5)).toBeNull();
+  });
 });
 
 describe("the syncobjs of a file", () => {
