@@ -85,11 +85,27 @@ export class LiveCall {
    * @throws `DrmError` EBADF when there is no such descriptor
    */
   descriptorAt(fd: number, what: string): Descriptor | undefined {
+    const found = this.#lookUp(fd);
+    return found === null ? fail(EBADF, `${what}: ${fd} is not an open file descriptor`) : found;
+  }
+
+  /**
+   * As {@link LiveCall.descriptorAt}, for ioctls that make no difference between a file of another kind and none.
+   *
+   * @param fd - a file descriptor of the caller
+   * @returns what it stands for; undefined for a file of another kind, and for a number that is no descriptor
+   */
+  descriptorOf(fd: number): Descriptor | undefined {
+    return this.#lookUp(fd) ?? undefined;
+  }
+
+  /** Null for a number that is no descriptor. */
+  #lookUp(fd: number): Descriptor | undefined | null {
     let link: string;
     try {
       link = readlinkSync(`/proc/${this.user.pid}/fd/${fd}`);
     } catch {
-      return fail(EBADF, `${what}: ${fd} is not an open file descriptor`);
+      return null;
     }
     const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
     const { descriptors } = this.#context;

@@ -45,13 +45,16 @@ function syncFile(fence: Fence, call: LiveCall, nr: number, arg: DataView): numb
     if (arg.getUint32(40, true) !== 0 || arg.getUint32(44, true) !== 0)
       fail(EINVAL, "sync_merge: flags and pad must be 0");
     const fd = arg.getInt32(32, true);
-    const other = call.descriptorAt(fd, "sync_merge.fd2");
+    const other = call.descriptorOf(fd);
     if (other?.what !== "sync-file") return fail(ENOENT, `sync_merge.fd2: ${fd} is not a sync file`);
     call.makeDescriptor({ what: "sync-file", fence: allOf([fence, other.fence]) }, 36);
     return 0;
   }
   if (nr === 4) return fileInfo(fence, call, arg);
-  if (nr === 5) return 0;
+  if (nr === 5) {
+    if (arg.getBigUint64(8, true) !== 0n) fail(EINVAL, "sync_set_deadline.pad: must be 0");
+    return 0;
+  }
   return fail(ENOTTY, `ioctl: a sync file has no request ${nr}`);
 }
 
@@ -90,14 +93,36 @@ function swSync(timeline: SwSyncTimeline, call: LiveCall, nr: number, arg: DataV
 
 /** Implicit fences are not modelled: an exported sync file has happened, an imported one is nobody's business. */
 function dmaBuf(call: LiveCall, nr: number, arg: DataView): number {
-  if (nr === 2) {
-    const flags = arg.getUint32(0, true);
-    if (flags === 0 || (flags & ~3) !== 0)
-      fail(EINVAL, "dma_buf_export_sync_file.flags: neither READ nor WRITE");
-    call.makeDescriptor({ what: "sync-file", fence: signaledFence() }, 4);
-    return 0;
+  switch (nr) {
+    case 0: {
+      const flags = arg.getBigUint64(0, true);
+      if ((flags & ~7n) !== 0n || (flags & 3n) === 0n)
+        fail(
+          EINVAL,
+          `dma_buf_sync.flags: 0x${flags.toString(16)} is not READ, WRITE or both, perhaps with END`,
+        );
+      return 0;
+    }
+    case 1:
+      return 0;
+    case 2:
+      readOrWrite(arg, "dma_buf_export_sync_file");
+      call.makeDescriptor({ what: "sync-file", fence: signaledFence() }, 4);
+      return 0;
+    case 3: {
+      readOrWrite(arg, "dma_buf_import_sync_file");
+      const fd = arg.getInt32(4, true);
+      if (call.descriptorOf(fd)?.what !== "sync-file")
+        fail(EINVAL, `dma_buf_import_sync_file.fd: ${fd} is not a sync file`);
+      return 0;
+    }
+    default:
+      return fail(ENOTTY, `ioctl: a dma-buf has no request ${nr}`);
   }
-  // SYNC, SET_NAME, IMPORT_SYNC_FILE.
-  if (nr === 0 || nr === 1 || nr === 3) return 0;
-  return fail(ENOTTY, `ioctl: a dma-buf has no request ${nr}`);
+}
+
+/** Which accesses a sync file is about. */
+function readOrWrite(arg: DataView, what: string): void {
+  const flags = arg.getUint32(0, true);
+  if (flags === 0 || (flags & ~3) !== 0) fail(EINVAL, `${what}.flags: neither READ nor WRITE`);
 }

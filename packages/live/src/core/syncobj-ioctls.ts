@@ -104,33 +104,24 @@ function fdToHandle({ model }: { model: ModelFile }, call: LiveCall, arg: DataVi
   const point = pointOf(arg, flags, what);
   const fd = arg.getInt32(8, true);
   if ((flags & SYNC_FILE) !== 0) {
-    const from = sourceOf(call, fd, what);
+    const from = call.descriptorOf(fd);
     if (from?.what !== "sync-file") fail(EINVAL, `${what}.fd: ${fd} is not a sync file`);
     syncobjOf(model, arg.getUint32(0, true), ENOENT, `${what}.handle`).attach(point, from.fence);
     return 0;
   }
   if (point !== 0) fail(EINVAL, `${what}.point: ${point} without IMPORT_SYNC_FILE`);
-  const from = sourceOf(call, fd, what);
+  const from = call.descriptorOf(fd);
   if (from?.what !== "syncobj") fail(EINVAL, `${what}.fd: ${fd} is not a syncobj`);
   arg.setUint32(0, model.syncobjs.import(from.syncobj), true);
   return 0;
-}
-
-/** A number that is no descriptor is as wrong as a descriptor of something else. */
-function sourceOf(call: LiveCall, fd: number, what: string): ReturnType<LiveCall["descriptorAt"]> {
-  try {
-    return call.descriptorAt(fd, `${what}.fd`);
-  } catch {
-    return fail(EINVAL, `${what}.fd: ${fd} is not an open file descriptor`);
-  }
 }
 
 function transfer({ model }: { model: ModelFile }, call: LiveCall, arg: DataView): Answer {
   const what = "syncobj_transfer";
   const flags = arg.getUint32(24, true);
   mustBeZero(arg.getUint32(28, true), `${what}.pad`);
-  noFlagsBut(flags, WAIT_FOR_SUBMIT, what);
   const to = syncobjOf(model, arg.getUint32(4, true), ENOENT, `${what}.dst_handle`);
+  noFlagsBut(flags, WAIT_FOR_SUBMIT, what);
   const from = syncobjOf(model, arg.getUint32(0, true), ENOENT, `${what}.src_handle`);
   const point = readU64(arg, 8);
   const toPoint = readU64(arg, 16);
@@ -243,7 +234,7 @@ function timelineSignal({ model }: { model: ModelFile }, call: LiveCall, arg: Da
   const syncobjs = arrayOf(model, call, readU64(arg, 0), count, what);
   const points = pointsAt(call, readU64(arg, 8), count);
   syncobjs.forEach((syncobj, i) => {
-    syncobj.attach(points[i] as number, signaledFence());
+    syncobj.addPoint(points[i] as number, signaledFence());
   });
   return 0;
 }

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { EINVAL, fail } from "@vmbind/drm";
 import {
   GEM_SUBMIT,
   IOCTL_GEM_SUBMIT,
@@ -20,9 +19,11 @@ import type { LiveCall } from "../../call.ts";
 import type { Descriptor } from "../../descriptors.ts";
 import { type Answer, askModel, type LiveFile } from "../../hardware.ts";
 
+/** A number that the model gives to no sync file. */
+const NO_SYNC_FILE = 0;
+
 /** Where an ioctl has its sync file, and the flags that say what it is for. */
 interface SyncFileMember {
-  readonly name: string;
   readonly flags: number;
   readonly fd: number;
   readonly isIn: number;
@@ -34,7 +35,6 @@ const SYNC_FILES: ReadonlyMap<number, SyncFileMember> = new Map([
   [
     IOCTL_VM_BIND & 0xff,
     {
-      name: "vm_bind.fence_fd",
       flags: VM_BIND.fields.flags.offset,
       fd: VM_BIND.fields.fenceFd.offset,
       isIn: VM_BIND_FENCE_FD_IN,
@@ -44,7 +44,6 @@ const SYNC_FILES: ReadonlyMap<number, SyncFileMember> = new Map([
   [
     IOCTL_GEM_SUBMIT & 0xff,
     {
-      name: "gem_submit.fence_fd",
       flags: GEM_SUBMIT.fields.flags.offset,
       fd: GEM_SUBMIT.fields.fenceFd.offset,
       isIn: SUBMIT_FENCE_FD_IN,
@@ -75,7 +74,7 @@ export class MsmLiveFile implements LiveFile {
   }
 
   #withSyncFile(
-    { name, flags, fd, isIn, isOut }: SyncFileMember,
+    { flags, fd, isIn, isOut }: SyncFileMember,
     call: LiveCall,
     request: number,
     arg: Uint8Array,
@@ -85,10 +84,7 @@ export class MsmLiveFile implements LiveFile {
     const given = view.getInt32(fd, true);
     const isAsked = (flag: number) => (asked & flag) !== 0;
     if (isAsked(isIn)) {
-      const from = call.descriptorAt(given, name);
-      if (from?.what !== "sync-file") return fail(EINVAL, `${name}: ${given} is not a sync file`);
-      const number = this.#numbers.get(from) ?? this.model.addSyncFile(from.fence);
-      this.#numbers.set(from, number);
+      const number = this.#numberOf(call.descriptorOf(given), given);
       view.setInt32(fd, number, true);
       call.standIns.push({ at: fd, sent: number, ...(!isAsked(isOut) && { returned: number }) });
     }
@@ -103,6 +99,14 @@ export class MsmLiveFile implements LiveFile {
       call.makeDescriptor(made, fd);
     }
     return ret;
+  }
+
+  /** The model's number. What is no sync file gets one that the model does not know either, and refuses when its turn comes. */
+  #numberOf(from: Descriptor | undefined, given: number): number {
+    if (from?.what !== "sync-file") return this.model.syncFile(given) === undefined ? given : NO_SYNC_FILE;
+    const number = this.#numbers.get(from) ?? this.model.addSyncFile(from.fence);
+    this.#numbers.set(from, number);
+    return number;
   }
 
   /** See {@link LiveFile.close}. */
