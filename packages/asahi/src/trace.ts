@@ -85,7 +85,9 @@ class AsahiDecoder implements Decoder<AsahiTraceOp> {
       case IOCTL_GEM_CREATE: {
         const bo = call.returned(GEM_CREATE);
         const text = `BO ${bo.handle}, ${size(bo.size)}${bo.vmId ? `, only for VM ${bo.vmId}` : ""}`;
-        return { kind: "bo-create", handle: bo.handle, size: bo.size, text };
+        // The driver rounds up, and does not say so.
+        const bytes = Math.ceil(bo.size / PAGE_BYTES) * PAGE_BYTES;
+        return { kind: "bo-create", handle: bo.handle, size: bytes, text };
       }
       case DRM_IOCTL_GEM_CLOSE: {
         const { handle } = call.sent(GEM_CLOSE);

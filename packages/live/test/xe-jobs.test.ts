@@ -187,6 +187,9 @@ describe("EXEC", () => {
     expect(errno(wait({ type: xe.SYNC_TYPE_TIMELINE_SYNCOBJ, addr: empty }))).toBe(EINVAL);
     expect(errno(wait({ type: xe.SYNC_TYPE_USER_FENCE, addr: DATA }))).toBe(EOPNOTSUPP);
     expect(errno(wait({ type: 3 }))).toBe(EINVAL);
+    // As VM_BIND: what is wrong with the struct comes before the handle is looked up.
+    expect(errno(wait({ type: xe.SYNC_TYPE_TIMELINE_SYNCOBJ, addr: 99 }))).toBe(EINVAL);
+    expect(errno(wait({ type: xe.SYNC_TYPE_SYNCOBJ, addr: 2 ** 32 + empty }))).toBe(EINVAL);
     expect(m.queue.jobs).toHaveLength(0);
     m.engines.ban(m.queue);
     expect(errno(() => submit(m, {}))).toBe(ECANCELED);

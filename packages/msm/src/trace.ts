@@ -75,7 +75,9 @@ class MsmDecoder implements Decoder<MsmTraceOp> {
       case numberOf(IOCTL_GEM_NEW): {
         const bo = call.returned(GEM_NEW);
         const text = `BO ${bo.handle}, ${size(bo.size)}${bo.flags & BO_NO_SHARE ? ", not to be shared" : ""}`;
-        return { kind: "bo-create", handle: bo.handle, size: bo.size, text };
+        // The kernel rounds up, and does not say so.
+        const bytes = Math.ceil(bo.size / PAGE_BYTES) * PAGE_BYTES;
+        return { kind: "bo-create", handle: bo.handle, size: bytes, text };
       }
       case numberOf(DRM_IOCTL_GEM_CLOSE): {
         const { handle } = call.sent(GEM_CLOSE);

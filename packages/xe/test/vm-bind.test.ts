@@ -360,6 +360,17 @@ describe("VM_BIND", () => {
       expect(bindWith({ ...nowhere, addr: 0x8000 }, nowhere)[0]).toBe(-EFAULT);
       // All 8 bytes are read.
       expect(bindWith({ ...nowhere, addr: 0x8008 })[0]).toBe(-EFAULT);
+      // A multiple of 8 that no double holds is nobody's memory, and aligned.
+      const last = xe.SYNC.encode(nowhere);
+      for (const [low, errno] of [
+        [0xfffffff8, EFAULT],
+        [0xfffffffc, EINVAL],
+      ] as const) {
+        view(last).setUint32(xe.SYNC.fields.addr.offset, low, true);
+        view(last).setUint32(xe.SYNC.fields.addr.offset + 4, 0xffffffff, true);
+        user.place(SYNCS, last);
+        expect(bind(f.file, [nul(GIB, GIB)], { numSyncs: 1, syncs: SYNCS }, user)).toBe(-errno);
+      }
     });
   });
 });

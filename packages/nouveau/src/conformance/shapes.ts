@@ -96,7 +96,7 @@ const STEPS: ReadonlyMap<string, Shape> = new Map([
         map_handle: optional(u64),
         tile_mode: optional(u32),
         tile_flags: optional(u64),
-        page_shift: optional(integer(12, 29)),
+        page_shift: optional(integer(12, 56)),
         kind: optional(integer(0, 255)),
       }),
     }),

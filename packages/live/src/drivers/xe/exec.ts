@@ -128,10 +128,12 @@ function readSyncobj(model: XeFile, queue: JobQueue, view: DataView, name: strin
   if (signals && queue.vm.longRunning) {
     fail(EOPNOTSUPP, `${name}.type: a queue of a long-running VM signals only user fences`);
   }
+  if (view.getUint32(ADDR + 4, true) !== 0)
+    fail(EINVAL, `${name}.addr: the upper 32 bits must be 0 for a syncobj`);
+  if (timeline && sync.timelineValue === 0) fail(EINVAL, `${name}.timeline_value: must not be 0`);
   const handle = view.getUint32(ADDR, true);
   const syncobj = model.syncobjs.get(handle);
   if (syncobj === undefined) fail(ENOENT, `${name}.handle: no syncobj ${handle}`);
-  if (timeline && sync.timelineValue === 0) fail(EINVAL, `${name}.timeline_value: must not be 0`);
   const point = timeline ? sync.timelineValue : 0;
   if (signals) syncs.points.push({ syncobj, point });
   else syncs.waits.push(syncobj.find(point) ?? fail(EINVAL, `${name}: nothing was submitted for it yet`));

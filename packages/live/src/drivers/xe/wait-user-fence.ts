@@ -13,7 +13,7 @@ import { monotonicNow } from "../../scheduler.ts";
 import type { JobQueue } from "./jobs.ts";
 import { UFENCE_ABSTIME, UFENCE_OP, WAIT_USER_FENCE } from "./uapi.ts";
 
-const { value: VALUE, mask: MASK, timeout: TIMEOUT } = WAIT_USER_FENCE.fields;
+const { addr: ADDR, value: VALUE, mask: MASK, timeout: TIMEOUT } = WAIT_USER_FENCE.fields;
 
 /**
  * WAIT_USER_FENCE.
@@ -39,7 +39,7 @@ export function waitUserFence(
   if ((args.flags & ~UFENCE_ABSTIME) !== 0) fail(EINVAL, "wait_user_fence.flags: unknown bits");
   const compare = UFENCE_OP[args.op];
   if (compare === undefined) fail(EINVAL, `wait_user_fence.op: ${args.op} is none`);
-  if (args.addr % 8 !== 0) fail(EINVAL, "wait_user_fence.addr: not a multiple of 8");
+  if ((arg.getUint32(ADDR.offset, true) & 7) !== 0) fail(EINVAL, "wait_user_fence.addr: not a multiple of 8");
   const { execQueueId } = args;
   if (execQueueId !== 0 && model.execQueue(execQueueId) === undefined) {
     fail(ENOENT, `wait_user_fence.exec_queue_id: no queue ${execQueueId}`);
