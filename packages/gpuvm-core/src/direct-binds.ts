@@ -14,6 +14,8 @@ import { VmObjects } from "./vm-objects.ts";
 export class DirectBinds extends VmObjects {
   /** Whether anybody looks on; asked once a step. @internal */
   observed = false;
+  /** Handles of a run that is being mapped. */
+  #run = new Int32Array(16);
 
   /**
    * Map where nothing is in the way: what `Gpuvm.smMap` comes to there, with a map handler that calls `Gpuvm.map`.
@@ -97,15 +99,17 @@ export class DirectBinds extends VmObjects {
    * @returns how many there are now: at most {@link DirectBinds.roomFor}
    */
   mapRun(first: MapRequest, vmBo: VmBo, count: number): number {
-    const { tree } = this;
-    const { range, gem, offset, flags = 0 } = first;
-    const n = this.roomFor(first.addr, range, count);
-    for (let i = 0, { addr } = first; i < n; i++, addr += range) {
-      const va = this.fill(addr, addr + range, gem, offset, flags, 0, 0);
-      if (i > 0) tree.stepOver();
-      tree.insertAtPlace(addr, va);
-      this.link(va, vmBo);
-    }
+    const { pool } = this;
+    const { addr, range, gem, offset, flags = 0 } = first;
+    if (gem !== vmBo.gem) throw new Error("mapRun: mapping and vm_bo have different objects");
+    const n = this.roomFor(addr, range, count);
+    if (n === 0) return 0;
+    if (n > this.#run.length) this.#run = new Int32Array(2 * n);
+    const vas = this.#run;
+    for (let i = 0; i < n; i++) vas[i] = pool.alloc();
+    pool.fillRun(vas, n, addr, range, offset, vmBo.slot, flags, vmBo.tail);
+    this.linkedRun(vmBo, vas[0] as number, vas[n - 1] as number, n);
+    this.tree.insertRun(addr, range, vas, n);
     const c = this.counters;
     c.mapSteps += n;
     c.gpuvasLive += n;

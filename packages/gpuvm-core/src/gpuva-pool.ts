@@ -161,6 +161,56 @@ export class GpuvaPool {
     i32[va * I32 + FLAGS] = flags;
   }
 
+  /**
+   * Store records that are alike but for their address, each where the one before ends, linked in this order.
+   *
+   * @param vas - their handles
+   * @param count - how many of those
+   * @param addr - first address of the first, in bytes
+   * @param range - bytes of each
+   * @param offset - of all, in bytes
+   * @param slot - of the vm_bo to which all are linked
+   * @param flags - of all
+   * @param tail - last mapping of the vm_bo until now, 0 = none
+   */
+  fillRun(
+    vas: Int32Array,
+    count: number,
+    addr: number,
+    range: number,
+    offset: number,
+    slot: number,
+    flags: number,
+    tail: number,
+  ): void {
+    const first = vas[0] as number;
+    this.fill(first, addr, addr + range, offset, slot, flags);
+    const { f64, i32 } = this;
+    const length = i32[first * I32 + LENGTH] as number;
+    const units = i32[first * I32 + OFFSET] as number;
+    const wide = length < 0 || units < 0;
+    let start = addr;
+    let prev = tail;
+    for (let i = 0; i < count; i++) {
+      const va = vas[i] as number;
+      if (wide) this.fill(va, start, start + range, offset, slot, flags);
+      else {
+        const at = va * I32;
+        f64[va * F64] = start;
+        i32[at + LENGTH] = length;
+        i32[at + OFFSET] = units;
+        i32[at + OBJECT] = slot;
+        i32[at + FLAGS] = flags;
+      }
+      i32[va * I32 + PREV] = prev;
+      i32[va * I32 + NEXT] = 0;
+      if (prev !== 0) i32[prev * I32 + NEXT] = va;
+      if (this.#windows !== null) this.setRepeat(va, 0, 0);
+      prev = va;
+      start += range;
+    }
+  }
+
   /** Bytes of the repeated window, 0 for a mapping that does not repeat. */
   window(va: number): number {
     return this.#windows === null ? 0 : (this.#windows[va] as number);

@@ -282,6 +282,51 @@ export class VaTree extends TreeLeaves {
     this.entries++;
   }
 
+  /**
+   * {@link VaTree.insertAtPlace} for keys that follow one another with nothing between them: a row shifts once for all that it takes.
+   *
+   * @param first - the first key, for which the place was sought
+   * @param step - from one key to the next, in bytes
+   * @param handles - of the entries
+   * @param count - how many of those
+   */
+  insertRun(first: number, step: number, handles: Int32Array, count: number): void {
+    for (let done = 0; done < count; ) {
+      const room = this.fullLeaf - (this.counts[this.leaf] as number);
+      if (this.#gapLeaf !== 0 || room <= 0) {
+        this.insertAtPlace(first + done * step, handles[done] as number);
+        this.pos++;
+        done++;
+        continue;
+      }
+      const n = Math.min(room, count - done);
+      this.#fillPlace(first + done * step, step, handles, done, n);
+      done += n;
+    }
+    this.hint = this.leaf;
+    this.latest = handles[count - 1] as number;
+  }
+
+  /** Insert `n` entries at the sought place, in whose leaf there is room, and put the place behind them. */
+  #fillPlace(key: number, step: number, handles: Int32Array, from: number, n: number): void {
+    const { keys, values, leaf, pos } = this;
+    const at = (leaf << this.lg2) + pos;
+    const count = this.counts[leaf] as number;
+    for (let i = at + count - pos - 1; i >= at; i--) {
+      keys[i + n] = keys[i] as number;
+      values[i + n] = values[i] as number;
+    }
+    for (let i = 0; i < n; i++) {
+      keys[at + i] = key + i * step;
+      values[at + i] = handles[from + i] as number;
+    }
+    this.counts[leaf] = count + n;
+    if (leaf === this.cursorLeaf && pos <= this.cursorPos) this.cursorPos += n;
+    if (pos === 0) this.firstKeyChanged(leaf, key);
+    this.entries += n;
+    this.pos = pos + n;
+  }
+
   #insertInLeaf(leaf: number, pos: number, count: number, key: number, handle: number): void {
     const base = leaf << this.lg2;
     this.moveUp(base + pos, base + count);

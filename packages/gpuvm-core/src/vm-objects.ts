@@ -155,6 +155,53 @@ export class VmObjects extends VaSpace {
     this.#unlisted(va)?.putDeferred();
   }
 
+  /** Mappings `first` to `last`, `count` of them, have been linked to a vm_bo behind its last one. @internal */
+  protected linkedRun(vmBo: VmBo, first: number, last: number, count: number): void {
+    vmBo.refs += count;
+    vmBo.vaCount += count;
+    if (vmBo.tail === 0) vmBo.head = first;
+    vmBo.tail = last;
+  }
+
+  /**
+   * {@link VmObjects.unlinkDefer}, then {@link Gpuvm.free}, of one mapping after the other. Those that follow one another in a vm_bo's list
+   * leave it together.
+   *
+   * @param vas - their handles, removed
+   * @param count - how many of those, from the first on
+   */
+  dropDeferred(vas: readonly number[], count: number): void {
+    const { pool } = this;
+    for (let i = 0; i < count; ) {
+      const first = vas[i] as number;
+      const vmBo = this.vmBo(first);
+      if (vmBo === null) {
+        pool.free(first);
+        i++;
+        continue;
+      }
+      const start = i;
+      let last = first;
+      for (i++; i < count && pool.next(last) === vas[i]; i++) last = vas[i] as number;
+      const n = i - start;
+      const prev = pool.prev(first);
+      const next = pool.next(last);
+      if (prev !== 0) pool.setNext(prev, next);
+      else vmBo.head = next;
+      if (next !== 0) pool.setPrev(next, prev);
+      else vmBo.tail = prev;
+      vmBo.vaCount -= n;
+      const unlinked = -vmBo.gem.id;
+      for (let k = start; k < i; k++) {
+        const va = vas[k] as number;
+        pool.setObject(va, unlinked);
+        pool.free(va);
+      }
+      vmBo.refs -= n - 1;
+      vmBo.putDeferred();
+    }
+  }
+
   #unlisted(va: number): VmBo | null {
     const vmBo = this.vmBo(va);
     if (vmBo === null) return null;

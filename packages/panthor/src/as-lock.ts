@@ -140,6 +140,34 @@ export class AsLock implements SlotOwner {
     if (this.onLock !== null) this.onLock(base + lg2 - 1);
   }
 
+  /**
+   * {@link AsLock.lock} and {@link AsLock.unlock} for each of `count` leaves that follow one another, while nothing is locked.
+   *
+   * @param start - first byte of the first
+   * @param bytes - of each: a power of two of which `start` is a multiple
+   * @param count - how many
+   */
+  lockEach(start: number, bytes: number, count: number): void {
+    if (this.#slot === 0) return;
+    const lg2 = blockLg2(start, bytes);
+    const block = bytesOf(lg2);
+    const counters = this.#counters;
+    counters.asLock += count;
+    counters.lockedBytes += block * count;
+    counters.asFlush += count;
+    counters.asUnlock += count;
+    const end = start + bytes * count;
+    // Small leaves share a block, which is then dropped once for all of them.
+    for (let at = start; at < end; ) {
+      const first = alignDown(at, lg2);
+      const behind = Math.min(first + block, end);
+      this.#tlb.invalidateRange(this.#slot, first, block, (behind - at) / bytes);
+      at = behind;
+    }
+    if (this.onLock === null) return;
+    for (let at = start; at < end; at += bytes) this.onLock(alignDown(at, lg2 - 1) + lg2 - 1);
+  }
+
   /** End of the operation: flush the caches, UNLOCK, and forget the region. */
   unlock(): void {
     this.#start = 0;

@@ -6,11 +6,16 @@
  */
 
 import { EEXIST, ENOMEM, ERANGE } from "@vmbind/drm";
-import { addressHi, addressLo, emptyRun, writeRepeated } from "@vmbind/mmu";
+import { addressHi, addressLo, clearFilled, emptyRun, writeRepeated } from "@vmbind/mmu";
 import { IoPgtable } from "./io-pgtable.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
 
 const ENTRIES = 512;
+
+/** Entry of a leaf in its table. */
+function indexOf(va: number, size: number): number {
+  return (size === PAGE_BYTES ? va >>> 12 : va >>> 21) & 511;
+}
 
 /** One page table, written by single calls and by runs of them. */
 export class IoPgtableBatch extends IoPgtable {
@@ -63,25 +68,49 @@ export class IoPgtableBatch extends IoPgtable {
   }
 
   /**
-   * As many of `calls` successive map calls of one leaf each, all to the same physical address, as the table of the leaf in front of
-   * them takes before an entry that is not empty. They take no table.
+   * As many of `calls` successive map calls of one leaf each as the table takes that is there for the first, before an entry that is not
+   * empty: they need no further table.
    *
-   * @param va - first address in bytes, behind a leaf of this size
+   * @param va - first address in bytes, a multiple of `size`
+   * @param size - bytes of a leaf: 4 KiB or 2 MiB
+   * @param calls - at least 1
+   */
+  freeLeaves(va: number, size: number, calls: number): number {
+    if (va >= this.inputEnd) return 0;
+    const table = size === PAGE_BYTES ? this.level3Of(va) : this.level2(va, false);
+    if (table < 0) return 0;
+    const first = indexOf(va, size);
+    return emptyRun(this.tables.words, (table * ENTRIES + first) * 2, Math.min(calls, ENTRIES - first));
+  }
+
+  /**
+   * Successive map calls of one leaf each, all to the same physical address.
+   *
+   * @param va - first address in bytes
    * @param size - bytes of a leaf: 4 KiB or 2 MiB
    * @param pa - physical address of every call in bytes
-   * @param calls - at least 1
+   * @param calls - at least 1, at most {@link IoPgtableBatch.freeLeaves}
    * @param lo - low half of the leaf's attributes, type bits included
    * @param hi - high half of the attributes
-   * @returns calls that succeeded; 0 when the table ends here or its next entry is taken, and then nothing was done
    */
-  mapAgain(va: number, size: number, pa: number, calls: number, lo: number, hi: number): number {
-    const before = va - size;
-    const table = size === PAGE_BYTES ? this.level3Of(before) : this.level2(before, false);
-    const first = (size === PAGE_BYTES ? (before >>> 12) & 511 : (before >>> 21) & 511) + 1;
-    if (table < 0 || first === ENTRIES) return 0;
-    const n = emptyRun(this.tables.words, (table * ENTRIES + first) * 2, Math.min(calls, ENTRIES - first));
-    if (n === 0) return 0;
-    writeRepeated(this.tables, table, first, n, addressLo(pa) | lo, addressHi(pa) | hi);
+  mapSameLeaf(va: number, size: number, pa: number, calls: number, lo: number, hi: number): void {
+    const table = size === PAGE_BYTES ? this.level3Of(va) : this.level2(va, false);
+    writeRepeated(this.tables, table, indexOf(va, size), calls, addressLo(pa) | lo, addressHi(pa) | hi);
+    this.clean(calls, calls * 8);
+  }
+
+  /**
+   * As many of `calls` successive unmap calls of one page each as one table takes and as find a page.
+   *
+   * @param va - first address in bytes; each call's is one page further
+   * @param calls - at least 1
+   * @returns how many they are, 0 where the first finds none: then nothing was done
+   */
+  unmapEach(va: number, calls: number): number {
+    const table = this.level3Of(va);
+    if (table < 0) return 0;
+    const first = indexOf(va, PAGE_BYTES);
+    const n = clearFilled(this.tables, table, first, Math.min(calls, ENTRIES - first));
     this.clean(n, n * 8);
     return n;
   }

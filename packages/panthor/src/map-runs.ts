@@ -11,13 +11,12 @@
  */
 
 import { GPUVA_USERBITS_SHIFT } from "@vmbind/gpuvm-core";
-import type { ScatterList } from "@vmbind/mmu";
 import type { PanthorBindOp } from "./bind-op.ts";
+import type { PanthorBo } from "./bo.ts";
 import type { PanthorFile } from "./file.ts";
 import type { CopiedArray } from "./obj-array.ts";
 import { BLOCK_2M, PAGE_BYTES, tablesForMap } from "./page-sizes.ts";
-import { PARTS } from "./parts.ts";
-import { OBJ_ARRAY, OP_MAP, VM_BIND_OP_REPEAT } from "./uapi.ts";
+import { OBJ_ARRAY, OP_MAP, OP_TYPE_MASK, VM_BIND_OP_REPEAT } from "./uapi.ts";
 import type { PanthorVm } from "./vm.ts";
 
 const OP = VM_BIND_OP_REPEAT.fields;
@@ -73,14 +72,14 @@ function hasTail(view: DataView, at: number, first: number, stride: number): boo
 }
 
 /**
- * Carry out what repeats an operation that has just succeeded.
+ * Carry out an operation and those that repeat it, where nothing is in their way.
  *
  * @param file - the open file
  * @param vm - its VM
  * @param ops - the array of a synchronous call
- * @param op - one of it, done
+ * @param op - one of it, decoded; its size is not 0, and it has no syncs
  * @param count - operations of the array
- * @returns how many operations behind it are done, too; none of them had anything in its way
+ * @returns how many operations are done, `op` the first of them; 0 where it has to go the way of all operations, also where none repeats it
  */
 export function mapRun(
   file: PanthorFile,
@@ -89,37 +88,55 @@ export function mapRun(
   op: PanthorBindOp,
   count: number,
 ): number {
-  const { size, boOffset } = op;
+  const { va, size, boOffset } = op;
+  if (op.type !== OP_MAP || op.kind !== 0 || (size !== PAGE_BYTES && size !== BLOCK_2M)) return 0;
+  const repeats = repetitions(ops, op, count);
+  if (repeats === 0) return 0;
   const { device } = file;
-  const { gpuvm, pageTable, as } = vm;
-  const leaf = size === PAGE_BYTES || (size === BLOCK_2M && pageTable.io.isBlock(op.va));
-  if (op.type !== OP_MAP || op.kind !== 0 || !leaf) return 0;
-  if (device.options.allocFault !== undefined || !hasOwnParts(device.parts)) return 0;
-  const va = op.va + size;
+  const { gpuvm, pageTable } = vm;
+  if (device.options.allocFault !== undefined || !vm.hasOwnParts || vm.unusable || vm.destroyed) return 0;
+  const bo = file.bo(op.boHandle);
+  const pa = bo === undefined ? -1 : shownAt(device, vm, op, bo);
+  if (bo === undefined || pa < 0 || va + size > vm.userRange) return 0;
   const tables = tablesForMap(va, size);
   if (pageTable.io.tooMany(tables) !== null) return 0;
-  const wanted = Math.min(repetitions(ops, op, count), Math.floor((vm.userRange - va) / size));
-  const room = wanted === 0 ? 0 : gpuvm.roomFor(va, size, wanted);
-  if (room === 0) return 0;
-  const bo = file.bo(op.boHandle);
-  const vmBo = bo && gpuvm.vmBoFind(bo);
-  if (!vmBo) return 0;
-  const pa = (bo.pages as ScatterList).addressAt(boOffset);
-  const n = pageTable.mapAgain(op.flags, va, size, room, pa);
+  const wanted = Math.min(repeats + 1, Math.floor((vm.userRange - va) / size));
+  const room = pageTable.roomFor(va, size, wanted, pa);
+  const vmBo = room === 0 ? null : gpuvm.vmBoFind(bo);
+  if (vmBo === null) return 0;
   const flags = (op.flags & MAP_FLAGS_MASK) << GPUVA_USERBITS_SHIFT;
-  gpuvm.mapRun({ addr: va, range: size, gem: bo, offset: boOffset, flags }, vmBo, n);
+  const n = gpuvm.mapRun({ addr: va, range: size, gem: bo, offset: boOffset, flags }, vmBo, room);
   vmBo.put();
-  vm.counters.tablesReserved += tables * n;
+  if (n === 0) return 0;
+  if (bo.exclusiveVm === null) gpuvm.extobjAdd(vmBo);
+  pageTable.mapSame(op.flags, va, size, n, pa);
+  vm.as.lockEach(va, size, n);
+  device.counters.tablesReserved += tables * n;
   vm.counters.tablesReturned += tables * n;
-  if (as.slot === 0) return n;
-  for (let i = 0; i < n; i++) {
-    as.lock(va + i * size, size);
-    as.unlock();
-  }
   return n;
 }
 
-/** Whether a what-if has left the driver as it is: another part may do something else with each mapping. */
-function hasOwnParts({ PageTable, VmSteps }: PanthorFile["device"]["parts"]): boolean {
-  return PageTable === PARTS.PageTable && VmSteps === PARTS.VmSteps;
+/**
+ * What preparing the operation would find, where it finds nothing to refuse and nothing to allocate.
+ *
+ * @returns the physical address of the leaf that it maps, -1 where only preparing tells
+ */
+function shownAt(
+  { repeats, mapFlags }: PanthorFile["device"],
+  vm: PanthorVm,
+  op: PanthorBindOp,
+  { pages, size: boSize, exclusiveVm }: PanthorBo,
+): number {
+  const { size, boOffset } = op;
+  if (op.unaligned || (op.flags & ~OP_TYPE_MASK & ~mapFlags) !== 0) return -1;
+  if (repeats && (op.pad !== 0 || op.repeatRange !== 0)) return -1;
+  if ((exclusiveVm !== null && exclusiveVm !== vm) || pages === null) return -1;
+  if (size > boSize || boOffset > boSize - size) return -1;
+  const segment = pages.segmentAt(boOffset);
+  if (segment < 0) return -1;
+  const skip = boOffset - (pages.offset[segment] as number);
+  const pa = (pages.pa[segment] as number) + skip;
+  // One leaf: pages are always that, a block only where it is one in physical memory, too.
+  const whole = skip + size <= (pages.bytes[segment] as number);
+  return whole && ((op.va | pa) & (size - 1)) === 0 ? pa : -1;
 }

@@ -172,21 +172,32 @@ export class PageTable {
   }
 
   /**
-   * Map the leaf in front of an address again, as often as its table has room: what as many calls of {@link PageTable.map} come to, each
-   * of one leaf.
+   * How many leaves of one size fit behind one another into what is there of the table: what is mapped to each with
+   * {@link PageTable.mapSame}.
+   *
+   * @param va - first address in bytes, a multiple of `size`
+   * @param size - bytes of a leaf
+   * @param count - how many there are to be
+   * @param pa - what each shows: a physical address in bytes
+   * @returns how many, before the first entry that is not empty and before the end of the table; 0 also where a call would fail
+   */
+  roomFor(va: number, size: number, count: number, pa: number): number {
+    return pa < this.#outputEnd ? this.io.freeLeaves(va, size, count) : 0;
+  }
+
+  /**
+   * Map the same leaf again and again: what as many calls of {@link PageTable.map} come to.
    *
    * @param flags - READONLY, NOEXEC, UNCACHED of the operation
-   * @param va - first address in bytes, behind the leaf
+   * @param va - first address in bytes
    * @param size - bytes of the leaf
-   * @param count - how many there are to be
-   * @param pa - what the leaf shows, in bytes
-   * @returns how many there are now, before the first entry that is not empty and before the end of the table
+   * @param count - at most {@link PageTable.roomFor}
+   * @param pa - what it shows: a physical address in bytes
    */
-  mapAgain(flags: number, va: number, size: number, count: number, pa: number): number {
+  mapSame(flags: number, va: number, size: number, count: number, pa: number): void {
     const lo = (size === PAGE_BYTES ? this.#pageLo : this.#blockLo)[flags & 7] as number;
-    const n = this.io.mapAgain(va, size, pa, count, lo, this.#hi[flags & 7] as number);
-    this.#counters.ioMapCalls += n;
-    return n;
+    this.io.mapSameLeaf(va, size, pa, count, lo, this.#hi[flags & 7] as number);
+    this.#counters.ioMapCalls += count;
   }
 
   /** A map failed: drop what it mapped, declare the table broken. */
@@ -338,6 +349,23 @@ export class PageTable {
       at += n * PAGE_BYTES;
     }
     return 0;
+  }
+
+  /**
+   * Unmap pages that are mapped one by one: what as many calls of {@link PageTable.unmap} come to.
+   *
+   * @param va - address of the first in bytes
+   * @param count - pages
+   */
+  unmapPages(va: number, count: number): void {
+    for (let done = 0; done < count; ) {
+      const at = va + done * PAGE_BYTES;
+      const n = this.io.unmapEach(at, count - done);
+      this.#counters.ioUnmapCalls += n;
+      // What is not there is a matter for a call that fails.
+      if (n === 0) this.unmap(at, PAGE_BYTES);
+      done += n === 0 ? 1 : n;
+    }
   }
 
   /**

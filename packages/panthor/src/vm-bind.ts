@@ -85,8 +85,9 @@ function bindSync(file: PanthorFile, vm: PanthorVm, ops: CopiedArray, count: num
       if (op.syncsCount !== 0) fail(EINVAL, `${op.name}.syncs.count: ${op.syncsCount} in a synchronous call`);
       // The kernel leaves before it looks at anything else.
       if (op.size === 0) continue;
-      runOp(file, vm, op);
-      if (i + 1 < count) i += mapRun(file, vm, ops, op, count);
+      const done = i + 1 < count ? mapRun(file, vm, ops, op, count) : 0;
+      if (done > 0) i += done - 1;
+      else runOp(file, vm, op);
     }
   } catch (error) {
     arg.setUint32(AT_OPS_COUNT, i, true);

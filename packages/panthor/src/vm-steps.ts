@@ -29,7 +29,7 @@ import type { ScatterList } from "@vmbind/mmu";
 import type { AsLock } from "./as-lock.ts";
 import type { PanthorBindOp } from "./bind-op.ts";
 import type { PanthorBo } from "./bo.ts";
-import { BLOCK_2M } from "./page-sizes.ts";
+import { BLOCK_2M, PAGE_BYTES } from "./page-sizes.ts";
 import type { PageTable } from "./page-table.ts";
 
 /** Driver bit of a gpuva's flags, behind those of the operation: its object was evicted, nothing is in the page table. */
@@ -40,6 +40,8 @@ export class VmSteps implements StepHandlers {
   readonly #gpuvm: Gpuvm;
   readonly #pageTable: PageTable;
   readonly #as: AsLock;
+  /** Handles of what is being unmapped. */
+  readonly #vas: number[] = [];
   /** The operation that is being executed: to be set before the VA manager is asked for steps. */
   op: PanthorBindOp;
 
@@ -79,6 +81,45 @@ export class VmSteps implements StepHandlers {
     gpuvm.unlinkDefer(va);
     gpuvm.free(va);
     return 0;
+  }
+
+  /**
+   * Unmap a range whose ends cut no mapping: what as many calls of {@link VmSteps.unmap} come to. Pages that were mapped one by one are
+   * unmapped one by one, as runs.
+   *
+   * @param addr - bytes
+   * @param range - bytes
+   * @returns false where only split and merge tells: then nothing has happened
+   */
+  unmapInside(addr: number, range: number): boolean {
+    const gpuvm = this.#gpuvm;
+    const pageTable = this.#pageTable;
+    const vas = this.#vas;
+    const count = gpuvm.unmapInside(addr, range, vas);
+    if (count < 0) return false;
+    for (let i = 0; i < count; ) {
+      const va = vas[i++] as number;
+      if ((gpuvm.flags(va) & VMA_EVICTED) !== 0) continue;
+      const start = gpuvm.addr(va);
+      const size = gpuvm.rangeOf(va);
+      if (size !== PAGE_BYTES) {
+        pageTable.unmap(start, size);
+        continue;
+      }
+      let end = start + size;
+      for (; i < count && this.#isPage(vas[i] as number, end); i++) end += PAGE_BYTES;
+      pageTable.unmapPages(start, (end - start) / PAGE_BYTES);
+    }
+    gpuvm.dropDeferred(vas, count);
+    return true;
+  }
+
+  /** Whether a mapping is a page at an address, and in the page table. */
+  #isPage(va: number, addr: number): boolean {
+    const gpuvm = this.#gpuvm;
+    return (
+      gpuvm.addr(va) === addr && gpuvm.end(va) === addr + PAGE_BYTES && (gpuvm.flags(va) & VMA_EVICTED) === 0
+    );
   }
 
   /** See `StepHandlers`. */

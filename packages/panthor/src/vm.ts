@@ -42,7 +42,7 @@ import type { PanthorCounters } from "./cost-sheet.ts";
 import type { PanthorDeviceOptions } from "./options.ts";
 import { tablesForMap } from "./page-sizes.ts";
 import type { PageTable } from "./page-table.ts";
-import type { PanthorParts } from "./parts.ts";
+import { PARTS, type PanthorParts } from "./parts.ts";
 import { OP_MAP, OP_SYNC_ONLY, OP_UNMAP } from "./uapi.ts";
 import { VMA_EVICTED, type VmSteps } from "./vm-steps.ts";
 
@@ -114,6 +114,8 @@ export class PanthorVm {
   readonly queue: BindQueue;
   /** Bytes of user VA, from 0 on; operations cannot reach beyond. */
   readonly userRange: number;
+  /** Whether a what-if has left the driver as it is: another part may do something else with each mapping. @internal */
+  readonly hasOwnParts: boolean;
   /** The dummy object behind sparse ranges: that of the file that made the VM. */
   readonly dummy: PanthorBo;
   /** Set by VM_DESTROY. */
@@ -147,6 +149,8 @@ export class PanthorVm {
     this.dummy = dummy;
     dummy.get();
     const { vaBits, paBits, coherent } = options;
+    const { PageTable, VmSteps } = device.parts;
+    this.hasOwnParts = PageTable === PARTS.PageTable && VmSteps === PARTS.VmSteps;
     this.pageTable = new device.parts.PageTable(memory, counters, options.quirks, vaBits, paBits, coherent);
     this.gpuvm = new Gpuvm({
       name: `panthor-vm-${number}`,
@@ -244,6 +248,7 @@ export class PanthorVm {
   }
 
   #executeUnmap(op: PanthorBindOp): number {
+    if (this.hasOwnParts && this.#steps.unmapInside(op.va, op.size)) return 0;
     const ret = this.gpuvm.smUnmap(op.va, op.size, this.#steps);
     if (ret !== 0) this.#refused();
     return ret;
