@@ -1,6 +1,6 @@
-/** A VM_BIND that repeats one MAP leaves what as many single MAPs leave. */
+/** A VM_BIND that repeats one MAP, and one that unmaps them all, leave what as many single steps leave. */
 import { EINVAL } from "@vmbind/drm";
-import { leaves } from "@vmbind/mmu";
+import { leaves, ScatterList } from "@vmbind/mmu";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -9,6 +9,7 @@ import {
   MAP_READONLY,
   OP_UNMAP,
   PAGE_BYTES,
+  type PanthorBo,
   PanthorDevice,
 } from "../src/index.ts";
 import { map } from "./operations.ts";
@@ -33,6 +34,46 @@ const piece: fc.Arbitrary<Piece> = fc.record({
   gap: fc.boolean(),
 });
 
+/** What happens to a device: a VM_BIND, or the shrinker takes an object, or a submit brings all of them back. */
+type Event =
+  | { what: "bind"; pieces: Piece[]; async: boolean }
+  | { what: "evict"; object: number }
+  | { what: "submit" };
+
+const event: fc.Arbitrary<Event> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      what: fc.constant("bind" as const),
+      pieces: fc.array(piece, { maxLength: 4 }),
+      async: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ what: fc.constant("evict" as const), object: fc.nat(2) }) },
+  { weight: 1, arbitrary: fc.constant({ what: "submit" as const }) },
+);
+
+/** Let it happen: what came of it. */
+function happens(event: Event, { fx, objects }: ReturnType<typeof device>): unknown {
+  if (event.what === "bind") {
+    const ops = event.pieces.flatMap((one) => operations(one, objects));
+    return bind(fx, ops, { async: event.async });
+  }
+  if (event.what === "evict")
+    return fx.device.evict(fx.file.bo(objects[event.object] as number) as PanthorBo);
+  try {
+    return fx.vm.validate();
+  } catch (error) {
+    return String(error);
+  }
+}
+
+/** Every so many allocations one fails, in the one device as in the other. */
+function failing(every: number): DeviceOptions {
+  let asked = 0;
+  return { allocFault: () => ++asked % every === 0 };
+}
+
 /** The operations of a piece: pages that follow one another, with a hole in them or not. */
 function operations({ what, chunk, page, count, gap }: Piece, [small, huge]: readonly number[]): TestOp[] {
   const size = what === "block" ? BLOCK_2M : PAGE_BYTES;
@@ -48,10 +89,15 @@ function operations({ what, chunk, page, count, gap }: Piece, [small, huge]: rea
   return ops;
 }
 
+/** All that can be seen of a device with one VM, in which everything holds. */
+function state(fx: Fixture) {
+  checkDeviceInvariants(fx.device, [fx.file]);
+  fx.vm.gpuvm.tree.validate();
+  return seen(fx);
+}
+
 /** All that can be seen of a device with one VM. */
-function state({ device, file, vm }: Fixture) {
-  checkDeviceInvariants(device, [file]);
-  vm.gpuvm.tree.validate();
+function seen({ device, vm }: Fixture) {
   const { memory, format, root } = vm.addressSpace;
   return {
     counters: { ...device.counters },
@@ -87,22 +133,49 @@ describe("a run of equal MAPs", () => {
     [" of 56 bytes each", { driverVersion: "1.8", repeat: "v5" }],
   ])("leaves what single ones leave%s", (_, options) => {
     fc.assert(
-      fc.property(fc.array(fc.array(piece, { maxLength: 4 }), { maxLength: 4 }), (arrays) => {
+      fc.property(fc.array(event, { maxLength: 6 }), (events) => {
         const [run, single] = [device(options, false), device(options, true)];
-        for (const pieces of arrays) {
-          const results = [run, single].map(({ fx, objects }) =>
-            bind(
-              fx,
-              pieces.flatMap((one) => operations(one, objects)),
-            ),
-          );
-          expect(results[0]).toEqual(results[1]);
-        }
+        for (const one of events) expect(happens(one, run)).toEqual(happens(one, single));
         expect(state(run.fx)).toEqual(state(single.fx));
         expect(run.locks).toEqual(single.locks);
       }),
       { numRuns: 12 },
     );
+  });
+
+  it("leaves what single ones leave where allocations fail", () => {
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 6 }), fc.integer({ min: 12, max: 3000 }), (events, every) => {
+        const [run, single] = [device(failing(every), false), device(failing(every), true)];
+        for (const one of events) expect(happens(one, run)).toEqual(happens(one, single));
+        expect(state(run.fx)).toEqual(state(single.fx));
+        expect(run.locks).toEqual(single.locks);
+      }),
+      { numRuns: 12 },
+    );
+  });
+
+  it("of an object whose physical memory is too short, or lies too high, maps what single ones map", () => {
+    const lists = [[PAGE_BYTES], [2 * PAGE_BYTES + 512], [512, 4 * PAGE_BYTES]].flatMap((bytes) =>
+      [2 ** 30, 2 ** 36, 2 ** 40 - PAGE_BYTES].map((pa) =>
+        ScatterList.of(bytes.map((n, i) => ({ pa: pa + i * 2 ** 24, bytes: n }))),
+      ),
+    );
+    for (const list of lists) {
+      const shown = [false, true].map((looksOn) => {
+        const { fx, locks } = device({ paBits: 36 }, looksOn);
+        const handle = fx.file.createBo(4 * PAGE_BYTES, { pages: list });
+        const results = [0, 1, 2].map((page) => {
+          const [boOffset, va] = [page * PAGE_BYTES, BASE + page * BLOCK_2M];
+          return bind(
+            fx,
+            Array.from({ length: 5 }, (_, i) => map(handle, { va: va + i * PAGE_BYTES, boOffset })),
+          );
+        });
+        return { results, locks, state: seen(fx) };
+      });
+      expect(shown[0]).toEqual(shown[1]);
+    }
   });
 
   it("ends where the table memory would not suffice for the next", () => {
