@@ -67,6 +67,37 @@ export class TreeLeaves extends TreeNodes {
     } else this.#splitLeaf(leaf, full >>> 1);
   }
 
+  /** Insert `n` entries at the sought place, in whose leaf there is room, and put the place behind them. */
+  protected fillPlace(key: number, step: number, handles: Int32Array, from: number, n: number): void {
+    const { keys, values, leaf, pos } = this;
+    const at = (leaf << this.lg2) + pos;
+    const count = this.counts[leaf] as number;
+    for (let i = at + count - pos - 1; i >= at; i--) {
+      keys[i + n] = keys[i] as number;
+      values[i + n] = values[i] as number;
+    }
+    for (let i = 0; i < n; i++) {
+      keys[at + i] = key + i * step;
+      values[at + i] = handles[from + i] as number;
+    }
+    this.counts[leaf] = count + n;
+    if (leaf === this.cursorLeaf && pos <= this.cursorPos) this.cursorPos += n;
+    if (pos === 0) this.firstKeyChanged(leaf, key);
+    this.entries += n;
+    this.pos = pos + n;
+  }
+
+  /** Insert an entry at a place of a leaf in which there is room. */
+  protected insertInLeaf(leaf: number, pos: number, count: number, key: number, handle: number): void {
+    const base = leaf << this.lg2;
+    this.moveUp(base + pos, base + count);
+    this.keys[base + pos] = key;
+    this.values[base + pos] = handle;
+    this.counts[leaf] = count + 1;
+    if (leaf === this.cursorLeaf && pos <= this.cursorPos) this.cursorPos++;
+    if (pos === 0) this.firstKeyChanged(leaf, key);
+  }
+
   /** Move the last `n` entries of a full leaf in front of its neighbour's; the sought place in it stays on its entry. */
   #giveToNext(leaf: number, next: number, n: number): void {
     const { keys, values } = this;
@@ -174,6 +205,11 @@ export class TreeLeaves extends TreeNodes {
       this.pos = this.counts[this.leaf] as number;
     }
     this.pos--;
+  }
+
+  /** Move the sought place behind the entry that it is on: where a piece cut from it goes. */
+  stepOver(): void {
+    this.pos++;
   }
 
   /** Put the cursor on the sought place. */

@@ -276,7 +276,7 @@ export class VaTree extends TreeLeaves {
     if (this.#gapLeaf !== 0) this.seek(key);
     if ((this.counts[this.leaf] as number) >= this.fullLeaf) this.makeRoom(this.leaf, this.pos);
     const leaf = this.leaf;
-    this.#insertInLeaf(leaf, this.pos, this.counts[leaf] as number, key, handle);
+    this.insertInLeaf(leaf, this.pos, this.counts[leaf] as number, key, handle);
     this.hint = leaf;
     this.latest = handle;
     this.entries++;
@@ -295,46 +295,16 @@ export class VaTree extends TreeLeaves {
       const room = this.fullLeaf - (this.counts[this.leaf] as number);
       if (this.#gapLeaf !== 0 || room <= 0) {
         this.insertAtPlace(first + done * step, handles[done] as number);
-        this.pos++;
+        this.stepOver();
         done++;
         continue;
       }
       const n = Math.min(room, count - done);
-      this.#fillPlace(first + done * step, step, handles, done, n);
+      this.fillPlace(first + done * step, step, handles, done, n);
       done += n;
     }
     this.hint = this.leaf;
     this.latest = handles[count - 1] as number;
-  }
-
-  /** Insert `n` entries at the sought place, in whose leaf there is room, and put the place behind them. */
-  #fillPlace(key: number, step: number, handles: Int32Array, from: number, n: number): void {
-    const { keys, values, leaf, pos } = this;
-    const at = (leaf << this.lg2) + pos;
-    const count = this.counts[leaf] as number;
-    for (let i = at + count - pos - 1; i >= at; i--) {
-      keys[i + n] = keys[i] as number;
-      values[i + n] = values[i] as number;
-    }
-    for (let i = 0; i < n; i++) {
-      keys[at + i] = key + i * step;
-      values[at + i] = handles[from + i] as number;
-    }
-    this.counts[leaf] = count + n;
-    if (leaf === this.cursorLeaf && pos <= this.cursorPos) this.cursorPos += n;
-    if (pos === 0) this.firstKeyChanged(leaf, key);
-    this.entries += n;
-    this.pos = pos + n;
-  }
-
-  #insertInLeaf(leaf: number, pos: number, count: number, key: number, handle: number): void {
-    const base = leaf << this.lg2;
-    this.moveUp(base + pos, base + count);
-    this.keys[base + pos] = key;
-    this.values[base + pos] = handle;
-    this.counts[leaf] = count + 1;
-    if (leaf === this.cursorLeaf && pos <= this.cursorPos) this.cursorPos++;
-    if (pos === 0) this.firstKeyChanged(leaf, key);
   }
 
   /**
@@ -392,11 +362,6 @@ export class VaTree extends TreeLeaves {
     this.keys[at] = newKey;
     this.values[at] = newHandle;
     if (this.pos === 0 && newKey !== key) this.firstKeyChanged(this.leaf, newKey);
-  }
-
-  /** Move the sought place behind the entry that it is on: where a piece cut from it goes. */
-  stepOver(): void {
-    this.pos++;
   }
 
   /** Set the sought place on the entry that the walk returned last. False when that is another one. */

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { EEXIST, EINVAL, ENOMEM, ERANGE } from "@vmbind/drm";
+import { EEXIST, EINVAL, ENOMEM, ERANGE, hex } from "@vmbind/drm";
 import {
   addressHi,
   addressLo,
@@ -17,6 +17,8 @@ import {
   clearEntries,
   emptyRun,
   filledRun,
+  IOMMU_CACHE,
+  IOMMU_NOEXEC,
   IOMMU_READ,
   IOMMU_WRITE,
   lpaeLeafHi,
@@ -27,6 +29,7 @@ import {
 import type { PanthorCounters } from "./cost-sheet.ts";
 import * as sizes from "./page-sizes.ts";
 import { TableTree } from "./table-tree.ts";
+import { MAP_NOEXEC, MAP_READONLY, MAP_UNCACHED } from "./uapi.ts";
 
 // Constants of the hot paths are the module's own: an imported one is read from memory and checked at every use.
 const { BLOCK_2M, PAGE_BYTES } = sizes;
@@ -302,4 +305,22 @@ export class IoPgtable extends TableTree {
     const entry = this.tables.words[wordOf(l2, (va >>> 21) & 511)] as number;
     return (entry & TYPE_MASK) === TYPE_BLOCK;
   }
+}
+
+/** io-pgtable protection of MAP flags. @internal */
+export function protOf(flags: number): number {
+  return (
+    IOMMU_READ |
+    (flags & MAP_READONLY ? 0 : IOMMU_WRITE) |
+    (flags & MAP_NOEXEC ? IOMMU_NOEXEC : 0) |
+    (flags & MAP_UNCACHED ? 0 : IOMMU_CACHE)
+  );
+}
+
+/** What a map call for `n` pages, or `-n` blocks, met. @internal */
+export function mapProblem(ret: number, va: number, pa: number, n: number): string {
+  const at = `page table: at ${hex(va)}`;
+  if (ret === -ERANGE) return `${at}, physical ${hex(pa)} lies beyond the output address size`;
+  if (ret === -EEXIST) return `${at}, an entry for ${n < 0 ? "2 MiB" : "4 KiB"} is in use`;
+  return n === 0 ? `${at}, a call for less than a page mapped nothing` : `${at}, no table is left`;
 }

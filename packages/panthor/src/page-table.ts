@@ -17,25 +17,21 @@
  * @module
  */
 
-import { EEXIST, ENOMEM, ERANGE, hex } from "@vmbind/drm";
+import { ENOMEM } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE, type MapStep } from "@vmbind/gpuvm-core";
 import {
   addressHi,
   addressLo,
-  IOMMU_CACHE,
-  IOMMU_NOEXEC,
-  IOMMU_READ,
-  IOMMU_WRITE,
   lpaeLeafHi,
   lpaeLeafLo,
   type PhysicalMemory,
   type ScatterList,
 } from "@vmbind/mmu";
 import type { PanthorCounters } from "./cost-sheet.ts";
+import { mapProblem, protOf } from "./io-pgtable.ts";
 import { IoPgtableBatch } from "./io-pgtable-batch.ts";
 import { BLOCK_2M, PAGE_BYTES, pick } from "./page-sizes.ts";
 import type { PanthorQuirks } from "./quirks.ts";
-import { MAP_NOEXEC, MAP_READONLY, MAP_UNCACHED } from "./uapi.ts";
 
 const GIB = 0x40000000;
 
@@ -395,22 +391,4 @@ export class PageTable {
       done += unmapped;
     }
   }
-}
-
-/** io-pgtable protection of MAP flags. */
-function protOf(flags: number): number {
-  return (
-    IOMMU_READ |
-    (flags & MAP_READONLY ? 0 : IOMMU_WRITE) |
-    (flags & MAP_NOEXEC ? IOMMU_NOEXEC : 0) |
-    (flags & MAP_UNCACHED ? 0 : IOMMU_CACHE)
-  );
-}
-
-/** What a call for `n` pages, or `-n` blocks, met. */
-function mapProblem(ret: number, va: number, pa: number, n: number): string {
-  const at = `page table: at ${hex(va)}`;
-  if (ret === -ERANGE) return `${at}, physical ${hex(pa)} lies beyond the output address size`;
-  if (ret === -EEXIST) return `${at}, an entry for ${n < 0 ? "2 MiB" : "4 KiB"} is in use`;
-  return n === 0 ? `${at}, a call for less than a page mapped nothing` : `${at}, no table is left`;
 }
