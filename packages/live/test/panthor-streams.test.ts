@@ -1,4 +1,4 @@
-import { ECANCELED, EINVAL, Fence, HandleTable, UserMemory } from "@vmbind/drm";
+import { E2BIG, ECANCELED, EFAULT, EINVAL, ENOENT, Fence, HandleTable, UserMemory } from "@vmbind/drm";
 import { GpuFault } from "@vmbind/mmu";
 import * as panthor from "@vmbind/panthor";
 import { describe, expect, it } from "vitest";
@@ -152,6 +152,50 @@ describe("groups of panthor", () => {
     fence.signal();
     m.file.scheduler.progress();
     expect([m.space.load32(DATA), m.model.syncobjs.get(out)?.find(3)?.signaled]).toEqual([5, true]);
+  });
+
+  it("take syncs as VM_BIND does: all is copied in first, and only the very point of the call itself is found", () => {
+    const m = withGroup();
+    const out = m.model.syncobjs.create();
+    const SIGNAL = panthor.SYNC_OP_SIGNAL;
+    const nowhere = { stride: panthor.SYNC_OP.size, count: 1, array: 0x7900_0000_0000 };
+    const errno = (jobs: Partial<uapi.QueueSubmit>[]) => {
+      try {
+        submit(m, jobs);
+      } catch (error) {
+        return (error as { errno?: number }).errno;
+      }
+      return 0;
+    };
+    const list = (...ops: Partial<panthor.SyncOp>[]) => ({ syncs: syncs(m, 0x7100_0000_0000, ops) });
+    const wait = (timelineValue: number, handle = out) => ({
+      syncs: syncs(m, 0x7200_0000_0000, [{ handle, flags: 1, timelineValue }]),
+    });
+    const signal = () => list({ handle: out, flags: SIGNAL + 1, timelineValue: 5 });
+    expect(errno([list({ handle: 99, flags: SIGNAL }), { syncs: nowhere }])).toBe(EFAULT);
+    expect(errno([list({ handle: 99, flags: SIGNAL })])).toBe(EINVAL);
+    expect(errno([list({ handle: 99 })])).toBe(ENOENT);
+    expect(errno([signal(), wait(3)])).toBe(EINVAL);
+    expect(m.model.syncobjs.get(out)?.fence).toBeNull();
+    expect(errno([signal(), wait(5)])).toBe(0);
+    // What this header does not know of an element must be zero.
+    const grown = new Uint8Array(24);
+    m.user.place(0x7300_0000_0000, grown);
+    const wide = { syncs: { stride: 24, count: 1, array: 0x7300_0000_0000 } };
+    grown.set(panthor.SYNC_OP.encode({ handle: out, flags: SIGNAL }));
+    expect(errno([wide])).toBe(0);
+    grown[23] = 1;
+    expect(errno([wide])).toBe(E2BIG);
+    expect(errno([{ syncs: { ...wide.syncs, stride: 8 } }])).toBe(EINVAL);
+  });
+
+  it("have 1 to 8 queues, which is looked at before they are", () => {
+    const m = machine();
+    for (const count of [0, 9, 0xffffffff]) {
+      const arg = uapi.GROUP_CREATE.encode({ queues: { stride: 8, count, array: 1 }, vmId: 1 });
+      const create = () => groupCreate(m.file, new DataView(arg.buffer), m.user);
+      expect(create).toThrow(expect.objectContaining({ errno: EINVAL }));
+    }
   });
 
   it("are over after a fault: the state says which queue, jobs end with an error, submits are refused", () => {

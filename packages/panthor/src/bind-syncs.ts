@@ -1,6 +1,6 @@
 /**
  * The sync operations of an asynchronous VM_BIND: what each job waits for, and what its end signals (`panthor_drv.c`,
- * Linux 7.3-rc7).
+ * Linux 7.3-rc7). GROUP_SUBMIT takes its own in the same way.
  *
  * Signals are collected first, from all operations: one entry for each handle and point, which starts as what the syncobj
  * has there and becomes the end of each job that signals it. Waits come then, job by job. A wait that names an entry
@@ -28,14 +28,21 @@ import {
   type UserSpace,
 } from "@vmbind/drm";
 import type { PanthorBindOp } from "./bind-op.ts";
-import type { BindJob } from "./bind-queue.ts";
 import { type ArrayFile, copyArray } from "./obj-array.ts";
 import { SYNC_OP, SYNC_OP_SIGNAL, SYNC_OP_TIMELINE, SYNC_OP_TYPE_MASK, type SyncOp } from "./uapi.ts";
 
 /** Where syncobjs are found; see `PanthorFile`. */
-export interface SyncFile extends ArrayFile {
+export interface SyncFile {
   /** Its syncobjs. */
   readonly syncobjs: Syncobjs;
+}
+
+/** A job of a call, as far as syncs go. */
+export interface SyncedJob {
+  /** What must happen first. */
+  waits: readonly Fence[];
+  /** Its end. */
+  readonly done: Fence;
 }
 
 /** A point that jobs of the call signal. */
@@ -72,25 +79,27 @@ export function copySyncs(file: ArrayFile, op: PanthorBindOp, user: UserSpace): 
  * @param file - the open file
  * @param jobs - of the call, in order
  * @param syncs - the sync operations of each
+ * @param array - what messages call the array of jobs
  * @returns puts the ends of the jobs into the syncobjs; to be called once nothing can fail any more
  * @throws `DrmError` EINVAL, ENOENT; then no syncobj has changed
  */
 export function resolveSyncs(
   file: SyncFile,
-  jobs: readonly BindJob[],
+  jobs: readonly SyncedJob[],
   syncs: readonly (readonly SyncOp[])[],
+  array = "ops",
 ): () => void {
   const entries: Entries = new Map();
   syncs.forEach((list, job) => {
     list.forEach((sync, i) => {
-      if (isSignal(sync)) collect(file, entries, sync, nameOf(job, i));
+      if (isSignal(sync)) collect(file, entries, sync, nameOf(array, job, i));
     });
   });
   syncs.forEach((list, index) => {
-    const job = jobs[index] as BindJob;
+    const job = jobs[index] as SyncedJob;
     const waits: Fence[] = [];
     list.forEach((sync, i) => {
-      if (!isSignal(sync)) waits.push(fenceOf(file, entries, sync, nameOf(index, i)));
+      if (!isSignal(sync)) waits.push(fenceOf(file, entries, sync, nameOf(array, index, i)));
     });
     // The queue is in order: the end of an earlier job of this call needs no waiting, but does no harm.
     if (waits.length > 0) job.waits = waits;
@@ -104,8 +113,8 @@ export function resolveSyncs(
   };
 }
 
-function nameOf(job: number, sync: number): string {
-  return `ops[${job}].syncs[${sync}]`;
+function nameOf(array: string, job: number, sync: number): string {
+  return `${array}[${job}].syncs[${sync}]`;
 }
 
 function isSignal({ flags }: SyncOp): boolean {

@@ -34,7 +34,7 @@ export interface ArrayFile {
     /** What was chosen. */
     readonly options: Readonly<PanthorDeviceOptions>;
     /** Where payload is counted. */
-    readonly counters: PanthorCounters;
+    readonly counters: Pick<PanthorCounters, "payloadBytes">;
   };
 }
 

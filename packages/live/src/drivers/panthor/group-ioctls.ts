@@ -4,16 +4,10 @@
  * @module
  */
 
-import { EACCES, EINVAL, Fence, fail, type HandleTable, type Syncobj, type UserSpace } from "@vmbind/drm";
-import {
-  type ObjArray,
-  type PanthorFile,
-  SYNC_OP,
-  SYNC_OP_SIGNAL,
-  SYNC_OP_TIMELINE,
-  SYNC_OP_TYPE_MASK,
-} from "@vmbind/panthor";
-import { Group, type GroupScheduler, type StreamJob } from "./groups.ts";
+import { EACCES, EINVAL, Fence, fail, type HandleTable, type UserSpace } from "@vmbind/drm";
+import { type ObjArray, type PanthorFile, SYNC_OP, type SyncOp } from "@vmbind/panthor";
+import { copyArray, resolveSyncs, type SyncedJob } from "@vmbind/panthor/internals";
+import { Group, type GroupScheduler } from "./groups.ts";
 import * as uapi from "./uapi.ts";
 
 /** Queues that a group can have: command streams of a slot of the firmware. */
@@ -36,34 +30,37 @@ export interface GroupFile {
   readonly scheduler: GroupScheduler;
 }
 
-/** Elements of an array as this header knows them. */
+/** Elements of an array as this header knows them; copied in as the model does it, whose cost sheet they are not on. */
 function elements(
-  user: UserSpace,
+  { model }: GroupFile,
   name: string,
-  { stride, count, array }: ObjArray,
+  array: ObjArray,
   size: number,
+  user: UserSpace,
 ): DataView[] {
+  const { count } = array;
   if (count === 0) return [];
-  if (stride < size) fail(EINVAL, `${name}.stride: ${stride} is below ${size}`);
-  const view = user.view(array, stride * count);
+  const { options } = model.device;
+  const file = { device: { options, counters: { payloadBytes: 0 } } };
+  const { view, stride } = copyArray(file, name, array, size, size, user);
   return Array.from(
     { length: count },
     (_, i) => new DataView(view.buffer, view.byteOffset + i * stride, size),
   );
 }
 
-/** GROUP_CREATE. @throws `DrmError` EINVAL, EACCES, EFAULT */
+/** GROUP_CREATE. @throws `DrmError` EINVAL, EACCES, EFAULT, E2BIG */
 export function groupCreate(file: GroupFile, arg: DataView, user: UserSpace): void {
   const create = uapi.GROUP_CREATE.read(arg);
+  const { count } = create.queues;
+  if (count === 0 || count > MAX_QUEUES)
+    fail(EINVAL, `group_create.queues.count: ${count} is not in 1..${MAX_QUEUES}`);
   if (create.pad !== 0) fail(EINVAL, "group_create.pad: must be 0");
   if (create.priority >= PRIORITIES) fail(EINVAL, `group_create.priority: ${create.priority} is none`);
   if (((file.model.device.options.groupPriorities >>> create.priority) & 1) === 0) {
     fail(EACCES, `group_create.priority: ${create.priority} needs CAP_SYS_NICE`);
   }
-  const queues = elements(user, "group_create.queues", create.queues, uapi.QUEUE_CREATE.size);
-  if (queues.length === 0 || queues.length > MAX_QUEUES) {
-    fail(EINVAL, `group_create.queues: ${queues.length} are not 1 to ${MAX_QUEUES}`);
-  }
+  const queues = elements(file, "group_create.queues", create.queues, uapi.QUEUE_CREATE.size, user);
   checkCores("compute", create.computeCoreMask, create.maxComputeCores, CORES_PRESENT);
   checkCores("fragment", create.fragmentCoreMask, create.maxFragmentCores, CORES_PRESENT);
   checkCores("tiler", create.tilerCoreMask, create.maxTilerCores, TILERS_PRESENT);
@@ -115,37 +112,41 @@ function groupOf(file: GroupFile, ioctl: string, handle: number): Group {
   return file.groups.get(handle) ?? fail(EINVAL, `${ioctl}.group_handle: no group ${handle}`);
 }
 
-/** A point that jobs of a call signal: what is to be there at its end. */
-interface SignalEntry {
-  readonly syncobj: Syncobj;
-  readonly point: number;
-  fence: Fence | null;
+/** A job before it is queued. */
+interface NewJob extends SyncedJob {
+  readonly queue: number;
+  readonly start: number;
+  readonly bytes: number;
 }
 
 /**
- * GROUP_SUBMIT: one job for each element. As with VM_BIND, what the call itself signals can be waited for in it.
+ * GROUP_SUBMIT: one job for each element. As with VM_BIND, what the call itself signals can be waited for in it, and everything is
+ * copied in before any sync is looked at.
  *
- * @throws `DrmError` EINVAL, EFAULT; nothing is queued then
+ * @throws `DrmError` EINVAL, ENOENT, EFAULT, E2BIG, ENOMEM; nothing is queued then
  */
 export function groupSubmit(file: GroupFile, arg: DataView, user: UserSpace): void {
   const { groupHandle, pad, queueSubmits } = uapi.GROUP_SUBMIT.read(arg);
   if (pad !== 0) fail(EINVAL, "group_submit.pad: must be 0");
-  const views = elements(user, "group_submit.queue_submits", queueSubmits, uapi.QUEUE_SUBMIT.size);
+  const views = elements(file, "group_submit.queue_submits", queueSubmits, uapi.QUEUE_SUBMIT.size, user);
   const group = groupOf(file, "group_submit", groupHandle);
   if (group.fatalQueues !== 0) fail(EINVAL, `group_submit.group_handle: group ${groupHandle} has faulted`);
-  const jobs: { readonly queue: number; readonly job: StreamJob }[] = [];
-  const entries = new Map<string, SignalEntry>();
+  const jobs: NewJob[] = [];
+  const syncs: SyncOp[][] = [];
   views.forEach((view, i) => {
     const name = `queue_submits[${i}]`;
     const submit = uapi.QUEUE_SUBMIT.read(view);
     checkSubmit(name, submit, group);
-    const fence = new Fence();
-    const waits = resolveSyncs(file, name, submit.syncs, user, fence, entries);
     const { queueIndex: queue, streamAddr: start, streamSize: bytes } = submit;
-    jobs.push({ queue, job: { waits, start, bytes, fence } });
+    jobs.push({ queue, start, bytes, waits: [], done: new Fence() });
+    syncs.push(
+      elements(file, `${name}.syncs`, submit.syncs, SYNC_OP.size, user).map((one) => SYNC_OP.read(one)),
+    );
   });
-  for (const { queue, job } of jobs) file.scheduler.submit(group, queue, job);
-  for (const { syncobj, point, fence } of entries.values()) if (fence !== null) syncobj.attach(point, fence);
+  const publish = resolveSyncs(file.model, jobs, syncs, "queue_submits");
+  for (const { queue, start, bytes, waits, done: fence } of jobs)
+    file.scheduler.submit(group, queue, { waits, start, bytes, fence });
+  publish();
 }
 
 function checkSubmit(name: string, submit: uapi.QueueSubmit, group: Group): void {
@@ -157,41 +158,4 @@ function checkSubmit(name: string, submit: uapi.QueueSubmit, group: Group): void
   if (streamSize % 8 !== 0) fail(EINVAL, `${name}.stream_size: must be a multiple of 8`);
   if (queueIndex >= group.queues.length)
     fail(EINVAL, `${name}.queue_index: the group has no queue ${queueIndex}`);
-}
-
-function resolveSyncs(
-  { model }: GroupFile,
-  name: string,
-  array: ObjArray,
-  user: UserSpace,
-  fence: Fence,
-  entries: Map<string, SignalEntry>,
-): Fence[] {
-  const waits: Fence[] = [];
-  const signals: { readonly key: string; readonly entry: SignalEntry }[] = [];
-  elements(user, `${name}.syncs`, array, SYNC_OP.size).forEach((view, i) => {
-    const { flags, handle, timelineValue } = SYNC_OP.read(view);
-    const type = flags & SYNC_OP_TYPE_MASK;
-    const sync = `${name}.syncs[${i}]`;
-    if (type > SYNC_OP_TIMELINE || (flags & ~(SYNC_OP_TYPE_MASK | SYNC_OP_SIGNAL)) !== 0) {
-      fail(EINVAL, `${sync}.flags: 0x${(flags >>> 0).toString(16)} is not known`);
-    }
-    if (type !== SYNC_OP_TIMELINE && timelineValue !== 0) {
-      fail(EINVAL, `${sync}.timeline_value: must be 0 for a binary syncobj`);
-    }
-    const syncobj = model.syncobjs.get(handle) ?? fail(EINVAL, `${sync}.handle: ${handle} is no syncobj`);
-    const key = `${handle}@${timelineValue}`;
-    if ((flags & SYNC_OP_SIGNAL) !== 0) {
-      const entry = entries.get(key) ?? { syncobj, point: timelineValue, fence: null };
-      signals.push({ key, entry });
-      return;
-    }
-    const found = entries.get(key)?.fence ?? syncobj.find(timelineValue);
-    waits.push(found ?? fail(EINVAL, `${sync}.handle: syncobj ${handle} has no fence to wait for`));
-  });
-  for (const { key, entry } of signals) {
-    entry.fence = fence;
-    entries.set(key, entry);
-  }
-  return waits;
 }
