@@ -36,7 +36,8 @@ export function parseArguments(
       allowPositionals: true,
       strict: true,
     });
-    if (positionals.length < command.min) throw new UsageError(`${command.operands} is missing`);
+    if (positionals.length < command.min)
+      throw new UsageError(`${missingOf(command.operands, positionals.length)} is missing`);
     if (positionals.length > command.max) {
       throw new UsageError(`unexpected operand ${JSON.stringify(positionals[command.max])}`);
     }
@@ -48,10 +49,27 @@ export function parseArguments(
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (!code?.startsWith("ERR_PARSE_ARGS_")) throw error;
-    const unknown = /^Unknown option '--?([^']+)'/.exec(message)?.[1];
-    const near = unknown === undefined ? null : nearestName(unknown, Object.keys(specs));
-    throw new UsageError(`${message.split(". ")[0]}${near === null ? "" : `; did you mean --${near}?`}`);
+    throw new UsageError(inOurWords(message, Object.keys(specs)));
   }
+}
+
+/** What is missing of operands such as `A B`, of which some are given. */
+function missingOf(operands: string, given: number): string {
+  return operands.split(" ").slice(given).join(" ");
+}
+
+/** What Node.js says of an option that it does not understand. */
+function inOurWords(message: string, names: readonly string[]): string {
+  const unknown = /^Unknown option '(-[^']+)'/.exec(message)?.[1];
+  if (unknown !== undefined) {
+    const near = nearestName(unknown.replace(/^-+/, ""), names);
+    return `no option ${JSON.stringify(unknown)}${near === null ? "" : `; did you mean --${near}?`}`;
+  }
+  const option = /^Option '(?:-\w, )?(--[^ ']+)/.exec(message)?.[1];
+  if (option === undefined) return message.split(/[.\n]/)[0] as string;
+  if (message.includes("is ambiguous"))
+    return `${option}: a value that begins with - is written as ${option}=-1`;
+  return `${option}: ${message.includes("argument missing") ? "a value is missing" : "takes no value"}`;
 }
 
 function budgetsOf(known: readonly Budget[], given: CommandInput["options"][string]): Budgets {

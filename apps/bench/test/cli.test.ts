@@ -57,7 +57,7 @@ describe("wrong usage is exit 2 with one line and the usage", () => {
     [["--halp"], /no option "--halp"; did you mean --help\?/],
     [["--json", "compare"], /--json stands behind the name of a command/],
     [["help", "swep"], /no command "swep"; did you mean sweep\?/],
-    [["replay", "--chekc", "x"], /Unknown option '--chekc'; did you mean --check\?/],
+    [["replay", "--chekc", "x"], /no option "--chekc"; did you mean --check\?/],
     [
       ["compare", "--strategy", "panthor-spares"],
       /no strategy "panthor-spares"; did you mean panthor-sparse\?/,
@@ -68,8 +68,15 @@ describe("wrong usage is exit 2 with one line and the usage", () => {
     [["completion", "bsh"], /no shell "bsh"; did you mean bash\?/],
     [["replay", "--budget", "ioctl=1", "x"], /--budget: .* did you mean ioctls=1\?/],
     [["compare", "extra"], /unexpected operand "extra"/],
-    [["replay", "--jsn", "x"], /Unknown option '--jsn'/],
-    [["explain", "--seq"], /argument missing|expects a value|--seq/],
+    [["replay", "--jsn", "x"], /no option "--jsn"/],
+    [["explain", "--seq"], /^vmbind explain: --seq: a value is missing$/m],
+    [
+      ["explain", "--seq", "-1", "x"],
+      /^vmbind explain: --seq: a value that begins with - is written as --seq=-1$/m,
+    ],
+    [["replay", "--json=1", "x"], /^vmbind replay: --json: takes no value$/m],
+    [["diff", "x"], /^vmbind diff: B is missing$/m],
+    [["lint", "--rule", "zzz", "x"], /there are use-after-close, .* and [0-9]+ more$/m],
   ])("%j", async (argv, message) => {
     const { status, out, err } = await vmbind(...argv);
     expect(status).toBe(2);

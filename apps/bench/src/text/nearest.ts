@@ -4,6 +4,8 @@
  * @module
  */
 
+/** Names that are listed take this many characters at most. */
+const LIST_MAX = 200;
 /** One mistake in this many letters is still the same word. */
 const LETTERS_A_MISTAKE = 3;
 
@@ -33,13 +35,24 @@ export function nearestName(word: string, names: Iterable<string>): string | nul
  * @param word - what was typed
  * @param names - what there is
  * @param also - ends the list of names, e.g. `, and JSON files`
- * @returns `no strategy "x"; did you mean y?`, or all names where none is near
+ * @returns `no strategy "x"; did you mean y?`, or the names where none is near, as many as a line holds
  */
 export function noSuchName(what: string, word: string, names: Iterable<string>, also = ""): string {
   const all = [...names];
   const near = nearestName(word, all);
-  const hint = near === null ? `there are ${all.join(", ")}${also}` : `did you mean ${near}?`;
+  const hint = near === null ? `there are ${listOf(all)}${also}` : `did you mean ${near}?`;
   return `no ${what} ${JSON.stringify(word)}; ${hint}`;
+}
+
+/** Names that fit into a line, and how many do not. */
+function listOf(names: readonly string[]): string {
+  let length = 0;
+  const fits = names.findIndex((name) => {
+    length += name.length + 2;
+    return length > LIST_MAX;
+  });
+  if (fits < 0) return names.join(", ");
+  return `${names.slice(0, fits).join(", ")} and ${names.length - fits} more`;
 }
 
 /** Distance of Damerau and Levenshtein, of neighbours that are swapped once (optimal string alignment). */
