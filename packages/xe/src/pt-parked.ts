@@ -1,38 +1,27 @@
 /**
  * Writing page-table updates: at once, or later, when they were parked until what they wait for has happened.
  *
- * An *update* is a run of entries of one table that the GPU can reach: five numbers of a list, and values in a buffer beside it.
- * It holds all that is needed to write it. What staging knows beyond that, the child map and the live counts, has been changed
+ * An update, see `pt-update-fields.ts`, holds all that is needed to write it. What staging knows beyond that, the child map and the live counts, has been changed
  * by then, so updates that wait do not care what is staged after them: whoever writes below or above the same entries waits for them.
+ *
+ * An array that cuts its way through one large mapping empties and fills the rest of it again with every operation. Nobody looks
+ * between the updates of one ioctl, so those that later ones overwrite whole are counted, as the driver's own writes are, and left
+ * out.
  *
  * @module
  */
 
 import { fillEntries } from "@vmbind/mmu";
 import type { PageTable } from "./page-table.ts";
-
-/** Fields of an update: table, first entry, entries, directory entries among these, first word of the values. */
-export const UPDATE = 5;
-/** Slot of the table. */
-export const SLOT = 0;
-/** Its first entry to overwrite. */
-export const OFS = 1;
-/** How many entries. */
-export const QWORDS = 2;
-/** How many of them point, or pointed, to tables. */
-export const DIRS = 3;
-/** Where the values are, or {@link CLEAR} or {@link ZERO}. */
-export const DATA = 4;
-/** Value of {@link DATA}: overwrite with the level's empty entry. */
-export const CLEAR = -1;
-/** Value of {@link DATA}: overwrite with 0, also where that is not the empty entry. */
-export const ZERO = -2;
+import { CLEAR, DATA, DIRS, OFS, QWORDS, REPEAT, SLOT, UPDATE } from "./pt-update-fields.ts";
 
 /** From this many entries on, the engine's own copy beats a loop. */
 const COPY_MIN = 32;
+/** So many updates it takes that one overwrites another: an unbind of a mapping, and what is bound in its place. */
+const OVERWRITES_MIN = 3;
 
 /**
- * Write updates in order.
+ * Write updates in order, but for those of which later ones leave nothing; these count all the same.
  *
  * @param pageTable - whose tables they are
  * @param updates - {@link UPDATE} numbers each
@@ -47,19 +36,25 @@ export function writeUpdates(
   staged: Int32Array,
 ): number {
   const { tables } = pageTable;
-  const { memory } = tables;
+  const { memory, overwrites } = tables;
   const { words, wordsPerTable, counters } = memory;
   const clear = CLEAR;
+  const repeat = REPEAT;
+  if (count >= OVERWRITES_MIN) overwrites.find(updates, count, tables.level.length);
   let entries = 0;
   for (let i = 0, u = 0; i < count; i++, u += UPDATE) {
     const slot = updates[u + SLOT] as number;
     const qwords = updates[u + QWORDS] as number;
     const directories = updates[u + DIRS] as number;
     const data = updates[u + DATA] as number;
-    const first = slot * wordsPerTable + 2 * (updates[u + OFS] as number);
-    if (memory.filled !== 0) memory.own(slot);
     entries += qwords;
     counters.tableWrites += directories;
+    const isWrite = data >= 0 || data <= repeat;
+    if (isWrite) counters.pteWrites += qwords - directories;
+    else counters.pteClears += qwords - directories;
+    if (count >= OVERWRITES_MIN && overwrites.has(i)) continue;
+    const first = slot * wordsPerTable + 2 * (updates[u + OFS] as number);
+    if (memory.filled !== 0) memory.own(slot);
     if (data >= 0) {
       if (qwords < COPY_MIN) {
         for (let w = 0; w < 2 * qwords; w += 2) {
@@ -69,13 +64,14 @@ export function writeUpdates(
       } else {
         words.set(staged.subarray(data, data + 2 * qwords), first);
       }
-      counters.pteWrites += qwords - directories;
+    } else if (isWrite) {
+      const at = repeat - data;
+      fillEntries(memory, first, qwords, staged[at] as number, staged[at + 1] as number);
     } else {
       const level = tables.level[slot] as number;
       const lo = data === clear ? (pageTable.emptyLo[level] as number) : 0;
       const hi = data === clear ? (pageTable.emptyHi[level] as number) : 0;
       fillEntries(memory, first, qwords, lo, hi);
-      counters.pteClears += qwords - directories;
     }
   }
   return entries;

@@ -20,7 +20,6 @@
 
 import { EINVAL, fail } from "@vmbind/drm";
 import {
-  fillEntries,
   hexAddress,
   PPGTT_ATOMIC,
   PPGTT_DEVICE_MEMORY,
@@ -48,6 +47,9 @@ const TWO_32 = 4294967296;
 const COMPACT_ENTRIES = 32;
 /** Lowest level whose entries are never leaves. */
 const FIRST_DIRECTORY_LEVEL: number = MAX_LEAF_LEVEL + 1;
+/** Flags of leaves lie below, PAT indices have 8 bits. */
+const PAT_SHIFT = 16;
+const CLEAR_KIND = -2;
 /** First graphics version that knows compact tables. */
 const COMPACT_GRAPHICS = 1250;
 
@@ -64,6 +66,8 @@ export class BindStager {
   /** Attributes of a leaf by level. */
   readonly #leafLo = new Int32Array(MAX_LEAF_LEVEL + 1);
   #leafHi = 0;
+  /** PAT index and flags that these were made of. */
+  #leafKind = -1;
   /** Every aligned leaf is possible, and takes its attributes alone: a null or a clearing bind. */
   #anyLeaf = false;
   /** Place in the memory: segment, and byte in it. */
@@ -108,12 +112,19 @@ export class BindStager {
     let flags = source.readOnly ? 0 : PPGTT_WRITE;
     if (pages === null) flags |= PPGTT_NULL;
     else flags |= (source.vram ? PPGTT_DEVICE_MEMORY : 0) | (source.atomics ? PPGTT_ATOMIC : 0);
-    for (let level = 0; level <= MAX_LEAF_LEVEL; level++) {
-      this.#leafLo[level] = source.clear ? 0 : ppgttLeafLo(level, source.pat, flags);
-    }
-    this.#leafHi = source.clear ? 0 : ppgttLeafHi(source.pat);
+    const leafKind = source.clear ? CLEAR_KIND : (source.pat << PAT_SHIFT) | flags;
+    if (leafKind !== this.#leafKind) this.#setLeaf(source, flags, leafKind);
     this.#stageBelow(pageTable, source.start, source.end);
     return this.#flags;
+  }
+
+  /** Make the attributes of leaves. Binds that follow each other most often have the same. */
+  #setLeaf({ clear, pat }: BindSource, flags: number, leafKind: number): void {
+    for (let level = 0; level <= MAX_LEAF_LEVEL; level++) {
+      this.#leafLo[level] = clear ? 0 : ppgttLeafLo(level, pat, flags);
+    }
+    this.#leafHi = clear ? 0 : ppgttLeafHi(pat);
+    this.#leafKind = leafKind;
   }
 
   /** Go down while one entry holds all of the range and more: most binds are small, and nothing happens in the tables on their way. */
@@ -225,6 +236,7 @@ export class BindStager {
       this.#words = memory.words;
       this.#at = slot * memory.wordsPerTable + 2 * index;
     } else {
+      this.#updates.spell();
       this.#words = this.#updates.words;
       this.#at = this.#updates.word;
     }
@@ -266,8 +278,8 @@ export class BindStager {
       this.#flags |= VMA_PTE_4K << level;
       return;
     }
-    fillEntries(this.#updates, this.#updates.word, count, lo, this.#leafHi);
-    this.#wrote(slot, level, count, fresh);
+    this.#updates.repeated(count, lo, this.#leafHi);
+    this.#flags |= VMA_PTE_4K << level;
   }
 
   /** A whole compact table. */

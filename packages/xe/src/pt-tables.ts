@@ -12,6 +12,7 @@
 import { type AllocFault, ENOMEM, fail } from "@vmbind/drm";
 import { OutOfTables, type TableMemory } from "@vmbind/mmu";
 import type { XeCounters } from "./cost-sheet.ts";
+import { Overwrites } from "./pt-overwrites.ts";
 import { EVICT_ANY, type EvictionRules, type Vram } from "./vram.ts";
 
 /** Entries of a table page. */
@@ -47,6 +48,8 @@ export class XeTables {
   #children: Int32Array = new Int32Array(8 * TABLE_ENTRIES);
   #rows = 1;
   readonly #freeRows: number[] = [];
+  /** Which updates need not be written. @internal */
+  readonly overwrites: Overwrites = new Overwrites();
   readonly #device: TablesDevice | null;
   readonly #allocFault: AllocFault | undefined;
   /** Whom an eviction for a table may hit. @internal */

@@ -16,9 +16,11 @@ import { ENTRY_BYTES, type PtUpdates } from "./pt-updates.ts";
 export class UnbindStager {
   readonly #tables: XeTables;
   readonly #updates: PtUpdates;
-  /** The range, widened by the tables killed so far. */
-  #start = 0;
-  #end = 0;
+  /** The range, widened by the tables killed so far; doubles from the start. */
+  #start = 0.5;
+  #end = 0.5;
+  /** Tables on the way down, by level. */
+  readonly #path = new Int32Array(ENTRY_BYTES.length);
 
   /**
    * @param tables - the device's tables
@@ -40,9 +42,30 @@ export class UnbindStager {
     this.#start = start;
     this.#end = end;
     const { root, rootLevel } = pageTable;
-    this.#below(root, rootLevel, start, end);
-    // The root is never killed: its entries that the range covers are cleared, even when they are all it holds.
-    this.#clear(root, rootLevel, this.#from(start, rootLevel), this.#to(end, rootLevel));
+    const tables = this.#tables;
+    const path = this.#path;
+    let slot = root;
+    let level = rootLevel;
+    path[level] = slot;
+    // Down while one entry holds all of the range: that is most of the way, and most often all of it.
+    for (; level > 0; level--) {
+      const entryBytes = ENTRY_BYTES[level] as number;
+      const entry = Math.floor(start / entryBytes);
+      if (entry !== Math.floor(end / entryBytes)) break;
+      slot = tables.child(slot, entry & INDEX_MASK);
+      if (slot < 0) return;
+      path[level - 1] = slot;
+    }
+    if (level > 0) this.#below(slot, level, start, end);
+    // Up again, as long as there are whole entries to empty.
+    for (; level <= rootLevel; level++) {
+      const from = this.#from(start, level);
+      const to = this.#to(end, level);
+      if (to - from < (ENTRY_BYTES[level] as number)) return;
+      slot = path[level] as number;
+      // The root is never killed: its entries that the range covers are cleared, even when they are all it holds.
+      if (level === rootLevel || !this.#kill(slot, level, from, to)) this.#clear(slot, level, from, to);
+    }
   }
 
   /** Visit the children of a table that the range covers in part: the first and the last, at most. */

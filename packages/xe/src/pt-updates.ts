@@ -11,9 +11,11 @@
  * @module
  */
 
+import { fillEntries } from "@vmbind/mmu";
 import type { PageTable } from "./page-table.ts";
-import * as update from "./pt-parked.ts";
+import { ParkedUpdates, writeUpdates } from "./pt-parked.ts";
 import { TABLE_ENTRIES, type XeTables } from "./pt-tables.ts";
+import * as update from "./pt-update-fields.ts";
 
 /** Bytes that an entry covers, by level. */
 export const ENTRY_BYTES: readonly number[] = [2 ** 12, 2 ** 21, 2 ** 30, 2 ** 39, 2 ** 48, 2 ** 57];
@@ -26,6 +28,9 @@ const OFS: number = update.OFS;
 const QWORDS: number = update.QWORDS;
 const DIRS: number = update.DIRS;
 const DATA: number = update.DATA;
+const REPEAT: number = update.REPEAT;
+/** A shorter run of one value is stored as fast value by value. */
+const REPEAT_MIN = 4;
 /** Fields of a logged child change: table, entry, child before. */
 const CHANGE = 3;
 
@@ -108,6 +113,42 @@ export class PtUpdates {
     this.word += 2 * entries;
   }
 
+  /**
+   * Store one value for a run of entries. A run that is all of its update takes the room of one: a cut through a large mapping
+   * binds the rest of it anew, which may be cut again before anything is written.
+   *
+   * @param entries - how many
+   * @param lo - low half of the value
+   * @param hi - high half
+   */
+  repeated(entries: number, lo: number, hi: number): void {
+    const at = (this.count - 1) * UPDATE;
+    const updates = this.#updates;
+    if (updates[at + QWORDS] !== 0 || entries < REPEAT_MIN) {
+      this.spell();
+      fillEntries(this, this.word, entries, lo, hi);
+      this.stored(entries, 0);
+      return;
+    }
+    this.words[this.word] = lo;
+    this.words[this.word + 1] = hi;
+    updates[at + DATA] = REPEAT - this.word;
+    updates[at + QWORDS] = entries;
+    this.word += 2;
+  }
+
+  /** The update opened last takes values of any kind from here on. */
+  spell(): void {
+    const at = (this.count - 1) * UPDATE;
+    const data = this.#updates[at + DATA] as number;
+    if (data > REPEAT) return;
+    const first = REPEAT - data;
+    const entries = this.#updates[at + QWORDS] as number;
+    fillEntries(this, first, entries, this.words[first] as number, this.words[first + 1] as number);
+    this.#updates[at + DATA] = first;
+    this.word = first + 2 * entries;
+  }
+
   /** Stage an update that empties entries. */
   addClear(slot: number, ofs: number, qwords: number): void {
     this.#add(slot, ofs, qwords, update.CLEAR);
@@ -182,7 +223,7 @@ export class PtUpdates {
   /** Write every update, in order, and give the detached tables back. Returns the entries written. */
   apply(pageTable: PageTable): number {
     const tables = this.#tables;
-    const entries = update.writeUpdates(pageTable, this.#updates, this.count, this.words);
+    const entries = writeUpdates(pageTable, this.#updates, this.count, this.words);
     for (let i = 0; i < this.#changeCount; i++) {
       const old = this.#changes[i * CHANGE + 2] as number;
       if (old >= 0) tables.freeTree(old);
@@ -191,14 +232,14 @@ export class PtUpdates {
   }
 
   /** Take every update out, to be written later; what staging changed stays. */
-  park(pageTable: PageTable): update.ParkedUpdates {
+  park(pageTable: PageTable): ParkedUpdates {
     const detached: number[] = [];
     for (let i = 0; i < this.#changeCount; i++) {
       const old = this.#changes[i * CHANGE + 2] as number;
       if (old >= 0) detached.push(old);
     }
     const updates = this.#updates.slice(0, this.count * UPDATE);
-    return new update.ParkedUpdates(pageTable, updates, this.words.slice(0, this.word), detached);
+    return new ParkedUpdates(pageTable, updates, this.words.slice(0, this.word), detached);
   }
 
   /**

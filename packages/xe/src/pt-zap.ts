@@ -9,8 +9,8 @@
  */
 
 import type { PageTable } from "./page-table.ts";
-import { ZERO } from "./pt-parked.ts";
 import { INDEX_MASK } from "./pt-tables.ts";
+import { ZERO } from "./pt-update-fields.ts";
 import { ENTRY_BYTES } from "./pt-updates.ts";
 
 /**
@@ -19,7 +19,7 @@ import { ENTRY_BYTES } from "./pt-updates.ts";
  * @param pageTable - the VM's
  * @param start - bytes
  * @param end - bytes
- * @param updates - where the updates go, see `pt-parked.ts`
+ * @param updates - where the updates go, see `pt-update-fields.ts`
  */
 export function zapLeaves(pageTable: PageTable, start: number, end: number, updates: number[]): void {
   zapTable(pageTable, pageTable.root, pageTable.rootLevel, start, end, updates);
