@@ -17,6 +17,9 @@ function live(...argv: string[]) {
 describe("wrong usage is told in a line", () => {
   test.each([
     [["--device", "xee", "--", "true"], /no driver "xee"; did you mean xe\?/],
+    [["--device", "lnl", "--", "true"], /no driver "lnl"; did you mean xe:lnl\?/],
+    [["--device", "amdgpu/vega10", "--", "true"], /did you mean amdgpu:vega10\?/],
+    [["--device", "xe/nix", "--", "true"], /no driver "xe\/nix"; there are panthor, /],
     [["--device", "xe:bgm", "--", "true"], /no GPU of xe "bgm"; did you mean bmg\?/],
     [["--vram", "3", "--", "true"], /--vram: expected a multiple of 2MiB/],
     [["--report", "/nowhere/at/all.html", "--", "true"], /--report: \/nowhere\/at\/all.html/],

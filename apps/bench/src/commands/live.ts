@@ -17,6 +17,7 @@ import {
   headerOf,
   LIVE_DRIVERS,
   LiveSession,
+  liveDevices,
   logCalls,
   NoShim,
   Recorder,
@@ -192,10 +193,24 @@ async function start(options: SessionOptions): Promise<LiveSession> {
 async function deviceOf(text: string): Promise<{ driver: HardwareDriver; device: string }> {
   const [name = "", wanted] = text.split(":");
   const driver = await hardwareDriver(name);
-  if (driver === undefined) throw new UsageError(`--device: ${noSuchName("driver", name, LIVE_DRIVERS)}`);
+  if (driver === undefined) {
+    const gpu = await sameGpu(text);
+    const problem = noSuchName("driver", name, LIVE_DRIVERS);
+    throw new UsageError(
+      `--device: ${gpu === undefined ? problem : `no driver ${JSON.stringify(name)}; did you mean ${gpu}?`}`,
+    );
+  }
   const device = wanted ?? [...driver.devices.keys()][0] ?? "";
   if (driver.devices.has(device)) return { driver, device };
   throw new UsageError(`--device: ${noSuchName(`GPU of ${name}`, device, driver.devices.keys())}`);
+}
+
+/** Who names a GPU without its driver, or with something else between the two, means one that there is. */
+async function sameGpu(text: string): Promise<string | undefined> {
+  const names = text.split(/[^A-Za-z0-9-]+/);
+  return (await liveDevices()).find((device) =>
+    names.length === 1 ? device.endsWith(`:${text}`) : device === names.join(":"),
+  );
 }
 
 function memoryOf(option: string, text: string | undefined): number | undefined {
