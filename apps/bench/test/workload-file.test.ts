@@ -225,6 +225,10 @@ describe("wrong usage", () => {
     [["lower", "buffer-100e6"], "--strategy is missing"],
     [["lower", "buffer-100e6", "--strategy", "x"], 'no strategy "x"; there are panthor-per-page, '],
     [["lower", "bufer", "--strategy", "xe-null"], 'no workload "bufer"; there are buffer-100e6, '],
+    [
+      ["lower", "image-window", "--strategy", "xe-null"],
+      'no workload "image-window", but drivers were recorded under it: amdgpu-gfx12-image-window, ',
+    ],
     [["lower", "random", "--strategy", "xe-null", "--seed=-1"], "--seed: expected a whole number from 0"],
     [
       ["lower", "random", "--strategy", "xe-null", "--size", "0"],

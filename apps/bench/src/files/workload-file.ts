@@ -23,7 +23,7 @@ import {
 import { type Budgets, InputError, liftTrace } from "@vmbind/trace";
 import { UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
-import { noSuchName } from "../text/nearest.ts";
+import { listOf, noSuchName } from "../text/nearest.ts";
 import { readJsonFile } from "./json-file.ts";
 import { asKind, kindOf } from "./kinds.ts";
 import { STANDARD_INPUT } from "./standard-input.ts";
@@ -57,6 +57,11 @@ export async function findWorkload(operand: string, choice: WorkloadChoice = {})
   const { seed = 1, size: bytes, budgets } = choice;
   const builtin = BUILTIN_WORKLOADS.get(operand);
   if (!builtin && !isWorkloadFile(operand)) {
+    const recorded = bundledTraces().filter((name) => name.endsWith(`-${operand}`));
+    if (recorded.length > 0) {
+      const problem = `no workload ${JSON.stringify(operand)}`;
+      throw new UsageError(`${problem}, but drivers were recorded under it: ${listOf(recorded)}`);
+    }
     const others = ", recordings that ship, and files: JSON, modules, traces";
     throw new UsageError(noSuchName("workload", operand, BUILTIN_WORKLOADS.keys(), others));
   }

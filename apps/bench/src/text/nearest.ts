@@ -44,8 +44,11 @@ export function noSuchName(what: string, word: string, names: Iterable<string>, 
   return `no ${what} ${JSON.stringify(word)}; ${hint}`;
 }
 
-/** Names that fit into a line, and how many do not. */
-function listOf(names: readonly string[]): string {
+/**
+ * @param names - any number
+ * @returns those that fit into a line, and how many do not
+ */
+export function listOf(names: readonly string[]): string {
   let length = 0;
   const fits = names.findIndex((name) => {
     length += name.length + 2;
