@@ -144,6 +144,8 @@ export function readU64(view: DataView, at: number): number {
   return value >>> 0 === low ? value : Number.NaN;
 }
 
+const PER_4_GIB: number = 2 ** -32;
+
 /**
  * Write a little-endian u64.
  *
@@ -157,8 +159,9 @@ export function writeU64(view: DataView, at: number, value: number): void {
   if (!(typeof value === "number" && value >= 0 && value < 2 ** 64 && Math.floor(value) === value)) {
     throw badNumber(64, value);
   }
-  view.setUint32(at, value % 4294967296, true);
-  view.setUint32(at + 4, Math.floor(value / 4294967296), true);
+  // `| 0` takes the low half of an integer, whatever it is above; a remainder would take ten times as long.
+  view.setInt32(at, value | 0, true);
+  view.setInt32(at + 4, (value * PER_4_GIB) | 0, true);
 }
 
 function unsigned(

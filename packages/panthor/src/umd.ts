@@ -237,20 +237,28 @@ export class PanvkUmd implements SparseUmd {
   #calls(runs: readonly OpRun[], flags: number): IoctlCall[] {
     const stride = this.#layout.size;
     const bytes = this.#encode(runs);
+    const whole = PANVK_OPS_PER_IOCTL * stride;
     const calls: IoctlCall[] = [];
-    for (let at = 0; at < bytes.length; at += PANVK_OPS_PER_IOCTL * stride) {
-      const ops = bytes.subarray(at, at + PANVK_OPS_PER_IOCTL * stride);
-      const array = { stride, count: ops.length / stride, array: this.#opsAddr };
+    // There may be thousands of calls that differ in nothing but their operations.
+    const full = this.#argument(flags, PANVK_OPS_PER_IOCTL);
+    for (let at = 0; at < bytes.length; at += whole) {
+      const ops = bytes.subarray(at, at + whole);
       calls.push({
         name: "PANTHOR_VM_BIND",
         request: IOCTL_VM_BIND,
-        arg: VM_BIND.encode({ vmId: this.#vmId, flags, ops: array }),
+        arg: ops.length === whole ? full.slice() : this.#argument(flags, ops.length / stride),
         buffers: [{ addr: this.#opsAddr, bytes: ops }],
       });
     }
     const last = calls.at(-1);
     if (last && flags === VM_BIND_ASYNC && this.#fence !== 0) this.#signal(last);
     return calls;
+  }
+
+  /** The struct of a VM_BIND with so many operations. */
+  #argument(flags: number, count: number): Uint8Array {
+    const ops = { stride: this.#layout.size, count, array: this.#opsAddr };
+    return VM_BIND.encode({ vmId: this.#vmId, flags, ops });
   }
 
   /** The fence goes on a call's last operation. */

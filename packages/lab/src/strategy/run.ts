@@ -316,19 +316,13 @@ export class StrategyRun {
   }
 
   #issue(session: SparseSession, call: IoctlCall): void {
-    const argIn = call.arg.slice();
+    const observer = this.#observer;
+    const argIn = observer && call.arg.slice();
     mustIssue(session.file, call);
+    const seq = this.#calls++;
+    if (observer === undefined || argIn === undefined) return;
     const { resources, memory } = this;
-    this.#observer?.({
-      seq: this.#calls,
-      phase: this.#phase,
-      step: this.#steps,
-      call,
-      argIn,
-      resources,
-      memory,
-    });
-    this.#calls++;
+    observer({ seq, phase: this.#phase, step: this.#steps, call, argIn, resources, memory });
   }
 }
 

@@ -42,8 +42,8 @@ export class CheckedRun {
    */
   replay(recorded: TraceIoctl, action: Action): CheckedCall {
     const { file, request, argIn, arrays } = recorded;
-    const known = arrays.map(({ field, addr, data }) => ({ field, addr, bytes: data }));
-    const buffers = [...this.#device.outputs(recorded), ...known];
+    const buffers = this.#device.outputs(recorded);
+    for (const { field, addr, data } of arrays) buffers.push({ field, addr, bytes: data });
     return this.#run({ file, request, arg: argIn.slice(), buffers, recorded, action, ret: 0, reason: null });
   }
 
