@@ -5,8 +5,8 @@
  */
 
 import { readSlot, type StructLayout, type UserArray, viewOf } from "@vmbind/drm";
-import type { TraceArray, TraceIoctl } from "./format.ts";
 import type { CallReader } from "./lens.ts";
+import type { TraceArray, TraceIoctl } from "./record.ts";
 
 /** Reads one recorded ioctl. */
 export class CallBytes implements CallReader {

@@ -6,8 +6,8 @@
 
 import type { CostSchema, CostSheet } from "@vmbind/drm";
 import { costBetween, PhaseCosts, snapshot } from "./cost.ts";
-import type { TraceRecord } from "./format.ts";
 import { type Phase, phaseAfter } from "./phase.ts";
+import type { TraceRecord } from "./record.ts";
 
 /** The costs of a whole trace. */
 export interface TraceCosts {

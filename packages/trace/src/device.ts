@@ -20,10 +20,10 @@ import type { PhysicalMemory } from "@vmbind/mmu";
 import { CallBytes } from "./call-bytes.ts";
 import type { CallBuffer } from "./check/checker.ts";
 import type { TraceEvent } from "./event.ts";
-import type { Trace, TraceIoctl } from "./format.ts";
 import { HeaderReader } from "./header-reader.ts";
 import type { Action, BindOp, Lens, ModelCounters, ModelDevice, ModelFile, ModelVm } from "./lens.ts";
 import { outputsOf, written } from "./output-memory.ts";
+import type { Trace, TraceIoctl } from "./record.ts";
 
 /** What is asked of a device's lens. */
 export type Hooks<File extends ModelFile> = Pick<

@@ -5,7 +5,7 @@
  */
 
 import type { Report } from "./check/checker.ts";
-import type { TraceRecord } from "./format.ts";
+import type { TraceRecord } from "./record.ts";
 
 /** One way in which the model differs from the recording. */
 export interface Difference {

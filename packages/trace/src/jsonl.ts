@@ -62,32 +62,11 @@ export async function* readJsonLines(
   bytes: AsyncIterable<Uint8Array>,
   limits: JsonlLimits = {},
 ): AsyncGenerator<JsonLine> {
-  for await (const lines of parsedLines(path, bytes, limits)) {
-    for (const { line, value } of lines) yield { line, value };
-  }
-}
-
-/** A line with the bytes that it was parsed from. */
-interface ParsedLine extends JsonLine {
-  text: Uint8Array;
-}
-
-/** In batches: a piece of the text is waited for, and its lines are there. */
-async function* parsedLines(
-  path: string,
-  bytes: AsyncIterable<Uint8Array>,
-  limits: JsonlLimits,
-): AsyncGenerator<Iterable<ParsedLine>> {
-  const utf8 = new TextDecoder("utf-8", { fatal: true });
+  const json = new JsonReader(path);
   let line = 0;
-  function* parsed(texts: Iterable<Uint8Array>): Generator<ParsedLine> {
-    for (const text of texts) {
-      line++;
-      yield { line, value: parseObject(path, line, text, utf8), text };
-    }
+  for await (const texts of splitLines(path, bytes, limits)) {
+    for (const text of texts) yield { line: ++line, value: json.read(line, text) };
   }
-  for await (const texts of splitLines(path, bytes, limits)) yield parsed(texts);
-  if (line === 0) throw new InputError(path, 1, "header: the file is empty");
 }
 
 /** Gives the bytes of a text from its beginning, each time it is asked. */
@@ -132,8 +111,13 @@ export async function* readBody(
   atEnd: EndOptions = {},
 ): AsyncGenerator<JsonLine> {
   // `yield*` would wait for each line three times.
-  for await (const lines of readBatches(path, source, limits, atEnd)) for (const line of lines) yield line;
+  const quick: QuickReader<never> = () => null;
+  for await (const lines of readBatches(path, source, limits, atEnd, quick))
+    for (const line of lines) yield line;
 }
+
+/** Reads a line from its bytes, where it is known by them; null leaves it to JSON. An end line must be left. */
+export type QuickReader<T> = (line: number, bytes: Uint8Array) => T | null;
 
 /**
  * The same in batches, each to be read before the next is asked for: who reads a line by itself waits for each.
@@ -142,33 +126,49 @@ export async function* readBody(
  * @param source - its bytes
  * @param limits - as for {@link readJsonLines}
  * @param atEnd - what is done about its end
+ * @param quick - is asked first for each line behind the header
  * @throws {@link InputError} as {@link readBody}, the batches too
  */
-export async function* readBatches(
+export async function* readBatches<T>(
   path: string,
   source: ByteSource,
   limits: JsonlLimits,
   atEnd: EndOptions,
-): AsyncGenerator<Iterable<JsonLine>> {
+  quick: QuickReader<T>,
+): AsyncGenerator<Iterable<JsonLine | T>> {
   const seal = new SealCheck(path, atEnd.digest?.() ?? null);
-  function* body(lines: Iterable<ParsedLine>): Generator<JsonLine> {
-    for (const { line, value, text } of lines) if (seal.take(line, text, value)) yield { line, value };
+  const json = new JsonReader(path);
+  let line = 0;
+  function* body(texts: Iterable<Uint8Array>): Generator<JsonLine | T> {
+    for (const text of texts) {
+      line++;
+      const known = line === 1 ? null : quick(line, text);
+      const value = known === null ? json.read(line, text) : null;
+      if (!seal.take(line, text, value)) continue;
+      if (known !== null) yield known;
+      else if (value !== null) yield { line, value };
+    }
   }
-  for await (const lines of parsedLines(path, source(), limits)) yield body(lines);
+  for await (const texts of splitLines(path, source(), limits)) yield body(texts);
   atEnd.ended?.(seal.close());
 }
 
-function parseObject(
-  path: string,
-  line: number,
-  bytes: Uint8Array,
-  utf8: TextDecoder,
-): Record<string, unknown> {
-  const value = parseJson(path, line, bytes, utf8);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new InputError(path, line, "not a JSON object");
+class JsonReader {
+  readonly #path: string;
+  readonly #utf8 = new TextDecoder("utf-8", { fatal: true });
+
+  constructor(path: string) {
+    this.#path = path;
   }
-  return value as Record<string, unknown>;
+
+  /** The object on a line. */
+  read(line: number, bytes: Uint8Array): Record<string, unknown> {
+    const value = parseJson(this.#path, line, bytes, this.#utf8);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      throw new InputError(this.#path, line, "not a JSON object");
+    }
+    return value as Record<string, unknown>;
+  }
 }
 
 /** The lines of each piece; one that a piece begins comes with those of the piece that ends it. */
@@ -209,6 +209,7 @@ async function* splitLines(
       ? new InputError(path, error.whole ? 0 : line, error.message)
       : error;
   }
+  if (total === 0) throw new InputError(path, 1, "header: the file is empty");
   if (heldBytes > 0) yield [joined(held)];
 }
 

@@ -22,9 +22,9 @@ import type {
   UserArray,
 } from "@vmbind/drm";
 import type { AddressSpace, MmuCounters, PhysicalMemory } from "@vmbind/mmu";
-import type { TraceHeader } from "./format.ts";
 import type { HeaderReader } from "./header-reader.ts";
 import type { Interval } from "./model/intervals.ts";
+import type { TraceHeader } from "./record.ts";
 
 /** What an operation says of sparse ranges, where its effect alone does not. A user-mode driver's habits are known to its lens only. */
 export interface SparseWord {

@@ -7,7 +7,7 @@
 
 import { arraysOf, EFAULT, fromRecorded, type UserArray } from "@vmbind/drm";
 import type { CallBuffer } from "./check/checker.ts";
-import type { TraceIoctl } from "./format.ts";
+import type { TraceIoctl } from "./record.ts";
 
 /** Most bytes of one piece of it. What a call says of a size is a word, up to 2^64. */
 const MOST_BYTES: number = 2 ** 20;

@@ -19,11 +19,11 @@ import { StoreChecker } from "./check/stores.ts";
 import { CostBook } from "./cost-book.ts";
 import { deviceFor, type OpenDevice, TraceDecoder } from "./device.ts";
 import { type Difference, DifferenceList } from "./differences.ts";
-import { FUZZ_UMD, type Trace, type TraceRecord } from "./format.ts";
 import { InputError } from "./input-error.ts";
 import type { Action, BindOp, Finding, Lens } from "./lens.ts";
 import { TraceCounter, type TraceCounts } from "./model/counts.ts";
 import type { Phase } from "./phase.ts";
+import { FUZZ_UMD, type Trace, type TraceRecord } from "./record.ts";
 
 /** A mapping in the report. */
 export interface MappingRow {

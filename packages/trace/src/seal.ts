@@ -88,14 +88,14 @@ export class SealCheck {
   /**
    * @param line - its number, from 1
    * @param bytes - the line without its line feed
-   * @param value - what it holds
+   * @param value - what it holds, null for a line that is neither the header nor an end line
    * @returns whether it is a line of the file's own: not the header, nor the end
    * @throws {@link InputError} for an end line that is not that of the lines before it, and for a line behind it
    */
-  take(line: number, bytes: Uint8Array, value: Readonly<Record<string, unknown>>): boolean {
+  take(line: number, bytes: Uint8Array, value: Readonly<Record<string, unknown>> | null): boolean {
     if (this.#end !== "open") throw new InputError(this.#path, line, "stands behind the end line");
-    if (line === 1) this.#promised = this.#promise(value);
-    else if (isEnd(value)) {
+    if (value !== null && line === 1) this.#promised = this.#promise(value);
+    else if (value !== null && isEnd(value)) {
       this.#end = this.#hold(line, value);
       return false;
     } else this.#lines++;

@@ -1,5 +1,5 @@
 /**
- * Writing the format that `format.ts` reads.
+ * Writing the format that `read.ts` reads.
  *
  * There is one way to write a record: members in the order of the recordings, hex in lower case, nothing between the tokens, a
  * line feed behind each line, and no `file` for the first open file. A trace that was written like this comes back byte by
@@ -9,8 +9,8 @@
  */
 
 import { hex } from "@vmbind/drm";
-import type { TraceHeader, TraceIoctl, TraceLanding, TraceMark, TraceRecord } from "./format.ts";
 import { hexOf } from "./hex-bytes.ts";
+import type { TraceHeader, TraceIoctl, TraceLanding, TraceMark, TraceRecord } from "./record.ts";
 import { type NewDigest, Seal } from "./seal.ts";
 
 /** A record without its place in a file. */

@@ -7,8 +7,8 @@
 import { UserMemory } from "@vmbind/drm";
 import type { OpenDevice } from "../device.ts";
 import { eventOf, type TraceEvent } from "../event.ts";
-import type { TraceIoctl, TraceMark } from "../format.ts";
 import type { Action } from "../lens.ts";
+import type { TraceIoctl, TraceMark } from "../record.ts";
 import type { Call, CheckedCall, Checker } from "./checker.ts";
 
 const UNKNOWN: Action = { kind: "other", text: "" };

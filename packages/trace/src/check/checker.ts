@@ -6,8 +6,8 @@
  */
 
 import type { TraceEvent } from "../event.ts";
-import type { TraceIoctl, TraceMark } from "../format.ts";
 import type { Action } from "../lens.ts";
+import type { TraceIoctl, TraceMark } from "../record.ts";
 
 /** Memory of the calling process. */
 export interface CallBuffer {

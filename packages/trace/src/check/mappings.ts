@@ -8,9 +8,9 @@
 import { hex, type MappingView, span } from "@vmbind/drm";
 import type { OpenDevice } from "../device.ts";
 import { eventOf } from "../event.ts";
-import type { TraceMark } from "../format.ts";
 import type { PlainFile } from "../model/counts.ts";
 import type { Interval } from "../model/intervals.ts";
+import type { TraceMark } from "../record.ts";
 import type { CheckedCall, Checker, Report } from "./checker.ts";
 
 /** Reports `mappings`, once a VM, where model and plain model part. */

@@ -7,8 +7,8 @@
 
 import { type GemObject, hex } from "@vmbind/drm";
 import type { OpenDevice } from "../device.ts";
-import type { TraceExec, TraceLanding, TraceMark, TraceStore } from "../format.ts";
 import type { ModelVm } from "../lens.ts";
+import type { TraceExec, TraceLanding, TraceMark, TraceStore } from "../record.ts";
 import type { CheckedCall, Checker, Report } from "./checker.ts";
 
 /** Reports `store` for each address or value that is elsewhere. Jobs are those of the first open file. */

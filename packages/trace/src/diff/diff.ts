@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Trace } from "../format.ts";
 import type { Lens } from "../lens.ts";
 import { liftTrace } from "../lift/lift.ts";
+import type { Trace } from "../record.ts";
 import { editsOf } from "./edits.ts";
 import { type DiffItem, diffSides } from "./items.ts";
 import { firstStateDifference, type StateDifference } from "./state.ts";

@@ -5,8 +5,8 @@
  */
 
 import { TraceDecoder } from "../device.ts";
-import type { Trace, TraceRecord } from "../format.ts";
 import type { Action, Lens } from "../lens.ts";
+import type { Trace, TraceRecord } from "../record.ts";
 import type { LiftedResource, LiftedStep, Seams } from "./lifted.ts";
 import { Lifter } from "./lifter.ts";
 

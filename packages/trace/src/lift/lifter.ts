@@ -19,9 +19,9 @@
  */
 
 import { eventOf } from "../event.ts";
-import type { TraceRecord } from "../format.ts";
 import type { Action, BindAction, BindOp, Lens } from "../lens.ts";
 import { type Interval, noHits } from "../model/intervals.ts";
+import type { TraceRecord } from "../record.ts";
 import { AddressBook, type Growing, type LivingResource, pierce, type RangePart } from "./address-book.ts";
 import type {
   LiftedElement,

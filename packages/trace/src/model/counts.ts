@@ -9,9 +9,9 @@
 
 import type { CheckedCall, Checker } from "../check/checker.ts";
 import { eventOf } from "../event.ts";
-import type { TraceIoctl, TraceMark } from "../format.ts";
 import type { Action, BindOp, Lens } from "../lens.ts";
 import { PHASES, type Phase, phaseAfter } from "../phase.ts";
+import type { TraceIoctl, TraceMark } from "../record.ts";
 import { cutInterval, type Hits, type Interval, IntervalMap, noHits } from "./intervals.ts";
 
 /** VM_BIND calls and operations. */

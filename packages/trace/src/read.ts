@@ -1,5 +1,5 @@
 /**
- * Recorded ioctl traces (`drm-ioctl-trace` version 1): a header, then ioctls and phase marks in the order of time.
+ * Reads recorded ioctl traces (`drm-ioctl-trace` version 1).
  *
  * Every rule of the format that a reader relies on is checked here, so that the rest of the program can trust a record.
  *
@@ -11,127 +11,22 @@ import { HeaderReader } from "./header-reader.ts";
 import { bytesOf } from "./hex-bytes.ts";
 import { InputError } from "./input-error.ts";
 import { type ByteSource, type EndOptions, readBatches, readHeader } from "./jsonl.ts";
+import type {
+  Trace,
+  TraceArray,
+  TraceExec,
+  TraceHeader,
+  TraceIoctl,
+  TraceLanding,
+  TraceMark,
+  TraceRecord,
+} from "./record.ts";
+import { RecordLines } from "./record-line.ts";
 import type { FileEnd } from "./seal.ts";
 import { valueInWords } from "./words.ts";
 
-/** First line of a trace; further members are facts of the device and depend on the driver. */
-export interface TraceHeader {
-  /** Names the format. */
-  format: "drm-ioctl-trace";
-  /** Version of the format. */
-  version: 1;
-  /** Kernel driver. */
-  driver: string;
-  /** Where the ioctl structs are from. */
-  uapi: string;
-  /** User-mode driver or test suite. */
-  umd: string;
-  /** Device that it believed to drive. */
-  device: string;
-  /** What the client did. */
-  workload: string;
-  /** Facts of the device. */
-  [fact: string]: unknown;
-}
-
-/** `umd` in the header of traces that a fuzzer wrote: malformed on purpose. */
-export const FUZZ_UMD = "vmbind fuzz";
-
 /** The mark that a recording ends with. */
 const END_MARK = "end";
-
-/** An array that an ioctl's argument points to. */
-export interface TraceArray {
-  /** Member that holds the pointer, e.g. `ops` or `ops[3].syncs`. */
-  field: string;
-  /** User address in bytes. */
-  addr: number;
-  /** Elements. */
-  count: number;
-  /** Bytes from one element to the next. */
-  stride: number;
-  /** `count` x `stride` bytes. */
-  data: Uint8Array;
-}
-
-/** One recorded ioctl. */
-export interface TraceIoctl {
-  /** Discriminates the records. */
-  kind: "ioctl";
-  /** Line in the file, from 1. */
-  line: number;
-  /** Counts the ioctls of the file from 0. */
-  seq: number;
-  /** Name, e.g. `PANTHOR_VM_BIND`. */
-  ioctl: string;
-  /** Open file that issued it, from 0; 0 where the record does not say. */
-  file: number;
-  /** 32-bit request number. */
-  request: number;
-  /** Argument struct before the call. */
-  argIn: Uint8Array;
-  /** Argument struct after the call. */
-  argOut: Uint8Array;
-  /** What its pointers point to. */
-  arrays: TraceArray[];
-  /** 0 or a negative errno. */
-  ret: number;
-}
-
-/** A phase mark of the client, or a job submission (`exec`). */
-export interface TraceMark {
-  /** Discriminates the records. */
-  kind: "mark";
-  /** Line in the file, from 1. */
-  line: number;
-  /** Text of the mark. */
-  mark: string;
-  /** What the job did, for `exec` marks of the kernel tests. */
-  exec: TraceExec | null;
-}
-
-/** Where an address landed when the recording was made. */
-export interface TraceLanding {
-  /** GPU address in bytes. */
-  va: number;
-  /** The kind of place. */
-  to: "bo" | "null" | "scratch" | "fault";
-  /** For `bo`: seq of the ioctl that created it. */
-  gemSeq: number;
-  /** For `bo`: byte offset in it. */
-  offset: number;
-}
-
-/** One 32-bit store of a job. */
-export interface TraceStore extends TraceLanding {
-  /** Value stored. */
-  value: number;
-}
-
-/** A job of the kernel tests. */
-export interface TraceExec {
-  /** VM id. */
-  vm: number;
-  /** Where the batch buffer begins. */
-  batch: TraceLanding;
-  /** Its stores in order. */
-  stores: TraceStore[];
-}
-
-/** A line of a trace behind the header. */
-export type TraceRecord = TraceIoctl | TraceMark;
-
-/** An opened trace. */
-export interface Trace {
-  /** File name without directory and extension, e.g. `panthor-sparse-buffer-100e6`. */
-  name: string;
-  /** Path of the file. */
-  path: string;
-  /** First line. */
-  header: TraceHeader;
-  /** The records, read as they are asked for. */
-  records: AsyncIterable<TraceRecord>;
-}
 
 /**
  * Read a trace.
@@ -184,22 +79,25 @@ async function* readRecords(
     // Of a trace without an ioctl worse is said than that.
     if (seq > 0) atEnd.ended?.(end === "open" && marked ? "complete" : end);
   };
-  for await (const lines of readBatches(path, source, limits, { ...atEnd, ended })) {
-    for (const { line, value } of lines) {
-      marked = value["mark"] === END_MARK;
-      const fields = new Fields(path, line, value);
-      if (Object.hasOwn(value, "mark")) {
-        holdBudget(TRACE_BUDGETS.marks, ++marks, budgets, { path, line });
-        yield readMark(fields);
-      } else {
-        holdBudget(TRACE_BUDGETS.ioctls, seq + 1, budgets, { path, line });
-        const record = readIoctl(fields, seq);
-        holdBudget(TRACE_BUDGETS.files, record.file + 1, budgets, { path, line, member: "file" });
-        yield record;
-        seq++;
+  const known = new RecordLines();
+  const quick = (line: number, bytes: Uint8Array): TraceRecord | null => known.read(line, bytes, seq);
+  for await (const lines of readBatches(path, source, limits, { ...atEnd, ended }, quick)) {
+    for (const item of lines) {
+      const record = "kind" in item ? item : readRecord(new Fields(path, item.line, item.value), seq);
+      const place = { path, line: record.line };
+      marked = record.kind === "mark" && record.mark === END_MARK;
+      if (record.kind === "mark") holdBudget(TRACE_BUDGETS.marks, ++marks, budgets, place);
+      else {
+        holdBudget(TRACE_BUDGETS.ioctls, ++seq, budgets, place);
+        holdBudget(TRACE_BUDGETS.files, record.file + 1, budgets, { ...place, member: "file" });
       }
+      yield record;
     }
   }
+}
+
+function readRecord(fields: Fields, seq: number): TraceRecord {
+  return fields.has("mark") ? readMark(fields) : readIoctl(fields, seq);
 }
 
 function readIoctl(fields: Fields, seq: number): TraceIoctl {
