@@ -37,7 +37,7 @@ export class OpenCall {
   add(resource: LiftedResource, element: LiftedElement): boolean {
     const binds = this.#byResource.get(resource) ?? { elements: [], taken: new IntervalMap(cutInterval) };
     const { offset, size } = element;
-    if (binds.taken.countIn(offset, offset + size) > 0) return false;
+    if (binds.taken.in(offset, offset + size).length > 0) return false;
     binds.taken.map({ addr: offset, end: offset + size, kind: "", object: 0, offset: 0 }, noHits());
     binds.elements.push(element);
     this.#byResource.set(resource, binds);

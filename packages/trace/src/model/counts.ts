@@ -13,6 +13,7 @@ import type { Action, BindOp, Lens } from "../lens.ts";
 import { PHASES, type Phase, phaseAfter } from "../phase.ts";
 import type { TraceIoctl, TraceMark } from "../record.ts";
 import { cutInterval, type Hits, type Interval, IntervalMap, noHits } from "./intervals.ts";
+import { type ByKind, KindCounts } from "./kind-counts.ts";
 
 /** VM_BIND calls and operations. */
 export interface BindCounts {
@@ -23,11 +24,7 @@ export interface BindCounts {
 }
 
 /** Counts over a stretch of a trace. */
-export interface StretchCounts extends BindCounts {
-  /** Operations by kind. */
-  opsByKind: Record<string, number>;
-  /** Bytes of VA that the operations name, by kind. */
-  vaBytesByKind: Record<string, number>;
+export interface StretchCounts extends BindCounts, ByKind {
   /** Argument structs and pointed-to arrays of all ioctls, in bytes. */
   payloadBytes: number;
   /** The same of VM_BIND only. */
@@ -121,7 +118,8 @@ export class TraceCounter implements Checker {
   readonly #fileVm: number | undefined;
   readonly #keepsIntervals: boolean;
   readonly #countsKinds: boolean;
-  readonly #counts: TraceCounts;
+  readonly #counts: TraceCounts = emptyCounts();
+  readonly #kinds: KindCounts;
   readonly #files = new Map<number, PlainState>();
   /** Something has happened since the last mark `workload-end`. */
   #changed = true;
@@ -139,7 +137,7 @@ export class TraceCounter implements Checker {
     this.#fileVm = lens.fileVm;
     this.#keepsIntervals = intervals;
     this.#countsKinds = kinds;
-    this.#counts = emptyCounts(lens.headings);
+    this.#kinds = new KindCounts(lens.headings);
   }
 
   /** The plain model by number of the open file; empty when it is not kept. */
@@ -191,7 +189,7 @@ export class TraceCounter implements Checker {
       counts.bindPayloadBytes += payload;
       if (this.inWorkload) counts.workload.bindPayloadBytes += payload;
       this.#countBind(action.count ?? action.ops.length);
-      if (this.#countsKinds) this.#countKinds(action.ops);
+      if (this.#countsKinds) this.#countOps(action.ops);
     }
     // A refused ioctl changes nothing that this model could follow.
     if (call.ret === 0) this.#apply(this.#file(call.file), action);
@@ -204,10 +202,12 @@ export class TraceCounter implements Checker {
 
   /** @returns the counts so far */
   result(): TraceCounts {
-    const { bindIoctls, bindOps } = this.#counts.byPhase.bind ?? { bindIoctls: 0, bindOps: 0 };
+    const { bindIoctls, bindOps } = this.#counts.byPhase.bind ?? noBinds();
     const hits = [this.#mapHits, this.#unmapHits];
     return {
       ...this.#counts,
+      ...this.#kinds.all(),
+      workload: { ...this.#counts.workload, ...this.#kinds.workload() },
       meanOpsPerSparseBind: bindIoctls > 0 ? bindOps / bindIoctls : null,
       intervals: {
         ...this.#counts.intervals,
@@ -221,7 +221,7 @@ export class TraceCounter implements Checker {
 
   #countBind(ops: number): void {
     const counts = this.#counts;
-    counts.byPhase[this.phase] ??= { bindIoctls: 0, bindOps: 0 };
+    counts.byPhase[this.phase] ??= noBinds();
     const phase = counts.byPhase[this.phase] as BindCounts;
     phase.bindIoctls++;
     phase.bindOps += ops;
@@ -234,10 +234,9 @@ export class TraceCounter implements Checker {
     counts.workload.bindOps += ops;
   }
 
-  #countKinds(ops: readonly BindOp[]): void {
-    countInto(this.#counts, ops);
+  #countOps(ops: readonly BindOp[]): void {
+    this.#kinds.add(ops, this.inWorkload);
     if (!this.inWorkload) return;
-    countInto(this.#counts.workload, ops);
     for (const op of ops) if (op.effect === "unmap") this.workloadUnmaps.push(op);
   }
 
@@ -273,8 +272,7 @@ export class TraceCounter implements Checker {
       if (op.effect === "map") {
         vm.map({ addr: op.addr, end, kind: op.heading, object, offset: op.offset }, this.#mapHits);
       } else if (op.effect === "unmap") {
-        intervals.largestUnmap = Math.max(intervals.largestUnmap, vm.countIn(op.addr, end));
-        vm.unmap(op.addr, end, this.#unmapHits);
+        intervals.largestUnmap = Math.max(intervals.largestUnmap, vm.unmap(op.addr, end, this.#unmapHits));
       } else if (op.effect === "unmap-at") {
         intervals.largestUnmap = Math.max(intervals.largestUnmap, 1);
         vm.unmapAt(op.addr, object, this.#unmapHits);
@@ -321,7 +319,7 @@ export function phasesOf(counts: TraceCounts): Phase[] {
   return PHASES.filter((phase) => counts.byPhase[phase]);
 }
 
-function emptyCounts(headings: readonly string[]): TraceCounts {
+function emptyCounts(): TraceCounts {
   return {
     ioctls: 0,
     vmCreates: 0,
@@ -332,9 +330,9 @@ function emptyCounts(headings: readonly string[]): TraceCounts {
     syncOps: 0,
     meanOpsPerSparseBind: null,
     maxOpsPerSparseBind: 0,
-    ...emptyStretch(headings),
+    ...emptyStretch(),
     byPhase: {},
-    workload: emptyStretch(headings),
+    workload: emptyStretch(),
     intervals: {
       peakMappings: 0,
       peakMappingsAfterIoctl: 0,
@@ -352,28 +350,10 @@ function emptyCounts(headings: readonly string[]): TraceCounts {
   };
 }
 
-/** Neighbours are mostly of one kind: a count is looked up where the kind changes. */
-function countInto({ opsByKind, vaBytesByKind }: StretchCounts, ops: readonly BindOp[]): void {
-  for (let i = 0; i < ops.length; ) {
-    const { heading } = ops[i] as BindOp;
-    let count = opsByKind[heading] ?? 0;
-    let bytes = vaBytesByKind[heading] ?? 0;
-    for (; i < ops.length && (ops[i] as BindOp).heading === heading; i++) {
-      count++;
-      bytes += (ops[i] as BindOp).range;
-    }
-    opsByKind[heading] = count;
-    vaBytesByKind[heading] = bytes;
-  }
+function noBinds(): BindCounts {
+  return { bindIoctls: 0, bindOps: 0 };
 }
 
-function emptyStretch(headings: readonly string[]): StretchCounts {
-  return {
-    bindIoctls: 0,
-    bindOps: 0,
-    opsByKind: Object.fromEntries(headings.map((heading) => [heading, 0])),
-    vaBytesByKind: Object.fromEntries(headings.map((heading) => [heading, 0])),
-    payloadBytes: 0,
-    bindPayloadBytes: 0,
-  };
+function emptyStretch(): StretchCounts {
+  return { ...noBinds(), opsByKind: {}, vaBytesByKind: {}, payloadBytes: 0, bindPayloadBytes: 0 };
 }

@@ -107,7 +107,9 @@ export class IntervalMap<T extends Interval = Interval> {
     const r = Math.max(0, Math.min(this.#firstRun(interval.addr), this.#runs.length - 1));
     this.#runs[r] ??= [];
     const run = this.#runs[r] as T[];
-    run.splice(firstEndingBehind(run, interval.addr), 0, interval);
+    const at = firstEndingBehind(run, interval.addr);
+    if (at === run.length) run.push(interval);
+    else run.splice(at, 0, interval);
     this.#size++;
     this.#halve(r);
     if (interval.object === 0) this.withoutObject++;
@@ -119,51 +121,39 @@ export class IntervalMap<T extends Interval = Interval> {
    * @param addr - first byte
    * @param end - behind the last byte
    * @param hits - counts what was there
+   * @returns how many mappings lay in the range, wholly or in part
    */
-  unmap(addr: number, end: number, hits: Hits): void {
+  unmap(addr: number, end: number, hits: Hits): number {
+    let met = 0;
     for (let r = this.#firstRun(addr); r < this.#runs.length; ) {
       const run = this.#runs[r] as T[];
       const from = firstEndingBehind(run, addr);
       // Mostly nothing is there.
-      if (from < run.length && (run[from] as T).addr >= end) return;
-      const kept: T[] = [];
+      if ((run[from] as T).addr >= end) break;
+      let before: T | null = null;
+      let behind: T | null = null;
       let to = from;
       for (; to < run.length; to++) {
         const old = run[to] as T;
         if (old.addr >= end) break;
         const left = old.addr < addr;
         const right = old.end > end;
-        if (left) kept.push(this.#cut(old, old.addr, addr, old.offset));
-        if (right) kept.push(this.#cut(old, end, old.end, old.offset + end - old.addr));
+        if (left) before = this.#cut(old, old.addr, addr, old.offset);
+        if (right) behind = this.#cut(old, end, old.end, old.offset + end - old.addr);
         if (old.object === 0) this.withoutObject += Number(left) + Number(right) - 1;
-        hits[left && right ? "split" : left || right ? "oneSide" : "covered"]++;
+        if (left && right) hits.split++;
+        else if (left || right) hits.oneSide++;
+        else hits.covered++;
       }
       const last = to < run.length;
-      if (to > from) run.splice(from, to - from, ...kept);
-      this.#size += kept.length - (to - from);
+      met += to - from;
+      this.#size += Number(before !== null) + Number(behind !== null) - (to - from);
+      putBetween(run, from, to, before, behind);
       if (run.length === 0) this.#runs.splice(r, 1);
       else this.#halve(r++);
-      if (last) return;
+      if (last) break;
     }
-  }
-
-  /**
-   * How many mappings lie in a range, wholly or in part.
-   *
-   * @param addr - first byte
-   * @param end - behind the last byte
-   */
-  countIn(addr: number, end: number): number {
-    let count = 0;
-    for (let r = this.#firstRun(addr); r < this.#runs.length; r++) {
-      const run = this.#runs[r] as T[];
-      const from = firstEndingBehind(run, addr);
-      let to = from;
-      while (to < run.length && (run[to] as T).addr < end) to++;
-      count += to - from;
-      if (to < run.length) break;
-    }
-    return count;
+    return met;
   }
 
   /**
@@ -219,7 +209,8 @@ export class IntervalMap<T extends Interval = Interval> {
     let high = this.#runs.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (((this.#runs[middle] as T[]).at(-1) as Interval).end > addr) high = middle;
+      const run = this.#runs[middle] as T[];
+      if ((run[run.length - 1] as T).end > addr) high = middle;
       else low = middle + 1;
     }
     return low;
@@ -229,6 +220,15 @@ export class IntervalMap<T extends Interval = Interval> {
     const run = this.#runs[r] as T[];
     if (run.length > this.#runMax) this.#runs.splice(r + 1, 0, run.splice(run.length >>> 1));
   }
+}
+
+/** Puts what is left of them in the place of some mappings. */
+function putBetween<T>(run: T[], from: number, to: number, before: T | null, behind: T | null): void {
+  const one = before ?? behind;
+  if (one === null) run.splice(from, to - from);
+  else if (before !== null && behind !== null) run.splice(from, to - from, before, behind);
+  else if (to - from === 1) run[from] = one;
+  else run.splice(from, to - from, one);
 }
 
 function firstEndingBehind(run: readonly Interval[], addr: number): number {
