@@ -41,13 +41,6 @@ export interface AmdgpuTraceOp extends BindOp {
   readonly what: "map" | "unmap" | "clear" | "replace" | "unknown";
 }
 
-/** Bits of a request that tell ioctls apart: libdrm adds a direction where the header has none. */
-const NUMBER_MASK = 0xffff;
-
-function numberOf(request: number): number {
-  return request & NUMBER_MASK;
-}
-
 /** What stands for "nothing is bound". */
 const UNBOUND = { says: "unbound" } as const;
 const ASIDE = { says: "aside" } as const;
@@ -59,8 +52,8 @@ class AmdgpuDecoder implements Decoder<AmdgpuTraceOp> {
   readonly #homes = new Map<number, number>();
 
   decode(call: CallReader): Action<AmdgpuTraceOp> {
-    switch (numberOf(call.request)) {
-      case numberOf(IOCTL_GEM_CREATE): {
+    switch (IOCTLS.own(call.request)) {
+      case IOCTL_GEM_CREATE: {
         const { boSize, domains } = call.sent(GEM_CREATE);
         const { handle } = call.returned(GEM_CREATE_OUT);
         const places = DOMAIN_NAMES.bits.filter(([bit]) => domains & bit).map(([, name]) => name.slice(7));
@@ -68,11 +61,11 @@ class AmdgpuDecoder implements Decoder<AmdgpuTraceOp> {
         const bytes = Math.ceil(boSize / PAGE_BYTES) * PAGE_BYTES;
         return { kind: "bo-create", handle, size: bytes, text };
       }
-      case numberOf(DRM_IOCTL_GEM_CLOSE): {
+      case DRM_IOCTL_GEM_CLOSE: {
         const { handle } = call.sent(GEM_CLOSE);
         return { kind: "bo-close", handle, text: `BO ${handle}` };
       }
-      case numberOf(IOCTL_GEM_VA): {
+      case IOCTL_GEM_VA: {
         const op = decodeOp(call.sent(GEM_VA));
         const sparse = call.ret === 0 ? this.#sparse(op) : undefined;
         if (sparse !== undefined) {
@@ -80,7 +73,7 @@ class AmdgpuDecoder implements Decoder<AmdgpuTraceOp> {
         }
         return { kind: "bind", vm: VM_ID, ops: [op], text: describe(op) };
       }
-      case numberOf(IOCTL_CS):
+      case IOCTL_CS:
         return { kind: "other", text: "a submission: page tables are brought up to date" };
       default:
         return { kind: "other", text: "" };

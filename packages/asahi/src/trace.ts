@@ -72,7 +72,7 @@ class AsahiDecoder implements Decoder<AsahiTraceOp> {
   }
 
   decode(call: CallReader): Action<AsahiTraceOp> {
-    switch (call.request) {
+    switch (IOCTLS.own(call.request)) {
       case IOCTL_VM_CREATE: {
         const { vmId, kernelStart, kernelEnd } = call.returned(VM_CREATE);
         const kernel = span(kernelStart, kernelEnd - kernelStart);

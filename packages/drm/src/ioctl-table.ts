@@ -66,6 +66,8 @@ export class IoctlTable<F extends IoctlFile> {
   /** The rows in order. */
   readonly rows: readonly IoctlRow<F>[];
   readonly #handlers: (IoctlHandler<F> | undefined)[] = [];
+  /** Request of each row. */
+  readonly #requests: number[] = [];
   /** Bytes of each row's struct. */
   readonly #sizes: number[] = [];
   /** {@link DIR_WRITE} and {@link DIR_READ} of each row. */
@@ -87,6 +89,7 @@ export class IoctlTable<F extends IoctlFile> {
       const { nr, size, dir } = decodeIoctl(request);
       if (this.#sizes[nr] !== undefined)
         throw new Error(`ioctl table: ${name} has the number of another row`);
+      this.#requests[nr] = request;
       this.#handlers[nr] = run ?? undefined;
       this.#sizes[nr] = size;
       this.#dirs[nr] = dir;
@@ -103,6 +106,15 @@ export class IoctlTable<F extends IoctlFile> {
   row(request: number): IoctlRow<F> | undefined {
     const { type, nr } = decodeIoctl(request);
     return type === TYPE_DRM ? this.rows.find((row) => decodeIoctl(row.request).nr === nr) : undefined;
+  }
+
+  /**
+   * @param request - 32-bit request number as a caller sends it
+   * @returns the driver's own request of that number, whatever direction and size were sent; the same where there is none
+   */
+  own(request: number): number {
+    const known = ((request >>> 8) & 0xff) === TYPE_DRM ? this.#requests[request & 0xff] : undefined;
+    return known ?? request >>> 0;
   }
 
   /**

@@ -14,6 +14,7 @@ import {
   type UserArray,
   type UserSpace,
   writeU64,
+  zeroExtended,
 } from "@vmbind/drm";
 import {
   type BindOp,
@@ -229,7 +230,7 @@ export class Recorder {
     for (const array of row.arrays) {
       const { offset } = array.pointer;
       if (seen.has(offset) || !holdsPointer(array, argIn)) continue;
-      if (readSlot(padded(argIn, offset + 8), array.pointer) === 0) continue;
+      if (readSlot(zeroExtended(argIn, offset + 8), array.pointer) === 0) continue;
       patches.push([offset, emptyPointers[array.field] ?? 0]);
     }
     return { arrays, patches };
@@ -245,17 +246,11 @@ function bytesAt(memory: Pick<UserSpace, "view">, addr: number, length: number):
   }
 }
 
-function padded(bytes: Uint8Array, size: number): DataView {
-  const whole = new Uint8Array(Math.max(size, bytes.length));
-  whole.set(bytes);
-  return new DataView(whole.buffer);
-}
-
 /** Whether a union holds the pointer. */
 function holdsPointer({ when, pointer }: UserArray<object>, arg: Uint8Array): boolean {
   if (pointer.offset + pointer.size > arg.length) return false;
   if (when === null) return true;
-  const value = readSlot(padded(arg, when.offset + when.size), when);
+  const value = readSlot(zeroExtended(arg, when.offset + when.size), when);
   return "is" in when ? value === when.is : value > when.above;
 }
 

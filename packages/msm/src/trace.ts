@@ -47,13 +47,6 @@ export interface MsmTraceOp extends BindOp {
   readonly what: "map" | "map-null" | "unmap" | "unknown";
 }
 
-/** Bits of a request that tell ioctls apart: user-mode drivers add a direction where the header has none. */
-const NUMBER_MASK = 0xffff;
-
-function numberOf(request: number): number {
-  return request & NUMBER_MASK;
-}
-
 /** What stands for "nothing is bound". */
 const UNBOUND = { says: "unbound" } as const;
 
@@ -62,35 +55,35 @@ class MsmDecoder implements Decoder<MsmTraceOp> {
   #hasVm = false;
 
   decode(call: CallReader): Action<MsmTraceOp> {
-    switch (numberOf(call.request)) {
-      case numberOf(IOCTL_SUBMITQUEUE_NEW):
+    switch (IOCTLS.own(call.request)) {
+      case IOCTL_SUBMITQUEUE_NEW:
         return this.#queueNew(call);
-      case numberOf(IOCTL_SUBMITQUEUE_CLOSE):
+      case IOCTL_SUBMITQUEUE_CLOSE:
         return { kind: "other", text: `queue ${call.sent(SUBMITQUEUE_CLOSE).id}` };
-      case numberOf(IOCTL_SET_PARAM):
-      case numberOf(IOCTL_GET_PARAM): {
+      case IOCTL_SET_PARAM:
+      case IOCTL_GET_PARAM: {
         const { param, value } = call.returned(PARAM_ARG);
         return { kind: "other", text: `${PARAM_NAMES.values.get(param) ?? hex(param)} = ${hex(value)}` };
       }
-      case numberOf(IOCTL_GEM_NEW): {
+      case IOCTL_GEM_NEW: {
         const bo = call.returned(GEM_NEW);
         const text = `BO ${bo.handle}, ${size(bo.size)}${bo.flags & BO_NO_SHARE ? ", not to be shared" : ""}`;
         // The kernel rounds up, and does not say so.
         const bytes = Math.ceil(bo.size / PAGE_BYTES) * PAGE_BYTES;
         return { kind: "bo-create", handle: bo.handle, size: bytes, text };
       }
-      case numberOf(DRM_IOCTL_GEM_CLOSE): {
+      case DRM_IOCTL_GEM_CLOSE: {
         const { handle } = call.sent(GEM_CLOSE);
         return { kind: "bo-close", handle, text: `BO ${handle}` };
       }
-      case numberOf(IOCTL_GEM_MADVISE): {
+      case IOCTL_GEM_MADVISE: {
         const { handle, madv } = call.sent(GEM_MADVISE);
         return {
           kind: "other",
           text: `BO ${handle}: ${madv === MADV_DONTNEED ? "may be thrown away" : "wanted"}`,
         };
       }
-      case numberOf(IOCTL_VM_BIND):
+      case IOCTL_VM_BIND:
         return bind(call);
       default:
         return { kind: "other", text: "" };

@@ -63,13 +63,6 @@ export interface NouveauTraceOp extends BindOp {
   readonly what: "map" | "unmap" | "sparse" | "unsparse" | "unknown";
 }
 
-/** The number decides, whatever its direction: nvk sends VM_INIT write-only. */
-function numberOf(request: number): number {
-  return request & 0xff;
-}
-
-const VM_INIT_NUMBER = numberOf(IOCTL_VM_INIT);
-
 /** What stands for "nothing is bound". */
 const UNBOUND = { says: "unbound" } as const;
 /** A region shows again where a mapping in it goes. */
@@ -81,11 +74,11 @@ class NouveauDecoder implements Decoder<NouveauTraceOp> {
   readonly #regions = new Map<number, number>();
 
   decode(call: CallReader): Action<NouveauTraceOp> {
-    if (numberOf(call.request) === VM_INIT_NUMBER) {
-      const { kernelManagedAddr, kernelManagedSize } = call.sent(VM_INIT);
-      return { kind: "vm-create", vm: VM_ID, text: `kernel ${span(kernelManagedAddr, kernelManagedSize)}` };
-    }
-    switch (call.request) {
+    switch (IOCTLS.own(call.request)) {
+      case IOCTL_VM_INIT: {
+        const { kernelManagedAddr, kernelManagedSize } = call.sent(VM_INIT);
+        return { kind: "vm-create", vm: VM_ID, text: `kernel ${span(kernelManagedAddr, kernelManagedSize)}` };
+      }
       case IOCTL_GEM_NEW: {
         const { info } = call.returned(GEM_NEW);
         return {

@@ -116,7 +116,7 @@ class PanthorDecoder implements Decoder<PanthorTraceOp> {
   }
 
   decode(call: CallReader): Action<PanthorTraceOp> {
-    switch (call.request) {
+    switch (IOCTLS.own(call.request)) {
       case IOCTL_VM_CREATE: {
         const { id, userVaRange } = call.returned(VM_CREATE);
         return { kind: "vm-create", vm: id, text: `VM ${id}, user VA ${size(userVaRange)}` };

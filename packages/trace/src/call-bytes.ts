@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readSlot, type StructLayout, type UserArray, viewOf } from "@vmbind/drm";
+import { readSlot, type StructLayout, type UserArray, viewOf, zeroExtended } from "@vmbind/drm";
 import type { CallReader } from "./lens.ts";
 import type { TraceArray, TraceIoctl } from "./record.ts";
 
@@ -29,12 +29,12 @@ export class CallBytes implements CallReader {
 
   /** See {@link CallReader.sent}. */
   sent<T>(layout: StructLayout<T>): T {
-    return layout.read(viewOf(this.#call.argIn));
+    return layout.read(zeroExtended(this.#call.argIn, layout.size));
   }
 
   /** See {@link CallReader.returned}. */
   returned<T>(layout: StructLayout<T>): T {
-    return layout.read(viewOf(this.#call.argOut));
+    return layout.read(zeroExtended(this.#call.argOut, layout.size));
   }
 
   /** See {@link CallReader.elements}. */

@@ -70,7 +70,7 @@ const OWN_NULL = { says: "uncover" } as const;
 
 class XeDecoder implements Decoder<XeTraceOp> {
   decode(call: CallReader): Action<XeTraceOp> {
-    switch (call.request) {
+    switch (IOCTLS.own(call.request)) {
       case IOCTL_VM_CREATE: {
         const { vmId, flags } = call.returned(VM_CREATE);
         const scratch = flags & VM_CREATE_FLAG_SCRATCH_PAGE ? ", scratch page" : "";
@@ -243,7 +243,7 @@ export const lens: Lens<XeTraceOp, XeFile, XeDevice> = {
   checkInvariants: checkDeviceInvariants,
   /** Queues of hardware engines are left out of recordings, yet they take ids: the id of the next bind queue tells how many. */
   beforeCall(file, call) {
-    if (call.request !== IOCTL_EXEC_QUEUE_CREATE || call.ret !== 0) return;
+    if (IOCTLS.own(call.request) !== IOCTL_EXEC_QUEUE_CREATE || call.ret !== 0) return;
     file.reserveExecQueues(call.returned(EXEC_QUEUE_CREATE).execQueueId);
   },
 };

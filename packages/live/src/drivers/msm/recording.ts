@@ -4,13 +4,14 @@
  * @module
  */
 
+import { zeroExtended } from "@vmbind/drm";
 import { PARAM, PARAM_ARG } from "@vmbind/msm";
 import type { RecordedCall, RecordingRules } from "../../recording-rules.ts";
 
 /** Of the parameters one is about memory. */
 function keeps({ ioctl, argIn }: RecordedCall): boolean {
   if (ioctl !== "MSM_SET_PARAM") return true;
-  return PARAM_ARG.read(new DataView(argIn.buffer, argIn.byteOffset)).param === PARAM.enVmBind;
+  return PARAM_ARG.read(zeroExtended(argIn, PARAM_ARG.size)).param === PARAM.enVmBind;
 }
 
 /** The rules. */

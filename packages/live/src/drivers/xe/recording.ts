@@ -4,6 +4,7 @@
  * @module
  */
 
+import { zeroExtended } from "@vmbind/drm";
 import {
   ENGINE_CLASS_INSTANCE,
   ENGINE_CLASS_VM_BIND,
@@ -23,11 +24,11 @@ function bindQueuesOnly(): (call: RecordedCall) => boolean {
       );
       if (engineClass !== ENGINE_CLASS_VM_BIND) return false;
       if (ret === 0)
-        kept.add(EXEC_QUEUE_CREATE.read(new DataView(argOut.buffer, argOut.byteOffset)).execQueueId);
+        kept.add(EXEC_QUEUE_CREATE.read(zeroExtended(argOut, EXEC_QUEUE_CREATE.size)).execQueueId);
       return true;
     }
     if (ioctl !== "XE_EXEC_QUEUE_DESTROY") return true;
-    return kept.delete(EXEC_QUEUE_DESTROY.read(new DataView(argIn.buffer, argIn.byteOffset)).execQueueId);
+    return kept.delete(EXEC_QUEUE_DESTROY.read(zeroExtended(argIn, EXEC_QUEUE_DESTROY.size)).execQueueId);
   };
 }
 
