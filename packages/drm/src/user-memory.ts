@@ -48,12 +48,14 @@ export interface UserSpace {
 
 /** Placements that are searched one by one; an ioctl seldom has more, but a VM_BIND may have an array for each of its operations. */
 const LISTED_MAX = 16;
+/** Of a space without any; nobody puts one into it. */
+const NOTHING: Segment[] = [];
 
 /** Bytes at user addresses, in this process. */
 export class UserMemory implements UserSpace {
   /** See {@link UserSpace.process}. */
   readonly process: object | undefined;
-  readonly #listed: Segment[] = [];
+  #listed: Segment[] = NOTHING;
   /** All of them by their first byte, in the order of placement, once there are many. */
   #table: Map<number, Segment> | null = null;
 
@@ -71,6 +73,11 @@ export class UserMemory implements UserSpace {
   place(addr: number, bytes: Uint8Array): void {
     const segment = { addr, bytes, view: null };
     const listed = this.#listed;
+    if (listed.length === 0 && this.#table === null) {
+      // Mostly there is no other: an array that grows would make room for sixteen more.
+      this.#listed = [segment];
+      return;
+    }
     if (this.#table === null && listed.length === LISTED_MAX) {
       this.#table = new Map(listed.map((one) => [one.addr, one]));
     }
@@ -86,7 +93,7 @@ export class UserMemory implements UserSpace {
 
   /** Forget every placement. */
   clear(): void {
-    this.#listed.length = 0;
+    this.#listed = NOTHING;
     this.#table = null;
   }
 

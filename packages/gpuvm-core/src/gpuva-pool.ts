@@ -188,26 +188,40 @@ export class GpuvaPool {
     const { f64, i32 } = this;
     const length = i32[first * I32 + LENGTH] as number;
     const units = i32[first * I32 + OFFSET] as number;
-    const wide = length < 0 || units < 0;
     let start = addr;
     let prev = tail;
     for (let i = 0; i < count; i++) {
       const va = vas[i] as number;
-      if (wide) this.fill(va, start, start + range, offset, slot, flags);
-      else {
-        const at = va * I32;
-        f64[va * F64] = start;
-        i32[at + LENGTH] = length;
-        i32[at + OFFSET] = units;
-        i32[at + OBJECT] = slot;
-        i32[at + FLAGS] = flags;
-      }
-      i32[va * I32 + PREV] = prev;
-      i32[va * I32 + NEXT] = 0;
+      const at = va * I32;
+      f64[va * F64] = start;
+      i32[at + LENGTH] = length;
+      i32[at + OFFSET] = units;
+      i32[at + OBJECT] = slot;
+      i32[at + FLAGS] = flags;
+      i32[at + NEXT] = 0;
+      i32[at + PREV] = prev;
       if (prev !== 0) i32[prev * I32 + NEXT] = va;
-      if (this.#windows !== null) this.setRepeat(va, 0, 0);
       prev = va;
       start += range;
+    }
+    // Calls of their own, lest a loop with a call in it makes an object of each address.
+    if (length < 0 || units < 0) this.#fillWide(vas, count, range, offset, slot, flags);
+    if (this.#windows !== null) for (let i = 0; i < count; i++) this.setRepeat(vas[i] as number, 0, 0);
+  }
+
+  /** Records of a run whose length or offset is elsewhere; their addresses are known. */
+  #fillWide(
+    vas: Int32Array,
+    count: number,
+    range: number,
+    offset: number,
+    slot: number,
+    flags: number,
+  ): void {
+    for (let i = 0; i < count; i++) {
+      const va = vas[i] as number;
+      const addr = this.addr(va);
+      this.fill(va, addr, addr + range, offset, slot, flags);
     }
   }
 

@@ -104,8 +104,14 @@ export function mapRun(
   const room = pageTable.roomFor(va, size, wanted, pa);
   const vmBo = room === 0 ? null : gpuvm.vmBoFind(bo);
   if (vmBo === null) return 0;
-  const flags = (op.flags & MAP_FLAGS_MASK) << GPUVA_USERBITS_SHIFT;
-  const n = gpuvm.mapRun({ addr: va, range: size, gem: bo, offset: boOffset, flags }, vmBo, room);
+  const first = vm.syncRun;
+  first.addr = va;
+  first.range = size;
+  first.gem = bo;
+  first.offset = boOffset;
+  first.flags = (op.flags & MAP_FLAGS_MASK) << GPUVA_USERBITS_SHIFT;
+  const n = gpuvm.mapRun(first, vmBo, room);
+  first.gem = null;
   vmBo.put();
   if (n === 0) return 0;
   if (bo.exclusiveVm === null) gpuvm.extobjAdd(vmBo);

@@ -106,19 +106,22 @@ export class VmSteps implements StepHandlers {
         pageTable.unmap(start, size);
         continue;
       }
-      let end = start + size;
-      for (; i < count && this.#isPage(vas[i] as number, end); i++) end += PAGE_BYTES;
-      pageTable.unmapPages(start, (end - start) / PAGE_BYTES);
+      const first = i - 1;
+      while (i < count && this.#isNextPage(vas[i - 1] as number, vas[i] as number)) i++;
+      pageTable.unmapPages(start, i - first);
     }
     gpuvm.dropDeferred(vas, count);
     return true;
   }
 
-  /** Whether a mapping is a page at an address, and in the page table. */
-  #isPage(va: number, addr: number): boolean {
+  /** Whether a mapping is a page behind a mapping that is one, and in the page table. */
+  #isNextPage(before: number, va: number): boolean {
     const gpuvm = this.#gpuvm;
+    const addr = gpuvm.addr(va);
     return (
-      gpuvm.addr(va) === addr && gpuvm.end(va) === addr + PAGE_BYTES && (gpuvm.flags(va) & VMA_EVICTED) === 0
+      addr === gpuvm.addr(before) + PAGE_BYTES &&
+      gpuvm.end(va) === addr + PAGE_BYTES &&
+      (gpuvm.flags(va) & VMA_EVICTED) === 0
     );
   }
 

@@ -85,20 +85,15 @@ export interface PanthorVmDevice {
 export class PanthorVm {
   readonly #device: PanthorVmDevice;
   readonly #handles: GemHandles<PanthorBo>;
-  readonly #request: Required<MapRequest> = {
-    addr: 0.5,
-    range: 0.5,
-    gem: null,
-    offset: 0.5,
-    flags: 0,
-    gemRange: 0.5,
-  };
+  readonly #request: Required<MapRequest> = mapRequest();
   readonly #steps: VmSteps;
 
   /** Cost sheet of the device. */
   readonly counters: PanthorCounters;
   /** Reused by synchronous calls. @internal */
   readonly syncOp: PanthorBindOp = new PanthorBindOp();
+  /** The first mapping of a run; reused by synchronous calls. @internal */
+  readonly syncRun: Required<MapRequest> = mapRequest();
   /** Mappings and the rules of split and merge. */
   readonly gpuvm: Gpuvm;
   /** The page table. */
@@ -389,4 +384,9 @@ export class PanthorVm {
     this.pageTable.io.destroy();
     this.dummy.put();
   }
+}
+
+/** A request to be filled in; its numbers are no integers, so that large ones are stored in place. */
+function mapRequest(): Required<MapRequest> {
+  return { addr: 0.5, range: 0.5, gem: null, offset: 0.5, flags: 0, gemRange: 0 };
 }

@@ -8,8 +8,8 @@ import { UserMemory } from "@vmbind/drm";
 import type { OpenDevice } from "../device.ts";
 import { eventOf, type TraceEvent } from "../event.ts";
 import type { Action } from "../lens.ts";
-import type { TraceIoctl, TraceMark } from "../record.ts";
-import type { Call, CheckedCall, Checker } from "./checker.ts";
+import type { TraceArray, TraceIoctl, TraceMark } from "../record.ts";
+import type { Call, CallBuffer, CheckedCall, Checker } from "./checker.ts";
 
 const UNKNOWN: Action = { kind: "other", text: "" };
 
@@ -42,8 +42,9 @@ export class CheckedRun {
    */
   replay(recorded: TraceIoctl, action: Action): CheckedCall {
     const { file, request, argIn, arrays } = recorded;
-    const buffers = this.#device.outputs(recorded);
-    for (const { field, addr, data } of arrays) buffers.push({ field, addr, bytes: data });
+    const outputs = this.#device.outputs(recorded);
+    const sent = arrays.map(bufferOf);
+    const buffers = outputs.length === 0 ? sent : [...outputs, ...sent];
     return this.#run({ file, request, arg: argIn.slice(), buffers, recorded, action, ret: 0, reason: null });
   }
 
@@ -122,4 +123,8 @@ export class CheckedRun {
     this.#device.close();
     for (const checker of this.#checkers) checker.closed?.();
   }
+}
+
+function bufferOf({ field, addr, data }: TraceArray): CallBuffer {
+  return { field, addr, bytes: data };
 }

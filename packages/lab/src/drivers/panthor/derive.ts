@@ -218,13 +218,12 @@ class Derivation {
       for (let at = 0; at < pieces.length; at += size) pieces.set(piece, at);
       for (const until = va + bytes; va < until; ) {
         const n = Math.min((until - va) / pieceBytes, OPS_PER_IOCTL - this.#count);
-        let at = this.#at();
+        const at = this.#at();
         this.#data.set(n * size === pieces.length ? pieces : pieces.subarray(0, n * size), at);
-        for (let i = 0; i < n; i++, at += size, va += pieceBytes) {
-          writeU64(this.#view, at + fields.va.offset, va);
-        }
+        writeAddresses(this.#view, at + fields.va.offset, size, n, va, pieceBytes);
+        va += n * pieceBytes;
         const last = va >= end;
-        if (last) fields.syncs.write(this.#view, at - size, op.syncs);
+        if (last) fields.syncs.write(this.#view, at + (n - 1) * size, op.syncs);
         if (this.#added(last ? syncs : null, n)) yield this.#call();
       }
     }
@@ -263,10 +262,11 @@ class Derivation {
     const end = this.#start + count * stride;
     const data = this.#data.subarray(this.#start, end);
     const arg = this.#argument(count, stride);
-    const arrays = [{ field: "ops", addr: OPS_ADDR, count, stride, data }, ...this.#syncs];
+    const ops = { field: "ops", addr: OPS_ADDR, count, stride, data };
+    const arrays = this.#syncs.length === 0 ? [ops] : [ops, ...this.#syncs];
     this.#start = end;
     this.#count = 0;
-    this.#syncs = [];
+    if (this.#syncs.length > 0) this.#syncs = [];
     this.#makeRoom();
     return this.#ioctl("PANTHOR_VM_BIND", IOCTL_VM_BIND, arg, arrays);
   }
@@ -322,4 +322,16 @@ class Derivation {
       ret: 0,
     };
   }
+}
+
+/** Write the addresses of `count` operations, `stride` bytes apart: `va` first, each `step` bytes above the one before. */
+function writeAddresses(
+  view: DataView,
+  at: number,
+  stride: number,
+  count: number,
+  va: number,
+  step: number,
+): void {
+  for (let i = 0; i < count; i++) writeU64(view, at + i * stride, va + i * step);
 }
