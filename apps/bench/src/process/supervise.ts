@@ -10,8 +10,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { isatty } from "node:tty";
 import { Worker } from "node:worker_threads";
-import { YOUNG_MIB } from "../engine.ts";
-import { isAsCompiled } from "../quick.ts";
+import { isAsCompiled, youngMibOf } from "../quick.ts";
 import type { Orders, Report, Saved } from "./messages.ts";
 
 /**
@@ -26,7 +25,7 @@ export function supervise(argv: readonly string[]): Promise<number> {
     let failed: Promise<number> | null = null;
     const thread = new Worker(threadFile(argv), {
       workerData: { argv, columns: isatty(1) ? process.stdout.columns : undefined } satisfies Orders,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+      resourceLimits: { maxYoungGenerationSizeMb: youngMibOf(argv) },
     });
     thread.on("message", (report: Report) => {
       if ("status" in report) status = report.status;

@@ -151,10 +151,13 @@ function alike(a: unknown, b: unknown): boolean {
     return true;
   }
   if (!isObject(a) || !isObject(b)) return false;
-  const keys = Object.keys(a);
-  if (keys.length !== Object.keys(b).length) return false;
-  for (const key of keys) if (!Object.hasOwn(b, key) || !alike(a[key], b[key])) return false;
-  return true;
+  let members = 0;
+  for (const key in a) {
+    if (!Object.hasOwn(b, key) || !alike(a[key], b[key])) return false;
+    members++;
+  }
+  for (const _ in b) members--;
+  return members === 0;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

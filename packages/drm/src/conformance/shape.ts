@@ -72,26 +72,36 @@ export function optional(shape: Shape): OptionalShape {
  * @returns the shape of an object with these members and no others
  */
 export function object(members: Members, rule: (value: JsonObject) => Fault | null = () => null): Shape {
-  const known = new Map(
-    Object.entries(members).map(([name, shape]) =>
-      typeof shape === "function"
-        ? [name, { shape, needed: true }]
-        : [name, { shape: shape.optional, needed: false }],
-    ),
+  const listed = Object.entries(members).map(([name, shape], index) =>
+    typeof shape === "function"
+      ? { name, index, shape, needed: true }
+      : { name, index, shape: shape.optional, needed: false },
   );
-  const needed = [...known].filter(([, member]) => member.needed).map(([name]) => name);
+  const byName = new Map(listed.map((member) => [member.name, member]));
+  const needed = listed.filter((member) => member.needed);
   return (value) => {
     if (!isObject(value)) return wrong("an object", value);
-    for (const name of needed) {
-      if (!Object.hasOwn(value, name)) return { at: `.${name}`, rule: "is missing" };
+    let met = 0;
+    let next = 0;
+    let fault: Fault | null = null;
+    // What JSON.parse made has no other members than its own. Files name them in the order of their format.
+    for (const name in value) {
+      const member = listed[next]?.name === name ? listed[next] : byName.get(name);
+      if (member === undefined) {
+        fault ??= unknownMember(name);
+        continue;
+      }
+      next = member.index + 1;
+      if (member.needed) met++;
+      if (fault !== null) continue;
+      const inside = member.shape(value[name]);
+      if (inside !== null) fault = below(`.${name}`, inside);
     }
-    for (const name of Object.keys(value)) {
-      const member = known.get(name);
-      if (member === undefined) return unknownMember(name);
-      const fault = member.shape(value[name]);
-      if (fault) return below(`.${name}`, fault);
+    if (met < needed.length) {
+      const missing = needed.find(({ name }) => !Object.hasOwn(value, name));
+      if (missing !== undefined) return { at: `.${missing.name}`, rule: "is missing" };
     }
-    return rule(value);
+    return fault ?? rule(value);
   };
 }
 
