@@ -38,6 +38,8 @@ const ROOT_ENTRIES = 8;
 /** A descriptor is present when both low bits are set. */
 const PRESENT = 3;
 const OFFSET_MASK = PAGE_BYTES - 1;
+/** Leaf tables that are found without a walk. */
+const KNOWN = 16;
 /** No slot: the L2 table is there, the leaf table is not. */
 const NO_LEAF = -1;
 /** No slot: the L2 table is missing, and with it 64 GiB of leaf tables. */
@@ -71,9 +73,9 @@ export class UatPageTable {
   readonly #rootSlot: number;
   readonly #addressHigh: number;
   readonly #allocFault: AllocFault | undefined;
-  /** The block that was looked up last, and its leaf table. Tables stay where they are until the VM goes. */
-  #lastBlock = -1;
-  #lastLeaf = -1;
+  /** Blocks that were looked up, and their leaf tables, at {@link placeOf} a block. Tables stay where they are until the VM goes. */
+  readonly #knownBlocks = new Int32Array(KNOWN).fill(-1);
+  readonly #knownLeaves = new Int32Array(KNOWN);
 
   /**
    * Takes the root page.
@@ -213,13 +215,14 @@ export class UatPageTable {
 
   /** Slot of the leaf table of a 32 MiB block; {@link NO_LEAF} or {@link NO_MIDDLE} when a level is missing. */
   #find(block: number): number {
-    if (block === this.#lastBlock) return this.#lastLeaf;
+    const place = placeOf(block);
+    if (this.#knownBlocks[place] === block) return this.#knownLeaves[place] as number;
     const middle = this.#next(this.#rootSlot, block >> ENTRIES_LG2);
     if (middle < 0) return NO_MIDDLE;
     const leaf = this.#next(middle, block & (ENTRIES - 1));
     if (leaf < 0) return NO_LEAF;
-    this.#lastBlock = block;
-    this.#lastLeaf = leaf;
+    this.#knownBlocks[place] = block;
+    this.#knownLeaves[place] = leaf;
     return leaf;
   }
 
@@ -261,6 +264,11 @@ export class UatPageTable {
       return fail(ENOMEM, `page table: ${(error as Error).message}`);
     }
   }
+}
+
+/** Where a block is remembered: neighbours, and the views of one image some 64 GiB apart, in different places. */
+function placeOf(block: number): number {
+  return (block ^ (block >> 8)) & (KNOWN - 1);
 }
 
 /** First page of the 64 GiB behind the one that holds a block. */

@@ -37,6 +37,8 @@ const TWO_32 = 4294967296;
 /** Bits 47:46 of a range operand, in its high word: the granule is 16 KiB. */
 const GRANULE_16K = 2 << 14;
 const MANTISSA_MAX = 32;
+/** Fifteen pairs of pages: one more, and lengths have an exponent. */
+const EXACT_BYTES: number = 15 * 2 * PAGE_BYTES;
 
 /**
  * Encode the invalidation of a range as the driver does (the downstream asahi driver, branches of 2025).
@@ -73,6 +75,16 @@ export function encodeTlbi(
     if (!stuckStart) start += MANTISSA_MAX * unit * 2;
   }
   range(asid, scale, mantissa - 1, start, sink);
+}
+
+/**
+ * Whether {@link encodeTlbi} issues one instruction that covers a range to the byte, as far as that is told at a glance: for a page,
+ * and for pairs of pages that need no exponent.
+ *
+ * @param bytes - length
+ */
+export function isExactTlbi(bytes: number): boolean {
+  return bytes === PAGE_BYTES || (bytes <= EXACT_BYTES && (bytes & (2 * PAGE_BYTES - 1)) === 0);
 }
 
 function range(asid: number, scale: number, num: number, start: number, sink: TlbiSink): void {

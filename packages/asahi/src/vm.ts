@@ -26,7 +26,7 @@ import type { AsahiCounters } from "./cost-sheet.ts";
 import type { AsahiDeviceOptions } from "./options.ts";
 import { UatPageTable } from "./page-table.ts";
 import { leafHi, leafLo } from "./protection.ts";
-import { decodeTlbi, encodeTlbi, type TlbiReach, type TlbiSink } from "./tlbi.ts";
+import { decodeTlbi, encodeTlbi, isExactTlbi, type TlbiReach, type TlbiSink } from "./tlbi.ts";
 import { BIND_SINGLE_PAGE, DUMMY_PAGE_VA, KERNEL_RANGE_ALIGN, PAGE_BYTES, VM_END, VM_START } from "./uapi.ts";
 import { ACCESS_FLAGS, ACCESS_SHIFT, VmSteps } from "./vm-steps.ts";
 
@@ -243,8 +243,8 @@ export class AsahiVm {
     const { counters } = this.device;
     counters.tlbRequests++;
     counters.tlbRequestedBytes += bytes;
-    // One page has an instruction of its own, which covers it exactly: encoding it would take a sixth of an unmap step.
-    if (bytes === PAGE_BYTES) this.device.tlb.invalidateRange(this.#asid, va, bytes);
+    // One instruction covers these exactly: encoding it would take a sixth of an unmap step.
+    if (isExactTlbi(bytes)) this.device.tlb.invalidateRange(this.#asid, va, bytes);
     else encodeTlbi(this.#asid, va, bytes, this.device.options.quirks.stuckTlbiStart, this.#issueTlbi);
   }
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { decodeTlbi, encodeTlbi, PAGE_BYTES, type TlbiReach } from "../src/index.ts";
+import { isExactTlbi } from "../src/tlbi.ts";
 
 const GIB = 2 ** 30;
 
@@ -43,4 +44,14 @@ test("up to 32 GiB one instruction is enough, beyond it they add up", () => {
 
 test("the driver's defect: every instruction names the first page", () => {
   expect(reaches(1, PAGE_BYTES, 40 * GIB, true).map((reach) => reach.va)).toEqual([PAGE_BYTES, PAGE_BYTES]);
+});
+
+test("what needs no encoding is covered to the byte by one instruction", () => {
+  const exact = Array.from({ length: 200 }, (_, i) => (i + 1) * PAGE_BYTES).filter(isExactTlbi);
+  expect(exact).toContain(PAGE_BYTES);
+  expect(exact).toContain(30 * PAGE_BYTES);
+  for (const bytes of exact) {
+    for (const va of [PAGE_BYTES, 2 ** 38 + 3 * PAGE_BYTES])
+      expect(reaches(7, va, bytes)).toEqual([{ asid: 7, va, bytes }]);
+  }
 });

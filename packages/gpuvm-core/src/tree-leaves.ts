@@ -20,6 +20,8 @@ export class TreeLeaves extends TreeNodes {
   protected fullLeaf: number = this.#halfLeaf();
   /** Leaf of the last search, tried first by the next one: binds come in neighbourhoods. */
   protected hint = 0;
+  /** The one before it, 0 = none. */
+  protected otherHint = 0;
   /** Leaf of the walk. */
   protected cursorLeaf = 0;
   /** Index in that leaf of the entry that the walk comes to next. */
@@ -256,6 +258,7 @@ export class TreeLeaves extends TreeNodes {
     if (next !== 0) this.prevs[next] = prev;
     if (prev !== 0) this.nexts[prev] = next;
     if (this.hint === leaf) this.hint = prev !== 0 ? prev : next;
+    if (this.otherHint === leaf) this.otherHint = 0;
     if (this.leaf === leaf) {
       // A sought place is always in a leaf of the tree.
       this.leaf = this.hint;

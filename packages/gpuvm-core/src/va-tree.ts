@@ -50,9 +50,13 @@ export class VaTree extends TreeLeaves {
     const counts = this.counts;
     let node = this.hint;
     if (!this.#covers(node, counts[node] as number, key)) {
-      node = this.#leafOf(key);
+      // Binds of two streams, such as two views of one image, take turns.
+      node = this.otherHint;
+      this.otherHint = this.hint;
+      const other = node !== 0 && this.#covers(node, counts[node] as number, key);
+      if (!other) node = this.#leafOf(key);
       this.hint = node;
-      if (this.fitsCaches) {
+      if (!other && this.fitsCaches) {
         this.leaf = node;
         this.pos = this.rank(node, key);
         return;
