@@ -16,12 +16,34 @@ export class BindJob {
   readonly op: PanthorBindOp;
   /** What must happen first. */
   waits: readonly Fence[] = NO_FENCES;
-  /** Signalled when the job has run, with its error. */
-  readonly done: Fence = new Fence();
+  /** Made when it is asked for, which it is of few jobs of an array. */
+  #done: Fence | null = null;
+  #hasRun = false;
+  #ret = 0;
 
   /** @param op - prepared */
   constructor(op: PanthorBindOp) {
     this.op = op;
+  }
+
+  /** Signalled when the job has run, with its error. */
+  get done(): Fence {
+    if (this.#done !== null) return this.#done;
+    const done = new Fence();
+    this.#done = done;
+    if (this.#hasRun) done.signal(this.#ret);
+    return done;
+  }
+
+  /**
+   * It has run.
+   *
+   * @param ret - 0 or a negative errno
+   */
+  end(ret: number): void {
+    this.#hasRun = true;
+    this.#ret = ret;
+    if (this.#done !== null) this.#done.signal(ret);
   }
 }
 
@@ -42,12 +64,16 @@ export class BindQueue {
   /** Records of operations that have run. */
   readonly #spareOps: PanthorBindOp[] = [];
   #running = false;
-  /** Fence of the job that was queued last, null before the first. */
-  last: Fence | null = null;
+  #last: BindJob | null = null;
 
   /** @param vm - whose jobs these are */
   constructor(vm: QueueVm) {
     this.#vm = vm;
+  }
+
+  /** Fence of the job that was queued last, null before the first. */
+  get last(): Fence | null {
+    return this.#last === null ? null : this.#last.done;
   }
 
   /** Jobs that have not run yet. */
@@ -69,7 +95,7 @@ export class BindQueue {
   push(job: BindJob): void {
     this.#vm.gpuvm.get();
     this.#jobs.push(job);
-    this.last = job.done;
+    this.#last = job;
     for (const fence of job.waits) if (!fence.signaled) fence.onSignal(() => this.pump());
   }
 
@@ -98,7 +124,7 @@ export class BindQueue {
     if (ret !== 0) vm.declareUnusable();
     cleanUp(vm, job.op);
     this.#spareOps.push(job.op);
-    job.done.signal(ret);
+    job.end(ret);
     vm.gpuvm.put();
   }
 }

@@ -90,24 +90,30 @@ export function resolveSyncs(
   array = "ops",
 ): () => void {
   const entries: Entries = new Map();
-  syncs.forEach((list, job) => {
-    list.forEach((sync, i) => {
-      if (isSignal(sync)) collect(file, entries, sync, nameOf(array, job, i));
-    });
-  });
-  syncs.forEach((list, index) => {
+  for (let job = 0; job < syncs.length; job++) {
+    const list = syncs[job] as readonly SyncOp[];
+    for (let i = 0; i < list.length; i++) {
+      const sync = list[i] as SyncOp;
+      if (isSignal(sync)) collect(file, entries, sync, array, job, i);
+    }
+  }
+  for (let index = 0; index < syncs.length; index++) {
+    const list = syncs[index] as readonly SyncOp[];
+    // Of an array of thousands mostly the last job has any.
+    if (list.length === 0) continue;
     const job = jobs[index] as SyncedJob;
     const waits: Fence[] = [];
-    list.forEach((sync, i) => {
-      if (!isSignal(sync)) waits.push(fenceOf(file, entries, sync, nameOf(array, index, i)));
-    });
+    for (let i = 0; i < list.length; i++) {
+      const sync = list[i] as SyncOp;
+      if (!isSignal(sync)) waits.push(fenceOf(file, entries, sync, array, index, i));
+    }
     // The queue is in order: the end of an earlier job of this call needs no waiting, but does no harm.
     if (waits.length > 0) job.waits = waits;
     for (const sync of list) {
       const entry = isSignal(sync) ? entries.get(keyOf(sync)) : undefined;
       if (entry !== undefined) entry.fence = job.done;
     }
-  });
+  }
   return () => {
     for (const { syncobj, point, fence } of entries.values()) syncobj.attach(point, fence as Fence);
   };
@@ -126,37 +132,62 @@ function keyOf({ handle, timelineValue }: SyncOp): string {
   return `${handle}@${timelineValue}`;
 }
 
-function collect(file: SyncFile, entries: Entries, sync: SyncOp, name: string): void {
-  checkSync(sync, name);
-  if (entries.has(keyOf(sync))) return;
+function collect(
+  file: SyncFile,
+  entries: Entries,
+  sync: SyncOp,
+  array: string,
+  job: number,
+  index: number,
+): void {
+  checkSync(sync, array, job, index);
+  const key = keyOf(sync);
+  if (entries.has(key)) return;
   const { handle, timelineValue: point } = sync;
   const syncobj =
-    file.syncobjs.get(handle) ?? fail(EINVAL, `${name}.handle: ${handle} is not a syncobj of this file`);
-  entries.set(keyOf(sync), { point, syncobj, fence: syncobj.find(point) });
+    file.syncobjs.get(handle) ??
+    fail(EINVAL, `${nameOf(array, job, index)}.handle: ${handle} is not a syncobj of this file`);
+  entries.set(key, { point, syncobj, fence: syncobj.find(point) });
 }
 
-function fenceOf(file: SyncFile, entries: Entries, sync: SyncOp, name: string): Fence {
-  checkSync(sync, name);
+function fenceOf(
+  file: SyncFile,
+  entries: Entries,
+  sync: SyncOp,
+  array: string,
+  job: number,
+  index: number,
+): Fence {
+  checkSync(sync, array, job, index);
   const { handle, timelineValue: point } = sync;
   const entry = entries.get(keyOf(sync));
   const found =
     entry !== undefined
       ? entry.fence
       : (
-          file.syncobjs.get(handle) ?? fail(ENOENT, `${name}.handle: ${handle} is not a syncobj of this file`)
+          file.syncobjs.get(handle) ??
+          fail(ENOENT, `${nameOf(array, job, index)}.handle: ${handle} is not a syncobj of this file`)
         ).find(point);
   return (
-    found ?? fail(EINVAL, `${name}.handle: nothing will signal syncobj ${handle} at point ${decimal(point)}`)
+    found ??
+    fail(
+      EINVAL,
+      `${nameOf(array, job, index)}.handle: nothing will signal syncobj ${handle} at point ${decimal(point)}`,
+    )
   );
 }
 
-function checkSync({ flags, timelineValue }: SyncOp, name: string): void {
+function checkSync({ flags, timelineValue }: SyncOp, array: string, job: number, index: number): void {
   const type = flags & SYNC_OP_TYPE_MASK;
   if ((flags & ~SYNC_OP_SIGNAL & ~SYNC_OP_TYPE_MASK) !== 0) {
-    fail(EINVAL, `${name}.flags: 0x${flags.toString(16)} has unknown bits`);
+    fail(EINVAL, `${nameOf(array, job, index)}.flags: 0x${flags.toString(16)} has unknown bits`);
   }
-  if (type > SYNC_OP_TIMELINE) fail(EINVAL, `${name}.flags: handle type ${type} is unknown`);
+  if (type > SYNC_OP_TIMELINE)
+    fail(EINVAL, `${nameOf(array, job, index)}.flags: handle type ${type} is unknown`);
   if (type !== SYNC_OP_TIMELINE && timelineValue !== 0) {
-    fail(EINVAL, `${name}.timeline_value: ${decimal(timelineValue)} with a binary syncobj`);
+    fail(
+      EINVAL,
+      `${nameOf(array, job, index)}.timeline_value: ${decimal(timelineValue)} with a binary syncobj`,
+    );
   }
 }
