@@ -6,7 +6,15 @@
  */
 
 import { EEXIST, ENOMEM, ERANGE } from "@vmbind/drm";
-import { addressHi, addressLo, clearFilled, emptyRun, writeRepeated } from "@vmbind/mmu";
+import {
+  addressHi,
+  addressLo,
+  clearEntries,
+  clearFilled,
+  emptyRun,
+  filledRun,
+  writeRepeated,
+} from "@vmbind/mmu";
 import { IoPgtable } from "./io-pgtable.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
 
@@ -97,6 +105,36 @@ export class IoPgtableBatch extends IoPgtable {
     const table = size === PAGE_BYTES ? this.level3Of(va) : this.level2(va, false);
     writeRepeated(this.tables, table, indexOf(va, size), calls, addressLo(pa) | lo, addressHi(pa) | hi);
     this.clean(calls, calls * 8);
+  }
+
+  /**
+   * An unmap call of pages, and a map call that brings the last of them back as they were: only those in front change. Nothing happens
+   * unless all of them are in one table that is there, the first and the last of those that come back as the map call would write them.
+   *
+   * @param va - first address in bytes
+   * @param count - pages that go
+   * @param kept - pages behind them that come back
+   * @param lo - low half of the first entry that comes back
+   * @param hi - high half of all that come back: 2 MiB of memory that VA is aligned like
+   * @returns whether it was done
+   */
+  unmapInFront(va: number, count: number, kept: number, lo: number, hi: number): boolean {
+    const table = this.level3Of(va);
+    if (table < 0) return false;
+    const { words } = this.tables;
+    const first = indexOf(va, PAGE_BYTES);
+    const at = (table * ENTRIES + first) * 2;
+    const back = at + 2 * count;
+    const last = back + 2 * (kept - 1);
+    if (words[back] !== lo || words[back + 1] !== hi) return false;
+    if (words[last] !== ((lo + (kept - 1) * PAGE_BYTES) | 0) || words[last + 1] !== hi) return false;
+    if (filledRun(words, at, count) !== count) return false;
+    clearEntries(this.tables, table, first, count);
+    this.counters.pteClears += kept;
+    this.clean(1, (count + kept) * 8);
+    this.counters.pteWrites += kept;
+    this.clean(1, kept * 8);
+    return true;
   }
 
   /**

@@ -196,6 +196,43 @@ export class PageTable {
     this.#counters.ioMapCalls += count;
   }
 
+  /**
+   * {@link PageTable.unmap} to the end of a 2 MiB chunk, and {@link PageTable.map} of what was behind a cut, in pages as before. Those
+   * stay where they are then: a chunk that is cut again and again would be written again and again.
+   *
+   * @param flags - READONLY, NOEXEC, UNCACHED of what is behind the cut
+   * @param va - first address in bytes
+   * @param cutEnd - first address behind the cut
+   * @param end - end of the chunk
+   * @param list - physical segments of the object behind the cut, or of the dummy
+   * @param offset - byte of it at `cutEnd`
+   * @returns whether it was done; it is left to the two where they do more than that
+   */
+  unmapInFront(
+    flags: number,
+    va: number,
+    cutEnd: number,
+    end: number,
+    list: ScatterList,
+    offset: number,
+  ): boolean {
+    if (this.broken || (va & (BLOCK_2M - 1)) === 0 || end - va >= BLOCK_2M) return false;
+    const segment = list.count === 1 ? 0 : list.segmentAt(offset);
+    if (segment < 0) return false;
+    const skip = offset - (list.offset[segment] as number);
+    const pa = (list.pa[segment] as number) + skip;
+    const kept = end - cutEnd;
+    if ((list.bytes[segment] as number) - skip < kept) return false;
+    // One map call reaches as far as VA and memory are aligned alike.
+    if (((pa ^ cutEnd) & (BLOCK_2M - 1)) !== 0) return false;
+    const lo = addressLo(pa) | (this.#pageLo[flags & 7] as number);
+    const hi = addressHi(pa) | (this.#hi[flags & 7] as number);
+    if (!this.io.unmapInFront(va, (cutEnd - va) / PAGE_BYTES, kept / PAGE_BYTES, lo, hi)) return false;
+    this.#counters.ioUnmapCalls++;
+    this.#counters.ioMapCalls++;
+    return true;
+  }
+
   /** A map failed: drop what it mapped, declare the table broken. */
   #giveUp(ret: number, start: number, bytes: number): number {
     this.#counters.kernelWarnings++;

@@ -30,7 +30,7 @@ import type { AsLock } from "./as-lock.ts";
 import type { PanthorBindOp } from "./bind-op.ts";
 import type { PanthorBo } from "./bo.ts";
 import { BLOCK_2M, PAGE_BYTES } from "./page-sizes.ts";
-import type { PageTable } from "./page-table.ts";
+import { PageTable } from "./page-table.ts";
 
 /** Driver bit of a gpuva's flags, behind those of the operation: its object was evicted, nothing is in the page table. */
 export const VMA_EVICTED: number = 1 << (GPUVA_USERBITS_SHIFT + 4);
@@ -40,6 +40,8 @@ export class VmSteps implements StepHandlers {
   readonly #gpuvm: Gpuvm;
   readonly #pageTable: PageTable;
   readonly #as: AsLock;
+  /** The page table is the driver's, not a what-if's, which may map otherwise. */
+  readonly #isOwnTable: boolean;
   /** Handles of what is being unmapped. */
   readonly #vas: number[] = [];
   /** The operation that is being executed: to be set before the VA manager is asked for steps. */
@@ -55,6 +57,7 @@ export class VmSteps implements StepHandlers {
     this.#gpuvm = gpuvm;
     this.#pageTable = pageTable;
     this.#as = as;
+    this.#isOwnTable = pageTable.constructor === PageTable;
     this.op = op;
   }
 
@@ -172,12 +175,26 @@ export class VmSteps implements StepHandlers {
       end = chunkEnd;
     }
     this.#as.lock(start, end - start);
+    if (end > cutEnd && start === cutStart && this.#unmapInFront(next, start, end)) return 0;
     pageTable.unmap(start, end - start);
     if (start < cutStart) {
       const ret = this.#mapPiece(prev, start, cutStart - start);
       if (ret !== 0) return ret;
     }
     return end > cutEnd ? this.#mapPiece(next, cutEnd, end - cutEnd) : 0;
+  }
+
+  /** {@link PageTable.unmapInFront} of the piece behind a cut, in the driver's own page table. */
+  #unmapInFront(behind: MapStep, start: number, end: number): boolean {
+    if (!this.#isOwnTable || (behind.flags & GPUVA_REPEAT) !== 0) return false;
+    return this.#pageTable.unmapInFront(
+      behind.flags >>> GPUVA_USERBITS_SHIFT,
+      start,
+      behind.addr,
+      end,
+      (behind.gem as PanthorBo).pages as ScatterList,
+      behind.offset,
+    );
   }
 
   /** Whether a cut at an address of a mapping may go through a block. */
