@@ -13,6 +13,7 @@ import type { MeasuredDevice, MeasuredRow } from "../report/input.ts";
 import { newDigest } from "./ends.ts";
 import { fileBytes } from "./file-bytes.ts";
 import { asKind } from "./kinds.ts";
+import { issueInWords } from "./schema-issue.ts";
 
 /** Those that ship. */
 const MEASURED = fileURLToPath(new URL("../../measured/", import.meta.url));
@@ -101,7 +102,5 @@ function check<T extends v.GenericSchema>(
 ): v.InferOutput<T> {
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
-  const issue = result.issues[0];
-  const field = v.getDotPath(issue);
-  throw new InputError(path, line, `${what}${field ? `.${field}` : ""}: ${issue.message}`);
+  throw new InputError(path, line, issueInWords(what, result.issues[0]));
 }

@@ -20,6 +20,7 @@ import {
 import * as v from "valibot";
 import { newDigest } from "./ends.ts";
 import { fileSource } from "./file-bytes.ts";
+import { issueInWords } from "./schema-issue.ts";
 
 const headerSchema = v.strictObject({
   format: v.pipe(v.string(), v.nonEmpty()),
@@ -90,7 +91,7 @@ async function* casesOf(
 }
 
 function checkHeader(path: string, value: unknown): Header {
-  const result = v.safeParse(headerSchema, value);
+  const result = v.safeParse(headerSchema, withoutRemarks(value));
   if (result.success) {
     const { source, kernel, what } = result.output;
     if (source !== undefined) return { ...result.output, source };
@@ -98,7 +99,14 @@ function checkHeader(path: string, value: unknown): Header {
       return { ...result.output, source: what === undefined ? kernel : `${kernel}, ${what}` };
     throw new InputError(path, 1, "header.source: is missing, and so is header.kernel");
   }
-  const issue = result.issues[0];
-  const field = v.getDotPath(issue);
-  throw new InputError(path, 1, `header${field ? `.${field}` : ""}: ${issue.message}`);
+  throw new InputError(path, 1, issueInWords("header", result.issues[0]));
+}
+
+/** A text under any other name is a remark for people. */
+function withoutRemarks(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const known = Object.entries(value).filter(
+    ([name, member]) => typeof member !== "string" || Object.hasOwn(headerSchema.entries, name),
+  );
+  return Object.fromEntries(known);
 }

@@ -22,6 +22,7 @@ import * as v from "valibot";
 import { codeDigest } from "../cache/code-digest.ts";
 import { newDigest } from "../files/ends.ts";
 import { fileBytes } from "../files/file-bytes.ts";
+import { issueInWords } from "../files/schema-issue.ts";
 import { programVersion } from "../files/version.ts";
 import type { Io } from "../io.ts";
 import { dealt } from "./balance.ts";
@@ -210,10 +211,7 @@ function kept(id: string, outcome: PartOutcome): PartOutcome {
  */
 export async function readShard(path: string): Promise<ShardFile> {
   const parsed = v.safeParse(headerSchema, await readHeader(path, () => fileBytes(path)));
-  if (!parsed.success) {
-    const issue = parsed.issues[0];
-    throw new InputError(path, 1, `header.${v.getDotPath(issue) ?? ""}: ${issue.message}`);
-  }
+  if (!parsed.success) throw new InputError(path, 1, issueInWords("header", parsed.issues[0]));
   const header = parsed.output;
   try {
     return { path, header, outcomes: await readOutcomes(path, header), fault: "" };
@@ -227,7 +225,11 @@ async function readOutcomes(path: string, { parts }: ShardHeader): Promise<Map<s
   const outcomes = new Map<string, PartOutcome>();
   for await (const { line, value } of readBody(path, () => fileBytes(path), {}, { digest: newDigest })) {
     const parsed = v.safeParse(partSchema, value);
-    if (!parsed.success) throw new InputError(path, line, (parsed.issues[0] as v.BaseIssue<unknown>).message);
+    if (!parsed.success) {
+      // Of the two kinds of lines it is neither, so no member is to blame.
+      const issue = parsed.issues[0] as v.BaseIssue<unknown>;
+      throw new InputError(path, line, issueInWords("line", issue));
+    }
     const { part, ...outcome } = parsed.output;
     outcomes.set(part, outcome);
   }
