@@ -63,7 +63,7 @@ class Cells {
 }
 
 const operation = fc.record({
-  kind: fc.constantFrom("map", "map", "unmap", "remove"),
+  kind: fc.constantFrom("map", "map behind the last", "unmap", "remove"),
   addr: fc.integer({ min: 0, max: 63 }),
   length: fc.integer({ min: 1, max: 20 }),
   object: fc.integer({ min: 0, max: 3 }),
@@ -79,7 +79,9 @@ describe("the plain interval model", () => {
         (operations, runMax) => {
           const map = new IntervalMap(cutInterval, runMax);
           const cells = new Cells();
-          for (const { kind, addr, length, object, offset } of operations) {
+          let lastEnd = 0;
+          for (const { kind, addr: anywhere, length, object, offset } of operations) {
+            const addr = kind === "map behind the last" && lastEnd < 64 ? lastEnd : anywhere;
             const end = Math.min(addr + length, 64);
             const hits = noHits();
             if (kind === "remove") {
@@ -89,10 +91,14 @@ describe("the plain interval model", () => {
               const expected = cells.hits(addr, end);
               const met = expected.covered + expected.oneSide + expected.split;
               expect(map.in(addr, end).length).toBe(met);
-              if (kind === "map") map.map({ addr, end, kind, object, offset }, hits);
-              else expect(map.unmap(addr, end, hits)).toBe(met);
-              if (kind === "map") cells.map(addr, end, object, offset);
-              else cells.unmap(addr, end);
+              if (kind === "unmap") {
+                expect(map.unmap(addr, end, hits)).toBe(met);
+                cells.unmap(addr, end);
+              } else {
+                map.map({ addr, end, kind, object, offset }, hits);
+                cells.map(addr, end, object, offset);
+                lastEnd = end;
+              }
               expect(hits).toEqual(expected);
             }
             const pieces = cells.pieces();

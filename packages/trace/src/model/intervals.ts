@@ -72,6 +72,9 @@ export class IntervalMap<T extends Interval = Interval> {
   readonly #cut: Cut<T>;
   readonly #runMax: number;
   #size = 0;
+  /** Where the next mapping would stand if it followed the last one: a run, and a place in it. */
+  #run = 0;
+  #at = 0;
 
   /** Mappings whose object is 0. */
   withoutObject = 0;
@@ -102,17 +105,32 @@ export class IntervalMap<T extends Interval = Interval> {
    * @param hits - counts what was there
    */
   map(interval: T, hits: Hits): void {
-    this.unmap(interval.addr, interval.end, hits);
-    // What is mapped behind everything joins the last run.
-    const r = Math.max(0, Math.min(this.#firstRun(interval.addr), this.#runs.length - 1));
-    this.#runs[r] ??= [];
-    const run = this.#runs[r] as T[];
-    const at = firstEndingBehind(run, interval.addr);
-    if (at === run.length) run.push(interval);
-    else run.splice(at, 0, interval);
+    if (!this.#follows(interval)) {
+      this.unmap(interval.addr, interval.end, hits);
+      // What is mapped behind everything joins the last run.
+      this.#run = Math.max(0, Math.min(this.#firstRun(interval.addr), this.#runs.length - 1));
+      this.#at = firstEndingBehind(this.#runs[this.#run] ?? [], interval.addr);
+    }
+    this.#runs[this.#run] ??= [];
+    const run = this.#runs[this.#run] as T[];
+    if (this.#at === run.length) run.push(interval);
+    else run.splice(this.#at, 0, interval);
+    this.#at++;
     this.#size++;
-    this.#halve(r);
+    this.#halve(this.#run);
     if (interval.object === 0) this.withoutObject++;
+  }
+
+  /**
+   * Whether a mapping has its place behind the one that was mapped last, with nothing under it: so it is with the pages of a
+   * range. The place is a guess, true by what stands on both sides of it, whatever has happened since.
+   */
+  #follows({ addr, end }: T): boolean {
+    const run = this.#runs[this.#run];
+    const before = run?.[this.#at - 1];
+    if (run === undefined || before === undefined || before.end > addr) return false;
+    const behind = this.#at < run.length ? run[this.#at] : this.#runs[this.#run + 1]?.[0];
+    return behind === undefined || behind.addr >= end;
   }
 
   /**
