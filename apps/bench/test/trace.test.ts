@@ -77,7 +77,7 @@ describe("a malformed trace is exit 2 and one line with file, line and rule", ()
       /:6: ptrs\[0\]\.data: expected 96 bytes/,
     ],
     ["a mark that is no text", set(2, "mark", 3), /:2: mark: expected a string, got 3/],
-    ["a record of no kind", set(2, "mark", undefined), /:2: request: expected hex/],
+    ["a record of no kind", set(2, "mark", undefined), /:2: request: expected lower-case hex/],
   ])("%s", async (name, content, message) => {
     const path = tempFile(`${name.replaceAll(" ", "-")}.jsonl`, content);
     for (const command of ["replay", "explain"]) {

@@ -214,7 +214,7 @@ class Fields {
   hex(name: string): number {
     const value = this.#at(name);
     if (typeof value !== "string" || !/^0x[0-9a-f]{1,16}$/.test(value))
-      return this.#wrong(name, "hex with 0x");
+      return this.#wrong(name, "lower-case hex with 0x, 16 digits at most");
     return Number(value);
   }
 

@@ -100,7 +100,7 @@ it.each(["constructor", "__proto__", "toString"])(
     );
     expect(await errorOf([...lines, `{"mark":"${name} 1"}`])).toBe("");
     expect(await errorOf([header, `{"${name}":1}`])).toMatch(
-      /^t:2: request: expected hex with 0x, got nothing$/,
+      /^t:2: request: expected lower-case hex with 0x, 16 digits at most, got nothing$/,
     );
   },
 );

@@ -25,6 +25,7 @@ import { asKind } from "../files/kinds.ts";
 import { namedTrace } from "../files/named-trace.ts";
 import { openVectors } from "../files/vector-file.ts";
 import { type Io, listing } from "../io.ts";
+import { listOf, nearestName } from "../text/nearest.ts";
 import { Progress } from "../text/progress.ts";
 
 /** Longest value of a mismatch, UTF-16 units. */
@@ -158,12 +159,9 @@ async function verifyPieces(
   const { header, cases } = await openVectors(file, budgets, atEnd);
   const known = checks.get(header.format);
   if (!known) {
-    const formats = [...checks.keys()].sort().join(", ");
-    throw new InputError(
-      file,
-      1,
-      `header.format: no check for ${valueInWords(header.format)}; there are ${formats}`,
-    );
+    const near = nearestName(header.format, checks.keys());
+    const hint = near === null ? `there are ${listOf([...checks.keys()].sort())}` : `did you mean ${near}?`;
+    throw new InputError(file, 1, `header.format: no check for ${valueInWords(header.format)}; ${hint}`);
   }
   const profile = known.quirks === undefined ? {} : { quirks: known.quirks };
   const tally = { passed: 0, failed: 0, firstMismatch: null };
