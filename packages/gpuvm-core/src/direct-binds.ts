@@ -106,7 +106,7 @@ export class DirectBinds extends VmObjects {
     if (n === 0) return 0;
     if (n > this.#run.length) this.#run = new Int32Array(2 * n);
     const vas = this.#run;
-    for (let i = 0; i < n; i++) vas[i] = pool.alloc();
+    pool.allocRun(vas, n);
     pool.fillRun(vas, n, addr, range, offset, vmBo.slot, flags, vmBo.tail);
     this.linkedRun(vmBo, vas[0] as number, vas[n - 1] as number, n);
     this.tree.insertRun(addr, range, vas, n);

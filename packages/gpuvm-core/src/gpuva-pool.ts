@@ -76,6 +76,24 @@ export class GpuvaPool {
     return this.#used++;
   }
 
+  /**
+   * {@link GpuvaPool.alloc}, again and again.
+   *
+   * @param vas - gets the handles
+   * @param count - how many
+   */
+  allocRun(vas: Int32Array, count: number): void {
+    let i = 0;
+    let free = this.#free;
+    const { i32 } = this;
+    for (; i < count && free !== 0; i++) {
+      vas[i] = free;
+      free = i32[free * I32 + NEXT] as number;
+    }
+    this.#free = free;
+    for (; i < count; i++) vas[i] = this.alloc();
+  }
+
   /** @param va - a handle from {@link GpuvaPool.alloc}; its record stays readable until it is handed out again */
   free(va: number): void {
     this.i32[va * I32 + NEXT] = this.#free;
@@ -207,6 +225,69 @@ export class GpuvaPool {
     // Calls of their own, lest a loop with a call in it makes an object of each address.
     if (length < 0 || units < 0) this.#fillWide(vas, count, range, offset, slot, flags);
     if (this.#windows !== null) for (let i = 0; i < count; i++) this.setRepeat(vas[i] as number, 0, 0);
+  }
+
+  /**
+   * How many mappings, from one of a list on, are as long as that one, and each begins where the one before ends.
+   *
+   * @param vas - handles
+   * @param from - index of the first
+   * @param count - length of the list
+   * @param without - flags that none but the first may have
+   */
+  alikeFrom(vas: readonly number[], from: number, count: number, without: number): number {
+    const { f64, i32 } = this;
+    let va = vas[from] as number;
+    const length = i32[va * I32 + LENGTH] as number;
+    const bytes = length * UNIT;
+    let end = (f64[va * F64] as number) + bytes;
+    let i = from + 1;
+    for (; i < count && length > 0; i++) {
+      va = vas[i] as number;
+      const at = va * I32;
+      if (
+        f64[va * F64] !== end ||
+        i32[at + LENGTH] !== length ||
+        ((i32[at + FLAGS] as number) & without) !== 0
+      )
+        break;
+      end += bytes;
+    }
+    return i - from;
+  }
+
+  /**
+   * How many mappings, from one of a list on, follow one another in the vm_bo's list.
+   *
+   * @param vas - handles
+   * @param from - index of the first
+   * @param count - length of the list
+   */
+  chainedFrom(vas: readonly number[], from: number, count: number): number {
+    const { i32 } = this;
+    let i = from + 1;
+    while (i < count && i32[(vas[i - 1] as number) * I32 + NEXT] === vas[i]) i++;
+    return i - from;
+  }
+
+  /**
+   * {@link GpuvaPool.setObject} and {@link GpuvaPool.free} of mappings, one after the other.
+   *
+   * @param vas - handles
+   * @param from - index of the first
+   * @param n - how many
+   * @param object - see {@link GpuvaPool.object}
+   */
+  freeRun(vas: readonly number[], from: number, n: number, object: number): void {
+    const { i32 } = this;
+    let free = this.#free;
+    for (let i = from; i < from + n; i++) {
+      const va = vas[i] as number;
+      i32[va * I32 + OBJECT] = object;
+      i32[va * I32 + NEXT] = free;
+      free = va;
+    }
+    this.#free = free;
   }
 
   /** Records of a run whose length or offset is elsewhere; their addresses are known. */

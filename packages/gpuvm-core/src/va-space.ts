@@ -259,6 +259,18 @@ export class VaSpace {
     return this.end(va) - this.addr(va);
   }
 
+  /**
+   * How many mappings, from one of a list on, are as long as that one, and each begins where the one before ends.
+   *
+   * @param vas - handles
+   * @param from - index of the first
+   * @param count - length of the list
+   * @param without - flags that none but the first may have
+   */
+  alikeFrom(vas: readonly number[], from: number, count: number, without: number): number {
+    return this.pool.alikeFrom(vas, from, count, without);
+  }
+
   /** Byte offset of a mapping into its object. */
   offset(va: number): number {
     return this.pool.offset(va);

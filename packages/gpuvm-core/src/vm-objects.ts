@@ -180,23 +180,16 @@ export class VmObjects extends VaSpace {
         i++;
         continue;
       }
-      const start = i;
-      let last = first;
-      for (i++; i < count && pool.next(last) === vas[i]; i++) last = vas[i] as number;
-      const n = i - start;
+      const n = pool.chainedFrom(vas, i, count);
       const prev = pool.prev(first);
-      const next = pool.next(last);
+      const next = pool.next(vas[i + n - 1] as number);
       if (prev !== 0) pool.setNext(prev, next);
       else vmBo.head = next;
       if (next !== 0) pool.setPrev(next, prev);
       else vmBo.tail = prev;
       vmBo.vaCount -= n;
-      const unlinked = -vmBo.gem.id;
-      for (let k = start; k < i; k++) {
-        const va = vas[k] as number;
-        pool.setObject(va, unlinked);
-        pool.free(va);
-      }
+      pool.freeRun(vas, i, n, -vmBo.gem.id);
+      i += n;
       vmBo.refs -= n - 1;
       vmBo.putDeferred();
     }

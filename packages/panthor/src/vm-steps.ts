@@ -101,31 +101,16 @@ export class VmSteps implements StepHandlers {
     const count = gpuvm.unmapInside(addr, range, vas);
     if (count < 0) return false;
     for (let i = 0; i < count; ) {
-      const va = vas[i++] as number;
-      if ((gpuvm.flags(va) & VMA_EVICTED) !== 0) continue;
-      const start = gpuvm.addr(va);
+      const va = vas[i] as number;
       const size = gpuvm.rangeOf(va);
-      if (size !== PAGE_BYTES) {
-        pageTable.unmap(start, size);
-        continue;
-      }
-      const first = i - 1;
-      while (i < count && this.#isNextPage(vas[i - 1] as number, vas[i] as number)) i++;
-      pageTable.unmapPages(start, i - first);
+      const evicted = (gpuvm.flags(va) & VMA_EVICTED) !== 0;
+      const n = evicted || size !== PAGE_BYTES ? 1 : gpuvm.alikeFrom(vas, i, count, VMA_EVICTED);
+      if (n > 1) pageTable.unmapPages(gpuvm.addr(va), n);
+      else if (!evicted) pageTable.unmap(gpuvm.addr(va), size);
+      i += n;
     }
     gpuvm.dropDeferred(vas, count);
     return true;
-  }
-
-  /** Whether a mapping is a page behind a mapping that is one, and in the page table. */
-  #isNextPage(before: number, va: number): boolean {
-    const gpuvm = this.#gpuvm;
-    const addr = gpuvm.addr(va);
-    return (
-      addr === gpuvm.addr(before) + PAGE_BYTES &&
-      gpuvm.end(va) === addr + PAGE_BYTES &&
-      (gpuvm.flags(va) & VMA_EVICTED) === 0
-    );
   }
 
   /** See `StepHandlers`. */
