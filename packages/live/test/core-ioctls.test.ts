@@ -1,5 +1,5 @@
 /** What the DRM core answers for every driver, and what descriptors that are no files of a node answer. */
-import { EINVAL, ENOENT, EOPNOTSUPP, Fence, signaledFence } from "@vmbind/drm";
+import { EINVAL, ENOENT, ENOTTY, EOPNOTSUPP, Fence, signaledFence } from "@vmbind/drm";
 import { GEM_NEW, IOCTL_GEM_NEW, IOCTL_SUBMITQUEUE_NEW, IOCTL_VM_BIND, VM_BIND } from "@vmbind/msm";
 import { afterEach, describe, expect, test } from "vitest";
 import { CoreClient, viewOf } from "./core-client.ts";
@@ -145,8 +145,10 @@ describe("global names", () => {
 });
 
 describe("descriptors", () => {
-  const SYNC_FILE = 0x3e00;
-  const DMA_BUF = 0x6200;
+  const SYNC_IOC_MERGE = 0xc0303e03;
+  const SYNC_IOC_SET_DEADLINE = 0x40103e05;
+  const DMA_BUF_IOCTL_SYNC = 0x40086200;
+  const DMA_BUF_IOCTL_IMPORT_SYNC_FILE = 0x40086203;
 
   test("a sync file is merged with nothing but another", () => {
     const one = client();
@@ -159,16 +161,27 @@ describe("descriptors", () => {
     const merge = (fd: number) => {
       const arg = new Uint8Array(48);
       viewOf(arg).setInt32(32, fd, true);
-      return one.askDescriptor(file, SYNC_FILE | 3, arg);
+      return one.askDescriptor(file, SYNC_IOC_MERGE, arg);
     };
     expect([merge(7), merge(8), merge(9)]).toEqual([0, -ENOENT, -ENOENT]);
+  });
+
+  test("a request is known by all of its bits, the size among them", () => {
+    const one = client();
+    const file = { what: "sync-file", fence: new Fence() } as const;
+    expect(one.askDescriptor(file, SYNC_IOC_SET_DEADLINE, words(1, 0, 0, 0))).toBe(0);
+    expect(one.askDescriptor(file, 0x40083e05, words(1, 0))).toBe(-ENOTTY);
+    expect(one.askDescriptor(file, 0xc0103e05, words(1, 0, 0, 0))).toBe(-ENOTTY);
+    expect(one.askDescriptor(file, SYNC_IOC_SET_DEADLINE, words(1, 0))).toBe(-ENOTTY);
+    expect(one.askDescriptor(file, DMA_BUF_IOCTL_SYNC, words(1, 0))).toBe(-ENOTTY);
+    expect(one.askDescriptor(file, 0xc0106450, words(1, 0, 0, 0))).toBe(-ENOTTY);
   });
 
   test("a deadline has no pad", () => {
     const one = client();
     const file = { what: "sync-file", fence: new Fence() } as const;
-    expect(one.askDescriptor(file, SYNC_FILE | 5, words(1, 0, 0, 0))).toBe(0);
-    expect(one.askDescriptor(file, SYNC_FILE | 5, words(1, 0, 0, 1))).toBe(-EINVAL);
+    expect(one.askDescriptor(file, SYNC_IOC_SET_DEADLINE, words(1, 0, 0, 0))).toBe(0);
+    expect(one.askDescriptor(file, SYNC_IOC_SET_DEADLINE, words(1, 0, 0, 1))).toBe(-EINVAL);
   });
 
   test("a dma-buf wants to know which accesses a sync is about", () => {
@@ -177,11 +190,12 @@ describe("descriptors", () => {
     one.file.model.ioctl(IOCTL_GEM_NEW, arg);
     const dmaBuf = one.file.model.exportBo(GEM_NEW.read(viewOf(arg)).handle);
     const from = { what: "dma-buf", dmaBuf } as const;
-    const sync = (flags: number, high = 0) => one.askDescriptor(from, DMA_BUF, words(flags, high));
+    const sync = (flags: number, high = 0) => one.askDescriptor(from, DMA_BUF_IOCTL_SYNC, words(flags, high));
     expect([1, 2, 3, 5, 7].map((flags) => sync(flags))).toEqual([0, 0, 0, 0, 0]);
     expect([sync(0), sync(4), sync(9), sync(1, 1)]).toEqual([-EINVAL, -EINVAL, -EINVAL, -EINVAL]);
     one.fds.set(7, { what: "sync-file", fence: signaledFence() });
-    const take = (flags: number, fd: number) => one.askDescriptor(from, DMA_BUF | 3, words(flags, fd));
+    const take = (flags: number, fd: number) =>
+      one.askDescriptor(from, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, words(flags, fd));
     expect([take(3, 7), take(0, 7), take(4, 7), take(1, 6)]).toEqual([0, -EINVAL, -EINVAL, -EINVAL]);
     dmaBuf.put();
   });
