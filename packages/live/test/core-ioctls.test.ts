@@ -1,7 +1,7 @@
 /** What the DRM core answers for every driver, and what descriptors that are no files of a node answer. */
-import { EINVAL, ENOENT, ENOTTY, EOPNOTSUPP, Fence, signaledFence } from "@vmbind/drm";
+import { EINVAL, ENOENT, ENOTTY, EOPNOTSUPP, ETIME, Fence, signaledFence } from "@vmbind/drm";
 import { GEM_NEW, IOCTL_GEM_NEW, IOCTL_SUBMITQUEUE_NEW, IOCTL_VM_BIND, VM_BIND } from "@vmbind/msm";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { CoreClient, viewOf } from "./core-client.ts";
 
 const HANDLES = 0x1000;
@@ -68,6 +68,26 @@ describe("syncobjs", () => {
     expect(transfer(99, handle, 0x80)).toBe(-EINVAL);
     expect(transfer(99, handle, 0)).toBe(-ENOENT);
     expect(transfer(handle, handle, 0)).toBe(0);
+  });
+
+  test("a transfer that waits for a submission goes on with it, and gives up after 5 seconds", async () => {
+    const one = client();
+    const [from, to] = [one.file.model.syncobjs.create(), one.file.model.syncobjs.create()];
+    const transfer = () => one.ask("SYNCOBJ_TRANSFER", words(from, to, 0, 0, 0, 0, 2, 0));
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "hrtime"] });
+    try {
+      const late = transfer();
+      const given = expect(late).rejects.toMatchObject({ errno: ETIME });
+      await vi.advanceTimersByTimeAsync(4_990);
+      const soon = transfer();
+      await vi.advanceTimersByTimeAsync(100);
+      await given;
+      one.file.model.syncobjs.get(from)?.attach(0, signaledFence());
+      expect(await soon).toBe(0);
+      expect(one.file.model.syncobjs.get(to)?.fence?.signaled).toBe(true);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

@@ -20,6 +20,7 @@ import {
 import type { ModelFile } from "@vmbind/trace";
 import { type LiveCall, O_CLOEXEC } from "../call.ts";
 import type { Answer } from "../hardware.ts";
+import { monotonicNow } from "../scheduler.ts";
 import type { CoreIoctl } from "./core-ioctl.ts";
 import * as layouts from "./syncobj-layouts.ts";
 
@@ -31,6 +32,8 @@ const WAIT_FOR_SUBMIT = 2;
 const WAIT_AVAILABLE = 4;
 const WAIT_DEADLINE = 8;
 const LAST_SUBMITTED = 1;
+/** So long a transfer waits for something to be submitted (`DRM_SYNCOBJ_WAIT_FOR_SUBMIT_TIMEOUT`). */
+const SUBMIT_TIMEOUT_NS = 5_000_000_000n;
 
 function syncobjOf(file: ModelFile, handle: number, errno: number, what: string): Syncobj {
   return file.syncobjs.get(handle) ?? fail(errno, `${what}: ${handle} is not a syncobj of this file`);
@@ -131,8 +134,9 @@ function transfer({ model }: { model: ModelFile }, call: LiveCall, arg: DataView
     return 0;
   };
   if ((flags & WAIT_FOR_SUBMIT) === 0) return move();
+  const deadline = monotonicNow() + SUBMIT_TIMEOUT_NS;
   return call.waitThen(
-    { ready: () => from.find(point) !== null, deadline: null, watch: (look) => from.onAttach(look) },
+    { ready: () => from.find(point) !== null, deadline, watch: (look) => from.onAttach(look) },
     what,
     move,
   );
