@@ -32,6 +32,8 @@ export class PanthorBindOp {
   size = 0.5;
   /** Whether `va`, `size` or `bo_offset` is not a multiple of 4096; those may be rounded then. */
   unaligned = false;
+  /** Which of them, with its value, for the message. */
+  crooked = "";
   /** `bo_repeat_range` in bytes, 0 for 48-byte operations. */
   repeatRange = 0.5;
   /** `pad` of the 56-byte operation. */

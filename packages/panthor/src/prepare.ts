@@ -25,18 +25,12 @@ const MAPPINGS_PER_UNMAP = 2;
  */
 export function prepare(file: PanthorFile, vm: PanthorVm, op: PanthorBindOp): void {
   const { va, size } = op;
-  if (op.unaligned) unaligned(op);
+  if (op.unaligned) fail(EINVAL, `${op.name}.${op.crooked} is not a multiple of 4096`);
   if (va >= vm.userRange || size > vm.userRange - va) outOfRange(vm, op);
   if (op.type === OP_MAP) prepareMap(file, vm, op);
   else if (op.type === OP_UNMAP) prepareUnmap(file, vm, op);
   else if (op.type === OP_SYNC_ONLY) checkSyncOnly(op);
   else fail(EINVAL, `${op.name}.flags: type 0x${op.type.toString(16)} is unknown`);
-}
-
-function unaligned(op: PanthorBindOp): never {
-  const field = op.va % PAGE_BYTES === 0 ? (op.size % PAGE_BYTES === 0 ? "boOffset" : "size") : "va";
-  const name = field === "boOffset" ? "bo_offset" : field;
-  return fail(EINVAL, `${op.name}.${name}: ${hex(op[field])} is not a multiple of 4096`);
 }
 
 function outOfRange(vm: PanthorVm, op: PanthorBindOp): never {

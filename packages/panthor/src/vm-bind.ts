@@ -9,7 +9,7 @@
  * @module
  */
 
-import { EINVAL, errorOf, fail, readU64, type UserSpace } from "@vmbind/drm";
+import { EINVAL, errorOf, fail, hexU64, readU64, type UserSpace } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE } from "@vmbind/gpuvm-core";
 import { cleanUp, type PanthorBindOp } from "./bind-op.ts";
 import { BindJob } from "./bind-queue.ts";
@@ -115,6 +115,19 @@ function exactIfAligned(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * 4294967296 + view.getUint32(at, true);
 }
 
+/** The first member that is not a multiple of 4096. */
+function crookedOf(view: DataView, at: number): string {
+  for (const [name, offset] of [
+    ["va", AT_VA],
+    ["size", AT_SIZE],
+    ["bo_offset", AT_BO_OFFSET],
+  ] as const) {
+    if ((view.getUint32(at + offset, true) & (PAGE_BYTES - 1)) !== 0)
+      return `${name}: ${hexU64(view, at + offset)}`;
+  }
+  throw new Error("crookedOf: every member is a multiple of 4096");
+}
+
 function decode(file: PanthorFile, ops: CopiedArray, index: number, op: PanthorBindOp): void {
   const { view } = ops;
   const at = index * ops.stride;
@@ -132,6 +145,7 @@ function decode(file: PanthorFile, ops: CopiedArray, index: number, op: PanthorB
       view.getUint32(at + AT_SIZE, true)) &
       (PAGE_BYTES - 1)) !==
     0;
+  if (op.unaligned) op.crooked = crookedOf(view, at);
   op.syncsCount = view.getUint32(at + AT_SYNCS_COUNT, true);
   if (op.syncsCount !== 0) {
     op.syncsStride = view.getUint32(at + AT_SYNCS_STRIDE, true);

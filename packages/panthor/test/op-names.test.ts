@@ -1,6 +1,6 @@
-import { ENOMEM } from "@vmbind/drm";
+import { EINVAL, ENOMEM, UserMemory } from "@vmbind/drm";
 import { describe, expect, it } from "vitest";
-import { MAP_NOEXEC, MAP_SPARSE, OP_SYNC_ONLY } from "../src/index.ts";
+import { IOCTL_VM_BIND, MAP_NOEXEC, MAP_SPARSE, OP_SYNC_ONLY, VM_BIND, VM_BIND_OP } from "../src/index.ts";
 import { bind, createBo, fixture, type TestOp } from "./support.ts";
 
 const VA = 0x40000000;
@@ -22,6 +22,24 @@ describe("a reason names the operation by its index", () => {
       });
     }
   }
+
+  it("and by its member, with a value that no double holds, too", () => {
+    const { file } = fixture();
+    const { fields, size } = VM_BIND_OP;
+    for (const [name, at] of [
+      ["va", fields.va.offset],
+      ["size", fields.size.offset],
+      ["bo_offset", fields.boOffset.offset],
+    ] as const) {
+      const op = VM_BIND_OP.encode({ flags: MAP_NOEXEC, boHandle: 1, va: VA, size: 0x1000 });
+      new DataView(op.buffer).setBigUint64(at, 2n ** 60n + 1n, true);
+      const user = new UserMemory();
+      user.place(0x5000, op);
+      const arg = VM_BIND.encode({ vmId: 1, ops: { stride: size, count: 1, array: 0x5000 } });
+      expect(file.ioctl(IOCTL_VM_BIND, arg, user)).toBe(-EINVAL);
+      expect(file.lastError?.reason).toBe(`ops[0].${name}: 0x1000000000000001 is not a multiple of 4096`);
+    }
+  });
 
   it("whichever allocation fails, in either mode", () => {
     for (const async of [false, true]) {
