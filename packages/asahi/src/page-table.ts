@@ -27,8 +27,10 @@ import {
   writeDirectory,
   writeRepeated,
 } from "@vmbind/mmu";
-import { PAGE_BYTES } from "./uapi.ts";
+import * as uapi from "./uapi.ts";
 
+// A copy: an imported constant is read from memory and checked at every use, and a division by it is one.
+const PAGE_BYTES: number = uapi.PAGE_BYTES;
 /** A half of the address space has 2^39 bytes. */
 const PAGE_NUMBER_MASK = 2 ** 25 - 1;
 /** Entries of an L2 or L3 table, and its log2. */

@@ -16,8 +16,10 @@ import {
   writeRepeated,
 } from "@vmbind/mmu";
 import { IoPgtable } from "./io-pgtable.ts";
-import { PAGE_BYTES } from "./page-sizes.ts";
+import * as sizes from "./page-sizes.ts";
 
+// Copies, as in `io-pgtable.ts`.
+const { PAGE_BYTES } = sizes;
 const ENTRIES = 512;
 
 /** Entry of a leaf in its table. */

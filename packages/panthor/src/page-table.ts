@@ -30,9 +30,11 @@ import {
 import type { PanthorCounters } from "./cost-sheet.ts";
 import { mapProblem, protOf } from "./io-pgtable.ts";
 import { IoPgtableBatch } from "./io-pgtable-batch.ts";
-import { BLOCK_2M, PAGE_BYTES, pick } from "./page-sizes.ts";
+import * as sizes from "./page-sizes.ts";
 import type { PanthorQuirks } from "./quirks.ts";
 
+// Copies, as in `io-pgtable.ts`.
+const { BLOCK_2M, PAGE_BYTES, pick } = sizes;
 const GIB = 0x40000000;
 
 /** A chunk of a fragmented dummy, as the 512 entries that its table gets. */

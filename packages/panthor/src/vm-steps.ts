@@ -29,8 +29,11 @@ import type { ScatterList } from "@vmbind/mmu";
 import type { AsLock } from "./as-lock.ts";
 import type { PanthorBindOp } from "./bind-op.ts";
 import type { PanthorBo } from "./bo.ts";
-import { BLOCK_2M, PAGE_BYTES } from "./page-sizes.ts";
+import * as sizes from "./page-sizes.ts";
 import { PageTable } from "./page-table.ts";
+
+// Copies, as in `io-pgtable.ts`.
+const { BLOCK_2M, PAGE_BYTES } = sizes;
 
 /** Driver bit of a gpuva's flags, behind those of the operation: its object was evicted, nothing is in the page table. */
 export const VMA_EVICTED: number = 1 << (GPUVA_USERBITS_SHIFT + 4);

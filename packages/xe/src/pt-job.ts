@@ -214,9 +214,8 @@ export class PtJob {
     const leaves = this.#binder.stage(vm.pageTable, source);
     vmas.flags[va] = flags | leaves;
     vmas.state[va] = state | VMA_STAGED;
-    updates.addInterval(source.start, source.end, first);
     const counted = rebind || ((state & VMA_STAGED) !== 0 && !this.#quirks.countedTwice);
-    updates.commitBind(first, counted);
+    updates.commitBind(first, counted, source.start, source.end);
     if (!rebind && vm.scratch && vm.longRunning) updates.needsInvalidation = true;
     // Long-running queues are preempted while a VM binds, and flush when they go on; in fault mode only null leaves change here.
     if (rebind || (!vm.longRunning && vm.scratch)) this.#flushBefore = true;
@@ -234,8 +233,7 @@ export class PtJob {
     const start = vmas.trims.start(va, gpuvm.addr(va));
     const end = vmas.trims.end(va, gpuvm.end(va));
     this.#unbinder.stage(vm.pageTable, start, end);
-    updates.addInterval(start, end, first);
-    updates.commitUnbind(first);
+    updates.commitUnbind(first, start, end);
     updates.needsInvalidation = true;
   }
 

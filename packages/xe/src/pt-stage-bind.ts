@@ -36,7 +36,7 @@ import type { XeCounters } from "./cost-sheet.ts";
 import { BLOCK_64K, PAGE_BYTES } from "./page-sizes.ts";
 import { MAX_LEAF_LEVEL, type PageTable } from "./page-table.ts";
 import { INDEX_MASK, type XeTables } from "./pt-tables.ts";
-import { ENTRY_BYTES, type PtUpdates } from "./pt-updates.ts";
+import { ENTRIES_PER_BYTE, ENTRY_BYTES, type PtUpdates } from "./pt-updates.ts";
 import { VMA_PTE_4K, VMA_PTE_64K, VMA_PTE_COMPACT } from "./vma.ts";
 
 // Copies: an imported constant is a cell that is loaded and checked at every use, which the loops below feel.
@@ -134,7 +134,7 @@ export class BindStager {
     let level = rootLevel;
     for (; level > 0; level--) {
       const entryBytes = ENTRY_BYTES[level] as number;
-      const entry = Math.floor(start / entryBytes);
+      const entry = Math.floor(start * (ENTRIES_PER_BYTE[level] as number));
       const first = entry * entryBytes;
       if (end > first + entryBytes || (start === first && end === first + entryBytes)) break;
       const child = tables.child(slot, entry & INDEX_MASK);
@@ -150,7 +150,7 @@ export class BindStager {
     const tables = this.#tables;
     const entryBytes = ENTRY_BYTES[level] as number;
     let opened = fresh;
-    let entry = Math.floor(start / entryBytes);
+    let entry = Math.floor(start * (ENTRIES_PER_BYTE[level] as number));
     for (let a = start; a < end; ) {
       const index = entry & INDEX_MASK;
       const next = Math.min((entry + 1) * entryBytes, end);

@@ -10,7 +10,7 @@
 
 import type { PageTable } from "./page-table.ts";
 import { INDEX_MASK, type XeTables } from "./pt-tables.ts";
-import { ENTRY_BYTES, type PtUpdates } from "./pt-updates.ts";
+import { ENTRIES_PER_BYTE, ENTRY_BYTES, type PtUpdates } from "./pt-updates.ts";
 
 /** Stages unbinds of a device, one at a time. */
 export class UnbindStager {
@@ -49,9 +49,9 @@ export class UnbindStager {
     path[level] = slot;
     // Down while one entry holds all of the range: that is most of the way, and most often all of it.
     for (; level > 0; level--) {
-      const entryBytes = ENTRY_BYTES[level] as number;
-      const entry = Math.floor(start / entryBytes);
-      if (entry !== Math.floor(end / entryBytes)) break;
+      const perByte = ENTRIES_PER_BYTE[level] as number;
+      const entry = Math.floor(start * perByte);
+      if (entry !== Math.floor(end * perByte)) break;
       slot = tables.child(slot, entry & INDEX_MASK);
       if (slot < 0) return;
       path[level - 1] = slot;
@@ -72,8 +72,9 @@ export class UnbindStager {
   #below(slot: number, level: number, start: number, end: number): void {
     if (level === 0) return;
     const entryBytes = ENTRY_BYTES[level] as number;
-    const first = Math.floor(start / entryBytes);
-    const last = Math.floor(end / entryBytes);
+    const perByte = ENTRIES_PER_BYTE[level] as number;
+    const first = Math.floor(start * perByte);
+    const last = Math.floor(end * perByte);
     if (first === last) {
       this.#visit(slot, level, first, start, end);
       return;
@@ -95,36 +96,36 @@ export class UnbindStager {
 
   /** Begin of a table's part of the range, widened by what was killed below its first entry. */
   #from(start: number, level: number): number {
-    return isAligned(start, ENTRY_BYTES[level] as number) ? start : this.#start;
+    return isAligned(start, level) ? start : this.#start;
   }
 
   /** End of it, likewise. */
   #to(end: number, level: number): number {
-    return isAligned(end, ENTRY_BYTES[level] as number) ? end : this.#end;
+    return isAligned(end, level) ? end : this.#end;
   }
 
   /** The range is all that the table holds: leave it alone, and widen the range to the parent's entry. */
   #kill(slot: number, level: number, start: number, end: number): boolean {
-    const entryBytes = ENTRY_BYTES[level] as number;
-    if ((end - start) / entryBytes !== this.#tables.numLive[slot]) return false;
-    if (!isAligned(start, entryBytes) || !isAligned(end, entryBytes)) return false;
+    if ((end - start) * (ENTRIES_PER_BYTE[level] as number) !== this.#tables.numLive[slot]) return false;
+    if (!isAligned(start, level) || !isAligned(end, level)) return false;
     const parentBytes = ENTRY_BYTES[level + 1] as number;
-    if (this.#start >= start) this.#start = Math.floor(start / parentBytes) * parentBytes;
-    if (this.#end <= end) this.#end = Math.ceil(end / parentBytes) * parentBytes;
+    const perByte = ENTRIES_PER_BYTE[level + 1] as number;
+    if (this.#start >= start) this.#start = Math.floor(start * perByte) * parentBytes;
+    if (this.#end <= end) this.#end = Math.ceil(end * perByte) * parentBytes;
     return true;
   }
 
   /** Empty the entries that the range covers whole. */
   #clear(slot: number, level: number, start: number, end: number): void {
-    const entryBytes = ENTRY_BYTES[level] as number;
-    const first = Math.ceil(start / entryBytes);
-    const count = Math.floor(end / entryBytes) - first;
+    const perByte = ENTRIES_PER_BYTE[level] as number;
+    const first = Math.ceil(start * perByte);
+    const count = Math.floor(end * perByte) - first;
     if (count > 0) this.#updates.addClear(slot, first & INDEX_MASK, count);
   }
 }
 
-/** Alignment to a power of two; much faster than the remainder of doubles, and this runs for every level of every bind. */
-function isAligned(value: number, bytes: number): boolean {
-  const quotient = value / bytes;
+/** Alignment to what an entry covers; much faster than the remainder of doubles, and this runs for every level of every bind. */
+function isAligned(value: number, level: number): boolean {
+  const quotient = value * (ENTRIES_PER_BYTE[level] as number);
   return Math.floor(quotient) === quotient;
 }

@@ -20,6 +20,9 @@ import * as update from "./pt-update-fields.ts";
 /** Bytes that an entry covers, by level. */
 export const ENTRY_BYTES: readonly number[] = [2 ** 12, 2 ** 21, 2 ** 30, 2 ** 39, 2 ** 48, 2 ** 57];
 
+/** Its inverse, by level: a product with it is exact, and takes a fraction of the time of a quotient. */
+export const ENTRIES_PER_BYTE: readonly number[] = ENTRY_BYTES.map((bytes) => 1 / bytes);
+
 const WORDS = 2 * TABLE_ENTRIES;
 // Copies: an imported constant is a cell that is loaded and checked at every use.
 const UPDATE: number = update.UPDATE;
@@ -175,48 +178,56 @@ export class PtUpdates {
   }
 
   /**
-   * Account for a bind's updates.
+   * Account for a bind's updates, and widen the range to invalidate by it.
    *
    * @param first - its first update
    * @param rebind - the entries were there before, so nothing is added
-   */
-  commitBind(first: number, rebind: boolean): void {
-    for (let i = first; i < this.count; i++) this.#addLive(i, rebind ? 0 : this.#field(i, QWORDS));
-  }
-
-  /**
-   * Account for an unbind's updates and cut the children off.
-   *
-   * @param first - its first update
-   */
-  commitUnbind(first: number): void {
-    const tables = this.#tables;
-    for (let i = first; i < this.count; i++) {
-      const slot = this.#field(i, SLOT);
-      const ofs = this.#field(i, OFS);
-      const qwords = this.#field(i, QWORDS);
-      this.#addLive(i, -qwords);
-      const before = tables.childCount[slot] as number;
-      this.clearChildren(slot, ofs, qwords);
-      this.#updates[i * UPDATE + DIRS] = before - (tables.childCount[slot] as number);
-    }
-  }
-
-  /**
-   * Widen the range to invalidate by one operation's.
-   *
    * @param start - first byte of the mapping
    * @param end - first byte behind it
-   * @param first - the operation's first update; the highest level among its updates gives the rounding
    */
-  addInterval(start: number, end: number, first: number): void {
+  commitBind(first: number, rebind: boolean, start: number, end: number): void {
+    const updates = this.#updates;
+    const { level: levels } = this.#tables;
     let level = 0;
     for (let i = first; i < this.count; i++) {
-      level = Math.max(level, this.#tables.level[this.#field(i, SLOT)] as number);
+      const slot = updates[i * UPDATE + SLOT] as number;
+      level = Math.max(level, levels[slot] as number);
+      if (!rebind) this.#addLive(i, slot, updates[i * UPDATE + QWORDS] as number);
     }
+    this.#addInterval(start, end, level);
+  }
+
+  /**
+   * Account for an unbind's updates, cut the children off, and widen the range to invalidate by it.
+   *
+   * @param first - its first update
+   * @param start - first byte of the mapping
+   * @param end - first byte behind it
+   */
+  commitUnbind(first: number, start: number, end: number): void {
+    const tables = this.#tables;
+    const updates = this.#updates;
+    let level = 0;
+    for (let i = first; i < this.count; i++) {
+      const at = i * UPDATE;
+      const slot = updates[at + SLOT] as number;
+      const qwords = updates[at + QWORDS] as number;
+      level = Math.max(level, tables.level[slot] as number);
+      this.#addLive(i, slot, -qwords);
+      const before = tables.childCount[slot] as number;
+      if (before === 0) continue;
+      this.clearChildren(slot, updates[at + OFS] as number, qwords);
+      updates[at + DIRS] = before - (tables.childCount[slot] as number);
+    }
+    this.#addInterval(start, end, level);
+  }
+
+  /** The highest level among the operation's updates gives the rounding. */
+  #addInterval(start: number, end: number, level: number): void {
     const bytes = ENTRY_BYTES[level] as number;
-    this.start = Math.min(this.start, Math.floor(start / bytes) * bytes);
-    this.end = Math.max(this.end, Math.ceil(end / bytes) * bytes);
+    const perByte = ENTRIES_PER_BYTE[level] as number;
+    this.start = Math.min(this.start, Math.floor(start * perByte) * bytes);
+    this.end = Math.max(this.end, Math.ceil(end * perByte) * bytes);
     this.ops++;
   }
 
@@ -299,8 +310,7 @@ export class PtUpdates {
     return this.count++;
   }
 
-  #addLive(update: number, delta: number): void {
-    const slot = this.#field(update, SLOT);
+  #addLive(update: number, slot: number, delta: number): void {
     this.#tables.numLive[slot] = (this.#tables.numLive[slot] as number) + delta;
     this.#liveDelta[update] = delta;
   }
