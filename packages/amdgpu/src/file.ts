@@ -37,6 +37,7 @@ import {
   CREATE_CPU_ACCESS_REQUIRED,
   CREATE_ENCRYPTED,
   CREATE_NAMES,
+  CREATE_NO_CPU_ACCESS,
   CREATE_VM_ALWAYS_VALID,
   CREATE_VRAM_CONTIGUOUS,
   DOMAIN_CPU,
@@ -283,7 +284,10 @@ export class AmdgpuFile implements DrmFile<AmdgpuBo, AmdgpuVm> {
    * @throws DrmError ENOENT, EPERM, ENOSPC
    */
   gemMmap(handle: number): number {
-    return this.#known(handle, "gem_mmap").createMmapOffset();
+    const bo = this.#known(handle, "gem_mmap");
+    if ((bo.flags & CREATE_NO_CPU_ACCESS) !== 0)
+      fail(EPERM, `gem_mmap.handle: object ${handle} was made with NO_CPU_ACCESS`);
+    return bo.createMmapOffset();
   }
 
   /**

@@ -1,6 +1,6 @@
 /** Lists of objects, and what GEM_OP tells of an object and changes. */
 
-import { EINVAL, ENOENT, UserMemory } from "@vmbind/drm";
+import { EINVAL, ENOENT, EPERM, readU64, UserMemory } from "@vmbind/drm";
 import { DataPages } from "@vmbind/mmu";
 import { expect, test } from "vitest";
 import {
@@ -11,15 +11,19 @@ import {
   BO_LIST_OP_CREATE,
   BO_LIST_OP_DESTROY,
   BO_LIST_OP_UPDATE,
+  CREATE_NO_CPU_ACCESS,
   checkDeviceInvariants,
   DOMAIN_CPU,
   DOMAIN_GTT,
   DOMAIN_VRAM,
   GEM_CREATE,
+  GEM_MMAP,
   GEM_OP,
   GEM_OP_GET_GEM_CREATE_INFO,
   GEM_OP_SET_PLACEMENT,
   IOCTL_BO_LIST,
+  IOCTL_GEM_CREATE,
+  IOCTL_GEM_MMAP,
   IOCTL_GEM_OP,
 } from "../src/index.ts";
 
@@ -109,4 +113,17 @@ test("memory of another device cannot go to VRAM", () => {
   expect(setPlacement(here, handle, DOMAIN_VRAM | DOMAIN_GTT)).toBe(-EINVAL);
   expect(here.lastError?.reason).toMatch(/^gem_op\.value: VRAM/);
   expect(setPlacement(here, handle, DOMAIN_GTT)).toBe(0);
+});
+
+test("an object that the CPU must not see has no offset for mmap", () => {
+  const file = new AmdgpuDevice().open();
+  const offsetOf = (domainFlags: number): number => {
+    const create = GEM_CREATE.encode({ boSize: 4096, domains: DOMAIN_VRAM, domainFlags });
+    expect(file.ioctl(IOCTL_GEM_CREATE, create)).toBe(0);
+    const arg = GEM_MMAP.encode({ handle: new DataView(create.buffer).getUint32(0, true) });
+    return file.ioctl(IOCTL_GEM_MMAP, arg) || readU64(new DataView(arg.buffer), 0);
+  };
+  expect(offsetOf(0)).toBeGreaterThan(0);
+  expect(offsetOf(CREATE_NO_CPU_ACCESS)).toBe(-EPERM);
+  expect(file.lastError?.message).toContain("NO_CPU_ACCESS");
 });
