@@ -90,11 +90,12 @@ function objectRange(
   prot: UatProt | undefined,
   user: boolean,
 ): ExpectedRange {
-  const where = `mapping 0x${start.toString(16)}..0x${end.toString(16)}`;
+  // Put into words only when it is wrong: everything is looked at after every call.
+  const where = (): string => `mapping 0x${start.toString(16)}..0x${end.toString(16)}`;
   if (!(gem instanceof AsahiBo) || device.gems.get(gem.id) !== gem || !gem.resident) {
-    throw new Error(`leaf-owner: ${where} shows an object that is gone or has no pages`);
+    throw new Error(`leaf-owner: ${where()} shows an object that is gone or has no pages`);
   }
-  if (prot === undefined) throw new Error(`leaf-owner: ${where} grants nothing`);
+  if (prot === undefined) throw new Error(`leaf-owner: ${where()} grants nothing`);
   const pages = gem.pages();
   const lo = uatLeafLo(prot, user);
   const hi = uatLeafHi(prot);
@@ -103,7 +104,7 @@ function objectRange(
     end,
     leaf(va, _geometry, out) {
       const pa = pages.addressAt(onePage ? offset : offset + (va - start));
-      if (Number.isNaN(pa)) throw new Error(`leaf-owner: ${where} reaches beyond its object`);
+      if (Number.isNaN(pa)) throw new Error(`leaf-owner: ${where()} reaches beyond its object`);
       out.lo = addressLo(pa) | lo;
       out.hi = addressHi(pa) | hi;
       return true;

@@ -93,7 +93,8 @@ function checkLeafCounts({ memory }: MsmDevice, { addressSpace, pageTable }: Msm
 /** The leaves of one mapping. */
 function expectedRange(device: MsmDevice, mapping: MsmMappingView): ExpectedRange {
   const { addr, range, gem, offset } = mapping;
-  const where = `mapping 0x${addr.toString(16)}..0x${(addr + range).toString(16)}`;
+  // Put into words only when it is wrong: everything is looked at after every call.
+  const where = (): string => `mapping 0x${addr.toString(16)}..0x${(addr + range).toString(16)}`;
   if (gem === null) {
     const pa = device.prr.address;
     const [lo, hi] = [
@@ -103,7 +104,7 @@ function expectedRange(device: MsmDevice, mapping: MsmMappingView): ExpectedRang
     return { start: addr, end: addr + range, uniform: true, leaf: constant(lo, hi) };
   }
   if (!(gem instanceof MsmBo) || device.gems.get(gem.id) !== gem || gem.pages === null)
-    throw new Error(`leaf-owner: ${where} shows an object that is gone or has no pages`);
+    throw new Error(`leaf-owner: ${where()} shows an object that is gone or has no pages`);
   const { pages, prot } = gem;
   return {
     start: addr,

@@ -80,13 +80,14 @@ function expectedRange(
   quirks: Readonly<PanthorQuirks>,
 ): ExpectedRange {
   const { addr, range, kind, gem, offset, repeatRange, phase } = mapping;
-  const where = `mapping 0x${addr.toString(16)}..0x${(addr + range).toString(16)}`;
+  // Put into words only when it is wrong: everything is looked at after every call.
+  const where = (): string => `mapping 0x${addr.toString(16)}..0x${(addr + range).toString(16)}`;
   if (!(gem instanceof PanthorBo) || vm.gpuvm.gems.get(gem.id) !== gem || gem.pages === null) {
-    throw new Error(`leaf-owner: ${where} shows an object that is gone or has no pages`);
+    throw new Error(`leaf-owner: ${where()} shows an object that is gone or has no pages`);
   }
   if (kind === "sparse" && (gem !== vm.dummy || offset !== addr % BLOCK_2M)) {
     throw new Error(
-      `sparse-phase: ${where} does not show the dummy at its own phase, but 0x${offset.toString(16)}`,
+      `sparse-phase: ${where()} does not show the dummy at its own phase, but 0x${offset.toString(16)}`,
     );
   }
   const pages = gem.pages;
@@ -111,9 +112,12 @@ function expectedRange(
         at = offset + inWindow;
         left = repeatRange - inWindow;
       }
-      const pa = contiguous(pages, at, geometry.entryBytes);
-      if (left < geometry.entryBytes || geometry.level < 2 || pa % geometry.entryBytes !== 0) return false;
-      out.lo = addressLo(pa) | lpaeLeafLo(geometry.level, prot);
+      const { level, entryBytes } = geometry;
+      if (level < 2 || left < entryBytes) return false;
+      const pa = contiguous(pages, at, entryBytes);
+      // Leaves are below 4 GiB, so the low half tells whether it is a multiple; a remainder of doubles is slow.
+      if (!(pa >= 0) || (addressLo(pa) & (entryBytes - 1)) !== 0) return false;
+      out.lo = addressLo(pa) | lpaeLeafLo(level, prot);
       out.hi = addressHi(pa) | hi;
       return true;
     },

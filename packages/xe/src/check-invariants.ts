@@ -256,22 +256,23 @@ function checkTableRecord(
   const { tables, rootLevel } = vm.pageTable;
   const { memory } = tables;
   const { countedTwice } = vm.quirks;
-  const where = `level ${geometry.level} table at 0x${va.toString(16)}`;
+  // Put into words only when it is wrong: everything is looked at after every call.
+  const where = (): string => `level ${geometry.level} table at 0x${va.toString(16)}`;
   const zapped = zappedEntries(vm, geometry, va);
   // Zapped entries are in use, and look empty where there is no scratch page.
   const used = notEmpty + (vm.scratch ? 0 : zapped.size);
   if (tables.level[slot] !== geometry.level || (tables.compact[slot] === 1) !== geometry.isCompact) {
     throw new Error(
-      `table-record: the ${where} is kept as level ${tables.level[slot]}, compact ${tables.compact[slot]}`,
+      `table-record: the ${where()} is kept as level ${tables.level[slot]}, compact ${tables.compact[slot]}`,
     );
   }
   const live = tables.numLive[slot] as number;
   // A table whose entries were counted twice may stay for ever.
   if (countedTwice ? live < used : live !== used) {
-    throw new Error(`num-live: the ${where} has ${used} entries in use, ${live} counted`);
+    throw new Error(`num-live: the ${where()} has ${used} entries in use, ${live} counted`);
   }
   if (used === 0 && live === 0 && geometry.level !== rootLevel)
-    throw new Error(`table-empty: nothing is left in the ${where}`);
+    throw new Error(`table-empty: nothing is left in the ${where()}`);
   if (geometry.level === 0) return;
   let children = 0;
   const emptyLo = vm.pageTable.emptyLo[geometry.level];
@@ -284,7 +285,7 @@ function checkTableRecord(
     const hi = memory.entryHi(slot, i);
     if (anyZapped && zapped.has(i)) {
       const kept = tables.child(slot, i);
-      if (lo !== 0 || hi !== 0) throw new Error(`zapped: entry ${i} of the ${where} is not zero`);
+      if (lo !== 0 || hi !== 0) throw new Error(`zapped: entry ${i} of the ${where()} is not zero`);
       if (kept < 0) continue;
       countTables(vm, kept, seen);
       children++;
@@ -294,13 +295,13 @@ function checkTableRecord(
     const child = directory ? memory.slotOf(lo & tableAddressLo, hi & tableAddressHi) : -1;
     if (tables.child(slot, i) !== child) {
       throw new Error(
-        `child-map: entry ${i} of the ${where} points to slot ${child}, ${tables.child(slot, i)} is kept`,
+        `child-map: entry ${i} of the ${where()} points to slot ${child}, ${tables.child(slot, i)} is kept`,
       );
     }
     if (child >= 0) children++;
   }
   if (tables.childCount[slot] !== children) {
-    throw new Error(`child-map: the ${where} has ${children} children, ${tables.childCount[slot]} counted`);
+    throw new Error(`child-map: the ${where()} has ${children} children, ${tables.childCount[slot]} counted`);
   }
 }
 

@@ -230,7 +230,9 @@ export function elementsOf<T>(
   const bytes = buffers.find((buffer) => buffer.addr === addr)?.bytes;
   if (bytes === undefined || bytes.length < count * layout.size) return null;
   const view = viewOf(bytes);
-  return Array.from({ length: count }, (_, i) => layout.read(view, i * layout.size));
+  const elements: T[] = [];
+  for (let i = 0; i < count; i++) elements.push(layout.read(view, i * layout.size));
+  return elements;
 }
 
 /**

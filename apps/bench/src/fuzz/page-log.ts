@@ -300,9 +300,10 @@ export class PageLog {
    * @returns what must be there
    */
   at(va: number, end: number = this.#lines.length): Expected {
-    const gone: PageObject[] = [];
-    const taken = new Map<Behind, Taken>();
-    const advice: Range[] = [];
+    // Most logs have none of these, and every place of every VM is read by them.
+    let gone: PageObject[] | null = null;
+    let taken: Map<Behind, Taken> | null = null;
+    let advice: Range[] | null = null;
     let back: Taken = "no";
     const under = this.#under(va, end);
     const underOnly: Expected = under === null ? NOTHING_THERE : { ...NOTHING_THERE, under };
@@ -312,15 +313,20 @@ export class PageLog {
         if (va < line.va || va >= line.va + line.bytes) continue;
         const { behind } = line;
         if (behind === "under") return { ...underOnly, line: under };
-        if (behind === "nothing" || gone.some((object) => object === behind)) return underOnly;
-        const advised = typeof behind !== "string" && advice.some((range) => meets(line, range));
-        return { line, taken: taken.get(behind) ?? this.#stayed(va, i, back), advised, under };
+        if (behind === "nothing" || gone?.some((object) => object === behind)) return underOnly;
+        const advised = typeof behind !== "string" && advice?.some((range) => meets(line, range)) === true;
+        return { line, taken: taken?.get(behind) ?? this.#stayed(va, i, back), advised, under };
       }
-      if (line.kind === "gone") gone.push(line.object);
-      else if (line.kind === "advice") advice.push(line);
-      else if (line.kind === "restore") {
+      if (line.kind === "gone") {
+        gone ??= [];
+        gone.push(line.object);
+      } else if (line.kind === "advice") {
+        advice ??= [];
+        advice.push(line);
+      } else if (line.kind === "restore") {
         if (back !== "yes") back = line.whole ? "yes" : "maybe";
-      } else if (back !== "yes" && taken.get(line.object) !== "yes") {
+      } else if (back !== "yes" && taken?.get(line.object) !== "yes") {
+        taken ??= new Map();
         taken.set(line.object, back === "no" && line.maybe !== true ? "yes" : "maybe");
       }
     }
