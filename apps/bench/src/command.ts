@@ -97,8 +97,6 @@ export interface CommandSpec {
    * bundle. Such a module imports the packages by name, and has to meet the same classes.
    */
   asCompiled?: true;
-  /** MiB of its thread's young generation, where another amount than `YOUNG_MIB` of `engine.ts` pays. */
-  youngMib?: number;
   /** Import the code. */
   load(): Promise<{ run: Run }>;
 }

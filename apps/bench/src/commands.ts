@@ -57,8 +57,6 @@ export const COMMANDS: readonly CommandSpec[] = [
     budgets: [TRACE_BUDGETS.bytes],
     exits: { 0: "every case passed", 1: "a case failed" },
     shows: ["json"],
-    // A case is parsed, compared and gone: here a larger one lets all of that die in it, for 40 MiB more.
-    youngMib: 48,
     load: () => import("./commands/verify.ts"),
   },
   {

@@ -5,7 +5,6 @@
  */
 
 import { COMMANDS } from "./commands.ts";
-import { YOUNG_MIB } from "./engine.ts";
 
 /**
  * @param argv - the words after the program's name
@@ -22,14 +21,6 @@ export function isQuick(argv: readonly string[]): boolean {
  */
 export function isAsCompiled(argv: readonly string[]): boolean {
   return COMMANDS.some(({ name, asCompiled }) => name === argv[0] && asCompiled === true);
-}
-
-/**
- * @param argv - the words after the program's name
- * @returns MiB of the young generation that its command's thread gets
- */
-export function youngMibOf(argv: readonly string[]): number {
-  return COMMANDS.find(({ name }) => name === argv[0])?.youngMib ?? YOUNG_MIB;
 }
 
 /**

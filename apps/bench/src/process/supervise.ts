@@ -10,7 +10,8 @@
 import { readdirSync, statSync } from "node:fs";
 import { isatty } from "node:tty";
 import { Worker } from "node:worker_threads";
-import { isAsCompiled, youngMibOf } from "../quick.ts";
+import { YOUNG_MIB } from "../engine.ts";
+import { isAsCompiled } from "../quick.ts";
 import type { Orders, Report, Saved } from "./messages.ts";
 
 /**
@@ -25,7 +26,7 @@ export function supervise(argv: readonly string[]): Promise<number> {
     let failed: Promise<number> | null = null;
     const thread = new Worker(threadFile(argv), {
       workerData: { argv, columns: isatty(1) ? process.stdout.columns : undefined } satisfies Orders,
-      resourceLimits: { maxYoungGenerationSizeMb: youngMibOf(argv) },
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });
     thread.on("message", (report: Report) => {
       if ("status" in report) status = report.status;

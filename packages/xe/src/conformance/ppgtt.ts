@@ -23,7 +23,7 @@ import {
   type VectorOp,
   WITHOUT_MOVES,
 } from "./setup.ts";
-import { countTables, type DumpedEntry, dumpTables } from "./table-dump.ts";
+import { countTables, type DumpedEntries, dumpTables } from "./table-dump.ts";
 
 interface Stats {
   tables_alloc: number;
@@ -72,7 +72,9 @@ interface PpgttCase {
   translate: unknown[][];
 }
 
-const ADDRESS_BITS = 0x000f_ffff_ffff_f000n;
+/** Bits 12 to 51 of an entry: where its page or table lies, which no two runs agree on. */
+const ADDRESS_LO = 0xffff_f000;
+const ADDRESS_HI = 0x000f_ffff;
 
 /**
  * Run one case.
@@ -169,14 +171,12 @@ function checkFinal({ file, vm }: Bench, c: PpgttCase): Mismatch | null {
     bos[id] = [file.bo(id)?.refs, mapped, refs];
   }
   // The vectors list leaves in the order of addresses, but directory entries level by level.
-  const masked = dump.directories
-    .map((d) => ({ ...d, entry: d.entry & ~ADDRESS_BITS }))
-    .sort((a, b) => b.level - a.level || a.va - b.va);
+  const directories = dump.directories.byLevel(~ADDRESS_LO, ~ADDRESS_HI);
   return (
     mismatch("tables.count", c.tables.count, countTables(vm).tables) ??
     mismatch("tables.scratch", c.tables.scratch, vm.pageTable.scratchTables.length) ??
     (c.tables.live ? mismatch("tables.live", sorted(c.tables.live), sorted(live)) : null) ??
-    checkRuns("dirs", c.dirs, masked) ??
+    checkRuns("dirs", c.dirs, directories) ??
     checkRuns("ptes", c.ptes, dump.leaves) ??
     mismatch("vmas", c.vmas, vmas) ??
     mismatch("refs", c.refs, { vm: vm.gpuvm.refs, bos }) ??
@@ -211,7 +211,7 @@ function sorted(tables: readonly (readonly unknown[])[]): readonly (readonly unk
 }
 
 /** Compare runs of entries with single ones in the same order. */
-function checkRuns(field: string, runs: readonly RunOrEntry[], got: readonly DumpedEntry[]): Mismatch | null {
+function checkRuns(field: string, runs: readonly RunOrEntry[], got: DumpedEntries): Mismatch | null {
   let next = 0;
   for (const item of runs) {
     const run = Array.isArray(item)
@@ -220,27 +220,42 @@ function checkRuns(field: string, runs: readonly RunOrEntry[], got: readonly Dum
     const count = "count" in run ? run.count : 1;
     const strideVa = "count" in run ? Number(signed(run.stride_va)) : 0;
     const stridePa = "count" in run ? signed(run.stride_pa) : 0n;
+    const compact = run.compact ?? false;
+    const [strideLo, strideHi] = halves(stridePa);
+    let [lo, hi] = halves(BigInt(run.entry));
     let va = u64Of(run.va);
-    let entry = BigInt(run.entry);
-    for (let k = 0; k < count; k++, va += strideVa, entry += stridePa) {
-      const e = got[next];
+    for (let k = 0; k < count; k++, va += strideVa, next++) {
       if (
-        e === undefined ||
-        e.va !== va ||
-        e.level !== run.level ||
-        e.entry !== entry ||
-        e.compact !== (run.compact ?? false)
+        got.va[next] !== va ||
+        got.level[next] !== run.level ||
+        got.lo[next] !== lo ||
+        got.hi[next] !== hi ||
+        got.compact[next] !== compact
       ) {
+        const entry = BigInt.asUintN(64, BigInt(run.entry) + BigInt(k) * stridePa);
         return {
           field: `${field}[${next}]`,
-          expected: `${toHex(va)} level ${run.level} ${toHex(entry)}${run.compact ? " compact" : ""}`,
-          got: e && `${toHex(e.va)} level ${e.level} ${toHex(e.entry)}${e.compact ? " compact" : ""}`,
+          expected: `${toHex(va)} level ${run.level} ${toHex(entry)}${compact ? " compact" : ""}`,
+          got: inWords(got, next),
         };
       }
-      next++;
+      lo += strideLo;
+      hi = (hi + strideHi + (lo >= 2 ** 32 ? 1 : 0)) >>> 0;
+      lo >>>= 0;
     }
   }
   return mismatch(`${field}.length`, next, got.length);
+}
+
+function inWords({ va, level, lo, hi, compact }: DumpedEntries, at: number): string | undefined {
+  if (va[at] === undefined) return undefined;
+  const entry = (BigInt(hi[at] as number) << 32n) | BigInt(lo[at] as number);
+  return `${toHex(va[at])} level ${level[at]} ${toHex(entry)}${compact[at] ? " compact" : ""}`;
+}
+
+/** The two halves of 64 bits. */
+function halves(value: bigint): [lo: number, hi: number] {
+  return [Number(BigInt.asUintN(32, value)), Number(BigInt.asUintN(32, value >> 32n))];
 }
 
 function signed(value: string): bigint {

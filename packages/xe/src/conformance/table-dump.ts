@@ -24,16 +24,52 @@ interface DumpedTable {
   compact: boolean;
 }
 
-/** An entry. */
-export interface DumpedEntry {
-  /** First VA that it covers. */
-  va: number;
+/** Entries in columns: the largest cases have a hundred thousand. */
+export class DumpedEntries {
+  /** First VA that each covers. */
+  readonly va: number[] = [];
   /** Level of its table. */
-  level: number;
-  /** Its 64 bits. */
-  entry: bigint;
+  readonly level: number[] = [];
+  /** Its low 32 bits, unsigned. */
+  readonly lo: number[] = [];
+  /** Its high 32 bits, unsigned. */
+  readonly hi: number[] = [];
   /** It is in a compact table. */
-  compact: boolean;
+  readonly compact: boolean[] = [];
+
+  /** How many there are. */
+  get length(): number {
+    return this.va.length;
+  }
+
+  /** One more. */
+  push(va: number, level: number, lo: number, hi: number, compact: boolean): void {
+    this.va.push(va);
+    this.level.push(level);
+    this.lo.push(lo);
+    this.hi.push(hi);
+    this.compact.push(compact);
+  }
+
+  /** Level by level from the root down, and in the order of addresses, with these bits of each. */
+  byLevel(loMask: number, hiMask: number): DumpedEntries {
+    const { va, level, lo, hi, compact } = this;
+    const at = (column: readonly number[], i: number): number => column[i] as number;
+    const order = Array.from(va, (_, i) => i).sort(
+      (a, b) => at(level, b) - at(level, a) || at(va, a) - at(va, b),
+    );
+    const sorted = new DumpedEntries();
+    for (const i of order) {
+      sorted.push(
+        at(va, i),
+        at(level, i),
+        (at(lo, i) & loMask) >>> 0,
+        (at(hi, i) & hiMask) >>> 0,
+        compact[i] as boolean,
+      );
+    }
+    return sorted;
+  }
 }
 
 /** Everything in a VM's page table, in the order of a depth-first walk. */
@@ -41,9 +77,9 @@ export interface TableDump {
   /** The tables, root first. */
   tables: DumpedTable[];
   /** Entries that point to tables, scratch tables left out. */
-  directories: DumpedEntry[];
+  directories: DumpedEntries;
   /** The other entries that are not empty. */
-  leaves: DumpedEntry[];
+  leaves: DumpedEntries;
 }
 
 /** Tables by level as `{"l3": 1, ...}`, and leaves by kind, in the vectors' words. */
@@ -60,16 +96,19 @@ const COMPACT_BYTES = 0x1_0000;
 /** Read a VM's page table. */
 export function dumpTables(vm: XeVm): TableDump {
   const { tables } = vm.pageTable;
-  const dump: TableDump = { tables: [], directories: [], leaves: [] };
+  const { memory } = tables;
+  const dump: TableDump = { tables: [], directories: new DumpedEntries(), leaves: new DumpedEntries() };
   walk(
     vm,
     (slot, va, level, compact, counted) => {
       dump.tables.push({ va, level, numLive: tables.numLive[slot] as number, counted, compact });
     },
     (slot, index, tableVa, level, compact, isDirectory) => {
-      const entry = tables.memory.entry(slot, index);
       const va = tableVa + index * entryBytes(level, compact);
-      (isDirectory ? dump.directories : dump.leaves).push({ va, level, entry, compact });
+      const entries = isDirectory ? dump.directories : dump.leaves;
+      const lo = memory.entryLo(slot, index) >>> 0;
+      const hi = memory.entryHi(slot, index) >>> 0;
+      entries.push(va, level, lo, hi, compact);
     },
   );
   return dump;
