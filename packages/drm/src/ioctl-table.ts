@@ -34,6 +34,7 @@ import { needOpen } from "./drm-file.ts";
 import { DrmError, EFAULT, EINVAL, ENOTTY, fail } from "./errno.ts";
 import { DIR_READ, DIR_WRITE, decodeIoctl, TYPE_DRM } from "./ioctl.ts";
 import type { IoctlHandler, IoctlRow } from "./ioctl-row.ts";
+import { viewOf } from "./struct.ts";
 import { UserMemory, type UserSpace } from "./user-memory.ts";
 
 /** What a table needs of the open file that an ioctl is issued on. */
@@ -53,6 +54,20 @@ export interface IoctlFile {
 export interface IoctlTableOptions {
   /** Positive errno for a request of another type than DRM's. ENOTTY unless given. */
   foreign?: number;
+}
+
+/**
+ * A struct of an older header as the DRM core extends it (`drm_ioctl`): zeroes behind its end.
+ *
+ * @param bytes - memory, of any length
+ * @param size - bytes of the struct
+ * @returns a view of these bytes where they are enough, else of a copy with zeroes behind
+ */
+export function zeroExtended(bytes: Uint8Array, size: number): DataView {
+  if (bytes.length >= size) return viewOf(bytes);
+  const whole = new Uint8Array(size);
+  whole.set(bytes);
+  return viewOf(whole);
 }
 
 /** What a handler works on instead of the caller's bytes: a struct on the kernel's stack. */

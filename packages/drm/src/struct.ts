@@ -127,20 +127,6 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/**
- * A struct of an older header as the DRM core extends it (`drm_ioctl`): zeroes behind its end.
- *
- * @param bytes - memory, of any length
- * @param size - bytes of the struct
- * @returns a view of these bytes where they are enough, else of a copy with zeroes behind
- */
-export function zeroExtended(bytes: Uint8Array, size: number): DataView {
-  if (bytes.length >= size) return viewOf(bytes);
-  const whole = new Uint8Array(size);
-  whole.set(bytes);
-  return viewOf(whole);
-}
-
 /** The object type that a layout reads. */
 export type StructOf<L> = L extends StructLayout<infer T> ? T : never;
 
