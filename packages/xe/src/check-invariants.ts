@@ -165,26 +165,37 @@ function expectedRange(vm: XeVm, va: number): ExpectedRange | null {
   const pat = vmas.leafPat(va);
   const compactTables = vm.platform.graphics >= COMPACT_GRAPHICS;
   const inside = (at: number, bytes: number): boolean => at >= start && at + bytes <= end;
-  const leafBytes = (at: number): number => {
-    for (const bytes of [GIB, MIB2]) {
-      const first = Math.floor(at / bytes) * bytes;
-      if (inside(first, bytes) && memory.isLeaf(first, bytes)) return bytes;
-    }
-    const first = Math.floor(at / MIB2) * MIB2;
-    return compactTables && inside(first, MIB2) && memory.isBlocks(first, MIB2) ? BLOCK_64K : 4096;
+  const leafBytesFrom = (first: number): number => {
+    const gib = Math.floor(first / GIB) * GIB;
+    if (inside(gib, GIB) && memory.isLeaf(gib, GIB)) return GIB;
+    if (!inside(first, MIB2)) return 4096;
+    if (memory.isLeaf(first, MIB2)) return MIB2;
+    return compactTables && memory.isBlocks(first, MIB2) ? BLOCK_64K : 4096;
   };
+  // Leaves of 4 KiB come by the hundred: what is the same for all of 2 MiB, or of 64 KiB, is found out once.
+  let chunk = -1;
+  let leafBytes = 0;
+  let block = -1;
+  let hint = false;
   return {
     start,
     end,
     uniform: pages === null,
     leaf(at, geometry, out) {
-      if (leafBytes(at) !== geometry.entryBytes) return false;
+      const first = Math.floor(at / MIB2) * MIB2;
+      if (first !== chunk) {
+        chunk = first;
+        leafBytes = leafBytesFrom(first);
+      }
+      if (leafBytes !== geometry.entryBytes) return false;
       out.lo = 0;
       out.hi = 0;
       if (cleared) return true;
-      const block = Math.floor(at / BLOCK_64K) * BLOCK_64K;
-      const hint =
-        geometry.entryBytes === 4096 && inside(block, BLOCK_64K) && memory.isBlocks(block, BLOCK_64K);
+      const firstOfBlock = Math.floor(at / BLOCK_64K) * BLOCK_64K;
+      if (firstOfBlock !== block) {
+        block = firstOfBlock;
+        hint = leafBytes === 4096 && inside(block, BLOCK_64K) && memory.isBlocks(block, BLOCK_64K);
+      }
       const pa = memory.addressAt(at);
       out.lo = addressLo(pa) | ppgttLeafLo(geometry.level, pat, bits | (hint ? PPGTT_PS64 : 0));
       out.hi = addressHi(pa) | ppgttLeafHi(pat);
@@ -215,7 +226,9 @@ class Memory {
     const i = pages.segmentAt(offset);
     if (i < 0) return false;
     const skip = offset - (pages.offset[i] as number);
-    return skip + bytes <= (pages.bytes[i] as number) && ((pages.pa[i] as number) + skip) % bytes === 0;
+    // Leaves are below 4 GiB, so the low half tells whether it is a multiple; a remainder of doubles is slow.
+    const pa = (pages.pa[i] as number) + skip;
+    return skip + bytes <= (pages.bytes[i] as number) && (addressLo(pa) & (bytes - 1)) === 0;
   }
 
   /** Blocks of 64 KiB, each of them an aligned run. */
