@@ -104,17 +104,15 @@ export class VaTree extends TreeLeaves {
   }
 
   /**
-   * Whether {@link TreeNodes.rank} is the quicker search for a key that is anywhere. In a tree of more levels, some hundred
-   * thousand entries, branches pay: the processor follows them past keys that it still waits for. So they do near the last
-   * place, where most requests go the same way.
+   * Whether {@link TreeNodes.rank} is the quicker search for a key that is anywhere. With more levels branches pay: the
+   * processor follows them past keys that it still waits for. So they do near the last place, where most go the same way.
    */
   get fitsCaches(): boolean {
     return this.height < 3;
   }
 
   /**
-   * Entry with the highest key that is not above `key`, without a sought place and without the hint: for look-ups that
-   * follow each other in no order.
+   * Entry with the highest key not above `key`, without a sought place and the hint: for look-ups in no order.
    *
    * @param key - start address in bytes
    * @returns its handle, 0 when there is none
@@ -155,8 +153,7 @@ export class VaTree extends TreeLeaves {
   }
 
   /**
-   * Set the sought place on the entry behind the gap when it begins at an address, and leave the gap open: neighbours that
-   * go one by one, upwards, are taken from a row that shifts once, not once for each of them.
+   * Set the sought place on the entry behind the gap when it begins at an address, and leave the gap open (see above).
    *
    * @param key - start address in bytes
    * @returns false when no such entry follows a gap in its leaf; keys above the first equal one are not looked at
@@ -270,8 +267,7 @@ export class VaTree extends TreeLeaves {
   }
 
   /**
-   * Insert behind every entry whose key is not above `key`, at the place that the last {@link VaTree.seek} of this
-   * very key found.
+   * Insert behind every key that is not above `key`, where the last {@link VaTree.seek} of this very key found a place.
    *
    * @param key - start address in bytes
    * @param handle - positive

@@ -27,6 +27,7 @@ import {
   type PhysicalMemory,
   type ScatterList,
 } from "@vmbind/mmu";
+import { type ChunkImage, chunkImage } from "./chunk-image.ts";
 import type { PanthorCounters } from "./cost-sheet.ts";
 import { mapProblem, protOf } from "./io-pgtable.ts";
 import { IoPgtableBatch } from "./io-pgtable-batch.ts";
@@ -36,14 +37,6 @@ import type { PanthorQuirks } from "./quirks.ts";
 // Copies, as in `io-pgtable.ts`.
 const { BLOCK_2M, PAGE_BYTES, pick } = sizes;
 const GIB = 0x40000000;
-
-/** A chunk of a fragmented dummy, as the 512 entries that its table gets. */
-interface ChunkImage {
-  list: ScatterList;
-  prot: number;
-  entries: Int32Array;
-  calls: number;
-}
 
 /** The page table of one VM. */
 export class PageTable {
@@ -199,8 +192,7 @@ export class PageTable {
   }
 
   /**
-   * {@link PageTable.unmap} to the end of a 2 MiB chunk, and {@link PageTable.map} of what was behind a cut, in pages as before. Those
-   * stay where they are then: a chunk that is cut again and again would be written again and again.
+   * Unmap to the end of a 2 MiB chunk, and map what was behind a cut in pages as before: those stay where they are here.
    *
    * @param flags - READONLY, NOEXEC, UNCACHED of what is behind the cut
    * @param va - first address in bytes
@@ -244,8 +236,7 @@ export class PageTable {
   }
 
   /**
-   * Map a sparse range, or what a cut leaves of one. Here the entries show the dummy object; a what-if may put others in their place,
-   * as leaves of a page or of 2 MiB, which is what is unmapped again.
+   * Map a sparse range, or what a cut leaves of one. A what-if may put other leaves of the same sizes in the dummy's place.
    *
    * @param flags - READONLY, NOEXEC, UNCACHED of the operation
    * @param va - first address in bytes
@@ -292,39 +283,15 @@ export class PageTable {
 
   /** A whole chunk of a fragmented dummy as one table. Bytes mapped; 0 leaves the chunk to the general way. */
   #mapDummyChunk(flags: number, va: number, dummy: ScatterList): number {
-    const image = this.#chunkImage(flags, dummy);
+    let image = this.#image;
+    if (image?.list !== dummy || image.prot !== flags) {
+      const lo = this.#pageLo[flags] as number;
+      image = chunkImage(dummy, flags, lo, this.#hi[flags] as number, this.#outputEnd);
+      if (image !== null) this.#image = image;
+    }
     if (image === null || !this.io.mapChunk(va, image.entries, image.calls)) return 0;
     this.#counters.ioMapCalls += image.calls;
     return BLOCK_2M;
-  }
-
-  #chunkImage(flags: number, dummy: ScatterList): ChunkImage | null {
-    if (this.#image?.list === dummy && this.#image.prot === flags) return this.#image;
-    if (dummy.totalBytes < BLOCK_2M) return null;
-    const lo = this.#pageLo[flags] as number;
-    const hi = this.#hi[flags] as number;
-    const entries = new Int32Array(1024);
-    let calls = 0;
-    let va = 0;
-    for (let segment = 0; va < BLOCK_2M; segment++) {
-      let pa = dummy.pa[segment] as number;
-      let bytes = Math.min(dummy.bytes[segment] as number, BLOCK_2M - va);
-      if (pa + bytes > this.#outputEnd) return null;
-      while (bytes > 0) {
-        const n = pick((va | pa) & (GIB - 1), bytes);
-        if (n <= 0) return null;
-        calls++;
-        for (let i = 0; i < n; i++) {
-          entries[(va / PAGE_BYTES) * 2] = addressLo(pa) | lo;
-          entries[(va / PAGE_BYTES) * 2 + 1] = addressHi(pa) | hi;
-          va += PAGE_BYTES;
-          pa += PAGE_BYTES;
-        }
-        bytes -= n * PAGE_BYTES;
-      }
-    }
-    this.#image = { list: dummy, prot: flags, entries, calls };
-    return this.#image;
   }
 
   #mapRepeat(

@@ -5,7 +5,9 @@
  * @module
  */
 
-import type { ScatterList } from "@vmbind/mmu";
+import { EINVAL, fail } from "@vmbind/drm";
+import { hexAddress, type ScatterList } from "@vmbind/mmu";
+import type { XeCounters } from "./cost-sheet.ts";
 import { BLOCK_64K } from "./page-sizes.ts";
 
 /** What a bind shows; one object, reused. */
@@ -59,4 +61,19 @@ export function contiguousBlocks(
     }
   }
   return true;
+}
+
+/**
+ * Abort a bind of VRAM that would take pages of 4 KiB on a platform without them there.
+ *
+ * @param va - first address in bytes
+ * @param bytes - how much of it lies in one run of memory
+ * @param counters - where the kernel's warning is counted
+ */
+export function failSmallPages(va: number, bytes: number, counters: XeCounters): never {
+  counters.kernelWarnings++;
+  return fail(
+    EINVAL,
+    `vm_bind: VRAM at ${hexAddress(va)}+${hexAddress(bytes)} must be mapped in aligned 64 KiB blocks on this platform`,
+  );
 }

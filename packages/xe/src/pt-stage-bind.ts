@@ -8,8 +8,6 @@
  * ```text
  * null [2 MiB - 8 KiB, 1 GiB + 2 MiB + 4 KiB)
  *   2 x 4 KiB | 511 x 2 MiB | 1 x 2 MiB | 1 x 4 KiB
- * null [1 GiB, 3 GiB)
- *   2 x 1 GiB
  * ```
  *
  * Below 2 MiB there are entries of 4 KiB. Where 16 of them cover an aligned, contiguous 64 KiB, all carry the PS64
@@ -18,9 +16,7 @@
  * @module
  */
 
-import { EINVAL, fail } from "@vmbind/drm";
 import {
-  hexAddress,
   PPGTT_ATOMIC,
   PPGTT_DEVICE_MEMORY,
   PPGTT_NULL,
@@ -31,7 +27,7 @@ import {
   type ScatterList,
   writeRepeated,
 } from "@vmbind/mmu";
-import { type BindSource, contiguousBlocks } from "./bind-source.ts";
+import { type BindSource, contiguousBlocks, failSmallPages } from "./bind-source.ts";
 import type { XeCounters } from "./cost-sheet.ts";
 import { BLOCK_64K, PAGE_BYTES } from "./page-sizes.ts";
 import { MAX_LEAF_LEVEL, type PageTable } from "./page-table.ts";
@@ -96,8 +92,7 @@ export class BindStager {
    * @param pageTable - the VM's
    * @param source - what to show where
    * @returns `PTE_*` flags of all leaves
-   * @throws `DrmError` ENOMEM, or EINVAL for VRAM that cannot be mapped in 64 KiB pages; then the whole ioctl is to
-   *   be aborted
+   * @throws `DrmError` ENOMEM, or EINVAL for VRAM that is not in 64 KiB blocks; the whole ioctl is to be aborted then
    */
   stage(pageTable: PageTable, source: BindSource): number {
     this.#pageTable = pageTable;
@@ -272,14 +267,11 @@ export class BindStager {
 
   /** A run of equal leaves. */
   #repeat(slot: number, level: number, index: number, count: number, lo: number, fresh: boolean): void {
+    this.#flags |= VMA_PTE_4K << level;
     if (fresh) {
       writeRepeated(this.#tables.memory, slot, index, count, lo, this.#leafHi);
       this.#tables.numLive[slot] = (this.#tables.numLive[slot] as number) + count;
-      this.#flags |= VMA_PTE_4K << level;
-      return;
-    }
-    this.#updates.repeated(count, lo, this.#leafHi);
-    this.#flags |= VMA_PTE_4K << level;
+    } else this.#updates.repeated(count, lo, this.#leafHi);
   }
 
   /** A whole compact table. */
@@ -375,13 +367,7 @@ export class BindStager {
           this.#flags |= VMA_PTE_64K;
         }
       }
-      if (needs64k && (firstBlock > va || endBlock < runEnd)) {
-        this.#counters.kernelWarnings++;
-        fail(
-          EINVAL,
-          `vm_bind: VRAM at ${hexAddress(va)}+${hexAddress(run)} must be mapped in aligned 64 KiB blocks on this platform`,
-        );
-      }
+      if (needs64k && (firstBlock > va || endBlock < runEnd)) failSmallPages(va, run, this.#counters);
       for (; va < firstBlock; va += PAGE, pa += PAGE, w += 2) {
         words[w] = pa | lo;
         words[w + 1] = (pa / TWO_32) | hi;
