@@ -163,25 +163,30 @@ class Derivation {
     this.#makeRoom();
   }
 
-  async *records(recorded: AsyncIterable<TraceRecord>): AsyncGenerator<TraceRecord> {
+  records(recorded: AsyncIterable<TraceRecord>): AsyncIterable<TraceRecord> {
+    return new OneByOne(this.#lists(recorded));
+  }
+
+  /** What is sent for each record. */
+  async *#lists(recorded: AsyncIterable<TraceRecord>): AsyncGenerator<Iterable<TraceRecord>, undefined> {
     for await (const record of recorded) {
       this.#line = record.line;
-      if (record.kind === "ioctl" && record.request === IOCTL_VM_BIND) {
-        // `yield*` would make a promise more of each.
-        for (const call of this.#bind(record)) yield call;
-        continue;
-      }
-      if (this.#count > 0) yield this.#call();
-      if (record.kind === "mark") yield record;
-      else if (record.request === IOCTL_BO_CREATE) yield this.#create(record);
-      else if (record.request === DRM_IOCTL_GEM_CLOSE) yield this.#close(record);
-      else yield this.#numbered(record);
-      // panvk closes its blackhole last.
-      if (record.kind === "ioctl" && record.request === IOCTL_VM_DESTROY && this.#dummy !== 0) {
-        yield this.#ioctl("GEM_CLOSE", DRM_IOCTL_GEM_CLOSE, GEM_CLOSE.encode({ handle: this.#dummy }));
-      }
+      const binds = record.kind === "ioctl" && record.request === IOCTL_VM_BIND;
+      yield binds ? this.#bind(record) : this.#other(record);
     }
+    if (this.#count > 0) yield [this.#call()];
+  }
+
+  *#other(record: TraceRecord): Generator<TraceRecord> {
     if (this.#count > 0) yield this.#call();
+    if (record.kind === "mark") yield record;
+    else if (record.request === IOCTL_BO_CREATE) yield this.#create(record);
+    else if (record.request === DRM_IOCTL_GEM_CLOSE) yield this.#close(record);
+    else yield this.#numbered(record);
+    // panvk closes its blackhole last.
+    if (record.kind === "ioctl" && record.request === IOCTL_VM_DESTROY && this.#dummy !== 0) {
+      yield this.#ioctl("GEM_CLOSE", DRM_IOCTL_GEM_CLOSE, GEM_CLOSE.encode({ handle: this.#dummy }));
+    }
   }
 
   *#bind(call: TraceIoctl): Generator<TraceRecord> {
@@ -321,6 +326,44 @@ class Derivation {
       arrays,
       ret: 0,
     };
+  }
+}
+
+/**
+ * The records of lists, one by one. An async generator would make three promises of each, and there are hundreds of thousands; this makes
+ * one.
+ */
+class OneByOne implements AsyncIterableIterator<TraceRecord, undefined> {
+  readonly #lists: AsyncGenerator<Iterable<TraceRecord>, undefined>;
+  #list: Iterator<TraceRecord> = [][Symbol.iterator]();
+
+  /** @param lists - each is asked for when all records of the one before have been taken */
+  constructor(lists: AsyncGenerator<Iterable<TraceRecord>, undefined>) {
+    this.#lists = lists;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<TraceRecord, undefined>> {
+    const result = this.#list.next();
+    return result.done === true ? this.#nextList() : Promise.resolve(result);
+  }
+
+  async #nextList(): Promise<IteratorResult<TraceRecord, undefined>> {
+    for (;;) {
+      const { done, value } = await this.#lists.next();
+      if (done === true) return { done, value: undefined };
+      this.#list = value[Symbol.iterator]();
+      const result = this.#list.next();
+      if (result.done !== true) return result;
+    }
+  }
+
+  async return(): Promise<IteratorResult<TraceRecord, undefined>> {
+    await this.#lists.return(undefined);
+    return { done: true, value: undefined };
   }
 }
 
