@@ -59,6 +59,20 @@ describe("syncobjs", () => {
     expect(query(one, handle)).toBe(2n ** 64n - 1n);
   });
 
+  test("a sync file goes to a point with TIMELINE only, and a syncobj comes without a point", () => {
+    const one = client();
+    const handle = one.file.model.syncobjs.create();
+    one.fds.set(7, { what: "sync-file", fence: signaledFence() });
+    const take = (flags: number, point: number) =>
+      one.ask("SYNCOBJ_FD_TO_HANDLE", words(handle, flags, 7, 0, point, 0));
+    expect(take(3, 6)).toBe(0);
+    expect(query(one, handle)).toBe(6n);
+    // Without TIMELINE it replaces the payload, whatever stands in the point.
+    expect(take(1, 9)).toBe(0);
+    expect(query(one, handle)).toBe(0n);
+    expect(take(2, 9)).toBe(-EINVAL);
+  });
+
   test("a transfer looks at where it goes before it looks at its flags, and then at where it comes from", () => {
     const one = client();
     const handle = one.file.model.syncobjs.create(true);

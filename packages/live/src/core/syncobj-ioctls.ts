@@ -74,11 +74,15 @@ function destroy({ model }: { model: ModelFile }, _: LiveCall, arg: DataView): A
   return 0;
 }
 
-/** Older clients send a struct without the point: it reads as 0. */
-function pointOf(arg: DataView, flags: number, what: string): number {
+/** Of a sync file only TIMELINE asks for a point; older clients send a struct without one, which reads as 0. */
+function pointOf(arg: DataView, flags: number): number {
+  return (flags & TIMELINE) === 0 ? 0 : readU64(arg, 16);
+}
+
+/** A syncobj goes as a whole, whatever TIMELINE says. */
+function mustBeWhole(arg: DataView, what: string, flag: string): void {
   const point = readU64(arg, 16);
-  if (point !== 0 && (flags & TIMELINE) === 0) fail(EINVAL, `${what}.point: ${point} without TIMELINE`);
-  return point;
+  if (point !== 0) fail(EINVAL, `${what}.point: ${point} without ${flag}`);
 }
 
 function handleToFd({ model }: { model: ModelFile }, call: LiveCall, arg: DataView): Answer {
@@ -87,12 +91,12 @@ function handleToFd({ model }: { model: ModelFile }, call: LiveCall, arg: DataVi
   const flags = arg.getUint32(4, true);
   mustBeZero(arg.getUint32(12, true), `${what}.pad`);
   noFlagsBut(flags, SYNC_FILE | TIMELINE, what);
-  const point = pointOf(arg, flags, what);
   if ((flags & SYNC_FILE) === 0) {
-    if (point !== 0) fail(EINVAL, `${what}.point: ${point} without EXPORT_SYNC_FILE`);
+    mustBeWhole(arg, what, "EXPORT_SYNC_FILE");
     call.makeDescriptor({ what: "syncobj", syncobj: model.syncobjs.export(handle) }, 8);
     return 0;
   }
+  const point = pointOf(arg, flags);
   const fence = syncobjOf(model, handle, ENOENT, what).find(point);
   if (fence === null) fail(EINVAL, `${what}.handle: syncobj ${handle} has no fence for point ${point}`);
   call.makeDescriptor({ what: "sync-file", fence }, 8, O_CLOEXEC);
@@ -104,15 +108,17 @@ function fdToHandle({ model }: { model: ModelFile }, call: LiveCall, arg: DataVi
   const flags = arg.getUint32(4, true);
   mustBeZero(arg.getUint32(12, true), `${what}.pad`);
   noFlagsBut(flags, SYNC_FILE | TIMELINE, what);
-  const point = pointOf(arg, flags, what);
   const fd = arg.getInt32(8, true);
   if ((flags & SYNC_FILE) !== 0) {
     const from = call.descriptorOf(fd);
     if (from?.what !== "sync-file") fail(EINVAL, `${what}.fd: ${fd} is not a sync file`);
-    syncobjOf(model, arg.getUint32(0, true), ENOENT, `${what}.handle`).attach(point, from.fence);
+    syncobjOf(model, arg.getUint32(0, true), ENOENT, `${what}.handle`).attach(
+      pointOf(arg, flags),
+      from.fence,
+    );
     return 0;
   }
-  if (point !== 0) fail(EINVAL, `${what}.point: ${point} without IMPORT_SYNC_FILE`);
+  mustBeWhole(arg, what, "IMPORT_SYNC_FILE");
   const from = call.descriptorOf(fd);
   if (from?.what !== "syncobj") fail(EINVAL, `${what}.fd: ${fd} is not a syncobj`);
   arg.setUint32(0, model.syncobjs.import(from.syncobj), true);
