@@ -153,7 +153,7 @@ export class VaTree extends TreeLeaves {
   }
 
   /**
-   * Set the sought place on the entry behind the gap when it begins at an address, and leave the gap open (see above).
+   * Set the sought place on the entry behind the gap when it begins at an address, and leave the gap open, see the top.
    *
    * @param key - start address in bytes
    * @returns false when no such entry follows a gap in its leaf; keys above the first equal one are not looked at

@@ -56,9 +56,9 @@ export interface TraceIoctl {
   file: number;
   /** 32-bit request number. */
   request: number;
-  /** Argument struct before the call. */
+  /** Argument struct before the call. It may share its buffer with other records, and is not to be written. */
   argIn: Uint8Array;
-  /** Argument struct after the call. */
+  /** Argument struct after the call; it may be {@link TraceIoctl.argIn} itself where the call left that as it was. */
   argOut: Uint8Array;
   /** What its pointers point to. */
   arrays: TraceArray[];

@@ -1,8 +1,9 @@
 /**
  * Writing page-table updates: at once, or later, when they were parked until what they wait for has happened.
  *
- * An update, see `pt-update-fields.ts`, holds all that is needed to write it. What staging knows beyond that, the child map and the live counts, has been changed
- * by then, so updates that wait do not care what is staged after them: whoever writes below or above the same entries waits for them.
+ * An update, see `pt-update-fields.ts`, holds all that is needed to write it. What staging knows beyond that, the child map and
+ * the live counts, has been changed by then, so updates that wait do not care what is staged after them: whoever writes below or
+ * above the same entries waits for them.
  *
  * An array that cuts its way through one large mapping empties and fills the rest of it again with every operation. Nobody looks
  * between the updates of one ioctl, so those that later ones overwrite whole are counted, as the driver's own writes are, and left
