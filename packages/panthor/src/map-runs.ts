@@ -79,6 +79,7 @@ function hasTail(view: DataView, at: number, first: number, stride: number): boo
  * @param ops - the array of a synchronous call
  * @param op - one of it, decoded; its size is not 0, and it has no syncs
  * @param count - operations of the array
+ * @param whole - only as many are done as are a multiple of this
  * @returns how many operations are done, `op` the first of them; 0 where it has to go the way of all operations, also where none repeats it
  */
 export function mapRun(
@@ -87,6 +88,7 @@ export function mapRun(
   ops: CopiedArray,
   op: PanthorBindOp,
   count: number,
+  whole = 1,
 ): number {
   const { va, size, boOffset } = op;
   if (op.type !== OP_MAP || op.kind !== 0 || (size !== PAGE_BYTES && size !== BLOCK_2M)) return 0;
@@ -101,7 +103,11 @@ export function mapRun(
   const tables = tablesForMap(va, size);
   if (pageTable.io.tooMany(tables) !== null) return 0;
   const wanted = Math.min(repeats + 1, Math.floor((vm.userRange - va) / size));
-  const room = pageTable.roomFor(va, size, wanted, pa);
+  let room = pageTable.roomFor(va, size, wanted, pa);
+  if (whole > 1) {
+    room = gpuvm.roomFor(va, size, room);
+    room -= room % whole;
+  }
   const vmBo = room === 0 ? null : gpuvm.vmBoFind(bo);
   if (vmBo === null) return 0;
   const first = vm.syncRun;

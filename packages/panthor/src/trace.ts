@@ -63,6 +63,7 @@ import {
   type VmBindOp,
 } from "./uapi.ts";
 import { PANVK_OPS_PER_IOCTL } from "./umd.ts";
+import { vmBindRun } from "./vm-bind.ts";
 
 /** A MAP of an object or of the dummy, or an UNMAP. */
 export interface PanthorRangeOp extends BindOp {
@@ -326,6 +327,8 @@ export const lens: Lens<PanthorTraceOp, PanthorFile, PanthorDevice> = {
   decoder: (header) => new PanthorDecoder(header),
   device: deviceOf,
   arrays: (request) => IOCTLS.row(request)?.arrays ?? [],
+  issueRun: (file, { request, argIn }, bytes, calls) =>
+    request === IOCTL_VM_BIND ? vmBindRun(file, argIn, bytes, calls) : 0,
   evict(device, file, handle) {
     const bo = handle === 0 ? file.dummy : file.bo(handle);
     device.evict(bo ?? fail(EINVAL, `evict: no object ${handle}`));

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { EINVAL, errorOf, fail, hexU64, readU64, type UserSpace } from "@vmbind/drm";
+import { EINVAL, errorOf, fail, hexU64, readU64, type UserSpace, viewOf } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE } from "@vmbind/gpuvm-core";
 import { cleanUp, type PanthorBindOp } from "./bind-op.ts";
 import { BindJob } from "./bind-queue.ts";
@@ -46,6 +46,7 @@ const AT_PAD = VM_BIND_OP_REPEAT.fields.pad.offset;
 const AT_VM_ID = VM_BIND.fields.vmId.offset;
 const AT_BIND_FLAGS = VM_BIND.fields.flags.offset;
 const AT_OPS = VM_BIND.fields.ops.offset;
+const AT_OPS_STRIDE = AT_OPS + OBJ_ARRAY.fields.stride.offset;
 const AT_OPS_COUNT = AT_OPS + OBJ_ARRAY.fields.count.offset;
 
 /**
@@ -64,7 +65,7 @@ export function vmBind(file: PanthorFile, view: DataView, user: UserSpace): void
   const count = view.getUint32(AT_OPS_COUNT, true);
   if (count === 0) return;
   const array = {
-    stride: view.getUint32(AT_OPS + OBJ_ARRAY.fields.stride.offset, true),
+    stride: view.getUint32(AT_OPS_STRIDE, true),
     count,
     array: readU64(view, AT_OPS + OBJ_ARRAY.fields.array.offset),
   };
@@ -74,6 +75,40 @@ export function vmBind(file: PanthorFile, view: DataView, user: UserSpace): void
   const flags = view.getUint32(AT_BIND_FLAGS, true);
   if ((flags & VM_BIND_ASYNC) !== 0) bindAsync(file, vm, ops, count, user);
   else bindSync(file, vm, ops, count, view);
+}
+
+/**
+ * VM_BINDs that follow one another, alike but for what their array holds: as many of the first as are one run of equal MAPs are carried
+ * out at once (`map-runs.ts`).
+ *
+ * @param file - the open file
+ * @param arg - the argument struct of each
+ * @param bytes - the arrays of all of them, one behind the other
+ * @param calls - how many they are
+ * @returns how many are done, each as an ioctl that succeeds; 0 where the first one has to be issued
+ */
+export function vmBindRun(file: PanthorFile, arg: Uint8Array, bytes: Uint8Array, calls: number): number {
+  const view = viewOf(arg);
+  const { device } = file;
+  const stride = (device.repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP).size;
+  if (file.closed || arg.length !== VM_BIND.size || view.getUint32(AT_OPS_STRIDE, true) !== stride) return 0;
+  const count = view.getUint32(AT_OPS_COUNT, true);
+  const vm = file.vm(view.getUint32(AT_VM_ID, true));
+  if (vm === undefined || count === 0 || bytes.length !== calls * count * stride) return 0;
+  if ((view.getUint32(AT_BIND_FLAGS, true) & VM_BIND_ASYNC) !== 0) return 0;
+  const ops = { view: viewOf(bytes), stride };
+  const op = vm.syncOp;
+  decode(file, ops, 0, op);
+  if (op.syncsCount !== 0 || op.size === 0) return 0;
+  const mapped = mapRun(file, vm, ops, op, calls * count, count);
+  const done = mapped / count;
+  const { counters } = device;
+  counters.ioctls += done;
+  counters.bindIoctls += done;
+  counters.bindOps += mapped;
+  counters.payloadBytes += done * VM_BIND.size + mapped * stride;
+  if (done > 0) file.lastError = null;
+  return done;
 }
 
 function bindSync(file: PanthorFile, vm: PanthorVm, ops: CopiedArray, count: number, arg: DataView): void {

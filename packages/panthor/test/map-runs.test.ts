@@ -1,17 +1,23 @@
 /** A VM_BIND that repeats one MAP, and one that unmaps them all, leave what as many single steps leave. */
-import { EINVAL } from "@vmbind/drm";
+import { EINVAL, UserMemory } from "@vmbind/drm";
 import { leaves, ScatterList } from "@vmbind/mmu";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   BLOCK_2M,
   checkDeviceInvariants,
+  IOCTL_VM_BIND,
   MAP_READONLY,
   OP_UNMAP,
   PAGE_BYTES,
   type PanthorBo,
   PanthorDevice,
+  VM_BIND,
+  VM_BIND_ASYNC,
+  VM_BIND_OP,
+  VM_BIND_OP_REPEAT,
 } from "../src/index.ts";
+import { lens } from "../src/trace.ts";
 import { map } from "./operations.ts";
 import { bind, createBo, type DeviceOptions, type Fixture, openWithVm, type TestOp } from "./support.ts";
 
@@ -224,5 +230,104 @@ describe("a run of equal MAPs", () => {
       [other, 0, 0],
       [handle, 0, 0],
     ]);
+  });
+});
+
+/** VM_BINDs that follow one another: so many pages in each, the first of them somewhere in the chunks, and one that is odd. */
+interface Calls {
+  before: Event[];
+  page: number;
+  count: number;
+  calls: number;
+  async: boolean;
+  odd: { index: number; op: TestOp } | null;
+}
+
+const calls: fc.Arbitrary<Calls> = fc.record({
+  before: fc.array(event, { maxLength: 2 }),
+  page: fc.oneof(fc.constantFrom(0, 16, 500), fc.nat(600)),
+  count: fc.oneof(fc.constant(16), fc.integer({ min: 1, max: 20 })),
+  calls: fc.integer({ min: 1, max: 70 }),
+  async: fc.integer({ min: 0, max: 7 }).map((n) => n === 0),
+  odd: fc.option(
+    fc.record({
+      index: fc.oneof(fc.nat(20), fc.nat(1000)),
+      op: fc.constantFrom<TestOp>(
+        { boOffset: PAGE_BYTES },
+        { size: 0 },
+        { boHandle: 77 },
+        { flags: OP_UNMAP },
+      ),
+    }),
+  ),
+});
+
+/** Issue them, as many at once as the driver does, or each by itself: what each returned, and those that were done at once. */
+function issue(
+  { page, count, calls: n, async, odd }: Calls,
+  made: ReturnType<typeof device>,
+  atOnce: boolean,
+) {
+  const { file, vmId } = made.fx;
+  const layout = file.device.repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP;
+  const stride = layout.size;
+  const bytes = new Uint8Array(n * count * stride);
+  for (let i = 0; i < n * count; i++) {
+    const va = BASE + (page + i) * PAGE_BYTES;
+    const { syncs: _, ...op } = map(made.objects[0] as number, { va, ...(i === odd?.index ? odd.op : {}) });
+    bytes.set(layout.encode(op), i * stride);
+  }
+  const argIn = VM_BIND.encode({
+    vmId,
+    flags: async ? VM_BIND_ASYNC : 0,
+    ops: { stride, count, array: 0x700000000000 },
+  });
+  const returned: number[] = [];
+  let together = 0;
+  while (returned.length < n) {
+    const rest = bytes.subarray(returned.length * count * stride);
+    const request = IOCTL_VM_BIND;
+    const done = atOnce ? (lens.issueRun?.(file, { request, argIn }, rest, n - returned.length) ?? 0) : 0;
+    if (done > 0) {
+      together += done;
+      returned.push(...new Array<number>(done).fill(0));
+    } else {
+      const user = new UserMemory();
+      user.place(0x700000000000, rest.subarray(0, count * stride));
+      returned.push(file.ioctl(IOCTL_VM_BIND, argIn.slice(), user));
+    }
+  }
+  return { returned, together };
+}
+
+describe("a run of VM_BINDs", () => {
+  it.each<[string, DeviceOptions]>([
+    ["", { boFragmentation: "huge" }],
+    [", with objects in scattered pages", { boFragmentation: "scattered" }],
+    [" of a VM without an AS slot", { activeAs: false }],
+    [" with operations of 56 bytes", { driverVersion: "1.8", repeat: "v5" }],
+  ])("leaves what single ones leave%s", (_, options) => {
+    let together = 0;
+    fc.assert(
+      fc.property(calls, (one) => {
+        const [run, single] = [device(options, false), device(options, false)];
+        for (const made of [run, single]) for (const each of one.before) happens(each, made);
+        const done = issue(one, run, true);
+        expect(done.returned).toEqual(issue(one, single, false).returned);
+        expect(run.fx.file.lastError?.reason).toBe(single.fx.file.lastError?.reason);
+        expect(state(run.fx)).toEqual(state(single.fx));
+        expect(run.locks).toEqual(single.locks);
+        together += done.together;
+      }),
+      { numRuns: 25 },
+    );
+    expect(together).toBeGreaterThan(0);
+  });
+
+  it("carries out all calls that the table has room for at once", () => {
+    const made = device({ boFragmentation: "huge" }, false);
+    const one: Calls = { before: [], page: 0, count: 16, calls: 64, async: false, odd: null };
+    // The first call of each of two tables makes it.
+    expect(issue(one, made, true).together).toBe(62);
   });
 });

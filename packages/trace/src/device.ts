@@ -23,12 +23,12 @@ import type { TraceEvent } from "./event.ts";
 import { HeaderReader } from "./header-reader.ts";
 import type { Action, BindOp, Lens, ModelCounters, ModelDevice, ModelFile, ModelVm } from "./lens.ts";
 import { outputsOf, written } from "./output-memory.ts";
-import type { Trace, TraceIoctl } from "./record.ts";
+import type { Trace, TraceIoctl, TraceRun } from "./record.ts";
 
 /** What is asked of a device's lens. */
 export type Hooks<File extends ModelFile> = Pick<
   Lens<BindOp, File>,
-  "quirks" | "checkInvariants" | "arrays" | "beforeCall" | "vmCreated" | "evict" | "restore"
+  "quirks" | "checkInvariants" | "arrays" | "beforeCall" | "issueRun" | "vmCreated" | "evict" | "restore"
 >;
 
 /** Lets one allocation fail, the Nth from when it was armed. */
@@ -219,6 +219,20 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
       this.#written.set(request, arrays);
     }
     return outputsOf(arrays, call);
+  }
+
+  /**
+   * Issue ioctls of a run at once.
+   *
+   * @param run - the run
+   * @param from - index of the first that is not issued yet
+   * @returns how many are issued now, with success; 0 where the next one has to be issued by itself
+   */
+  issueRun({ call, calls, bytes }: TraceRun, from: number): number {
+    const { issueRun, beforeCall } = this.#hooks;
+    if (issueRun === undefined || beforeCall !== undefined) return 0;
+    const rest = bytes.subarray((bytes.length / calls) * from);
+    return issueRun.call(this.#hooks, this.file(call.file), call, rest, calls - from);
   }
 
   /**

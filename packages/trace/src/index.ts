@@ -48,6 +48,7 @@ export * from "./phase.ts";
 export * from "./read.ts";
 export * from "./record.ts";
 export * from "./replay.ts";
+export * from "./run.ts";
 export * from "./seal.ts";
 export * from "./space/piece.ts";
 export * from "./space/resource.ts";

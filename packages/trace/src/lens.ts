@@ -24,7 +24,7 @@ import type {
 import type { AddressSpace, MmuCounters, PhysicalMemory } from "@vmbind/mmu";
 import type { HeaderReader } from "./header-reader.ts";
 import type { Interval } from "./model/intervals.ts";
-import type { TraceHeader } from "./record.ts";
+import type { TraceHeader, TraceIoctl } from "./record.ts";
 
 /** What an operation says of sparse ranges, where its effect alone does not. A user-mode driver's habits are known to its lens only. */
 export interface SparseWord {
@@ -370,6 +370,22 @@ export interface Lens<
    * @param call - the next recorded ioctl
    */
   beforeCall?(file: File, call: CallReader): void;
+  /**
+   * Issue ioctls of a run at once: what as many ioctls come to that succeed and leave their argument as it is. Left out where a driver has
+   * no such way; not asked where {@link Lens.beforeCall} is there.
+   *
+   * @param file - the open file that issues them
+   * @param call - the first of them
+   * @param bytes - what the one array of each holds, one behind the other
+   * @param calls - how many they are
+   * @returns how many of them are done; 0 where the first one has to be issued by itself
+   */
+  issueRun?(
+    file: File,
+    call: Pick<TraceIoctl, "request" | "argIn">,
+    bytes: Uint8Array,
+    calls: number,
+  ): number;
   /**
    * What must happen before a new VM's costs count.
    *

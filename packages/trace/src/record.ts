@@ -106,6 +106,20 @@ export interface TraceExec {
   stores: TraceStore[];
 }
 
+/**
+ * Ioctls that follow one another, each of which succeeds, leaves its argument as it is and has one array: alike but for what that holds.
+ */
+export interface TraceRun {
+  /** Tells it from records. */
+  kind: "run";
+  /** The first of them. */
+  call: TraceIoctl;
+  /** How many they are, at least 1. */
+  calls: number;
+  /** What their arrays hold, one behind the other. Overwritten once the next record is asked for. */
+  bytes: Uint8Array;
+}
+
 /** A line of a trace behind the header. */
 export type TraceRecord = TraceIoctl | TraceMark;
 
@@ -119,4 +133,6 @@ export interface Trace {
   header: TraceHeader;
   /** The records, read as they are asked for. */
   records: AsyncIterable<TraceRecord>;
+  /** The same, but some ioctls as runs; left out where there are none. Who reads it does not read {@link Trace.records}. */
+  runs?: AsyncIterable<TraceRecord | TraceRun>;
 }

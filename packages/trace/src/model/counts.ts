@@ -173,22 +173,24 @@ export class TraceCounter implements Checker {
    *
    * @param call - the ioctl
    * @param action - what it means
+   * @param times - how many there are of it; more than one only of binds, with neither intervals nor kinds
    */
-  ioctl(call: TraceIoctl, action: Action): void {
+  ioctl(call: TraceIoctl, action: Action, times = 1): void {
     this.#changed = true;
     const counts = this.#counts;
     let payload = call.argIn.length;
     for (const { data } of call.arrays) payload += data.length;
-    counts.ioctls++;
+    payload *= times;
+    counts.ioctls += times;
     counts.payloadBytes += payload;
     if (this.inWorkload) counts.workload.payloadBytes += payload;
     for (const array of call.arrays) {
-      if (SYNC_ARRAY.test(array.field)) counts.syncOps += array.count;
+      if (SYNC_ARRAY.test(array.field)) counts.syncOps += array.count * times;
     }
     if (action.kind === "bind") {
       counts.bindPayloadBytes += payload;
       if (this.inWorkload) counts.workload.bindPayloadBytes += payload;
-      this.#countBind(action.count ?? action.ops.length);
+      this.#countBind(action.count ?? action.ops.length, times);
       if (this.#countsKinds) this.#countOps(action.ops);
     }
     // A refused ioctl changes nothing that this model could follow.
@@ -219,19 +221,19 @@ export class TraceCounter implements Checker {
     };
   }
 
-  #countBind(ops: number): void {
+  #countBind(ops: number, times: number): void {
     const counts = this.#counts;
     counts.byPhase[this.phase] ??= noBinds();
     const phase = counts.byPhase[this.phase] as BindCounts;
-    phase.bindIoctls++;
-    phase.bindOps += ops;
+    phase.bindIoctls += times;
+    phase.bindOps += ops * times;
     counts.maxOpsPerIoctl = Math.max(counts.maxOpsPerIoctl, ops);
     if (this.phase === "bind") counts.maxOpsPerSparseBind = Math.max(counts.maxOpsPerSparseBind, ops);
-    counts.bindIoctls++;
-    counts.bindOps += ops;
+    counts.bindIoctls += times;
+    counts.bindOps += ops * times;
     if (!this.inWorkload) return;
-    counts.workload.bindIoctls++;
-    counts.workload.bindOps += ops;
+    counts.workload.bindIoctls += times;
+    counts.workload.bindOps += ops * times;
   }
 
   #countOps(ops: readonly BindOp[]): void {

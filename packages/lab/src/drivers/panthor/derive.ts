@@ -28,12 +28,14 @@ import {
   type VmBindOpRepeat,
 } from "@vmbind/panthor";
 import {
+  callOf,
   elementsAt,
   type Trace,
   type TraceArray,
   type TraceHeader,
   type TraceIoctl,
   type TraceRecord,
+  type TraceRun,
 } from "@vmbind/trace";
 
 /** A part of a sparse range, said by operations that are alike but for their address. */
@@ -68,7 +70,7 @@ const BLOCK_2M = 0x200000;
 /** What panvk puts into one ioctl. */
 const OPS_PER_IOCTL = 16;
 const OPS_ADDR = 0x700000000000;
-/** Ioctls whose operations share an array. */
+/** Ioctls whose operations share an array, and most of a run. */
 const IOCTLS_PER_ARRAY = 64;
 const NO_SYNCS = { stride: 0, count: 0, array: 0 };
 
@@ -133,7 +135,25 @@ export function derive(trace: Trace, lowering: Lowering, name: string): Trace {
     ...lowering.header,
     umd: `${trace.header.umd}, SPARSE replaced`,
   };
-  return { name, path: trace.path, header, records: new Derivation(lowering).records(trace.records) };
+  const runs = (): AsyncIterable<TraceRecord | TraceRun> => new Derivation(lowering).records(trace.records);
+  return {
+    name,
+    path: trace.path,
+    header,
+    records: { [Symbol.asyncIterator]: () => oneByOne(runs()) },
+    runs: { [Symbol.asyncIterator]: () => runs()[Symbol.asyncIterator]() },
+  };
+}
+
+/** Each ioctl by itself, in memory that nobody writes to any more. */
+async function* oneByOne(records: AsyncIterable<TraceRecord | TraceRun>): AsyncGenerator<TraceRecord> {
+  for await (const record of records) {
+    if (record.kind !== "run") yield record;
+    else {
+      const run = { ...record, bytes: record.bytes.slice() };
+      for (let i = 0; i < run.calls; i++) yield callOf(run, i);
+    }
+  }
 }
 
 class Derivation {
@@ -157,24 +177,26 @@ class Derivation {
   #full: { vm: number; async: boolean; arg: Uint8Array } | null = null;
   /** Their sync arrays. */
   #syncs: TraceArray[] = [];
+  /** The operations of a run, and the pieces of which it is full. */
+  readonly #runBytes: Uint8Array;
+  readonly #runView: DataView;
+  #filledWith: Uint8Array | null = null;
 
   constructor(lowering: Lowering) {
     this.#lowering = lowering;
+    this.#runBytes = new Uint8Array(IOCTLS_PER_ARRAY * OPS_PER_IOCTL * lowering.layout.size);
+    this.#runView = viewOf(this.#runBytes);
     this.#makeRoom();
   }
 
-  records(recorded: AsyncIterable<TraceRecord>): AsyncIterable<TraceRecord> {
-    return new OneByOne(this.#lists(recorded));
-  }
-
   /** What is sent for each record. */
-  async *#lists(recorded: AsyncIterable<TraceRecord>): AsyncGenerator<Iterable<TraceRecord>, undefined> {
+  async *records(recorded: AsyncIterable<TraceRecord>): AsyncGenerator<TraceRecord | TraceRun> {
     for await (const record of recorded) {
       this.#line = record.line;
       const binds = record.kind === "ioctl" && record.request === IOCTL_VM_BIND;
-      yield binds ? this.#bind(record) : this.#other(record);
+      yield* binds ? this.#bind(record) : this.#other(record);
     }
-    if (this.#count > 0) yield [this.#call()];
+    if (this.#count > 0) yield this.#call();
   }
 
   *#other(record: TraceRecord): Generator<TraceRecord> {
@@ -189,7 +211,7 @@ class Derivation {
     }
   }
 
-  *#bind(call: TraceIoctl): Generator<TraceRecord> {
+  *#bind(call: TraceIoctl): Generator<TraceRecord | TraceRun> {
     const { vmId, flags, ops } = VM_BIND.read(viewOf(call.argIn));
     const async = (flags & VM_BIND_ASYNC) !== 0;
     // Synchronous calls stay apart; asynchronous ones are one stream until the fence.
@@ -210,7 +232,7 @@ class Derivation {
     if (!async && this.#count > 0) yield this.#call();
   }
 
-  *#lower(op: VmBindOp, syncs: TraceArray | null): Generator<TraceRecord> {
+  *#lower(op: VmBindOp, syncs: TraceArray | null): Generator<TraceRecord | TraceRun> {
     const { layout } = this.#lowering;
     const { size, fields } = layout;
     const plain = { ...op, flags: (op.flags & ~MAP_SPARSE) >>> 0, boHandle: this.#dummy };
@@ -221,7 +243,16 @@ class Derivation {
       const pieces = new Uint8Array(Math.min(bytes / pieceBytes, OPS_PER_IOCTL) * size);
       const piece = layout.encode({ ...operation, size: pieceBytes, syncs: NO_SYNCS });
       for (let at = 0; at < pieces.length; at += size) pieces.set(piece, at);
-      for (const until = va + bytes; va < until; ) {
+      const until = va + bytes;
+      while (va < until) {
+        // The last piece of all is by itself, for its syncs.
+        const alike = (until - va) / pieceBytes - (until === end ? 1 : 0);
+        const calls = this.#count > 0 ? 0 : Math.min(Math.floor(alike / OPS_PER_IOCTL), IOCTLS_PER_ARRAY);
+        if (calls > 0) {
+          yield this.#run(pieces, calls, va, pieceBytes);
+          va += calls * OPS_PER_IOCTL * pieceBytes;
+          continue;
+        }
         const n = Math.min((until - va) / pieceBytes, OPS_PER_IOCTL - this.#count);
         const at = this.#at();
         this.#data.set(n * size === pieces.length ? pieces : pieces.subarray(0, n * size), at);
@@ -232,6 +263,30 @@ class Derivation {
         if (this.#added(last ? syncs : null, n)) yield this.#call();
       }
     }
+  }
+
+  /**
+   * Full ioctls of pieces that follow one another.
+   *
+   * @param pieces - as many as one takes
+   * @param calls - how many ioctls
+   * @param va - of the first piece
+   * @param range - bytes of VA of each piece
+   */
+  #run(pieces: Uint8Array, calls: number, va: number, range: number): TraceRun {
+    const { size, fields } = this.#lowering.layout;
+    if (this.#filledWith !== pieces) {
+      this.#filledWith = pieces;
+      for (let at = 0; at < this.#runBytes.length; at += pieces.length) this.#runBytes.set(pieces, at);
+    }
+    const bytes = this.#runBytes.subarray(0, calls * pieces.length);
+    writeAddresses(this.#runView, fields.va.offset, size, calls * OPS_PER_IOCTL, va, range);
+    const data = bytes.subarray(0, pieces.length);
+    const ops = { field: "ops", addr: OPS_ADDR, count: OPS_PER_IOCTL, stride: size, data };
+    const arg = this.#argument(OPS_PER_IOCTL, size);
+    const call = this.#ioctl("PANTHOR_VM_BIND", IOCTL_VM_BIND, arg, [ops]);
+    this.#seq += calls - 1;
+    return { kind: "run", call, calls, bytes };
   }
 
   /** Where the next operation goes. */
@@ -326,44 +381,6 @@ class Derivation {
       arrays,
       ret: 0,
     };
-  }
-}
-
-/**
- * The records of lists, one by one. An async generator would make three promises of each, and there are hundreds of thousands; this makes
- * one.
- */
-class OneByOne implements AsyncIterableIterator<TraceRecord, undefined> {
-  readonly #lists: AsyncGenerator<Iterable<TraceRecord>, undefined>;
-  #list: Iterator<TraceRecord> = [][Symbol.iterator]();
-
-  /** @param lists - each is asked for when all records of the one before have been taken */
-  constructor(lists: AsyncGenerator<Iterable<TraceRecord>, undefined>) {
-    this.#lists = lists;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  next(): Promise<IteratorResult<TraceRecord, undefined>> {
-    const result = this.#list.next();
-    return result.done === true ? this.#nextList() : Promise.resolve(result);
-  }
-
-  async #nextList(): Promise<IteratorResult<TraceRecord, undefined>> {
-    for (;;) {
-      const { done, value } = await this.#lists.next();
-      if (done === true) return { done, value: undefined };
-      this.#list = value[Symbol.iterator]();
-      const result = this.#list.next();
-      if (result.done !== true) return result;
-    }
-  }
-
-  async return(): Promise<IteratorResult<TraceRecord, undefined>> {
-    await this.#lists.return(undefined);
-    return { done: true, value: undefined };
   }
 }
 
