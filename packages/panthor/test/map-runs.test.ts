@@ -1,6 +1,7 @@
 /** A VM_BIND that repeats one MAP, and one that unmaps them all, leave what as many single steps leave. */
 import { EINVAL, UserMemory } from "@vmbind/drm";
 import { leaves, ScatterList } from "@vmbind/mmu";
+import type { TraceIoctl } from "@vmbind/trace";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -282,12 +283,12 @@ function issue(
     flags: async ? VM_BIND_ASYNC : 0,
     ops: { stride, count, array: 0x700000000000 },
   });
+  const first = { request: IOCTL_VM_BIND, argIn } as TraceIoctl;
   const returned: number[] = [];
   let together = 0;
   while (returned.length < n) {
     const rest = bytes.subarray(returned.length * count * stride);
-    const request = IOCTL_VM_BIND;
-    const done = atOnce ? (lens.issueRun?.(file, { request, argIn }, rest, n - returned.length) ?? 0) : 0;
+    const done = atOnce ? (lens.issueRun?.(file, first, rest, n - returned.length) ?? 0) : 0;
     if (done > 0) {
       together += done;
       returned.push(...new Array<number>(done).fill(0));

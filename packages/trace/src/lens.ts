@@ -375,17 +375,12 @@ export interface Lens<
    * no such way; not asked where {@link Lens.beforeCall} is there.
    *
    * @param file - the open file that issues them
-   * @param call - the first of them
+   * @param first - the first of them
    * @param bytes - what the one array of each holds, one behind the other
    * @param calls - how many they are
    * @returns how many of them are done; 0 where the first one has to be issued by itself
    */
-  issueRun?(
-    file: File,
-    call: Pick<TraceIoctl, "request" | "argIn">,
-    bytes: Uint8Array,
-    calls: number,
-  ): number;
+  issueRun?(file: File, first: TraceIoctl, bytes: Uint8Array, calls: number): number;
   /**
    * What must happen before a new VM's costs count.
    *
