@@ -94,6 +94,11 @@ export function watchCalls(see: CallWatcher): () => void {
   return () => void watchers.delete(see);
 }
 
+/** @returns whether anybody looks on, see {@link watchCalls}: then each call goes through {@link issue} */
+export function callsAreWatched(): boolean {
+  return watchers.size > 0;
+}
+
 /**
  * Issue a call on a file.
  *

@@ -5,8 +5,10 @@
  */
 
 import {
+  bufferStream,
   type CostResult,
   type GpuView,
+  manySmall,
   measure,
   parametric,
   replayTrace,
@@ -32,6 +34,22 @@ async function costOf(workload: string, strategy: string): Promise<CostResult> {
 /** Leaves of a size under the unbound part of a view. */
 const leavesOf = (view: GpuView, leafBytes: number): number =>
   view.unboundLeaves.find((l) => l.leafBytes === leafBytes)?.leaves ?? 0;
+
+describe("calls that are issued together", () => {
+  it.each(["panthor-per-page", "panthor-blackhole", "panthor-repeat"])(
+    "come to what those come to that somebody sees: %s",
+    async (name) => {
+      // A GiB of pages, cut by binds; and buffers that begin anywhere, one behind the other.
+      for (const workload of [bufferStream(3, { bufferBytes: 2 ** 28 }), manySmall(2, { buffers: 4 })]) {
+        const strategy = sparseStrategy(name);
+        let calls = 0;
+        const seen = await measure(workload, strategy, { observer: () => calls++ });
+        expect(await measure(workload, strategy)).toEqual(seen);
+        expect(calls).toBe(seen.total.ioctls);
+      }
+    },
+  );
+});
 
 describe("creating 100e6 unbound bytes", () => {
   const rows: [

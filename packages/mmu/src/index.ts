@@ -69,7 +69,7 @@ export {
 export type { Access, FaultKind } from "./gpu-fault.ts";
 export { GpuFault } from "./gpu-fault.ts";
 export type { DirectoryEntry, LeafEntry, ListOptions } from "./listing.ts";
-export { directories, leaves } from "./listing.ts";
+export { directories, eachLeaf, leaves } from "./listing.ts";
 export {
   IOMMU_CACHE,
   IOMMU_MMIO,

@@ -81,6 +81,24 @@ export function* leaves(
 }
 
 /**
+ * The same, without an object and a descriptor for each: there may be millions.
+ *
+ * @param see - told of each leaf: its first virtual address and its length in bytes, and its kind
+ * @throws Error as {@link leaves}, and what `see` throws
+ */
+export function eachLeaf(
+  memory: PhysicalMemory,
+  format: PageTableFormat,
+  root: number,
+  options: ListOptions,
+  see: (va: number, sizeBytes: number, kind: LeafEntry["kind"]) => void,
+): void {
+  for (const { kind, geometry, va } of scan(memory, format, root, options, true)) {
+    if (kind !== "table") see(va, geometry.entryBytes, kind);
+  }
+}
+
+/**
  * Every present directory entry below the root table at physical address `root`, ascending, each before those below it.
  * @throws Error when one points to no page-table page, or to a freed one.
  */

@@ -6,6 +6,7 @@ import {
   addressOf,
   decodeEntry,
   directories,
+  eachLeaf,
   entryIndex,
   type LevelGeometry,
   leaves,
@@ -277,5 +278,8 @@ function expectListing(tree: Tree, model: readonly Interval[]): void {
     Number(leaf.entry & 0xf_ffff_ffff_ffffn),
   ]);
   expect(listed).toEqual(expected);
+  const told: [number, number][] = [];
+  eachLeaf(memory, subject.format, space.root, {}, (va, bytes) => told.push([va, bytes]));
+  expect(told).toEqual(expected.map(([va, , bytes]) => [va, bytes]));
   expect([...directories(memory, subject.format, space.root)]).toHaveLength(memory.tables.live - 1);
 }

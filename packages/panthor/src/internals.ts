@@ -20,3 +20,4 @@ export { type ArrayFile, type CopiedArray, copyArray } from "./obj-array.ts";
 export { TableTree } from "./table-tree.ts";
 export { divideVa, type VmRanges } from "./va-ranges.ts";
 export type { PanthorVmDevice } from "./vm.ts";
+export { vmBindRun } from "./vm-bind.ts";

@@ -32,7 +32,7 @@ export async function experiments(strategies: readonly SparseStrategy[]): Promis
 }
 
 async function bindTiles(strategy: SparseStrategy, bindsPerCall: number): Promise<ArrayExperiment> {
-  const { phases } = await measure(tilesAtRandom(bindsPerCall), strategy);
+  const { phases } = await measure(tilesAtRandom(bindsPerCall), strategy, { views: false });
   const { bindIoctls, bindOps, pteWrites, pteClears, tlbInvalidations } = phases.bind ?? NOTHING;
   return {
     strategy: strategy.name,

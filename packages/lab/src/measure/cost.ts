@@ -27,6 +27,8 @@ interface Levels {
 export interface MeasureOptions extends RunOptions {
   /** False leaves out what the GPU sees: a sweep over a TiB loads 2^28 words. True unless told. */
   views?: boolean;
+  /** The workload's steps for the strategy's block; asked of it unless given. */
+  steps?: readonly Step[];
   /**
    * Looks at the fresh session before the first step, or arranges it.
    *
@@ -54,7 +56,7 @@ export async function measure(
   const run = await startRun(strategy, options);
   options.prepare?.(run);
   const { accounts } = run.session;
-  const steps = workload.steps(strategy.blockBytes);
+  const steps = options.steps ?? workload.steps(strategy.blockBytes);
   const watched = options.views === false ? null : largestResource(steps);
   const views: GpuView[] = [];
   let live = referencesOf(run);

@@ -65,5 +65,5 @@ export async function measureCell(
     );
   }
   if (budgets) holdStrategyWork(steps, strategy, budgets);
-  return measure(workload, strategy, { views: views && largest <= VIEW_BYTES_MAX });
+  return measure(workload, strategy, { steps, views: views && largest <= VIEW_BYTES_MAX });
 }

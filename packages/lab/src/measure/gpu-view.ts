@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type AddressSpace, leaves } from "@vmbind/mmu";
+import { type AddressSpace, eachLeaf } from "@vmbind/mmu";
 import type { GpuView, LeafCount, LeafRun } from "../result.ts";
 import type { StrategyRun } from "../strategy/run.ts";
 import type { SparseResource } from "../strategy/run-data.ts";
@@ -94,10 +94,10 @@ function leafRuns(space: AddressSpace, va: number, bytes: number, bound: readonl
     }
     at = to;
   };
-  for (const leaf of leaves(space.memory, space.format, space.root, { start: va, end })) {
-    if (leaf.va > at) add(leaf.va, 0, "fault");
-    add(Math.min(leaf.va + leaf.sizeBytes, end), leaf.sizeBytes, leaf.kind);
-  }
+  eachLeaf(space.memory, space.format, space.root, { start: va, end }, (start, leafBytes, kind) => {
+    if (start > at) add(start, 0, "fault");
+    add(Math.min(start + leafBytes, end), leafBytes, kind);
+  });
   if (at < end) add(end, 0, "fault");
   return runs;
 }

@@ -24,13 +24,20 @@ const RANDOM_SEED = 1;
  */
 export function sweepSequential(space: AddressSpace, va: number, bytes: number): SweepFigures {
   const end = va + bytes;
-  return sweep(space, Math.ceil(bytes / STRIDE_BYTES), (load) => {
-    for (let at = va; at < end; ) {
-      const { kind, sizeBytes } = load(at);
+  return sweep(space, Math.ceil(bytes / STRIDE_BYTES), (gpu, tlb) => {
+    const walk = new Walk();
+    let misses = 0;
+    let faults = 0;
+    for (let at = va; at < end; misses++) {
+      // Behind every leaf that the TLB has by now: what is loaded here is in none of them.
+      const { kind, sizeBytes } = gpu.walk(at, walk);
       // The TLB has the leaf now, and nothing takes it away before its end: what is loaded there hits. A fault is not remembered.
       const rest = kind === "fault" ? 0 : (Math.floor(at / sizeBytes) + 1) * sizeBytes - at;
+      if (kind === "fault") faults++;
       at += Math.max(1, Math.ceil(rest / STRIDE_BYTES)) * STRIDE_BYTES;
     }
+    tlb.counters.tlbMisses += misses;
+    return faults;
   });
 }
 
@@ -45,26 +52,27 @@ export function sweepRandom(space: AddressSpace, va: number, bytes: number): Swe
   const pages = Math.ceil(bytes / STRIDE_BYTES);
   const next = xorshift32(RANDOM_SEED);
   const accesses = Math.min(pages, RANDOM_ACCESSES_MAX);
-  return sweep(space, accesses, (load) => {
-    for (let i = 0; i < accesses; i++) load(va + (next() % pages) * STRIDE_BYTES);
+  return sweep(space, accesses, (gpu) => {
+    const walk = new Walk();
+    let faults = 0;
+    for (let i = 0; i < accesses; i++) {
+      if (gpu.translate(va + (next() % pages) * STRIDE_BYTES, walk).kind === "fault") faults++;
+    }
+    return faults;
   });
 }
 
+/** @param run - loads, and returns how many of its loads found no translation */
 function sweep(
   space: AddressSpace,
   accesses: number,
-  run: (load: (va: number) => Walk) => void,
+  run: (gpu: AddressSpace, tlb: Tlb) => number,
 ): SweepFigures {
   const tlb = new Tlb({ entries: TLB_ENTRIES, ways: TLB_WAYS });
   const { memory, format, root, asid } = space;
   const gpu = new AddressSpace(memory, format, root, { asid, tlb });
   const stepsBefore = memory.counters.walkSteps;
-  const walk = new Walk();
-  let faults = 0;
-  run((va) => {
-    if (gpu.translate(va, walk).kind === "fault") faults++;
-    return walk;
-  });
+  const faults = run(gpu, tlb);
   return {
     tlbEntries: TLB_ENTRIES,
     tlbWays: TLB_WAYS,

@@ -312,7 +312,11 @@ export class StrategyRun {
   }
 
   #issueAll(session: SparseSession, calls: readonly IoctlCall[]): void {
-    for (const call of calls) this.#issue(session, call);
+    for (let i = 0; i < calls.length; ) {
+      const issued = this.#observer ? 0 : (session.issueRun?.(calls, i) ?? 0);
+      if (issued === 0) this.#issue(session, calls[i] as IoctlCall);
+      i += Math.max(issued, 1);
+    }
   }
 
   #issue(session: SparseSession, call: IoctlCall): void {

@@ -208,6 +208,8 @@ export interface SparseSession {
    * costs counts where it is called.
    */
   beforeAccess?(): void;
+  /** Issue calls from index `from` on at once: how many, each with success; 0 where the first goes by itself. Absent where all do. */
+  issueRun?(calls: readonly IoctlCall[], from: number): number;
   /** A further session on the same device, in an open file of its own: the VM of another process. */
   another(): SparseSession;
   /**

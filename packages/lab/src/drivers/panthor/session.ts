@@ -5,6 +5,7 @@
  */
 
 import {
+  callsAreWatched,
   type GemObject,
   hex,
   type IoctlCall,
@@ -49,7 +50,8 @@ import {
   VM_CREATE,
   type VmBindOp,
 } from "@vmbind/panthor";
-import { mustIssue } from "../../strategy/calls.ts";
+import { vmBindRun } from "@vmbind/panthor/internals";
+import { mustIssue, runFrom } from "../../strategy/calls.ts";
 import { closeCall, DriverSession, type SessionSetup } from "../../strategy/driver-session.ts";
 import { gpuvmAccounts } from "../../strategy/gpuvm-accounts.ts";
 import { DEFAULT_KERNEL, quirksUnder } from "../../strategy/kernel.ts";
@@ -74,6 +76,8 @@ const HEAP_START = 2 ** 32;
 const FENCE = 1;
 const OPS_ADDR = 0x700000000000;
 const SIGNAL = SYNC_OP_SIGNAL >>> 0;
+/** VM_BINDs that are issued at once: their pages are as many as two tables have. */
+const RUN_MAX = 64;
 
 /** What a session differs in from one of panvk's own strategies. */
 export interface PanthorSetup extends SessionSetup<PanthorDeviceOptions, PanvkUmd> {
@@ -132,6 +136,12 @@ class PanthorSession extends DriverSession<PanthorDevice> {
 
   get accounts(): SparseSession["accounts"] {
     return gpuvmAccounts(this.vm.gpuvm, this.file);
+  }
+
+  issueRun(calls: readonly IoctlCall[], from: number): number {
+    const first = calls[from] as IoctlCall;
+    const run = callsAreWatched() || first.request !== IOCTL_VM_BIND ? null : runFrom(calls, from, RUN_MAX);
+    return run === null ? 0 : vmBindRun(this.file, first.arg, run.bytes, run.count);
   }
 
   override kernelRole(gem: GemObject): string {
