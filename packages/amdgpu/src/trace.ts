@@ -133,6 +133,10 @@ function describe(op: AmdgpuTraceOp): string {
   return `${where} ${op.what === "unmap" ? "of" : "->"} BO ${op.handle}${op.what === "unmap" ? "" : ` + ${hex(op.offset)}`}${later}`;
 }
 
+/** VRAM of the model comes in blocks. */
+const VRAM_UNIT = 2 ** 21;
+const VRAM_MOST = 2 ** 44;
+
 /** The model of each generation; traces name the graphics core with three numbers. */
 const MODELS: readonly (readonly [RegExp, AmdgpuGfx])[] = [
   [/^9\.0\.|^9\.0$/, "9.0"],
@@ -141,18 +145,27 @@ const MODELS: readonly (readonly [RegExp, AmdgpuGfx])[] = [
   [/^12\.0(\.|$)/, "12.0"],
 ];
 
+function vramOf(memory: HeaderReader): number {
+  const bytes = memory.hex("vram");
+  if (bytes < VRAM_UNIT) memory.fail("vram", `expected ${VRAM_UNIT} bytes or more, got ${bytes}`);
+  if (bytes > VRAM_MOST) memory.fail("vram", `expected at most ${VRAM_MOST} bytes, got ${bytes}`);
+  return bytes - (bytes % VRAM_UNIT);
+}
+
 function deviceOf(header: HeaderReader, allocFault?: AllocFault): AmdgpuDevice {
   const name = header.text("gfx");
   const gfx = MODELS.find(([form]) => form.test(name))?.[1];
   if (gfx === undefined) return header.fail("gfx", "expected 9.0, 10, 11 or 12.0 and a stepping");
   header.oneOf("va_bits", [48]);
   header.oneOf("va_alignment", [VA_ALIGNMENT]);
+  const vramBytes = header.has("memory") ? vramOf(header.object("memory")) : undefined;
   const boFragmentation = header.fragmentation("bo_fragmentation");
   const quirks = header.quirks(QUIRKS);
   return new AmdgpuDevice({
     gfx,
+    ...(vramBytes !== undefined && { vramBytes }),
     ...(boFragmentation && { boFragmentation, vramFragmentation: boFragmentation }),
-    ...header.tableLimit(PAGE_BYTES),
+    ...header.memory(PAGE_BYTES),
     quirks,
     ...(allocFault && { allocFault }),
     // Syncobjs are made by ioctls that recordings leave out.

@@ -176,7 +176,7 @@ function deviceOf(header: HeaderReader, allocFault?: AllocFault): AsahiDevice {
   const quirks = header.quirks(QUIRKS);
   return new AsahiDevice({
     ...(boFragmentation && { boFragmentation }),
-    ...header.tableLimit(PAGE_BYTES),
+    ...header.memory(PAGE_BYTES),
     softFaults,
     quirks,
     ...(allocFault && { allocFault }),

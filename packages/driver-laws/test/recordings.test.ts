@@ -7,6 +7,7 @@
 import { lens as amdgpu } from "@vmbind/amdgpu/trace";
 import { lens as asahi } from "@vmbind/asahi/trace";
 import type { CostSheet, GemObject, MappingView } from "@vmbind/drm";
+import { frameBytes } from "@vmbind/mmu";
 import { lens as msm } from "@vmbind/msm/trace";
 import { lens as nouveau } from "@vmbind/nouveau/trace";
 import { lens as panthor } from "@vmbind/panthor/trace";
@@ -16,6 +17,7 @@ import {
   type CheckedCall,
   type Checker,
   deviceFor,
+  HeaderReader,
   InvariantChecker,
   type Lens,
   LintChecker,
@@ -59,6 +61,31 @@ test.each(Object.keys(LENSES))("a header of %s may say how much memory page tabl
     deviceFor(lensOf(driver), { path: "t", header: { ...header, table_limit_bytes: bytes } });
   expect(limited(0x40_0000).memory.tables.limitBytes).toBe(0x40_0000);
   expect(() => limited(4095)).toThrow(/header\.table_limit_bytes: expected .*4095/);
+});
+
+test.each(Object.keys(LENSES))("a header of %s may say how much memory the system has", async (driver) => {
+  const { header } = await open(names.find((name) => name.startsWith(driver)) as string);
+  const limited = (bytes: unknown) =>
+    lensOf(driver).device(new HeaderReader("t", { ...header, system_memory_bytes: bytes }));
+  expect(frameBytes(limited(0x40_0000).options.memory.frames)).toBe(0x40_0000);
+  expect(() => limited(0x30_0000)).toThrow(
+    /header\.system_memory_bytes: expected a multiple of 2097152, got 3145728/,
+  );
+  expect(() => limited(0)).toThrow(/header\.system_memory_bytes: expected 2097152 or more, got 0/);
+});
+
+test.each([
+  ["0x1ff000000", 0x1_ff00_0000],
+  ["0x40100000", 0x4000_0000],
+])("a header of amdgpu that says %s bytes of VRAM makes a device of as many blocks", async (vram, bytes) => {
+  const { header } = await open(names.find((name) => name.startsWith("amdgpu")) as string);
+  const make = (memory: unknown) => lensOf("amdgpu").device(new HeaderReader("t", { ...header, memory }));
+  expect(make({ vram }).options).toMatchObject({ vramBytes: bytes });
+  expect(() => make({ vram: "0x1fffff" })).toThrow(
+    /header\.memory\.vram: expected 2097152 bytes or more, got 2097151/,
+  );
+  expect(() => make({ vram: "0xffffffffffffffff" })).toThrow(/header\.memory\.vram: expected at most /);
+  expect(() => make([])).toThrow(/header\.memory: expected an object, got/);
 });
 
 /** What the linter says of each. */

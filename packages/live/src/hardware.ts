@@ -7,7 +7,7 @@
  */
 
 import type { DrmFile, GemObject, IoctlRow } from "@vmbind/drm";
-import type { PhysicalBacking } from "@vmbind/mmu";
+import { type PhysicalBacking, type PhysicalMemoryOptions, systemMemory } from "@vmbind/mmu";
 import type { BindOp, Lens, ModelDevice, ModelFile } from "@vmbind/trace";
 import type { LiveCall } from "./call.ts";
 import type { RecordingRules } from "./recording-rules.ts";
@@ -65,6 +65,11 @@ export interface HardwareOptions {
   readonly debugBuild?: boolean;
   /** Says something about the GPU that no ioctl tells: a fault, a hang, a command that is not known. */
   note(text: string): void;
+}
+
+/** The model's physical memory: kept where the options say, and as much. */
+export function memoryOf({ backing, systemBytes }: HardwareOptions): PhysicalMemoryOptions {
+  return { backing, ...(systemBytes !== undefined && { frames: systemMemory(systemBytes) }) };
 }
 
 /** An open file: what it does with the ioctls of its driver, and the model's file below. */

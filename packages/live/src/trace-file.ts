@@ -8,6 +8,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { machine } from "node:os";
 import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
+import { frameBytes } from "@vmbind/mmu";
 import type { TraceHeader } from "@vmbind/trace";
 import type { Hardware, HardwareDriver } from "./hardware.ts";
 import type { ServerObserver } from "./observer.ts";
@@ -71,6 +72,7 @@ export function headerOf(
   hardware: Hardware,
   command: readonly string[],
 ): TraceHeader {
+  const { frames } = hardware.device.options.memory;
   return {
     format: "drm-ioctl-trace",
     version: 1,
@@ -80,6 +82,7 @@ export function headerOf(
     device: hardware.title,
     arch: machine(),
     workload: command.join(" "),
+    ...(frames && { system_memory_bytes: frameBytes(frames) }),
     ...hardware.header,
   };
 }

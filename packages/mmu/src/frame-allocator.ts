@@ -53,6 +53,14 @@ export function frameWindow({ base = FRAMES_BASE, limit = FRAMES_LIMIT }: FrameO
   return { base, limit };
 }
 
+/**
+ * @param bytes - of system memory, a multiple of 2 MiB
+ * @returns the frames of a machine that has so much
+ */
+export function systemMemory(bytes: number): FrameOptions {
+  return { limit: FRAMES_BASE + bytes };
+}
+
 /** Bytes between `base` and `limit`. */
 export function frameBytes(options?: FrameOptions): number {
   const { base, limit } = frameWindow(options);

@@ -31,7 +31,7 @@ export {
   withLevels,
 } from "./format.ts";
 export type { Fragmentation, FrameOptions, FrameWatch } from "./frame-allocator.ts";
-export { FRAGMENTATIONS, FrameAllocator, OutOfFrames } from "./frame-allocator.ts";
+export { FRAGMENTATIONS, FrameAllocator, frameBytes, OutOfFrames, systemMemory } from "./frame-allocator.ts";
 export type { GcvmGeneration, GcvmHighBits } from "./gcvm.ts";
 export {
   GCVM_EXECUTABLE,

@@ -155,7 +155,7 @@ function deviceOf(header: HeaderReader, allocFault?: AllocFault): MsmDevice {
     preemption: false,
     params: { ...DEFAULTS.params, chipId },
     ...(boFragmentation && { boFragmentation }),
-    ...header.tableLimit(PAGE_BYTES),
+    ...header.memory(PAGE_BYTES),
     quirks,
     ...(allocFault && { allocFault }),
     // Syncobjs are made by ioctls that recordings leave out.

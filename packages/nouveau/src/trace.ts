@@ -161,7 +161,7 @@ function deviceOf(header: HeaderReader, allocFault?: AllocFault): NouveauDevice 
   const boFragmentation = header.fragmentation("bo_fragmentation");
   return new NouveauDevice({
     ...(boFragmentation && { boFragmentation }),
-    ...header.tableLimit(PAGE_BYTES),
+    ...header.memory(PAGE_BYTES),
     backend: backendOf(chipset),
     pciDevice,
     chipset,

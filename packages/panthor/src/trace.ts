@@ -307,7 +307,7 @@ function deviceOf(header: HeaderReader, allocFault?: AllocFault): PanthorDevice 
     repeat: repeats ? "v5" : "off",
     ...(boFragmentation && { boFragmentation }),
     ...(dummyFragmentation && { dummyFragmentation }),
-    ...header.tableLimit(PAGE_BYTES),
+    ...header.memory(PAGE_BYTES),
     quirks,
     ...(allocFault && { allocFault }),
     // Syncobjs are made by ioctls that recordings leave out.

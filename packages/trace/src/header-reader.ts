@@ -6,21 +6,27 @@
  */
 
 import { QUIRK_PROFILES, type Quirks, type QuirkTable, quirksOf, RECORDED_PROFILE } from "@vmbind/drm";
-import { FRAGMENTATIONS, type Fragmentation } from "@vmbind/mmu";
+import { FRAGMENTATIONS, type Fragmentation, type FrameOptions, systemMemory } from "@vmbind/mmu";
 import { InputError } from "./input-error.ts";
 import { valueInWords } from "./words.ts";
 
 /** What a header says of a device's memory, as an option of the device. */
 export interface MemoryChoice {
   /** Absent where it says nothing. */
-  memory?: TableLimit;
+  memory?: MemoryLimits;
 }
 
-/** Page-table memory. */
-export interface TableLimit {
+/** How much there is. */
+export interface MemoryLimits {
   /** Most bytes of page tables. */
-  tableLimitBytes: number;
+  tableLimitBytes?: number;
+  /** System memory. */
+  frames?: FrameOptions;
 }
+
+/** System memory comes in pages of up to 2 MiB, and ends where every page table still reaches it. */
+const SYSTEM_UNIT = 2 ** 21;
+const SYSTEM_MOST = 2 ** 44;
 
 /** Reads the members of a header, or of an object in it. */
 export class HeaderReader {
@@ -128,15 +134,23 @@ export class HeaderReader {
   }
 
   /**
-   * The limit of page-table memory, `table_limit_bytes`. Not in recordings: traces that `vmbind fuzz` writes may say it.
+   * How much memory there is: of page tables, `table_limit_bytes`, which traces that `vmbind fuzz` writes may say, and of the system,
+   * `system_memory_bytes`, as `vmbind live` writes it. Not in recordings of others.
    *
    * @param tableBytes - bytes of one table, the least limit
-   * @returns options of a device's memory, none where it is left out
-   * @throws {@link InputError} for anything but an integer from there on
+   * @returns options of a device's memory, none where both are left out
+   * @throws {@link InputError} for anything but an integer from there on, and a multiple of 2 MiB
    */
-  tableLimit(tableBytes: number): MemoryChoice {
-    if (!this.has("table_limit_bytes")) return {};
-    return { memory: { tableLimitBytes: this.integer("table_limit_bytes", tableBytes) } };
+  memory(tableBytes: number): MemoryChoice {
+    const limits: MemoryLimits = {};
+    if (this.has("table_limit_bytes")) limits.tableLimitBytes = this.integer("table_limit_bytes", tableBytes);
+    if (this.has("system_memory_bytes")) {
+      const bytes = this.integer("system_memory_bytes", SYSTEM_UNIT, SYSTEM_MOST);
+      if (bytes % SYSTEM_UNIT !== 0)
+        this.fail("system_memory_bytes", `expected a multiple of ${SYSTEM_UNIT}, got ${bytes}`);
+      limits.frames = systemMemory(bytes);
+    }
+    return Object.keys(limits).length > 0 ? { memory: limits } : {};
   }
 
   /**
@@ -156,6 +170,18 @@ export class HeaderReader {
     const known = Object.keys(table);
     const on = new Set(this.#array("quirks").map((_, i) => names.oneOf(String(i), known)));
     return quirksOf(table, (_, name) => on.has(name));
+  }
+
+  /**
+   * @param name - of a member that is an object
+   * @returns a reader for it
+   * @throws {@link InputError} for anything else
+   */
+  object(name: string): HeaderReader {
+    const value = this.#at(name);
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      return this.#wrong(name, "an object");
+    return new HeaderReader(this.#path, { ...value }, `${this.#prefix}${name}.`);
   }
 
   /**

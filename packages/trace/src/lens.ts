@@ -21,7 +21,7 @@ import type {
   UapiCounters,
   UserArray,
 } from "@vmbind/drm";
-import type { AddressSpace, MmuCounters, PhysicalMemory } from "@vmbind/mmu";
+import type { AddressSpace, MmuCounters, PhysicalMemory, PhysicalMemoryOptions } from "@vmbind/mmu";
 import type { HeaderReader } from "./header-reader.ts";
 import type { Interval } from "./model/intervals.ts";
 import type { TraceHeader, TraceIoctl } from "./record.ts";
@@ -253,6 +253,8 @@ export type ModelFile = DrmFile<GemObject, ModelVm>;
 export interface ModelOptions {
   /** Which quirks a device has. */
   readonly quirks: Readonly<Quirks>;
+  /** Physical memory. */
+  readonly memory: PhysicalMemoryOptions;
 }
 
 /** What all driver models' devices have in common. */

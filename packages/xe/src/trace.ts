@@ -208,6 +208,7 @@ function deviceOf(header: HeaderReader, allocFault?: AllocFault): XeDevice {
   // Recordings that do not say it were answered by a kernel, or a stand-in for one, that forces no scratch page on a VM.
   const forcedScratch = header.has("forced_scratch") && header.flag("forced_scratch");
   const memoryPressure = header.has("memory_pressure") && header.flag("memory_pressure");
+  const sysNice = header.has("sys_nice") && header.flag("sys_nice");
   const debugBuild = header.has("debug_build") && header.flag("debug_build");
   const platform = [...PLATFORMS.values()].find(({ deviceId }) => deviceId === pciId);
   if (!platform) return header.fail("pci_id", `no platform ${hex(pciId)}`);
@@ -216,11 +217,12 @@ function deviceOf(header: HeaderReader, allocFault?: AllocFault): XeDevice {
   return new XeDevice({
     platform: { ...platform, vaBits, vramBytes },
     ...(boFragmentation && { boFragmentation }),
-    ...header.tableLimit(PAGE_BYTES),
+    ...header.memory(PAGE_BYTES),
     quirks,
     forcedScratch,
     memoryPressure,
     debugBuild,
+    sysNice,
     ...(allocFault && { allocFault }),
     // Syncobjs are made by ioctls that recordings leave out.
     adoptSyncobjs: true,

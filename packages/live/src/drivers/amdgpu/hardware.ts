@@ -8,7 +8,14 @@
 import { type AmdgpuBo, AmdgpuDevice, IOCTLS as MODEL_IOCTLS } from "@vmbind/amdgpu";
 import { lens } from "@vmbind/amdgpu/trace";
 import { RECORDED_PROFILE } from "@vmbind/drm";
-import type { Bus, DriverVersion, Hardware, HardwareDriver, HardwareOptions } from "../../hardware.ts";
+import {
+  type Bus,
+  type DriverVersion,
+  type Hardware,
+  type HardwareDriver,
+  type HardwareOptions,
+  memoryOf,
+} from "../../hardware.ts";
 import { CHIPS, type Chip } from "./chips.ts";
 import { type AmdgpuLiveDevice, AmdgpuLiveFile, type Metadata } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
@@ -31,7 +38,7 @@ class AmdgpuHardware implements Hardware, AmdgpuLiveDevice {
   readonly metadata: WeakMap<AmdgpuBo, Metadata> = new WeakMap();
   readonly ioctls = IOCTLS;
 
-  constructor(name: string, { backing, vramBytes, systemBytes }: HardwareOptions) {
+  constructor(name: string, options: HardwareOptions) {
     const chip = CHIPS.get(name);
     if (chip === undefined) throw new Error(`no chip ${name}`);
     const [device, revision] = chip.pci;
@@ -40,15 +47,17 @@ class AmdgpuHardware implements Hardware, AmdgpuLiveDevice {
     this.bus = { bus: "pci", slot: "0000:03:00.0", vendor: AMD, device, revision };
     this.device = new AmdgpuDevice({
       gfx: chip.gfx,
-      vramBytes: vramBytes ?? chip.vramBytes,
+      vramBytes: options.vramBytes ?? chip.vramBytes,
       quirks: RECORDED_PROFILE,
-      memory: { backing, ...(systemBytes !== undefined && { frames: { limit: 2 ** 32 + systemBytes } }) },
+      memory: memoryOf(options),
     });
+    const hex = (value: number) => `0x${value.toString(16)}`;
     this.header = {
-      pci_id: `0x${device.toString(16)}`,
+      pci_id: hex(device),
       gfx: chip.gfxVersion,
       va_bits: 48,
       va_alignment: 4096,
+      memory: { vram: hex(this.device.options.vramBytes), gtt: hex(this.device.gttBytes) },
     };
   }
 

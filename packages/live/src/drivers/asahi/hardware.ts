@@ -7,7 +7,14 @@
 import { AsahiDevice, IOCTLS as MODEL_IOCTLS } from "@vmbind/asahi";
 import { lens } from "@vmbind/asahi/trace";
 import { RECORDED_PROFILE } from "@vmbind/drm";
-import type { Bus, DriverVersion, Hardware, HardwareDriver, HardwareOptions } from "../../hardware.ts";
+import {
+  type Bus,
+  type DriverVersion,
+  type Hardware,
+  type HardwareDriver,
+  type HardwareOptions,
+  memoryOf,
+} from "../../hardware.ts";
 import { AsahiLiveFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
 import { RECORDING } from "./recording.ts";
@@ -24,12 +31,11 @@ class AsahiHardware implements Hardware {
   readonly header: Readonly<Record<string, unknown>>;
   readonly title = "Apple M1 (G13G B1)";
 
-  constructor({ backing, systemBytes }: HardwareOptions) {
-    const limit = systemBytes === undefined ? 2 ** 36 : 2 ** 32 + systemBytes;
+  constructor(options: HardwareOptions) {
     this.device = new AsahiDevice({
       softFaults: true,
       quirks: RECORDED_PROFILE,
-      memory: { backing, frames: { limit } },
+      memory: memoryOf(options),
     });
     const { chipId, vmStart, vmEnd, vmKernelMinSize } = this.device.params;
     const hex = (value: number) => `0x${value.toString(16)}`;

@@ -8,7 +8,14 @@
 import { RECORDED_PROFILE } from "@vmbind/drm";
 import { IOCTLS, MsmDevice } from "@vmbind/msm";
 import { lens } from "@vmbind/msm/trace";
-import type { Bus, DriverVersion, Hardware, HardwareDriver, HardwareOptions } from "../../hardware.ts";
+import {
+  type Bus,
+  type DriverVersion,
+  type Hardware,
+  type HardwareDriver,
+  type HardwareOptions,
+  memoryOf,
+} from "../../hardware.ts";
 import { monotonicNow } from "../../scheduler.ts";
 import { MsmLiveFile } from "./file.ts";
 import { RECORDING } from "./recording.ts";
@@ -35,8 +42,7 @@ class MsmHardware implements Hardware {
   readonly header: Readonly<Record<string, unknown>>;
   readonly title = "Turnip Adreno (TM) 750";
 
-  constructor({ backing, systemBytes }: HardwareOptions) {
-    const limit = systemBytes === undefined ? 2 ** 36 : 2 ** 32 + systemBytes;
+  constructor(options: HardwareOptions) {
     const { params } = new MsmDevice().options;
     this.device = new MsmDevice({
       quirks: RECORDED_PROFILE,
@@ -48,7 +54,7 @@ class MsmHardware implements Hardware {
           return Number((monotonicNow() * TIMER_HZ) / NS_PER_SECOND);
         },
       },
-      memory: { backing, frames: { limit } },
+      memory: memoryOf(options),
     });
     const { vaBits, prr } = this.device.options;
     const hex = (value: number) => `0x${value.toString(16)}`;

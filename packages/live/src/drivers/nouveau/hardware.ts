@@ -8,7 +8,14 @@
 import { RECORDED_PROFILE } from "@vmbind/drm";
 import { IOCTLS, NouveauDevice } from "@vmbind/nouveau";
 import { lens } from "@vmbind/nouveau/trace";
-import type { Bus, DriverVersion, Hardware, HardwareDriver, HardwareOptions } from "../../hardware.ts";
+import {
+  type Bus,
+  type DriverVersion,
+  type Hardware,
+  type HardwareDriver,
+  type HardwareOptions,
+  memoryOf,
+} from "../../hardware.ts";
 import { NouveauLiveFile } from "./file.ts";
 import { RECORDING } from "./recording.ts";
 
@@ -30,13 +37,14 @@ class NouveauHardware implements Hardware {
   readonly header: Readonly<Record<string, unknown>>;
   readonly title = "GeForce RTX 3080 (GA102, Ampere)";
 
-  constructor({ backing, vramBytes, systemBytes }: HardwareOptions) {
+  constructor(options: HardwareOptions) {
+    const { vramBytes } = options;
     this.device = new NouveauDevice({
       quirks: RECORDED_PROFILE,
       ...(vramBytes !== undefined && { vramBytes }),
-      memory: { backing, ...(systemBytes !== undefined && { frames: { limit: 2 ** 32 + systemBytes } }) },
+      memory: memoryOf(options),
     });
-    const { pciDevice, chipset, vramBytes: vram } = this.device.options;
+    const { pciDevice, chipset, vramBytes: vram, mmapStep } = this.device.options;
     this.bus = { bus: "pci", slot: "0000:03:00.0", vendor: NVIDIA, device: pciDevice, revision: 0xa1 };
     const hex = (value: number) => `0x${value.toString(16)}`;
     this.header = {
@@ -45,6 +53,7 @@ class NouveauHardware implements Hardware {
       va_bits: 47,
       page_size: 4096,
       vram_size: hex(vram),
+      mmap_step: mmapStep,
     };
   }
 

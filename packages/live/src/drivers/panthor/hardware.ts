@@ -16,7 +16,14 @@ import {
   type DriverVersion as Version,
 } from "@vmbind/panthor";
 import { lens } from "@vmbind/panthor/trace";
-import type { Bus, DriverVersion, Hardware, HardwareDriver, HardwareOptions } from "../../hardware.ts";
+import {
+  type Bus,
+  type DriverVersion,
+  type Hardware,
+  type HardwareDriver,
+  type HardwareOptions,
+  memoryOf,
+} from "../../hardware.ts";
 import { monotonicNow } from "../../scheduler.ts";
 import { PanthorLiveFile } from "./file.ts";
 import { GroupScheduler } from "./groups.ts";
@@ -67,18 +74,17 @@ class PanthorHardware implements Hardware {
   readonly title = "Mali-G610 MC4";
   readonly #scheduler: GroupScheduler;
 
-  constructor(driverVersion: Version, { backing, systemBytes, note }: HardwareOptions) {
-    const limit = systemBytes === undefined ? 2 ** 36 : 2 ** 32 + systemBytes;
+  constructor(driverVersion: Version, options: HardwareOptions) {
     this.device = new PanthorDevice({
       quirks: RECORDED_PROFILE,
       driverVersion,
-      memory: { backing, frames: { limit } },
+      memory: memoryOf(options),
       timestamps: CLOCKS,
       gpuInfo: G610,
       // Clients are of the user that runs the server.
       groupPriorities: process.getuid?.() === 0 ? GROUP_PRIORITIES_PRIVILEGED : GROUP_PRIORITIES_OF_ALL,
     });
-    this.#scheduler = new GroupScheduler(note);
+    this.#scheduler = new GroupScheduler(options.note);
     // As on any machine that has been used since it was started, the very first offset for mmap is taken: igt's panthor_gem
     // looks at the low 32 bits of an offset, which are 0 of that one alone.
     this.device.gems.offsets.add(new GemObject(new GemObjects(), MMAP_PAGE_BYTES), MMAP_PAGE_BYTES);

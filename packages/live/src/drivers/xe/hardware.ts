@@ -7,7 +7,14 @@
 import { RECORDED_PROFILE } from "@vmbind/drm";
 import { IOCTLS as MODEL_IOCTLS, PLATFORMS, type Platform, XeDevice } from "@vmbind/xe";
 import { lens } from "@vmbind/xe/trace";
-import type { Bus, DriverVersion, Hardware, HardwareDriver, HardwareOptions } from "../../hardware.ts";
+import {
+  type Bus,
+  type DriverVersion,
+  type Hardware,
+  type HardwareDriver,
+  type HardwareOptions,
+  memoryOf,
+} from "../../hardware.ts";
 import { ProcessMemory } from "../../process-memory.ts";
 import { monotonicNow } from "../../scheduler.ts";
 import type { ProcessPage } from "../../shared-memory.ts";
@@ -41,14 +48,15 @@ class XeHardware implements Hardware, XeLiveDevice {
     if (row === undefined) throw new Error(`no platform ${name}`);
     const vramBytes = row.vramBytes === 0 ? 0 : (options.vramBytes ?? row.vramBytes);
     const platform = { ...row, vramBytes };
-    const { backing, systemBytes, debugBuild = false } = options;
+    const { debugBuild = false } = options;
+    // Clients are of the user that runs the server.
+    const sysNice = process.getuid?.() === 0;
     this.device = new XeDevice({
       platform,
-      // Clients are of the user that runs the server.
-      sysNice: process.getuid?.() === 0,
+      sysNice,
       quirks: RECORDED_PROFILE,
       debugBuild,
-      memory: { backing, ...(systemBytes !== undefined && { frames: { limit: 2 ** 32 + systemBytes } }) },
+      memory: memoryOf(options),
     });
     this.platform = platform;
     this.engines = new Engines(monotonicNow, options.note);
@@ -66,6 +74,7 @@ class XeHardware implements Hardware, XeLiveDevice {
       min_alignment: row.vram64kOnly ? 65536 : 4096,
       ...(row.forcedScratch && { forced_scratch: true }),
       ...(debugBuild && { debug_build: true }),
+      ...(sysNice && { sys_nice: true }),
       mem_regions: [
         {
           instance: 0,
