@@ -79,7 +79,7 @@ export function checkersOf(
   const invariants = new InvariantChecker(device, report, every);
   // From the memory checker on the model has memory of its own, and the call stays as it was issued.
   if (simulated) return [...always, new PageChecker(driver, device, report), memory, invariants];
-  const twin = new TwinChecker(driver, device, make(), report);
+  const twin = new TwinChecker(driver, device, make(), memory, report);
   return [...always, memory, twin, invariants, new StateChecker(device, twin.twin, report, every)];
 }
 

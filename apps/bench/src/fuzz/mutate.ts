@@ -50,27 +50,37 @@ interface Place {
 function placeOf(draw: Draw, call: Call, spec: IoctlSpec): Place | null {
   if (spec.arrays.length === 0) return null;
   const array = draw.pick(spec.arrays);
-  const [outer, ...inner] = placesOf([array], call.arg, "", call);
-  if (outer === undefined) return null;
+  const buffer = bufferOf(call, array.field);
+  if (buffer === undefined || call.arg.length < array.pointer.offset + array.pointer.size) return null;
+  const outer: Place = { array, buffer, holder: viewOf(call.arg) };
+  // Without another buffer there is nothing for the elements to point to.
+  if (array.arrays.length === 0 || call.buffers.length === 1) return outer;
+  const inner: Place[] = [];
+  addInner(inner, outer, array.field, call);
   return inner.length > 0 && draw.chance(INNER_PERCENT) ? draw.pick(inner) : outer;
 }
 
-function placesOf(arrays: readonly ArraySpec[], bytes: Uint8Array, prefix: string, call: Call): Place[] {
-  const holder = viewOf(bytes);
-  return arrays.flatMap((array) => {
-    const field = prefix + array.field;
-    const buffer = call.buffers.find((b) => b.field === field);
-    if (buffer === undefined || bytes.length < array.pointer.offset + array.pointer.size) return [];
-    const stride = strideOf(array, holder);
-    const inner =
-      array.arrays.length === 0 || stride === 0
-        ? []
-        : Array.from({ length: Math.floor(buffer.bytes.length / stride) }, (_, i) => {
-            const element = buffer.bytes.subarray(i * stride, (i + 1) * stride);
-            return placesOf(array.arrays, element, `${field}[${i}].`, call);
-          });
-    return [{ array, buffer, holder }, ...inner.flat()];
-  });
+/** Adds what the elements of an array point to, element by element. */
+function addInner(places: Place[], { array, buffer, holder }: Place, field: string, call: Call): void {
+  const stride = strideOf(array, holder);
+  const { bytes } = buffer;
+  for (let at = 0, i = 0; stride > 0 && at + stride <= bytes.length; at += stride, i++) {
+    for (const inner of array.arrays) {
+      if (stride < inner.pointer.offset + inner.pointer.size) continue;
+      const name = `${field}[${i}].${inner.field}`;
+      const found = bufferOf(call, name);
+      if (found === undefined) continue;
+      const element = new DataView(bytes.buffer, bytes.byteOffset + at, stride);
+      const place: Place = { array: inner, buffer: found, holder: element };
+      places.push(place);
+      if (inner.arrays.length > 0) addInner(places, place, name, call);
+    }
+  }
+}
+
+function bufferOf({ buffers }: Call, field: string): CallBuffer | undefined {
+  for (const buffer of buffers) if (buffer.field === field) return buffer;
+  return undefined;
 }
 
 /** Of a struct that ends before its stride, that of the header. */

@@ -68,5 +68,6 @@ function slotsOf(layout: StructLayout<object>, base = 0): Slot[] {
  * @returns what is known of it
  */
 export function specByNumber(specs: readonly IoctlSpec[], request: number): IoctlSpec | undefined {
-  return specs.find((spec) => (spec.request & 0xff) === (request & 0xff));
+  for (const spec of specs) if ((spec.request & 0xff) === (request & 0xff)) return spec;
+  return undefined;
 }

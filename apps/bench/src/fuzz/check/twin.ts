@@ -7,7 +7,6 @@
 
 import { UserMemory } from "@vmbind/drm";
 import {
-  type Call,
   type CheckedCall,
   type Checker,
   type OpenDevice,
@@ -15,9 +14,10 @@ import {
   type Report,
   type TraceEvent,
 } from "@vmbind/trace";
-import { copyOf } from "../call.ts";
-import { difference, stateOf } from "../digest.ts";
+import { difference } from "../digest.ts";
 import type { FuzzDriver } from "../fuzz-driver.ts";
+import { CallPlace } from "./call-place.ts";
+import type { MemoryChecker } from "./memory.ts";
 
 /** Keeps the twin up with the device under test, and reports `state` where it answers differently. */
 export class TwinChecker implements Checker {
@@ -26,20 +26,29 @@ export class TwinChecker implements Checker {
   readonly #driver: FuzzDriver;
   readonly #device: OpenDevice;
   readonly #report: Report;
+  readonly #memory: Pick<MemoryChecker, "sent">;
+  readonly #place = new CallPlace(0);
   readonly #user = new UserMemory();
-  #sent: Call | null = null;
   #bindOps = 0;
 
   /**
    * @param driver - knows the ioctls
    * @param device - the device under test
    * @param twin - one that is equal to it as it was at first
+   * @param memory - has the last call as it was made; to be asked before
    * @param report - takes what is wrong
    */
-  constructor(driver: FuzzDriver, device: OpenDevice, twin: OpenDevice, report: Report) {
+  constructor(
+    driver: FuzzDriver,
+    device: OpenDevice,
+    twin: OpenDevice,
+    memory: Pick<MemoryChecker, "sent">,
+    report: Report,
+  ) {
     this.#driver = driver;
     this.#device = device;
     this.twin = twin;
+    this.#memory = memory;
     this.#report = report;
   }
 
@@ -47,7 +56,6 @@ export class TwinChecker implements Checker {
   beforeCall(call: CheckedCall): void {
     this.twin.file(call.file);
     if (call.recorded) this.twin.beforeCall(call.recorded);
-    this.#sent = copyOf(call);
     this.#bindOps = this.#device.counters.bindOps;
   }
 
@@ -58,16 +66,17 @@ export class TwinChecker implements Checker {
 
   /** See {@link Checker.afterCall}. */
   afterCall({ ret, arg }: CheckedCall): void {
-    const call = this.#sent;
     // Behind an allocation that failed, what was made first may have stayed.
-    if (call === null || this.#device.allocationsFailed > 0) return;
+    if (this.#device.allocationsFailed > 0) return;
+    const call = this.#memory.sent;
     const file = this.twin.file(call.file);
     const tested = this.#device.file(call.file);
     if (ret !== 0) this.#driver.carryOver?.(call, tested, file);
     const whole = ret === 0 || this.#driver.mustRepeat?.(call, tested, file) === true;
     const started = this.#device.counters.bindOps - this.#bindOps;
-    const done = whole ? copyOf(call) : this.#driver.prefix(call, arg.slice(), started);
-    if (done === null) return;
+    const wanted = whole ? call : this.#driver.prefix(call, arg.slice(), started);
+    if (wanted === null) return;
+    const done = this.#place.put(wanted);
     this.#user.clear();
     for (const { addr, bytes } of done.buffers) this.#user.place(addr, bytes);
     const twinRet = file.ioctl(done.request, done.arg, this.#user);
@@ -109,7 +118,7 @@ export class StateChecker implements Checker {
   /** See {@link Checker.end}. */
   end(): void {
     if (this.#device.allocationsFailed > 0) return;
-    const text = difference(stateOf(this.#device.files), stateOf(this.#twin.files));
+    const text = difference(this.#device.files, this.#twin.files);
     if (text !== null) this.#report("state", "none", text);
   }
 }
