@@ -14,6 +14,7 @@
 import { addressHi, addressLo, hexAddress } from "./address.ts";
 import type { MmuCounters } from "./counters.ts";
 import { mmuCounters } from "./counters.ts";
+import { keepSpare, takeSpare } from "./spare-tables.ts";
 
 const FIRST_SLOTS = 16;
 /** Slots up to which memory grows to twice its size; then by an eighth, for what is not used every mapping of a VM pays for. */
@@ -89,9 +90,9 @@ export class TableMemory {
   readonly #baseTop: number;
   #used = 0;
   // By slot, how often it was taken and given back: odd while it is in use.
-  #generations: Int32Array = new Int32Array(FIRST_SLOTS);
+  #generations: Int32Array;
   // Free slots, a stack of so many.
-  #free: Int32Array = new Int32Array(FIRST_SLOTS);
+  #free: Int32Array;
   #freeCount = 0;
   // Halves of the one entry of each filled table, by slot, 0 for stored ones. Without room until there is a filled table.
   #fills: Int32Array = new Int32Array(0);
@@ -134,10 +135,26 @@ export class TableMemory {
         `tableBase: the window from ${hexAddress(tableBase)} crosses a multiple of 2^32 strides`,
       );
     }
-    const buffer = new ArrayBuffer(FIRST_SLOTS * tableBytes);
+    const buffer = takeSpare(tableBytes, FIRST_SLOTS, this.limit);
+    const slots = buffer.byteLength / tableBytes;
     this.words = new Int32Array(buffer);
     this.quads = new BigUint64Array(buffer);
     this.bytes = new Uint8Array(buffer);
+    this.#generations = new Int32Array(slots);
+    this.#free = new Int32Array(slots);
+  }
+
+  /**
+   * The device is gone: its memory of tables is for the next one of this process. Nothing may be done with these tables any more, and
+   * there is nothing left that could be read or written.
+   */
+  retire(): void {
+    const buffer = this.bytes.buffer as ArrayBuffer;
+    const used = this.#used * this.pageBytes;
+    this.words = new Int32Array(0);
+    this.quads = new BigUint64Array(0);
+    this.bytes = new Uint8Array(0);
+    keepSpare(buffer, used);
   }
 
   /** Pages in use. */

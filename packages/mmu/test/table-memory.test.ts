@@ -43,6 +43,30 @@ describe("page-table pages", () => {
     expect(tables.entryHi(99, 7)).toBe(0);
   });
 
+  test("what one memory leaves behind serves the next, which knows nothing of it", () => {
+    const old = new TableMemory();
+    for (let slot = 0; slot < 100; slot++) {
+      old.allocUncleared();
+      old.quads.fill(BigInt(slot) + 1n, slot * 512, (slot + 1) * 512);
+    }
+    old.free(3);
+    old.allocFilled(5, 6);
+    const { length } = old.bytes;
+    const { buffer } = old.bytes;
+    old.retire();
+    expect([old.words.length, old.quads.length, old.bytes.length]).toEqual([0, 0, 0]);
+    // Memory of another size, or of fewer pages than it has, is made anew.
+    expect(new TableMemory({ tableLimitBytes: 4096 }).bytes.buffer).not.toBe(buffer);
+    const next = new TableMemory();
+    expect([next.bytes.buffer, next.bytes.length]).toEqual([buffer, length]);
+    expect([next.live, next.filled, next.isLive(0), next.generation(3)]).toEqual([0, 0, false, 0]);
+    expect(next.bytes.every((byte) => byte === 0)).toBe(true);
+    const slots = Array.from({ length: 200 }, () => next.alloc());
+    expect(slots).toEqual(slots.map((_, i) => i));
+    expect(slots.every((slot) => next.entryLo(slot, 0) === 0 && next.entryHi(slot, 511) === 0)).toBe(true);
+    expect(new TableMemory().bytes.buffer).not.toBe(buffer);
+  });
+
   test("there is never much more memory than pages, once these are many", () => {
     const tables = new TableMemory();
     let most = 0;

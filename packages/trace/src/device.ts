@@ -261,6 +261,11 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
     // Jobs that wait hold their VM: in the end every fence signals.
     for (const number of [...this.#fences.keys()]) this.happen({ kind: "signal", fence: number });
   }
+
+  /** Behind {@link OpenDevice.close}: nothing is done with the device any more, and what it leaves serves the next one. */
+  retire(): void {
+    this.memory.tables.retire();
+  }
 }
 
 /**

@@ -151,11 +151,13 @@ export class Examiner {
     return { result, finding: this.#finding };
   }
 
-  /** Check everything now, then close all files and see what is left. */
+  /** Check everything now, then close all files and see what is left. Nothing can be done with the device afterwards. */
   finish(): FuzzFinding | null {
     this.#finding = null;
     this.#run.end();
-    if (this.#finding === null) this.#run.close();
+    if (this.#finding !== null) return this.#finding;
+    this.#run.close();
+    this.#device.retire();
     return this.#finding;
   }
 }

@@ -88,6 +88,11 @@ export class TwinChecker implements Checker {
       `${what}, and the twin returned ${twinRet} ${file.lastError?.reason ?? ""}`,
     );
   }
+
+  /** See {@link Checker.closed}. */
+  closed(): void {
+    this.twin.retire();
+  }
 }
 
 /** Reports `state` where device and twin are not alike. */
