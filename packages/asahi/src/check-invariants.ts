@@ -103,8 +103,12 @@ function objectRange(
     start,
     end,
     leaf(va, _geometry, out) {
-      const pa = pages.addressAt(onePage ? offset : offset + (va - start));
-      if (Number.isNaN(pa)) throw new Error(`leaf-owner: ${where()} reaches beyond its object`);
+      const at = onePage ? offset : offset + (va - start);
+      const segment = pages.segmentAt(at);
+      if (segment < 0) throw new Error(`leaf-owner: ${where()} reaches beyond its object`);
+      const skip = at - (pages.offset[segment] as number);
+      const pa = (pages.pa[segment] as number) + skip;
+      if (!onePage) out.run = (pages.bytes[segment] as number) - skip;
       out.lo = addressLo(pa) | lo;
       out.hi = addressHi(pa) | hi;
       return true;

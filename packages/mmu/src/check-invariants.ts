@@ -25,6 +25,15 @@ export interface DescriptorHalves {
   hi: number;
 }
 
+/** What a leaf holds. */
+export interface ExpectedLeaf extends DescriptorHalves {
+  /**
+   * Bytes from the leaf's first address on whose leaves of the same level differ in nothing but their addresses, which go up with the virtual
+   * ones: they are looked at without being asked for. 0, which it is unless set, promises nothing.
+   */
+  run: number;
+}
+
 /** A range of virtual addresses that a mapping translates, and what its leaves hold. */
 export interface ExpectedRange {
   /** First virtual address in bytes. */
@@ -38,10 +47,10 @@ export interface ExpectedRange {
    *
    * @param va - first address of the leaf
    * @param geometry - its level
-   * @param out - receives the halves
+   * @param out - receives the halves, and how far they go on
    * @returns false when the mapping has no leaf of this level there
    */
-  leaf(va: number, geometry: LevelGeometry, out: DescriptorHalves): boolean;
+  leaf(va: number, geometry: LevelGeometry, out: ExpectedLeaf): boolean;
 }
 
 /** One tree of tables, and everything that it should translate. */
@@ -86,7 +95,10 @@ class TreeCheck {
   readonly #tree: ExpectedTree;
   readonly #seen: Set<number>;
   readonly #visit: TableVisitor | undefined;
-  readonly #want: DescriptorHalves = { lo: 0, hi: 0 };
+  readonly #want: ExpectedLeaf = { lo: 0, hi: 0, run: 0 };
+  /** The last leaf looked at was of this level, and below this address those behind it follow it. */
+  #runGeometry: LevelGeometry | null = null;
+  #runEnd = 0;
   readonly #decoded: DecodedEntry = { kind: "empty", address: 0, rights: 0, compact: false };
   /** Index of the first range that does not end at or below the place reached. */
   #range = 0;
@@ -132,9 +144,17 @@ class TreeCheck {
     const emptyHi = this.#tree.emptyHi?.[level] ?? 0;
     const fillLo = tables.entryLo(slot, 0);
     const fillHi = tables.entryHi(slot, 0);
+    const skipsZeroes = !filled && (emptyLo | emptyHi) === 0;
     let used = 0;
     let at = slot * wordsPerTable;
     for (let i = 0; i < entries; i++, at += 2) {
+      if (skipsZeroes) {
+        while (i < entries && ((words[at] as number) | (words[at + 1] as number)) === 0) {
+          i++;
+          at += 2;
+        }
+        if (i === entries) break;
+      }
       const lo = filled ? fillLo : (words[at] as number);
       const hi = filled ? fillHi : (words[at + 1] as number);
       if (lo === emptyLo && hi === emptyHi) {
@@ -272,12 +292,19 @@ class TreeCheck {
 
   #leaf(geometry: LevelGeometry, va: number, lo: number, hi: number): void {
     const end = va + geometry.entryBytes;
+    if (va === this.#covered && end <= this.#runEnd && geometry === this.#runGeometry) {
+      if (this.#follows(geometry.entryBytes, lo, hi)) {
+        this.#covered = end;
+        return;
+      }
+    }
     const range = this.#rangeAt(va);
     if (range === undefined || va < range.start || end > range.end) {
       throw new Error(`leaf-unexplained: no one mapping covers the ${entryText(geometry, va, lo, hi)}`);
     }
     if (va !== this.#covered) this.#missing(range);
     const want = this.#want;
+    want.run = 0;
     if (!range.leaf(va, geometry, want)) {
       throw new Error(`leaf-size: the mapping has no ${entryText(geometry, va, lo, hi)}`);
     }
@@ -285,8 +312,20 @@ class TreeCheck {
       const text = descriptor(want.lo, want.hi);
       throw new Error(`leaf-value: the ${entryText(geometry, va, lo, hi)} should be ${text}`);
     }
+    // The range's last leaf is looked at by itself: behind it another one begins.
+    this.#runGeometry = geometry;
+    this.#runEnd = Math.min(va + want.run, range.end - geometry.entryBytes);
     this.#covered = end;
     if (end === range.end) this.#covered = this.#tree.ranges[++this.#range]?.start ?? 0;
+  }
+
+  /** Whether a leaf is as the one before, so many bytes further on; what is expected moves on to it. */
+  #follows(bytes: number, lo: number, hi: number): boolean {
+    const want = this.#want;
+    const sum = (want.lo >>> 0) + bytes;
+    want.lo = sum | 0;
+    if (sum >= 2 ** 32) want.hi = (want.hi + 1) | 0;
+    return want.lo === lo && want.hi === hi;
   }
 
   #missing({ start, end }: ExpectedRange): never {

@@ -8,6 +8,7 @@ export type { AddressSpaceOptions } from "./address-space.ts";
 export { AddressSpace, DeadAddressSpace } from "./address-space.ts";
 export type {
   DescriptorHalves,
+  ExpectedLeaf,
   ExpectedRange,
   ExpectedTree,
   TableVisitor,

@@ -113,12 +113,16 @@ function expectedRange(
         left = repeatRange - inWindow;
       }
       const { level, entryBytes } = geometry;
-      if (level < 2 || left < entryBytes) return false;
-      const pa = contiguous(pages, at, entryBytes);
+      const segment = pages.segmentAt(at);
+      if (level < 2 || segment < 0) return false;
+      const skip = at - (pages.offset[segment] as number);
+      const run = Math.min(left, (pages.bytes[segment] as number) - skip);
+      const pa = (pages.pa[segment] as number) + skip;
       // Leaves are below 4 GiB, so the low half tells whether it is a multiple; a remainder of doubles is slow.
-      if (!(pa >= 0) || (addressLo(pa) & (entryBytes - 1)) !== 0) return false;
+      if (run < entryBytes || (addressLo(pa) & (entryBytes - 1)) !== 0) return false;
       out.lo = addressLo(pa) | lpaeLeafLo(level, prot);
       out.hi = addressHi(pa) | hi;
+      if (shown === null) out.run = run;
       return true;
     },
   };
@@ -151,14 +155,6 @@ function withoutHoles(vm: PanthorVm, range: ExpectedRange, repeatRange: number):
   }
   if (from < end) parts.push({ start: from, end, leaf });
   return parts;
-}
-
-/** Physical address of bytes that lie in one segment, NaN when they do not. */
-function contiguous(pages: ScatterList, offset: number, bytes: number): number {
-  const segment = pages.segmentAt(offset);
-  if (segment < 0) return Number.NaN;
-  const skip = offset - (pages.offset[segment] as number);
-  return skip + bytes <= (pages.bytes[segment] as number) ? (pages.pa[segment] as number) + skip : Number.NaN;
 }
 
 function protOf(flags: number): number {

@@ -199,6 +199,7 @@ function expectedRange(vm: XeVm, va: number): ExpectedRange | null {
       const pa = memory.addressAt(at);
       out.lo = addressLo(pa) | ppgttLeafLo(geometry.level, pat, bits | (hint ? PPGTT_PS64 : 0));
       out.hi = addressHi(pa) | ppgttLeafHi(pat);
+      if (leafBytes === 4096) out.run = Math.min(block + BLOCK_64K - at, memory.behind);
       return true;
     },
   };
@@ -206,6 +207,8 @@ function expectedRange(vm: XeVm, va: number): ExpectedRange | null {
 
 /** The memory of a mapping by virtual address; null memory is contiguous everywhere. */
 class Memory {
+  /** Bytes of the segment from the address on that was asked for last; 0 for null memory, where addresses do not go up. */
+  behind = 0;
   readonly #pages: ScatterList | null;
   readonly #delta: number;
 
@@ -215,7 +218,14 @@ class Memory {
   }
 
   addressAt(va: number): number {
-    return this.#pages === null ? 0 : this.#pages.addressAt(va + this.#delta);
+    const pages = this.#pages;
+    if (pages === null) return 0;
+    const offset = va + this.#delta;
+    const i = pages.segmentAt(offset);
+    if (i < 0) return Number.NaN;
+    const skip = offset - (pages.offset[i] as number);
+    this.behind = (pages.bytes[i] as number) - skip;
+    return (pages.pa[i] as number) + skip;
   }
 
   /** An aligned run that lies in one segment. */

@@ -1,0 +1,130 @@
+/** Leaves that a mapping says follow each other are judged as those that are asked for one by one, whatever is wrong with them. */
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import {
+  addressHi,
+  addressLo,
+  checkTables,
+  type ExpectedRange,
+  lpae4k,
+  lpaeLeafHi,
+  lpaeLeafLo,
+  lpaeTableHi,
+  lpaeTableLo,
+  PhysicalMemory,
+  ScatterList,
+  writeDirectory,
+} from "../src/index.ts";
+
+const PAGE = 4096;
+const TABLES = 2;
+const LEAVES = TABLES * 512;
+const format = lpae4k(39);
+
+/** Pages of one mapping, segment by segment, and how many lie free before it. */
+const mapping = fc.record({
+  gap: fc.nat(3),
+  segments: fc.array(
+    fc.record({
+      // Some of them run across 4 GiB, where the high half goes up as well.
+      pa: fc.oneof(fc.nat(2 ** 20), fc.integer({ min: 2 ** 20 - 20, max: 2 ** 20 })).map((n) => n * PAGE),
+      bytes: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constant(400)).map((n) => n * PAGE),
+    }),
+    { minLength: 1, maxLength: 4 },
+  ),
+});
+
+/** What is done to a leaf. */
+const damage = fc.record({
+  leaf: fc.nat(LEAVES - 1),
+  how: fc.constantFrom("lo", "hi", "clear", "copy"),
+  bit: fc.nat(31),
+});
+
+it("runs of leaves", () => {
+  fc.assert(
+    fc.property(
+      fc.array(mapping, { maxLength: 6 }),
+      fc.array(damage, { maxLength: 2 }),
+      (mappings, damages) => {
+        const memory = new PhysicalMemory();
+        const { tables } = memory;
+        const [root, middle, ...leafTables] = Array.from({ length: 2 + TABLES }, () => tables.alloc()) as [
+          number,
+          number,
+          ...number[],
+        ];
+        const point = (from: number, index: number, to: number): void => {
+          const pa = tables.address(to);
+          writeDirectory(tables, from, index, lpaeTableLo(pa), lpaeTableHi(pa, true));
+        };
+        point(root, 0, middle);
+        for (const [i, slot] of leafTables.entries()) point(middle, i, slot);
+        const word = (leaf: number): number => {
+          return (leafTables[Math.floor(leaf / 512)] as number) * tables.wordsPerTable + (leaf % 512) * 2;
+        };
+
+        const ranges: ExpectedRange[] = [];
+        let asked = 0;
+        let next = 0;
+        for (const { gap, segments } of mappings) {
+          const pages = ScatterList.of(segments);
+          const first = next + gap;
+          next = first + pages.totalBytes / PAGE;
+          if (next > LEAVES) break;
+          const leaf: ExpectedRange["leaf"] = (va, _geometry, out) => {
+            const at = va - first * PAGE;
+            const segment = pages.segmentAt(at);
+            const pa = pages.addressAt(at);
+            asked++;
+            out.lo = addressLo(pa) | lpaeLeafLo(3, 3);
+            out.hi = addressHi(pa) | lpaeLeafHi(3);
+            out.run = (pages.offset[segment] as number) + (pages.bytes[segment] as number) - at;
+            return true;
+          };
+          const out = { lo: 0, hi: 0, run: 0 };
+          for (let i = first; i < next; i++) {
+            leaf(i * PAGE, format.levels[2] as (typeof format.levels)[0], out);
+            tables.words[word(i)] = out.lo;
+            tables.words[word(i) + 1] = out.hi;
+          }
+          ranges.push({ start: first * PAGE, end: next * PAGE, leaf });
+        }
+        for (const { leaf, how, bit } of damages) {
+          const at = word(leaf);
+          if (how === "clear") tables.words.fill(0, at, at + 2);
+          else if (how === "copy")
+            tables.words.copyWithin(at, word((leaf + 1) % LEAVES), word((leaf + 1) % LEAVES) + 2);
+          else
+            tables.words[at + (how === "hi" ? 1 : 0)] =
+              (tables.words[at + (how === "hi" ? 1 : 0)] as number) ^ (1 << bit);
+        }
+
+        const verdict = (expected: readonly ExpectedRange[]): string => {
+          try {
+            checkTables(memory, format, { root: tables.address(root), ranges: expected });
+            return "";
+          } catch (error) {
+            return (error as Error).message;
+          }
+        };
+        asked = 0;
+        const byRuns = verdict(ranges);
+        const askedByRuns = asked;
+        const oneByOne = ranges.map((range) => ({
+          ...range,
+          leaf: (...[va, geometry, out]: Parameters<ExpectedRange["leaf"]>) => {
+            const has = range.leaf(va, geometry, out);
+            out.run = 0;
+            return has;
+          },
+        }));
+        asked = 0;
+        expect(byRuns).toBe(verdict(oneByOne));
+        expect(askedByRuns).toBeLessThanOrEqual(asked);
+        if (damages.length === 0) expect(byRuns).toBe("");
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
