@@ -45,8 +45,17 @@ export type CostSchema<Name extends string = string> = Readonly<Record<Name, Cou
 /** The numbers of a schema. */
 export type CostSheet<Name extends string = string> = Record<Name, number>;
 
-/** The first sheet of each schema. */
-const FIRST: WeakMap<CostSchema, CostSheet> = new WeakMap();
+/** What a sheet is made from. */
+interface Mould {
+  /** A sheet as text: bytes are fractions. */
+  readonly text: string;
+  /** The counters that are bytes. */
+  readonly bytes: readonly string[];
+  /** The first sheet. */
+  readonly first: CostSheet;
+}
+
+const MOULDS: WeakMap<CostSchema, Mould> = new WeakMap();
 
 /**
  * A fresh sheet.
@@ -60,12 +69,24 @@ const FIRST: WeakMap<CostSchema, CostSheet> = new WeakMap();
  * @returns a plain object, all zero
  */
 export function zeroSheet<Name extends string>(schema: CostSchema<Name>): CostSheet<Name> {
-  const isBytes = (name: string): boolean => schema[name as Name].unit === "bytes";
+  let mould = MOULDS.get(schema);
+  if (mould === undefined) {
+    mould = mouldOf(schema);
+    MOULDS.set(schema, mould);
+  }
+  return cast(mould.text, mould.bytes) as CostSheet<Name>;
+}
+
+function mouldOf(schema: CostSchema): Mould {
   const names = Object.keys(schema);
-  const members = names.map((name) => `"${name}":${isBytes(name) ? 0.5 : 0}`);
-  const sheet: CostSheet<Name> = JSON.parse(`{${members.join()}}`);
-  for (const name of names.filter(isBytes)) sheet[name as Name] = 0;
-  if (!FIRST.has(schema)) FIRST.set(schema, sheet);
+  const bytes = names.filter((name) => schema[name]?.unit === "bytes");
+  const text = `{${names.map((name) => `"${name}":${bytes.includes(name) ? 0.5 : 0}`).join()}}`;
+  return { text, bytes, first: cast(text, bytes) };
+}
+
+function cast(text: string, bytes: readonly string[]): CostSheet {
+  const sheet: CostSheet = JSON.parse(text);
+  for (const name of bytes) sheet[name] = 0;
   return sheet;
 }
 

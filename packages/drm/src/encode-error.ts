@@ -57,3 +57,19 @@ export function badNumber(bits: number, value: unknown): EncodeError {
 export function within(holder: string, part: string, error: unknown): unknown {
   return error instanceof EncodeError ? new EncodeError(holder, part + error.member, error.rule) : error;
 }
+
+/** @internal */
+export function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** @internal */
+export function isList(value: ArrayLike<unknown>, length: number): boolean {
+  return isObject(value) && value.length === length;
+}
+
+/** What was given where a list, or a struct, belongs. @internal */
+export function countOf(value: unknown): string {
+  if (!isObject(value)) return value === null ? "null" : `a value of type ${typeof value}`;
+  return "length" in value ? `${value.length}` : "an object without a length";
+}

@@ -35,6 +35,7 @@ import { DrmError, EFAULT, EINVAL, ENOTTY, fail } from "./errno.ts";
 import { DIR_READ, DIR_WRITE, decodeIoctl, TYPE_DRM } from "./ioctl.ts";
 import type { IoctlHandler, IoctlRow } from "./ioctl-row.ts";
 import { viewOf } from "./struct.ts";
+import { type StructCopy, structCopy } from "./struct-copy.ts";
 import { UserMemory, type UserSpace } from "./user-memory.ts";
 
 /** What a table needs of the open file that an ioctl is issued on. */
@@ -70,12 +71,6 @@ export function zeroExtended(bytes: Uint8Array, size: number): DataView {
   return viewOf(whole);
 }
 
-/** What a handler works on instead of the caller's bytes: a struct on the kernel's stack. */
-interface StructCopy {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-}
-
 /** The ioctls of a driver, those of the DRM core that it has included. */
 export class IoctlTable<F extends IoctlFile> {
   /** The rows in order. */
@@ -87,7 +82,7 @@ export class IoctlTable<F extends IoctlFile> {
   readonly #sizes: number[] = [];
   /** {@link DIR_WRITE} and {@link DIR_READ} of each row. */
   readonly #dirs: number[] = [];
-  /** For each row a copy to work on, null while a handler has it. To make one costs more than to fill it. */
+  /** For each row what a handler works on instead of the caller's bytes, as a struct on the kernel's stack; null while one has it. */
   readonly #copies: (StructCopy | null)[] = [];
   /** Whether each row's handler leaves the struct as it is. */
   readonly #keeps: boolean[] = [];
@@ -175,7 +170,7 @@ export class IoctlTable<F extends IoctlFile> {
     if (dir & DIR_WRITE) counters.payloadBytes += given;
     const common = arg.length === size && given === size ? arg : arg.subarray(0, Math.min(given, size));
     // A handler that issues an ioctl of the same row finds no copy, and gets another.
-    const copy = this.#copies[nr] ?? copyOf(size);
+    const copy = this.#copies[nr] ?? structCopy(size);
     this.#copies[nr] = null;
     const { bytes } = copy;
     const filled = dir & DIR_WRITE ? common.length : 0;
@@ -204,11 +199,6 @@ export class IoctlTable<F extends IoctlFile> {
       fail(support.errno, `ioctl: ${name} is not modelled`);
     throw new Error(`ioctl table: ${name} is supported and has no handler`);
   }
-}
-
-function copyOf(size: number): StructCopy {
-  const bytes = new Uint8Array(size);
-  return { bytes, view: new DataView(bytes.buffer) };
 }
 
 const NO_MEMORY: UserSpace = new UserMemory();

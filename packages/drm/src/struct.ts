@@ -17,7 +17,8 @@
  * @module
  */
 
-import { badNumber, EncodeError, within } from "./encode-error.ts";
+import { badNumber, countOf, EncodeError, isList, isObject, within } from "./encode-error.ts";
+import { type StructCopy, structCopy } from "./struct-copy.ts";
 import type { ValueNames } from "./value-names.ts";
 
 /** How a member is made up: what a printer or a generator of bytes has to know. */
@@ -247,20 +248,6 @@ export function u64(offset: number): Field<number> {
   };
 }
 
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
-}
-
-function isList(value: ArrayLike<unknown>, length: number): boolean {
-  return isObject(value) && value.length === length;
-}
-
-/** What was given where a list, or a struct, belongs. */
-function countOf(value: unknown): string {
-  if (!isObject(value)) return value === null ? "null" : `a value of type ${typeof value}`;
-  return "length" in value ? `${value.length}` : "an object without a length";
-}
-
 /**
  * @param offset - bytes from the start of the struct
  * @param length - bytes
@@ -358,6 +345,7 @@ export function struct<T>(
   }
   if (end !== size || size % align !== 0) throw new Error(`${name}: members end at ${end}, size is ${size}`);
 
+  let room: StructCopy | null = null;
   const names = entries.map(([member]) => member);
   const codecs = entries.map(([, field]) => field);
   const layout: StructLayout<T> = {
@@ -385,9 +373,15 @@ export function struct<T>(
     },
     encode(value) {
       if (!isObject(value)) throw new EncodeError(name, "", `expected members, got ${countOf(value)}`);
-      const out = new Uint8Array(size);
-      layout.write(new DataView(out.buffer), 0, value);
-      return out;
+      // Members fill a struct: nothing is left of the one before. A member that encodes another such struct gets another room.
+      const own = room ?? structCopy(size);
+      room = null;
+      try {
+        layout.write(own.view, 0, value);
+        return own.bytes.slice();
+      } finally {
+        room = own;
+      }
     },
   };
   return layout;

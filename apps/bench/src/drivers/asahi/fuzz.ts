@@ -215,9 +215,10 @@ export const asahi: FuzzDriver<AsahiFile> = {
   },
   // Where the count of bytes wrapped, an array of fewer operations would have more bytes.
   mustRepeat({ request, arg }, from) {
+    if (!from.device.options.quirks.packedOps) return false;
     if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff) || arg.length < USED_BYTES) return false;
     const numBinds = VM_BIND.fields.numBinds.read(viewOf(arg), 0);
     const stride = VM_BIND.fields.stride.read(viewOf(arg), 0);
-    return from.device.options.quirks.packedOps && stride * numBinds >= 2 ** 32;
+    return stride * numBinds >= 2 ** 32;
   },
 };
