@@ -1,7 +1,7 @@
 /**
  * Bundles the program: 700 modules of the packages become a few dozen files, and what waits for its GPU, or for one short recording,
  * starts in two thirds of the time and memory. It replaces the compiled dist/cli.js, and puts its chunks and the thread that runs
- * commands into dist/quick. Commands that run others' modules are left as they are compiled: those import the packages, too, and
+ * commands into dist/quick. Commands that always run others' modules are left as they are compiled: those import the packages, too, and
  * would meet the same classes a second time.
  *
  * Modules find files of this package relative to where they stand, two folders below it; chunks stand as deep.
@@ -17,7 +17,9 @@ const SOURCES = path("../src");
 
 // Compiled before this runs.
 const { COMMANDS } = await import("../dist/commands.js");
-const AS_COMPILED = COMMANDS.filter(({ asCompiled }) => asCompiled).map(({ name }) => `commands/${name}.ts`);
+const AS_COMPILED = COMMANDS.filter(({ asCompiled }) => asCompiled === "always").map(
+  ({ name }) => `commands/${name}.ts`,
+);
 
 /** Leaves those to the compiled modules, which share nothing with the bundle. */
 const leave = {

@@ -93,10 +93,10 @@ export interface CommandSpec {
   /** It takes next to no time and memory, or its work is done by other processes: no thread is started for it. */
   quick?: true;
   /**
-   * It runs modules of its user's, or starts files of the program by their place: its code is run as it is compiled, not from the
-   * bundle. Such a module imports the packages by name, and has to meet the same classes.
+   * Its code is run as it is compiled, not from the bundle: always where it starts files of the program by their place, else where a
+   * module of its user's is named. Such a module imports the packages by name, and has to meet the same classes.
    */
-  asCompiled?: true;
+  asCompiled?: "always" | "with modules";
   /** Import the code. */
   load(): Promise<{ run: Run }>;
 }

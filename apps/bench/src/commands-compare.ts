@@ -92,7 +92,7 @@ export const COMPARE_COMMANDS: readonly CommandSpec[] = [
     budgets: WORK,
     exits: { 0: "printed", 1: "a model refused an operation" },
     shows: ["json", "csv", "markdown", "mail", "details"],
-    asCompiled: true,
+    asCompiled: "with modules",
     load: () => import("./commands/compare.ts"),
   },
   {
@@ -146,7 +146,7 @@ export const COMPARE_COMMANDS: readonly CommandSpec[] = [
     ],
     exits: { 0: "printed", 1: "a model refused an operation" },
     shows: ["json", "csv", "markdown", "details"],
-    asCompiled: true,
+    asCompiled: "with modules",
     load: () => import("./commands/sweep.ts"),
   },
 ];

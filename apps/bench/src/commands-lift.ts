@@ -118,7 +118,7 @@ export const LIFT_COMMANDS: readonly CommandSpec[] = [
     ],
     budgets: WORK,
     exits: { 0: "printed", 1: "the model refused an operation" },
-    asCompiled: true,
+    asCompiled: "always",
     load: () => import("./commands/lower.ts"),
   },
 ];

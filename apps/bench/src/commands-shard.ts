@@ -48,6 +48,6 @@ export const MERGE_COMMAND: CommandSpec = {
     { line: "vmbind merge --markdown 1.jsonl 2.jsonl 3.jsonl", does: "the same in another format" },
   ],
   exits: { 0: "as the command that the shards are of", 1: "as that command" },
-  asCompiled: true,
+  asCompiled: "always",
   load: () => import("./commands/merge.ts"),
 };

@@ -290,7 +290,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { line: "vmbind micro --save before.json", does: "figures for a later --compare before.json" },
     ],
     exits: { 0: "measured", 1: "a check value was wrong, or a measurement failed" },
-    asCompiled: true,
+    asCompiled: "always",
     load: () => import("./commands/micro.ts"),
   },
   MERGE_COMMAND,

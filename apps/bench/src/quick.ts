@@ -5,6 +5,7 @@
  */
 
 import { COMMANDS } from "./commands.ts";
+import { isModule } from "./files/module-name.ts";
 
 /**
  * @param argv - the words after the program's name
@@ -20,7 +21,8 @@ export function isQuick(argv: readonly string[]): boolean {
  * @returns whether its command is run as it is compiled
  */
 export function isAsCompiled(argv: readonly string[]): boolean {
-  return COMMANDS.some(({ name, asCompiled }) => name === argv[0] && asCompiled === true);
+  const how = COMMANDS.find(({ name }) => name === argv[0])?.asCompiled;
+  return how === "always" || (how === "with modules" && argv.some(isModule));
 }
 
 /**

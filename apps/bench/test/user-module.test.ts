@@ -5,7 +5,9 @@ import { sparseStrategy } from "@vmbind/lab";
 import { PanthorDevice } from "@vmbind/panthor";
 import { describe, expect, it } from "vitest";
 import { tempFolder } from "../../../test/temp.ts";
-import { isModule, loadModule } from "../src/files/user-module.ts";
+import { isModule } from "../src/files/module-name.ts";
+import { loadModule } from "../src/files/user-module.ts";
+import { isAsCompiled } from "../src/quick.ts";
 
 /** Writes files into a folder of their own; the path of the first. */
 function files(contents: Record<string, string>): string {
@@ -109,4 +111,16 @@ describe("what is wrong is said with file and line", () => {
 it("modules are told by their endings", () => {
   expect(["./a.ts", "a.mts", "b/a.js", "a.cjs"].filter(isModule)).toHaveLength(4);
   expect(["a.json", "-", "a.jsonl.gz", "a", "ts"].filter(isModule)).toEqual([]);
+});
+
+it("is met by code as it is compiled, which is bundled where none is named", () => {
+  const run = ["compare --json", "compare --workload a.jsonl", "sweep", "replay a.js"];
+  const compiled = [
+    "compare --strategy all --strategy ./mine.ts",
+    "compare --workload=a.mjs",
+    "sweep --strategy b/a.cts",
+    "micro",
+  ];
+  expect(run.filter((line) => isAsCompiled(line.split(" ")))).toEqual([]);
+  expect(compiled.filter((line) => isAsCompiled(line.split(" ")))).toEqual(compiled);
 });

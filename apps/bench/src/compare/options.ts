@@ -9,8 +9,8 @@ import { DEFAULT_KERNEL, onDevice, SPARSE_STRATEGIES, type SparseStrategy } from
 import type { CommandInput } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { filesOf, WORKLOAD_FILES } from "../files/folders.ts";
+import { isModule } from "../files/module-name.ts";
 import { bundledTraces } from "../files/trace-files.ts";
-import { isModule } from "../files/user-module.ts";
 import { isWorkloadFile } from "../files/workload-file.ts";
 import { strategiesOf } from "../strategies/user-strategies.ts";
 import { bytesOf, wholeOf } from "../text/amounts.ts";

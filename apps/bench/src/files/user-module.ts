@@ -30,17 +30,6 @@ export interface UserModule {
   readonly digest: string;
 }
 
-/** Endings by which a module is told from other files. */
-const ENDINGS = /\.[cm]?[jt]s$/;
-
-/**
- * @param operand - what a user typed
- * @returns whether it names a module
- */
-export function isModule(operand: string): boolean {
-  return ENDINGS.test(operand);
-}
-
 /**
  * Load a module, anew each time.
  *

@@ -26,9 +26,9 @@ import type { Io } from "../io.ts";
 import { listOf, noSuchName } from "../text/nearest.ts";
 import { readJsonFile } from "./json-file.ts";
 import { asKind, kindOf } from "./kinds.ts";
+import { isModule } from "./module-name.ts";
 import { STANDARD_INPUT } from "./standard-input.ts";
 import { bundledTraces, openTrace } from "./trace-files.ts";
-import { isModule } from "./user-module.ts";
 
 /** Every kernel takes binds that are made of this. */
 const LARGEST_PAGE = 0x1_0000;
