@@ -347,8 +347,21 @@ export class GpuvaPool {
     this.i32[va * I32 + OFFSET] = WIDE;
   }
 
+  /**
+   * Make room at once, without the copies of growing step by step.
+   *
+   * @param count - records that there will be
+   */
+  expect(count: number): void {
+    if (count >= this.#capacity) this.#resize(count + 1);
+  }
+
   #grow(): void {
-    this.#capacity = grown(this.#capacity, MANY);
+    this.#resize(grown(this.#capacity, MANY));
+  }
+
+  #resize(capacity: number): void {
+    this.#capacity = capacity;
     const f64 = new Float64Array(this.#capacity * F64);
     f64.set(this.f64);
     this.f64 = f64;

@@ -264,8 +264,22 @@ export class TreeNodes {
     this.#free = node;
   }
 
+  /**
+   * Make room at once for entries that come in runs, whose leaves are full; others go on to need more.
+   *
+   * @param entries - how many there will be
+   */
+  expect(entries: number): void {
+    const leaves = entries >>> this.lg2;
+    const nodes = FIRST_NODES + leaves + (leaves >>> 3);
+    if (nodes > this.counts.length) this.#resize(nodes);
+  }
+
   #grow(): void {
-    const more = grown(this.counts.length, MANY_NODES);
+    this.#resize(grown(this.counts.length, MANY_NODES));
+  }
+
+  #resize(more: number): void {
     const longer = (old: Int32Array, length: number): Int32Array => {
       const fresh = new Int32Array(length);
       fresh.set(old);

@@ -87,6 +87,16 @@ export class VaSpace {
   }
 
   /**
+   * Make room for mappings at once; nothing but time and memory depends on it.
+   *
+   * @param mappings - most that there will be
+   */
+  expect(mappings: number): void {
+    this.pool.expect(mappings);
+    this.tree.expect(mappings);
+  }
+
+  /**
    * `drm_gpuvm_range_valid`.
    *
    * @param addr - bytes

@@ -236,6 +236,8 @@ export interface VaManager {
    * @returns ends it
    */
   observe(see: (step: StepView, op: number) => void): () => void;
+  /** Makes room for so many mappings at once, where there is a way. */
+  expect?(mappings: number): void;
 }
 
 /** What all driver models' VMs have in common. */
@@ -373,10 +375,8 @@ export interface Lens<
    */
   beforeCall?(file: File, call: CallReader): void;
   /**
-   * Issue ioctls of a run at once: what as many ioctls come to that succeed and leave their argument as it is. Left out where a driver has
-   * no such way; not asked where {@link Lens.beforeCall} is there.
+   * Issue ioctls of a run at once, each with success and its argument left as it is; not asked where {@link Lens.beforeCall} is there.
    *
-   * @param file - the open file that issues them
    * @param first - the first of them
    * @param bytes - what the one array of each holds, one behind the other
    * @param calls - how many they are

@@ -123,6 +123,8 @@ export interface ReplayOptions {
    * of operations that are made for the figures of the model: nobody then has to decode what the model decodes.
    */
   countKinds?: boolean;
+  /** Most mappings that the first VM will have, where that is known: room is made for them at once. */
+  mappings?: number;
   /**
    * More checkers; they are asked first.
    *
@@ -176,6 +178,7 @@ export async function replay<Op extends BindOp>(
   ]);
   const costs = new CostBook(lens.costSchema, device.counters);
 
+  let { mappings = 0 } = options;
   // Not in the loop: an async function is compiled again and again where it goes on in the middle.
   const take = (record: TraceRecord): void => {
     const action = record.kind === "ioctl" ? decoder.decode(record) : null;
@@ -184,6 +187,10 @@ export async function replay<Op extends BindOp>(
     costs.at(record);
     if (record.kind === "mark") run.mark(record);
     const ret = record.kind === "ioctl" && action ? run.replay(record, action).ret : 0;
+    if (mappings > 0 && action?.kind === "vm-create") {
+      for (const [, vm] of device.file(0).vms()) vm.gpuvm?.expect?.(mappings);
+      mappings = 0;
+    }
     observer.after?.(record, device, action, ret);
   };
   const takeRun = (run: TraceRun): void => {

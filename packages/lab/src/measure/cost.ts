@@ -13,6 +13,7 @@ import type { CostFigures, CostResult, GpuView, SharedFigure } from "../result.t
 import { strategyFor } from "../strategy/fine.ts";
 import { type RunOptions, type StrategyRun, startRun } from "../strategy/run.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
+import { expectedMappings } from "../workload/expected-mappings.ts";
 import type { Step, Workload } from "../workload/workload.ts";
 import { gpuViews } from "./gpu-view.ts";
 import { type References, references } from "./references.ts";
@@ -57,6 +58,7 @@ export async function measure(
   options.prepare?.(run);
   const { accounts } = run.session;
   const steps = options.steps ?? workload.steps(strategy.blockBytes);
+  run.session.vm.gpuvm?.expect?.(expectedMappings(steps, strategy));
   const watched = options.views === false ? null : largestResource(steps);
   const views: GpuView[] = [];
   let live = referencesOf(run);

@@ -9,6 +9,8 @@ import type { ReplayResult } from "@vmbind/trace";
 import { replayTrace } from "../drivers.ts";
 import { DEFAULT_KERNEL } from "../strategy/kernel.ts";
 import type { SparseStrategy } from "../strategy/strategy.ts";
+import { BUILTIN_WORKLOADS } from "../workload/builtin.ts";
+import { expectedMappings } from "../workload/expected-mappings.ts";
 import { openStrategyTrace, type TraceLibrary } from "./library.ts";
 
 /** A recorded workload under a strategy, as `vmbind compare --json` prints it. */
@@ -107,7 +109,10 @@ export async function replayRecorded(
   if (!trace) return null;
   const recorded = strategy.traces.derive === undefined;
   const header = { ...trace.header, quirks: kernel };
-  const options = { compareMappings: recorded, countKinds: false };
+  // What is recorded under a name is, but for its chance, what is generated under it.
+  const alike = recorded ? undefined : BUILTIN_WORKLOADS.get(workload)?.make(1, undefined);
+  const mappings = alike ? expectedMappings(alike.steps(strategy.blockBytes), strategy) : 0;
+  const options = { compareMappings: recorded, countKinds: false, mappings };
   const result = await replayTrace({ ...trace, header }, {}, options);
   // A trace of something that the user-mode driver lacks holds a mark and no bind.
   const supported = result.counts.workload.bindIoctls > 0;
