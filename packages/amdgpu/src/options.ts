@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AllocFault, OptionNames } from "@vmbind/drm";
+import type { AllocFault, DeviceDefaults, OptionNames } from "@vmbind/drm";
 import { FRAGMENTATIONS, type Fragmentation, type PhysicalMemoryOptions, type TlbOptions } from "@vmbind/mmu";
 import { type AmdgpuQuirks, NO_QUIRKS } from "./quirks.ts";
 
@@ -47,7 +47,7 @@ export const OPTION_NAMES: OptionNames<AmdgpuDeviceOptions> = {
 };
 
 /** What a device has where nothing was chosen. @internal */
-export const DEFAULTS: AmdgpuDeviceOptions = {
+export const DEFAULTS: DeviceDefaults<AmdgpuDeviceOptions> = {
   gfx: "10.3",
   vramBytes: 0x3_ff00_0000,
   vramFragmentation: "contiguous",
@@ -56,4 +56,5 @@ export const DEFAULTS: AmdgpuDeviceOptions = {
   tlb: {},
   quirks: NO_QUIRKS,
   adoptSyncobjs: false,
+  allocFault: undefined,
 };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AllocFault, OptionNames } from "@vmbind/drm";
+import type { AllocFault, DeviceDefaults, OptionNames } from "@vmbind/drm";
 import { FRAGMENTATIONS, type Fragmentation, type PhysicalMemoryOptions, type TlbOptions } from "@vmbind/mmu";
 import { type AsahiQuirks, NO_QUIRKS } from "./quirks.ts";
 import type { ParamsGlobal } from "./uapi.ts";
@@ -43,7 +43,7 @@ export interface AsahiDeviceOptions {
 export const OPTION_NAMES: OptionNames<AsahiDeviceOptions> = { boFragmentation: FRAGMENTATIONS };
 
 /** What a device has where nothing was chosen. @internal */
-export const DEFAULTS: AsahiDeviceOptions = {
+export const DEFAULTS: DeviceDefaults<AsahiDeviceOptions> = {
   softFaults: false,
   oas: 40,
   dummyPage: true,
@@ -53,4 +53,5 @@ export const DEFAULTS: AsahiDeviceOptions = {
   tlb: {},
   quirks: NO_QUIRKS,
   adoptSyncobjs: false,
+  allocFault: undefined,
 };

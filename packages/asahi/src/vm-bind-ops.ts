@@ -17,6 +17,7 @@ import {
   type IoctlCall,
   issueBind,
   type NamedBindOp,
+  needMembers,
 } from "@vmbind/drm";
 import type { AsahiFile } from "./file.ts";
 import {
@@ -65,6 +66,8 @@ export interface AsahiBindOptions {
   readonly vmId?: number;
 }
 
+const OPTIONS: readonly (keyof AsahiBindOptions)[] = ["vmId"];
+
 const OPS_ADDR = 0x7000_0000_0000;
 const READ_WRITE: number = BIND_READ | BIND_WRITE;
 
@@ -88,6 +91,7 @@ export const BIND_FORMS: BindForms<GemBindOp, AsahiOp["op"]> = {
  * @throws `EncodeError` as {@link vmBind} does
  */
 export function encodeVmBind(ops: readonly NamedBindOp[], options: AsahiBindOptions = {}): IoctlCall {
+  needMembers("options", options, OPTIONS);
   const bytes = encodeBindOps(GEM_BIND_OP, BIND_FORMS, ops);
   const arg = VM_BIND.encode({
     vmId: options.vmId ?? 1,

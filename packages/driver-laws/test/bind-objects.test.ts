@@ -2,8 +2,12 @@
  * Every driver's `vmBind`: what it makes of objects is what one writes by hand from the header, and what goes wrong is said with
  * the index of the operation.
  */
+import * as asahi from "@vmbind/asahi";
 import { EINVAL, EncodeError, watchCalls } from "@vmbind/drm";
+import * as msm from "@vmbind/msm";
+import * as nouveau from "@vmbind/nouveau";
 import * as panthor from "@vmbind/panthor";
+import * as xe from "@vmbind/xe";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bytesOf, DRIVERS, type Numbers, OPS, type Part } from "./bind-by-hand.ts";
@@ -100,8 +104,73 @@ describe.each(Object.entries(DRIVERS))("%s", (_name, driver) => {
     expect(refused({ ...good, flags: 4n })).toMatch("ops[1].flags: ");
     expect(refused({ ...good, sise: 1 })).toMatch(/^ops\[1\]\.sise: .* has no such member, only /);
     expect(refused({ ...good, op: "mapp" })).toMatch(/^ops\[1\]\.op: "mapp" is none of .*(map|bind)/);
-    expect(refused(null)).toBe("ops[1]: is not an object");
+    for (const other of [null, 5, "map"]) expect(refused(other)).toBe("ops[1]: is not an object");
+    for (const other of [null, undefined, "map", { op: "map" }]) {
+      expect(() => bind(other as never)).toThrow(new EncodeError("ops", "", "is not a list"));
+    }
   });
+});
+
+describe("what a call says beside its operations", () => {
+  const misspelled = [
+    ["panthor", () => panthor.encodeVmBind([], { asnyc: true } as object), "options.asnyc: "],
+    ["asahi", () => asahi.encodeVmBind([], { vmid: 2 } as object), "options.vmid: "],
+    ["xe", () => xe.encodeVmBind([], { vmid: 2 } as object), "options.vmid: "],
+    ["xe", () => xe.encodeVmBind([], { syncs: [{ handle: 5 }] as object[] }), "syncs[0].handle: "],
+    ["nouveau", () => nouveau.encodeVmBind([], { wait: [] } as object), "options.wait: "],
+    [
+      "nouveau",
+      () => nouveau.encodeVmBind([], { signals: [{}, { point: 5 }] as object[] }),
+      "signals[1].point: ",
+    ],
+    ["msm", () => msm.encodeVmBind([], { queue: 2 } as object), "options.queue: "],
+    ["msm", () => msm.encodeVmBind([], { inSyncobjs: [{ fd: 5 }] as object[] }), "inSyncobjs[0].fd: "],
+    [
+      "panthor",
+      () => panthor.encodeVmBind([{ op: "sync-only", syncs: [{ point: 5 }] } as never]),
+      "ops[0].syncs[0].point: ",
+    ],
+  ] as const;
+
+  test.each(misspelled)(
+    "%s names the member that there is not, and those that there are",
+    (_, run, where) => {
+      expect(run).toThrow(EncodeError);
+      expect(run).toThrow(`${where}no such member, only `);
+    },
+  );
+
+  test("lists of syncs are lists of objects", () => {
+    for (const syncs of [3, {}, null, "syncs"]) {
+      expect(() => xe.encodeVmBind([], { syncs } as object)).toThrow(
+        new EncodeError("syncs", "", "is not a list"),
+      );
+    }
+    expect(() => xe.encodeVmBind([], { syncs: [null as never] })).toThrow("syncs[0]: is not an object");
+  });
+});
+
+test("a user fence of xe has memory of its own, which is written once everything is bound", () => {
+  const file = new xe.XeDevice().open();
+  file.ioctl(xe.IOCTL_VM_CREATE, xe.VM_CREATE.encode({}));
+  const handle = file.syncobjs.create();
+  const gate = file.syncobjs.attachFence(handle);
+  const syncs = [
+    { type: xe.SYNC_TYPE_SYNCOBJ, addr: handle },
+    { type: xe.SYNC_TYPE_USER_FENCE, flags: xe.SYNC_FLAG_SIGNAL, addr: 0x2000, timelineValue: 7 },
+  ];
+  const op = { op: "map-null", addr: 0x4000_0000, range: 0x20_0000 } as const;
+  const { reason, calls } = xe.vmBind(file, [op], { syncs });
+  expect(reason).toBeNull();
+  const fence = calls[0]?.buffers.find(({ addr }) => addr === 0x2000)?.bytes as Uint8Array;
+  expect([...fence]).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+  gate.signal();
+  expect([...fence]).toEqual([7, 0, 0, 0, 0, 0, 0, 0]);
+  // Nobody's memory is at 0, and the fence has to lie at a multiple of 8, as for a program.
+  const bad = (addr: number) =>
+    xe.vmBind(file, [op], { syncs: [{ type: xe.SYNC_TYPE_USER_FENCE, flags: xe.SYNC_FLAG_SIGNAL, addr }] });
+  expect(bad(0).errnoName).toBe("EFAULT");
+  expect(bad(0x2004).errnoName).toBe("EINVAL");
 });
 
 test("panthor's repeated mappings have 56 bytes, and say so in the stride", () => {

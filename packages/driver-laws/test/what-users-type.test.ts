@@ -108,3 +108,32 @@ describe("names that there are not", () => {
     expect(make).toThrow(`${what}: "as-posted-v9" is none of `);
   });
 });
+
+describe("options that there are not", () => {
+  const devices = { PanthorDevice, AsahiDevice, XeDevice, NouveauDevice, MsmDevice, AmdgpuDevice };
+  describe.each(Object.entries(devices))("%s", (_, Device) => {
+    test.each([
+      ["va_bits", { va_bits: 40 }, /^va_bits: there is no such option, only .*boFragmentation.*allocFault/],
+      ["memory", { memory: { tableLimit: 4096 } }, /^memory\.tableLimit: .*, only .*tableLimitBytes/],
+      ["frames", { memory: { frames: { end: 2 ** 33 } } }, /^frames\.end: .*, only base, limit/],
+      ["tlb", { tlb: { entrys: 4 } }, /^tlb\.entrys: .*, only entries, ways/],
+    ] as const)("%s", (_name, options, message) => {
+      expect(() => new Device(options as object)).toThrow(message);
+      expect(() => new Device(options as object)).toThrow(RangeError);
+    });
+
+    test("what is left undefined is as if it was not given", () => {
+      const open = Object.fromEntries(Object.keys(new Device().options).map((name) => [name, undefined]));
+      expect(new Device(open).options).toEqual(new Device().options);
+    });
+  });
+
+  test("xe's behind a platform, and panthor's parts", () => {
+    expect(() => new XeDevice("bmg", { fragmentation: "huge" } as object)).toThrow(
+      /^fragmentation: there is no such option, only platform, /,
+    );
+    expect(() => new PanthorDevice({}, { pageTable: class {} } as object)).toThrow(
+      "parts.pageTable: there is no such option, only PageTable, VmSteps, format",
+    );
+  });
+});

@@ -42,14 +42,15 @@ export interface NamedBindOp {
  * @param forms - its operations
  * @param ops - the objects
  * @returns `layout.size` bytes for each
- * @throws {@link EncodeError} for an operation that the table does not know, a member that is missing or is none of the operation's, and a
- * value that does not fit
+ * @throws {@link EncodeError} for what is no list, an operation that the table does not know, a member that is missing or is none of the
+ * operation's, and a value that does not fit
  */
 export function encodeBindOps<T extends object, Name extends string>(
   layout: StructLayout<T>,
   forms: BindForms<T, Name>,
   ops: readonly NamedBindOp[],
 ): Uint8Array<ArrayBuffer> {
+  needList("ops", ops);
   const bytes = new Uint8Array(ops.length * layout.size);
   const view = viewOf(bytes);
   const known = new Map<string, BindForm<T>>(Object.entries(forms));
@@ -67,20 +68,49 @@ export function encodeBindOps<T extends object, Name extends string>(
  * @param layout - the struct
  * @param elements - members; missing ones are 0
  * @returns `layout.size` bytes for each
- * @throws {@link EncodeError} for a value that does not fit, e.g. `waits[1].handle: ...`
+ * @throws {@link EncodeError} for a member that the struct has not, and a value that does not fit, e.g. `waits[1].handle: ...`
  */
 export function encodeArray<T extends object>(
   name: string,
   layout: StructLayout<T>,
   elements: readonly Partial<T>[],
 ): Uint8Array<ArrayBuffer> {
+  needList(name, elements);
   const bytes = new Uint8Array(elements.length * layout.size);
   const view = viewOf(bytes);
+  const members = layout.members.map(([member]) => member);
   for (const [i, element] of elements.entries()) {
-    const values = new Map<string, unknown>(Object.entries(element));
-    writeMembers(view, i * layout.size, layout, `${name}[${i}]`, values);
+    const where = `${name}[${i}]`;
+    if (typeof element !== "object" || element === null) throw new EncodeError(where, "", "is not an object");
+    needMembers(where, element, members);
+    writeMembers(view, i * layout.size, layout, where, new Map<string, unknown>(Object.entries(element)));
   }
   return bytes;
+}
+
+/**
+ * Refuse what is no list.
+ *
+ * @param name - what was given, e.g. `ops`
+ * @param list - what was given for it
+ * @throws {@link EncodeError} `ops: is not a list`
+ */
+export function needList(name: string, list: unknown): void {
+  if (!Array.isArray(list)) throw new EncodeError(name, "", "is not a list");
+}
+
+/**
+ * Refuse members that there are not: what is misspelled would be left out, and nobody would know.
+ *
+ * @param where - what they are members of, e.g. `options`
+ * @param given - the members
+ * @param members - those that there are
+ * @throws {@link EncodeError} `options.vmid: no such member, only vmId, async`
+ */
+export function needMembers(where: string, given: object, members: readonly string[]): void {
+  const unknown = Object.keys(given).find((name) => !members.includes(name));
+  if (unknown === undefined) return;
+  throw new EncodeError(where, `.${unknown}`, `no such member, only ${members.join(", ")}`);
 }
 
 function writeMembers(

@@ -22,7 +22,7 @@
  * @module
  */
 
-import { needOneOf } from "./one-of.ts";
+import { needKnown, needOneOf } from "./one-of.ts";
 
 /**
  * Names of the choices of quirks that all drivers know.
@@ -142,27 +142,41 @@ export type DeviceChoices<Options extends QuirkOptions> = Partial<Omit<Options, 
 /** The options of a device that are names, each with the names that there are. */
 export type OptionNames<Options> = { readonly [Option in keyof Options]?: readonly string[] };
 
+/** What a device has where nothing was chosen: every option that there is, undefined where there is nothing. */
+export type DeviceDefaults<Options extends QuirkOptions> = {
+  readonly [Option in keyof Options]-?: Options[Option];
+};
+
 /**
  * All options of a device: its defaults, and what was chosen.
  *
  * @param defaults - what a device has where nothing was chosen
- * @param chosen - what differs from that
+ * @param chosen - what differs from that; undefined is no choice
  * @param table - the driver's quirks
  * @param names - options that are names, and the names that there are
- * @returns a new object with every option that has a default or was chosen
- * @throws RangeError for quirks and names that there are not
+ * @returns a new object with every option
+ * @throws RangeError for options, quirks and names that there are not
  */
 export function deviceOptions<Options extends QuirkOptions>(
-  defaults: Options,
+  defaults: DeviceDefaults<Options>,
   chosen: DeviceChoices<Options>,
   table: QuirkTable,
   names: OptionNames<Options> = {},
 ): Options {
+  needKnown(chosen, Object.keys(defaults));
   // Not a literal that begins with a spread: V8 gives each object that comes out of one a shape of its own, and code that asks for an
   // option, as every ioctl does, is thrown away and compiled again for each device.
-  const options: Options = Object.assign({}, defaults, chosen, {
+  const options: Options = Object.assign({}, defaults, said(chosen), {
     quirks: quirksOf(table, chosen.quirks as QuirkChoice<Quirks>),
   });
   for (const option in names) needOneOf(option, options[option], names[option] ?? []);
   return options;
+}
+
+/** Those that are not undefined, as a program writes what it leaves open. */
+function said(chosen: object): object {
+  const entries = Object.entries(chosen);
+  return entries.some(([, value]) => value === undefined)
+    ? Object.fromEntries(entries.filter(([, value]) => value !== undefined))
+    : chosen;
 }

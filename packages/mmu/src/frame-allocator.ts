@@ -10,6 +10,7 @@
 import { hexAddress } from "./address.ts";
 import type { MmuCounters } from "./counters.ts";
 import { mmuCounters } from "./counters.ts";
+import { type KnownOptions, needKnownOptions } from "./known-options.ts";
 import { PagePool } from "./page-pool.ts";
 import type { Segment } from "./scatter-list.ts";
 import { ScatterList } from "./scatter-list.ts";
@@ -41,6 +42,8 @@ function needKind(what: string, kind: Fragmentation): void {
   if (!FRAGMENTATIONS.includes(kind))
     throw new Error(`${what}: ${JSON.stringify(kind)} is none of ${FRAGMENTATIONS.join(", ")}`);
 }
+
+const OPTIONS: KnownOptions<FrameOptions> = { base: true, limit: true, pageBytes: true, fragmentation: true };
 
 const FRAMES_BASE = 0x1_0000_0000;
 const FRAMES_LIMIT = 0x10_0000_0000;
@@ -119,7 +122,8 @@ export class FrameAllocator {
    * @param hole - physical addresses never to hand out: the window of the page tables
    * @param counters - where backing bytes are counted
    * @param watch - told of what is handed out and comes back
-   * @throws Error when the options do not describe a memory.
+   * @throws RangeError for options that there are not
+   * @throws Error when the options do not describe a memory
    */
   constructor(
     options: FrameOptions = {},
@@ -127,6 +131,7 @@ export class FrameAllocator {
     counters: MmuCounters = mmuCounters(),
     watch: FrameWatch = {},
   ) {
+    needKnownOptions("frames", options, OPTIONS);
     const { base, limit } = frameWindow(options);
     const { pageBytes = 4096 } = options;
     if (pageBytes !== 4096 && pageBytes !== 16384) {

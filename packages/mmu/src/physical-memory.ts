@@ -10,6 +10,7 @@ import { mmuCounters } from "./counters.ts";
 import { DataPages, type PhysicalBacking } from "./data-pages.ts";
 import type { FrameOptions, FrameWatch } from "./frame-allocator.ts";
 import { FrameAllocator, frameBytes, frameWindow } from "./frame-allocator.ts";
+import { type KnownOptions, needKnownOptions } from "./known-options.ts";
 import { LentFrames } from "./lent-frames.ts";
 import type { TableOptions } from "./table-memory.ts";
 import { TableMemory } from "./table-memory.ts";
@@ -35,6 +36,17 @@ export interface PhysicalMemoryOptions extends TableOptions {
   poison?: boolean;
 }
 
+const OPTIONS: KnownOptions<PhysicalMemoryOptions> = {
+  tableBytes: true,
+  tableBase: true,
+  tableStride: true,
+  tableLimitBytes: true,
+  frames: true,
+  backing: true,
+  poison: true,
+  counters: true,
+};
+
 /** Physical memory: page tables, and data at any address. */
 export class PhysicalMemory {
   /** The page-table pages. */
@@ -49,8 +61,12 @@ export class PhysicalMemory {
   /** The sheet that all parts count on. */
   readonly counters: MmuCounters;
 
-  /** @throws Error when the options do not describe a memory. */
+  /**
+   * @throws RangeError for options that there are not
+   * @throws Error when the options do not describe a memory
+   */
   constructor(options: PhysicalMemoryOptions = {}) {
+    needKnownOptions("memory", options, OPTIONS);
     this.counters = options.counters ?? mmuCounters();
     this.backing = options.backing ?? new DataPages();
     this.#lent = options.poison ? new LentFrames(this.backing) : null;

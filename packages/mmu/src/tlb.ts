@@ -11,6 +11,7 @@
 
 import type { MmuCounters } from "./counters.ts";
 import { mmuCounters } from "./counters.ts";
+import { type KnownOptions, needKnownOptions } from "./known-options.ts";
 import { Walk } from "./walk.ts";
 
 /** The shape of a TLB. */
@@ -22,6 +23,8 @@ export interface TlbOptions {
   /** Where hits, misses and invalidations are counted. Default: a sheet of its own. */
   counters?: MmuCounters;
 }
+
+const OPTIONS: KnownOptions<TlbOptions> = { entries: true, ways: true, counters: true };
 
 const EMPTY = -1;
 
@@ -51,8 +54,12 @@ export class Tlb {
   #clock = 0;
   #live = 0;
 
-  /** @throws Error when `entries / ways` is not a power of two. */
+  /**
+   * @throws RangeError for options that there are not
+   * @throws Error when `entries / ways` is not a power of two
+   */
   constructor(options: TlbOptions = {}) {
+    needKnownOptions("tlb", options, OPTIONS);
     const { entries = 64, ways = 4 } = options;
     const sets = entries / ways;
     if (!(ways >= 1 && sets >= 1) || !Number.isInteger(ways) || !Number.isInteger(Math.log2(sets))) {

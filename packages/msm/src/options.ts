@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { AllocFault, OptionNames } from "@vmbind/drm";
+import type { AllocFault, DeviceDefaults, OptionNames } from "@vmbind/drm";
 import { FRAGMENTATIONS, type Fragmentation, type PhysicalMemoryOptions, type TlbOptions } from "@vmbind/mmu";
 import { type MsmQuirks, NO_QUIRKS } from "./quirks.ts";
 
@@ -95,7 +95,7 @@ export const OPTION_NAMES: OptionNames<MsmDeviceOptions> = {
 };
 
 /** What a device has where nothing was chosen. @internal */
-export const DEFAULTS: MsmDeviceOptions = {
+export const DEFAULTS: DeviceDefaults<MsmDeviceOptions> = {
   vaBits: 48,
   paBits: 40,
   coherent: true,
@@ -124,4 +124,6 @@ export const DEFAULTS: MsmDeviceOptions = {
   tlb: {},
   quirks: NO_QUIRKS,
   adoptSyncobjs: false,
+  prrPage: undefined,
+  allocFault: undefined,
 };

@@ -18,6 +18,7 @@ import {
   type IoctlCall,
   issueBind,
   type NamedBindOp,
+  needMembers,
   type UserBuffer,
   viewOf,
 } from "@vmbind/drm";
@@ -78,6 +79,14 @@ export interface MsmBindOptions {
   readonly outSyncobjs?: readonly Partial<SubmitSyncobj>[];
 }
 
+const OPTIONS: readonly (keyof MsmBindOptions)[] = [
+  "queueId",
+  "flags",
+  "fenceFd",
+  "inSyncobjs",
+  "outSyncobjs",
+];
+
 const OPS_ADDR = 0x7000_0000_0000;
 const WAITS_ADDR = 0x7100_0000_0000;
 const SIGNALS_ADDR = 0x7200_0000_0000;
@@ -98,6 +107,7 @@ export const BIND_FORMS: BindForms<VmBindOp, MsmOp["op"]> = {
  * @throws `EncodeError` as {@link vmBind} does
  */
 export function encodeVmBind(ops: readonly NamedBindOp[], options: MsmBindOptions = {}): IoctlCall {
+  needMembers("options", options, OPTIONS);
   const bytes = encodeBindOps(VM_BIND_OP, BIND_FORMS, ops);
   const { queueId = 1, flags = 0, fenceFd = 0, inSyncobjs = [], outSyncobjs = [] } = options;
   const buffers: UserBuffer[] = [];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AllocFault, OptionNames } from "@vmbind/drm";
+import type { AllocFault, DeviceDefaults, OptionNames } from "@vmbind/drm";
 import {
   FRAGMENTATIONS,
   type Fragmentation,
@@ -59,7 +59,7 @@ export const OPTION_NAMES: OptionNames<NouveauDeviceOptions> = {
 };
 
 /** What a device has where nothing was chosen. @internal */
-export const DEFAULTS: NouveauDeviceOptions = {
+export const DEFAULTS: DeviceDefaults<NouveauDeviceOptions> = {
   backend: "tu102",
   gsp: true,
   tableAperture: "vram",
@@ -73,4 +73,5 @@ export const DEFAULTS: NouveauDeviceOptions = {
   mmapStep: 0,
   quirks: NO_QUIRKS,
   adoptSyncobjs: false,
+  allocFault: undefined,
 };

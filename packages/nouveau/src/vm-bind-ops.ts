@@ -17,6 +17,7 @@ import {
   type IoctlCall,
   issueBind,
   type NamedBindOp,
+  needMembers,
   type UserBuffer,
 } from "@vmbind/drm";
 import type { NouveauFile } from "./file.ts";
@@ -72,6 +73,8 @@ export interface NouveauBindOptions {
   readonly signals?: readonly Partial<Sync>[];
 }
 
+const OPTIONS: readonly (keyof NouveauBindOptions)[] = ["async", "waits", "signals"];
+
 const OPS_ADDR = 0x7000_0000_0000;
 const WAITS_ADDR = 0x7100_0000_0000;
 const SIGNALS_ADDR = 0x7200_0000_0000;
@@ -93,10 +96,13 @@ export const BIND_FORMS: BindForms<VmBindOp, NouveauOp["op"]> = {
  * @throws `EncodeError` as {@link vmBind} does
  */
 export function encodeVmBind(ops: readonly NamedBindOp[], options: NouveauBindOptions = {}): IoctlCall {
+  needMembers("options", options, OPTIONS);
   const { waits = [], signals = [] } = options;
   const buffers: UserBuffer[] = [{ addr: OPS_ADDR, bytes: encodeBindOps(VM_BIND_OP, BIND_FORMS, ops) }];
-  if (waits.length > 0) buffers.push({ addr: WAITS_ADDR, bytes: encodeArray("waits", SYNC, waits) });
-  if (signals.length > 0) buffers.push({ addr: SIGNALS_ADDR, bytes: encodeArray("signals", SYNC, signals) });
+  const waitBytes = encodeArray("waits", SYNC, waits);
+  if (waitBytes.length > 0) buffers.push({ addr: WAITS_ADDR, bytes: waitBytes });
+  const signalBytes = encodeArray("signals", SYNC, signals);
+  if (signalBytes.length > 0) buffers.push({ addr: SIGNALS_ADDR, bytes: signalBytes });
   const arg = VM_BIND.encode({
     opCount: ops.length,
     flags: options.async ? VM_BIND_RUN_ASYNC : 0,

@@ -5,7 +5,15 @@
  * @module
  */
 
-import { type CostSchema, type DeviceChoices, deviceOptions, EBUSY, fail, GemObjects } from "@vmbind/drm";
+import {
+  type CostSchema,
+  type DeviceChoices,
+  deviceOptions,
+  EBUSY,
+  fail,
+  GemObjects,
+  needKnown,
+} from "@vmbind/drm";
 import { vmBosOf } from "@vmbind/gpuvm-core";
 import { type PageTableFormat, PhysicalMemory, Tlb } from "@vmbind/mmu";
 import { AsSlots, isSlotMask } from "./as-slots.ts";
@@ -62,10 +70,12 @@ export class PanthorDevice {
   /**
    * @param options - what differs from the defaults
    * @param parts - what is replaced of the driver or of the GPU, for a what-if
-   * @throws RangeError for a driver version, a posting of REPEAT, a kind of memory, an address width, AS slots or quirks that do not exist
+   * @throws RangeError for options and parts that there are not, and for a driver version, a posting of REPEAT, a kind of memory, an address
+   * width, AS slots or quirks that do not exist
    * @throws Error for `memory.frames` that describe no memory
    */
   constructor(options: DeviceChoices<PanthorDeviceOptions> = {}, parts: Partial<PanthorParts> = {}) {
+    needKnown(parts, Object.keys(PARTS), "parts.");
     this.parts = { ...PARTS, ...parts };
     this.options = deviceOptions(DEFAULTS, options, QUIRKS, OPTION_NAMES);
     const { vaBits, repeat, memory, tlb, asPresent } = this.options;

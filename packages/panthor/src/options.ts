@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { AllocFault, OptionNames } from "@vmbind/drm";
+import type { AllocFault, DeviceDefaults, OptionNames } from "@vmbind/drm";
 import {
   FRAGMENTATIONS,
   type Fragmentation,
@@ -131,7 +131,7 @@ export const OPTION_NAMES: OptionNames<PanthorDeviceOptions> = {
 };
 
 /** What a device has where nothing was chosen. @internal */
-export const DEFAULTS: PanthorDeviceOptions = {
+export const DEFAULTS: DeviceDefaults<PanthorDeviceOptions> = {
   driverVersion: "1.9",
   vaBits: 48,
   paBits: 40,
@@ -150,4 +150,6 @@ export const DEFAULTS: PanthorDeviceOptions = {
   groupPriorities: GROUP_PRIORITIES_OF_ALL,
   gpuId: 0xa8670005,
   gpuInfo: {},
+  dummyPages: undefined,
+  allocFault: undefined,
 };

@@ -20,6 +20,8 @@ import {
   type IoctlCall,
   issueBind,
   type NamedBindOp,
+  needList,
+  needMembers,
   type StructLayout,
   type UserBuffer,
 } from "@vmbind/drm";
@@ -111,6 +113,8 @@ export interface PanthorBindOptions {
   readonly async?: boolean;
 }
 
+const OPTIONS: readonly (keyof PanthorBindOptions)[] = ["vmId", "async"];
+
 const OPS_ADDR = 0x7000_0000_0000;
 const SYNCS_ADDR = 0x7100_0000_0000;
 /** Room for the syncs of one operation. */
@@ -145,10 +149,12 @@ export const BIND_FORMS: BindForms<VmBindOpRepeat, PanthorOp["op"]> = {
  * @throws `EncodeError` as {@link vmBind} does
  */
 export function encodeVmBind(ops: readonly NamedBindOp[], options: PanthorBindOptions = {}): IoctlCall {
+  needMembers("options", options, OPTIONS);
+  needList("ops", ops);
   const buffers: UserBuffer[] = [];
   const placed = ops.map((op, i) => {
-    // A null would be an object without an operation, which the encoding refuses.
-    const syncs = op !== null && "syncs" in op ? op.syncs : undefined;
+    // What is no operation is for the encoding to refuse.
+    const syncs = typeof op === "object" && op !== null && "syncs" in op ? op.syncs : undefined;
     if (!Array.isArray(syncs)) return op;
     if (syncs.length === 0) return { ...op, syncs: {} };
     const bytes = encodeArray(`ops[${i}].syncs`, SYNC_OP, syncs);

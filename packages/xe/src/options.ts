@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AllocFault, OptionNames } from "@vmbind/drm";
+import type { AllocFault, DeviceDefaults, OptionNames } from "@vmbind/drm";
 import { FRAGMENTATIONS, type Fragmentation, type PhysicalMemoryOptions, type TlbOptions } from "@vmbind/mmu";
 import type { FORCE_OP_ERROR } from "./forced-errors.ts";
 import { DEFAULT_PLATFORM, type PLATFORMS, type Platform } from "./platforms.ts";
@@ -49,7 +49,7 @@ export interface XeDeviceOptions {
 export const OPTION_NAMES: OptionNames<XeDeviceOptions> = { boFragmentation: FRAGMENTATIONS };
 
 /** What a device has where nothing was chosen. @internal */
-export const DEFAULTS: XeDeviceOptions = {
+export const DEFAULTS: DeviceDefaults<XeDeviceOptions> = {
   platform: DEFAULT_PLATFORM,
   boFragmentation: "contiguous",
   memory: {},
@@ -59,4 +59,6 @@ export const DEFAULTS: XeDeviceOptions = {
   debugBuild: false,
   sysNice: false,
   memoryPressure: false,
+  forcedScratch: undefined,
+  allocFault: undefined,
 };

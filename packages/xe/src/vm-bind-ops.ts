@@ -23,6 +23,7 @@ import {
   type IoctlCall,
   issueBind,
   type NamedBindOp,
+  needMembers,
   type UserBuffer,
   viewOf,
 } from "@vmbind/drm";
@@ -30,6 +31,7 @@ import type { XeFile } from "./file.ts";
 import {
   IOCTL_VM_BIND,
   SYNC,
+  SYNC_TYPE_USER_FENCE,
   type Sync,
   VM_BIND,
   VM_BIND_FLAG_CPU_ADDR_MIRROR,
@@ -117,12 +119,18 @@ export interface XeBindOptions {
   readonly vmId?: number;
   /** Bind queue, 0 (unless given) for the VM's own. */
   readonly execQueueId?: number;
-  /** What the call waits for and signals; none unless given. */
+  /**
+   * What the call waits for and signals; none unless given. The u64 of a user fence is memory of the call: its bytes are a buffer
+   * at `addr`, behind the arrays, and have the value once everything is bound.
+   */
   readonly syncs?: readonly Partial<Sync>[];
 }
 
+const OPTIONS: readonly (keyof XeBindOptions)[] = ["vmId", "execQueueId", "syncs"];
+
 const VECTOR_ADDR = 0x7000_0000_0000;
 const SYNCS_ADDR = 0x7100_0000_0000;
+const USER_FENCE_BYTES = 8;
 
 /** What each operation has to give and may give, by the name in `op`. */
 export const BIND_FORMS: BindForms<VmBindOp, XeOp["op"]> = {
@@ -163,11 +171,17 @@ export const BIND_FORMS: BindForms<VmBindOp, XeOp["op"]> = {
  * @throws `EncodeError` as {@link vmBind} does
  */
 export function encodeVmBind(ops: readonly NamedBindOp[], options: XeBindOptions = {}): IoctlCall {
+  needMembers("options", options, OPTIONS);
   const bytes = encodeBindOps(VM_BIND_OP, BIND_FORMS, ops);
   const { vmId = 1, execQueueId = 0, syncs = [] } = options;
   const buffers: UserBuffer[] = [];
   if (ops.length > 1) buffers.push({ addr: VECTOR_ADDR, bytes });
-  if (syncs.length > 0) buffers.push({ addr: SYNCS_ADDR, bytes: encodeArray("syncs", SYNC, syncs) });
+  const encoded = encodeArray("syncs", SYNC, syncs);
+  if (encoded.length > 0) buffers.push({ addr: SYNCS_ADDR, bytes: encoded });
+  for (const { type, addr = 0 } of syncs) {
+    if (type === SYNC_TYPE_USER_FENCE && addr > 0)
+      buffers.push({ addr, bytes: new Uint8Array(USER_FENCE_BYTES) });
+  }
   const arg = VM_BIND.encode({
     vmId,
     execQueueId,
