@@ -34,9 +34,10 @@ import { needOpen } from "./drm-file.ts";
 import { DrmError, EFAULT, EINVAL, ENOTTY, fail } from "./errno.ts";
 import { DIR_READ, DIR_WRITE, decodeIoctl, TYPE_DRM } from "./ioctl.ts";
 import type { IoctlHandler, IoctlRow } from "./ioctl-row.ts";
+import { namedFault } from "./named-fault.ts";
 import { viewOf } from "./struct.ts";
 import { type StructCopy, structCopy } from "./struct-copy.ts";
-import { UserMemory, type UserSpace } from "./user-memory.ts";
+import { UserFault, UserMemory, type UserSpace } from "./user-memory.ts";
 
 /** What a table needs of the open file that an ioctl is issued on. */
 export interface IoctlFile {
@@ -152,7 +153,8 @@ export class IoctlTable<F extends IoctlFile> {
     } catch (error) {
       if (!(error instanceof DrmError)) throw error;
       counters.ioctlErrors++;
-      file.lastError = error;
+      const row = error instanceof UserFault ? this.row(request) : undefined;
+      file.lastError = row === undefined ? error : namedFault(error as UserFault, row, arg, user);
       return -error.errno;
     }
   }

@@ -188,7 +188,7 @@ function hexBytes(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
-/** A member's name as the header has it. */
-function headerName(member: string): string {
+/** A member's name as the header has it. @internal */
+export function headerName(member: string): string {
   return member.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

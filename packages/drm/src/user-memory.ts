@@ -7,7 +7,7 @@
  * @module
  */
 
-import { EFAULT, fail } from "./errno.ts";
+import { DrmError, EFAULT } from "./errno.ts";
 import { hex } from "./words.ts";
 
 interface Segment {
@@ -46,10 +46,32 @@ export interface UserSpace {
   write(addr: number, bytes: Uint8Array): void;
 }
 
+/** EFAULT for memory that is not there. */
+export class UserFault extends DrmError {
+  /** First byte of what was asked for, NaN for an address that a double cannot hold. */
+  readonly addr: number;
+  /** Bytes that were asked for. */
+  readonly length: number;
+
+  /**
+   * @param addr - see {@link UserFault.addr}
+   * @param length - see {@link UserFault.length}
+   * @param where - whose memory it is, if that has to be said: ` in process 7`
+   */
+  constructor(addr: number, length: number, where = "") {
+    super(EFAULT, `user memory: ${length} bytes at ${hex(addr)} are not mapped${where}`);
+    this.addr = addr;
+    this.length = length;
+  }
+}
+
 /** Placements that are searched one by one; an ioctl seldom has more, but a VM_BIND may have an array for each of its operations. */
 const LISTED_MAX = 16;
 /** Of a space without any; nobody puts one into it. */
 const NOTHING: Segment[] = [];
+
+/** Where no bytes are: at no address, so that nothing is looked for in it. */
+const NOWHERE: Segment = { addr: Number.NaN, bytes: new Uint8Array(0), view: null };
 
 /** Bytes at user addresses, in this process. */
 export class UserMemory implements UserSpace {
@@ -138,7 +160,10 @@ export class UserMemory implements UserSpace {
       if (holds && one.addr === addr) return one;
       if (holds) found ??= one;
     }
-    return found ?? fail(EFAULT, `user memory: ${length} bytes at ${hex(addr)} are not mapped`);
+    if (found !== null) return found;
+    // No bytes are copied from anywhere, and to anywhere, as copy_from_user and copy_to_user do.
+    if (length === 0) return NOWHERE;
+    throw new UserFault(addr, length);
   }
 
   #candidates(table: ReadonlyMap<number, Segment>, addr: number, length: number): readonly Segment[] {

@@ -6,7 +6,7 @@
  */
 
 import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
-import { EFAULT, fail, hex, type UserSpace } from "@vmbind/drm";
+import { UserFault, type UserSpace } from "@vmbind/drm";
 import { takeBytes } from "./byte-pool.ts";
 
 /** Reads above this are looked up first, so that a bad length allocates nothing. */
@@ -126,7 +126,7 @@ export class ProcessMemory implements UserSpace {
   }
 
   #fault(addr: number, length: number): never {
-    return fail(EFAULT, `user memory: ${length} bytes at ${hex(addr)} are not mapped in process ${this.pid}`);
+    throw new UserFault(addr, length, ` in process ${this.pid}`);
   }
 }
 
