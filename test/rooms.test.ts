@@ -91,6 +91,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "mirrors.ts",
     "object-moves.ts",
     "page-sizes.ts",
+    "pci-ids.ts",
     "platforms.ts",
     "pt-job.ts",
     "pt-overwrites.ts",

@@ -123,6 +123,13 @@ export interface HardwareDriver {
   readonly name: string;
   /** Names for the second part of `--device` with what they are; the first is the default. */
   readonly devices: ReadonlyMap<string, string>;
+  /**
+   * Which of the devices a GPU is that has another PCI device id than they have, where many ids are one to the driver.
+   *
+   * @param id - PCI device id
+   * @returns a name from {@link HardwareDriver.devices}; undefined for one that is none of them
+   */
+  deviceOfPciId?(id: number): string | undefined;
   /** Its lens. */
   readonly lens: Lens<BindOp, ModelFile>;
   /** Its ioctls. */

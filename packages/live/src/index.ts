@@ -11,7 +11,13 @@ export * from "./hardware.ts";
 export { CannotStart, type CommandEnd, type CommandOptions, runCommand } from "./launch.ts";
 export { logCalls } from "./log.ts";
 export type { IoctlResult, SeenIoctl, ServerObserver } from "./observer.ts";
-export { type IoctlTimes, type RecordEnd, type RecordOptions, recordCommand } from "./record-session.ts";
+export {
+  type IoctlTimes,
+  type RecordEnd,
+  type RecordOptions,
+  recordCommand,
+  type StrangeGpu,
+} from "./record-session.ts";
 export { type RecordedFile, Recorder, type RecorderOptions } from "./recorder.ts";
 export { LiveServer, type ServerOptions } from "./server.ts";
 export { LiveSession, type SessionOptions } from "./session.ts";

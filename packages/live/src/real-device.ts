@@ -6,6 +6,7 @@
 
 import { readFileSync, readlinkSync, statSync } from "node:fs";
 import { basename } from "node:path";
+import { hex } from "@vmbind/drm";
 import { DataPages } from "@vmbind/mmu";
 import { hardwareDriver } from "./drivers/table.ts";
 import type { Bus, Hardware, HardwareDriver } from "./hardware.ts";
@@ -17,6 +18,10 @@ export interface RealDevice {
   readonly driver: HardwareDriver;
   /** A model of it, for what a recording's header has to tell. */
   readonly hardware: Hardware;
+  /** What the header has to tell otherwise. */
+  readonly header: Readonly<Record<string, unknown>>;
+  /** What it is, where the driver's room has no model of it: the model is of another GPU then. Null where it has. */
+  readonly stranger: string | null;
 }
 
 /** Where sysfs has the GPU behind a descriptor. */
@@ -44,26 +49,55 @@ export function driverNameOf(pid: number, fd: number): string | null {
  * @param pid - a process
  * @param fd - its descriptor of a DRM node
  * @param driver - its driver
- * @returns the GPU; where the driver's room does not know it, the room's first one
+ * @returns the GPU; where the driver's room does not know it, the room's first one, and what it is
  */
 export function realDevice(pid: number, fd: number, driver: HardwareDriver): RealDevice {
-  const names = [...driver.devices.keys()];
-  const models = names.map((name) =>
-    driver.create(name, { backing: new DataPages(), pages: { processPage: null }, note: () => {} }),
-  );
-  const folder = sysfsOf(pid, fd);
-  const found = models.find(({ bus }) => isBehind(bus, folder)) ?? models[0];
-  if (found === undefined) throw new Error(`${driver.name} has no devices`);
-  return { driver, hardware: found };
+  return deviceIn(sysfsOf(pid, fd), driver);
 }
 
-function isBehind(bus: Bus, folder: string): boolean {
+/**
+ * @param folder - of the GPU in sysfs
+ * @param driver - its driver
+ * @returns see {@link realDevice}
+ */
+export function deviceIn(folder: string, driver: HardwareDriver): RealDevice {
+  const model = (name: string): Hardware =>
+    driver.create(name, { backing: new DataPages(), pages: { processPage: null }, note: () => {} });
+  const pciId = pciIdIn(folder);
+  const name = pciId === null ? undefined : driver.deviceOfPciId?.(pciId);
+  if (name !== undefined) {
+    return { driver, hardware: model(name), header: { pci_id: hex(pciId as number) }, stranger: null };
+  }
+  const models = [...driver.devices.keys()].map(model);
+  const found = models.find(({ bus }) => isBehind(bus, folder, pciId));
+  const hardware = found ?? models[0];
+  if (hardware === undefined) throw new Error(`${driver.name} has no devices`);
+  return { driver, hardware, header: {}, stranger: found === undefined ? nameIn(folder, pciId) : null };
+}
+
+function pciIdIn(folder: string): number | null {
+  const id = Number(textOf(`${folder}/device`)?.trim() || Number.NaN);
+  return Number.isInteger(id) ? id : null;
+}
+
+function isBehind(bus: Bus, folder: string, pciId: number | null): boolean {
+  if (bus.bus === "pci") return pciId === bus.device;
+  const uevent = textOf(`${folder}/uevent`);
+  return uevent !== null && bus.compatible.some((name) => uevent.includes(`=${name}\n`));
+}
+
+/** What sysfs says that it is. */
+function nameIn(folder: string, pciId: number | null): string {
+  if (pciId !== null) return `PCI device ${hex(pciId)}`;
+  const compatible = /^OF_COMPATIBLE_0=(.+)$/m.exec(textOf(`${folder}/uevent`) ?? "")?.[1];
+  return compatible ?? "nothing that sysfs has a name for";
+}
+
+function textOf(path: string): string | null {
   try {
-    if (bus.bus === "pci") return Number(readFileSync(`${folder}/device`, "latin1").trim()) === bus.device;
-    const uevent = readFileSync(`${folder}/uevent`, "latin1");
-    return bus.compatible.some((name) => uevent.includes(`=${name}\n`));
+    return readFileSync(path, "latin1");
   } catch {
-    return false;
+    return null;
   }
 }
 

@@ -33,10 +33,20 @@ export interface IoctlTimes {
   readonly ns: readonly number[];
 }
 
+/** A GPU of which there is no model. */
+export interface StrangeGpu {
+  /** What it is, as far as sysfs says. */
+  readonly is: string;
+  /** Which one the recording's header tells of in its place. */
+  readonly taken: string;
+}
+
 /** How it went. */
 export interface RecordEnd extends CommandEnd {
   /** Why nothing was recorded, null where something was. */
   readonly nothing: string | null;
+  /** The GPU, where no model is of it; null where there is one. */
+  readonly stranger: StrangeGpu | null;
   /** Why the recording is cut, null where it is whole. */
   readonly error: unknown;
   /** Ioctls in the recording. */
@@ -61,6 +71,7 @@ export async function recordCommand({ command, output, cache }: RecordOptions): 
   let connected = 0;
   let fault: unknown = null;
   let other: string | null = null;
+  let stranger: StrangeGpu | null = null;
   const driverOf = new Map<string, HardwareDriver | undefined>();
   let recorded: { readonly driver: HardwareDriver; readonly recorder: Recorder } | null = null;
   /** The first call that is to be kept decides which driver is recorded: programs open every node to look what it is. */
@@ -77,8 +88,9 @@ export async function recordCommand({ command, output, cache }: RecordOptions): 
     if (row === undefined || !driver.recording.keeps.includes(row.name)) return null;
     const trace = new TraceFile(output);
     files.push(trace);
-    const { hardware } = realDevice(pid, fd, driver);
-    const header = headerOf(driver, hardware, command);
+    const real = realDevice(pid, fd, driver);
+    if (real.stranger !== null) stranger = { is: real.stranger, taken: real.hardware.title };
+    const header = { ...headerOf(driver, real.hardware, command), ...real.header };
     const recorder = new Recorder({ driver, header, write: (line) => trace.write(line) });
     recorded = { driver, recorder };
     return recorder;
@@ -109,6 +121,7 @@ export async function recordCommand({ command, output, cache }: RecordOptions): 
       calls,
       error: fault ?? files.find((file) => file.error !== null)?.error ?? null,
       nothing: calls > 0 ? null : whyNothing(connected, other),
+      stranger,
       times: [...times].map(([name, ns]) => ({ name, ns: ns.sort((a, b) => a - b) })),
     };
   } finally {

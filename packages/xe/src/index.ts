@@ -15,6 +15,7 @@ export * from "./ioctls.ts";
 export type { XeMappingView } from "./mapping-view.ts";
 export type { XeDeviceOptions } from "./options.ts";
 export { PageTable } from "./page-table.ts";
+export * from "./pci-ids.ts";
 export * from "./platforms.ts";
 export * from "./quirks.ts";
 export { type TlbInvalidation, tlbRange } from "./tlb-range.ts";

@@ -13,7 +13,7 @@ import { XeDevice } from "./device.ts";
 import type { XeFile } from "./file.ts";
 import { IOCTLS, VM_BIND_OPS } from "./ioctls.ts";
 import { PAGE_BYTES } from "./page-sizes.ts";
-import { PLATFORMS } from "./platforms.ts";
+import { platformOfPciId } from "./pci-ids.ts";
 import { QUIRKS } from "./quirks.ts";
 import {
   EXEC_QUEUE_CREATE,
@@ -210,7 +210,7 @@ function deviceOf(header: HeaderReader, allocFault?: AllocFault): XeDevice {
   const memoryPressure = header.has("memory_pressure") && header.flag("memory_pressure");
   const sysNice = header.has("sys_nice") && header.flag("sys_nice");
   const debugBuild = header.has("debug_build") && header.flag("debug_build");
-  const platform = [...PLATFORMS.values()].find(({ deviceId }) => deviceId === pciId);
+  const platform = platformOfPciId(pciId);
   if (!platform) return header.fail("pci_id", `no platform ${hex(pciId)}`);
   const vram = regions.filter((region) => region.class === "vram");
   const vramBytes = vram.reduce((sum, region) => sum + region.size, 0);

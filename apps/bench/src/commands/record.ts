@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CannotStart, NoShim, type RecordEnd, recordCommand } from "@vmbind/live";
+import { CannotStart, NoShim, type RecordEnd, recordCommand, type StrangeGpu } from "@vmbind/live";
 import { cacheFolder } from "../cache/cache-folder.ts";
 import type { CommandInput } from "../command.ts";
 import { OutputError, UsageError } from "../errors.ts";
@@ -21,6 +21,8 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
   try {
     const end = await recordCommand({ command: operands, output, cache: io.cacheFolder ?? cacheFolder() });
     if (end.error !== null) throw new OutputError(`--output: ${output}`, end.error, "; the recording is cut");
+    const { stranger } = end;
+    if (stranger !== null) complain(io, "record", `warning: ${unknownGpu(stranger)}`);
     if (end.nothing !== null) complain(io, "record", `nothing is recorded: ${end.nothing}`);
     else if (options["time"] === true) io.err(timesOf(end, columnsIn(io)));
     return end.status;
@@ -30,6 +32,10 @@ export async function run({ options, operands }: CommandInput, io: Io): Promise<
     complain(io, "record", error.message);
     return error.status;
   }
+}
+
+function unknownGpu({ is, taken }: StrangeGpu): string {
+  return `the GPU is ${is}, of which there is no model; the header tells of another, ${taken}, on whose model it is replayed`;
 }
 
 function timesOf({ times }: RecordEnd, columns: number): string {

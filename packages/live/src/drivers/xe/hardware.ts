@@ -5,7 +5,7 @@
  */
 
 import { RECORDED_PROFILE } from "@vmbind/drm";
-import { IOCTLS as MODEL_IOCTLS, PLATFORMS, type Platform, XeDevice } from "@vmbind/xe";
+import { IOCTLS as MODEL_IOCTLS, PLATFORMS, type Platform, platformOfPciId, XeDevice } from "@vmbind/xe";
 import { lens } from "@vmbind/xe/trace";
 import {
   type Bus,
@@ -126,6 +126,7 @@ class XeHardware implements Hardware, XeLiveDevice {
 export const HARDWARE: HardwareDriver = {
   name: "xe",
   devices: new Map(["bmg", ...PLATFORMS.keys()].map((name) => [name, PLATFORMS.get(name)?.title ?? name])),
+  deviceOfPciId: (id) => platformOfPciId(id)?.name,
   lens,
   rows: IOCTLS.completed(MODEL_IOCTLS.rows),
   recording: RECORDING,
