@@ -17,7 +17,10 @@ export interface CreateStep {
   size: number;
   /** Which VM it is in; 0 unless told. Each VM is that of an open file of its own. */
   vm?: number;
-  /** A range of addresses without sparse residency: where nothing is bound to it, it faults. */
+  /**
+   * A range of addresses without sparse residency: where nothing is bound to it nothing is mapped, and the GPU finds what it finds at any
+   * such address of the strategy's VM: a fault, or 0 (anv's scratch page, soft faults on asahi).
+   */
   plain?: boolean;
 }
 
