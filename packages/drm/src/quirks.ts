@@ -175,8 +175,6 @@ export function deviceOptions<Options extends QuirkOptions>(
 
 /** Those that are not undefined, as a program writes what it leaves open. */
 function said(chosen: object): object {
-  const entries = Object.entries(chosen);
-  return entries.some(([, value]) => value === undefined)
-    ? Object.fromEntries(entries.filter(([, value]) => value !== undefined))
-    : chosen;
+  if (!Object.values(chosen).includes(undefined)) return chosen;
+  return Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
 }
