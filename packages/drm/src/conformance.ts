@@ -15,5 +15,6 @@ export type {
   VectorCheck,
   VectorHeader,
 } from "./conformance/check.ts";
-export { closed, mismatch, u64Of } from "./conformance/check.ts";
+export { closed, mismatch } from "./conformance/check.ts";
 export * from "./conformance/shape.ts";
+export { type U64Halves, u64Halves, u64Of } from "./conformance/u64.ts";

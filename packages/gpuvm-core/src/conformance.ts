@@ -13,6 +13,12 @@ import { checkSteps } from "./conformance/steps.ts";
 
 export * from "@vmbind/drm/conformance";
 export { compareLeaves, type FoundLeaf, leavesDigest } from "./conformance/leaves.ts";
+export {
+  type EntryDifference,
+  ListedEntries,
+  type ListedRun,
+  type TableEntry,
+} from "./conformance/listed-entries.ts";
 export { sha256 } from "./conformance/sha256.ts";
 
 /** Checks by the `format` of a vector file's header. */

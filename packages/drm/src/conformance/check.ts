@@ -4,7 +4,6 @@
  * @module
  */
 
-import { EINVAL, fail } from "../errno.ts";
 import { holdShape, type Shape } from "./shape.ts";
 
 /** The first difference between a vector and the model. */
@@ -103,31 +102,6 @@ export interface TraceFormat {
   readonly shape: Shape;
   /** Compares a case of that shape with the model. */
   readonly check: TraceVectorCheck;
-}
-
-/**
- * Read a u64 of a vector file.
- *
- * @param value - lower-case hex with 0x
- * @param field - where it stands, for the message
- * @returns the number, NaN when it is not exactly representable
- * @throws `DrmError` EINVAL for anything else
- */
-export function u64Of(value: unknown, field = "u64"): number {
-  if (typeof value !== "string" || !/^0x[0-9a-f]{1,16}$/.test(value)) {
-    return fail(EINVAL, `${field}: expected a u64 in hex, got ${JSON.stringify(value)}`);
-  }
-  // Digit by digit: files have millions of these, and each piece of a text is another text.
-  let high = 0;
-  let low = 0;
-  for (let i = 2; i < value.length; i++) {
-    const code = value.charCodeAt(i);
-    high = (high << 4) | (low >>> 28);
-    low = (low << 4) | (code < 0x3a ? code - 0x30 : code - 0x57);
-  }
-  const number = (high >>> 0) * 2 ** 32 + (low >>> 0);
-  // The low 32 bits are lost first when a double rounds.
-  return number % 2 ** 32 === low >>> 0 ? number : Number.NaN;
 }
 
 /**

@@ -10,6 +10,7 @@
  */
 
 import { EINVAL, fail } from "../errno.ts";
+import { isU64 } from "./u64.ts";
 
 /** Where a value is not of its shape, and the rule. */
 export interface Fault {
@@ -262,7 +263,7 @@ export function matching(form: RegExp, expected: string): Shape {
 }
 
 /** A u64: lower-case hex with 0x. */
-export const u64: Shape = matching(/^0x[0-9a-f]{1,16}$/, "a u64 in hex");
+export const u64: Shape = (value) => (isU64(value) ? null : wrong("a u64 in hex", value));
 
 /** A u64 with a sign in front of it where it is negative. */
 export const signedU64: Shape = matching(/^-?0x[0-9a-f]{1,16}$/, "a u64 in hex, with or without a sign");

@@ -5,7 +5,15 @@
  */
 
 import { DrmError } from "@vmbind/drm";
-import { type Mismatch, mismatch, u64Of, type VectorHeader } from "@vmbind/gpuvm-core/conformance";
+import {
+  ListedEntries,
+  type ListedRun,
+  type Mismatch,
+  mismatch,
+  type TableEntry,
+  u64Of,
+  type VectorHeader,
+} from "@vmbind/gpuvm-core/conformance";
 import { Walk } from "@vmbind/mmu";
 import type { XeQuirks } from "../quirks.ts";
 import type { TlbInvalidation } from "../tlb-range.ts";
@@ -23,7 +31,7 @@ import {
   type VectorOp,
   WITHOUT_MOVES,
 } from "./setup.ts";
-import { countTables, type DumpedEntries, dumpTables } from "./table-dump.ts";
+import { countTables, type DumpedDirectory, dumpTables } from "./table-dump.ts";
 
 interface Stats {
   tables_alloc: number;
@@ -152,7 +160,8 @@ function faultAt(vm: XeVm, addr: number, atomic: boolean): number {
 }
 
 function checkFinal({ file, vm }: Bench, c: PpgttCase): Mismatch | null {
-  const dump = dumpTables(vm);
+  const leaves = new ListedEntries(c.ptes, runOf);
+  const dump = dumpTables(vm, leaves);
   const live = dump.tables.map((t) => [toHex(t.va), t.level, t.numLive, ...(t.compact ? ["compact"] : [])]);
   const vmas = Array.from(vm.mappings(), (m) => [
     toHex(m.addr),
@@ -171,13 +180,16 @@ function checkFinal({ file, vm }: Bench, c: PpgttCase): Mismatch | null {
     bos[id] = [file.bo(id)?.refs, mapped, refs];
   }
   // The vectors list leaves in the order of addresses, but directory entries level by level.
-  const directories = dump.directories.byLevel(~ADDRESS_LO, ~ADDRESS_HI);
+  const directories = new ListedEntries(c.dirs, runOf);
+  for (const { va, level, lo, hi, compact } of byLevel(dump.directories)) {
+    directories.take(va, level, lo & ~ADDRESS_LO, hi & ~ADDRESS_HI, compact);
+  }
   return (
     mismatch("tables.count", c.tables.count, countTables(vm).tables) ??
     mismatch("tables.scratch", c.tables.scratch, vm.pageTable.scratchTables.length) ??
     (c.tables.live ? mismatch("tables.live", sorted(c.tables.live), sorted(live)) : null) ??
-    checkRuns("dirs", c.dirs, directories) ??
-    checkRuns("ptes", c.ptes, dump.leaves) ??
+    differenceOf("dirs", directories) ??
+    differenceOf("ptes", leaves) ??
     mismatch("vmas", c.vmas, vmas) ??
     mismatch("refs", c.refs, { vm: vm.gpuvm.refs, bos }) ??
     checkTranslations(vm.addressSpace.walk.bind(vm.addressSpace), c)
@@ -210,54 +222,29 @@ function sorted(tables: readonly (readonly unknown[])[]): readonly (readonly unk
   );
 }
 
-/** Compare runs of entries with single ones in the same order. */
-function checkRuns(field: string, runs: readonly RunOrEntry[], got: DumpedEntries): Mismatch | null {
-  let next = 0;
-  for (const item of runs) {
-    const run = Array.isArray(item)
-      ? { va: item[0], level: item[1], entry: item[2], compact: item[3] !== undefined }
-      : item;
-    const count = "count" in run ? run.count : 1;
-    const strideVa = "count" in run ? Number(signed(run.stride_va)) : 0;
-    const stridePa = "count" in run ? signed(run.stride_pa) : 0n;
-    const compact = run.compact ?? false;
-    const [strideLo, strideHi] = halves(stridePa);
-    let [lo, hi] = halves(BigInt(run.entry));
-    let va = u64Of(run.va);
-    for (let k = 0; k < count; k++, va += strideVa, next++) {
-      if (
-        got.va[next] !== va ||
-        got.level[next] !== run.level ||
-        got.lo[next] !== lo ||
-        got.hi[next] !== hi ||
-        got.compact[next] !== compact
-      ) {
-        const entry = BigInt.asUintN(64, BigInt(run.entry) + BigInt(k) * stridePa);
-        return {
-          field: `${field}[${next}]`,
-          expected: `${toHex(va)} level ${run.level} ${toHex(entry)}${compact ? " compact" : ""}`,
-          got: inWords(got, next),
-        };
-      }
-      lo += strideLo;
-      hi = (hi + strideHi + (lo >= 2 ** 32 ? 1 : 0)) >>> 0;
-      lo >>>= 0;
-    }
+/** Level by level from the root down, and in the order of addresses. */
+function byLevel(directories: readonly DumpedDirectory[]): readonly DumpedDirectory[] {
+  return [...directories].sort((a, b) => b.level - a.level || a.va - b.va);
+}
+
+function runOf(item: unknown): ListedRun {
+  if (Array.isArray(item)) {
+    const [va, level, entry, compact] = item as [string, number, string, string?];
+    const single = { count: 1, strideVa: "0x0", strideEntry: "0x0" };
+    return { va, level, entry, compact: compact !== undefined, ...single };
   }
-  return mismatch(`${field}.length`, next, got.length);
+  const run = item as Exclude<RunOrEntry, unknown[]>;
+  const { va, level, entry, count, compact = false } = run;
+  return { va, level, entry, compact, count, strideVa: run.stride_va, strideEntry: run.stride_pa };
 }
 
-function inWords({ va, level, lo, hi, compact }: DumpedEntries, at: number): string | undefined {
-  if (va[at] === undefined) return undefined;
-  const entry = (BigInt(hi[at] as number) << 32n) | BigInt(lo[at] as number);
-  return `${toHex(va[at])} level ${level[at]} ${toHex(entry)}${compact[at] ? " compact" : ""}`;
+function differenceOf(field: string, entries: ListedEntries): Mismatch | null {
+  const found = entries.difference();
+  if (found === null) return mismatch(`${field}.length`, entries.met, entries.found);
+  const got = found.got === null ? undefined : inWords(found.got);
+  return { field: `${field}[${found.at}]`, expected: inWords(found.expected), got };
 }
 
-/** The two halves of 64 bits. */
-function halves(value: bigint): [lo: number, hi: number] {
-  return [Number(BigInt.asUintN(32, value)), Number(BigInt.asUintN(32, value >> 32n))];
-}
-
-function signed(value: string): bigint {
-  return value.startsWith("-") ? -BigInt(value.slice(1)) : BigInt(value);
+function inWords({ va, level, entry, compact }: TableEntry): string {
+  return `${toHex(va)} level ${level} ${toHex(entry)}${compact ? " compact" : ""}`;
 }

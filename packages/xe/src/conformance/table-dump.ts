@@ -6,6 +6,7 @@
  */
 
 import { PPGTT_NULL, PPGTT_PS64 } from "@vmbind/mmu";
+import type { PageTable } from "../page-table.ts";
 import { TABLE_ENTRIES } from "../pt-tables.ts";
 import { ENTRY_BYTES } from "../pt-updates.ts";
 import type { XeVm } from "../vm.ts";
@@ -24,62 +25,26 @@ interface DumpedTable {
   compact: boolean;
 }
 
-/** Entries in columns: the largest cases have a hundred thousand. */
-export class DumpedEntries {
-  /** First VA that each covers. */
-  readonly va: number[] = [];
+/** An entry that points to a table. */
+export interface DumpedDirectory {
+  /** First VA that it covers. */
+  va: number;
   /** Level of its table. */
-  readonly level: number[] = [];
-  /** Its low 32 bits, unsigned. */
-  readonly lo: number[] = [];
-  /** Its high 32 bits, unsigned. */
-  readonly hi: number[] = [];
+  level: number;
+  /** Its low 32 bits. */
+  lo: number;
+  /** Its high 32 bits. */
+  hi: number;
   /** It is in a compact table. */
-  readonly compact: boolean[] = [];
-
-  /** How many there are. */
-  get length(): number {
-    return this.va.length;
-  }
-
-  /** One more. */
-  push(va: number, level: number, lo: number, hi: number, compact: boolean): void {
-    this.va.push(va);
-    this.level.push(level);
-    this.lo.push(lo);
-    this.hi.push(hi);
-    this.compact.push(compact);
-  }
-
-  /** Level by level from the root down, and in the order of addresses, with these bits of each. */
-  byLevel(loMask: number, hiMask: number): DumpedEntries {
-    const { va, level, lo, hi, compact } = this;
-    const at = (column: readonly number[], i: number): number => column[i] as number;
-    const order = Array.from(va, (_, i) => i).sort(
-      (a, b) => at(level, b) - at(level, a) || at(va, a) - at(va, b),
-    );
-    const sorted = new DumpedEntries();
-    for (const i of order) {
-      sorted.push(
-        at(va, i),
-        at(level, i),
-        (at(lo, i) & loMask) >>> 0,
-        (at(hi, i) & hiMask) >>> 0,
-        compact[i] as boolean,
-      );
-    }
-    return sorted;
-  }
+  compact: boolean;
 }
 
-/** Everything in a VM's page table, in the order of a depth-first walk. */
+/** Everything in a VM's page table but its leaves, in the order of a depth-first walk. */
 export interface TableDump {
-  /** The tables, root first. */
+  /** The tables, root last: each stands behind those below it. */
   tables: DumpedTable[];
   /** Entries that point to tables, scratch tables left out. */
-  directories: DumpedEntries;
-  /** The other entries that are not empty. */
-  leaves: DumpedEntries;
+  directories: DumpedDirectory[];
 }
 
 /** Tables by level as `{"l3": 1, ...}`, and leaves by kind, in the vectors' words. */
@@ -90,27 +55,41 @@ export interface TableCounts {
   leaves: Record<string, number>;
 }
 
+/** Told of the leaves in the order of addresses; the largest cases have a hundred thousand. */
+export interface LeafTaker {
+  /** The next leaf: its first VA, the level of its table, its halves, whether it is in a compact table. */
+  take(va: number, level: number, lo: number, hi: number, compact: boolean): void;
+}
+
 const COMPACT_ENTRIES = 32;
 const COMPACT_BYTES = 0x1_0000;
 
-/** Read a VM's page table. */
-export function dumpTables(vm: XeVm): TableDump {
+/**
+ * Read a VM's page table.
+ *
+ * @param vm - the VM
+ * @param leaves - is told of the leaf entries that differ from the empty one of their level
+ */
+export function dumpTables(vm: XeVm, leaves?: LeafTaker): TableDump {
   const { tables } = vm.pageTable;
   const { memory } = tables;
-  const dump: TableDump = { tables: [], directories: new DumpedEntries(), leaves: new DumpedEntries() };
-  walk(
-    vm,
-    (slot, va, level, compact, counted) => {
+  const dump: TableDump = { tables: [], directories: [] };
+  walk(vm, {
+    table: (slot, va, level, compact, counted) => {
       dump.tables.push({ va, level, numLive: tables.numLive[slot] as number, counted, compact });
     },
-    (slot, index, tableVa, level, compact, isDirectory) => {
-      const va = tableVa + index * entryBytes(level, compact);
-      const entries = isDirectory ? dump.directories : dump.leaves;
-      const lo = memory.entryLo(slot, index) >>> 0;
-      const hi = memory.entryHi(slot, index) >>> 0;
-      entries.push(va, level, lo, hi, compact);
+    directory: (slot, index, va, level, compact) => {
+      const lo = memory.entryLo(slot, index);
+      dump.directories.push({ va, level, lo, hi: memory.entryHi(slot, index), compact });
     },
-  );
+    leaves: (slot, first, count, firstVa, level, compact) => {
+      if (leaves === undefined) return;
+      const bytes = entryBytes(level, compact);
+      for (let i = first, va = firstVa; i < first + count; i++, va += bytes) {
+        leaves.take(va, level, memory.entryLo(slot, i), memory.entryHi(slot, i), compact);
+      }
+    },
+  });
   return dump;
 }
 
@@ -119,57 +98,82 @@ export function countTables(vm: XeVm): TableCounts {
   const { memory } = vm.pageTable.tables;
   const tables: Record<string, number> = {};
   const leaves = { "4k": 0, "4k_ps64": 0, "64k_compact": 0, "2m": 0, "1g": 0, null: 0 };
-  walk(
-    vm,
-    (_slot, _va, level) => {
+  walk(vm, {
+    table: (_slot, _va, level) => {
       tables[`l${level}`] = (tables[`l${level}`] ?? 0) + 1;
     },
-    (slot, index, _tableVa, level, compact, isDirectory) => {
-      if (isDirectory) return;
-      const lo = memory.entryLo(slot, index);
-      if (lo & PPGTT_NULL) leaves.null++;
-      if (level === 2) leaves["1g"]++;
-      else if (level === 1) leaves["2m"]++;
-      else if (compact) leaves["64k_compact"]++;
-      else if (lo & PPGTT_PS64) leaves["4k_ps64"]++;
-      else leaves["4k"]++;
+    directory: () => {},
+    leaves: (slot, first, count, _va, level, compact) => {
+      let nulls = 0;
+      let hinted = 0;
+      for (let i = first; i < first + count; i++) {
+        const lo = memory.entryLo(slot, i);
+        if (lo & PPGTT_NULL) nulls++;
+        if (lo & PPGTT_PS64) hinted++;
+      }
+      leaves.null += nulls;
+      if (level === 2) leaves["1g"] += count;
+      else if (level === 1) leaves["2m"] += count;
+      else if (compact) leaves["64k_compact"] += count;
+      else {
+        leaves["4k_ps64"] += hinted;
+        leaves["4k"] += count - hinted;
+      }
     },
-  );
+  });
   return { tables, leaves };
 }
 
-/** Visit entries that are not empty in the order of addresses, and each table after its entries. */
-function walk(
-  vm: XeVm,
-  onTable: (slot: number, va: number, level: number, compact: boolean, counted: number) => void,
-  onEntry: (
-    slot: number,
-    index: number,
-    tableVa: number,
-    level: number,
-    compact: boolean,
-    isDirectory: boolean,
-  ) => void,
-): void {
-  const { pageTable } = vm;
+/** Told of what a page table holds, in the order of addresses, of each table behind its entries. */
+interface Visitor {
+  table(slot: number, va: number, level: number, compact: boolean, counted: number): void;
+  directory(slot: number, index: number, va: number, level: number, compact: boolean): void;
+  /** Leaf entries that follow each other in a table, none of them empty. */
+  leaves(slot: number, first: number, count: number, va: number, level: number, compact: boolean): void;
+}
+
+function walk({ pageTable }: XeVm, visitor: Visitor): void {
   const { tables } = pageTable;
-  const { memory } = tables;
   const visit = (slot: number, va: number): void => {
     const level = tables.level[slot] as number;
     const compact = tables.compact[slot] === 1;
-    const emptyLo = pageTable.emptyLo[level] as number;
-    const emptyHi = pageTable.emptyHi[level] as number;
+    const bytes = entryBytes(level, compact);
+    const entries = compact ? COMPACT_ENTRIES : TABLE_ENTRIES;
     let counted = 0;
-    for (let i = 0; i < (compact ? COMPACT_ENTRIES : TABLE_ENTRIES); i++) {
-      const child = level === 0 ? -1 : tables.child(slot, i);
-      if (child < 0 && memory.entryLo(slot, i) === emptyLo && memory.entryHi(slot, i) === emptyHi) continue;
+    for (let i = 0; i < entries; i++) {
+      const leaves = filledRun(pageTable, slot, i, entries);
+      if (leaves > 0) visitor.leaves(slot, i, leaves, va + i * bytes, level, compact);
+      counted += leaves;
+      i += leaves;
+      const child = i < entries && level > 0 ? tables.child(slot, i) : -1;
+      if (child < 0) continue;
       counted++;
-      onEntry(slot, i, va, level, compact, child >= 0);
-      if (child >= 0) visit(child, va + i * entryBytes(level, compact));
+      visitor.directory(slot, i, va + i * bytes, level, compact);
+      visit(child, va + i * bytes);
     }
-    onTable(slot, va, level, compact, counted);
+    visitor.table(slot, va, level, compact, counted);
   };
   visit(pageTable.root, 0);
+}
+
+/** Leaf entries from `first` on before one that is empty or points to a table. */
+function filledRun(
+  { tables, emptyLo, emptyHi }: PageTable,
+  slot: number,
+  first: number,
+  end: number,
+): number {
+  const { memory } = tables;
+  const level = tables.level[slot] as number;
+  const nothingLo = emptyLo[level] as number;
+  const nothingHi = emptyHi[level] as number;
+  const childless = tables.childCount[slot] === 0;
+  let i = first;
+  for (; i < end; i++) {
+    if (memory.entryLo(slot, i) === nothingLo && memory.entryHi(slot, i) === nothingHi) break;
+    if (!childless && tables.child(slot, i) >= 0) break;
+  }
+  return i - first;
 }
 
 function entryBytes(level: number, compact: boolean): number {
