@@ -69,8 +69,8 @@ export {
 } from "./gmmu.ts";
 export type { Access, FaultKind } from "./gpu-fault.ts";
 export { GpuFault } from "./gpu-fault.ts";
-export type { DirectoryEntry, LeafEntry, ListOptions } from "./listing.ts";
-export { directories, eachLeaf, leaves } from "./listing.ts";
+export type { DirectoryEntry, EntryVisitor, LeafEntry, ListOptions } from "./listing.ts";
+export { directories, eachLeaf, leaves, visitEntries } from "./listing.ts";
 export {
   IOMMU_CACHE,
   IOMMU_MMIO,

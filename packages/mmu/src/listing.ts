@@ -6,7 +6,7 @@
 import { hexAddress } from "./address.ts";
 import { rootSlotOf } from "./address-space.ts";
 import type { DecodedEntry, LevelGeometry, PageTableFormat } from "./format.ts";
-import { decodeEntry, entryAt, entryIndex, rootGeometry } from "./format.ts";
+import { decodeEntry, entryAt, entryIndex, kindOf, rootGeometry, tableAddress } from "./format.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 import type { TableMemory } from "./table-memory.ts";
 
@@ -111,6 +111,54 @@ export function* directories(
   for (const { slot, geometry, at, va, child, compact } of scan(memory, format, root, options, false)) {
     yield { va, level: geometry.level, entry: memory.tables.entry(slot, at), slot: child, compact };
   }
+}
+
+/** Told of the entries of a tree. */
+export interface EntryVisitor {
+  /** A present directory entry with these halves, in a table of this level, before those below it. `va` is the first address below it. */
+  directory(va: number, level: number, lo: number, hi: number): void;
+  /** A present leaf. */
+  leaf(va: number, level: number, lo: number, hi: number): void;
+}
+
+/**
+ * Every present entry below the root table at physical address `root`, ascending: what {@link leaves} and {@link directories} list,
+ * without an object for each.
+ * @throws Error when a directory entry points to no page-table page, or to a freed one.
+ */
+export function visitEntries(
+  memory: PhysicalMemory,
+  format: PageTableFormat,
+  root: number,
+  visitor: EntryVisitor,
+): void {
+  const { tables } = memory;
+  if (format.paired) {
+    for (const { kind, slot, geometry, at, va } of scan(memory, format, root, {}, true)) {
+      const tell = kind === "table" ? "directory" : "leaf";
+      visitor[tell](va, geometry.level, tables.entryLo(slot, at), tables.entryHi(slot, at));
+    }
+    return;
+  }
+  const visit = (slot: number, geometry: LevelGeometry, tableVa: number): void => {
+    const { entries, entryBytes, level } = geometry;
+    for (let i = 0, va = tableVa; i < entries; i++, va += entryBytes) {
+      const lo = tables.entryLo(slot, i);
+      const hi = tables.entryHi(slot, i);
+      if ((lo | hi) === 0) continue;
+      const kind = kindOf(geometry, lo, hi);
+      if (kind === "empty") continue;
+      if (kind !== "table") {
+        visitor.leaf(va, level, lo, hi);
+        continue;
+      }
+      visitor.directory(va, level, lo, hi);
+      const child = childOf(tables, format, geometry, va, tableAddress(geometry, lo, hi));
+      const compact = (lo & geometry.compactMask) !== 0;
+      visit(child, (compact ? geometry.belowCompact : geometry.below) as LevelGeometry, va);
+    }
+  };
+  visit(rootSlotOf(memory, format, root), rootGeometry(format), 0);
 }
 
 /**
@@ -230,12 +278,21 @@ function look(
     leaf.va = va;
     return leaf;
   }
+  return { kind, slot, geometry, at, va, child: childOf(tables, format, geometry, va, address), compact };
+}
+
+/** Slot of the table that a directory entry points to. */
+function childOf(
+  tables: TableMemory,
+  format: PageTableFormat,
+  { level }: LevelGeometry,
+  va: number,
+  address: number,
+): number {
   const child = tables.slotAt(address);
-  if (!tables.isLive(child)) {
-    const where = `level ${geometry.level} entry for ${hexAddress(va)}`;
-    throw new Error(`${format.name}: ${where} points to ${hexAddress(address)}, which is no table in use`);
-  }
-  return { kind, slot, geometry, at, va, child, compact };
+  if (tables.isLive(child)) return child;
+  const where = `level ${level} entry for ${hexAddress(va)}`;
+  throw new Error(`${format.name}: ${where} points to ${hexAddress(address)}, which is no table in use`);
 }
 
 function noLeaf(slot: number, geometry: LevelGeometry): Found {

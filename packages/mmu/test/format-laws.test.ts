@@ -4,15 +4,19 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   addressOf,
+  type DirectoryEntry,
   decodeEntry,
+  descriptor,
   directories,
   eachLeaf,
   entryIndex,
+  type LeafEntry,
   type LevelGeometry,
   leaves,
   RIGHT_EXEC,
   RIGHT_READ,
   RIGHT_WRITE,
+  visitEntries,
   type Walk,
 } from "../src/index.ts";
 import { addressHalves, leafLevels, SUBJECTS, type Subject, Tree } from "./tree.ts";
@@ -278,8 +282,18 @@ function expectListing(tree: Tree, model: readonly Interval[]): void {
     Number(leaf.entry & 0xf_ffff_ffff_ffffn),
   ]);
   expect(listed).toEqual(expected);
-  const told: [number, number][] = [];
-  eachLeaf(memory, subject.format, space.root, {}, (va, bytes) => told.push([va, bytes]));
-  expect(told).toEqual(expected.map(([va, , bytes]) => [va, bytes]));
-  expect([...directories(memory, subject.format, space.root)]).toHaveLength(memory.tables.live - 1);
+  const seen: [number, number][] = [];
+  eachLeaf(memory, subject.format, space.root, {}, (va, bytes) => seen.push([va, bytes]));
+  expect(seen).toEqual(expected.map(([va, , bytes]) => [va, bytes]));
+  const above = [...directories(memory, subject.format, space.root)];
+  expect(above).toHaveLength(memory.tables.live - 1);
+  const told: { leaves: unknown[]; directories: unknown[] } = { leaves: [], directories: [] };
+  visitEntries(memory, subject.format, space.root, {
+    leaf: (va, level, lo, hi) => told.leaves.push([va, level, descriptor(lo, hi)]),
+    directory: (va, level, lo, hi) => told.directories.push([va, level, descriptor(lo, hi)]),
+  });
+  const asTold = (entries: Iterable<LeafEntry | DirectoryEntry>): unknown[] =>
+    Array.from(entries, ({ va, level, entry }) => [va, level, entry]);
+  expect(told.leaves).toEqual(asTold(leaves(memory, subject.format, space.root)));
+  expect(told.directories).toEqual(asTold(above));
 }

@@ -8,8 +8,15 @@
 
 import { EINVAL, fail, RECORDED_PROFILE, UserMemory } from "@vmbind/drm";
 import { GPUVA_REPEAT } from "@vmbind/gpuvm-core";
-import { type Mismatch, mismatch, u64Of } from "@vmbind/gpuvm-core/conformance";
-import { directories, leaves, ScatterList } from "@vmbind/mmu";
+import {
+  ListedEntries,
+  type ListedRun,
+  type Mismatch,
+  mismatch,
+  type TableEntry,
+  u64Of,
+} from "@vmbind/gpuvm-core/conformance";
+import { descriptor, ScatterList, visitEntries } from "@vmbind/mmu";
 import { AsahiBo } from "../bo.ts";
 import { AsahiDevice } from "../device.ts";
 import type { AsahiFile } from "../file.ts";
@@ -98,8 +105,7 @@ export function checkPgtable(testCase: Record<string, unknown>): Mismatch | null
     if (found !== null) return found;
   }
   return (
-    checkTables(device, vm, vector.tables) ??
-    checkLeaves(device, vm, vector.ptes) ??
+    checkEntries(device, vm, vector) ??
     checkMappings(vm, bos, vector) ??
     checkTranslations(vm, vector.translate)
   );
@@ -196,40 +202,60 @@ function flagsOf(op: VectorOp): number {
   return flags;
 }
 
-function checkTables(device: AsahiDevice, vm: AsahiVm, expected: PgtableCase["tables"]): Mismatch | null {
+function checkEntries({ memory, format }: AsahiDevice, vm: AsahiVm, vector: PgtableCase): Mismatch | null {
+  const { tables, ptes } = vector;
+  const { root } = vm.pageTable;
   const count: Record<string, number> = { l1: 1, l2: 0, l3: 0 };
   const entries: unknown[] = [];
-  for (const { va, level, entry } of directories(device.memory, device.format, vm.pageTable.root)) {
-    const below = levelName(level + 1);
-    count[below] = (count[below] ?? 0) + 1;
-    entries.push([levelName(level), toHex(va), descriptorHex(entry)]);
+  const listed = new ListedEntries(ptes, runOf);
+  visitEntries(memory, format, root, {
+    directory: (va, level, lo, hi) => {
+      const below = levelName(level + 1);
+      count[below] = (count[below] ?? 0) + 1;
+      entries.push([levelName(level), toHex(va), descriptorHex(descriptor(lo, hi))]);
+    },
+    leaf: (va, level, lo, hi) => listed.take(va, level, lo, hi, false),
+  });
+  const found =
+    mismatch("tables.count", tables.count, count) ??
+    (tables.entries === undefined ? null : mismatch("tables.entries", tables.entries, entries));
+  if (found !== null) return found;
+  const differs = listed.difference();
+  if (differs !== null) {
+    const { item, nth, expected, got } = differs;
+    return {
+      field: `ptes[${item}]+${nth}`,
+      expected: inWords(expected),
+      got: got === null ? undefined : inWords(got),
+    };
   }
-  return (
-    mismatch("tables.count", expected.count, count) ??
-    (expected.entries === undefined ? null : mismatch("tables.entries", expected.entries, entries))
-  );
+  if (listed.found === listed.met) return null;
+  // The first of those that are too many.
+  const vas: number[] = [];
+  visitEntries(memory, format, root, { directory: () => {}, leaf: (va) => vas.push(va) });
+  return { field: "ptes.length", expected: ptes.length, got: toHex(vas[listed.met] as number) };
 }
 
-function checkLeaves(device: AsahiDevice, vm: AsahiVm, ptes: PgtableCase["ptes"]): Mismatch | null {
-  const listed = leaves(device.memory, device.format, vm.pageTable.root);
-  for (let i = 0; i < ptes.length; i++) {
-    const pte = ptes[i] as PgtableCase["ptes"][number];
-    const run = Array.isArray(pte)
-      ? { va: pte[0], desc: pte[2], level: pte[1], count: 1, stride_va: "0x0", stride_pa: "0x0" }
-      : pte;
-    const stride = u64Of(run.stride_va);
-    const strideEntry = BigInt(run.stride_pa);
-    let va = u64Of(run.va);
-    let entry = BigInt(run.desc);
-    for (let k = 0; k < run.count; k++, va += stride, entry += strideEntry) {
-      const { value } = listed.next();
-      if (value?.va === va && value.entry === entry && levelName(value.level) === run.level) continue;
-      const got = value && [toHex(value.va), levelName(value.level), descriptorHex(value.entry)];
-      return { field: `ptes[${i}]+${k}`, expected: [toHex(va), run.level, descriptorHex(entry)], got };
-    }
+function runOf(item: unknown): ListedRun {
+  const pte = item as PgtableCase["ptes"][number];
+  if (Array.isArray(pte)) {
+    const [va, level, entry] = pte;
+    return {
+      va,
+      level: levelOf(level),
+      entry,
+      compact: false,
+      count: 1,
+      strideVa: "0x0",
+      strideEntry: "0x0",
+    };
   }
-  const { value } = listed.next();
-  return value === undefined ? null : { field: "ptes.length", expected: ptes.length, got: toHex(value.va) };
+  const { va, level, desc, count, stride_va: strideVa, stride_pa: strideEntry } = pte;
+  return { va, level: levelOf(level), entry: desc, compact: false, count, strideVa, strideEntry };
+}
+
+function inWords({ va, level, entry }: TableEntry): unknown[] {
+  return [toHex(va), levelName(level), descriptorHex(entry)];
 }
 
 function checkMappings(vm: AsahiVm, bos: Map<number, AsahiBo>, vector: PgtableCase): Mismatch | null {
@@ -258,6 +284,10 @@ function checkTranslations(vm: AsahiVm, translate: PgtableCase["translate"]): Mi
     return [va, walk.kind === "page" ? toHex(walk.pa) : null];
   });
   return mismatch("translate", translate, got);
+}
+
+function levelOf(name: string): number {
+  return Number(name.slice(1));
 }
 
 /** The vectors use ARM's names: the root is l1. */

@@ -1,98 +1,119 @@
 /**
- * The leaves of a table against those that a case lists, one by one or as runs at even distances.
+ * The leaves of a table, as they are found, against what a case says of them: a list, one by one or as runs at even distances, and a
+ * digest.
  *
  * @module
  */
 
 import { EINVAL, fail } from "@vmbind/drm";
-import { type Mismatch, mismatch, u64Of } from "@vmbind/drm/conformance";
+import { type Mismatch, mismatch } from "@vmbind/drm/conformance";
+import { ListedEntries, type ListedRun, type TableEntry } from "./listed-entries.ts";
 import { Sha256 } from "./sha256.ts";
 
-/** A leaf of a page table; `LeafEntry` of `@vmbind/mmu` is one. */
-export interface FoundLeaf {
-  /** First virtual address that it translates (bytes). */
-  readonly va: number;
-  /** Its level. */
-  readonly level: number;
-  /** The descriptor. */
-  readonly entry: bigint;
-}
+/** The leaves of a table in the order of their addresses. */
+export class FoundLeaves {
+  readonly #listed: ListedEntries | null;
+  readonly #runs: LeafRuns = new LeafRuns();
+  readonly #digest: Sha256 = new Sha256();
+  #count = 0;
 
-/**
- * @param expected - single entries `[va, level, desc]` and runs of them; undefined where the case leaves them out
- * @param found - the leaves of the table, ascending
- * @param runsListed - runs that a list has at most; with more of them a case may leave it out
- * @returns the first difference, or null
- * @throws DrmError EINVAL where a list is left out that would be short
- */
-export function compareLeaves(
-  expected: readonly unknown[] | undefined,
-  found: readonly FoundLeaf[],
-  runsListed: number,
-): Mismatch | null {
-  if (expected === undefined) {
-    const runs = countRuns(found);
-    return runs > runsListed ? null : fail(EINVAL, `ptes: is missing: the leaves are ${runs} runs`);
+  /** @param listed - single entries `[va, level, desc]` and runs of them; undefined where the case leaves them out */
+  constructor(listed: readonly unknown[] | undefined) {
+    this.#listed = listed === undefined ? null : new ListedEntries(listed, runOf);
   }
-  let at = 0;
-  for (const [i, item] of expected.entries()) {
-    const run = Array.isArray(item)
-      ? { va: item[0], level: item[1], desc: item[2], count: 1, stride_va: "0x0", stride_pa: "0x0" }
-      : (item as Record<string, unknown>);
-    const strideVa = u64Of(run["stride_va"]);
-    const strideEntry = signed(run["stride_pa"] as string);
-    const level = run["level"];
-    let va = u64Of(run["va"]);
-    let entry = BigInt(run["desc"] as string);
-    for (let k = 0; k < (run["count"] as number); k++, va += strideVa, entry += strideEntry) {
-      const leaf = found[at++];
-      if (leaf?.va === va && leaf.level === level && leaf.entry === entry) continue;
-      const want = `${va.toString(16)} ${level} ${entry.toString(16)}`;
-      const got = leaf && `${leaf.va.toString(16)} ${leaf.level} ${leaf.entry.toString(16)}`;
-      return { field: `ptes[${i}]+${k}`, expected: want, got };
-    }
-  }
-  return mismatch("ptes.length", at, found.length);
-}
 
-/**
- * @param found - the leaves of a table, ascending
- * @returns the digest of a line each, `va level entry`, as cases state it
- */
-export function leavesDigest(found: Iterable<FoundLeaf>): string {
-  const digest = new Sha256();
-  const halves = new Uint32Array(2);
-  const whole = new BigUint64Array(halves.buffer);
-  for (const { va, level, entry } of found) {
+  /** Leaves so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * The next leaf.
+   *
+   * @param va - first virtual address that it translates (bytes)
+   * @param level - its level
+   * @param lo - low half of the descriptor, signed
+   * @param hi - high half
+   */
+  take(va: number, level: number, lo: number, hi: number): void {
+    this.#count++;
+    if (this.#listed === null) this.#runs.take(va, level, lo, hi);
+    else this.#listed.take(va, level, lo, hi, false);
+    const digest = this.#digest;
     digest.hex(Math.floor(va / 2 ** 32), va >>> 0);
     digest.text(` ${level} `);
-    whole[0] = entry;
-    digest.hex(halves[1] as number, halves[0] as number);
+    digest.hex(hi, lo);
     digest.text("\n");
   }
-  return digest.digest();
+
+  /**
+   * @param runsListed - runs that a list has at most; with more of them a case may leave it out
+   * @returns the first difference from the list, or null
+   * @throws DrmError EINVAL where a list is left out that would be short
+   */
+  compare(runsListed: number): Mismatch | null {
+    const { runs } = this.#runs;
+    if (this.#listed === null) {
+      return runs > runsListed ? null : fail(EINVAL, `ptes: is missing: the leaves are ${runs} runs`);
+    }
+    const found = this.#listed.difference();
+    if (found === null) return mismatch("ptes.length", this.#listed.met, this.#count);
+    const got = found.got === null ? undefined : inWords(found.got);
+    return { field: `ptes[${found.item}]+${found.nth}`, expected: inWords(found.expected), got };
+  }
+
+  /** @returns the digest of a line each, `va level entry`, as cases state it; nothing may be taken any more */
+  digest(): string {
+    return this.#digest.digest();
+  }
+}
+
+function runOf(item: unknown): ListedRun {
+  if (Array.isArray(item)) {
+    const [va, level, entry] = item as [string, number, string];
+    return { va, level, entry, compact: false, count: 1, strideVa: "0x0", strideEntry: "0x0" };
+  }
+  const run = item as Record<"va" | "desc" | "stride_va" | "stride_pa", string> &
+    Record<"level" | "count", number>;
+  const { va, level, desc, count, stride_va: strideVa, stride_pa: strideEntry } = run;
+  return { va, level, entry: desc, compact: false, count, strideVa, strideEntry };
+}
+
+function inWords({ va, level, entry }: TableEntry): string {
+  return `${va.toString(16)} ${level} ${entry.toString(16)}`;
 }
 
 /** Runs of leaves at even distances in address and entry, each as long as can be. */
-function countRuns(leaves: readonly FoundLeaf[]): number {
-  let runs = 0;
-  for (let i = 0; i < leaves.length; runs++) {
-    const [first, second] = [leaves[i], leaves[i + 1]] as [FoundLeaf, FoundLeaf | undefined];
-    i++;
-    if (second === undefined || second.level !== first.level) continue;
-    const strideVa = second.va - first.va;
-    const stride = second.entry - first.entry;
-    for (let last = first; i < leaves.length; i++) {
-      const next = leaves[i] as FoundLeaf;
-      if (next.level !== last.level || next.va - last.va !== strideVa || next.entry - last.entry !== stride)
-        break;
-      last = next;
-    }
-  }
-  return runs;
-}
+class LeafRuns {
+  /** How many there are. */
+  runs = 0;
+  #length = 0;
+  #va = 0;
+  #level = 0;
+  #lo = 0;
+  #hi = 0;
+  #strideVa = 0;
+  #strideLo = 0;
+  #strideHi = 0;
 
-/** BigInt reads no sign in front of hex. */
-function signed(value: string): bigint {
-  return value.startsWith("-") ? -BigInt(value.slice(1)) : BigInt(value);
+  /** The next leaf. */
+  take(va: number, level: number, lo: number, hi: number): void {
+    const strideVa = va - this.#va;
+    const strideLo = (lo - this.#lo) | 0;
+    const strideHi = (hi - this.#hi - (lo >>> 0 < this.#lo >>> 0 ? 1 : 0)) | 0;
+    const begins = this.#length === 0 || level !== this.#level;
+    const follows = strideVa === this.#strideVa && strideLo === this.#strideLo && strideHi === this.#strideHi;
+    if (begins || (this.#length > 1 && !follows)) {
+      this.runs++;
+      this.#length = 0;
+    }
+    this.#length++;
+    this.#va = va;
+    this.#level = level;
+    this.#lo = lo;
+    this.#hi = hi;
+    this.#strideVa = strideVa;
+    this.#strideLo = strideLo;
+    this.#strideHi = strideHi;
+  }
 }

@@ -18,17 +18,28 @@ function primeRoots(count: number, power: number): Int32Array {
 const K = primeRoots(64, 1 / 3);
 const H = primeRoots(8, 1 / 2);
 
+/** Bytes that are gathered before they are taken in: whole blocks. */
+const GATHERED = 4096;
+/** Bytes of a block; there is room for one behind them, for a number that goes beyond or for the end. */
+const BLOCK = 64;
+
 /** The digest of a text in ASCII that is written piece by piece. */
 export class Sha256 {
   readonly #state: Int32Array = H.slice();
   readonly #words: Int32Array = new Int32Array(64);
-  readonly #block: Uint8Array = new Uint8Array(64);
-  readonly #view: DataView = new DataView(this.#block.buffer);
-  #bytes = 0;
+  readonly #bytes: Uint8Array = new Uint8Array(GATHERED + BLOCK);
+  readonly #view: DataView = new DataView(this.#bytes.buffer);
+  /** Gathered bytes. */
+  #at = 0;
+  /** Bytes that were taken in. */
+  #taken = 0;
 
   /** @param text - what comes next */
   text(text: string): void {
-    for (let i = 0; i < text.length; i++) this.#put(text.charCodeAt(i));
+    for (let i = 0; i < text.length; i++) {
+      this.#bytes[this.#at++] = text.charCodeAt(i);
+      if (this.#at >= GATHERED) this.#takeIn();
+    }
   }
 
   /**
@@ -39,35 +50,46 @@ export class Sha256 {
    * @param low - lower 32 bits
    */
   hex(high: number, low: number): void {
-    let begun = false;
-    for (let bit = 60; bit >= 0; bit -= 4) {
-      const digit = (bit < 32 ? low >>> bit : high >>> (bit - 32)) & 15;
-      begun ||= digit !== 0 || bit === 0;
-      if (begun) this.#put(digit < 10 ? 0x30 + digit : 0x57 + digit);
-    }
+    const bytes = this.#bytes;
+    let at = this.#at;
+    let bit = high === 0 ? -4 : 28 - (Math.clz32(high) & 28);
+    for (; bit >= 0; bit -= 4) bytes[at++] = hexDigit((high >>> bit) & 15);
+    bit = high === 0 && low !== 0 ? 28 - (Math.clz32(low) & 28) : high === 0 ? 0 : 28;
+    for (; bit >= 0; bit -= 4) bytes[at++] = hexDigit((low >>> bit) & 15);
+    this.#at = at;
+    if (at >= GATHERED) this.#takeIn();
   }
 
   /** @returns 64 lower-case hex digits; nothing may be written any more */
   digest(): string {
-    const bytes = this.#bytes;
-    this.#block[bytes & 63] = 0x80;
-    if ((bytes & 63) >= 56) this.#close();
-    this.#view.setUint32(56, (bytes * 8) / 2 ** 32);
-    this.#view.setUint32(60, bytes * 8);
-    this.#close();
+    const bits = (this.#taken + this.#at) * 8;
+    this.#bytes[this.#at] = 0x80;
+    // The length stands in the last 8 bytes of a block.
+    const end = Math.ceil((this.#at + 9) / BLOCK) * BLOCK;
+    this.#bytes.fill(0, this.#at + 1, end);
+    this.#view.setUint32(end - 8, bits / 2 ** 32);
+    this.#view.setUint32(end - 4, bits);
+    this.#blocks(end);
     return Array.from(this.#state, (word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
   }
 
-  #put(code: number): void {
-    this.#block[this.#bytes++ & 63] = code;
-    if ((this.#bytes & 63) === 0) this.#close();
+  #takeIn(): void {
+    this.#blocks(GATHERED);
+    this.#bytes.copyWithin(0, GATHERED, this.#at);
+    this.#at -= GATHERED;
+    this.#taken += GATHERED;
   }
 
-  #close(): void {
-    for (let i = 0; i < 16; i++) this.#words[i] = this.#view.getInt32(i * 4);
-    compress(this.#state, this.#words);
-    this.#block.fill(0);
+  #blocks(end: number): void {
+    for (let at = 0; at < end; at += BLOCK) {
+      for (let i = 0; i < 16; i++) this.#words[i] = this.#view.getInt32(at + i * 4);
+      compress(this.#state, this.#words);
+    }
   }
+}
+
+function hexDigit(value: number): number {
+  return value < 10 ? 0x30 + value : 0x57 + value;
 }
 
 /**

@@ -5,8 +5,8 @@
  */
 
 import type { GemObject } from "@vmbind/drm";
-import { compareLeaves, leavesDigest, type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
-import { directories, leaves } from "@vmbind/mmu";
+import { FoundLeaves, type Mismatch, mismatch } from "@vmbind/gpuvm-core/conformance";
+import { directories, visitEntries } from "@vmbind/mmu";
 import type { MsmVm } from "../vm.ts";
 
 type Json = Record<string, unknown>;
@@ -29,7 +29,11 @@ export function hexOf(value: number): string {
  */
 export function compareState(vm: MsmVm, expected: Json, idOf: (gem: GemObject) => number): Mismatch | null {
   const { memory, format, root } = vm.addressSpace;
-  const found = [...leaves(memory, format, root)];
+  const found = new FoundLeaves(expected["ptes"] as unknown[] | undefined);
+  visitEntries(memory, format, root, {
+    directory: () => {},
+    leaf: (va, level, lo, hi) => found.take(va, level, lo, hi),
+  });
   const vmas = [...vm.mappings()].map((m) => [
     hexOf(m.addr),
     hexOf(m.range),
@@ -40,9 +44,9 @@ export function compareState(vm: MsmVm, expected: Json, idOf: (gem: GemObject) =
   ]);
   return (
     mismatch("final.tables", expected["tables"], tablesByLevel(vm)) ??
-    mismatch("final.entries", expected["entries"], found.length) ??
-    compareLeaves(expected["ptes"] as unknown[] | undefined, found, RUNS_LISTED) ??
-    mismatch("final.digest", expected["digest"], leavesDigest(found)) ??
+    mismatch("final.entries", expected["entries"], found.count) ??
+    found.compare(RUNS_LISTED) ??
+    mismatch("final.digest", expected["digest"], found.digest()) ??
     mismatch("final.vma_count", expected["vma_count"], vmas.length) ??
     (expected["vmas"] === undefined && vmas.length > VMAS_LISTED
       ? null

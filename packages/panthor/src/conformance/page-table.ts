@@ -9,14 +9,13 @@
 import { DrmError, type IoctlCall, issue, RECORDED_PROFILE, type StructLayout } from "@vmbind/drm";
 import { GPUVA_SPARSE } from "@vmbind/gpuvm-core";
 import {
-  compareLeaves,
-  leavesDigest,
+  FoundLeaves,
   type Mismatch,
   mismatch,
   u64Of,
   type VectorCheck,
 } from "@vmbind/gpuvm-core/conformance";
-import { directories, leaves, lpae4k, ScatterList } from "@vmbind/mmu";
+import { lpae4k, ScatterList, visitEntries } from "@vmbind/mmu";
 import type { PanthorBo } from "../bo.ts";
 import type { PanthorCounters } from "../cost-sheet.ts";
 import { PanthorDevice } from "../device.ts";
@@ -326,12 +325,17 @@ class Run {
     const count: Json = { l0: 0, l1: 0, l2: 0, l3: 0 };
     const rootLevel = 4 - format.levels.length;
     count[`l${rootLevel}`] = 1;
-    for (const { level } of directories(memory, format, root)) {
-      count[`l${level + 1}`] = (count[`l${level + 1}`] as number) + 1;
-    }
-    const found = [...leaves(memory, format, root)];
+    const found = new FoundLeaves(testCase["ptes"] as unknown[] | undefined);
     const atLevel = [0, 0, 0, 0];
-    for (const { level } of found) atLevel[level] = (atLevel[level] as number) + 1;
+    visitEntries(memory, format, root, {
+      directory: (_va, level) => {
+        count[`l${level + 1}`] = (count[`l${level + 1}`] as number) + 1;
+      },
+      leaf: (va, level, lo, hi) => {
+        atLevel[level] = (atLevel[level] as number) + 1;
+        found.take(va, level, lo, hi);
+      },
+    });
     return first([
       mismatch("tables.count", (testCase["tables"] as Json)["count"], count),
       mismatch("leaves", testCase["leaves"], {
@@ -339,9 +343,9 @@ class Run {
         blocks_l2: atLevel[2],
         pages_l3: atLevel[3],
       }),
-      mismatch("entries", testCase["entries"], found.length),
-      compareLeaves(testCase["ptes"] as unknown[] | undefined, found, RUNS_LISTED),
-      mismatch("digest", testCase["digest"], leavesDigest(found)),
+      mismatch("entries", testCase["entries"], found.count),
+      found.compare(RUNS_LISTED),
+      mismatch("digest", testCase["digest"], found.digest()),
       testCase["vma_count"] === undefined
         ? null
         : mismatch("vma_count", testCase["vma_count"], this.#vm.gpuvm.count),
