@@ -17,4 +17,4 @@ export type {
 } from "./conformance/check.ts";
 export { closed, mismatch } from "./conformance/check.ts";
 export * from "./conformance/shape.ts";
-export { type U64Halves, u64Halves, u64Of } from "./conformance/u64.ts";
+export { isHexOf, type U64Halves, u64Halves, u64Of } from "./conformance/u64.ts";

@@ -77,8 +77,17 @@ function holdShape(path: string, line: number, bytes: Uint8Array): void {
   }
 }
 
+/** Strings up to so many bytes end before a search for their quote has begun. */
+const SHORT_STRING = 32;
+
 /** Index of the quote that ends a string, or of the text's end. */
 function endOfString(bytes: Uint8Array, start: number): number {
+  const near = Math.min(start + SHORT_STRING, bytes.length);
+  for (let end = start + 1; end < near; end++) {
+    const byte = bytes[end];
+    if (byte === QUOTE) return end;
+    if (byte === BACKSLASH) break;
+  }
   for (let end = bytes.indexOf(QUOTE, start + 1); end >= 0; end = bytes.indexOf(QUOTE, end + 1)) {
     let slashes = 0;
     while (bytes[end - 1 - slashes] === BACKSLASH) slashes++;

@@ -26,6 +26,17 @@ export function isU64(value: unknown): boolean {
 }
 
 /**
+ * @param value - anything
+ * @param number - an integer from 0 that 64 bits hold
+ * @returns whether it is the number as vector files write it, without zeros in front
+ */
+export function isHexOf(value: unknown, number: number): boolean {
+  if (typeof value !== "string" || !readU64(value, 0)) return false;
+  if (value.charCodeAt(2) === 0x30 && value.length > 3) return false;
+  return (LAST.hi >>> 0) * 2 ** 32 + (LAST.lo >>> 0) === number && number % 2 ** 32 === LAST.lo >>> 0;
+}
+
+/**
  * Read a u64 of a vector file.
  *
  * @param value - lower-case hex with 0x

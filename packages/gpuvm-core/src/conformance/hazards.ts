@@ -10,7 +10,8 @@
 
 import { EINVAL, fail } from "@vmbind/drm";
 import { type Mismatch, mismatch, u64Of, type VectorCheck } from "@vmbind/drm/conformance";
-import { type Json, u64, VectorVm } from "./model.ts";
+import { VectorVm } from "./model.ts";
+import { type Json, u64 } from "./step-log.ts";
 
 /** Pages of a piece that are compared one by one. The recorded ones have some thousands. */
 const PAGES_MAX = 2 ** 20;

@@ -6,59 +6,21 @@
  */
 
 import { DrmError, GemObject, GemObjects, Resv } from "@vmbind/drm";
-import { u64Of } from "@vmbind/drm/conformance";
+import { type Mismatch, mismatch, u64Of } from "@vmbind/drm/conformance";
 import { Gpuvm } from "../gpuvm.ts";
 import type { RepeatMode } from "../repeat.ts";
+import type { GpuvmOp, MapRequest, MapStep, RemapStep, StepHandlers, UnmapStep } from "../steps.ts";
 import {
-  GPUVA_INVALIDATED,
-  GPUVA_REPEAT,
-  GPUVA_SPARSE,
-  type GpuvmOp,
-  type MapRequest,
-  type MapStep,
-  type RemapStep,
-  type StepHandlers,
-  type UnmapStep,
-} from "../steps.ts";
-
-/** A JSON object. */
-export type Json = Record<string, unknown>;
-
-const FLAG_NAMES: readonly (readonly [string, number])[] = [
-  ["invalidated", GPUVA_INVALIDATED],
-  ["sparse", GPUVA_SPARSE],
-  ["repeat", GPUVA_REPEAT],
-];
-
-/** What a mapping is in a vector. */
-function mapping(
-  addr: number,
-  range: number,
-  gem: number | null,
-  offset: number,
-  flags: number,
-  gemRange: number,
-  phase: number,
-  phases: boolean,
-): Json {
-  const repeats = (flags & GPUVA_REPEAT) !== 0;
-  // Where a format has no phases none is other than 0; one that is shows as a difference.
-  const phased = repeats && (phases || phase !== 0);
-  return {
-    va: u64(addr),
-    range: u64(range),
-    gem,
-    offset: u64(offset),
-    flags: FLAG_NAMES.filter(([, bit]) => (flags & bit) !== 0).map(([name]) => name),
-    ...(repeats ? { gem_range: u64(gemRange) } : {}),
-    ...(phased ? { phase: u64(phase) } : {}),
-  };
-}
-
-/** A number as the vectors write it. */
-export function u64(value: number): string {
-  return `0x${value.toString(16)}`;
-}
+  areMappings,
+  areSteps,
+  flagBit,
+  type Json,
+  type LoggedMapping,
+  type LoggedStep,
+  mappingInWords,
+  stepInWords,
+  u64,
+} from "./step-log.ts";
 
 /** How vectors configure a VM. */
 export interface ModelOptions {
@@ -78,10 +40,9 @@ export interface ModelOptions {
 export class VectorVm implements StepHandlers {
   /** The VM. */
   readonly vm: Gpuvm;
-  /** Steps of the running operation, in the vectors' words. */
-  steps: Json[] = [];
+  #steps: LoggedStep[] = [];
   /** The map step of the running operation could not be inserted. */
-  insertFailed = false;
+  #insertFailed = false;
   readonly #gems = new GemObjects();
   readonly #objects = new Map<number, GemObject>();
   readonly #ids = new Map<GemObject, number>();
@@ -136,20 +97,40 @@ export class VectorVm implements StepHandlers {
 
   /** Run a `map`, `unmap` or `madvise` operation. Returns its result as the vectors write it. */
   run(op: Json): Json {
-    this.steps = [];
-    this.insertFailed = false;
-    let ret: number;
+    return this.#inWords(this.#perform(op));
+  }
+
+  /** The same, held against what the operation says of its result: the first difference, or null. */
+  check(op: Json, field: string, index: number): Mismatch | null {
+    const ret = this.#perform(op);
+    const alike = ret === op["ret"] && this.#insertFailed === (op["insert_failed"] ?? false);
+    if (alike && areSteps(op["steps"] as unknown[], this.#steps)) return null;
+    const got = this.#inWords(ret);
+    return (
+      mismatch(`${field}[${index}].ret`, op["ret"], ret) ??
+      mismatch(`${field}[${index}].steps`, op["steps"], got["steps"]) ??
+      mismatch(`${field}[${index}].insert_failed`, op["insert_failed"], got["insert_failed"])
+    );
+  }
+
+  #inWords(ret: number): Json {
+    const steps = this.#steps.map((step) => stepInWords(step));
+    return { ret, steps, ...(this.#insertFailed ? { insert_failed: true } : {}) };
+  }
+
+  #perform(op: Json): number {
+    this.#steps = [];
+    this.#insertFailed = false;
     try {
-      if (op["op"] === "map") ret = this.vm.smMap(this.#request(op), this);
-      else if (op["op"] === "unmap")
-        ret = this.vm.smUnmap(u64Of(op["va"], "va"), u64Of(op["range"], "range"), this);
-      else if (op["op"] === "madvise") ret = this.#madvise(this.#request(op));
-      else throw new Error(`conformance: no operation ${op["op"]}`);
+      if (op["op"] === "map") return this.vm.smMap(this.#request(op), this);
+      if (op["op"] === "unmap")
+        return this.vm.smUnmap(u64Of(op["va"], "va"), u64Of(op["range"], "range"), this);
+      if (op["op"] === "madvise") return this.#madvise(this.#request(op));
     } catch (error) {
       if (!(error instanceof DrmError)) throw error;
-      ret = -error.errno;
+      return -error.errno;
     }
-    return { ret, steps: this.steps, ...(this.insertFailed ? { insert_failed: true } : {}) };
+    throw new Error(`conformance: no operation ${op["op"]}`);
   }
 
   #request(op: Json): MapRequest {
@@ -181,10 +162,10 @@ export class VectorVm implements StepHandlers {
 
   /** A map step: note it, apply it, connect it. */
   map(op: MapStep): number {
-    this.steps.push({ step: "map", ...this.#describe(op) });
+    this.#log("map", this.#mapping(op), false);
     const va = this.vm.map(op);
     if (va < 0) {
-      this.insertFailed = true;
+      this.#insertFailed = true;
       return 0;
     }
     if (op.gem === null) return 0;
@@ -201,13 +182,9 @@ export class VectorVm implements StepHandlers {
   /** A remap step: note it, apply it, connect the pieces, disconnect the old. */
   remap(op: RemapStep): number {
     const old = op.unmap.va;
-    this.steps.push({
-      step: "remap",
-      unmap: this.describe(old),
-      keep: op.unmap.keep,
-      prev: op.hasPrev ? this.#describe(op.prev) : null,
-      next: op.hasNext ? this.#describe(op.next) : null,
-    });
+    const prev = op.hasPrev ? this.#mapping(op.prev) : null;
+    const next = op.hasNext ? this.#mapping(op.next) : null;
+    this.#log("remap", this.#mappingOf(old), op.unmap.keep, prev, next);
     const vmBo = this.vm.vmBo(old);
     this.vm.remap(op);
     if (vmBo !== null) {
@@ -220,7 +197,7 @@ export class VectorVm implements StepHandlers {
 
   /** An unmap step: note it, apply it, disconnect. */
   unmap(op: UnmapStep): number {
-    this.steps.push({ step: "unmap", ...this.describe(op.va), keep: op.keep });
+    this.#log("unmap", this.#mappingOf(op.va), op.keep);
     this.vm.unmap(op);
     this.#drop(op.va);
     return 0;
@@ -232,30 +209,50 @@ export class VectorVm implements StepHandlers {
     this.vm.free(va);
   }
 
-  #describe(op: MapStep): Json {
-    const gem = op.gem === null ? null : this.idOf(op.gem);
-    return mapping(op.addr, op.range, gem, op.offset, op.flags, op.gemRange, op.phase, this.#phases);
+  #log(
+    step: LoggedStep["step"],
+    mapping: LoggedMapping,
+    keep: boolean,
+    prev: LoggedMapping | null = null,
+    next: LoggedMapping | null = null,
+  ): void {
+    this.#steps.push({ step, mapping, keep, prev, next });
   }
 
-  /** A mapping in the vectors' words. */
-  describe(va: number): Json {
+  #mapping({ addr, range, gem, offset, flags, gemRange, phase }: MapStep): LoggedMapping {
+    const id = gem === null ? null : this.idOf(gem);
+    return { addr, range, gem: id, offset, flags, gemRange, phase, phases: this.#phases };
+  }
+
+  #mappingOf(va: number): LoggedMapping {
     const { vm } = this;
     const gem = vm.gem(va);
-    return mapping(
-      vm.addr(va),
-      vm.rangeOf(va),
-      gem === null ? null : this.idOf(gem),
-      vm.offset(va),
-      vm.flags(va),
-      vm.gemRange(va),
-      vm.phase(va),
-      this.#phases,
-    );
+    return {
+      addr: vm.addr(va),
+      range: vm.rangeOf(va),
+      gem: gem === null ? null : this.idOf(gem),
+      offset: vm.offset(va),
+      flags: vm.flags(va),
+      gemRange: vm.gemRange(va),
+      phase: vm.phase(va),
+      phases: this.#phases,
+    };
   }
 
   /** All mappings in the vectors' words. */
   final(): Json[] {
-    return this.vm.mappings().map((va) => this.describe(va));
+    return this.vm.mappings().map((va) => mappingInWords(this.#mappingOf(va)));
+  }
+
+  /** All mappings, held against what a case lists: the first difference, or null. */
+  checkFinal(expected: unknown): Mismatch | null {
+    const mappings = this.vm.mappings().map((va) => this.#mappingOf(va));
+    if (areMappings(expected as unknown[], mappings)) return null;
+    return mismatch(
+      "final",
+      expected,
+      mappings.map((mapping) => mappingInWords(mapping)),
+    );
   }
 
   /** Operations of a list in the vectors' words; only mappings matter. */
@@ -274,8 +271,4 @@ export class VectorVm implements StepHandlers {
       ...(va === this.vm.kernelNode ? { kernel: true } : {}),
     };
   }
-}
-
-function flagBit(name: string): number {
-  return FLAG_NAMES.find(([flag]) => flag === name)?.[1] ?? 0;
 }

@@ -6,7 +6,8 @@
 
 import { mismatch, type VectorCheck } from "@vmbind/drm/conformance";
 import { type VmBo, vmBosOf } from "../vm-bo.ts";
-import { type Json, VectorVm } from "./model.ts";
+import { VectorVm } from "./model.ts";
+import type { Json } from "./step-log.ts";
 
 const OBJECTS = [0, 1, 2, 3];
 
@@ -24,7 +25,7 @@ export const checkRefs: VectorCheck = (testCase) => {
     const found = mismatch(`ops[${i}]`, op, { ...op, ...run(model, op), refs: references(model) });
     if (found) return found;
   }
-  return mismatch("final", testCase["final"], model.final());
+  return model.checkFinal(testCase["final"]);
 };
 
 function run(model: VectorVm, op: Json): Json {

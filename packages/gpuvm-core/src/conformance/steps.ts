@@ -4,9 +4,10 @@
  * @module
  */
 
-import { type Mismatch, mismatch, type VectorCheck } from "@vmbind/drm/conformance";
+import type { Mismatch, VectorCheck } from "@vmbind/drm/conformance";
 import type { RepeatMode } from "../repeat.ts";
-import { type Json, VectorVm } from "./model.ts";
+import { VectorVm } from "./model.ts";
+import type { Json } from "./step-log.ts";
 
 /** Split and merge sequences. The proposed build's cases have to come out the same under both repaired rule sets. */
 export const checkSteps: VectorCheck = (testCase, header) => {
@@ -27,13 +28,9 @@ function repeats(testCase: Json): boolean {
 function runCase(testCase: Json, repeat: RepeatMode): Mismatch | null {
   const model = new VectorVm(testCase["vm"] as Json, { repeat });
   for (const [i, op] of (testCase["ops"] as Json[]).entries()) {
-    const got = model.run(op);
+    const found = model.check(op, "ops", i);
     model.vm.tree.validate();
-    const found =
-      mismatch(`ops[${i}].ret`, op["ret"], got["ret"]) ??
-      mismatch(`ops[${i}].steps`, op["steps"], got["steps"]) ??
-      mismatch(`ops[${i}].insert_failed`, op["insert_failed"], got["insert_failed"]);
     if (found) return found;
   }
-  return mismatch("final", testCase["final"], model.final());
+  return model.checkFinal(testCase["final"]);
 }
