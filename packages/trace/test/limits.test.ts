@@ -34,6 +34,12 @@ describe("JSON", () => {
     expect(() => json(nest(65))).toThrow("f:3: nested deeper than 64");
     expect(() => json('{"a":'.repeat(1e6))).toThrow("f:3: nested deeper than 64");
     expect(json(JSON.stringify(["[".repeat(100), '\\"[[{'.repeat(100)]))).toHaveLength(2);
+    for (let length = 0; length < 70; length++) {
+      const text = "x".repeat(length);
+      for (const odd of ["", '"', "\\", '\\"', "\n"]) {
+        expect(json(JSON.stringify([text + odd, `${text}${odd}${"[".repeat(65)}`]))).toHaveLength(2);
+      }
+    }
   });
 
   it("has 4194304 values at most", () => {

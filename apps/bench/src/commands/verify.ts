@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DrmError, type QuirkProfile, RECORDED_PROFILE } from "@vmbind/drm";
+import { DrmError, type QuirkProfile } from "@vmbind/drm";
 import type { Mismatch, TraceFormat, VectorCheck, VectorHeader } from "@vmbind/gpuvm-core/conformance";
 import {
   type Budgets,
@@ -16,13 +16,13 @@ import {
   visible,
 } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
-import { BENCH_DRIVERS, type BenchDriver } from "../drivers/table.ts";
 import { ModelError } from "../errors.ts";
 import { endOf } from "../files/ends.ts";
 import { fileBytes } from "../files/file-bytes.ts";
 import { type FileCut, forEachInput } from "../files/inputs.ts";
 import { asKind } from "../files/kinds.ts";
 import { namedTrace } from "../files/named-trace.ts";
+import { type FormatChecks, VectorChecks } from "../files/vector-checks.ts";
 import { openVectors } from "../files/vector-file.ts";
 import { type Io, listing } from "../io.ts";
 import { listOf, nearestName } from "../text/nearest.ts";
@@ -64,7 +64,7 @@ const RECORDING_WORK = 2 ** 20;
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run(input: CommandInput, io: Io): Promise<number> {
   const { options, budgets } = input;
-  const checks = await vectorChecks();
+  const checks = new VectorChecks();
   const progress = new Progress(io);
   const traces = typeof options["traces"] === "string" ? options["traces"] : undefined;
   return forEachInput(input, "verify", io, {
@@ -87,7 +87,7 @@ export async function run(input: CommandInput, io: Io): Promise<number> {
 }
 
 /** As many pieces as its lines are; what cannot be read is one, and says why when it is run. */
-async function cutFile(file: string, checks: ReadonlyMap<string, FormatCheck>): Promise<FileCut> {
+async function cutFile(file: string, checks: FormatChecks): Promise<FileCut> {
   let bytes = 0;
   let lines = 0;
   try {
@@ -96,7 +96,7 @@ async function cutFile(file: string, checks: ReadonlyMap<string, FormatCheck>): 
       bytes += chunk.length;
       for (let at = chunk.indexOf(LINE_FEED); at >= 0; at = chunk.indexOf(LINE_FEED, at + 1)) lines++;
     }
-    const check = checks.get(header.format);
+    const check = await checks.get(header.format);
     if (check !== undefined && "traces" in check) return { pieces: 1, work: lines * RECORDING_WORK };
   } catch (error) {
     if (!(error instanceof InputError || error instanceof UnreadableError)) throw error;
@@ -143,7 +143,7 @@ export interface VerifyOptions {
  */
 export async function verifyFile(
   file: string,
-  checks: ReadonlyMap<string, FormatCheck>,
+  checks: FormatChecks,
   options: VerifyOptions = {},
 ): Promise<VerifyResult> {
   return joined(await verifyPieces(file, checks, null, options));
@@ -152,15 +152,16 @@ export async function verifyFile(
 /** The same for some pieces of a file, a tally each; the file is read to its end, as its seal is about all of it. */
 async function verifyPieces(
   file: string,
-  checks: ReadonlyMap<string, FormatCheck>,
+  checks: FormatChecks,
   pieces: readonly number[] | null,
   { onCase = () => {}, budgets, atEnd, traces }: VerifyOptions,
 ): Promise<VerifyResult[]> {
   const { header, cases } = await openVectors(file, budgets, atEnd);
-  const known = checks.get(header.format);
+  const known = await checks.get(header.format);
   if (!known) {
-    const near = nearestName(header.format, checks.keys());
-    const hint = near === null ? `there are ${listOf([...checks.keys()].sort())}` : `did you mean ${near}?`;
+    const formats = [...(await checks.keys())].sort();
+    const near = nearestName(header.format, formats);
+    const hint = near === null ? `there are ${listOf(formats)}` : `did you mean ${near}?`;
     throw new InputError(file, 1, `header.format: no check for ${valueInWords(header.format)}; ${hint}`);
   }
   const profile = known.quirks === undefined ? {} : { quirks: known.quirks };
@@ -173,25 +174,27 @@ async function verifyPieces(
   const answers = new Map<string, Mismatch | null>();
   let number = 0;
   let done = 0;
-  for await (const { line, value } of cases) {
-    const result = results[pieces === null ? 0 : pieces.indexOf(pieceOf(number))];
-    number++;
-    if (result === undefined) continue;
-    const at = { file, line, header };
-    const mismatch =
-      "traces" in known
-        ? await once(answers, value, async () =>
-            runCase(await withTrace(known.traces, value, at, traces, budgets), value, at),
-          )
-        : runCase(known.check, value, at);
-    if (mismatch === null) {
-      result.passed++;
-    } else {
-      result.failed++;
-      const id = typeof value["id"] === "string" ? value["id"] : null;
-      result.firstMismatch ??= { line, id, ...mismatch };
+  for await (const batch of cases) {
+    for (const { line, value } of batch) {
+      const result = results[pieces === null ? 0 : pieces.indexOf(pieceOf(number))];
+      number++;
+      if (result === undefined) continue;
+      const at = { file, line, header };
+      const mismatch =
+        "traces" in known
+          ? await once(answers, value, async () =>
+              runCase(await withTrace(known.traces, value, at, traces, budgets), value, at),
+            )
+          : runCase(known.check, value, at);
+      if (mismatch === null) {
+        result.passed++;
+      } else {
+        result.failed++;
+        const id = typeof value["id"] === "string" ? value["id"] : null;
+        result.firstMismatch ??= { line, id, ...mismatch };
+      }
+      onCase(++done);
     }
-    onCase(++done);
   }
   return results;
 }
@@ -271,44 +274,4 @@ function show(value: unknown): string {
       ? value
       : JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `0x${v.toString(16)}` : v));
   return text === undefined ? "nothing" : oneLine(text, SHOWN_MAX);
-}
-
-/** The check of a format: of cases that stand for themselves, or that name a recording. */
-export type FormatCheck = (CaseCheck | TraceCaseCheck) & {
-  /** The profile of quirks that the model has under it; absent where no driver takes part. */
-  quirks?: QuirkProfile;
-};
-
-/** Checks cases that stand for themselves. */
-interface CaseCheck {
-  /** Checks a case. */
-  check: VectorCheck;
-}
-
-/** Checks cases that name a recording. */
-interface TraceCaseCheck {
-  /** Their shape and their check. */
-  traces: TraceFormat;
-}
-
-/** Every check by the format name that vector files carry. */
-async function vectorChecks(): Promise<ReadonlyMap<string, FormatCheck>> {
-  const { vectorChecks: core } = await import("@vmbind/gpuvm-core/conformance");
-  const drivers = await Promise.all(BENCH_DRIVERS.map(({ conformance }) => conformance()));
-  const recorded = await Promise.all(BENCH_DRIVERS.map(tracesOf));
-  const quirks = RECORDED_PROFILE;
-  return new Map<string, FormatCheck>([
-    ...Object.entries(core).map(([format, check]) => [format, { check }] as const),
-    ...drivers
-      .flatMap((checks) => Object.entries(checks))
-      .map(([format, check]) => [format, { check, quirks }] as const),
-    ...recorded
-      .flatMap((formats) => Object.entries(formats))
-      .map(([format, traces]) => [format, { traces, quirks }] as const),
-  ]);
-}
-
-/** A driver's formats whose cases name recordings. */
-async function tracesOf({ traceConformance }: BenchDriver): Promise<Readonly<Record<string, TraceFormat>>> {
-  return (await traceConformance?.()) ?? {};
 }

@@ -13,7 +13,8 @@ import {
   type FileEnd,
   InputError,
   type JsonLine,
-  readBody,
+  type QuickReader,
+  readBatches,
   readHeader,
   TRACE_BUDGETS,
 } from "@vmbind/trace";
@@ -42,8 +43,8 @@ type Header = v.InferOutput<typeof headerSchema> & VectorHeader;
 export interface VectorFile {
   /** First line. */
   header: VectorHeader;
-  /** The cases with their line numbers, read as they are asked for. */
-  cases: AsyncIterable<JsonLine>;
+  /** The cases with their line numbers, read as they are asked for, in batches: each to be read before the next. */
+  cases: AsyncIterable<Iterable<JsonLine>>;
 }
 
 /**
@@ -72,16 +73,22 @@ async function* casesOf(
   header: Header,
   budgets: Budgets | undefined,
   atEnd: EndOptions,
-): AsyncGenerator<JsonLine> {
+): AsyncGenerator<Iterable<JsonLine>> {
   let cases = 0;
   let end: FileEnd | undefined;
   const ended = (how: FileEnd): void => {
     end = how;
   };
   const limits = { fileBytes: allowed(TRACE_BUDGETS.bytes, budgets) };
-  for await (const line of readBody(path, source, limits, { ...atEnd, ended })) {
-    cases++;
-    yield line;
+  function* counted(lines: Iterable<JsonLine>): Generator<JsonLine> {
+    for (const line of lines) {
+      cases++;
+      yield line;
+    }
+  }
+  const quick: QuickReader<never> = () => null;
+  for await (const lines of readBatches(path, source, limits, { ...atEnd, ended }, quick)) {
+    yield counted(lines);
   }
   if (cases === 0)
     throw new InputError(path, 0, "no case in it: the file is empty, or cut behind its header");
