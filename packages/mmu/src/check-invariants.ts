@@ -145,6 +145,8 @@ class TreeCheck {
     const fillLo = tables.entryLo(slot, 0);
     const fillHi = tables.entryHi(slot, 0);
     const skipsZeroes = !filled && (emptyLo | emptyHi) === 0;
+    // Below this address no mapping has a leaf that looks like an empty entry.
+    let unmapped = 0;
     let used = 0;
     let at = slot * wordsPerTable;
     for (let i = 0; i < entries; i++, at += 2) {
@@ -158,7 +160,12 @@ class TreeCheck {
       const lo = filled ? fillLo : (words[at] as number);
       const hi = filled ? fillHi : (words[at + 1] as number);
       if (lo === emptyLo && hi === emptyHi) {
-        if (lo === 0 || !this.#isLeaf(geometry, va + i * entryBytes, lo, hi)) continue;
+        const first = va + i * entryBytes;
+        if (lo === 0 || first < unmapped) continue;
+        if (!this.#isLeaf(geometry, first, lo, hi)) {
+          unmapped = this.#rangeAt(first)?.start ?? Number.POSITIVE_INFINITY;
+          continue;
+        }
       }
       let isDirectory = (lo & directoryMask) === directoryBits;
       if (kinds !== null) {

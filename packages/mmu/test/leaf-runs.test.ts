@@ -20,6 +20,10 @@ const PAGE = 4096;
 const TABLES = 2;
 const LEAVES = TABLES * 512;
 const format = lpae4k(39);
+/** Entries that are empty may show a page as well, and a mapping may show the same. */
+const SCRATCH_PAGE = 0x77;
+const EMPTY_LO = addressLo(SCRATCH_PAGE * PAGE) | lpaeLeafLo(3, 3);
+const EMPTY_HI = addressHi(SCRATCH_PAGE * PAGE) | lpaeLeafHi(3);
 
 /** Pages of one mapping, segment by segment, and how many lie free before it. */
 const mapping = fc.record({
@@ -27,7 +31,9 @@ const mapping = fc.record({
   segments: fc.array(
     fc.record({
       // Some of them run across 4 GiB, where the high half goes up as well.
-      pa: fc.oneof(fc.nat(2 ** 20), fc.integer({ min: 2 ** 20 - 20, max: 2 ** 20 })).map((n) => n * PAGE),
+      pa: fc
+        .oneof(fc.nat(2 ** 20), fc.integer({ min: 2 ** 20 - 20, max: 2 ** 20 }), fc.constant(SCRATCH_PAGE))
+        .map((n) => n * PAGE),
       bytes: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constant(400)).map((n) => n * PAGE),
     }),
     { minLength: 1, maxLength: 4 },
@@ -41,12 +47,13 @@ const damage = fc.record({
   bit: fc.nat(31),
 });
 
-it("runs of leaves", () => {
+it("runs of leaves, and of empty entries", () => {
   fc.assert(
     fc.property(
       fc.array(mapping, { maxLength: 6 }),
       fc.array(damage, { maxLength: 2 }),
-      (mappings, damages) => {
+      fc.boolean(),
+      (mappings, damages, scratch) => {
         const memory = new PhysicalMemory();
         const { tables } = memory;
         const [root, middle, ...leafTables] = Array.from({ length: 2 + TABLES }, () => tables.alloc()) as [
@@ -63,6 +70,12 @@ it("runs of leaves", () => {
         const word = (leaf: number): number => {
           return (leafTables[Math.floor(leaf / 512)] as number) * tables.wordsPerTable + (leaf % 512) * 2;
         };
+
+        for (let i = 0; scratch && i < LEAVES; i++) {
+          tables.words[word(i)] = EMPTY_LO;
+          tables.words[word(i) + 1] = EMPTY_HI;
+        }
+        const empty = scratch ? { emptyLo: [0, 0, 0, EMPTY_LO], emptyHi: [0, 0, 0, EMPTY_HI] } : {};
 
         const ranges: ExpectedRange[] = [];
         let asked = 0;
@@ -90,6 +103,7 @@ it("runs of leaves", () => {
           }
           ranges.push({ start: first * PAGE, end: next * PAGE, leaf });
         }
+        const intact = tables.words.slice();
         for (const { leaf, how, bit } of damages) {
           const at = word(leaf);
           if (how === "clear") tables.words.fill(0, at, at + 2);
@@ -102,7 +116,7 @@ it("runs of leaves", () => {
 
         const verdict = (expected: readonly ExpectedRange[]): string => {
           try {
-            checkTables(memory, format, { root: tables.address(root), ranges: expected });
+            checkTables(memory, format, { root: tables.address(root), ranges: expected, ...empty });
             return "";
           } catch (error) {
             return (error as Error).message;
@@ -122,7 +136,15 @@ it("runs of leaves", () => {
         asked = 0;
         expect(byRuns).toBe(verdict(oneByOne));
         expect(askedByRuns).toBeLessThanOrEqual(asked);
-        if (damages.length === 0) expect(byRuns).toBe("");
+        const isHarmed = (i: number): boolean => {
+          const at = word(i);
+          return tables.words[at] !== intact[at] || tables.words[at + 1] !== intact[at + 1];
+        };
+        const harmed = Array.from({ length: LEAVES }, (_, i) => i).filter(isHarmed);
+        const isMapped = (i: number): boolean =>
+          ranges.some(({ start, end }) => start <= i * PAGE && i * PAGE < end);
+        if (harmed.length === 0) expect(byRuns).toBe("");
+        if (harmed.some(isMapped)) expect(byRuns).not.toBe("");
       },
     ),
     { numRuns: 500 },

@@ -27,18 +27,21 @@ export function attributeProblem(
   return null;
 }
 
+const NOTHING_ZAPPED: ReadonlySet<number> = new Set();
+
 /** Entries of a table that a zapped mapping covers, as indices; their children are in no one's reach. */
-export function zappedEntries(vm: XeVm, geometry: LevelGeometry, va: number): Set<number> {
+export function zappedEntries(vm: XeVm, geometry: LevelGeometry, va: number): ReadonlySet<number> {
   const { gpuvm, vmas } = vm;
   const { entries, entryBytes } = geometry;
-  const zapped = new Set<number>();
+  let zapped: Set<number> | null = null;
   for (const mapping of gpuvm.mappingsIn(va, entries * entryBytes)) {
     if (((vmas.state[mapping] as number) & VMA_ZAPPED) === 0) continue;
     const first = Math.max(0, Math.ceil((gpuvm.addr(mapping) - va) / entryBytes));
     const last = Math.min(entries, Math.floor((gpuvm.end(mapping) - va) / entryBytes));
+    zapped ??= new Set();
     for (let i = first; i < last; i++) zapped.add(i);
   }
-  return zapped;
+  return zapped ?? NOTHING_ZAPPED;
 }
 
 /**

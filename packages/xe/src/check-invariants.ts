@@ -302,10 +302,12 @@ function checkTableRecord(
   const emptyHi = vm.pageTable.emptyHi[geometry.level];
   const { directoryMask, directoryBits, tableAddressLo, tableAddressHi } = geometry;
   const anyZapped = zapped.size > 0;
+  const { words } = memory;
+  const at = slot * memory.wordsPerTable;
   // A filled table holds 512 times the same leaf: the count of its children says all.
   for (let i = memory.isFilled(slot) ? geometry.entries : 0; i < geometry.entries; i++) {
-    const lo = memory.entryLo(slot, i);
-    const hi = memory.entryHi(slot, i);
+    const lo = words[at + 2 * i] as number;
+    const hi = words[at + 2 * i + 1] as number;
     if (anyZapped && zapped.has(i)) {
       const kept = tables.child(slot, i);
       if (lo !== 0 || hi !== 0) throw new Error(`zapped: entry ${i} of the ${where()} is not zero`);
