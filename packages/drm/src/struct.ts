@@ -17,9 +17,12 @@
  * @module
  */
 
-import { badNumber, countOf, EncodeError, isList, isObject, within } from "./encode-error.ts";
+import { countOf, EncodeError, isList, isObject, within } from "./encode-error.ts";
 import { type StructCopy, structCopy } from "./struct-copy.ts";
+import { readNumber, writeNumber } from "./struct-number.ts";
 import type { ValueNames } from "./value-names.ts";
+
+export { readU64, writeU64 } from "./struct-number.ts";
 
 /** How a member is made up: what a printer or a generator of bytes has to know. */
 export type FieldShape = NumberShape | BytesShape | StructShape | ArrayShape;
@@ -131,60 +134,14 @@ export function viewOf(bytes: Uint8Array): DataView {
 /** The object type that a layout reads. */
 export type StructOf<L> = L extends StructLayout<infer T> ? T : never;
 
-/**
- * Read a little-endian u64.
- *
- * @param view - memory
- * @param at - byte offset
- * @returns the value, NaN when a double cannot hold it exactly
- */
-export function readU64(view: DataView, at: number): number {
-  const low = view.getUint32(at, true);
-  const value = view.getUint32(at + 4, true) * 4294967296 + low;
-  // A double loses its low bits first.
-  return value >>> 0 === low ? value : Number.NaN;
-}
-
-const PER_4_GIB: number = 2 ** -32;
-
-/**
- * Write a little-endian u64.
- *
- * @param view - memory
- * @param at - byte offset
- * @param value - an integer from 0 up to and without 2^64
- * @throws {@link EncodeError} for anything else
- */
-export function writeU64(view: DataView, at: number, value: number): void {
-  // The comparisons alone would let a bigint through to Math.floor.
-  if (!(typeof value === "number" && value >= 0 && value < 2 ** 64 && Math.floor(value) === value)) {
-    throw badNumber(64, value);
-  }
-  // `| 0` takes the low half of an integer, whatever it is above; a remainder would take ten times as long.
-  view.setInt32(at, value | 0, true);
-  view.setInt32(at + 4, (value * PER_4_GIB) | 0, true);
-}
-
-function unsigned(
-  size: 1 | 2 | 4,
-  offset: number,
-  names: ValueNames | null,
-  get: (view: DataView, at: number) => number,
-  set: (view: DataView, at: number, value: number) => void,
-): Field<number> {
-  const end = 2 ** (8 * size);
+function unsigned(size: 1 | 2 | 4 | 8, offset: number, names: ValueNames | null): Field<number> {
   return {
     offset,
     size,
     align: size,
     shape: { kind: "number", names },
-    read: (view, base) => get(view, base + offset),
-    write(view, base, value = 0) {
-      if (!(Number.isInteger(value) && value >= 0 && value < end)) {
-        throw badNumber(8 * size, value);
-      }
-      set(view, base + offset, value);
-    },
+    read: (view, base) => readNumber(view, base + offset, size),
+    write: (view, base, value = 0) => writeNumber(view, base + offset, size, value),
   };
 }
 
@@ -194,13 +151,7 @@ function unsigned(
  * @returns an unsigned 8-bit member
  */
 export function u8(offset: number, names: ValueNames | null = null): Field<number> {
-  return unsigned(
-    1,
-    offset,
-    names,
-    (v, at) => v.getUint8(at),
-    (v, at, x) => v.setUint8(at, x),
-  );
+  return unsigned(1, offset, names);
 }
 
 /**
@@ -209,13 +160,7 @@ export function u8(offset: number, names: ValueNames | null = null): Field<numbe
  * @returns an unsigned 16-bit member
  */
 export function u16(offset: number, names: ValueNames | null = null): Field<number> {
-  return unsigned(
-    2,
-    offset,
-    names,
-    (v, at) => v.getUint16(at, true),
-    (v, at, x) => v.setUint16(at, x, true),
-  );
+  return unsigned(2, offset, names);
 }
 
 /**
@@ -224,13 +169,7 @@ export function u16(offset: number, names: ValueNames | null = null): Field<numb
  * @returns an unsigned 32-bit member
  */
 export function u32(offset: number, names: ValueNames | null = null): Field<number> {
-  return unsigned(
-    4,
-    offset,
-    names,
-    (v, at) => v.getUint32(at, true),
-    (v, at, x) => v.setUint32(at, x, true),
-  );
+  return unsigned(4, offset, names);
 }
 
 /**
@@ -238,14 +177,7 @@ export function u32(offset: number, names: ValueNames | null = null): Field<numb
  * @returns an unsigned 64-bit member, a number or NaN (see the module comment)
  */
 export function u64(offset: number): Field<number> {
-  return {
-    offset,
-    size: 8,
-    align: 8,
-    shape: { kind: "number", names: null },
-    read: (view, base) => readU64(view, base + offset),
-    write: (view, base, value = 0) => writeU64(view, base + offset, value),
-  };
+  return unsigned(8, offset, null);
 }
 
 /**
@@ -348,6 +280,9 @@ export function struct<T>(
   let room: StructCopy | null = null;
   const names = entries.map(([member]) => member);
   const codecs = entries.map(([, field]) => field);
+  // Most members are numbers, and a struct has many: they are read and written here, without a call of each one's own. 0 for others.
+  const numbers = codecs.map((field) => (field.shape.kind === "number" ? field.size : 0));
+  const offsets = codecs.map((field) => field.offset);
   const layout: StructLayout<T> = {
     name,
     size,
@@ -357,7 +292,11 @@ export function struct<T>(
     read(view, base = 0) {
       const value: Record<string, unknown> = {};
       for (let i = 0; i < names.length; i++) {
-        value[names[i] as string] = (codecs[i] as Field<unknown>).read(view, base);
+        const bytes = numbers[i] as number;
+        value[names[i] as string] =
+          bytes > 0
+            ? readNumber(view, base + (offsets[i] as number), bytes)
+            : (codecs[i] as Field<unknown>).read(view, base);
       }
       return value as T;
     },
@@ -365,7 +304,16 @@ export function struct<T>(
       let i = 0;
       try {
         for (; i < names.length; i++) {
-          (codecs[i] as Field<unknown>).write(view, base, value[names[i] as keyof T]);
+          const bytes = numbers[i] as number;
+          const member: unknown = value[names[i] as keyof T];
+          if (bytes === 0) (codecs[i] as Field<unknown>).write(view, base, member);
+          else
+            writeNumber(
+              view,
+              base + (offsets[i] as number),
+              bytes,
+              member === undefined ? 0 : (member as number),
+            );
         }
       } catch (error) {
         throw within(name, `.${names[i]}`, error);

@@ -9,7 +9,8 @@
  * @module
  */
 
-import { readU64, type StructLayout } from "./struct.ts";
+import type { StructLayout } from "./struct.ts";
+import { readNumber } from "./struct-number.ts";
 import type { UserBuffer } from "./umd.ts";
 
 /** Names of a struct's members that are numbers; those of a struct inside it behind a dot, e.g. `ops.count`. */
@@ -315,9 +316,7 @@ function points({ when }: UserArray<object>, view: DataView): boolean {
  * @returns it; NaN for a u64 that a double cannot hold
  */
 export function readSlot(view: DataView, { offset, size }: Slot): number {
-  if (size === 8) return readU64(view, offset);
-  if (size === 4) return view.getUint32(offset, true);
-  return size === 2 ? view.getUint16(offset, true) : view.getUint8(offset);
+  return readNumber(view, offset, size);
 }
 
 /** At least `size` bytes, those behind the end zero: an older header's struct is shorter. */
