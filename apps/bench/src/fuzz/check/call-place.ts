@@ -16,6 +16,7 @@ export class CallPlace {
   #bytes = new Uint8Array(FIRST_BYTES);
   /** Where the guards are: one before each piece of memory, and one behind the last. */
   readonly #guards: number[] = [];
+  #guardCount = 0;
 
   /** @param guardBytes - of each guard; 0 for none */
   constructor(guardBytes: number) {
@@ -32,7 +33,7 @@ export class CallPlace {
     let bytes = arg.length + 2 * this.#guardBytes;
     for (const buffer of buffers) bytes += buffer.bytes.length + this.#guardBytes;
     if (bytes > this.#bytes.length) this.#bytes = new Uint8Array(2 * bytes);
-    this.#guards.length = 0;
+    this.#guardCount = 0;
     this.#guard(0);
     const copy: Call = { file, request, arg: this.#piece(arg), buffers: [] };
     for (const { field, addr, bytes } of buffers)
@@ -43,12 +44,12 @@ export class CallPlace {
   #guard(at: number): void {
     const end = at + this.#guardBytes;
     for (let i = at; i < end; i++) this.#bytes[i] = GUARD;
-    this.#guards.push(at);
+    this.#guards[this.#guardCount++] = at;
   }
 
   /** A copy behind the last guard, and a guard behind it. */
   #piece(bytes: Uint8Array): Uint8Array {
-    const start = (this.#guards[this.#guards.length - 1] as number) + this.#guardBytes;
+    const start = (this.#guards[this.#guardCount - 1] as number) + this.#guardBytes;
     const end = start + bytes.length;
     this.#bytes.set(bytes, start);
     this.#guard(end);
@@ -57,7 +58,7 @@ export class CallPlace {
 
   /** @returns which guard was written to: 0 and 1 are those around the argument; -1 for none */
   damaged(): number {
-    for (let i = 0; i < this.#guards.length; i++) {
+    for (let i = 0; i < this.#guardCount; i++) {
       const at = this.#guards[i] as number;
       for (let j = at; j < at + this.#guardBytes; j++) if (this.#bytes[j] !== GUARD) return i;
     }
