@@ -20,6 +20,7 @@ import type {
   TraceLanding,
   TraceMark,
   TraceRecord,
+  TraceStore,
 } from "./record.ts";
 import { RecordLines } from "./record-line.ts";
 import type { FileEnd } from "./seal.ts";
@@ -143,8 +144,14 @@ function readExec(fields: Fields): TraceExec {
   return {
     vm: fields.count("vm"),
     batch: readLanding(fields.child("batch")),
-    stores: fields.list("stores").map((store) => ({ ...readLanding(store), value: store.hex("value") })),
+    stores: fields.list("stores").map(readStore),
   };
+}
+
+/** A literal, not a spread: copies would have a hidden class each. */
+function readStore(fields: Fields): TraceStore {
+  const { va, to, gemSeq, offset } = readLanding(fields);
+  return { va, to, gemSeq, offset, value: fields.hex("value") };
 }
 
 function readLanding(fields: Fields): TraceLanding {

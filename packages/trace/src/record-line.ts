@@ -1,5 +1,5 @@
 /**
- * The lines of ioctls and of plain marks, read from their bytes as recorders write them: JSON without blanks, members in one of
+ * The lines of ioctls and of marks, read from their bytes as recorders write them: JSON without blanks, members in one of
  * three orders, and no escapes. Nearly all of a trace stands in such lines, and most of it is hex digits, which would become a
  * text first.
  *
@@ -10,7 +10,15 @@
  */
 
 import { decodeHex, hexDigit } from "./hex-bytes.ts";
-import type { TraceArray, TraceIoctl, TraceMark, TraceRecord } from "./record.ts";
+import type {
+  TraceArray,
+  TraceExec,
+  TraceIoctl,
+  TraceLanding,
+  TraceMark,
+  TraceRecord,
+  TraceStore,
+} from "./record.ts";
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -26,8 +34,8 @@ const DELETE = 0x7f;
 const DECIMAL_DIGITS = 15;
 const HEX_DIGITS = 16;
 
-/** So many arrays, and JSON decides whether it is too much for a line. */
-const ARRAYS_MAX = 2 ** 16;
+/** So many arrays or stores, and JSON decides whether it is too much for a line. */
+const LIST_MAX = 2 ** 16;
 
 /** Arguments and small arrays of many lines share a buffer: one each would cost more than what it holds. */
 const SHARED_BYTES = 2 ** 16;
@@ -36,6 +44,15 @@ const SHARED_MAX = 2 ** 12;
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
 const MARK = ascii('{"mark":"');
+const VM = ascii(',"vm":');
+const BATCH = ascii(',"batch":{"va":"0x');
+const STORES = ascii('},"stores":[');
+const STORE = ascii('{"va":"0x');
+const VALUE = ascii('","value":"0x');
+const TO = ascii('","to":"');
+const GEM_SEQ = ascii(',"gem_seq":');
+const OFFSET = ascii(',"offset":"0x');
+const LIST_END = ascii("]}");
 const SEQ = ascii('{"seq":');
 const FILE = ascii(',"file":');
 const IOCTL = ascii(',"ioctl":"');
@@ -48,6 +65,7 @@ const COUNT = ascii('","count":');
 const STRIDE = ascii(',"stride":');
 const DATA = ascii(',"data":"');
 const TEXT_END = ascii('"}');
+const QUOTE_END = ascii('"');
 const OBJECT_END = ascii("}");
 const RET = ascii('],"ret":');
 const ARG_OUT = ascii(',"arg_out":"');
@@ -89,11 +107,66 @@ export class RecordLines {
     return this.#other || this.#at !== bytes.length ? null : record;
   }
 
-  /** What a job did stands behind its mark, and is for JSON to read. */
   #mark(line: number): TraceMark {
     const mark = this.#text();
+    const exec = mark === "exec" && this.#skips(VM) ? this.#exec() : null;
+    if (exec === null) this.#skip(OBJECT_END);
+    return { kind: "mark", line, mark, exec };
+  }
+
+  /** What a job did. */
+  #exec(): TraceExec {
+    const vm = this.#decimal();
+    this.#skip(BATCH);
+    const va = this.#hex();
+    this.#skip(TO);
+    const to = this.#place();
+    const gemSeq = this.#gemSeq(to);
+    const batch: TraceLanding = { va, to, gemSeq, offset: this.#offset(to) };
+    this.#skip(STORES);
+    const stores: TraceStore[] = [];
+    if (this.#skips(LIST_END)) return { vm, batch, stores };
+    for (;;) {
+      this.#skip(STORE);
+      stores.push(this.#store());
+      if (this.#other || stores.length === LIST_MAX || this.#bytes[this.#at] !== COMMA) break;
+      this.#at++;
+    }
+    this.#skip(LIST_END);
+    return { vm, batch, stores };
+  }
+
+  #store(): TraceStore {
+    const va = this.#hex();
+    this.#skip(VALUE);
+    const value = this.#hex();
+    this.#skip(TO);
+    const to = this.#place();
+    const gemSeq = this.#gemSeq(to);
+    const offset = this.#offset(to);
     this.#skip(OBJECT_END);
-    return { kind: "mark", line, mark, exec: null };
+    return { va, to, gemSeq, offset, value };
+  }
+
+  #place(): TraceLanding["to"] {
+    const to = this.#text();
+    if (to === "bo" || to === "null" || to === "scratch" || to === "fault") return to;
+    this.#other = true;
+    return "fault";
+  }
+
+  #gemSeq(to: TraceLanding["to"]): number {
+    if (to !== "bo") return -1;
+    this.#skip(GEM_SEQ);
+    return this.#decimal();
+  }
+
+  #offset(to: TraceLanding["to"]): number {
+    if (to !== "bo") return 0;
+    this.#skip(OFFSET);
+    const offset = this.#hex();
+    this.#skip(QUOTE_END);
+    return offset;
   }
 
   #ioctl(line: number, seq: number): TraceIoctl | null {
@@ -132,7 +205,7 @@ export class RecordLines {
       this.#skip(DATA);
       const data = this.#data(count * stride);
       this.#skip(TEXT_END);
-      if (this.#other || arrays.length === ARRAYS_MAX) break;
+      if (this.#other || arrays.length === LIST_MAX) break;
       arrays.push({ field, addr, count, stride, data });
       if (this.#bytes[this.#at] !== COMMA) return arrays;
       this.#at++;

@@ -112,6 +112,32 @@ const written = fc
     return `{"seq":${call.seq}${front},"ioctl":"${call.name}"${behind},"request":"0x${call.request}","arg_in":"${call.argIn}","ptrs":[${arrays.join(",")}${call.end}],"ret":${call.ret},"arg_out":"${call.argOut}"}`;
   });
 
+const to = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom('"null"', '"scratch"', '"fault"') },
+  {
+    weight: 4,
+    arbitrary: fc.tuple(digits, hex).map(([seq, at]) => `"bo","gem_seq":${seq},"offset":"0x${at}"`),
+  },
+  fc.constant('"bo"'),
+  text.map((word) => `"${word}"`),
+);
+const value = fc.oneof({ weight: 4, arbitrary: fc.constantFrom("c0ffee", "0", "301a0048") }, hex);
+
+/** A job as recorders write it, with members of any kind. */
+const job = fc
+  .record({
+    mark: fc.oneof({ weight: 8, arbitrary: fc.constant("exec") }, text),
+    vm: digits,
+    va: value,
+    to,
+    stores: fc.array(fc.record({ va: value, value, to }), { maxLength: 3 }),
+    end: fc.constantFrom("", "", "", ","),
+  })
+  .map(({ mark, vm, va, to: place, stores, end }) => {
+    const list = stores.map((store) => `{"va":"0x${store.va}","value":"0x${store.value}","to":${store.to}}`);
+    return `{"mark":"${mark}","vm":${vm},"batch":{"va":"0x${va}","to":${place}},"stores":[${list.join(",")}${end}]}`;
+  });
+
 describe("a line read from its bytes is what JSON makes of it", () => {
   it("as recorded", async () => {
     for (const line of lines) expect(typeof (await agree(Buffer.from(line))), line).toBe("object");
@@ -134,10 +160,13 @@ describe("a line read from its bytes is what JSON makes of it", () => {
     );
   });
 
-  it("whatever a recorder writes for its members", async () => {
+  it.each([
+    ["a call", written],
+    ["a job", job],
+  ])("whatever a recorder writes for the members of %s", async (_, of) => {
     let read = 0;
     await fc.assert(
-      fc.asyncProperty(written, async (line) => {
+      fc.asyncProperty(of, async (line) => {
         if (typeof (await agree(Buffer.from(line.replace(/\n/g, "")))) === "object") read++;
       }),
       { numRuns: 1500 },
@@ -145,8 +174,8 @@ describe("a line read from its bytes is what JSON makes of it", () => {
     expect(read).toBeGreaterThan(50);
   });
 
-  it("where it is cut", async () => {
-    const line = lines.find((one) => one.includes('"ptrs":[{')) as string;
+  it.each(['"ptrs":[{', '"stores":[{'])("where it is cut: %s", async (part) => {
+    const line = lines.find((one) => one.includes(part)) as string;
     for (let length = 0; length < line.length; length++) await agree(Buffer.from(line.slice(0, length)));
   });
 });
