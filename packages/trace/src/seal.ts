@@ -35,6 +35,8 @@ export type NewDigest = () => Digest;
 /** How a file ends: whole as it says, cut as it says, or without saying anything. */
 export type FileEnd = "complete" | "cut" | "open";
 
+const LINE_FEED = 0x0a;
+
 /** Members of an end line, and no others. */
 const MEMBERS = ["end", "lines", "sha256"];
 
@@ -75,6 +77,13 @@ export class SealCheck {
   #promised = false;
   #lines = 0;
   #end: FileEnd = "open";
+  /**
+   * Lines that stand one behind the other in the same memory, from the first byte to behind the last one: the digest takes them together,
+   * for a call costs more than the bytes of a line.
+   */
+  #memory: Uint8Array | null = null;
+  #from = 0;
+  #to = 0;
 
   /**
    * @param path - of the file, for errors
@@ -87,7 +96,7 @@ export class SealCheck {
 
   /**
    * @param line - its number, from 1
-   * @param bytes - the line without its line feed
+   * @param bytes - the line without its line feed; they stay as they are until the end
    * @param value - what it holds, null for a line that is neither the header nor an end line
    * @returns whether it is a line of the file's own: not the header, nor the end
    * @throws {@link InputError} for an end line that is not that of the lines before it, and for a line behind it
@@ -99,9 +108,26 @@ export class SealCheck {
       this.#end = this.#hold(line, value);
       return false;
     } else this.#lines++;
-    this.#digest?.update(bytes);
-    this.#digest?.update("\n");
+    if (this.#digest !== null) this.#add(bytes);
     return line > 1;
+  }
+
+  #add(bytes: Uint8Array): void {
+    const from = bytes.byteOffset;
+    const goesOn = this.#memory?.buffer === bytes.buffer && from === this.#to + 1;
+    if (!goesOn || this.#memory?.[this.#to] !== LINE_FEED) {
+      this.#flush();
+      this.#memory = new Uint8Array(bytes.buffer);
+      this.#from = from;
+    }
+    this.#to = from + bytes.length;
+  }
+
+  #flush(): void {
+    if (this.#memory === null) return;
+    this.#digest?.update(this.#memory.subarray(this.#from, this.#to));
+    this.#digest?.update("\n");
+    this.#memory = null;
   }
 
   /**
@@ -138,6 +164,7 @@ export class SealCheck {
       fail(`lines: says ${valueInWords(lines)}, but ${this.#lines} stand between the header and here`);
     if (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256))
       return fail(`sha256: expected 64 digits of hex, got ${valueInWords(sha256)}`);
+    this.#flush();
     if (this.#digest !== null && this.#digest.digest("hex") !== sha256)
       fail("sha256: is not that of the bytes before this line");
     return end;
