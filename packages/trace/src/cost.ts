@@ -55,8 +55,10 @@ function eachCounter(sheet: CostSheet, of: (name: string, value: number) => numb
 /** What each phase costs, from a device's counters. Marks may follow each other closely: closing a stretch makes no objects. */
 export class PhaseCosts<P extends string> {
   readonly #counters: Readonly<CostSheet>;
+  /** In the order of the sheet. */
   readonly #names: readonly string[];
   readonly #isSum: readonly boolean[];
+  readonly #ioctls: number;
   /** Counters at the end of the last stretch. */
   readonly #last: Float64Array;
   readonly #sums: Map<P, Float64Array> = new Map();
@@ -70,6 +72,7 @@ export class PhaseCosts<P extends string> {
   constructor(schema: CostSchema, counters: Readonly<CostSheet>) {
     this.#counters = counters;
     this.#names = Object.keys(counters);
+    this.#ioctls = this.#names.indexOf("ioctls");
     this.#isSum = this.#names.map((name) => isSum(schema, name));
     this.#last = Float64Array.from(Object.values(counters));
   }
@@ -80,13 +83,16 @@ export class PhaseCosts<P extends string> {
    * @param phase - what the stretch belongs to; one without an ioctl is nobody's
    */
   close(phase: P): void {
+    const counters = this.#counters;
+    const last = this.#last;
+    const isSum = this.#isSum;
     const sums = this.#issued() ? this.#sumsOf(phase) : null;
-    for (let i = 0; i < this.#names.length; i++) {
-      const now = this.#counters[this.#names[i] as string] as number;
-      if (sums !== null) {
-        sums[i] = this.#isSum[i] ? (sums[i] as number) + now - (this.#last[i] as number) : now;
-      }
-      this.#last[i] = now;
+    let i = 0;
+    // Read by a list of its names, each counter would be looked up by its text.
+    for (const name in counters) {
+      const now = counters[name] as number;
+      if (sums !== null) sums[i] = isSum[i] ? (sums[i] as number) + now - (last[i] as number) : now;
+      last[i++] = now;
     }
   }
 
@@ -100,7 +106,7 @@ export class PhaseCosts<P extends string> {
   }
 
   #issued(): boolean {
-    return this.#counters["ioctls"] !== this.#last[this.#names.indexOf("ioctls")];
+    return this.#counters["ioctls"] !== this.#last[this.#ioctls];
   }
 
   #sumsOf(phase: P): Float64Array {
