@@ -4,7 +4,16 @@
  * @packageDocumentation
  */
 
-import { type AllocFault, counted, DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, hex, size, span } from "@vmbind/drm";
+import {
+  type AllocFault,
+  counted,
+  DRM_IOCTL_GEM_CLOSE,
+  GEM_CLOSE,
+  hex,
+  readU64,
+  size,
+  span,
+} from "@vmbind/drm";
 import type {
   Action,
   BindOp,
@@ -28,8 +37,8 @@ import {
   BIND_SINGLE_PAGE,
   BIND_UNBIND,
   BIND_WRITE,
+  GEM_BIND_OP,
   GEM_CREATE,
-  type GemBindOp,
   IOCTL_GEM_CREATE,
   IOCTL_VM_BIND,
   IOCTL_VM_CREATE,
@@ -49,6 +58,9 @@ export interface AsahiTraceOp extends BindOp {
 
 /** hk maps device memory and sparse resources a second time, read-only, this far up. */
 const MIRROR_OFFSET = 2 ** 36;
+
+/** Where the members of an operation lie. */
+const OP = GEM_BIND_OP.fields;
 
 /** What stands for "nothing is bound". */
 const UNBOUND = { says: "unbound" } as const;
@@ -95,7 +107,9 @@ class AsahiDecoder implements Decoder<AsahiTraceOp> {
       }
       case IOCTL_VM_BIND: {
         const { vmId } = call.sent(VM_BIND);
-        const ops = call.elements(VM_BIND_OPS).map((op) => this.#op(op));
+        const { view, count, stride } = call.elementBytes(VM_BIND_OPS);
+        const ops: AsahiTraceOp[] = [];
+        for (let i = 0; i < count; i++) ops.push(this.#op(view, i * stride));
         return { kind: "bind", vm: vmId, ops, text: `VM ${vmId}, ${counted(ops.length, "op")}` };
       }
       default:
@@ -103,25 +117,24 @@ class AsahiDecoder implements Decoder<AsahiTraceOp> {
     }
   }
 
-  #op({ flags, addr, range, handle, offset }: GemBindOp): AsahiTraceOp {
+  #op(view: DataView, at: number): AsahiTraceOp {
+    const flags = view.getUint32(at + OP.flags.offset, true);
+    const handle = view.getUint32(at + OP.handle.offset, true);
+    const offset = readU64(view, at + OP.offset.offset);
+    const range = readU64(view, at + OP.range.offset);
+    const addr = readU64(view, at + OP.addr.offset);
     // Device memory and sparse resources show a second time, to be read only; what is done there repeats what is done at A.
     const { heap, heapBytes, mirrorOffset } = this.#plan;
     const inMirror = addr >= heap + mirrorOffset && addr < heap + mirrorOffset + heapBytes;
-    const isSparse = (flags & BIND_SINGLE_PAGE) !== 0 && !(flags & BIND_UNBIND);
-    const view = isSparse ? this.#secondUnbound : this.#second;
-    const sparse = inMirror ? view : isSparse ? UNBOUND : null;
-    // Members are named in each: a hundred thousand copies by spread take ten times as long.
-    if (flags & BIND_UNBIND) {
-      const what = "unbind";
-      const heading = "UNBIND";
-      return sparse === null
-        ? { what, heading, effect: "unmap", addr, range, handle, offset, flags }
-        : { what, heading, effect: "unmap", addr, range, handle, offset, flags, sparse };
-    }
-    const heading = bindHeading(flags);
-    return sparse === null
-      ? { what: "bind", heading, effect: "map", addr, range, handle, offset, flags }
-      : { what: "bind", heading, effect: "map", addr, range, handle, offset, flags, sparse };
+    const unbinds = (flags & BIND_UNBIND) !== 0;
+    const isSparse = (flags & BIND_SINGLE_PAGE) !== 0 && !unbinds;
+    const second = isSparse ? this.#secondUnbound : this.#second;
+    const sparse = inMirror ? second : isSparse ? UNBOUND : undefined;
+    const what = unbinds ? "unbind" : "bind";
+    const heading = unbinds ? "UNBIND" : bindHeading(flags);
+    const effect = unbinds ? "unmap" : "map";
+    // One literal, and no spread: who looks at operations looks at a hundred thousand, and they should have one shape.
+    return { what, heading, effect, addr, range, handle, offset, flags, sparse };
   }
 }
 

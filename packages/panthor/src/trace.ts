@@ -12,6 +12,7 @@ import {
   fail,
   GEM_CLOSE,
   hex,
+  readU64,
   size,
   span,
 } from "@vmbind/drm";
@@ -60,7 +61,6 @@ import {
   VM_BIND_OP_REPEAT,
   VM_CREATE,
   VM_DESTROY,
-  type VmBindOp,
 } from "./uapi.ts";
 import { PANVK_OPS_PER_IOCTL } from "./umd.ts";
 import { vmBindRun } from "./vm-bind.ts";
@@ -181,7 +181,7 @@ class SentBind implements BindAction<PanthorTraceOp> {
   }
 
   get vm(): number {
-    return this.#call.sent(VM_BIND).vmId;
+    return this.#call.sentBytes(VM_BIND).getUint32(VM_BIND.fields.vmId.offset, true);
   }
 
   get text(): string {
@@ -190,63 +190,75 @@ class SentBind implements BindAction<PanthorTraceOp> {
   }
 
   get ops(): readonly PanthorTraceOp[] {
-    this.#ops ??= this.#sent().map((op) => decodeOp(op, op.boRepeatRange ?? 0, this.#blackhole));
+    this.#ops ??= this.#decode();
     return this.#ops;
+  }
+
+  #decode(): PanthorTraceOp[] {
+    const { view, count, stride } = this.#call.elementBytes(this.#array);
+    const ops: PanthorTraceOp[] = [];
+    for (let i = 0; i < count; i++) ops.push(decodeOp(view, i * stride, this.#repeats, this.#blackhole));
+    return ops;
   }
 
   /** panvk cuts a list that is too long for one call; the syncs of a queue bind are on its very last operation. */
   get more(): boolean {
-    return this.count === PANVK_OPS_PER_IOCTL && this.#sent().at(-1)?.syncs.count === 0;
+    return this.count === PANVK_OPS_PER_IOCTL && this.#call.elements(VM_BIND_OPS).at(-1)?.syncs.count === 0;
   }
 
-  #sent(): readonly SentOp[] {
-    const call = this.#call;
-    return this.#repeats
-      ? call.elements({ ...VM_BIND_OPS, element: VM_BIND_OP_REPEAT })
-      : call.elements(VM_BIND_OPS);
+  /** The REPEAT proposal's operations have one member more. */
+  get #array(): Pick<typeof VM_BIND_OPS, "pointer" | "count" | "stride" | "element"> {
+    return this.#repeats ? REPEAT_OPS : VM_BIND_OPS;
   }
 }
 
-/** An operation as it is sent; the REPEAT proposal's has one member more. */
-type SentOp = VmBindOp & { boRepeatRange?: number };
+const REPEAT_OPS = { ...VM_BIND_OPS, element: VM_BIND_OP_REPEAT };
+
+/** Where the members of an operation lie. */
+const OP = VM_BIND_OP_REPEAT.fields;
 
 /**
- * Members are named in each: a hundred thousand copies by spread take ten times as long.
+ * One literal for most, and no spread: who looks at operations looks at a hundred thousand, and they should have one shape.
  *
  * @param blackhole - handle of the object that stands for "nothing is bound", 0 for none so far
  */
-function decodeOp(
-  { flags, va: addr, size: range, boHandle: handle, boOffset: offset, syncs }: SentOp,
-  windowBytes: number,
-  blackhole: number,
-): PanthorTraceOp {
+function decodeOp(view: DataView, at: number, repeats: boolean, blackhole: number): PanthorTraceOp {
+  const flags = view.getUint32(at + OP.flags.offset, true);
+  const handle = view.getUint32(at + OP.boHandle.offset, true);
+  const offset = readU64(view, at + OP.boOffset.offset);
+  const addr = readU64(view, at + OP.va.offset);
+  const range = readU64(view, at + OP.size.offset);
   const type = (flags & OP_TYPE_MASK) >>> 0;
-  if (type === OP_UNMAP) {
-    return { what: "unmap", heading: "UNMAP", effect: "unmap", addr, range, handle, offset, flags };
-  }
   if (type === OP_SYNC_ONLY) {
     const what = "sync-only";
-    const { count } = syncs;
-    return { what, heading: "SYNC_ONLY", effect: "none", addr, range, handle, offset, flags, syncs: count };
+    const syncs = OP.syncs.read(view, at).count;
+    return { what, heading: "SYNC_ONLY", effect: "none", addr, range, handle, offset, flags, syncs };
   }
-  if (type !== OP_MAP) {
+  if (type !== OP_MAP && type !== OP_UNMAP) {
     return { what: "unknown", heading: "unknown", effect: "none", addr, range, handle, offset, flags, type };
   }
-  const effect = "map";
-  const sparse = UNBOUND;
+  const maps = type === OP_MAP;
+  const effect = maps ? "map" : "unmap";
+  const windowBytes = maps && repeats ? OP.boRepeatRange.read(view, at) : 0;
   if (windowBytes !== 0) {
     const heading = "MAP REPEAT";
-    return { what: "map-repeat", heading, effect, addr, range, handle, offset, flags, windowBytes, sparse };
+    const sparse = UNBOUND;
+    return { what: "map-repeat", heading, effect, addr, range, handle, offset, flags, sparse, windowBytes };
   }
-  if (flags & MAP_SPARSE) {
-    return { what: "map-sparse", heading: "MAP SPARSE", effect, addr, range, handle, offset, flags, sparse };
-  }
-  if (handle !== 0 && handle === blackhole) {
-    const heading = "MAP blackhole";
-    return { what: "map-blackhole", heading, effect, addr, range, handle, offset, flags, sparse };
-  }
-  return { what: "map-memory", heading: "MAP memory", effect, addr, range, handle, offset, flags };
+  let what: PanthorRangeOp["what"] = maps ? "map-memory" : "unmap";
+  if (maps && flags & MAP_SPARSE) what = "map-sparse";
+  else if (maps && handle !== 0 && handle === blackhole) what = "map-blackhole";
+  const heading = HEADINGS[what];
+  const sparse = what === "map-sparse" || what === "map-blackhole" ? UNBOUND : undefined;
+  return { what, heading, effect, addr, range, handle, offset, flags, sparse };
 }
+
+const HEADINGS: Readonly<Record<PanthorRangeOp["what"], string>> = {
+  "map-memory": "MAP memory",
+  "map-blackhole": "MAP blackhole",
+  "map-sparse": "MAP SPARSE",
+  unmap: "UNMAP",
+};
 
 function describe(op: PanthorTraceOp): string {
   const where = span(op.addr, op.range);

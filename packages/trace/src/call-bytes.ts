@@ -5,7 +5,7 @@
  */
 
 import { readSlot, type StructLayout, type UserArray, viewOf, zeroExtended } from "@vmbind/drm";
-import type { CallReader } from "./lens.ts";
+import type { CallReader, ElementBytes } from "./lens.ts";
 import type { TraceArray, TraceIoctl } from "./record.ts";
 
 /** Reads one recorded ioctl. */
@@ -29,7 +29,12 @@ export class CallBytes implements CallReader {
 
   /** See {@link CallReader.sent}. */
   sent<T>(layout: StructLayout<T>): T {
-    return layout.read(zeroExtended(this.#call.argIn, layout.size));
+    return layout.read(this.sentBytes(layout));
+  }
+
+  /** See {@link CallReader.sentBytes}. */
+  sentBytes(layout: Pick<StructLayout<unknown>, "size">): DataView {
+    return zeroExtended(this.#call.argIn, layout.size);
   }
 
   /** See {@link CallReader.returned}. */
@@ -41,6 +46,13 @@ export class CallBytes implements CallReader {
   elements<E extends object>(array: CallArray<E>): E[] {
     const { element } = array;
     return element === null ? [] : elementsAt(this.#call.arrays, this.#place(array, element), element);
+  }
+
+  /** See {@link CallReader.elementBytes}. */
+  elementBytes<E extends object>(array: CallArray<E>): ElementBytes {
+    const { element } = array;
+    if (element === null) return { view: viewOf(NOTHING.data), count: 0, stride: 0 };
+    return elementBytesAt(this.#call.arrays, this.#place(array, element), element);
   }
 
   /** See {@link CallReader.count}. */
@@ -96,20 +108,28 @@ export function elementsAt<T>(
   place: ArrayPlace,
   layout: StructLayout<T>,
 ): T[] {
+  const { view, count, stride } = elementBytesAt(arrays, place, layout);
+  const elements: T[] = [];
+  for (let i = 0; i < count; i++) elements.push(layout.read(view, i * stride));
+  return elements;
+}
+
+/** The same as memory; where an element is shorter than the layout, a copy of it. */
+function elementBytesAt(
+  arrays: readonly TraceArray[],
+  place: ArrayPlace,
+  { size }: Pick<StructLayout<unknown>, "size">,
+): ElementBytes {
   const { data, count } = recordedAt(arrays, place);
   const { stride } = place;
-  const view = viewOf(data);
-  const elements: T[] = [];
+  if (stride >= size && (count - 1) * stride + size <= data.length)
+    return { view: viewOf(data), count, stride };
+  const whole = new Uint8Array(count * size);
   for (let i = 0; i < count; i++) {
     const at = i * stride;
-    if (stride >= layout.size && at + layout.size <= data.length) elements.push(layout.read(view, at));
-    else {
-      const padded = new Uint8Array(layout.size);
-      padded.set(data.subarray(at, at + Math.min(stride, layout.size)));
-      elements.push(layout.read(viewOf(padded)));
-    }
+    whole.set(data.subarray(at, at + Math.min(stride, size)), i * size);
   }
-  return elements;
+  return { view: viewOf(whole), count, stride: size };
 }
 
 const NOTHING = { data: new Uint8Array(0), count: 0 };

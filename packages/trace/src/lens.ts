@@ -59,8 +59,8 @@ export interface BindOp {
   readonly offset: number;
   /** Flags as sent. */
   readonly flags: number;
-  /** What it says of sparse ranges beyond its effect; absent for nothing. */
-  readonly sparse?: SparseWord;
+  /** What it says of sparse ranges beyond its effect; undefined for nothing. */
+  readonly sparse?: SparseWord | undefined;
 }
 
 /** What every {@link Action} says. */
@@ -114,6 +114,16 @@ export type Action<Op extends BindOp = BindOp> =
   | BindAction<Op>
   | OtherAction;
 
+/** Elements of an array as memory. */
+export interface ElementBytes {
+  /** The memory; a whole element at each place. */
+  readonly view: DataView;
+  /** Elements. */
+  readonly count: number;
+  /** Bytes from one element to the next. */
+  readonly stride: number;
+}
+
 /** One recorded ioctl, read through a driver's layouts. */
 export interface CallReader {
   /** 32-bit request number. */
@@ -125,6 +135,13 @@ export interface CallReader {
    * @returns the argument before the call
    */
   sent<T>(layout: StructLayout<T>): T;
+  /**
+   * The same as memory, for who wants a few members of many.
+   *
+   * @param layout - of the argument
+   * @returns the argument before the call
+   */
+  sentBytes(layout: Pick<StructLayout<unknown>, "size">): DataView;
   /**
    * @param layout - of the argument
    * @returns the argument after the call
@@ -139,6 +156,14 @@ export interface CallReader {
   elements<E extends object>(
     array: Pick<UserArray<object, E>, "pointer" | "count" | "stride" | "element">,
   ): E[];
+  /**
+   * The same elements as memory: operations come by the hundred thousand, and each is an object of a driver's lens at last.
+   *
+   * @param array - as there
+   */
+  elementBytes<E extends object>(
+    array: Pick<UserArray<object, E>, "pointer" | "count" | "stride" | "element">,
+  ): ElementBytes;
   /**
    * How many elements {@link CallReader.elements} gives, without reading one.
    *

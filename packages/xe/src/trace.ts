@@ -5,7 +5,16 @@
  * @packageDocumentation
  */
 
-import { type AllocFault, counted, DRM_IOCTL_GEM_CLOSE, GEM_CLOSE, hex, size, span } from "@vmbind/drm";
+import {
+  type AllocFault,
+  counted,
+  DRM_IOCTL_GEM_CLOSE,
+  GEM_CLOSE,
+  hex,
+  readU64,
+  size,
+  span,
+} from "@vmbind/drm";
 import type { Action, BindOp, CallReader, Decoder, HeaderReader, Lens } from "@vmbind/trace";
 import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
@@ -26,6 +35,7 @@ import {
   VM_BIND,
   VM_BIND_FLAG_NULL,
   VM_BIND_FLAG_READONLY,
+  VM_BIND_OP,
   VM_BIND_OP_MAP,
   VM_BIND_OP_MAP_USERPTR,
   VM_BIND_OP_PREFETCH,
@@ -34,7 +44,6 @@ import {
   VM_CREATE,
   VM_CREATE_FLAG_SCRATCH_PAGE,
   VM_DESTROY,
-  type VmBindOp,
 } from "./uapi.ts";
 
 import {
@@ -68,6 +77,22 @@ const UNBOUND = { says: "unbound" } as const;
 /** In the range that anv maps NULL for itself; its own objects lie over it, and nothing in it is a resource. */
 const OWN_NULL = { says: "uncover" } as const;
 
+/** Where the members of a call and of an operation lie. */
+const BIND = VM_BIND.fields;
+const OP = VM_BIND_OP.fields;
+
+type Kind = Pick<XeTraceOp, "what" | "heading" | "effect">;
+
+const OPS: ReadonlyMap<number, Kind> = new Map<number, Kind>([
+  [VM_BIND_OP_MAP, { what: "map", heading: "MAP", effect: "map" }],
+  [VM_BIND_OP_UNMAP, { what: "unmap", heading: "UNMAP", effect: "unmap" }],
+  [VM_BIND_OP_MAP_USERPTR, { what: "map-userptr", heading: "MAP_USERPTR", effect: "map" }],
+  [VM_BIND_OP_UNMAP_ALL, { what: "unmap-all", heading: "UNMAP_ALL", effect: "unmap-object" }],
+  [VM_BIND_OP_PREFETCH, { what: "prefetch", heading: "PREFETCH", effect: "none" }],
+]);
+const NULL: Kind = { what: "map-null", heading: "NULL", effect: "map" };
+const UNKNOWN: Kind = { what: "unknown", heading: "", effect: "none" };
+
 class XeDecoder implements Decoder<XeTraceOp> {
   decode(call: CallReader): Action<XeTraceOp> {
     switch (IOCTLS.own(call.request)) {
@@ -91,11 +116,17 @@ class XeDecoder implements Decoder<XeTraceOp> {
         return { kind: "bo-close", handle, text: `BO ${handle}` };
       }
       case IOCTL_VM_BIND: {
-        const { vmId, execQueueId, numBinds, bind } = call.sent(VM_BIND);
-        const binds = numBinds === 1 ? [bind] : call.elements(VM_BIND_OPS);
-        const queue = execQueueId === 0 ? "default queue" : `queue ${execQueueId}`;
-        const text = `VM ${vmId}, ${queue}, ${counted(binds.length, "op")}`;
-        return { kind: "bind", vm: vmId, ops: binds.map(decodeOp), text };
+        const arg = call.sentBytes(VM_BIND);
+        const vm = arg.getUint32(BIND.vmId.offset, true);
+        const queueId = arg.getUint32(BIND.execQueueId.offset, true);
+        const ops: XeTraceOp[] = [];
+        if (arg.getUint32(BIND.numBinds.offset, true) === 1) ops.push(decodeOp(arg, BIND.bind.offset));
+        else {
+          const { view, count, stride } = call.elementBytes(VM_BIND_OPS);
+          for (let i = 0; i < count; i++) ops.push(decodeOp(view, i * stride));
+        }
+        const queue = queueId === 0 ? "default queue" : `queue ${queueId}`;
+        return { kind: "bind", vm, ops, text: `VM ${vm}, ${queue}, ${counted(ops.length, "op")}` };
       }
       case IOCTL_MADVISE:
         return { kind: "other", text: adviceOf(call.sent(MADVISE)) };
@@ -134,50 +165,21 @@ function adviceOf({ vmId, start, range, type, val }: Madvise): string {
   }
 }
 
-/** Members are named in those that come by the hundred thousand: copies by spread take ten times as long. */
-function decodeOp({ op, flags, addr, range, obj: handle, objOffset: offset, patIndex }: VmBindOp): XeTraceOp {
-  switch (op) {
-    case VM_BIND_OP_MAP:
-      if (flags & VM_BIND_FLAG_NULL) {
-        const sparse = isAnvOwnNull(addr, range) ? OWN_NULL : UNBOUND;
-        return {
-          what: "map-null",
-          heading: "NULL",
-          effect: "map",
-          addr,
-          range,
-          handle,
-          offset,
-          flags,
-          patIndex,
-          sparse,
-        };
-      }
-      return { what: "map", heading: "MAP", effect: "map", addr, range, handle, offset, flags, patIndex };
-    case VM_BIND_OP_UNMAP:
-      return {
-        what: "unmap",
-        heading: "UNMAP",
-        effect: "unmap",
-        addr,
-        range,
-        handle,
-        offset,
-        flags,
-        patIndex,
-      };
-  }
-  const rest = { addr, range, handle, offset, flags, patIndex };
-  switch (op) {
-    case VM_BIND_OP_MAP_USERPTR:
-      return { what: "map-userptr", heading: "MAP_USERPTR", effect: "map", ...rest };
-    case VM_BIND_OP_UNMAP_ALL:
-      return { what: "unmap-all", heading: "UNMAP_ALL", effect: "unmap-object", ...rest };
-    case VM_BIND_OP_PREFETCH:
-      return { what: "prefetch", heading: "PREFETCH", effect: "none", ...rest };
-    default:
-      return { what: "unknown", heading: `op ${op}`, effect: "none", ...rest };
-  }
+/** One literal for all, and no spread: who looks at operations looks at a hundred thousand, and they should have one shape. */
+function decodeOp(view: DataView, at: number): XeTraceOp {
+  const op = view.getUint32(at + OP.op.offset, true);
+  const flags = view.getUint32(at + OP.flags.offset, true);
+  const addr = readU64(view, at + OP.addr.offset);
+  const range = readU64(view, at + OP.range.offset);
+  const handle = view.getUint32(at + OP.obj.offset, true);
+  const offset = readU64(view, at + OP.objOffset.offset);
+  const patIndex = view.getUint16(at + OP.patIndex.offset, true);
+  const isNull = op === VM_BIND_OP_MAP && (flags & VM_BIND_FLAG_NULL) !== 0;
+  const sparse = !isNull ? undefined : isAnvOwnNull(addr, range) ? OWN_NULL : UNBOUND;
+  const known = isNull ? NULL : OPS.get(op);
+  const { what, effect } = known ?? UNKNOWN;
+  const heading = known?.heading ?? `op ${op}`;
+  return { what, heading, effect, addr, range, handle, offset, flags, sparse, patIndex };
 }
 
 function describe(op: XeTraceOp): string {
