@@ -12,6 +12,9 @@ import { InputError } from "./input-error.ts";
 import { parseJson } from "./json-text.ts";
 import { type FileEnd, type NewDigest, SealCheck } from "./seal.ts";
 
+const LINE_FEED = 0x0a;
+const NO_BYTES = new Uint8Array(0);
+
 /** Longest line that is accepted, in bytes. The longest line of the recorded traces has three megabytes. */
 const MAX_LINE_BYTES: number = 64 * 2 ** 20;
 
@@ -64,8 +67,9 @@ export async function* readJsonLines(
 ): AsyncGenerator<JsonLine> {
   const json = new JsonReader(path);
   let line = 0;
-  for await (const texts of splitLines(path, bytes, limits)) {
-    for (const text of texts) yield { line: ++line, value: json.read(line, text) };
+  for await (const lines of splitLines(path, bytes, limits)) {
+    for (let text = lines.next(); text !== null; text = lines.next())
+      yield { line: ++line, value: json.read(line, text) };
   }
 }
 
@@ -139,17 +143,17 @@ export async function* readBatches<T>(
   const seal = new SealCheck(path, atEnd.digest?.() ?? null);
   const json = new JsonReader(path);
   let line = 0;
-  function* body(texts: Iterable<Uint8Array>): Generator<JsonLine | T> {
-    for (const text of texts) {
+  function* body(lines: LineCutter): Generator<JsonLine | T> {
+    for (let bytes = lines.next(); bytes !== null; bytes = lines.next()) {
       line++;
-      const known = line === 1 ? null : quick(line, text);
-      const value = known === null ? json.read(line, text) : null;
-      if (!seal.take(line, text, value)) continue;
+      const known = line === 1 ? null : quick(line, bytes);
+      const value = known === null ? json.read(line, bytes) : null;
+      if (!seal.take(line, bytes, value)) continue;
       if (known !== null) yield known;
       else if (value !== null) yield { line, value };
     }
   }
-  for await (const texts of splitLines(path, source(), limits)) yield body(texts);
+  for await (const lines of splitLines(path, source(), limits)) yield body(lines);
   atEnd.ended?.(seal.close());
 }
 
@@ -171,46 +175,95 @@ class JsonReader {
   }
 }
 
-/** The lines of each piece; one that a piece begins comes with those of the piece that ends it. */
+/** Cuts a text that comes in pieces: a line that one of them begins comes with those of the piece that ends it. */
+class LineCutter {
+  readonly #path: string;
+  readonly #limit: number;
+  #chunk: Uint8Array = NO_BYTES;
+  /** The same bytes as a plain array: pieces of Node's buffers would be buffers, which are made slowly and have a shape of their own. */
+  #plain: Uint8Array = NO_BYTES;
+  #from = 0;
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  /** Number of the line that is read. */
+  line = 1;
+
+  constructor(path: string, limit: number) {
+    this.#path = path;
+    this.#limit = limit;
+  }
+
+  /** The next piece, once all lines of the last one are read. */
+  give(chunk: Uint8Array): void {
+    this.#chunk = chunk;
+    this.#plain = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
+    this.#from = 0;
+  }
+
+  /** The next line, null where the piece has no end of it. */
+  next(): Uint8Array | null {
+    const from = this.#from;
+    const end = this.#chunk.indexOf(LINE_FEED, from);
+    if (end < 0) {
+      this.#hold(this.#plain.subarray(from));
+      this.give(NO_BYTES);
+      return null;
+    }
+    this.#from = end + 1;
+    this.line++;
+    const last = this.#plain.subarray(from, end);
+    return this.#held.length === 0 ? last : this.#join(last);
+  }
+
+  /** What stands behind the last line feed; it is the next line then. */
+  rest(): boolean {
+    if (this.#heldBytes === 0) return false;
+    const last = joined(this.#held);
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.give(joined([last, new Uint8Array([LINE_FEED])]));
+    return true;
+  }
+
+  #hold(rest: Uint8Array): void {
+    if (rest.length === 0) return;
+    this.#held.push(rest);
+    this.#heldBytes += rest.length;
+    if (this.#heldBytes > this.#limit)
+      throw new InputError(this.#path, this.line, `longer than ${this.#limit} bytes`);
+  }
+
+  #join(last: Uint8Array): Uint8Array {
+    const line = joined([...this.#held, last]);
+    this.#held = [];
+    this.#heldBytes = 0;
+    return line;
+  }
+}
+
 async function* splitLines(
   path: string,
   bytes: AsyncIterable<Uint8Array>,
   limits: JsonlLimits,
-): AsyncGenerator<Iterable<Uint8Array>> {
-  const lineLimit = limits.lineBytes ?? MAX_LINE_BYTES;
+): AsyncGenerator<LineCutter> {
   const fileLimit = limits.fileBytes ?? TRACE_BUDGETS.bytes.standard;
-  let line = 1;
+  const lines = new LineCutter(path, limits.lineBytes ?? MAX_LINE_BYTES);
   let total = 0;
-  let held: Uint8Array[] = [];
-  let heldBytes = 0;
-  function* split(chunk: Uint8Array): Generator<Uint8Array> {
-    let from = 0;
-    for (let end = chunk.indexOf(10, from); end >= 0; end = chunk.indexOf(10, from)) {
-      const last = chunk.subarray(from, end);
-      yield held.length === 0 ? last : joined([...held, last]);
-      held = [];
-      heldBytes = 0;
-      from = end + 1;
-      line++;
-    }
-    if (from === chunk.length) return;
-    held.push(chunk.subarray(from));
-    heldBytes += chunk.length - from;
-    if (heldBytes > lineLimit) throw new InputError(path, line, `longer than ${lineLimit} bytes`);
-  }
   try {
     for await (const chunk of bytes) {
       total += chunk.length;
-      if (total > fileLimit) throw new InputError(path, line, overBudget(TRACE_BUDGETS.bytes, fileLimit));
-      yield split(chunk);
+      if (total > fileLimit)
+        throw new InputError(path, lines.line, overBudget(TRACE_BUDGETS.bytes, fileLimit));
+      lines.give(chunk);
+      yield lines;
     }
   } catch (error) {
     throw error instanceof UnreadableError
-      ? new InputError(path, error.whole ? 0 : line, error.message)
+      ? new InputError(path, error.whole ? 0 : lines.line, error.message)
       : error;
   }
   if (total === 0) throw new InputError(path, 1, "header: the file is empty");
-  if (heldBytes > 0) yield [joined(held)];
+  if (lines.rest()) yield lines;
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

@@ -10,7 +10,7 @@ import { allowed, type Budgets, holdBudget, STANDARD_BUDGETS, TRACE_BUDGETS } fr
 import { HeaderReader } from "./header-reader.ts";
 import { bytesOf } from "./hex-bytes.ts";
 import { InputError } from "./input-error.ts";
-import { type ByteSource, type EndOptions, readBatches, readHeader } from "./jsonl.ts";
+import { type ByteSource, type EndOptions, type JsonLine, readBatches, readHeader } from "./jsonl.ts";
 import type {
   Trace,
   TraceArray,
@@ -48,7 +48,7 @@ export async function readTrace(
 ): Promise<Trace> {
   const header = checkHeader(path, await readHeader(path, source));
   const name = path.replace(/^.*[\\/]/, "").replace(/\.jsonl(\.gz)?$/, "");
-  return { name, path, header, records: readRecords(path, source, budgets, atEnd) };
+  return { name, path, header, records: new RecordsOfText(path, source, budgets, atEnd) };
 }
 
 function checkHeader(path: string, value: Readonly<Record<string, unknown>>): TraceHeader {
@@ -65,35 +65,76 @@ function checkHeader(path: string, value: Readonly<Record<string, unknown>>): Tr
   };
 }
 
-async function* readRecords(
-  path: string,
-  source: ByteSource,
-  budgets: Budgets,
-  atEnd: EndOptions,
-): AsyncGenerator<TraceRecord> {
-  let seq = 0;
-  let marks = 0;
-  const limits = { fileBytes: allowed(TRACE_BUDGETS.bytes, budgets) };
-  let marked = false;
-  // The recorders of Mesa's drivers set a mark at the end: such a trace is not cut, though it states no digest.
-  const ended = (end: FileEnd): void => {
-    // Of a trace without an ioctl worse is said than that.
-    if (seq > 0) atEnd.ended?.(end === "open" && marked ? "complete" : end);
-  };
-  const known = new RecordLines();
-  const quick = (line: number, bytes: Uint8Array): TraceRecord | null => known.read(line, bytes, seq);
-  for await (const lines of readBatches(path, source, limits, { ...atEnd, ended }, quick)) {
-    for (const item of lines) {
-      const record = "kind" in item ? item : readRecord(new Fields(path, item.line, item.value), seq);
-      const place = { path, line: record.line };
-      marked = record.kind === "mark" && record.mark === END_MARK;
-      if (record.kind === "mark") holdBudget(TRACE_BUDGETS.marks, ++marks, budgets, place);
-      else {
-        holdBudget(TRACE_BUDGETS.ioctls, ++seq, budgets, place);
-        holdBudget(TRACE_BUDGETS.files, record.file + 1, budgets, { ...place, member: "file" });
-      }
-      yield record;
+/**
+ * Take records one after the other.
+ *
+ * @typeParam More - what there is between them
+ * @param records - of a trace; they are consumed
+ * @param take - is given each
+ */
+export async function eachRecord<More = never>(
+  records: AsyncIterable<TraceRecord | More>,
+  take: (record: TraceRecord | More) => void,
+): Promise<void> {
+  // Who waits for each by itself has a function that V8 compiles again and again, where it goes on in the middle.
+  if (records instanceof RecordsOfText) await records.each(take);
+  else for await (const record of records) take(record);
+}
+
+/** The records of a text, read as they are asked for. */
+class RecordsOfText implements AsyncIterable<TraceRecord> {
+  readonly #path: string;
+  readonly #source: ByteSource;
+  readonly #budgets: Budgets;
+  readonly #atEnd: EndOptions;
+  readonly #known = new RecordLines();
+  #seq = 0;
+  #marks = 0;
+  #marked = false;
+
+  constructor(path: string, source: ByteSource, budgets: Budgets, atEnd: EndOptions) {
+    this.#path = path;
+    this.#source = source;
+    this.#budgets = budgets;
+    this.#atEnd = atEnd;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<TraceRecord> {
+    for await (const lines of this.#batches()) for (const line of lines) yield this.#record(line);
+  }
+
+  async each(take: (record: TraceRecord) => void): Promise<void> {
+    for await (const lines of this.#batches()) this.#takeAll(lines, take);
+  }
+
+  #takeAll(lines: Iterable<JsonLine | TraceRecord>, take: (record: TraceRecord) => void): void {
+    for (const line of lines) take(this.#record(line));
+  }
+
+  #batches(): AsyncIterable<Iterable<JsonLine | TraceRecord>> {
+    const limits = { fileBytes: allowed(TRACE_BUDGETS.bytes, this.#budgets) };
+    // The recorders of Mesa's drivers set a mark at the end: such a trace is not cut, though it states no digest.
+    const ended = (end: FileEnd): void => {
+      // Of a trace without an ioctl worse is said than that.
+      if (this.#seq > 0) this.#atEnd.ended?.(end === "open" && this.#marked ? "complete" : end);
+    };
+    const quick = (line: number, bytes: Uint8Array): TraceRecord | null =>
+      this.#known.read(line, bytes, this.#seq);
+    return readBatches(this.#path, this.#source, limits, { ...this.#atEnd, ended }, quick);
+  }
+
+  #record(item: JsonLine | TraceRecord): TraceRecord {
+    const record =
+      "kind" in item ? item : readRecord(new Fields(this.#path, item.line, item.value), this.#seq);
+    const isMark = record.kind === "mark";
+    this.#marked = isMark && record.mark === END_MARK;
+    const place = { path: this.#path, line: record.line };
+    if (isMark) holdBudget(TRACE_BUDGETS.marks, ++this.#marks, this.#budgets, place);
+    else {
+      holdBudget(TRACE_BUDGETS.ioctls, ++this.#seq, this.#budgets, place);
+      holdBudget(TRACE_BUDGETS.files, record.file + 1, this.#budgets, { ...place, member: "file" });
     }
+    return record;
   }
 }
 

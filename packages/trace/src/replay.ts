@@ -23,6 +23,7 @@ import { InputError } from "./input-error.ts";
 import type { Action, BindOp, Finding, Lens } from "./lens.ts";
 import { TraceCounter, type TraceCounts } from "./model/counts.ts";
 import type { Phase } from "./phase.ts";
+import { eachRecord } from "./read.ts";
 import { FUZZ_UMD, type Trace, type TraceRecord, type TraceRun } from "./record.ts";
 import { callOf } from "./run.ts";
 
@@ -179,7 +180,6 @@ export async function replay<Op extends BindOp>(
   const costs = new CostBook(lens.costSchema, device.counters);
 
   let { mappings = 0 } = options;
-  // Not in the loop: an async function is compiled again and again where it goes on in the middle.
   const take = (record: TraceRecord): void => {
     const action = record.kind === "ioctl" ? decoder.decode(record) : null;
     differences.at(record);
@@ -202,14 +202,11 @@ export async function replay<Op extends BindOp>(
       i += Math.max(issued, 1);
     }
   };
-  for await (const record of recordsFor(
-    trace,
-    observer as Pick<ReplayObserver, "before" | "after">,
-    options,
-  )) {
+  const records = recordsFor(trace, observer as Pick<ReplayObserver, "before" | "after">, options);
+  await eachRecord(records, (record) => {
     if (record.kind === "run") takeRun(record);
     else take(record);
-  }
+  });
 
   // Nothing was asked of the model, so nothing can be said of it.
   if (device.counters.ioctls === 0) {
