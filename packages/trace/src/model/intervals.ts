@@ -105,20 +105,8 @@ export class IntervalMap<T extends Interval = Interval> {
    * @param hits - counts what was there
    */
   map(interval: T, hits: Hits): void {
-    if (!this.#follows(interval)) {
-      this.unmap(interval.addr, interval.end, hits);
-      // What is mapped behind everything joins the last run.
-      this.#run = Math.max(0, Math.min(this.#firstRun(interval.addr), this.#runs.length - 1));
-      this.#at = firstEndingBehind(this.#runs[this.#run] ?? [], interval.addr);
-    }
-    this.#runs[this.#run] ??= [];
-    const run = this.#runs[this.#run] as T[];
-    if (this.#at === run.length) run.push(interval);
-    else run.splice(this.#at, 0, interval);
-    this.#at++;
-    this.#size++;
-    this.#halve(this.#run);
-    if (interval.object === 0) this.withoutObject++;
+    if (this.#follows(interval)) this.#insert(this.#run, this.#at, interval);
+    else this.#replace(interval.addr, interval.end, interval, hits);
   }
 
   /**
@@ -142,12 +130,23 @@ export class IntervalMap<T extends Interval = Interval> {
    * @returns how many mappings lay in the range, wholly or in part
    */
   unmap(addr: number, end: number, hits: Hits): number {
+    return this.#replace(addr, end, null, hits);
+  }
+
+  /** Takes away what lies in a range and puts a mapping there: one search for both, and those behind it move once. */
+  #replace(addr: number, end: number, mapping: T | null, hits: Hits): number {
+    const first = this.#firstRun(addr);
+    if (first === this.#runs.length) {
+      // What is mapped behind everything joins the last run.
+      const last = Math.max(0, first - 1);
+      if (mapping !== null) this.#insert(last, this.#runs[last]?.length ?? 0, mapping);
+      return 0;
+    }
     let met = 0;
-    for (let r = this.#firstRun(addr); r < this.#runs.length; ) {
+    let put = mapping;
+    let from = firstEndingBehind(this.#runs[first] as T[], addr);
+    for (let r = first; r < this.#runs.length; from = 0) {
       const run = this.#runs[r] as T[];
-      const from = firstEndingBehind(run, addr);
-      // Mostly nothing is there.
-      if ((run[from] as T).addr >= end) break;
       let before: T | null = null;
       let behind: T | null = null;
       let to = from;
@@ -165,13 +164,33 @@ export class IntervalMap<T extends Interval = Interval> {
       }
       const last = to < run.length;
       met += to - from;
-      this.#size += Number(before !== null) + Number(behind !== null) - (to - from);
-      putBetween(run, from, to, before, behind);
+      // Mostly nothing is there.
+      if (to > from || put !== null) this.#size += putBetween(run, from, to, before, put, behind);
+      if (put !== null) this.#placed(put, r, before === null ? from : from + 1);
+      put = null;
       if (run.length === 0) this.#runs.splice(r, 1);
-      else this.#halve(r++);
+      else r++;
       if (last) break;
     }
+    if (first < this.#runs.length) this.#halve(first);
     return met;
+  }
+
+  /** Puts a mapping where nothing is. */
+  #insert(r: number, at: number, mapping: T): void {
+    this.#runs[r] ??= [];
+    const run = this.#runs[r] as T[];
+    if (at === run.length) run.push(mapping);
+    else run.splice(at, 0, mapping);
+    this.#size++;
+    this.#placed(mapping, r, at);
+    this.#halve(r);
+  }
+
+  #placed(mapping: T, r: number, at: number): void {
+    this.#run = r;
+    this.#at = at + 1;
+    if (mapping.object === 0) this.withoutObject++;
   }
 
   /**
@@ -240,13 +259,31 @@ export class IntervalMap<T extends Interval = Interval> {
   }
 }
 
-/** Puts what is left of them in the place of some mappings. */
-function putBetween<T>(run: T[], from: number, to: number, before: T | null, behind: T | null): void {
-  const one = before ?? behind;
-  if (one === null) run.splice(from, to - from);
-  else if (before !== null && behind !== null) run.splice(from, to - from, before, behind);
-  else if (to - from === 1) run[from] = one;
-  else run.splice(from, to - from, one);
+/**
+ * Puts mappings in the place of others.
+ *
+ * @returns how many more there are
+ */
+function putBetween<T>(
+  run: T[],
+  from: number,
+  to: number,
+  before: T | null,
+  put: T | null,
+  behind: T | null,
+): number {
+  const any = before ?? put ?? behind;
+  const count = Number(before !== null) + Number(put !== null) + Number(behind !== null);
+  const more = count - (to - from);
+  // Room first: whatever is put there is written over.
+  if (more < 0 || any === null) run.splice(to + more, -more);
+  else if (more === 1) run.splice(to, 0, any);
+  else if (more === 2) run.splice(to, 0, any, any);
+  let at = from;
+  if (before !== null) run[at++] = before;
+  if (put !== null) run[at++] = put;
+  if (behind !== null) run[at] = behind;
+  return more;
 }
 
 function firstEndingBehind(run: readonly Interval[], addr: number): number {
