@@ -128,18 +128,25 @@ function block(
   some: readonly number[],
   widths: readonly number[],
 ): string {
+  const gap = " ".repeat(GAP);
+  const lineOf = (parts: readonly string[]): string => {
+    let line = "";
+    for (const [k, c] of some.entries()) {
+      const part = parts[k] as string;
+      const width = widths[c] as number;
+      line += `${k === 0 ? "" : gap}${right[c] ? part.padStart(width) : part.padEnd(width)}`;
+    }
+    return `${line.trimEnd()}\n`;
+  };
   const row = (texts: readonly string[], atTop: boolean): string => {
-    const wrapped = some.map((c) => wrapWords(texts[c] ?? "", widths[c] as number));
+    const own = some.map((c) => texts[c] ?? "");
+    // Mostly every text has room in its column.
+    if (own.every((one, k) => one.length <= (widths[some[k] as number] as number))) return lineOf(own);
+    const wrapped = own.map((one, k) => wrapWords(one, widths[some[k] as number] as number));
     const height = Math.max(...wrapped.map((lines) => lines.length));
-    return Array.from({ length: height }, (_, i) => {
-      const line = some.map((c, k) => {
-        const lines = wrapped[k] as string[];
-        const part = lines[atTop ? i : i - height + lines.length] ?? "";
-        const width = widths[c] as number;
-        return right[c] ? part.padStart(width) : part.padEnd(width);
-      });
-      return `${line.join(" ".repeat(GAP)).trimEnd()}\n`;
-    }).join("");
+    return Array.from({ length: height }, (_, i) =>
+      lineOf(wrapped.map((lines) => lines[atTop ? i : i - height + lines.length] ?? "")),
+    ).join("");
   };
   return [row(titles, false), ...cells.map((cell) => row(cell, true))].join("");
 }
