@@ -33,6 +33,8 @@ const NEXT = 6;
 const PREV = 7;
 /** Bytes that lengths and offsets are counted in. */
 const UNIT = 4096;
+/** A quotient by a fraction is a double from the first one on; a product is one since it overflows, and then all that has it inside is compiled again. */
+const UNITS_PER_BYTE: number = 1 / UNIT;
 /** Such a number of units that the value is elsewhere. */
 const WIDE = -1;
 
@@ -108,7 +110,7 @@ export class GpuvaPool {
   /** First address behind a mapping, in bytes. */
   end(va: number): number {
     const length = this.i32[va * I32 + LENGTH] as number;
-    return length < 0 ? this.#end(va) : (this.f64[va * F64] as number) + length * UNIT;
+    return length < 0 ? this.#end(va) : (this.f64[va * F64] as number) + length / UNITS_PER_BYTE;
   }
 
   /** Offset into the object, in bytes. */
