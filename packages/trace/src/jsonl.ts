@@ -180,8 +180,6 @@ class LineCutter {
   readonly #path: string;
   readonly #limit: number;
   #chunk: Uint8Array = NO_BYTES;
-  /** The same bytes as a plain array: pieces of Node's buffers would be buffers, which are made slowly and have a shape of their own. */
-  #plain: Uint8Array = NO_BYTES;
   #from = 0;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
@@ -196,7 +194,6 @@ class LineCutter {
   /** The next piece, once all lines of the last one are read. */
   give(chunk: Uint8Array): void {
     this.#chunk = chunk;
-    this.#plain = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
     this.#from = 0;
   }
 
@@ -205,13 +202,15 @@ class LineCutter {
     const from = this.#from;
     const end = this.#chunk.indexOf(LINE_FEED, from);
     if (end < 0) {
-      this.#hold(this.#plain.subarray(from));
+      this.#hold(this.#chunk.subarray(from));
       this.give(NO_BYTES);
       return null;
     }
     this.#from = end + 1;
     this.line++;
-    const last = this.#plain.subarray(from, end);
+    const { buffer, byteOffset } = this.#chunk;
+    // Not by `subarray`: pieces of Node's buffers would be buffers, which are made slowly and have a shape of their own.
+    const last = new Uint8Array(buffer, byteOffset + from, end - from);
     return this.#held.length === 0 ? last : this.#join(last);
   }
 

@@ -87,6 +87,9 @@ class RecordsOfText implements AsyncIterable<TraceRecord> {
   readonly #source: ByteSource;
   readonly #budgets: Budgets;
   readonly #atEnd: EndOptions;
+  readonly #ioctlsMax: number;
+  readonly #marksMax: number;
+  readonly #filesMax: number;
   readonly #known = new RecordLines();
   #seq = 0;
   #marks = 0;
@@ -97,6 +100,9 @@ class RecordsOfText implements AsyncIterable<TraceRecord> {
     this.#source = source;
     this.#budgets = budgets;
     this.#atEnd = atEnd;
+    this.#ioctlsMax = allowed(TRACE_BUDGETS.ioctls, budgets);
+    this.#marksMax = allowed(TRACE_BUDGETS.marks, budgets);
+    this.#filesMax = allowed(TRACE_BUDGETS.files, budgets);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TraceRecord> {
@@ -128,13 +134,22 @@ class RecordsOfText implements AsyncIterable<TraceRecord> {
       "kind" in item ? item : readRecord(new Fields(this.#path, item.line, item.value), this.#seq);
     const isMark = record.kind === "mark";
     this.#marked = isMark && record.mark === END_MARK;
-    const place = { path: this.#path, line: record.line };
-    if (isMark) holdBudget(TRACE_BUDGETS.marks, ++this.#marks, this.#budgets, place);
-    else {
-      holdBudget(TRACE_BUDGETS.ioctls, ++this.#seq, this.#budgets, place);
-      holdBudget(TRACE_BUDGETS.files, record.file + 1, this.#budgets, { ...place, member: "file" });
-    }
+    if (isMark) this.#marks++;
+    else this.#seq++;
+    const files = isMark ? 0 : record.file + 1;
+    // Nearly always there is enough, and then no place has to be named.
+    const enough = this.#marks <= this.#marksMax && this.#seq <= this.#ioctlsMax && files <= this.#filesMax;
+    if (!enough) this.#hold(record.line, isMark, files);
     return record;
+  }
+
+  #hold(line: number, isMark: boolean, files: number): void {
+    const place = { path: this.#path, line };
+    if (isMark) holdBudget(TRACE_BUDGETS.marks, this.#marks, this.#budgets, place);
+    else {
+      holdBudget(TRACE_BUDGETS.ioctls, this.#seq, this.#budgets, place);
+      holdBudget(TRACE_BUDGETS.files, files, this.#budgets, { ...place, member: "file" });
+    }
   }
 }
 

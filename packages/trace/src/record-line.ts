@@ -301,7 +301,8 @@ export class RecordLines {
       this.#shared = new Uint8Array(SHARED_BYTES);
       this.#used = 0;
     }
-    const room = this.#shared.subarray(this.#used, this.#used + length);
+    // Made faster than by `subarray`, which asks the array what to make.
+    const room = new Uint8Array(this.#shared.buffer, this.#used, length);
     // Numbers of 64 bits stay where their size asks for.
     this.#used = (this.#used + length + 7) & ~7;
     return room;
