@@ -44,6 +44,7 @@ export * from "./lint/sarif.ts";
 export * from "./model/counts.ts";
 export * from "./model/intervals.ts";
 export type { ByKind } from "./model/kind-counts.ts";
+export * from "./model/plain-space.ts";
 export * from "./phase.ts";
 export * from "./read.ts";
 export * from "./record.ts";

@@ -1,4 +1,4 @@
-import { cutInterval, type Hits, IntervalMap, noHits } from "@vmbind/trace";
+import { cutInterval, type Hits, IntervalMap, noHits, PlainSpace } from "@vmbind/trace";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
@@ -109,6 +109,48 @@ describe("the plain interval model", () => {
         },
       ),
       { numRuns: 400 },
+    );
+  });
+
+  it("is the same in typed arrays", () => {
+    const one = fc.record({
+      kind: fc.constantFrom("map", "map", "follow", "unmap", "unmap at", "remove"),
+      addr: fc.integer({ min: 0, max: 120 }),
+      length: fc.oneof(
+        { weight: 4, arbitrary: fc.integer({ min: 1, max: 6 }) },
+        fc.integer({ min: 0, max: 90 }),
+      ),
+      object: fc.integer({ min: 0, max: 3 }),
+      offset: fc.integer({ min: 0, max: 100 }),
+    });
+    fc.assert(
+      fc.property(fc.array(one, { maxLength: 80 }), fc.constantFrom(2, 3, 8, 256), (operations, runMax) => {
+        const map = new IntervalMap(cutInterval, runMax);
+        const space = new PlainSpace(runMax);
+        let lastEnd = 0;
+        for (const { kind, addr: anywhere, length, object, offset } of operations) {
+          const addr = kind === "follow" ? lastEnd : anywhere;
+          const end = addr + length;
+          const [hits, own] = [noHits(), noHits()];
+          if (kind === "remove") {
+            map.removeObject(object);
+            space.removeObject(object);
+          } else if (kind === "unmap at") {
+            map.unmapAt(addr, object, hits);
+            space.unmapAt(addr, object, own);
+          } else if (kind === "unmap") {
+            expect(space.unmap(addr, end, own)).toBe(map.unmap(addr, end, hits));
+          } else {
+            map.map({ addr, end, kind, object, offset }, hits);
+            space.map(addr, end, kind, object, offset, own);
+            lastEnd = end;
+          }
+          expect(own).toEqual(hits);
+          expect(space.intervals).toEqual(map.intervals);
+          expect([space.size, space.withoutObject]).toEqual([map.size, map.withoutObject]);
+        }
+      }),
+      { numRuns: 1000 },
     );
   });
 });

@@ -12,8 +12,9 @@ import { eventOf } from "../event.ts";
 import type { Action, BindOp, Lens } from "../lens.ts";
 import { PHASES, type Phase, phaseAfter } from "../phase.ts";
 import type { TraceIoctl, TraceMark } from "../record.ts";
-import { cutInterval, type Hits, type Interval, IntervalMap, noHits } from "./intervals.ts";
+import { type Hits, type Interval, noHits } from "./intervals.ts";
 import { type ByKind, KindCounts } from "./kind-counts.ts";
+import { PlainSpace } from "./plain-space.ts";
 
 /** VM_BIND calls and operations. */
 export interface BindCounts {
@@ -90,12 +91,12 @@ export interface TraceCounts extends StretchCounts {
 /** What the plain model knows of one open file. Ids and handles count per file. */
 export interface PlainFile {
   /** Its address spaces by VM id. */
-  readonly vms: ReadonlyMap<number, IntervalMap>;
+  readonly vms: ReadonlyMap<number, PlainSpace>;
 }
 
 /** The same, from inside. */
 class PlainState implements PlainFile {
-  readonly vms = new Map<number, IntervalMap>();
+  readonly vms = new Map<number, PlainSpace>();
   /** Numbers of objects by handle. */
   readonly objects = new Map<number, number>();
 }
@@ -246,7 +247,7 @@ export class TraceCounter implements Checker {
     const counts = this.#counts;
     if (action.kind === "vm-create") {
       counts.vmCreates++;
-      if (this.#keepsIntervals) file.vms.set(action.vm, new IntervalMap(cutInterval));
+      if (this.#keepsIntervals) file.vms.set(action.vm, new PlainSpace());
     } else if (action.kind === "vm-destroy") {
       counts.vmDestroys++;
       counts.intervals.mappingsAtVmDestroy += file.vms.get(action.vm)?.size ?? 0;
@@ -265,14 +266,14 @@ export class TraceCounter implements Checker {
     }
   }
 
-  #bind(vm: IntervalMap, objects: ReadonlyMap<number, number>, ops: readonly BindOp[]): void {
+  #bind(vm: PlainSpace, objects: ReadonlyMap<number, number>, ops: readonly BindOp[]): void {
     const intervals = this.#counts.intervals;
     const elsewhere = this.#total() - vm.size;
     for (const op of ops) {
       const end = op.addr + op.range;
       const object = objects.get(op.handle) ?? 0;
       if (op.effect === "map") {
-        vm.map({ addr: op.addr, end, kind: op.heading, object, offset: op.offset }, this.#mapHits);
+        vm.map(op.addr, end, op.heading, object, op.offset, this.#mapHits);
       } else if (op.effect === "unmap") {
         intervals.largestUnmap = Math.max(intervals.largestUnmap, vm.unmap(op.addr, end, this.#unmapHits));
       } else if (op.effect === "unmap-at") {
@@ -295,13 +296,12 @@ export class TraceCounter implements Checker {
     const known = this.#files.get(index);
     if (known) return known;
     const file = new PlainState();
-    if (this.#fileVm !== undefined && this.#keepsIntervals)
-      file.vms.set(this.#fileVm, new IntervalMap(cutInterval));
+    if (this.#fileVm !== undefined && this.#keepsIntervals) file.vms.set(this.#fileVm, new PlainSpace());
     this.#files.set(index, file);
     return file;
   }
 
-  #vms(): IntervalMap[] {
+  #vms(): PlainSpace[] {
     return [...this.#files.values()].flatMap(({ vms }) => [...vms.values()]);
   }
 
