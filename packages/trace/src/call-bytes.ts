@@ -5,7 +5,7 @@
  */
 
 import { readSlot, type StructLayout, type UserArray, viewOf, zeroExtended } from "@vmbind/drm";
-import type { CallReader, ElementBytes } from "./lens.ts";
+import type { CallReader, ElementBytes } from "./call-reader.ts";
 import type { TraceArray, TraceIoctl } from "./record.ts";
 
 /** Reads one recorded ioctl. */

@@ -6,6 +6,7 @@
 
 export * from "./budget.ts";
 export * from "./call-bytes.ts";
+export * from "./call-reader.ts";
 export * from "./check/arguments.ts";
 export * from "./check/checked-run.ts";
 export * from "./check/checker.ts";
