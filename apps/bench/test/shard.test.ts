@@ -103,6 +103,8 @@ describe("merging", () => {
     const whole = [await shardOf(1, 2, [1, 2, 3, 4]), await shardOf(2, 2, [1, 2, 3, 4])] as const;
     const bytes = readFileSync(whole[1]);
     const header = bytes.indexOf(10) + 1;
+    // All of its lines but the end line, with a line feed and without.
+    const lines = bytes.lastIndexOf(10, bytes.length - 2);
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: header, max: bytes.length - 2 }), async (length) => {
         const cut = tempFile("cut.jsonl", bytes.subarray(0, length));
@@ -117,7 +119,7 @@ describe("merging", () => {
         const found = mergeShards(await files([cut, ...whole]));
         expect("spare" in found && found.spare[0]).toMatch(/cut\.jsonl is not needed: /);
       }),
-      { numRuns: 15 },
+      { numRuns: 15, examples: [[lines], [lines + 1]] },
     );
   });
 

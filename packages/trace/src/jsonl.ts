@@ -154,7 +154,8 @@ export async function* readBatches<T>(
     }
   }
   for await (const lines of splitLines(path, source(), limits)) yield body(lines);
-  atEnd.ended?.(seal.close());
+  const end = seal.close();
+  atEnd.ended?.(end);
 }
 
 class JsonReader {

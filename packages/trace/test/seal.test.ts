@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { type FileEnd, gunzip, type NewDigest, readTrace, Seal, writeTrace } from "@vmbind/trace";
+import { type FileEnd, gunzip, type NewDigest, readBody, readTrace, Seal, writeTrace } from "@vmbind/trace";
 import { describe, expect, it } from "vitest";
 import { keeps } from "../../../test/json-schema.ts";
 import { names, open, textOf } from "../../../test/recordings.ts";
@@ -112,6 +112,14 @@ describe("an end line", async () => {
   ];
   it.each(wrong)("%s: refused", async (_, bent, rule) => {
     await expect(ending(bent, sha256)).rejects.toThrow(rule);
+  });
+
+  it("is missed also by who does not ask how the text ended", async () => {
+    const source = () => gunzip(new TextEncoder().encode(`${lines.slice(0, -1).join("\n")}\n`));
+    const read = async (): Promise<void> => {
+      for await (const _ of readBody("t.jsonl", source)) continue;
+    };
+    await expect(read()).rejects.toThrow(/^t.jsonl: header.sealed: /);
   });
 
   it("is held against the lines alone where there is no digest", async () => {
