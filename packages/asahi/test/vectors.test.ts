@@ -49,6 +49,9 @@ describe("the checks themselves", () => {
       'EINVAL: ops[0].addr: expected a u64 in hex, got "12"',
     );
     expect(() => check("asahi-tlbi", {})).toThrow("EINVAL: asid: is missing");
+    expect(() => check("asahi-tlbi", { asid: 1, va: "0x0", len: "0xffffffffffffffff", insns: [] })).toThrow(
+      "EINVAL: len: expected at most 0x1000000000000",
+    );
     expect(() => check("asahi-uapi", { struct: "nothing" })).toThrow("EINVAL: struct");
   });
 });

@@ -129,10 +129,20 @@ function mappingsOneWay(testCase: JsonObject): Fault | null {
     : { at: ".vas", rule: `is missing, and so is vas_count` };
 }
 
+/** No VA of UAT is longer; behind it there would be instructions without end. */
+const VA_BYTES_MAX = 2 ** 48;
+
+function lengthInVa({ len }: JsonObject): Fault | null {
+  return Number(len) > VA_BYTES_MAX ? { at: ".len", rule: "expected at most 0x1000000000000" } : null;
+}
+
 /** A case of `asahi-tlbi`. */
-export const TLBI_CASE: Shape = object({
-  asid: integer(0, 0xffff),
-  va: u64,
-  len: u64,
-  insns: list(tuple(oneOf("page", "range"), entry64)),
-});
+export const TLBI_CASE: Shape = object(
+  {
+    asid: integer(0, 0xffff),
+    va: u64,
+    len: u64,
+    insns: list(tuple(oneOf("page", "range"), entry64)),
+  },
+  lengthInVa,
+);
