@@ -104,11 +104,12 @@ export function checkPgtable(testCase: Record<string, unknown>): Mismatch | null
     const found = checkOp(file, vmId, vector.ops[i] as VectorOp, steps, `ops[${i}]`);
     if (found !== null) return found;
   }
-  return (
+  const found =
     checkEntries(device, vm, vector) ??
     checkMappings(vm, bos, vector) ??
-    checkTranslations(vm, vector.translate)
-  );
+    checkTranslations(vm, vector.translate);
+  device.memory.tables.retire();
+  return found;
 }
 
 /** Objects with the handles that the case gives them. */

@@ -52,7 +52,9 @@ export const checkVmBind: VectorCheck = (testCase) => {
     const found = run.step(op, `ops[${i}]`);
     if (found !== null) return found;
   }
-  return run.final(testCase["final"] as Json) ?? run.close(testCase["close"] as Json);
+  const found = run.final(testCase["final"] as Json) ?? run.close(testCase["close"] as Json);
+  run.retire();
+  return found;
 };
 
 /** One case being run. */
@@ -94,6 +96,11 @@ class Run {
     this.#vm = this.#file.needVm();
     this.#vm.observer = (op) => this.#steps.push(this.#stepOf(op));
     for (const bo of testCase["bos"] as Json[]) this.#addBo(bo);
+  }
+
+  /** The case is over: the memory of its tables is for the next one. */
+  retire(): void {
+    this.#device.memory.tables.retire();
   }
 
   #addBo(json: Json): void {

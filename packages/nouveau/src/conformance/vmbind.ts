@@ -97,7 +97,9 @@ export function checkVmBind(testCase: Record<string, unknown>): Mismatch | null 
     const found = run.step(step, `steps[${i}]`);
     if (found !== null) return found;
   }
-  return run.end(vector);
+  const found = run.end(vector);
+  run.retire();
+  return found;
 }
 
 /** One device, one open file. */
@@ -121,6 +123,11 @@ class CaseRun {
     this.#file = this.#device.open();
     this.#file.syncobjs.create(true);
     this.#file.syncobjs.create();
+  }
+
+  /** The case is over: the memory of its tables is for the next one. */
+  retire(): void {
+    this.#device.memory.tables.retire();
   }
 
   step(step: Step, where: string): Mismatch | null {

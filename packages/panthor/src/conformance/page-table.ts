@@ -61,7 +61,9 @@ export const checkPageTable: VectorCheck = (testCase) => {
     const found = run.step(op, `ops[${i}]`);
     if (found) return found;
   }
-  return run.final(testCase);
+  const found = run.final(testCase);
+  run.retire();
+  return found;
 };
 
 function segments(json: Json): ScatterList {
@@ -101,6 +103,11 @@ class Run {
     this.#layout = (repeats ? VM_BIND_OP_REPEAT : VM_BIND_OP) as StructLayout<VmBindOpRepeat>;
     this.#ids.set(this.#file.dummy, 0);
     for (const bo of testCase["bos"] as Json[]) this.#addBo(bo);
+  }
+
+  /** The case is over: the memory of its tables is for the next one. */
+  retire(): void {
+    this.#device.memory.tables.retire();
   }
 
   #addBo(json: Json): void {

@@ -42,7 +42,7 @@ const INSTANCES = 0x7200_0000_0000;
 export function checkBindArgs(testCase: Record<string, unknown>, header: VectorHeader): Mismatch | null {
   const c = testCase as unknown as ArgsCase;
   const stubbed = isMemoryStubbed(header);
-  const { file, vm } = makeBench(c.config, c.bos, stubbed ? WITHOUT_MOVES : {});
+  const { device, file, vm } = makeBench(c.config, c.bos, stubbed ? WITHOUT_MOVES : {});
 
   const user = new UserMemory();
   user.place(INSTANCES, uapi.ENGINE_CLASS_INSTANCE.encode({ engineClass: uapi.ENGINE_CLASS_VM_BIND }));
@@ -74,6 +74,7 @@ export function checkBindArgs(testCase: Record<string, unknown>, header: VectorH
     toHex(m.offset),
     m.patIndex,
   ]);
+  device.memory.tables.retire();
   return mismatch("ret", c.ret, ret) ?? mismatch("vmas_after", c.vmas_after, vmas);
 }
 

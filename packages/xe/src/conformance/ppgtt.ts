@@ -100,7 +100,9 @@ export function checkPpgtt(testCase: Record<string, unknown>, header: VectorHead
     const found = checkOp(bench, op, `ops[${i}]`, stubbed);
     if (found) return found;
   }
-  return checkFinal(bench, c);
+  const found = checkFinal(bench, c);
+  bench.device.memory.tables.retire();
+  return found;
 }
 
 /** What differs from the profile: one family of cases shows what the driver does wrong, and without moves no region counts. */
