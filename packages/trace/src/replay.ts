@@ -217,6 +217,7 @@ export async function replay<Op extends BindOp>(
   const mappedAtEnd = options.atEnd ? [] : [...mappingRows(device)];
   options.atEnd?.(mappingRows(device));
   run.close();
+  device.retire();
   const { driver, umd, device: deviceName, workload } = trace.header;
   return {
     trace: trace.name,
