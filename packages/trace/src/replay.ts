@@ -81,7 +81,7 @@ export interface ReplayResult {
   mappedAtEnd: MappingRow[];
 }
 
-/** Looks on while a trace is replayed. */
+/** Looks on while a trace is replayed. Once the replay is over the device is closed and its tables are gone: it is not to be kept. */
 export interface ReplayObserver<Op extends BindOp = BindOp> {
   /**
    * Before a record is executed.
