@@ -18,15 +18,7 @@ compile client -l:libvulkan.so.1 -L"$libraries" -Wl,--allow-shlib-undefined <<'C
 #define SIZE 256
 
 static void ask(const char *name, VkFormat format) {
-  VkImageCreateInfo info = {VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
-                            .flags = VK_IMAGE_CREATE_SPARSE_BINDING_BIT | VK_IMAGE_CREATE_SPARSE_RESIDENCY_BIT,
-                            .imageType = VK_IMAGE_TYPE_2D,
-                            .format = format,
-                            .extent = {SIZE, SIZE, 1},
-                            .mipLevels = 1,
-                            .arrayLayers = 1,
-                            .samples = VK_SAMPLE_COUNT_1_BIT,
-                            .usage = VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT};
+  VkImageCreateInfo info = sparse_image(format, SIZE, SIZE);
   VkImageFormatProperties limits;
   CHECK(vkGetPhysicalDeviceImageFormatProperties(gpu, format, info.imageType, info.tiling, info.usage, info.flags, &limits));
   VkImage image;

@@ -19,15 +19,9 @@ compile client -l:libvulkan.so.1 -L"$libraries" -Wl,--allow-shlib-undefined <<'C
 #include "device.h"
 
 static void ask(const char *name, VkFormat format) {
-  VkImageCreateInfo info = {VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
-                            .flags = VK_IMAGE_CREATE_SPARSE_BINDING_BIT | VK_IMAGE_CREATE_SPARSE_RESIDENCY_BIT,
-                            .imageType = VK_IMAGE_TYPE_2D,
-                            .format = format,
-                            .extent = {600, 500, 1},
-                            .mipLevels = 10,
-                            .arrayLayers = 3,
-                            .samples = VK_SAMPLE_COUNT_1_BIT,
-                            .usage = VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT};
+  VkImageCreateInfo info = sparse_image(format, 600, 500);
+  info.mipLevels = 10;
+  info.arrayLayers = 3;
   VkImage image;
   CHECK(vkCreateImage(device, &info, NULL, &image));
   VkMemoryRequirements needs;

@@ -23,15 +23,7 @@ static void print(const char *query, const VkSparseImageFormatProperties *proper
 }
 
 static void ask(const char *name, VkFormat format) {
-  VkImageCreateInfo info = {VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
-                            .flags = VK_IMAGE_CREATE_SPARSE_BINDING_BIT | VK_IMAGE_CREATE_SPARSE_RESIDENCY_BIT,
-                            .imageType = VK_IMAGE_TYPE_2D,
-                            .format = format,
-                            .extent = {1024, 1024, 1},
-                            .mipLevels = 1,
-                            .arrayLayers = 1,
-                            .samples = VK_SAMPLE_COUNT_1_BIT,
-                            .usage = VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT};
+  VkImageCreateInfo info = sparse_image(format, 1024, 1024);
   VkImageFormatProperties limits;
   if (vkGetPhysicalDeviceImageFormatProperties(gpu, format, info.imageType, info.tiling, info.usage, info.flags, &limits))
     return;

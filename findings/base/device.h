@@ -79,3 +79,16 @@ static inline void open_device(void) {
   CHECK(vkCreateDevice(gpu, &info, NULL, &device));
   vkGetDeviceQueue(device, 0, 0, &queue);
 }
+
+/* A partly resident 2D image that is written and sampled, of one level and layer. */
+static inline VkImageCreateInfo sparse_image(VkFormat format, uint32_t width, uint32_t height) {
+  return (VkImageCreateInfo){VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
+                             .flags = VK_IMAGE_CREATE_SPARSE_BINDING_BIT | VK_IMAGE_CREATE_SPARSE_RESIDENCY_BIT,
+                             .imageType = VK_IMAGE_TYPE_2D,
+                             .format = format,
+                             .extent = {width, height, 1},
+                             .mipLevels = 1,
+                             .arrayLayers = 1,
+                             .samples = VK_SAMPLE_COUNT_1_BIT,
+                             .usage = VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT};
+}
