@@ -53,7 +53,10 @@ export function writeNumber(view: DataView, at: number, size: number, value: num
     writeU64(view, at, value);
     return;
   }
-  if (!(Number.isInteger(value) && value >= 0 && value < 2 ** (8 * size))) throw badNumber(8 * size, value);
+  // Bits that get lost leave another number, and NaN is no number's equal. A power of two as the bound would take longer than all the rest.
+  const kept =
+    typeof value !== "number" ? Number.NaN : size === 4 ? value >>> 0 : value & (size === 2 ? 0xffff : 0xff);
+  if (kept !== value) throw badNumber(8 * size, value);
   if (size === 4) view.setUint32(at, value, true);
   else if (size === 2) view.setUint16(at, value, true);
   else view.setUint8(at, value);

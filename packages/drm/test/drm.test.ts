@@ -116,6 +116,33 @@ describe("struct layouts", () => {
     expect(() => OUTER.encode({ tag: 0x10000 })).toThrow(RangeError);
   });
 
+  it("take every number that a member has the bits for, and no other", () => {
+    for (const [size, member] of [
+      [1, u8],
+      [2, u16],
+      [4, u32],
+    ] as const) {
+      const layout = struct("s", size, { a: member(0) }) as StructLayout<{ a: unknown }>;
+      const edge = fc.constantFrom(
+        0,
+        -0,
+        2 ** (8 * size) - 1,
+        2 ** (8 * size),
+        2 ** 32,
+        Number.NaN,
+        Infinity,
+      );
+      const other = fc.constantFrom("1", null, true, 1n, [1], { valueOf: () => 1 });
+      fc.assert(
+        fc.property(fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.double(), edge, other), (a) => {
+          const fits = typeof a === "number" && Number.isInteger(a) && a >= 0 && a < 2 ** (8 * size);
+          if (fits) expect(layout.read(new DataView(layout.encode({ a }).buffer)).a).toBe(Math.abs(a));
+          else expect(() => layout.encode({ a })).toThrow(EncodeError);
+        }),
+      );
+    }
+  });
+
   it("hold every multiple of 4096 below 2^64 exactly, and read NaN for what a double cannot hold", () => {
     const view = new DataView(new ArrayBuffer(8));
     fc.assert(

@@ -108,6 +108,7 @@ export {
 } from "./ppgtt.ts";
 export type { Segment } from "./scatter-list.ts";
 export { ScatterList } from "./scatter-list.ts";
+export { SpareMemory } from "./spare-memory.ts";
 export type { TableOptions } from "./table-memory.ts";
 export { OutOfTables, POISON, TableMemory } from "./table-memory.ts";
 export type { RememberedLeaf, TlbOptions } from "./tlb.ts";

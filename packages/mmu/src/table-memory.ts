@@ -14,9 +14,10 @@
 import { addressHi, addressLo, hexAddress } from "./address.ts";
 import type { MmuCounters } from "./counters.ts";
 import { mmuCounters } from "./counters.ts";
-import { keepSpare, takeSpare } from "./spare-tables.ts";
+import { SpareMemory } from "./spare-memory.ts";
 
 const FIRST_SLOTS = 16;
+const SPARE = new SpareMemory();
 /** Slots up to which memory grows to twice its size; then by an eighth, for what is not used every mapping of a VM pays for. */
 const MANY_SLOTS = 1024;
 /** Bytes that the three views can reach: as many as the longest array of bytes has in Node.js 20. */
@@ -96,6 +97,7 @@ export class TableMemory {
   #freeCount = 0;
   // Halves of the one entry of each filled table, by slot, 0 for stored ones. Without room until there is a filled table.
   #fills: Int32Array = new Int32Array(0);
+  readonly #companions: (() => void)[] = [];
 
   /** @throws Error when the options do not describe a window. */
   constructor(options: TableOptions = {}) {
@@ -135,11 +137,11 @@ export class TableMemory {
         `tableBase: the window from ${hexAddress(tableBase)} crosses a multiple of 2^32 strides`,
       );
     }
-    const buffer = takeSpare(tableBytes, FIRST_SLOTS, this.limit);
-    const slots = buffer.byteLength / tableBytes;
-    this.words = new Int32Array(buffer);
-    this.quads = new BigUint64Array(buffer);
-    this.bytes = new Uint8Array(buffer);
+    const buffer = SPARE.take(Math.min(FIRST_SLOTS, this.limit) * tableBytes);
+    const slots = Math.min(Math.floor(buffer.byteLength / tableBytes), this.limit);
+    this.words = new Int32Array(buffer, 0, (slots * tableBytes) / 4);
+    this.quads = new BigUint64Array(buffer, 0, (slots * tableBytes) / 8);
+    this.bytes = new Uint8Array(buffer, 0, slots * tableBytes);
     this.#generations = new Int32Array(slots);
     this.#free = new Int32Array(slots);
   }
@@ -154,7 +156,17 @@ export class TableMemory {
     this.words = new Int32Array(0);
     this.quads = new BigUint64Array(0);
     this.bytes = new Uint8Array(0);
-    keepSpare(buffer, used);
+    SPARE.keep(buffer, used);
+    for (const retire of this.#companions.splice(0)) retire();
+  }
+
+  /**
+   * Who keeps arrays beside the tables hands them on when these are.
+   *
+   * @param retire - called once, by {@link TableMemory.retire}
+   */
+  whenRetired(retire: () => void): void {
+    this.#companions.push(retire);
   }
 
   /** Pages in use. */

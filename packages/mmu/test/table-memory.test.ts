@@ -55,8 +55,17 @@ describe("page-table pages", () => {
     const { buffer } = old.bytes;
     old.retire();
     expect([old.words.length, old.quads.length, old.bytes.length]).toEqual([0, 0, 0]);
-    // Memory of another size, or of fewer pages than it has, is made anew.
-    expect(new TableMemory({ tableLimitBytes: 4096 }).bytes.buffer).not.toBe(buffer);
+    // Who may have fewer pages takes the beginning of it.
+    const small = new TableMemory({ tableLimitBytes: 8192 });
+    expect([small.bytes.buffer, small.bytes.length, small.alloc(), small.alloc()]).toEqual([
+      buffer,
+      8192,
+      0,
+      1,
+    ]);
+    expect(() => small.alloc()).toThrow(OutOfTables);
+    small.quads.fill(7n);
+    small.retire();
     const next = new TableMemory();
     expect([next.bytes.buffer, next.bytes.length]).toEqual([buffer, length]);
     expect([next.live, next.filled, next.isLive(0), next.generation(3)]).toEqual([0, 0, false, 0]);
@@ -65,6 +74,16 @@ describe("page-table pages", () => {
     expect(slots).toEqual(slots.map((_, i) => i));
     expect(slots.every((slot) => next.entryLo(slot, 0) === 0 && next.entryHi(slot, 511) === 0)).toBe(true);
     expect(new TableMemory().bytes.buffer).not.toBe(buffer);
+  });
+
+  test("who keeps arrays beside the tables is told once that they are gone", () => {
+    const tables = new TableMemory();
+    let told = 0;
+    tables.whenRetired(() => told++);
+    expect(told).toBe(0);
+    tables.retire();
+    tables.retire();
+    expect(told).toBe(1);
   });
 
   test("there is never much more memory than pages, once these are many", () => {

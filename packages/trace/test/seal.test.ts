@@ -117,7 +117,7 @@ describe("an end line", async () => {
   it("is missed also by who does not ask how the text ended", async () => {
     const source = () => gunzip(new TextEncoder().encode(`${lines.slice(0, -1).join("\n")}\n`));
     const read = async (): Promise<void> => {
-      for await (const _ of readBody("t.jsonl", source)) continue;
+      for await (const _ of readBody("t.jsonl", source));
     };
     await expect(read()).rejects.toThrow(/^t.jsonl: header.sealed: /);
   });

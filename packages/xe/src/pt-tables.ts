@@ -10,7 +10,7 @@
  */
 
 import { type AllocFault, ENOMEM, fail } from "@vmbind/drm";
-import { OutOfTables, type TableMemory } from "@vmbind/mmu";
+import { OutOfTables, SpareMemory, type TableMemory } from "@vmbind/mmu";
 import type { XeCounters } from "./cost-sheet.ts";
 import { Overwrites } from "./pt-overwrites.ts";
 import { EVICT_ANY, type EvictionRules, type Vram } from "./vram.ts";
@@ -19,6 +19,9 @@ import { EVICT_ANY, type EvictionRules, type Vram } from "./vram.ts";
 export const TABLE_ENTRIES = 512;
 /** Takes an entry's number to its index in its table. */
 export const INDEX_MASK: number = TABLE_ENTRIES - 1;
+
+const ROW_BYTES = 4 * TABLE_ENTRIES;
+const SPARE_ROWS = new SpareMemory();
 
 /** Where tables are objects in VRAM; see `XeDevice`. */
 export interface TablesDevice {
@@ -45,7 +48,7 @@ export class XeTables {
   /** Row of a directory in `#children`; row 0, without children, is that of all that never had one. */
   #row: Int32Array = new Int32Array(64);
   /** Rows of 512: slot of the child plus one, 0 = none. Rows that are free are all 0. */
-  #children: Int32Array = new Int32Array(8 * TABLE_ENTRIES);
+  #children: Int32Array = new Int32Array(SPARE_ROWS.take(8 * ROW_BYTES));
   #rows = 1;
   readonly #freeRows: number[] = [];
   /** Which updates need not be written. @internal */
@@ -71,6 +74,10 @@ export class XeTables {
     this.counters = counters;
     this.#device = device;
     this.#allocFault = allocFault;
+    memory.whenRetired(() => {
+      SPARE_ROWS.keep(this.#children.buffer as ArrayBuffer, this.#rows * ROW_BYTES);
+      this.#children = new Int32Array(0);
+    });
   }
 
   /**

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { fillEntries } from "@vmbind/mmu";
+import { fillEntries, SpareMemory } from "@vmbind/mmu";
 import type { PageTable } from "./page-table.ts";
 import { ParkedUpdates, writeUpdates } from "./pt-parked.ts";
 import { TABLE_ENTRIES, type XeTables } from "./pt-tables.ts";
@@ -40,10 +40,13 @@ const CHANGE = 3;
 /** Most entries that one MI_STORE_DATA_IMM of the driver's stores. */
 const STORE_ENTRIES = 510;
 
+/** Of values that were written: what is in it does not matter. */
+const SPARE_WORDS = new SpareMemory();
+
 /** Updates, and how to take them back. */
 export class PtUpdates {
   /** Values of updates as 32-bit halves. Replaced when it grows: read it again after {@link PtUpdates.open}. */
-  words: Int32Array = new Int32Array(WORDS);
+  words: Int32Array = new Int32Array(SPARE_WORDS.take(4 * WORDS));
   /** The same as whole entries. */
   quads: BigUint64Array = new BigUint64Array(this.words.buffer);
   /** Where the next value goes. */
@@ -71,6 +74,11 @@ export class PtUpdates {
   /** @param tables - the device's tables */
   constructor(tables: XeTables) {
     this.#tables = tables;
+    tables.memory.whenRetired(() => {
+      SPARE_WORDS.keep(this.words.buffer as ArrayBuffer, 0);
+      this.words = new Int32Array(0);
+      this.quads = new BigUint64Array(0);
+    });
   }
 
   /** Forget everything: a new ioctl begins. */

@@ -86,7 +86,7 @@ export class Draw {
 
   /** Units from 1 to about `2 ** lg2Most`, short ones as often as long ones. */
   length(lg2Most: number): number {
-    return 1 + this.below(2 ** this.below(lg2Most + 1));
+    return 1 + this.below(1 << this.below(lg2Most + 1));
   }
 
   /** Put another value into a 1, 2, 4 or 8 byte field: an edge, a neighbour of what is there, a flipped bit. */
