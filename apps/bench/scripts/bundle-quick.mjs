@@ -7,7 +7,7 @@
  * Modules find files of this package relative to where they stand, two folders below it; chunks stand as deep.
  */
 
-import { rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
@@ -57,3 +57,12 @@ await build({
     },
   },
 });
+
+// What the compiler notes of each package: whether it was compiled behind this is seen by that.
+const packages = path("../node_modules/@vmbind");
+const kept = path("../dist/quick/compiled");
+mkdirSync(kept);
+for (const name of readdirSync(packages)) {
+  const note = join(packages, name, "dist/.tsbuildinfo");
+  if (existsSync(note)) copyFileSync(note, join(kept, `${name}.tsbuildinfo`));
+}

@@ -87,6 +87,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     budgets: TRACE,
     exits: { 0: "no difference", 1: "the model answers differently" },
     shows: [],
+    // The recordings that ship, as they are compressed, which take three seconds.
+    briefUpTo: 2 ** 21,
     load: () => import("./commands/replay.ts"),
   },
   {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { statSync } from "node:fs";
 import { COMMANDS } from "./commands.ts";
 import { isModule } from "./files/module-name.ts";
 
@@ -23,6 +24,29 @@ export function isQuick(argv: readonly string[]): boolean {
 export function isAsCompiled(argv: readonly string[]): boolean {
   const how = COMMANDS.find(({ name }) => name === argv[0])?.asCompiled;
   return how === "always" || (how === "with modules" && argv.some(isModule));
+}
+
+/**
+ * @param argv - the words after the program's name
+ * @returns whether it is over before compiling its code thoroughly pays
+ */
+export function isBrief(argv: readonly string[]): boolean {
+  const most = COMMANDS.find(({ name }) => name === argv[0])?.briefUpTo;
+  return most !== undefined && fileBytes(argv.slice(1)) <= most;
+}
+
+/** Of the words that are files; nobody knows how much a folder has. */
+function fileBytes(words: readonly string[]): number {
+  let bytes = 0;
+  for (const word of words) {
+    try {
+      const file = statSync(word);
+      bytes += file.isDirectory() ? Number.POSITIVE_INFINITY : file.size;
+    } catch {
+      // No file, or none that can be read: the command says so if it has to.
+    }
+  }
+  return bytes;
 }
 
 /**

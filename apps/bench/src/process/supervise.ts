@@ -7,11 +7,11 @@
  * @module
  */
 
-import { readdirSync, statSync } from "node:fs";
 import { isatty } from "node:tty";
 import { Worker } from "node:worker_threads";
 import { YOUNG_MIB } from "../engine.ts";
 import { isAsCompiled } from "../quick.ts";
+import { isBehind } from "./bundle.ts";
 import type { Orders, Report, Saved } from "./messages.ts";
 
 /**
@@ -51,20 +51,8 @@ export function supervise(argv: readonly string[]): Promise<number> {
 function threadFile(argv: readonly string[]): URL {
   const compiled = new URL("../process/thread.js", import.meta.url);
   const bundled = new URL("./thread.js", import.meta.url);
-  return isAsCompiled(argv) || isBehind(bundled) ? compiled : bundled;
-}
-
-/** Whether a package was compiled behind a file; the compiler's notes on it tell, which no installed package has. */
-function isBehind(file: URL): boolean {
   const packages = new URL("../../node_modules/@vmbind/", import.meta.url);
-  try {
-    const made = statSync(file).mtimeMs;
-    const notes = readdirSync(packages).map((name) => new URL(`${name}/dist/.tsbuildinfo`, packages));
-    return notes.some((note) => (statSync(note, { throwIfNoEntry: false })?.mtimeMs ?? 0) > made);
-  } catch {
-    // No such folder, where packages are installed otherwise.
-    return false;
-  }
+  return isAsCompiled(argv) || isBehind(bundled, packages) ? compiled : bundled;
 }
 
 // What is imported here is seldom needed: the command starts sooner without it.

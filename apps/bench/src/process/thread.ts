@@ -8,6 +8,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { tuneCommand } from "../engine.ts";
 import { processIo } from "../io.ts";
 import { main } from "../main.ts";
+import { isBrief } from "../quick.ts";
 import type { Orders, Report, Saved } from "./messages.ts";
 
 interface Waiting {
@@ -43,4 +44,4 @@ const io = processIo(
   columns,
 );
 
-tell({ status: await main(argv, io, tuneCommand) });
+tell({ status: await main(argv, io, () => tuneCommand(isBrief(argv))) });

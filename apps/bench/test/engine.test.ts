@@ -1,0 +1,74 @@
+/** How V8 is set up: by the command, and by what each V8 knows. */
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { tuneCommand } from "../src/engine.ts";
+import { isBrief } from "../src/quick.ts";
+
+vi.mock("node:v8", () => ({ setFlagsFromString: vi.fn() }));
+
+/** Flags that V8 has from Node.js 20 on; others it would complain of in some version. */
+const EVERYWHERE =
+  /^--(max-inlined-bytecode-size(-cumulative)?|max-semi-space-size|heap-growing-percent)=\d+$/;
+
+function flagsWith(v8: string, brief: boolean): string[] {
+  const { versions } = process;
+  const set = vi.mocked(setFlagsFromString);
+  set.mockClear();
+  Object.defineProperty(process, "versions", { value: { ...versions, v8 } });
+  try {
+    tuneCommand(brief);
+  } finally {
+    Object.defineProperty(process, "versions", { value: versions });
+  }
+  return set.mock.calls.map(([flag]) => flag);
+}
+
+describe("V8", () => {
+  it.each(["12.4.254.21-node.33", "13.6.233.17-node.41", "14.6.202.34-node.12"])(
+    "%s is told only what it knows",
+    (v8) => {
+      for (const brief of [false, true]) {
+        const flags = flagsWith(v8, brief);
+        expect(flags).toHaveLength(4);
+        for (const flag of flags) expect(flag).toMatch(EVERYWHERE);
+      }
+    },
+  );
+
+  it("of Node.js 20 is told more", () => {
+    const more = (brief: boolean) =>
+      flagsWith("11.3.244.8-node.38", brief).filter((flag) => !EVERYWHERE.test(flag));
+    expect(more(false)).toEqual(["--interrupt-budget=150000"]);
+    expect(more(true)).toEqual([
+      "--interrupt-budget=150000",
+      "--no-turbo-splitting",
+      "--no-turbo-escape",
+      "--no-turbo-loop-peeling",
+    ]);
+  });
+});
+
+describe("a command is brief", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "vmbind-test-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it("where it has little to replay, and nobody knows how much a folder has", () => {
+    const [small, large] = [join(folder, "small"), join(folder, "large")];
+    writeFileSync(small, "{}");
+    writeFileSync(large, "");
+    truncateSync(large, 2 ** 21);
+    expect(isBrief(["replay", small, "xe-image-3d"])).toBe(true);
+    expect(isBrief(["replay", large])).toBe(true);
+    expect(isBrief(["replay", large, small])).toBe(false);
+    expect(isBrief(["replay", folder])).toBe(false);
+    expect(isBrief(["replay", "x".repeat(10_000)])).toBe(true);
+    expect(isBrief(["fuzz", "--seed", "5"])).toBe(false);
+    expect(isBrief([])).toBe(false);
+  });
+});
