@@ -315,7 +315,7 @@ describe("the program", () => {
 
   it.each([
     [
-      "const all = []; for (;;) all.push(new Array(1000).fill({}));",
+      "const all = []; for (let i = 0; ; i++) all.push({ i, next: { i } });",
       /^out of memory in a worker thread; --jobs 1 /,
     ],
     ["process.exit(7);", /^internal error.*a worker thread ended with 7; --jobs 1 /],
