@@ -4,9 +4,13 @@
  * @module
  */
 
-import { statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { COMMANDS } from "./commands.ts";
 import { isModule } from "./files/module-name.ts";
+
+/** Files of a folder that are asked how long they are. */
+const FOLDER_MAX = 1000;
 
 /**
  * @param argv - the words after the program's name
@@ -35,18 +39,24 @@ export function isBrief(argv: readonly string[]): boolean {
   return most !== undefined && fileBytes(argv.slice(1)) <= most;
 }
 
-/** Of the words that are files; nobody knows how much a folder has. */
+/** Of the words that are files, and of the files in those that are folders. */
 function fileBytes(words: readonly string[]): number {
   let bytes = 0;
   for (const word of words) {
     try {
       const file = statSync(word);
-      bytes += file.isDirectory() ? Number.POSITIVE_INFINITY : file.size;
+      bytes += file.isDirectory() ? folderBytes(word) : file.size;
     } catch {
       // No file, or none that can be read: the command says so if it has to.
     }
   }
   return bytes;
+}
+
+function folderBytes(folder: string): number {
+  const names = readdirSync(folder);
+  if (names.length > FOLDER_MAX) return Number.POSITIVE_INFINITY;
+  return names.reduce((bytes, name) => bytes + statSync(join(folder, name)).size, 0);
 }
 
 /**

@@ -58,9 +58,10 @@ describe("a command is brief", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it("where it has little to replay, and nobody knows how much a folder has", () => {
+  it("where the files to replay, or those of a folder, are small", () => {
     const [small, large] = [join(folder, "small"), join(folder, "large")];
     writeFileSync(small, "{}");
+    expect(isBrief(["replay", folder])).toBe(true);
     writeFileSync(large, "");
     truncateSync(large, 2 ** 21);
     expect(isBrief(["replay", small, "xe-image-3d"])).toBe(true);
