@@ -16,7 +16,7 @@ export class SpareMemory {
 
   /**
    * @param bytes - that the buffer has at least
-   * @returns a buffer, all zero
+   * @returns a buffer, all zero but for what {@link SpareMemory.keep} was not told to clear
    */
   take(bytes: number): ArrayBuffer {
     const last = this.#buffers.pop();
@@ -27,7 +27,7 @@ export class SpareMemory {
    * Keep a buffer for whoever comes, unless it is too large or there are enough of them.
    *
    * @param buffer - that nobody uses any more
-   * @param used - bytes from the start that may be other than zero
+   * @param used - bytes from the start to clear: those that may be other than zero, or 0 where whoever takes it does not mind
    */
   keep(buffer: ArrayBuffer, used: number): void {
     if (buffer.byteLength > BYTES_MAX || this.#buffers.length === COUNT_MAX) return;
