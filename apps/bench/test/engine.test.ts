@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { tuneCommand } from "../src/engine.ts";
-import { isBrief } from "../src/quick.ts";
+import { isBrief } from "../src/process/brief.ts";
 
 vi.mock("node:v8", () => ({ setFlagsFromString: vi.fn() }));
 
@@ -59,7 +59,7 @@ describe("a command is brief", () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   it("where the files to replay, or those of a folder, are small", () => {
-    const [small, large] = [join(folder, "small"), join(folder, "large")];
+    const [small, large] = [join(folder, "small.jsonl"), join(folder, "large.jsonl.gz")];
     writeFileSync(small, "{}");
     expect(isBrief(["replay", folder])).toBe(true);
     writeFileSync(large, "");

@@ -218,10 +218,7 @@ class LineCutter {
   /** What stands behind the last line feed; it is the next line then. */
   rest(): boolean {
     if (this.#heldBytes === 0) return false;
-    const last = joined(this.#held);
-    this.#held = [];
-    this.#heldBytes = 0;
-    this.give(joined([last, new Uint8Array([LINE_FEED])]));
+    this.give(this.#join(new Uint8Array([LINE_FEED])));
     return true;
   }
 

@@ -118,11 +118,7 @@ export class RecordLines {
   #exec(): TraceExec {
     const vm = this.#decimal();
     this.#skip(BATCH);
-    const va = this.#hex();
-    this.#skip(TO);
-    const to = this.#place();
-    const gemSeq = this.#gemSeq(to);
-    const batch: TraceLanding = { va, to, gemSeq, offset: this.#offset(to) };
+    const batch = this.#landing(this.#hex());
     this.#skip(STORES);
     const stores: TraceStore[] = [];
     if (this.#skips(LIST_END)) return { vm, batch, stores };
@@ -140,12 +136,22 @@ export class RecordLines {
     const va = this.#hex();
     this.#skip(VALUE);
     const value = this.#hex();
-    this.#skip(TO);
-    const to = this.#place();
-    const gemSeq = this.#gemSeq(to);
-    const offset = this.#offset(to);
+    const { to, gemSeq, offset } = this.#landing(va);
     this.#skip(OBJECT_END);
     return { va, to, gemSeq, offset, value };
+  }
+
+  /** Where an access to an address ends. */
+  #landing(va: number): TraceLanding {
+    this.#skip(TO);
+    const to = this.#place();
+    if (to !== "bo") return { va, to, gemSeq: -1, offset: 0 };
+    this.#skip(GEM_SEQ);
+    const gemSeq = this.#decimal();
+    this.#skip(OFFSET);
+    const offset = this.#hex();
+    this.#skip(QUOTE_END);
+    return { va, to, gemSeq, offset };
   }
 
   #place(): TraceLanding["to"] {
@@ -153,20 +159,6 @@ export class RecordLines {
     if (to === "bo" || to === "null" || to === "scratch" || to === "fault") return to;
     this.#other = true;
     return "fault";
-  }
-
-  #gemSeq(to: TraceLanding["to"]): number {
-    if (to !== "bo") return -1;
-    this.#skip(GEM_SEQ);
-    return this.#decimal();
-  }
-
-  #offset(to: TraceLanding["to"]): number {
-    if (to !== "bo") return 0;
-    this.#skip(OFFSET);
-    const offset = this.#hex();
-    this.#skip(QUOTE_END);
-    return offset;
   }
 
   #ioctl(line: number, seq: number): TraceIoctl | null {

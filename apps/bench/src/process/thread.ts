@@ -8,7 +8,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { tuneCommand } from "../engine.ts";
 import { processIo } from "../io.ts";
 import { main } from "../main.ts";
-import { isBrief } from "../quick.ts";
+import { isBrief } from "./brief.ts";
 import type { Orders, Report, Saved } from "./messages.ts";
 
 interface Waiting {
