@@ -5,6 +5,7 @@
  */
 
 import type { Budget, Budgets } from "@vmbind/trace/input";
+import type { NotBrief } from "./errors.ts";
 import type { Io } from "./io.ts";
 import type { Division } from "./shard/division.ts";
 
@@ -59,6 +60,16 @@ export interface CommandInput {
   division: Division;
   /** The table, for commands about commands. */
   commands: readonly CommandSpec[];
+  /** Which of its files the command takes; all unless given. */
+  stretch?: Stretch;
+}
+
+/** A stretch of the files of a command line. */
+export interface Stretch {
+  /** How many at its beginning are done already. */
+  readonly done: number;
+  /** Whether it ends, by {@link NotBrief}, at a file that is not read at one go. */
+  readonly shortOnly: boolean;
 }
 
 /** The code of a command; the result is its exit status. */

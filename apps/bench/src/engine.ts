@@ -35,6 +35,8 @@ export function tuneCommand(brief: boolean): void {
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${2 * inlined}`);
   // Of threads that start from here on, in MiB: a third of the young generation.
   setFlagsFromString(`--max-semi-space-size=${YOUNG_MIB / 3}`);
+  // Of the thread of the process, which runs what is brief: as large as it is by then.
+  if (brief) setFlagsFromString("--semi-space-growth-factor=1");
   // Per cent that the heap may grow before it is collected; V8 lets a small one grow to four times what is alive.
   setFlagsFromString("--heap-growing-percent=50");
   // A flag that V8 does not know would be complained of on standard error.

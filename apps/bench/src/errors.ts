@@ -79,6 +79,25 @@ export class ModelError extends Error {
   }
 }
 
+/** A command that looked brief has come upon a file that is long; somebody who is watched over has to go on with it. */
+export class NotBrief extends Error {
+  override readonly name = "NotBrief";
+  /** How many of its files are done, and said to be. */
+  readonly done: number;
+  /** Exit status that they came to. */
+  readonly status: number;
+
+  /**
+   * @param done - see {@link NotBrief.done}
+   * @param status - see {@link NotBrief.status}
+   */
+  constructor(done: number, status: number) {
+    super(`not brief behind ${done} files`);
+    this.done = done;
+    this.status = status;
+  }
+}
+
 /** Memory has run out. */
 export class OutOfMemory extends Error {
   override readonly name = "OutOfMemory";

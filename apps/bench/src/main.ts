@@ -5,9 +5,9 @@
  */
 
 import { parseArguments } from "./arguments.ts";
-import type { CommandSpec } from "./command.ts";
+import type { CommandSpec, Stretch } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
-import { EXIT, UsageError } from "./errors.ts";
+import { EXIT, NotBrief, UsageError } from "./errors.ts";
 import { programVersion } from "./files/version.ts";
 import { commandHelp, commandUsage, programHelp } from "./help.ts";
 import { complainOf, guarded, type Io } from "./io.ts";
@@ -23,21 +23,25 @@ import { noSuchName } from "./text/nearest.ts";
  * @param argv - the words after the program's name
  * @param world - where to write
  * @param onLoaded - called once the command's code is there, before any of it runs
+ * @param stretch - of the command's files, if not all
  * @returns the exit status
+ * @throws {@link NotBrief} where the stretch ends before the files do
  */
 export async function main(
   argv: readonly string[],
   world: Io,
   onLoaded: () => void = () => {},
+  stretch?: Stretch,
 ): Promise<number> {
   const io = guarded(world);
   const command = COMMANDS.find(({ name }) => name === (argv[0] === "help" ? argv[1] : argv[0])) ?? null;
   try {
-    const status = await run(argv, command, io, onLoaded);
+    const status = await run(argv, command, io, onLoaded, stretch);
     io.flush();
     return status;
   } catch (error) {
     flushWhatIsLeft(io);
+    if (error instanceof NotBrief) throw error;
     const { status, usage } = complainOf(io, command?.name ?? "", error);
     if (usage && command) io.err(`${commandUsage(command)}\n`);
     return status;
@@ -56,6 +60,7 @@ async function run(
   command: CommandSpec | null,
   io: Io,
   onLoaded: () => void,
+  stretch: Stretch | undefined,
 ): Promise<number> {
   const [name, ...rest] = argv;
   if (name === "--help" || name === "-h" || (name === "help" && rest.length === 0)) {
@@ -78,7 +83,8 @@ async function run(
     return EXIT.ok;
   }
   const words = parseArguments(command, rest);
-  const input = { ...words, division: divisionOf(command, words, process.env), commands: COMMANDS };
+  const division = divisionOf(command, words, process.env);
+  const input = { ...words, division, commands: COMMANDS, ...(stretch && { stretch }) };
   const code = await command.load();
   onLoaded();
   return code.run(input, io);

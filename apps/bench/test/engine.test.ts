@@ -11,7 +11,7 @@ vi.mock("node:v8", () => ({ setFlagsFromString: vi.fn() }));
 
 /** Flags that V8 has from Node.js 20 on; others it would complain of in some version. */
 const EVERYWHERE =
-  /^--(max-inlined-bytecode-size(-cumulative)?|max-semi-space-size|heap-growing-percent)=\d+$/;
+  /^--(max-inlined-bytecode-size(-cumulative)?|max-semi-space-size|heap-growing-percent|semi-space-growth-factor)=\d+$/;
 
 function flagsWith(v8: string, brief: boolean): string[] {
   const { versions } = process;
@@ -32,7 +32,7 @@ describe("V8", () => {
     (v8) => {
       for (const brief of [false, true]) {
         const flags = flagsWith(v8, brief);
-        expect(flags).toHaveLength(4);
+        expect(flags).toHaveLength(brief ? 5 : 4);
         for (const flag of flags) expect(flag).toMatch(EVERYWHERE);
       }
     },
@@ -69,6 +69,8 @@ describe("a command is brief", () => {
     expect(isBrief(["replay", large, small])).toBe(false);
     expect(isBrief(["replay", folder])).toBe(false);
     expect(isBrief(["replay", "x".repeat(10_000)])).toBe(true);
+    expect(isBrief(["replay", small, "-"])).toBe(false);
+    expect(isBrief(["replay", small, "--shard", "1/2"])).toBe(false);
     expect(isBrief(["fuzz", "--seed", "5"])).toBe(false);
     expect(isBrief([])).toBe(false);
   });

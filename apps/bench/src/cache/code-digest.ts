@@ -17,7 +17,7 @@ const CODE = fileURLToPath(new URL("..", import.meta.url));
 const OWN_SCOPE = "@vmbind/";
 
 /** What never takes part in a run. */
-const IDLE = /(\.d\.ts|\.map|\.tsbuildinfo)$/;
+const IDLE = /(\.d\.ts|\.map|\.tsbuildinfo|\.code)$/;
 
 /**
  * A digest of the program as it stands on the disk: the compiled files of the command and of each package of the repository below

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip, gunzipSync } from "node:zlib";
@@ -64,12 +64,31 @@ async function* chunks(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** The file that was asked about last, until it is read. */
+let asked: { readonly path: string; readonly bytes: Uint8Array } | null = null;
+
+/**
+ * Whether a file is read at one go. It is then read already; what is no file is not long.
+ *
+ * @param path - of the file, `-` for standard input
+ */
+export function isShort(path: string): boolean {
+  const bytes = readAtOnce(path);
+  asked = bytes && { path, bytes };
+  return bytes !== null || (path !== STANDARD_INPUT && !existsSync(path));
+}
+
 /**
  * A file that is small, whole and in order: a stream hands each piece through threads, which costs more than to unpack it.
  *
  * @returns null for any other file: read as a stream it says what is wrong with it, behind what can be read of it
  */
 function readAtOnce(path: string): Uint8Array | null {
+  if (asked?.path === path) {
+    const { bytes } = asked;
+    asked = null;
+    return bytes;
+  }
   try {
     const stat = path === STANDARD_INPUT ? null : statSync(path);
     if (!stat?.isFile() || stat.size === 0 || stat.size > AT_ONCE_MAX) return null;

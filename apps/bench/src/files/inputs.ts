@@ -7,10 +7,11 @@
 
 import { InputError } from "@vmbind/trace";
 import type { CommandInput } from "../command.ts";
-import { EXIT, ModelError, UsageError } from "../errors.ts";
+import { EXIT, ModelError, NotBrief, UsageError } from "../errors.ts";
 import { complainOf, type Io } from "../io.ts";
 import { type Merged, mergedPart, type OneShard, type PartOutcome, partOutcome } from "../shard/division.ts";
 import { inputDigest, ownParts, writeShard } from "../shard/shard-file.ts";
+import { isShort } from "./file-bytes.ts";
 import { filesOf, JSON_LINES } from "./folders.ts";
 import { STANDARD_INPUT } from "./standard-input.ts";
 
@@ -45,9 +46,10 @@ export interface FileCut {
  * @param work - what is done with each file
  * @returns the exit status: 3 when a model broke down, else 2 when an input was bad, else 1 when there was a difference, else 0; of a
  *   shard whose file is on standard output always 0
+ * @throws {@link NotBrief} at a long file, where the input says so
  */
 export async function forEachInput<T>(
-  { operands, division }: Pick<CommandInput, "operands" | "division">,
+  { operands, division, stretch }: Pick<CommandInput, "operands" | "division" | "stretch">,
   command: string,
   io: Io,
   work: FileWork<T>,
@@ -71,11 +73,31 @@ export async function forEachInput<T>(
     for (const { path } of division.inputs) await process(path, async () => mergedFile(division, path, work));
     return status;
   }
-  for (const operand of operands) {
-    for (const file of (await attempt(() => filesOf(operand, JSON_LINES))) ?? [])
-      await process(file, async () => work.join(await work.run(file, null)));
+  const listed = operands.flatMap(listedIn);
+  for (let i = stretch?.done ?? 0; i < listed.length; i++) {
+    const { file, error } = listed[i] as Listed;
+    if (stretch?.shortOnly && !isShort(work.place?.(file) ?? file)) throw new NotBrief(i, status);
+    await process(file, async () => {
+      if (error !== null) throw error;
+      return work.join(await work.run(file, null));
+    });
   }
   return status;
+}
+
+interface Listed {
+  readonly file: string;
+  /** Why there are no files in its place, null for a file. */
+  readonly error: unknown;
+}
+
+/** The files that an operand stands for. */
+function listedIn(operand: string): Listed[] {
+  try {
+    return filesOf(operand, JSON_LINES).map((file) => ({ file, error: null }));
+  } catch (error) {
+    return [{ file: operand, error }];
+  }
 }
 
 /** Pieces that stand for themselves: how many there are shows in that the next one is not there. */

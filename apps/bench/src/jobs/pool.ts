@@ -14,7 +14,7 @@ import {
   LocalEngine,
   unwrap,
 } from "@vmbind/lab";
-import { Tinypool } from "tinypool";
+import type { Tinypool } from "tinypool";
 import { codeOf, OutOfMemory, UsageError } from "../errors.ts";
 import { bundledTrace } from "../files/trace-files.ts";
 import { findStrategy } from "../strategies/user-strategies.ts";
@@ -26,7 +26,7 @@ const WORKERS_MAX = 256;
 export class JobPool implements Engine {
   readonly #workers: number;
   readonly #file: URL;
-  #threads: Threads | null = null;
+  #threads: Promise<Threads> | null = null;
   readonly #here = new LocalEngine(bundledTrace, findStrategy);
 
   /**
@@ -38,7 +38,7 @@ export class JobPool implements Engine {
   constructor(workers: number, file: URL = new URL("../jobs/worker.js", import.meta.url)) {
     this.#file = file;
     // Node 20 cannot run the TypeScript sources that tests are run from: no threads there.
-    this.#workers = import.meta.url.endsWith(".js") ? workers : 1;
+    this.#workers = import.meta.url.endsWith(".ts") ? 1 : workers;
   }
 
   /**
@@ -51,7 +51,7 @@ export class JobPool implements Engine {
   async run<K extends JobKind>(kind: K, task: JobTask<K>): Promise<JobResult<K>> {
     if (this.#workers === 1) return this.#here.run(kind, task);
     this.#threads ??= startThreads(this.#workers, this.#file);
-    return unwrap((await this.#send(this.#threads, { kind, task })) as JobOutcome<JobResult<K>>);
+    return unwrap((await this.#send(await this.#threads, { kind, task })) as JobOutcome<JobResult<K>>);
   }
 
   async #send({ pool, died }: Threads, message: object): Promise<unknown> {
@@ -72,7 +72,7 @@ export class JobPool implements Engine {
   /** Stop the threads, whatever they are doing. */
   async close(): Promise<void> {
     if (!this.#threads) return;
-    const { pool, died } = this.#threads;
+    const { pool, died } = await this.#threads;
     // It would wait for ever for the end of a thread that has ended.
     await Promise.race([pool.destroy(), died.catch(() => {})]);
   }
@@ -84,7 +84,9 @@ interface Threads {
   readonly died: Promise<never>;
 }
 
-function startThreads(workers: number, file: URL): Threads {
+async function startThreads(workers: number, file: URL): Promise<Threads> {
+  // Not at the top: it is a module that a script of the bundle cannot require everywhere.
+  const { Tinypool } = await import("tinypool");
   const pool = new Tinypool({
     filename: file.href,
     minThreads: workers,

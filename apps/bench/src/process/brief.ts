@@ -6,6 +6,7 @@
 
 import { statSync } from "node:fs";
 import { filesOf, JSON_LINES } from "../files/folders.ts";
+import { STANDARD_INPUT } from "../files/standard-input.ts";
 import { commandOf } from "../quick.ts";
 
 /**
@@ -14,7 +15,12 @@ import { commandOf } from "../quick.ts";
  */
 export function isBrief(argv: readonly string[]): boolean {
   const most = commandOf(argv)?.briefUpTo;
-  return most !== undefined && fileBytes(argv.slice(1)) <= most;
+  return most !== undefined && !argv.some(isOfUnknownLength) && fileBytes(argv.slice(1)) <= most;
+}
+
+/** Nobody knows how much comes from standard input; shards are parts of work that is not brief. */
+function isOfUnknownLength(word: string): boolean {
+  return word === STANDARD_INPUT || word.startsWith("--shard");
 }
 
 /** Of the words that are files or folders of them. */

@@ -6,6 +6,12 @@
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 
+/** @returns whether the program that runs is a bundle that {@link isBehind} */
+export function isThisBehind(): boolean {
+  const packages = new URL("../../node_modules/@vmbind/", import.meta.url);
+  return isBehind(new URL("./thread.js", import.meta.url), packages);
+}
+
 /**
  * Whether a package was compiled anew behind the bundle; the compiler's notes on it tell, which no installed package has. They may be
  * younger and say the same, as `tsc -b` leaves them: what they said then is kept with the bundle (`scripts/bundle-quick.mjs`).

@@ -10,6 +10,8 @@ export interface Orders {
   readonly argv: readonly string[];
   /** Columns of the terminal that standard output is; a thread cannot find out by itself. */
   readonly columns: number | undefined;
+  /** How many of the command's files are done already. */
+  readonly done: number;
 }
 
 /** From the command's thread. */

@@ -7,25 +7,26 @@
  * @module
  */
 
-import { isatty } from "node:tty";
 import { Worker } from "node:worker_threads";
 import { YOUNG_MIB } from "../engine.ts";
+import { terminalColumns } from "../output/terminal.ts";
 import { isAsCompiled } from "../quick.ts";
-import { isBehind } from "./bundle.ts";
+import { isThisBehind } from "./bundle.ts";
 import type { Orders, Report, Saved } from "./messages.ts";
 
 /**
  * Run a command.
  *
  * @param argv - the words after the program's name
+ * @param done - how many of its files are done already
  * @returns its exit status
  */
-export function supervise(argv: readonly string[]): Promise<number> {
+export function supervise(argv: readonly string[], done = 0): Promise<number> {
   return new Promise((resolve) => {
     let status: number | null = null;
     let failed: Promise<number> | null = null;
     const thread = new Worker(threadFile(argv), {
-      workerData: { argv, columns: isatty(1) ? process.stdout.columns : undefined } satisfies Orders,
+      workerData: { argv, columns: terminalColumns(), done } satisfies Orders,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });
     thread.on("message", (report: Report) => {
@@ -51,8 +52,7 @@ export function supervise(argv: readonly string[]): Promise<number> {
 function threadFile(argv: readonly string[]): URL {
   const compiled = new URL("../process/thread.js", import.meta.url);
   const bundled = new URL("./thread.js", import.meta.url);
-  const packages = new URL("../../node_modules/@vmbind/", import.meta.url);
-  return isAsCompiled(argv) || isBehind(bundled, packages) ? compiled : bundled;
+  return isAsCompiled(argv) || isThisBehind() ? compiled : bundled;
 }
 
 // What is imported here is seldom needed: the command starts sooner without it.

@@ -8,7 +8,6 @@ import { parentPort, workerData } from "node:worker_threads";
 import { tuneCommand } from "../engine.ts";
 import { processIo } from "../io.ts";
 import { main } from "../main.ts";
-import { isBrief } from "./brief.ts";
 import type { Orders, Report, Saved } from "./messages.ts";
 
 interface Waiting {
@@ -32,7 +31,7 @@ parentPort?.on("message", ({ id, error }: Saved) => {
 });
 parentPort?.unref();
 
-const { argv, columns } = workerData as Orders;
+const { argv, columns, done } = workerData as Orders;
 const io = processIo(
   (path, content) =>
     new Promise((resolve, reject) => {
@@ -44,4 +43,5 @@ const io = processIo(
   columns,
 );
 
-tell({ status: await main(argv, io, () => tuneCommand(isBrief(argv))) });
+// No `await` at the top: bundled, this is no module that could.
+void main(argv, io, () => tuneCommand(false), { done, shortOnly: false }).then((status) => tell({ status }));
