@@ -103,7 +103,10 @@ export interface CommandSpec {
   shows?: readonly string[];
   /** It takes next to no time and memory, or its work is done by other processes: no thread is started for it. */
   quick?: true;
-  /** Bytes that the files of a command line may have for it to be over before compiling its code thoroughly pays. None unless given. */
+  /**
+   * Bytes that the files of a command line may have for it to be over before compiling its code thoroughly, or starting a thread for it,
+   * pays. None unless given; only of commands that have said all of a file before they read the next one.
+   */
   briefUpTo?: number;
   /**
    * Its code is run as it is compiled, not from the bundle: always where it starts files of the program by their place, else where a
