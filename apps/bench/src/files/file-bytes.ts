@@ -14,6 +14,9 @@ import { STANDARD_INPUT, standardInput } from "./standard-input.ts";
 /** Largest file that is read at one go, in bytes, and the most that it may unpack to: nearly all files of vectors and recordings. */
 const AT_ONCE_MAX = 4 * 2 ** 20;
 
+/** zlib takes no less. */
+const ROOM_MIN = 64;
+
 /**
  * A file whose beginning is read before the rest: the header, then everything from the start again. It is read and unpacked once,
  * unless it is large.
@@ -93,10 +96,15 @@ function readAtOnce(path: string): Uint8Array | null {
     const stat = path === STANDARD_INPUT ? null : statSync(path);
     if (!stat?.isFile() || stat.size === 0 || stat.size > AT_ONCE_MAX) return null;
     const raw = readFileSync(path);
-    return isGzip(raw) ? gunzipSync(raw, { maxOutputLength: AT_ONCE_MAX }) : raw;
+    return isGzip(raw) ? gunzipSync(raw, { maxOutputLength: AT_ONCE_MAX, chunkSize: roomFor(raw) }) : raw;
   } catch {
     return null;
   }
+}
+
+/** As much as a gzip says that its last part unpacks to, so that all of it comes in one piece. That it is so much nobody relies on. */
+function roomFor(gzip: Buffer): number {
+  return Math.min(Math.max(gzip.readUInt32LE(gzip.length - 4) + 1, ROOM_MIN), AT_ONCE_MAX);
 }
 
 function isGzip(front: Uint8Array): boolean {
