@@ -11,6 +11,8 @@ import type { TraceArray, TraceIoctl } from "./record.ts";
 /** Reads one recorded ioctl. */
 export class CallBytes implements CallReader {
   readonly #call: TraceIoctl;
+  /** The argument, once somebody has asked. */
+  #arg: DataView | null = null;
 
   /** @param call - the ioctl */
   constructor(call: TraceIoctl) {
@@ -34,7 +36,8 @@ export class CallBytes implements CallReader {
 
   /** See {@link CallReader.sentBytes}. */
   sentBytes(layout: Pick<StructLayout<unknown>, "size">): DataView {
-    return zeroExtended(this.#call.argIn, layout.size);
+    const arg = this.#memory();
+    return arg.byteLength >= layout.size ? arg : zeroExtended(this.#call.argIn, layout.size);
   }
 
   /** See {@link CallReader.returned}. */
@@ -61,9 +64,14 @@ export class CallBytes implements CallReader {
     return element === null ? 0 : recordedAt(this.#call.arrays, this.#place(array, element)).count;
   }
 
+  #memory(): DataView {
+    this.#arg ??= viewOf(this.#call.argIn);
+    return this.#arg;
+  }
+
   #place<E extends object>(array: CallArray<E>, element: StructLayout<E>): ArrayPlace {
     const { pointer, count: counts, stride: distance } = array;
-    const arg = viewOf(this.#call.argIn);
+    const arg = this.#memory();
     let count = 1;
     for (const slot of counts) count *= memberOf(arg, slot);
     const stride = distance === null ? element.size : memberOf(arg, distance);

@@ -123,6 +123,15 @@ export async function* readBody(
 /** Reads a line from its bytes, where it is known by them; null leaves it to JSON. An end line must be left. */
 export type QuickReader<T> = (line: number, bytes: Uint8Array) => T | null;
 
+/** Lines that are there already. Who takes one after the other by {@link LineBatch.next} makes no object around each. */
+export interface LineBatch<T> extends Iterable<JsonLine | T> {
+  /**
+   * @returns the next line, null behind the last one
+   * @throws {@link InputError} as {@link readBody}
+   */
+  next(): JsonLine | T | null;
+}
+
 /**
  * The same in batches, each to be read before the next is asked for: who reads a line by itself waits for each.
  *
@@ -139,23 +148,50 @@ export async function* readBatches<T>(
   limits: JsonlLimits,
   atEnd: EndOptions,
   quick: QuickReader<T>,
-): AsyncGenerator<Iterable<JsonLine | T>> {
+): AsyncGenerator<LineBatch<T>> {
   const seal = new SealCheck(path, atEnd.digest?.() ?? null);
-  const json = new JsonReader(path);
-  let line = 0;
-  function* body(lines: LineCutter): Generator<JsonLine | T> {
-    for (let bytes = lines.next(); bytes !== null; bytes = lines.next()) {
-      line++;
-      const known = line === 1 ? null : quick(line, bytes);
-      const value = known === null ? json.read(line, bytes) : null;
-      if (!seal.take(line, bytes, value)) continue;
-      if (known !== null) yield known;
-      else if (value !== null) yield { line, value };
-    }
-  }
-  for await (const lines of splitLines(path, source(), limits)) yield body(lines);
+  const body = new Body(path, seal, quick);
+  for await (const lines of splitLines(path, source(), limits)) yield body.of(lines);
   const end = seal.close();
   atEnd.ended?.(end);
+}
+
+/** What stands between the header and the end line. */
+class Body<T> implements LineBatch<T> {
+  readonly #seal: SealCheck;
+  readonly #json: JsonReader;
+  readonly #quick: QuickReader<T>;
+  #lines: LineCutter | null = null;
+  #line = 0;
+
+  constructor(path: string, seal: SealCheck, quick: QuickReader<T>) {
+    this.#seal = seal;
+    this.#json = new JsonReader(path);
+    this.#quick = quick;
+  }
+
+  /** The lines of the next piece. */
+  of(lines: LineCutter): this {
+    this.#lines = lines;
+    return this;
+  }
+
+  next(): JsonLine | T | null {
+    const lines = this.#lines as LineCutter;
+    for (let bytes = lines.next(); bytes !== null; bytes = lines.next()) {
+      const line = ++this.#line;
+      const known = line === 1 ? null : this.#quick(line, bytes);
+      const value = known === null ? this.#json.read(line, bytes) : null;
+      if (!this.#seal.take(line, bytes, value)) continue;
+      if (known !== null) return known;
+      if (value !== null) return { line, value };
+    }
+    return null;
+  }
+
+  *[Symbol.iterator](): Generator<JsonLine | T> {
+    for (let line = this.next(); line !== null; line = this.next()) yield line;
+  }
 }
 
 class JsonReader {

@@ -10,8 +10,16 @@ import { allowed, type Budgets, holdBudget, STANDARD_BUDGETS, TRACE_BUDGETS } fr
 import { HeaderReader } from "./header-reader.ts";
 import { bytesOf } from "./hex-bytes.ts";
 import { InputError } from "./input-error.ts";
-import { type ByteSource, type EndOptions, type JsonLine, readBatches, readHeader } from "./jsonl.ts";
+import {
+  type ByteSource,
+  type EndOptions,
+  type JsonLine,
+  type LineBatch,
+  readBatches,
+  readHeader,
+} from "./jsonl.ts";
 import type {
+  RecordLife,
   Trace,
   TraceArray,
   TraceExec,
@@ -71,15 +79,21 @@ function checkHeader(path: string, value: Readonly<Record<string, unknown>>): Tr
  * @typeParam More - what there is between them
  * @param records - of a trace; they are consumed
  * @param take - is given each
+ * @param life - how long it may look at the bytes of a call, `kept` unless told: for `passing` no longer than it runs, and then they cost
+ * next to nothing
  */
 export async function eachRecord<More = never>(
   records: AsyncIterable<TraceRecord | More>,
   take: (record: TraceRecord | More) => void,
+  life: RecordLife = "kept",
 ): Promise<void> {
   // Who waits for each by itself has a function that V8 compiles again and again, where it goes on in the middle.
-  if (records instanceof RecordsOfText) await records.each(take);
+  if (records instanceof RecordsOfText) await records.each(take, life);
   else for await (const record of records) take(record);
 }
+
+/** Of all traces: such a record is done with when the next line is read, of whichever trace. */
+const PASSING: RecordLines = new RecordLines("passing");
 
 /** The records of a text, read as they are asked for. */
 class RecordsOfText implements AsyncIterable<TraceRecord> {
@@ -90,7 +104,6 @@ class RecordsOfText implements AsyncIterable<TraceRecord> {
   readonly #ioctlsMax: number;
   readonly #marksMax: number;
   readonly #filesMax: number;
-  readonly #known = new RecordLines();
   #seq = 0;
   #marks = 0;
   #marked = false;
@@ -106,26 +119,28 @@ class RecordsOfText implements AsyncIterable<TraceRecord> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TraceRecord> {
-    for await (const lines of this.#batches()) for (const line of lines) yield this.#record(line);
+    for await (const lines of this.#batches(new RecordLines())) {
+      for (const line of lines) yield this.#record(line);
+    }
   }
 
-  async each(take: (record: TraceRecord) => void): Promise<void> {
-    for await (const lines of this.#batches()) this.#takeAll(lines, take);
+  async each(take: (record: TraceRecord) => void, life: RecordLife): Promise<void> {
+    const lines = life === "passing" ? PASSING : new RecordLines();
+    for await (const batch of this.#batches(lines)) this.#takeAll(batch, take);
   }
 
-  #takeAll(lines: Iterable<JsonLine | TraceRecord>, take: (record: TraceRecord) => void): void {
-    for (const line of lines) take(this.#record(line));
+  #takeAll(lines: LineBatch<TraceRecord>, take: (record: TraceRecord) => void): void {
+    for (let line = lines.next(); line !== null; line = lines.next()) take(this.#record(line));
   }
 
-  #batches(): AsyncIterable<Iterable<JsonLine | TraceRecord>> {
+  #batches(known: RecordLines): AsyncIterable<LineBatch<TraceRecord>> {
     const limits = { fileBytes: allowed(TRACE_BUDGETS.bytes, this.#budgets) };
     // The recorders of Mesa's drivers set a mark at the end: such a trace is not cut, though it states no digest.
     const ended = (end: FileEnd): void => {
       // Of a trace without an ioctl worse is said than that.
       if (this.#seq > 0) this.#atEnd.ended?.(end === "open" && this.#marked ? "complete" : end);
     };
-    const quick = (line: number, bytes: Uint8Array): TraceRecord | null =>
-      this.#known.read(line, bytes, this.#seq);
+    const quick = (line: number, bytes: Uint8Array): TraceRecord | null => known.read(line, bytes, this.#seq);
     return readBatches(this.#path, this.#source, limits, { ...this.#atEnd, ended }, quick);
   }
 

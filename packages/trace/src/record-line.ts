@@ -11,6 +11,7 @@
 
 import { decodeHex, hexDigit } from "./hex-bytes.ts";
 import type {
+  RecordLife,
   TraceArray,
   TraceExec,
   TraceIoctl,
@@ -80,8 +81,9 @@ const NAMES = 256;
 /** Longer ones are for JSON to read. */
 const NAME_MAX = 256;
 
-/** Reads the lines of one trace. */
+/** Reads the lines of traces. */
 export class RecordLines {
+  readonly #passing: boolean;
   #bytes: Uint8Array = NO_BYTES;
   /** The next byte that is not read yet. */
   #at = 0;
@@ -93,6 +95,11 @@ export class RecordLines {
   /** Names that were read before, by their hash: few, written over and over. */
   readonly #names: (Name | undefined)[] = new Array<Name | undefined>(NAMES).fill(undefined);
 
+  /** @param life - of the records that it gives; `kept` unless told */
+  constructor(life: RecordLife = "kept") {
+    this.#passing = life === "passing";
+  }
+
   /**
    * @param line - its number, from 1
    * @param bytes - the line without its line feed
@@ -103,7 +110,10 @@ export class RecordLines {
     this.#bytes = bytes;
     this.#at = 0;
     this.#other = false;
+    if (this.#passing) this.#used = 0;
     const record = this.#skips(MARK) ? this.#mark(line) : this.#ioctl(line, seq);
+    // The text is not held: a line may be the last one of its trace.
+    this.#bytes = NO_BYTES;
     return this.#other || this.#at !== bytes.length ? null : record;
   }
 
@@ -288,9 +298,10 @@ export class RecordLines {
   }
 
   #room(length: number): Uint8Array {
-    if (length > SHARED_MAX) return new Uint8Array(length);
+    if (length > SHARED_MAX && !this.#passing) return new Uint8Array(length);
     if (this.#used + length > this.#shared.length) {
-      this.#shared = new Uint8Array(SHARED_BYTES);
+      // What this record has so far stays where it is.
+      this.#shared = new Uint8Array(SHARED_BYTES + length);
       this.#used = 0;
     }
     // Made faster than by `subarray`, which asks the array what to make.

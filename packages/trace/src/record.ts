@@ -123,6 +123,9 @@ export interface TraceRun {
 /** A line of a trace behind the header. */
 export type TraceRecord = TraceIoctl | TraceMark;
 
+/** How long the bytes of a record are there: as long as somebody holds them, or until the next record is read. */
+export type RecordLife = "kept" | "passing";
+
 /** An opened trace. */
 export interface Trace {
   /** File name without directory and extension, e.g. `panthor-sparse-buffer-100e6`. */

@@ -202,11 +202,17 @@ export async function replay<Op extends BindOp>(
       i += Math.max(issued, 1);
     }
   };
-  const records = recordsFor(trace, observer as Pick<ReplayObserver, "before" | "after">, options);
-  await eachRecord(records, (record) => {
-    if (record.kind === "run") takeRun(record);
-    else take(record);
-  });
+  const isSeen = (observer.before ?? observer.after ?? options.checkers) !== undefined;
+  const records = isSeen ? trace.records : recordsFor(trace, options);
+  await eachRecord(
+    records,
+    (record) => {
+      if (record.kind === "run") takeRun(record);
+      else take(record);
+    },
+    // Who looks at each may keep it.
+    isSeen ? "kept" : "passing",
+  );
 
   // Nothing was asked of the model, so nothing can be said of it.
   if (device.counters.ioctls === 0) {
@@ -237,14 +243,12 @@ export async function replay<Op extends BindOp>(
   };
 }
 
-/** Runs where nobody looks at each ioctl. */
+/** Runs where nobody looks at each operation. */
 function recordsFor(
   { records, runs = records }: Trace,
-  { before, after }: Pick<ReplayObserver, "before" | "after">,
-  { checkers, compareMappings, countKinds }: ReplayOptions,
+  { compareMappings, countKinds }: ReplayOptions,
 ): AsyncIterable<TraceRecord | TraceRun> {
-  const looks = before ?? after ?? checkers;
-  return looks === undefined && compareMappings === false && countKinds === false ? runs : records;
+  return compareMappings === false && countKinds === false ? runs : records;
 }
 
 function* mappingRows(device: OpenDevice): Generator<MappingRow> {

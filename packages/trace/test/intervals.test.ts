@@ -147,6 +147,12 @@ describe("the plain interval model", () => {
           }
           expect(own).toEqual(hits);
           expect(space.intervals).toEqual(map.intervals);
+          const shown = space.cursor();
+          for (const { addr, end, offset } of map.intervals) {
+            expect(shown.next()).toBe(true);
+            expect([shown.addr, shown.end, shown.offset]).toEqual([addr, end, offset]);
+          }
+          expect(shown.next()).toBe(false);
           expect([space.size, space.withoutObject]).toEqual([map.size, map.withoutObject]);
         }
       }),

@@ -1,9 +1,9 @@
 /** A line read from its bytes is what JSON makes of it. */
 
-import { InputError, readTrace, type TraceRecord } from "@vmbind/trace";
+import { eachRecord, InputError, readTrace, type TraceRecord } from "@vmbind/trace";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { textOf } from "../../../test/recordings.ts";
+import { open, recordsOf, textOf } from "../../../test/recordings.ts";
 
 const NAMES = [
   "xe-igt-mixed-binds-3145728",
@@ -177,5 +177,38 @@ describe("a line read from its bytes is what JSON makes of it", () => {
   it.each(['"ptrs":[{', '"stores":[{'])("where it is cut: %s", async (part) => {
     const line = lines.find((one) => one.includes(part)) as string;
     for (let length = 0; length < line.length; length++) await agree(Buffer.from(line.slice(0, length)));
+  });
+});
+
+describe("a record that passes", () => {
+  it.each(NAMES)("holds what a kept one does, while it is there: %s", async (name) => {
+    const passed: TraceRecord[] = [];
+    const { records } = await open(name);
+    await eachRecord(records, (record) => passed.push(structuredClone(record)), "passing");
+    expect(passed).toEqual(await recordsOf(name));
+  });
+
+  it("may have an array that is longer than the room for all", async () => {
+    const data = "0123456789abcdef".repeat(10_000);
+    const ioctl = `{"seq":0,"ioctl":"X","request":"0x80006480","arg_in":"","ptrs":[${[data.slice(64), data]
+      .map(
+        (text, i) =>
+          `{"field":"a${i}","addr":"0x${i}","count":${text.length / 2},"stride":1,"data":"${text}"}`,
+      )
+      .join()}],"ret":0,"arg_out":""}`;
+    async function* source(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from(`${header}\n${ioctl}\n`);
+    }
+    const { records } = await readTrace("text", source);
+    const arrays: string[] = [];
+    await eachRecord(
+      records,
+      (record) => {
+        if (record.kind !== "ioctl") return;
+        for (const array of record.arrays) arrays.push(Buffer.from(array.data).toString("hex"));
+      },
+      "passing",
+    );
+    expect(arrays).toEqual([data.slice(64), data]);
   });
 });

@@ -52,8 +52,9 @@ export async function run(input: CommandInput, io: Io): Promise<number> {
     ...WHOLE_TRACE,
     run: async (operand) => {
       const trace = await openTrace(operand, budgets, { command: "replay", io: progress });
-      const after: ReplayObserver["after"] = (record) =>
-        progress.show(() => `${trace.name}: line ${record.line}`);
+      const seen: ReplayObserver = progress.isShown
+        ? { after: ({ line }) => progress.show(() => `${trace.name}: line ${line}`) }
+        : {};
       const watched = options["check"] === true ? await benchDriver(trace.header.driver)?.fuzz() : undefined;
       const checkers =
         watched &&
@@ -72,12 +73,10 @@ export async function run(input: CommandInput, io: Io): Promise<number> {
         }
       };
       const lens = await lensOf(trace);
-      const { mappedAtEnd: _, ...result } = await replay(
-        trace,
-        lens,
-        { after },
-        { ...(checkers && { checkers }), atEnd },
-      );
+      const { mappedAtEnd: _, ...result } = await replay(trace, lens, seen, {
+        ...(checkers && { checkers }),
+        atEnd,
+      });
       progress.done();
       return [{ result, left, rows }];
     },

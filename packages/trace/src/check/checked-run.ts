@@ -11,6 +11,8 @@ import type { Action } from "../lens.ts";
 import type { TraceArray, TraceIoctl, TraceMark } from "../record.ts";
 import type { Call, CallBuffer, CheckedCall, Checker } from "./checker.ts";
 
+const ROOM_BYTES = 2 ** 16;
+
 const UNKNOWN: Action = { kind: "other", text: "" };
 
 /** A device, and those who look at what it does. */
@@ -20,7 +22,12 @@ export class CheckedRun {
   /** Those who look before a call, and behind it: most do one of the two, and calls come by the hundred thousand. */
   readonly #before: readonly Checker[];
   readonly #after: readonly Checker[];
+  /** The same at marks. */
+  readonly #atMark: readonly Checker[];
   readonly #user = new UserMemory();
+  /** Room for the arguments of many calls, used up to {@link CheckedRun.#used}: memory of its own for each would cost more than what it holds. */
+  #room = new Uint8Array(0);
+  #used = 0;
 
   /**
    * @param device - the device under test
@@ -31,6 +38,7 @@ export class CheckedRun {
     this.#checkers = checkers;
     this.#before = checkers.filter((checker) => checker.beforeCall);
     this.#after = checkers.filter((checker) => checker.afterCall);
+    this.#atMark = checkers.filter((checker) => checker.mark);
   }
 
   /**
@@ -45,7 +53,28 @@ export class CheckedRun {
     const outputs = this.#device.outputs(recorded);
     const sent = arrays.map(bufferOf);
     const buffers = outputs.length === 0 ? sent : [...outputs, ...sent];
-    return this.#run({ file, request, arg: argIn.slice(), buffers, recorded, action, ret: 0, reason: null });
+    return this.#run({
+      file,
+      request,
+      arg: this.#copyOf(argIn),
+      buffers,
+      recorded,
+      action,
+      ret: 0,
+      reason: null,
+    });
+  }
+
+  #copyOf(bytes: Uint8Array): Uint8Array {
+    const { length } = bytes;
+    if (this.#used + length > this.#room.length) {
+      this.#room = new Uint8Array(Math.max(ROOM_BYTES, length));
+      this.#used = 0;
+    }
+    const copy = new Uint8Array(this.#room.buffer, this.#used, length);
+    this.#used = (this.#used + length + 7) & ~7;
+    copy.set(bytes);
+    return copy;
   }
 
   /**
@@ -90,8 +119,8 @@ export class CheckedRun {
    * @returns 0, a handle, or a negative errno, as {@link OpenDevice.happen} gives it
    */
   mark(mark: TraceMark): number {
-    for (const checker of this.#checkers) checker.mark?.(mark);
     const event = eventOf(mark.mark);
+    for (const checker of this.#atMark) checker.mark?.(mark, event);
     return event === null ? 0 : this.happen(event);
   }
 

@@ -78,8 +78,9 @@ export interface Checker {
    * At a mark of the client.
    *
    * @param mark - the mark
+   * @param event - what it says that happens behind it, null for nothing
    */
-  mark?(mark: TraceMark): void;
+  mark?(mark: TraceMark, event: TraceEvent | null): void;
   /**
    * After something happened to the device without an ioctl.
    *

@@ -7,7 +7,7 @@
 import type { CheckedCall, Checker } from "../check/checker.ts";
 import { costBetween, snapshot } from "../cost.ts";
 import type { OpenDevice } from "../device.ts";
-import { eventOf } from "../event.ts";
+import type { TraceEvent } from "../event.ts";
 import type { Action, BindOp, Lens } from "../lens.ts";
 import { type Phase, phaseAfter } from "../phase.ts";
 import type { Trace, TraceMark } from "../record.ts";
@@ -139,11 +139,10 @@ export class LintChecker implements Checker {
   }
 
   /** See {@link Checker.mark}. */
-  mark({ mark }: TraceMark): void {
+  mark({ mark }: TraceMark, event: TraceEvent | null): void {
     this.#phase = phaseAfter(mark, this.#phase);
     this.#ended = mark === "end";
     this.#linter.mark(mark);
-    const event = eventOf(mark);
     if (event?.kind === "close") this.#linter.closeFile(event.file);
   }
 

@@ -8,7 +8,7 @@
  */
 
 import type { CheckedCall, Checker } from "../check/checker.ts";
-import { eventOf } from "../event.ts";
+import { eventOf, type TraceEvent } from "../event.ts";
 import type { Action, BindOp, Lens } from "../lens.ts";
 import { PHASES, type Phase, phaseAfter } from "../phase.ts";
 import type { TraceIoctl, TraceMark } from "../record.ts";
@@ -110,13 +110,14 @@ export class TraceCounter implements Checker {
   phase: Phase = "run";
   /** Whether the last mark lies between `workload` and `workload-end`. */
   inWorkload = false;
-  /** The unmapping operations between the marks `workload` and `workload-end`. */
+  /** The unmapping operations between the marks `workload` and `workload-end`; none where the lens has no findings. */
   readonly workloadUnmaps: BindOp[] = [];
-  /** What is mapped at the mark `workload-end`, all VMs together. */
+  /** What is mapped at the mark `workload-end`, all VMs together; nothing where the lens has no findings. */
   leftAtWorkloadEnd: readonly Interval[] = [];
 
   readonly #closeUnmaps: boolean;
   readonly #fileVm: number | undefined;
+  readonly #finds: boolean;
   readonly #keepsIntervals: boolean;
   readonly #countsKinds: boolean;
   readonly #counts: TraceCounts = emptyCounts();
@@ -125,16 +126,24 @@ export class TraceCounter implements Checker {
   /** Something has happened since the last mark `workload-end`. */
   #changed = true;
   #objectCount = 0;
+  /** Mappings of all VMs together, and those without an object. */
+  #mapped = 0;
+  #withoutObject = 0;
   readonly #mapHits: Hits = noHits();
   readonly #unmapHits: Hits = noHits();
 
   /**
-   * @param lens - says which headings exist and what closing a handle does
+   * @param lens - says which headings exist and what closing a handle does, and whether it looks for findings
    * @param intervals - whether to keep the plain interval model; without it {@link TraceCounts.intervals} stays zero
    * @param kinds - whether to look at each operation; without it what is counted by kind stays zero, and no unmapping operation is kept
    */
-  constructor(lens: Pick<Lens, "headings" | "closeUnmaps" | "fileVm">, intervals = true, kinds = true) {
+  constructor(
+    lens: Pick<Lens, "headings" | "closeUnmaps" | "fileVm" | "findings">,
+    intervals = true,
+    kinds = true,
+  ) {
     this.#closeUnmaps = lens.closeUnmaps;
+    this.#finds = lens.findings !== undefined;
     this.#fileVm = lens.fileVm;
     this.#keepsIntervals = intervals;
     this.#countsKinds = kinds;
@@ -150,8 +159,9 @@ export class TraceCounter implements Checker {
    * Take a mark into account.
    *
    * @param mark - the mark
+   * @param event - what it says that happens
    */
-  mark({ mark, exec }: TraceMark): void {
+  mark({ mark, exec }: TraceMark, event: TraceEvent | null = eventOf(mark)): void {
     this.phase = phaseAfter(mark, this.phase);
     if (mark.startsWith("workload ")) this.inWorkload = true;
     if (mark === "workload-end") {
@@ -159,12 +169,11 @@ export class TraceCounter implements Checker {
       // One after the other they say the same.
       if (this.#changed) {
         this.#changed = false;
-        this.#counts.intervals.mappingsAtWorkloadEnd = this.#total();
-        this.leftAtWorkloadEnd = this.#vms().flatMap((vm) => vm.intervals);
+        this.#counts.intervals.mappingsAtWorkloadEnd = this.#mapped;
+        if (this.#finds) this.leftAtWorkloadEnd = this.#intervals();
       }
     }
-    const event = eventOf(mark);
-    if (event?.kind === "close") this.#changed = this.#files.delete(event.file) || this.#changed;
+    if (event?.kind === "close") this.#closeFile(event.file);
     if (mark === "exec") this.#counts.execs++;
     this.#counts.stores += exec?.stores.length ?? 0;
   }
@@ -217,7 +226,7 @@ export class TraceCounter implements Checker {
         mappingsRemoved: hits.reduce((sum, h) => sum + h.covered, 0),
         mappingsCut: hits.reduce((sum, h) => sum + h.oneSide + h.split, 0),
         mapHits: { ...this.#mapHits },
-        mappingsAtEnd: this.#total(),
+        mappingsAtEnd: this.#mapped,
       },
     };
   }
@@ -239,7 +248,7 @@ export class TraceCounter implements Checker {
 
   #countOps(ops: readonly BindOp[]): void {
     this.#kinds.add(ops, this.inWorkload);
-    if (!this.inWorkload) return;
+    if (!this.inWorkload || !this.#finds) return;
     for (const op of ops) if (op.effect === "unmap") this.workloadUnmaps.push(op);
   }
 
@@ -247,18 +256,27 @@ export class TraceCounter implements Checker {
     const counts = this.#counts;
     if (action.kind === "vm-create") {
       counts.vmCreates++;
-      if (this.#keepsIntervals) file.vms.set(action.vm, new PlainSpace());
+      if (this.#keepsIntervals) {
+        this.#leave(file, action.vm);
+        file.vms.set(action.vm, new PlainSpace());
+      }
     } else if (action.kind === "vm-destroy") {
       counts.vmDestroys++;
       counts.intervals.mappingsAtVmDestroy += file.vms.get(action.vm)?.size ?? 0;
-      file.vms.delete(action.vm);
+      this.#leave(file, action.vm);
     } else if (action.kind === "bo-create") {
       counts.boCreates++;
       file.objects.set(action.handle, ++this.#objectCount);
     } else if (action.kind === "bo-close") {
       counts.boCloses++;
       const object = file.objects.get(action.handle);
-      if (this.#closeUnmaps && object) for (const vm of file.vms.values()) vm.removeObject(object);
+      if (this.#closeUnmaps && object) {
+        for (const vm of file.vms.values()) {
+          this.#book(vm, -1);
+          vm.removeObject(object);
+          this.#book(vm, 1);
+        }
+      }
       file.objects.delete(action.handle);
     } else if (action.kind === "bind" && this.#keepsIntervals) {
       const vm = file.vms.get(action.vm);
@@ -268,10 +286,18 @@ export class TraceCounter implements Checker {
 
   #bind(vm: PlainSpace, objects: ReadonlyMap<number, number>, ops: readonly BindOp[]): void {
     const intervals = this.#counts.intervals;
-    const elsewhere = this.#total() - vm.size;
+    this.#book(vm, -1);
+    const elsewhere = this.#mapped;
+    let most = intervals.peakMappings;
+    // Neighbours are mostly of one object.
+    let handle = 0;
+    let object = objects.get(0) ?? 0;
     for (const op of ops) {
       const end = op.addr + op.range;
-      const object = objects.get(op.handle) ?? 0;
+      if (op.handle !== handle) {
+        handle = op.handle;
+        object = objects.get(handle) ?? 0;
+      }
       if (op.effect === "map") {
         vm.map(op.addr, end, op.heading, object, op.offset, this.#mapHits);
       } else if (op.effect === "unmap") {
@@ -282,14 +308,33 @@ export class TraceCounter implements Checker {
       } else if (op.effect === "unmap-object") {
         vm.removeObject(object);
       }
-      intervals.peakMappings = Math.max(intervals.peakMappings, elsewhere + vm.size);
+      most = Math.max(most, elsewhere + vm.size);
     }
-    intervals.peakMappingsAfterIoctl = Math.max(intervals.peakMappingsAfterIoctl, elsewhere + vm.size);
-    let withoutObject = 0;
-    for (const { vms } of this.#files.values()) {
-      for (const one of vms.values()) withoutObject += one.withoutObject;
-    }
-    intervals.peakWithoutObject = Math.max(intervals.peakWithoutObject, withoutObject);
+    this.#book(vm, 1);
+    intervals.peakMappings = most;
+    intervals.peakMappingsAfterIoctl = Math.max(intervals.peakMappingsAfterIoctl, this.#mapped);
+    intervals.peakWithoutObject = Math.max(intervals.peakWithoutObject, this.#withoutObject);
+  }
+
+  /** What all VMs have together, with one of them or without it. */
+  #book({ size, withoutObject }: PlainSpace, times: 1 | -1): void {
+    this.#mapped += times * size;
+    this.#withoutObject += times * withoutObject;
+  }
+
+  /** A VM goes; nothing happens where there is none of the number. */
+  #leave(file: PlainState, id: number): void {
+    const vm = file.vms.get(id);
+    if (vm === undefined) return;
+    this.#book(vm, -1);
+    file.vms.delete(id);
+  }
+
+  #closeFile(index: number): void {
+    const file = this.#files.get(index);
+    if (file === undefined) return;
+    for (const id of [...file.vms.keys()]) this.#leave(file, id);
+    this.#changed = this.#files.delete(index);
   }
 
   #file(index: number): PlainState {
@@ -301,14 +346,8 @@ export class TraceCounter implements Checker {
     return file;
   }
 
-  #vms(): PlainSpace[] {
-    return [...this.#files.values()].flatMap(({ vms }) => [...vms.values()]);
-  }
-
-  #total(): number {
-    let total = 0;
-    for (const { vms } of this.#files.values()) for (const vm of vms.values()) total += vm.size;
-    return total;
+  #intervals(): Interval[] {
+    return [...this.#files.values()].flatMap(({ vms }) => [...vms.values()].flatMap((vm) => vm.intervals));
   }
 }
 

@@ -46,8 +46,42 @@ class Run {
   /** Moves what begins at an index to another one, and what is behind it with it. */
   move(from: number, to: number): void {
     if (from === to) return;
-    this.numbers.copyWithin(to * NUMBERS, from * NUMBERS, this.count * NUMBERS);
+    // What is mapped behind everything moves nothing, and the call would cost more than the rest.
+    if (from < this.count) this.numbers.copyWithin(to * NUMBERS, from * NUMBERS, this.count * NUMBERS);
     this.count += to - from;
+  }
+}
+
+/** Shows one mapping after the other, of a space that stays as it is meanwhile. */
+export interface PlainCursor extends Pick<Interval, "addr" | "end" | "offset"> {
+  /** @returns whether there is one more, which is shown now */
+  next(): boolean;
+}
+
+class Cursor implements PlainCursor {
+  addr = 0.5;
+  end = 0.5;
+  offset = 0.5;
+  readonly #runs: readonly Run[];
+  #run = 0;
+  #next = 0;
+
+  constructor(runs: readonly Run[]) {
+    this.#runs = runs;
+  }
+
+  next(): boolean {
+    const run = this.#runs[this.#run];
+    if (run === undefined) return false;
+    const at = this.#next * NUMBERS;
+    this.addr = run.numbers[at + ADDR] as number;
+    this.end = run.numbers[at + END] as number;
+    this.offset = run.numbers[at + OFFSET] as number;
+    if (++this.#next === run.count) {
+      this.#run++;
+      this.#next = 0;
+    }
+    return true;
   }
 }
 
@@ -88,6 +122,11 @@ export class PlainSpace {
       }
     }
     return found;
+  }
+
+  /** @returns shows them, ascending */
+  cursor(): PlainCursor {
+    return new Cursor(this.#runs);
   }
 
   /**
