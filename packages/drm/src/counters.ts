@@ -63,7 +63,8 @@ const MOULDS: WeakMap<CostSchema, Mould> = new WeakMap();
  * What counts is compiled for the sheet's shape, so all sheets of a schema must have one, that of an object literal: a
  * sheet made of spreads has cost up to twice the time, because its shape was forgotten with the last sheet of it. A parsed
  * object has the literal's shape, and one sheet is kept. Bytes begin as fractions, so that passing 2^31 does not change
- * the shape either.
+ * the shape either. For the same reason a count that may come from a division is added with `| 0`: V8 keeps a quotient as a fraction,
+ * and sheets of other drivers have the names in common.
  *
  * @param schema - all the counters
  * @returns a plain object, all zero

@@ -139,7 +139,7 @@ export class Tlb {
    *   each; 0 where the TLB is emptied without being told
    */
   invalidateAll(asid?: number, commands = 1): void {
-    this.counters.tlbInvalidations += commands;
+    this.counters.tlbInvalidations += commands | 0;
     if (this.#live === 0) return;
     for (let i = 0; i < this.#asid.length; i++) {
       if (asid === undefined || this.#asid[i] === asid) this.#drop(i);
@@ -155,7 +155,7 @@ export class Tlb {
    * @param commands - how many commands are counted for it, each with these bytes; see {@link invalidateAll}
    */
   invalidateRange(asid: number, va: number, bytes: number, commands = 1): void {
-    this.counters.tlbInvalidations += commands;
+    this.counters.tlbInvalidations += commands | 0;
     this.counters.tlbInvalidatedBytes += bytes * commands;
     if (this.#live === 0 || bytes === 0) return;
     const end = va + bytes;

@@ -1,7 +1,8 @@
 /**
  * Writing runs of entries: the hot end of every bind. A run that repeats one entry is a memory fill, which is why a
  * repeated mapping is cheap; a long run that follows physical memory is such a fill, and then a loop that stores nothing but
- * low halves, with the carry between the halves kept out of it; a short one is a loop that stores both. Both count once per run.
+ * low halves, with the carry between the halves kept out of it; a short one is a loop that stores both. Both count once per run, with
+ * `| 0`: a count of pages is mostly a quotient of addresses, and a cost sheet that is given one as a fraction changes its shape.
  */
 
 import { filledRun } from "./entry-runs.ts";
@@ -34,7 +35,7 @@ export function writeRepeated(
   hi: number,
 ): void {
   const first = firstWord(tables, slot, index, count);
-  tables.counters.pteWrites += count;
+  tables.counters.pteWrites += count | 0;
   fillEntries(tables, first, count, lo, hi);
 }
 
@@ -53,7 +54,7 @@ export function writeAscending(
   strideBytes: number,
 ): void {
   const first = firstWord(tables, slot, index, count);
-  tables.counters.pteWrites += count;
+  tables.counters.pteWrites += count | 0;
   fillAscending(tables, first, count, lo, hi, strideBytes);
 }
 
@@ -155,7 +156,7 @@ function ascendWhole(
  */
 export function clearEntries(tables: TableMemory, slot: number, index: number, count: number): void {
   const first = firstWord(tables, slot, index, count);
-  tables.counters.pteClears += count;
+  tables.counters.pteClears += count | 0;
   const end = (first + count * 2) | 0;
   const { words } = tables;
   if (count < FILL_MIN) {

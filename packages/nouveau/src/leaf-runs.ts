@@ -63,7 +63,7 @@ export function writeLeaves(
   let skip = offset - (pages.offset[segment] as number);
   let at = (slot * tables.wordsPerTable + index * (wide ? 4 : 2)) | 0;
   let left = count | 0;
-  tables.counters.pteWrites += count;
+  tables.counters.pteWrites += count | 0;
   if (!wide && skip === 0 && isSingle(pages, segment, count, bytes) && !(tagged && shift > 12)) {
     writeSingles(tables.words, at, count, pages.pa, segment, lo, hi, step);
     left = 0;

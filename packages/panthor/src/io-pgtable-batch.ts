@@ -132,9 +132,9 @@ export class IoPgtableBatch extends IoPgtable {
     if (words[last] !== ((lo + (kept - 1) * PAGE_BYTES) | 0) || words[last + 1] !== hi) return false;
     if (filledRun(words, at, count) !== count) return false;
     clearEntries(this.tables, table, first, count);
-    this.counters.pteClears += kept;
+    this.counters.pteClears += kept | 0;
     this.clean(1, (count + kept) * 8);
-    this.counters.pteWrites += kept;
+    this.counters.pteWrites += kept | 0;
     this.clean(1, kept * 8);
     return true;
   }

@@ -52,6 +52,15 @@ function eachCounter(sheet: CostSheet, of: (name: string, value: number) => numb
   return Object.fromEntries(Object.entries(sheet).map(([name, value]) => [name, of(name, value)]));
 }
 
+/**
+ * What comes out of an array of doubles V8 takes for a fraction. In an object with the names of a device's sheet that would change the
+ * shape of all such sheets, and what was compiled for it would be thrown away.
+ */
+function asCounted(value: number): number {
+  const small = value | 0;
+  return small === value ? small : value;
+}
+
 /** What each phase costs, from a device's counters. Marks may follow each other closely: closing a stretch makes no objects. */
 export class PhaseCosts<P extends string> {
   readonly #counters: Readonly<CostSheet>;
@@ -100,7 +109,7 @@ export class PhaseCosts<P extends string> {
   sheets(): Partial<Record<P, CostSheet>> {
     const sheets: Partial<Record<P, CostSheet>> = {};
     for (const [phase, sums] of this.#sums) {
-      sheets[phase] = Object.fromEntries(this.#names.map((name, i) => [name, sums[i] as number]));
+      sheets[phase] = Object.fromEntries(this.#names.map((name, i) => [name, asCounted(sums[i] as number)]));
     }
     return sheets;
   }

@@ -242,7 +242,7 @@ export class BindStager {
     this.#flags |= VMA_PTE_4K << level;
     if (fresh) {
       this.#tables.numLive[slot] = (this.#tables.numLive[slot] as number) + count;
-      this.#tables.memory.counters.pteWrites += count;
+      this.#tables.memory.counters.pteWrites += count | 0;
     } else {
       this.#updates.stored(count, 0);
     }
