@@ -16,6 +16,7 @@ import {
 } from "@vmbind/drm";
 import type {
   Action,
+  BindAction,
   BindOp,
   CallReader,
   Decoder,
@@ -110,7 +111,7 @@ class AsahiDecoder implements Decoder<AsahiTraceOp> {
         const { view, count, stride } = call.elementBytes(VM_BIND_OPS);
         const ops: AsahiTraceOp[] = [];
         for (let i = 0; i < count; i++) ops.push(this.#op(view, i * stride));
-        return { kind: "bind", vm: vmId, ops, text: `VM ${vmId}, ${counted(ops.length, "op")}` };
+        return new SentBind(vmId, ops);
       }
       default:
         return { kind: "other", text: "" };
@@ -135,6 +136,22 @@ class AsahiDecoder implements Decoder<AsahiTraceOp> {
     const effect = unbinds ? "unmap" : "map";
     // One literal, and no spread: who looks at operations looks at a hundred thousand, and they should have one shape.
     return { what, heading, effect, addr, range, handle, offset, flags, sparse };
+  }
+}
+
+/** A VM_BIND: put into words for those who ask. */
+class SentBind implements BindAction<AsahiTraceOp> {
+  readonly kind = "bind";
+  readonly vm: number;
+  readonly ops: readonly AsahiTraceOp[];
+
+  constructor(vm: number, ops: readonly AsahiTraceOp[]) {
+    this.vm = vm;
+    this.ops = ops;
+  }
+
+  get text(): string {
+    return `VM ${this.vm}, ${counted(this.ops.length, "op")}`;
   }
 }
 

@@ -221,7 +221,14 @@ export class GemObject {
     if (!(offset >= 0 && bytes >= 0 && offset + bytes <= this.size)) {
       throw new RangeError(`GEM ${this.id}: ${bytes} bytes at ${offset} leave an object of ${this.size}`);
     }
-    return bytes === 0 ? [] : pieces(this.takePages(), offset, bytes);
+    if (bytes === 0) return [];
+    const pages = this.takePages();
+    const first = pages.segmentAt(offset);
+    const skip = offset - (pages.offset[first] as number);
+    // Mostly all of them are in one piece.
+    return bytes <= (pages.bytes[first] as number) - skip
+      ? [{ pa: (pages.pa[first] as number) + skip, bytes }]
+      : pieces(pages, offset, bytes);
   }
 
   /**

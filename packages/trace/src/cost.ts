@@ -49,7 +49,9 @@ function isSum(schema: CostSchema, name: string): boolean {
 }
 
 function eachCounter(sheet: CostSheet, of: (name: string, value: number) => number): CostSheet {
-  return Object.fromEntries(Object.entries(sheet).map(([name, value]) => [name, of(name, value)]));
+  const result: CostSheet = {};
+  for (const name of Object.keys(sheet)) result[name] = of(name, sheet[name] as number);
+  return result;
 }
 
 /**
@@ -109,7 +111,9 @@ export class PhaseCosts<P extends string> {
   sheets(): Partial<Record<P, CostSheet>> {
     const sheets: Partial<Record<P, CostSheet>> = {};
     for (const [phase, sums] of this.#sums) {
-      sheets[phase] = Object.fromEntries(this.#names.map((name, i) => [name, asCounted(sums[i] as number)]));
+      const sheet: CostSheet = {};
+      for (let i = 0; i < sums.length; i++) sheet[this.#names[i] as string] = asCounted(sums[i] as number);
+      sheets[phase] = sheet;
     }
     return sheets;
   }

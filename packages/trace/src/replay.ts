@@ -27,6 +27,9 @@ import { eachRecord } from "./read.ts";
 import { FUZZ_UMD, type Trace, type TraceRecord, type TraceRun } from "./record.ts";
 import { callOf } from "./run.ts";
 
+/** Of so many records one is told as progress: to ask for the time at each would be a part of the work. */
+const RECORDS_TOLD = 16;
+
 /** A mapping in the report. */
 export interface MappingRow {
   /** Number of the open file; absent for the first. */
@@ -133,6 +136,12 @@ export interface ReplayOptions {
    */
   checkers?: (subject: ReplaySubject) => readonly Checker[];
   /**
+   * Told now and then how far the replay is.
+   *
+   * @param line - of the record that is done
+   */
+  progress?: (line: number) => void;
+  /**
    * Takes what is mapped behind the last record, in place of {@link ReplayResult.mappedAtEnd}: there may be millions.
    *
    * @param rows - to be read now, while everything is open
@@ -179,7 +188,9 @@ export async function replay<Op extends BindOp>(
   ]);
   const costs = new CostBook(lens.costSchema, device.counters);
 
+  const { progress } = options;
   let { mappings = 0 } = options;
+  let taken = 0;
   const take = (record: TraceRecord): void => {
     const action = record.kind === "ioctl" ? decoder.decode(record) : null;
     differences.at(record);
@@ -192,6 +203,7 @@ export async function replay<Op extends BindOp>(
       mappings = 0;
     }
     observer.after?.(record, device, action, ret);
+    if (++taken % RECORDS_TOLD === 0) progress?.(record.line);
   };
   const takeRun = (run: TraceRun): void => {
     for (let i = 0; i < run.calls; ) {

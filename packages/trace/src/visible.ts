@@ -24,7 +24,16 @@ const SHORT: ReadonlyMap<string, string> = new Map([
  * @returns the text with what cannot be seen, or would move what is seen, as `\n`, `\r`, `\t` or `\u001b`
  */
 export function visible(text: string): string {
-  return text.replace(UNSEEN, escaped);
+  return isPlain(text) ? text : text.replace(UNSEEN, escaped);
+}
+
+/** Nearly all texts are short and of ASCII that shows: to see that takes less than to begin with the expression. */
+function isPlain(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x20 || unit > 0x7e) return false;
+  }
+  return true;
 }
 
 /**

@@ -40,6 +40,8 @@ export function valueInWords(value: unknown): string {
  * @returns integers grouped in threes, others with three significant digits
  */
 export function formatNumber(value: number): string {
+  // Most are small.
+  if (Number.isInteger(value) && Math.abs(value) < 1000) return value.toString();
   if (Number.isInteger(value)) return value.toString().replace(/\B(?=(\d{3})+$)/g, ",");
   if (!Number.isFinite(value)) return String(value);
   return Math.abs(value) >= 100 ? Math.round(value).toString() : Number(value.toPrecision(3)).toString();

@@ -15,7 +15,7 @@ import {
   size,
   span,
 } from "@vmbind/drm";
-import type { Action, BindOp, CallReader, Decoder, HeaderReader, Lens } from "@vmbind/trace";
+import type { Action, BindAction, BindOp, CallReader, Decoder, HeaderReader, Lens } from "@vmbind/trace";
 import { checkDeviceInvariants } from "./check-invariants.ts";
 import { COST_SCHEMA } from "./cost-sheet.ts";
 import { XeDevice } from "./device.ts";
@@ -119,14 +119,9 @@ class XeDecoder implements Decoder<XeTraceOp> {
         const arg = call.sentBytes(VM_BIND);
         const vm = arg.getUint32(BIND.vmId.offset, true);
         const queueId = arg.getUint32(BIND.execQueueId.offset, true);
-        const ops: XeTraceOp[] = [];
-        if (arg.getUint32(BIND.numBinds.offset, true) === 1) ops.push(decodeOp(arg, BIND.bind.offset));
-        else {
-          const { view, count, stride } = call.elementBytes(VM_BIND_OPS);
-          for (let i = 0; i < count; i++) ops.push(decodeOp(view, i * stride));
-        }
-        const queue = queueId === 0 ? "default queue" : `queue ${queueId}`;
-        return { kind: "bind", vm, ops, text: `VM ${vm}, ${queue}, ${counted(ops.length, "op")}` };
+        const isOne = arg.getUint32(BIND.numBinds.offset, true) === 1;
+        const ops = isOne ? [decodeOp(arg, BIND.bind.offset)] : decodeOps(call);
+        return new SentBind(vm, queueId, ops);
       }
       case IOCTL_MADVISE:
         return { kind: "other", text: adviceOf(call.sent(MADVISE)) };
@@ -141,6 +136,25 @@ class XeDecoder implements Decoder<XeTraceOp> {
       default:
         return { kind: "other", text: "" };
     }
+  }
+}
+
+/** A VM_BIND: put into words for those who ask. */
+class SentBind implements BindAction<XeTraceOp> {
+  readonly kind = "bind";
+  readonly vm: number;
+  readonly ops: readonly XeTraceOp[];
+  readonly #queueId: number;
+
+  constructor(vm: number, queueId: number, ops: readonly XeTraceOp[]) {
+    this.vm = vm;
+    this.ops = ops;
+    this.#queueId = queueId;
+  }
+
+  get text(): string {
+    const queue = this.#queueId === 0 ? "default queue" : `queue ${this.#queueId}`;
+    return `VM ${this.vm}, ${queue}, ${counted(this.ops.length, "op")}`;
   }
 }
 
@@ -163,6 +177,13 @@ function adviceOf({ vmId, start, range, type, val }: Madvise): string {
     default:
       return `${where}: attribute ${type}`;
   }
+}
+
+function decodeOps(call: CallReader): XeTraceOp[] {
+  const { view, count, stride } = call.elementBytes(VM_BIND_OPS);
+  const ops: XeTraceOp[] = [];
+  for (let i = 0; i < count; i++) ops.push(decodeOp(view, i * stride));
+  return ops;
 }
 
 /** One literal for all, and no spread: who looks at operations looks at a hundred thousand, and they should have one shape. */

@@ -10,7 +10,6 @@ import {
   type MappingRow,
   PHASES,
   phasesOf,
-  type ReplayObserver,
   type ReplayOptions,
   type ReplayResult,
   type ReplaySubject,
@@ -52,9 +51,6 @@ export async function run(input: CommandInput, io: Io): Promise<number> {
     ...WHOLE_TRACE,
     run: async (operand) => {
       const trace = await openTrace(operand, budgets, { command: "replay", io: progress });
-      const seen: ReplayObserver = progress.isShown
-        ? { after: ({ line }) => progress.show(() => `${trace.name}: line ${line}`) }
-        : {};
       const watched = options["check"] === true ? await benchDriver(trace.header.driver)?.fuzz() : undefined;
       const checkers =
         watched &&
@@ -73,10 +69,16 @@ export async function run(input: CommandInput, io: Io): Promise<number> {
         }
       };
       const lens = await lensOf(trace);
-      const { mappedAtEnd: _, ...result } = await replay(trace, lens, seen, {
-        ...(checkers && { checkers }),
-        atEnd,
-      });
+      const { mappedAtEnd: _, ...result } = await replay(
+        trace,
+        lens,
+        {},
+        {
+          ...(checkers && { checkers }),
+          atEnd,
+          progress: (line) => progress.show(() => `${trace.name}: line ${line}`),
+        },
+      );
       progress.done();
       return [{ result, left, rows }];
     },

@@ -25,11 +25,6 @@ export class Progress {
     this.#io = io;
   }
 
-  /** Whether anything is ever said; who has a word for each of many items can do without then. */
-  get isShown(): boolean {
-    return this.#io.errIsTerminal || this.#io.progressLines === true;
-  }
-
   /**
    * Say what is being done. Cheap enough to call for every item.
    *

@@ -47,8 +47,7 @@ export function renderTable(
  * @returns whether its text fits without wrapping anything
  */
 export function fits(table: Table, columns: number): boolean {
-  const { titles, cells } = displayed(table);
-  return lineWidth(titles.map((title, c) => Math.max(title.length, widest(cells, c)))) <= columns;
+  return lineWidth(wholeWidths(displayed(table))) <= columns;
 }
 
 /**
@@ -79,14 +78,20 @@ function displayed({ columns, rows }: Table): Displayed {
   return { titles: columns.map(visible), cells, right: numericColumns({ columns, rows }) };
 }
 
+/** Of each column, as wide as its widest text. */
+function wholeWidths({ titles, cells }: Displayed): number[] {
+  return titles.map((title, c) => Math.max(title.length, widest(cells, c)));
+}
+
 function text(table: Table, columns: number): string {
   const whole = displayed(table);
   const { titles, cells, right } = whole;
-  if (fits(table, columns)) {
+  const unwrapped = wholeWidths(whole);
+  if (lineWidth(unwrapped) <= columns) {
     return block(
       whole,
       titles.map((_, c) => c),
-      titles.map((title, c) => Math.max(title.length, widest(cells, c))),
+      unwrapped,
     );
   }
   const widths = titles.map((title, c) => Math.max(longestWord(title), widest(cells, c)));
@@ -131,10 +136,11 @@ function block(
   const gap = " ".repeat(GAP);
   const lineOf = (parts: readonly string[]): string => {
     let line = "";
-    for (const [k, c] of some.entries()) {
+    for (let k = 0; k < some.length; k++) {
+      const c = some[k] as number;
       const part = parts[k] as string;
-      const width = widths[c] as number;
-      line += `${k === 0 ? "" : gap}${right[c] ? part.padStart(width) : part.padEnd(width)}`;
+      if (k > 0) line += gap;
+      line += right[c] ? part.padStart(widths[c] as number) : part.padEnd(widths[c] as number);
     }
     return `${line.trimEnd()}\n`;
   };

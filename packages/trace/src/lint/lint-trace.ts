@@ -61,8 +61,9 @@ export async function lintTrace<Op extends BindOp>(
   const result = await replay(
     trace,
     lens,
-    { after: ({ line }) => options.progress?.(line) },
+    {},
     {
+      ...(options.progress && { progress: options.progress }),
       compareMappings: false,
       checkers: ({ device }) => {
         linter = new LintChecker(lens, device, options.rules);
