@@ -194,8 +194,7 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
    * @returns the VM, undefined when there is none
    */
   vm(index: number, id: number): ModelVm | undefined {
-    for (const [vmId, vm] of this.#files[index]?.vms() ?? []) if (vmId === id) return vm;
-    return undefined;
+    return this.#files[index]?.vm(id);
   }
 
   /**

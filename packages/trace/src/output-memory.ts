@@ -29,6 +29,8 @@ export function written(arrays: readonly UserArray<object>[]): readonly UserArra
  */
 export function outputsOf(arrays: readonly UserArray<object>[], call: TraceIoctl): CallBuffer[] {
   if (arrays.length === 0 || call.ret === -EFAULT) return [];
+  // What another array leads to is nowhere where that one is not recorded.
+  if (call.arrays.length === 0 && !arrays.some(({ access }) => access === "out")) return [];
   return arraysOf(arrays, call.argIn, fromRecorded(call.arrays))
     .filter(({ array, addr, count, stride }) => {
       return array.access === "out" && !Number.isNaN(addr) && count * stride <= MOST_BYTES;

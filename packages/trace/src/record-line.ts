@@ -331,7 +331,7 @@ export class RecordLines {
     if (known !== undefined && known.bytes.length === end - from && startsAt(bytes, from, known.bytes)) {
       return known.text;
     }
-    const name = new Uint8Array(bytes.subarray(from, end));
+    const name = bytes.slice(from, end);
     const text = Reflect.apply(String.fromCharCode, undefined, name);
     this.#names[hash & (NAMES - 1)] = { bytes: name, text };
     return text;

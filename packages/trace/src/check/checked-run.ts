@@ -11,7 +11,7 @@ import type { Action } from "../lens.ts";
 import type { TraceArray, TraceIoctl, TraceMark } from "../record.ts";
 import type { Call, CallBuffer, CheckedCall, Checker } from "./checker.ts";
 
-const ROOM_BYTES = 2 ** 16;
+const ROOM_BYTES = 2 ** 13;
 
 const UNKNOWN: Action = { kind: "other", text: "" };
 
