@@ -1,6 +1,6 @@
 /**
  * Bundles the program: 700 modules of the packages become a few dozen scripts in dist/quick, which dist/process/bundled.js runs. What
- * waits for its GPU, or for one short recording, starts in two thirds of the time and memory. dist/cli.js and dist/quick/thread.js begin
+ * waits for its GPU, or for one short recording, starts in two thirds of the time and memory. dist/cli.js and the threads in dist/quick begin
  * with it. Commands that always run others' modules are left as they are compiled: those import the packages, too, and would meet the
  * same classes a second time.
  *
@@ -91,9 +91,11 @@ await build({
         run: START,
         main: path("../src/main.ts"),
         thread: path("../src/process/thread.ts"),
+        "fuzz-thread": path("../src/fuzz/fuzz-thread.ts"),
       },
       output: {
         format: "cjs",
+        exports: "named",
         entryFileNames: "[name].cjs",
         chunkFileNames: "[name].cjs",
         comments: false,
@@ -123,6 +125,13 @@ writeFileSync(
   `import { runChunk } from "../process/bundled.js";
 
 runChunk(new URL("./thread.cjs", import.meta.url));
+`,
+);
+writeFileSync(
+  path("../dist/quick/fuzz-thread.js"),
+  `import { runChunk } from "../process/bundled.js";
+
+export default runChunk(new URL("./fuzz-thread.cjs", import.meta.url)).default;
 `,
 );
 

@@ -214,6 +214,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         is: "file",
         help: "where to write a reproducer (default fuzz-NAME-N.jsonl); of a second cause FILE-2, and so on",
       },
+      jobs: {
+        type: "string",
+        value: "N",
+        help: "sessions run at a time (default: one per CPU, and one for each 40000 ioctls at most)",
+      },
       json: JSON_OPTION,
       shard: SHARD_OPTION,
     },
@@ -221,7 +226,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       "Issues well-formed, mutated, recorded and random ioctls on several VMs and files of one device, and watches that " +
         "nothing is thrown, that every result is 0 or an errno of the specification, that no byte beyond the argument " +
         "changes, that the driver's invariants hold, and that a refused ioctl leaves what the real driver would leave. " +
-        "The same seed gives the same calls.",
+        "The same seed gives the same calls, and what is printed and written does not depend on --jobs.",
       "Every second session is a simulation: several files share objects, fences signal in any order, memory is taken and given back, " +
         "allocations fail, files close at any point, and what the GPU finds is compared page by page with a naive model. In the end, " +
         "without faults, every VM must bind and unbind again.",

@@ -4,7 +4,8 @@ import { measurePoint, outcomeOf, RefusedError, sparseStrategy, unwrap, Workload
 import { InputError } from "@vmbind/trace";
 import { beforeAll, describe, expect, it } from "vitest";
 import { drawBar } from "../src/jobs/bar.ts";
-import { JobPool, workerCount } from "../src/jobs/pool.ts";
+import { JobPool } from "../src/jobs/pool.ts";
+import { workerCount } from "../src/jobs/worker-count.ts";
 import type { AgainstResult } from "../src/micro/against.ts";
 import { tempFile } from "./run.ts";
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { availableParallelism } from "node:os";
 import { counted } from "@vmbind/drm";
 import type { CommandInput } from "../command.ts";
 import { DRIVER_NAMES } from "../drivers/table.ts";
@@ -19,9 +20,11 @@ import {
   stretchesOf,
   summedUp,
 } from "../fuzz/fuzz.ts";
-import type { Target } from "../fuzz/session.ts";
+import type { fuzzOnThreads } from "../fuzz/on-threads.ts";
+import { SESSION_CALLS } from "../fuzz/session.ts";
 import { targetFor } from "../fuzz/targets.ts";
 import type { Io } from "../io.ts";
+import { HAS_THREADS, workerCount } from "../jobs/worker-count.ts";
 import { checkOutput, makeFile } from "../output/whole-file.ts";
 import { mergedPart, type OneShard, type PartOutcome, partOutcome } from "../shard/division.ts";
 import { ownParts, writeShard } from "../shard/shard-file.ts";
@@ -29,6 +32,9 @@ import { noSuchName } from "../text/nearest.ts";
 import { Progress } from "../text/progress.ts";
 
 const RUNS_DEFAULT = 100_000;
+
+/** With fewer for each, two threads on two CPUs are as slow as one: both compile everything, for half a second. */
+const IOCTLS_PER_THREAD = 40_000;
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, division }: CommandInput, io: Io): Promise<number> {
@@ -63,8 +69,9 @@ export async function run({ options, division }: CommandInput, io: Io): Promise<
       progress.show(() => `${name}: ${issued} of ${runs} ioctls`);
     },
   };
+  const jobs = options["jobs"] as string | undefined;
   if (division.kind === "shard") {
-    await runShard(division, await targetFor(name), fuzzOptions, io);
+    await runShard(division, name, fuzzOptions, jobs, io);
     progress.done();
     return EXIT.ok;
   }
@@ -75,7 +82,7 @@ export async function run({ options, division }: CommandInput, io: Io): Promise<
           seed,
           stretchesOf(runs).map((stretch) => mergedPart(division, stretchId(stretch)) as FuzzTally),
         )
-      : fuzz(await targetFor(name), fuzzOptions);
+      : await fuzzHere(name, fuzzOptions, jobs);
   progress.done();
   const { reproducer: _, causes, ...facts } = result;
   const files = causes.map((_, i) => numbered(out.path, i));
@@ -89,19 +96,56 @@ export async function run({ options, division }: CommandInput, io: Io): Promise<
   return causes.length === 0 ? EXIT.ok : EXIT.difference;
 }
 
-async function runShard(one: OneShard, target: Target, options: FuzzOptions, io: Io): Promise<void> {
+async function fuzzHere(driver: string, options: FuzzOptions, jobs: string | undefined): Promise<FuzzResult> {
+  const stretches = stretchesOf(options.runs);
+  const threads = threadsFor(jobs, stretches);
+  return threads === 1
+    ? fuzz(await targetFor(driver), options)
+    : summedUp(driver, options.seed, await onThreads(driver, options, stretches, threads));
+}
+
+async function runShard(
+  one: OneShard,
+  driver: string,
+  options: FuzzOptions,
+  jobs: string | undefined,
+  io: Io,
+): Promise<void> {
   const stretches = stretchesOf(options.runs);
   const parts = stretches.map((stretch) => ({
     id: stretchId(stretch),
     work: stretch.end - stretch.first,
   }));
   const mine = ownParts(one, parts);
+  const own = mine.map((i) => stretches[i] as Stretch);
+  const threads = threadsFor(jobs, own);
+  const target = threads === 1 ? await targetFor(driver) : null;
   const known = new Set<string>();
   function* outcomes(): Generator<Promise<PartOutcome>> {
-    for (const i of mine)
-      yield partOutcome(async () => runStretch(target, options, stretches[i] as Stretch, known));
+    if (target !== null) {
+      for (const stretch of own) yield partOutcome(async () => runStretch(target, options, stretch, known));
+      return;
+    }
+    const tallies = onThreads(driver, options, own, threads);
+    for (const i of own.keys()) yield partOutcome(async () => (await tallies)[i]);
   }
   await writeShard(one, { parts, inputs: [] }, mine, outcomes(), io);
+}
+
+/** Only where it is needed is the code of threads loaded. */
+async function onThreads(...what: Parameters<typeof fuzzOnThreads>): Promise<FuzzTally[]> {
+  return (await import("../fuzz/on-threads.ts")).fuzzOnThreads(...what);
+}
+
+/**
+ * How many threads run stretches, this one among them. By default one per CPU, where `workerCount` leaves one to the engine: there are
+ * none that only wait, and what a thread compiles is soon paid for, since it runs the same code all the time.
+ */
+function threadsFor(option: string | undefined, stretches: readonly Stretch[]): number {
+  const ioctls = stretches.reduce((sum, { first, end }) => sum + SESSION_CALLS * (end - first), 0);
+  const worth = Math.floor(ioctls / IOCTLS_PER_THREAD);
+  const threads = workerCount(option, stretches.length, Math.min(availableParallelism(), worth));
+  return HAS_THREADS ? threads : 1;
 }
 
 function stretchId({ first, end }: Stretch): string {

@@ -146,18 +146,36 @@ export function fuzz(target: Target, options: FuzzOptions): FuzzResult {
 }
 
 /**
+ * Do what was left out where many threads ran stretches: shrink what was found, the first of what looks alike.
+ *
+ * @param target - from `targetFor`
+ * @param options - of the whole run
+ * @param tallies - of stretches that followed each other on this machine, in their order; changed
+ */
+export function shrinkFirsts(target: Target, options: FuzzOptions, tallies: readonly FuzzTally[]): void {
+  const known = new Set<string>();
+  for (const one of tallies.flatMap(({ found }) => found)) {
+    if (known.has(one.looks)) continue;
+    known.add(one.looks);
+    const again = { first: one.session, end: one.session + 1 };
+    one.small = runStretch(target, options, again, new Set()).found[0]?.small ?? null;
+  }
+}
+
+/**
  * Run some sessions.
  *
  * @param target - from `targetFor`
  * @param options - of the whole run
  * @param stretch - which sessions
- * @param known - what findings look like that were shrunk before on this machine, in earlier stretches; more is added
+ * @param known - what findings look like that were shrunk before on this machine, in earlier stretches; more is added. Nothing is
+ *   shrunk where it is null, see {@link shrinkFirsts}
  */
 export function runStretch(
   target: Target,
   options: FuzzOptions,
   { first, end }: Stretch,
-  known: Set<string>,
+  known: Set<string> | null,
 ): FuzzTally {
   const tally: FuzzTally = { ioctls: 0, succeeded: 0, sessions: 0, found: [] };
   // Most calls fail, and nobody reads where the errors of those were made.
@@ -179,7 +197,7 @@ function runOne(
   { seed, runs, check, kinds = SESSION_KINDS, onSession }: FuzzOptions,
   session: number,
   tally: FuzzTally,
-  known: Set<string>,
+  known: Set<string> | null,
 ): boolean {
   const calls = Math.min(SESSION_CALLS, runs - session * SESSION_CALLS);
   const device = Math.floor(session / kinds.length) % target.fuzz.devices.length;
@@ -194,8 +212,8 @@ function runOne(
   const before = tally.found.find((alike) => alike.looks === looks);
   if (before !== undefined) before.sessions++;
   else {
-    const small = known.has(looks) ? null : shrunk(target, header, found);
-    known.add(looks);
+    const small = known === null || known.has(looks) ? null : shrunk(target, header, found);
+    known?.add(looks);
     tally.found.push({ looks, session, sessions: 1, small });
   }
   return true;

@@ -18,7 +18,8 @@ import { inWords } from "../shard/whose.ts";
 import { findStrategy } from "../strategies/user-strategies.ts";
 import { Bar } from "./bar.ts";
 import { AskedEngine, MergedEngine } from "./divided.ts";
-import { JobPool, workerCount } from "./pool.ts";
+import { JobPool } from "./pool.ts";
+import { workerCount } from "./worker-count.ts";
 
 /** What a command asks an engine for. */
 export interface JobsOfCommand<T> {
