@@ -33,7 +33,7 @@ import { Progress } from "../text/progress.ts";
 
 const RUNS_DEFAULT = 100_000;
 
-/** With fewer for each, two threads on two CPUs are as slow as one: both compile everything, for half a second. */
+/** With fewer for each, two threads on two CPUs are no faster than one, or slower: both compile everything, for half a second. */
 const IOCTLS_PER_THREAD = 40_000;
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
