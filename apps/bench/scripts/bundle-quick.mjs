@@ -92,6 +92,7 @@ await build({
         main: path("../src/main.ts"),
         thread: path("../src/process/thread.ts"),
         "fuzz-thread": path("../src/fuzz/fuzz-thread.ts"),
+        worker: path("../src/jobs/worker.ts"),
       },
       output: {
         format: "cjs",
@@ -127,13 +128,15 @@ writeFileSync(
 runChunk(new URL("./thread.cjs", import.meta.url));
 `,
 );
-writeFileSync(
-  path("../dist/quick/fuzz-thread.js"),
-  `import { runChunk } from "../process/bundled.js";
+for (const name of ["fuzz-thread", "worker"]) {
+  writeFileSync(
+    path(`../dist/quick/${name}.js`),
+    `import { runChunk } from "../process/bundled.js";
 
-export default runChunk(new URL("./fuzz-thread.cjs", import.meta.url)).default;
+export default runChunk(new URL("./${name}.cjs", import.meta.url)).default;
 `,
-);
+  );
+}
 
 // What the compiler notes of each package: whether it was compiled behind this is seen by that.
 const packages = path("../node_modules/@vmbind");

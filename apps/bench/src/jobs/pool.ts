@@ -29,9 +29,9 @@ export class JobPool implements Engine {
    * Threads start with the first job.
    *
    * @param workers - how many jobs run at a time; with 1 they run in this thread
-   * @param file - what a thread runs, as it is compiled, also from the bundle; other programs in tests
+   * @param file - what a thread runs: in the bundle, and as it is compiled, it is beside this module; other programs in tests
    */
-  constructor(workers: number, file: URL = new URL("../jobs/worker.js", import.meta.url)) {
+  constructor(workers: number, file: URL = new URL("./worker.js", import.meta.url)) {
     this.#file = file;
     this.#workers = HAS_THREADS ? workers : 1;
   }
