@@ -59,6 +59,14 @@ export async function openTrace(
   return asKind("trace", path, () => readTrace(path, fileSource(path), budgets, ends));
 }
 
+/**
+ * @param name - of a bundled trace
+ * @returns its path
+ */
+export function bundledFile(name: string): string {
+  return join(TRACES, `${name}.jsonl.gz`);
+}
+
 /** How the work on a trace is divided: not at all, for each ioctl depends on those before. */
 export const WHOLE_TRACE: {
   place(operand: string): string;
@@ -79,7 +87,7 @@ export const WHOLE_TRACE: {
  * @returns the path of the file that is meant
  */
 function traceFile(operand: string): string {
-  const bundled = join(TRACES, `${operand}.jsonl.gz`);
+  const bundled = bundledFile(operand);
   return isBareName(operand) && !existsSync(operand) && existsSync(bundled) ? bundled : operand;
 }
 

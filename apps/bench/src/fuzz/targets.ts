@@ -7,7 +7,8 @@
 import { DRIVERS } from "@vmbind/lab";
 import type { Call } from "@vmbind/trace";
 import { benchDriver } from "../drivers/table.ts";
-import { bundledTraces, openTrace } from "../files/trace-files.ts";
+import { firstIoctls } from "../files/trace-beginning.ts";
+import { bundledTraces } from "../files/trace-files.ts";
 import { callOf } from "./call.ts";
 import type { Target } from "./session.ts";
 
@@ -26,13 +27,9 @@ export async function targetFor(name: string): Promise<Target> {
   if (lens === undefined || fuzz === undefined) throw new Error(`fuzz: no driver ${name}`);
   const seeds: Call[] = [];
   for (const trace of bundledTraces().filter((t) => t.startsWith(`${name}-`))) {
-    let left = CALLS_PER_TRACE;
-    for await (const record of (await openTrace(trace)).records) {
-      if (record.kind !== "ioctl") continue;
-      const call = callOf(record);
-      if (call.buffers.every(({ bytes }) => bytes.length <= SEED_BYTES_MAX)) seeds.push(call);
-      if (--left === 0) break;
-    }
+    await firstIoctls(trace, CALLS_PER_TRACE, (record) => {
+      if (record.arrays.every(({ data }) => data.length <= SEED_BYTES_MAX)) seeds.push(callOf(record));
+    });
   }
   return { lens, fuzz, seeds };
 }
