@@ -1,7 +1,7 @@
 /**
- * Has V8 compile what a replay runs, and keeps it beside the bundle, for this version of Node: to parse it is a third of the time of a
- * short one. More would cost each command more than it gives to others. V8 takes it where it has the same version and flags, so they
- * are what they were when it is kept.
+ * Has V8 compile what a replay runs, of the drivers that bundle-quick.mjs names, and keeps it beside the bundle, for this version of
+ * Node: to parse it is a third of the time of a short one. More would cost each command more than it gives to others. V8 takes it where
+ * it has the same version and flags, so they are what they were when it is kept.
  */
 
 import { readdirSync } from "node:fs";
@@ -15,7 +15,7 @@ setFlagsFromString("--no-flush-bytecode");
 const traces = fileURLToPath(new URL("../traces/", import.meta.url));
 const of = (workload) =>
   readdirSync(traces)
-    .filter((name) => name.includes(workload))
+    .filter((name) => /^(panthor|asahi|xe)-/.test(name) && name.includes(workload))
     .map((name) => traces + name);
 
 const chunk = (name) => runChunk(new URL(`../dist/quick/${name}.cjs`, import.meta.url));

@@ -1,8 +1,10 @@
 /** How V8 is set up: by the command, and by what each V8 knows. */
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
+import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { tuneCommand } from "../src/engine.ts";
 import { isBrief } from "../src/process/brief.ts";
@@ -57,6 +59,18 @@ describe("a command is brief", () => {
     folder = mkdtempSync(join(tmpdir(), "vmbind-test-"));
   });
   afterEach(() => rmSync(folder, { recursive: true }));
+
+  it("unless a file says that it unpacks to much", () => {
+    const [short, long, plain] = ["short.jsonl.gz", "long.jsonl.gz", "plain.jsonl"].map((name) =>
+      join(folder, name),
+    ) as [string, string, string];
+    writeFileSync(short, gzipSync(randomBytes(2 ** 14)));
+    writeFileSync(long, gzipSync(Buffer.alloc(2 ** 22 + 1)));
+    writeFileSync(plain, randomBytes(2 ** 14));
+    expect(isBrief(["replay", short, plain])).toBe(true);
+    expect(isBrief(["replay", short, long])).toBe(false);
+    expect(isBrief(["replay", folder])).toBe(false);
+  });
 
   it("where the files to replay, or those of a folder, are small", () => {
     const [small, large] = [join(folder, "small.jsonl"), join(folder, "large.jsonl.gz")];

@@ -9,10 +9,8 @@ import { type FileHandle, open } from "node:fs/promises";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip, gunzipSync } from "node:zlib";
 import { UnreadableError } from "@vmbind/trace";
+import { AT_ONCE_MAX, isGzip, saidLength } from "./short-files.ts";
 import { STANDARD_INPUT, standardInput } from "./standard-input.ts";
-
-/** Largest file that is read at one go, in bytes, and the most that it may unpack to: nearly all files of vectors and recordings. */
-const AT_ONCE_MAX = 4 * 2 ** 20;
 
 /** zlib takes no less. */
 const ROOM_MIN = 64;
@@ -103,12 +101,8 @@ function readAtOnce(path: string): Uint8Array | null {
 }
 
 /** As much as a gzip says that its last part unpacks to, so that all of it comes in one piece. That it is so much nobody relies on. */
-function roomFor(gzip: Buffer): number {
-  return Math.min(Math.max(gzip.readUInt32LE(gzip.length - 4) + 1, ROOM_MIN), AT_ONCE_MAX);
-}
-
-function isGzip(front: Uint8Array): boolean {
-  return front[0] === 0x1f && front[1] === 0x8b;
+function roomFor(gzip: Uint8Array): number {
+  return Math.min(Math.max(saidLength(gzip) + 1, ROOM_MIN), AT_ONCE_MAX);
 }
 
 async function* unpacked(magic: Uint8Array, raw: Readable): AsyncGenerator<Uint8Array> {
