@@ -11,6 +11,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, parseAst } from "vite";
+import { QUICK_DRIVERS } from "./quick-drivers.mjs";
 
 const path = (from) => fileURLToPath(new URL(from, import.meta.url));
 const SOURCES = path("../src");
@@ -21,8 +22,10 @@ const AS_COMPILED = COMMANDS.filter(({ asCompiled }) => asCompiled === "always")
   ({ name }) => `commands/${name}.ts`,
 );
 
-/** What a replay runs, of the drivers that most recordings are of: to have all six in it costs each replay 0.015 s and 3 MiB. */
-const MODELS = /packages\/(drm|gpuvm-core|mmu|trace|panthor|asahi|xe)\/dist\/(?!conformance|fuzz)/;
+/** What a replay runs. */
+const MODELS = new RegExp(
+  `packages/(drm|gpuvm-core|mmu|trace|${QUICK_DRIVERS.join("|")})/dist/(?!conformance|fuzz)`,
+);
 
 /** Leaves those to the compiled modules, which share nothing with the bundle. */
 const leave = {

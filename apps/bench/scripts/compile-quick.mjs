@@ -1,5 +1,5 @@
 /**
- * Has V8 compile what a replay runs, of the drivers that bundle-quick.mjs names, and keeps it beside the bundle, for this version of
+ * Has V8 compile what a replay runs, of the drivers that quick-drivers.mjs names, and keeps it beside the bundle, for this version of
  * Node: to parse it is a third of the time of a short one. More would cost each command more than it gives to others. V8 takes it where
  * it has the same version and flags, so they are what they were when it is kept.
  */
@@ -8,6 +8,7 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { keepCompiled, runChunk } from "../dist/process/bundled.js";
+import { QUICK_DRIVERS } from "./quick-drivers.mjs";
 
 // What has not run for a while would be forgotten.
 setFlagsFromString("--no-flush-bytecode");
@@ -15,7 +16,7 @@ setFlagsFromString("--no-flush-bytecode");
 const traces = fileURLToPath(new URL("../traces/", import.meta.url));
 const of = (workload) =>
   readdirSync(traces)
-    .filter((name) => /^(panthor|asahi|xe)-/.test(name) && name.includes(workload))
+    .filter((name) => QUICK_DRIVERS.includes(name.split("-", 1)[0]) && name.includes(workload))
     .map((name) => traces + name);
 
 const chunk = (name) => runChunk(new URL(`../dist/quick/${name}.cjs`, import.meta.url));

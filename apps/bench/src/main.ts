@@ -18,14 +18,14 @@ import { noSuchName } from "./text/nearest.ts";
 /**
  * Run the command.
  *
- * Nothing is thrown, whatever goes wrong: it becomes one line on standard error, and a status of {@link EXIT}.
+ * Whatever goes wrong becomes one line on standard error, and a status of {@link EXIT}.
  *
  * @param argv - the words after the program's name
  * @param world - where to write
  * @param onLoaded - called once the command's code is there, before any of it runs
  * @param stretch - of the command's files, if not all
  * @returns the exit status
- * @throws {@link NotBrief} where the stretch ends before the files do
+ * @throws {@link NotBrief} where the stretch ends before the files do, and nothing else
  */
 export async function main(
   argv: readonly string[],
