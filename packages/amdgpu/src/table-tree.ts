@@ -13,6 +13,7 @@ import {
   fillEntries,
   GCVM_HIGH,
   GCVM_ROOT_LEVEL,
+  GCVM_VALID,
   type GcvmGeneration,
   gcvmEmptyHi,
   gcvmEmptyLo,
@@ -144,11 +145,15 @@ export class TableTree {
     return this.#used - this.#freeNodes.length;
   }
 
-  /** Write the entries that point to new tables, the newest table's first. */
-  linkTables(): void {
+  /**
+   * Write the entries that point to new tables, the newest table's first.
+   *
+   * @returns whether one of them takes the place of what the GPU could find: a table for clearing part of a large leaf
+   */
+  linkTables(): boolean {
     const unlinked = this.#unlinked;
-    if (unlinked.length === 0) return;
     const tables = this.tables;
+    let replaces = false;
     for (let i = unlinked.length - 1; i >= 0; i--) {
       const node = unlinked[i] as number;
       if (node === 0) continue;
@@ -159,12 +164,15 @@ export class TableTree {
       const above = this.slot[parent] as number;
       tables.own(above);
       const at = above * tables.wordsPerTable + (this.index[node] as number) * 2;
+      const [lo, hi] = [tables.words[at] as number, tables.words[at + 1] as number];
+      replaces ||= (lo & GCVM_VALID) !== 0 || (hi & this.prtHi) !== 0;
       tables.words[at] = gcvmTableLo(address);
       tables.words[at + 1] = gcvmTableHi(address);
       this.counters.tableWrites++;
       this.observer?.linked(this.level[parent] as number, this.vaOf(node), slot);
     }
     unlinked.length = 0;
+    return replaces;
   }
 
   /** VRAM was lost: all tables are empty, and every table's entry in its parent is to be written again. */

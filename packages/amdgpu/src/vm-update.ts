@@ -33,8 +33,12 @@ export interface UpdatedVm {
   readonly leafRules: LeafRules;
   /** Its page tables are being taken away: nothing can be written. */
   readonly evicting: boolean;
-  /** The TLB is to forget what it knows of the VM. */
-  flushTlb(): void;
+  /**
+   * The TLB is to forget what it knows of the VM.
+   *
+   * @param requests - of the driver that lead to it
+   */
+  flushTlb(requests: number): void;
   /** Nothing of what is gone is in the tables any more. */
   allCleared(): void;
 }
@@ -118,7 +122,7 @@ export function updateAfterOperation(vm: UpdatedVm, boVa: BoVa | null): void {
   if (vm.evicting) return;
   clearFreed(vm);
   if (boVa !== null) updateBoVa(vm, boVa, false);
-  vm.pageTable.linkTables();
+  linkTables(vm);
 }
 
 /**
@@ -143,7 +147,15 @@ export function updateForSubmission(vm: UpdatedVm, listed: readonly BoVa[]): voi
   for (let boVa = others.head; boVa !== null; boVa = others.head) {
     updateBoVa(vm, boVa, (boVa.bo as AmdgpuBo).busy && !listed.includes(boVa));
   }
-  vm.pageTable.linkTables();
+  linkTables(vm);
+}
+
+/**
+ * The pass over the entries that point to tables. It asks for no flush: who cleared part of a leaf did, before the new table took the leaf's
+ * place, which may be calls ago. A request is met before the next job begins, and that comes after this pass.
+ */
+function linkTables(vm: UpdatedVm): void {
+  if (vm.pageTable.linkTables()) vm.flushTlb(0);
 }
 
 /** The entries of one range: in as many pieces as the memory behind it has. */
@@ -167,7 +179,7 @@ function updateRange(
     else writeSystemPages(pageTable, first, end, bo, offset, lo, hi);
   } finally {
     needsFlush = pageTable.finish(flush);
-    if (needsFlush) vm.flushTlb();
+    if (needsFlush) vm.flushTlb(1);
   }
 }
 

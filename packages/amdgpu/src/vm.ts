@@ -94,9 +94,13 @@ export class AmdgpuVm {
     });
   }
 
-  /** The TLB is to forget what it knows of the VM. */
-  flushTlb(): void {
-    this.device.tlb.invalidateAll(this.pasid);
+  /**
+   * The TLB is to forget what it knows of the VM.
+   *
+   * @param requests - of the driver that lead to it
+   */
+  flushTlb(requests: number): void {
+    this.device.tlb.invalidateAll(this.pasid, requests);
   }
 
   /** Nothing of what is gone is in the tables any more: memory that waited for it goes back. */
@@ -241,9 +245,8 @@ export class AmdgpuVm {
 
   /** The file is closed: mappings and tables go, nothing is cleared. All objects must have been closed. */
   destroy(): void {
-    const { counters, tlb } = this.device;
-    counters.gpuvasLive -= this.space.mappings.size;
-    tlb.invalidateAll(this.pasid, 0);
+    this.device.counters.gpuvasLive -= this.space.mappings.size;
+    this.flushTlb(0);
     this.pageTable.destroy();
     this.allCleared();
   }

@@ -75,6 +75,41 @@ describe.each(GFX)("GFX %s", (gfx) => {
     checkDeviceInvariants(device, [file]);
   });
 
+  test("a table that was made for clearing takes the leaf's place in the TLB too, calls later", () => {
+    const device = new AmdgpuDevice({ gfx });
+    const file = device.open();
+    const gpu = file.space.addressSpace;
+    must(file, { operation: VA_OP_MAP, flags: VM_PAGE_PRT, vaAddress: VA, mapSize: MIB2 });
+    const [handle, other] = [memoryOf(file, TILE), memoryOf(file, TILE)];
+    const later = RWX | VM_DELAY_UPDATE;
+    must(file, { operation: VA_OP_REPLACE, handle, flags: later, vaAddress: VA + TILE, mapSize: TILE });
+    // The last handle of an object goes: its mappings, of which there are none, are cleared, and all others that wait. No table is linked.
+    file.gemClose(other);
+    expect(gpu.load32(VA)).toBe(0);
+    const { tlbInvalidations } = device.counters;
+    must(file, { operation: VA_OP_MAP, handle, flags: RWX, vaAddress: VA + 4 * MIB2, mapSize: TILE });
+    expect(() => gpu.load32(VA)).toThrow("fault");
+    checkDeviceInvariants(device, [file]);
+    expect(device.counters.tlbInvalidations).toBe(tlbInvalidations);
+  });
+
+  test("an entry that outlived its mapping is written over without a flush, and may stay in the TLB", () => {
+    const device = new AmdgpuDevice({ gfx, quirks: { forgottenEntries: true } });
+    const file = device.open();
+    const gpu = file.space.addressSpace;
+    const handle = memoryOf(file, TILE);
+    must(file, { operation: VA_OP_MAP, handle, flags: RWX, vaAddress: VA, mapSize: TILE });
+    must(file, { operation: VA_OP_CLEAR, vaAddress: VA, mapSize: PAGE });
+    // The rest was cut, and not written since.
+    file.gemClose(handle);
+    expect(gpu.translate(VA + PAGE).kind).toBe("page");
+    const absent = file.gemCreate({ boSize: PAGE, alignment: 0, domains: 1, domainFlags: 0 });
+    must(file, { operation: VA_OP_MAP, handle: absent, flags: RWX, vaAddress: VA + PAGE, mapSize: PAGE });
+    expect(gpu.walk(VA + PAGE).kind).toBe("fault");
+    expect(gpu.translate(VA + PAGE).kind).toBe("page");
+    checkDeviceInvariants(device, [file]);
+  });
+
   test("with DELAY_UPDATE the GPU sees what was there before, until something brings the tables up to date", () => {
     const file = new AmdgpuDevice({ gfx }).open();
     const gpu = file.space.addressSpace;
