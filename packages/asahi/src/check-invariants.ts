@@ -108,7 +108,8 @@ function objectRange(
       if (segment < 0) throw new Error(`leaf-owner: ${where()} reaches beyond its object`);
       const skip = at - (pages.offset[segment] as number);
       const pa = (pages.pa[segment] as number) + skip;
-      if (!onePage) out.run = (pages.bytes[segment] as number) - skip;
+      out.run = onePage ? end - va : (pages.bytes[segment] as number) - skip;
+      out.repeats = onePage;
       out.lo = addressLo(pa) | lo;
       out.hi = addressHi(pa) | hi;
       return true;

@@ -8,7 +8,7 @@
  * `tlb-stale`.
  */
 
-import { addressOf, hexAddress } from "./address.ts";
+import { addressHi, addressLo, addressOf, hexAddress } from "./address.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { rootSlotOf } from "./address-space.ts";
 import type { DecodedEntry, LevelGeometry, PageTableFormat } from "./format.ts";
@@ -28,10 +28,12 @@ export interface DescriptorHalves {
 /** What a leaf holds. */
 export interface ExpectedLeaf extends DescriptorHalves {
   /**
-   * Bytes from the leaf's first address on whose leaves of the same level differ in nothing but their addresses, which go up with the virtual
-   * ones: they are looked at without being asked for. 0, which it is unless set, promises nothing.
+   * Bytes from the leaf's first address on whose leaves are of the same level and differ in nothing but their addresses, which go up with the
+   * virtual ones: they are looked at without being asked for. 0, which it is unless set, promises nothing.
    */
   run: number;
+  /** The leaves of the run do not differ at all: they show one piece of memory again and again. False unless set. */
+  repeats: boolean;
 }
 
 /** A range of virtual addresses that a mapping translates, and what its leaves hold. */
@@ -95,10 +97,11 @@ class TreeCheck {
   readonly #tree: ExpectedTree;
   readonly #seen: Set<number>;
   readonly #visit: TableVisitor | undefined;
-  readonly #want: ExpectedLeaf = { lo: 0, hi: 0, run: 0 };
-  /** The last leaf looked at was of this level, and below this address those behind it follow it. */
+  readonly #want: ExpectedLeaf = { lo: 0, hi: 0, run: 0, repeats: false };
+  /** The last leaf looked at was of this level, and below this address those behind it follow it, so many bytes of memory apart. */
   #runGeometry: LevelGeometry | null = null;
   #runEnd = 0;
+  #runStep = 0;
   readonly #decoded: DecodedEntry = { kind: "empty", address: 0, rights: 0, compact: false };
   /** Index of the first range that does not end at or below the place reached. */
   #range = 0;
@@ -176,9 +179,41 @@ class TreeCheck {
       }
       used++;
       if (isDirectory) this.#directory(geometry, va + i * entryBytes, lo, hi);
-      else this.#leaf(geometry, va + i * entryBytes, lo, hi);
+      else {
+        this.#leaf(geometry, va + i * entryBytes, lo, hi);
+        if (filled || this.#covered >= this.#runEnd) continue;
+        const more = this.#followers(at + 2, entries - 1 - i, entryBytes);
+        used += more;
+        i += more;
+        at += 2 * more;
+      }
     }
     this.#visit?.(slot, geometry, va, used);
+  }
+
+  /** How many of the entries behind a leaf, at most so many, are as that leaf says. */
+  #followers(from: number, most: number, entryBytes: number): number {
+    const limit = Math.min(most, (this.#runEnd - this.#covered) / entryBytes);
+    if (limit < 1) return 0;
+    const { words } = this.#tables;
+    const want = this.#want;
+    let { lo, hi } = want;
+    const stepLo = addressLo(this.#runStep);
+    const stepHi = addressHi(this.#runStep);
+    let count = 0;
+    for (; count < limit; count++) {
+      const sum = (lo + stepLo) | 0;
+      const carry = sum >>> 0 < lo >>> 0 ? 1 : 0;
+      const high = (hi + stepHi + carry) | 0;
+      const at = from + 2 * count;
+      if (words[at] !== sum || words[at + 1] !== high) break;
+      lo = sum;
+      hi = high;
+    }
+    want.lo = lo;
+    want.hi = hi;
+    this.#covered += count * entryBytes;
+    return count;
   }
 
   /** A table whose entries have two halves. */
@@ -300,7 +335,7 @@ class TreeCheck {
   #leaf(geometry: LevelGeometry, va: number, lo: number, hi: number): void {
     const end = va + geometry.entryBytes;
     if (va === this.#covered && end <= this.#runEnd && geometry === this.#runGeometry) {
-      if (this.#follows(geometry.entryBytes, lo, hi)) {
+      if (this.#follows(lo, hi)) {
         this.#covered = end;
         return;
       }
@@ -312,6 +347,7 @@ class TreeCheck {
     if (va !== this.#covered) this.#missing(range);
     const want = this.#want;
     want.run = 0;
+    want.repeats = false;
     if (!range.leaf(va, geometry, want)) {
       throw new Error(`leaf-size: the mapping has no ${entryText(geometry, va, lo, hi)}`);
     }
@@ -322,16 +358,20 @@ class TreeCheck {
     // The range's last leaf is looked at by itself: behind it another one begins.
     this.#runGeometry = geometry;
     this.#runEnd = Math.min(va + want.run, range.end - geometry.entryBytes);
+    this.#runStep = want.repeats ? 0 : geometry.entryBytes;
     this.#covered = end;
-    if (end === range.end) this.#covered = this.#tree.ranges[++this.#range]?.start ?? 0;
+    if (end === range.end) {
+      this.#covered = this.#tree.ranges[++this.#range]?.start ?? 0;
+      this.#runEnd = 0;
+    }
   }
 
-  /** Whether a leaf is as the one before, so many bytes further on; what is expected moves on to it. */
-  #follows(bytes: number, lo: number, hi: number): boolean {
+  /** Whether a leaf is as the one before, a step further on; what is expected moves on to it. */
+  #follows(lo: number, hi: number): boolean {
     const want = this.#want;
-    const sum = (want.lo >>> 0) + bytes;
+    const sum = (want.lo >>> 0) + this.#runStep;
     want.lo = sum | 0;
-    if (sum >= 2 ** 32) want.hi = (want.hi + 1) | 0;
+    want.hi = (want.hi + addressHi(sum)) | 0;
     return want.lo === lo && want.hi === hi;
   }
 

@@ -101,7 +101,8 @@ function expectedRange(device: MsmDevice, mapping: MsmMappingView): ExpectedRang
       addressLo(pa) | lpaeLeafLo(PAGE_LEVEL, NULL_PROT),
       addressHi(pa) | lpaeLeafHi(NULL_PROT),
     ];
-    return { start: addr, end: addr + range, uniform: true, leaf: constant(lo, hi) };
+    const end = addr + range;
+    return { start: addr, end, uniform: true, leaf: constant(lo, hi, end) };
   }
   if (!(gem instanceof MsmBo) || device.gems.get(gem.id) !== gem || gem.pages === null)
     throw new Error(`leaf-owner: ${where()} shows an object that is gone or has no pages`);
@@ -110,7 +111,12 @@ function expectedRange(device: MsmDevice, mapping: MsmMappingView): ExpectedRang
     start: addr,
     end: addr + range,
     leaf(va, geometry, out) {
-      const pa = pages.addressAt(offset + (va - addr));
+      const at = offset + (va - addr);
+      const segment = pages.segmentAt(at);
+      if (segment < 0) throw new Error(`leaf-owner: ${where()} reaches beyond its object`);
+      const skip = at - (pages.offset[segment] as number);
+      const pa = (pages.pa[segment] as number) + skip;
+      out.run = (pages.bytes[segment] as number) - skip;
       out.lo = addressLo(pa) | lpaeLeafLo(PAGE_LEVEL, prot);
       out.hi = addressHi(pa) | lpaeLeafHi(prot);
       return geometry.level === PAGE_LEVEL;
@@ -118,10 +124,12 @@ function expectedRange(device: MsmDevice, mapping: MsmMappingView): ExpectedRang
   };
 }
 
-function constant(lo: number, hi: number): ExpectedRange["leaf"] {
-  return (_va, geometry, out) => {
+function constant(lo: number, hi: number, end: number): ExpectedRange["leaf"] {
+  return (va, geometry, out) => {
     out.lo = lo;
     out.hi = hi;
+    out.run = end - va;
+    out.repeats = true;
     return geometry.level === PAGE_LEVEL;
   };
 }

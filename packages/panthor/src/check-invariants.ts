@@ -122,7 +122,8 @@ function expectedRange(
       if (run < entryBytes || (addressLo(pa) & (entryBytes - 1)) !== 0) return false;
       out.lo = addressLo(pa) | lpaeLeafLo(level, prot);
       out.hi = addressHi(pa) | hi;
-      if (shown === null) out.run = run;
+      out.repeats = kind === "repeat" && repeatRange === entryBytes;
+      if (shown === null) out.run = out.repeats ? addr + range - va : run;
       return true;
     },
   };

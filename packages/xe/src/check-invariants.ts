@@ -199,15 +199,24 @@ function expectedRange(vm: XeVm, va: number): ExpectedRange | null {
       const pa = memory.addressAt(at);
       out.lo = addressLo(pa) | ppgttLeafLo(geometry.level, pat, bits | (hint ? PPGTT_PS64 : 0));
       out.hi = addressHi(pa) | ppgttLeafHi(pat);
-      if (leafBytes === 4096) out.run = Math.min(block + BLOCK_64K - at, memory.behind);
+      out.repeats = pages === null;
+      if (pages === null) out.run = nullRun(at, end, leafBytes, hint);
+      else if (leafBytes === 4096) out.run = Math.min(block + BLOCK_64K - at, memory.behind);
       return true;
     },
   };
 }
 
+/** Bytes from a leaf of null memory on whose leaves are like it: up to where larger ones or those of 64 KiB begin or end. */
+function nullRun(at: number, end: number, leafBytes: number, hint: boolean): number {
+  const unit = hint ? BLOCK_64K : leafBytes;
+  const larger = hint ? MIB2 : unit === 4096 ? BLOCK_64K : unit === MIB2 ? GIB : Number.POSITIVE_INFINITY;
+  return Math.min(end - (end % unit), at - (at % larger) + larger) - at;
+}
+
 /** The memory of a mapping by virtual address; null memory is contiguous everywhere. */
 class Memory {
-  /** Bytes of the segment from the address on that was asked for last; 0 for null memory, where addresses do not go up. */
+  /** Bytes of the segment from the address on that was asked for last; 0 for null memory. */
   behind = 0;
   readonly #pages: ScatterList | null;
   readonly #delta: number;
