@@ -103,6 +103,8 @@ export interface CommandSpec {
   shows?: readonly string[];
   /** It takes next to no time and memory, or its work is done by other processes: no thread is started for it. */
   quick?: true;
+  /** MiB of the young generation of its thread, unless `YOUNG_MIB` is enough. */
+  youngMib?: number;
   /**
    * Bytes that the files of a command line may have for it to be over before compiling its code thoroughly, or starting a thread for it,
    * pays. None unless given; only of commands that have said all of a file before they read the next one.

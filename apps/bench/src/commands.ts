@@ -15,6 +15,7 @@ import { LIFT_COMMANDS, LOWERED_HELP, LOWERED_OPTIONS } from "./commands-lift.ts
 import { LINT_COMMANDS } from "./commands-lint.ts";
 import { LIVE_COMMANDS } from "./commands-live.ts";
 import { MERGE_COMMAND, SHARD_HELP, SHARD_OPTION } from "./commands-shard.ts";
+import { FUZZ_YOUNG_MIB } from "./engine.ts";
 
 const JSON_OPTION: OptionSpec = { type: "boolean", help: "print JSON in place of text" };
 const TRACE_HELP =
@@ -243,6 +244,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     exits: { 0: "nothing found", 1: "something found" },
     shows: ["json"],
+    youngMib: FUZZ_YOUNG_MIB,
     load: () => import("./commands/fuzz.ts"),
   },
   {

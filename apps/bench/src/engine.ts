@@ -16,6 +16,12 @@ export function tuneEngine(): void {
 /** MiB of the young generation of a command's thread: what dies young here dies at once, so a larger one only takes memory. */
 export const YOUNG_MIB = 12;
 
+/**
+ * That of a fuzzer's threads: a device lives for hundreds of calls, and what is copied out of a smaller one as long as it lives is most of
+ * what is alive.
+ */
+export const FUZZ_YOUNG_MIB = 48;
+
 /** Later ones have a quick compiler before the thorough one, and flags of other names. */
 const NODE_20_V8 = "11.";
 
@@ -33,8 +39,6 @@ export function tuneCommand(brief: boolean): void {
   const inlined = brief ? 30 : 200;
   setFlagsFromString(`--max-inlined-bytecode-size=${inlined}`);
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${2 * inlined}`);
-  // Of threads that start from here on, in MiB: a third of the young generation.
-  setFlagsFromString(`--max-semi-space-size=${YOUNG_MIB / 3}`);
   // Of the thread of the process, which runs what is brief: as large as it is by then.
   if (brief) setFlagsFromString("--semi-space-growth-factor=1");
   // Per cent that the heap may grow before it is collected; V8 lets a small one grow to four times what is alive.

@@ -13,7 +13,7 @@ vi.mock("node:v8", () => ({ setFlagsFromString: vi.fn() }));
 
 /** Flags that V8 has from Node.js 20 on; others it would complain of in some version. */
 const EVERYWHERE =
-  /^--(max-inlined-bytecode-size(-cumulative)?|max-semi-space-size|heap-growing-percent|semi-space-growth-factor)=\d+$/;
+  /^--(max-inlined-bytecode-size(-cumulative)?|heap-growing-percent|semi-space-growth-factor)=\d+$/;
 
 function flagsWith(v8: string, brief: boolean): string[] {
   const { versions } = process;
@@ -34,7 +34,7 @@ describe("V8", () => {
     (v8) => {
       for (const brief of [false, true]) {
         const flags = flagsWith(v8, brief);
-        expect(flags).toHaveLength(brief ? 5 : 4);
+        expect(flags).toHaveLength(brief ? 4 : 3);
         for (const flag of flags) expect(flag).toMatch(EVERYWHERE);
       }
     },

@@ -1,11 +1,12 @@
 /** What a fuzz session keeps and compares, against the plain way. */
 import { UserMemory } from "@vmbind/drm";
-import type { Call } from "@vmbind/trace";
+import type { Call, TraceEvent } from "@vmbind/trace";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { isEvent, type Step } from "../src/fuzz/call.ts";
 import { difference } from "../src/fuzz/digest.ts";
-import { IssuedCalls } from "../src/fuzz/issued.ts";
 import { freshDevice, headerFor } from "../src/fuzz/session.ts";
+import { StepLog } from "../src/fuzz/step-log.ts";
 import { targetFor } from "../src/fuzz/targets.ts";
 
 /** So many bytes of one value. */
@@ -30,18 +31,26 @@ const call: fc.Arbitrary<Call> = fc.record({
 /** Strings are compared at once, arrays byte by byte. */
 const text = (of: Uint8Array): string => Buffer.from(of).toString("latin1");
 
-function inWords({ file, request, arg, buffers }: Call): unknown {
+const event: fc.Arbitrary<TraceEvent> = fc.constantFrom<TraceEvent[]>(
+  { kind: "restore", file: 1 },
+  { kind: "signal", fence: 2 },
+);
+
+function inWords(step: Step): unknown {
+  if (isEvent(step)) return step;
+  const { file, request, arg, buffers } = step;
   return [file, request, text(arg), buffers.map(({ field, addr, bytes }) => [field, addr, text(bytes)])];
 }
 
-it("the calls of a session are those that were issued, whatever the one before was", () => {
-  const issued = new IssuedCalls();
+it("the steps of a session are those that were taken, whatever the one before was", () => {
+  const log = new StepLog();
+  const step = fc.oneof({ weight: 3, arbitrary: call }, event);
   fc.assert(
-    fc.property(fc.array(call, { maxLength: 5 }), (calls) => {
-      issued.clear();
-      for (const one of calls) issued.add(one);
-      expect(issued.count).toBe(calls.length);
-      expect(issued.calls().map(inWords)).toEqual(calls.map(inWords));
+    fc.property(fc.array(step, { maxLength: 6 }), (steps) => {
+      log.clear();
+      for (const one of steps) log.add(one);
+      expect(log.count).toBe(steps.length);
+      expect(log.steps().map(inWords)).toEqual(steps.map(inWords));
     }),
     { numRuns: 50 },
   );

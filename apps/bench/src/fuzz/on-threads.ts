@@ -5,6 +5,7 @@
  */
 
 import { setImmediate } from "node:timers/promises";
+import { FUZZ_YOUNG_MIB } from "../engine.ts";
 import { ThreadPool } from "../jobs/thread-pool.ts";
 import type { FuzzOptions, FuzzTally, Stretch } from "./fuzz.ts";
 import type { ThreadOrders } from "./fuzz-thread.ts";
@@ -30,7 +31,7 @@ export async function fuzzOnThreads(
   file: URL = new URL("./fuzz-thread.js", import.meta.url),
 ): Promise<FuzzTally[]> {
   const run = sharedRun(driver, options, stretches, threads);
-  const pool = await ThreadPool.start(threads - 1, file);
+  const pool = await ThreadPool.start(threads - 1, file, FUZZ_YOUNG_MIB);
   try {
     const orders = Array.from({ length: threads - 1 }, (_, i): ThreadOrders => ({ run, thread: i + 1 }));
     const others = Promise.all(orders.map((one) => pool.send(one))) as Promise<TakenStretch[][]>;

@@ -11,9 +11,9 @@ import { copyOf, isEvent, type Step } from "./call.ts";
 import { Draw } from "./draw.ts";
 import { Examiner, type FuzzFinding, isSimulation } from "./examiner.ts";
 import type { FuzzDriver } from "./fuzz-driver.ts";
-import { IssuedCalls } from "./issued.ts";
 import { mutate, randomCall } from "./mutate.ts";
 import { specByNumber } from "./spec.ts";
+import { STEPS } from "./step-log.ts";
 
 /** Most calls of a session. */
 export const SESSION_CALLS = 400;
@@ -22,9 +22,6 @@ const OTHER_FILE_PERCENT = 8;
 const MUTATED_PERCENT = 40;
 const RECORDED_PERCENT = 6;
 const RANDOM_PERCENT = 2;
-
-/** Of the session that runs; its memory serves the next one. */
-const ISSUED = new IssuedCalls();
 
 /** A driver to fuzz: its model and what the fuzzer knows. */
 export interface Target {
@@ -110,19 +107,19 @@ export function runSession(
   const draw = new Draw(Math.imul(seed, 0x9e3779b1) + session);
   const header = headerFor(target, device, seed);
   const examiner = new Examiner(target.fuzz, () => freshDevice(target, header), { every, simulated: false });
-  ISSUED.clear();
+  STEPS.clear();
   let succeeded = 0;
   let finding: FuzzFinding | null = null;
-  while (ISSUED.count < calls && finding === null) {
+  while (STEPS.count < calls && finding === null) {
     const call = nextCall(draw, target, examiner);
-    ISSUED.add(call);
+    STEPS.add(call);
     const issued = examiner.issue(call);
     finding = issued.finding;
     if (issued.ret === 0 && finding === null) succeeded++;
   }
   finding ??= examiner.finish();
-  const found = finding === null ? null : { finding, steps: ISSUED.calls() };
-  return { header, issued: ISSUED.count, succeeded, found };
+  const found = finding === null ? null : { finding, steps: STEPS.steps() };
+  return { header, issued: STEPS.count, succeeded, found };
 }
 
 function nextCall(draw: Draw, { fuzz, seeds }: Target, examiner: Examiner): Call {

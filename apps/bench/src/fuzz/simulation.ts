@@ -11,13 +11,13 @@
  */
 
 import type { Call, TraceEvent } from "@vmbind/trace";
-import type { Step } from "./call.ts";
 import { Draw } from "./draw.ts";
 import { type ExamineOptions, Examiner, type FuzzFinding, SIMULATION } from "./examiner.ts";
 import { isFollowed } from "./fuzz-driver.ts";
 import { mutate } from "./mutate.ts";
 import { freshDevice, headerFor, type SessionResult, type Target } from "./session.ts";
 import { specByNumber } from "./spec.ts";
+import { STEPS } from "./step-log.ts";
 
 /** Binary syncobjs that outside fences go into, and that calls of the drivers wait for. */
 const SYNCOBJS = 4;
@@ -59,7 +59,6 @@ function oddsOf(draw: Draw): Odds {
 
 /** Runs one simulation. */
 class Simulation {
-  readonly steps: Step[] = [];
   issued = 0;
   succeeded = 0;
   finding: FuzzFinding | null = null;
@@ -134,13 +133,13 @@ class Simulation {
   /** @param event - that happens; nothing does behind a finding */
   happen(event: TraceEvent): void {
     if (this.finding !== null) return;
-    this.steps.push(event);
+    STEPS.add(event);
     this.finding = this.#examiner.happen(event).finding;
   }
 
   /** @returns the argument as it came back */
   issue(call: Call): Uint8Array {
-    this.steps.push(call);
+    STEPS.add(call);
     this.issued++;
     const { ret, argOut, finding } = this.#examiner.issue(call);
     this.finding = finding;
@@ -229,6 +228,7 @@ export function runSimulation(
   const header = headerFor(target, device, seed, { workload: SIMULATION, quirks: [], alloc_faults: true });
   const draw = new Draw(Math.imul(seed, 0x9e3779b1) + session);
   const options: ExamineOptions = { every, simulated: true };
+  STEPS.clear();
   const simulation = new Simulation(
     draw,
     target,
@@ -242,6 +242,7 @@ export function runSimulation(
     if (probes) simulation.probe();
   }
   const finding = simulation.finding ?? simulation.finish();
-  const { steps, issued, succeeded } = simulation;
-  return { header, issued, succeeded, found: finding === null ? null : { finding, steps } };
+  const { issued, succeeded } = simulation;
+  const found = finding === null ? null : { finding, steps: STEPS.steps() };
+  return { header, issued, succeeded, found };
 }

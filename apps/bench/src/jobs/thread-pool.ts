@@ -5,6 +5,7 @@
  */
 
 import type { Tinypool } from "tinypool";
+import { YOUNG_MIB } from "../engine.ts";
 import { codeOf, OutOfMemory } from "../errors.ts";
 
 /** Threads that run one file; {@link ThreadPool.close} them. */
@@ -31,11 +32,13 @@ export class ThreadPool {
    *
    * @param threads - how many
    * @param file - a compiled module: what it exports by default answers a message
+   * @param youngMib - of the young generation of each, in MiB
    */
-  static async start(threads: number, file: URL): Promise<ThreadPool> {
+  static async start(threads: number, file: URL, youngMib: number = YOUNG_MIB): Promise<ThreadPool> {
     // Not at the top: it is a module that a script of the bundle cannot require everywhere.
     const { Tinypool } = await import("tinypool");
-    const options = { minThreads: threads, maxThreads: threads, isolateWorkers: false };
+    const resourceLimits = { maxYoungGenerationSizeMb: youngMib };
+    const options = { minThreads: threads, maxThreads: threads, isolateWorkers: false, resourceLimits };
     return new ThreadPool(new Tinypool({ filename: file.href, ...options }));
   }
 

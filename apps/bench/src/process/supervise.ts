@@ -10,7 +10,7 @@
 import { Worker } from "node:worker_threads";
 import { YOUNG_MIB } from "../engine.ts";
 import { terminalColumns } from "../output/terminal.ts";
-import { isAsCompiled } from "../quick.ts";
+import { commandOf, isAsCompiled } from "../quick.ts";
 import { isThisBehind } from "./bundle.ts";
 import type { Orders, Report, Saved } from "./messages.ts";
 
@@ -27,7 +27,7 @@ export function supervise(argv: readonly string[], done = 0): Promise<number> {
     let failed: Promise<number> | null = null;
     const thread = new Worker(threadFile(argv), {
       workerData: { argv, columns: terminalColumns(), done } satisfies Orders,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+      resourceLimits: { maxYoungGenerationSizeMb: commandOf(argv)?.youngMib ?? YOUNG_MIB },
     });
     thread.on("message", (report: Report) => {
       if ("status" in report) status = report.status;
