@@ -47,8 +47,8 @@ export function tuneCommand(brief: boolean): void {
   if (!process.versions.v8.startsWith(NODE_20_V8)) return;
   // Compiling begins after so many bytes of bytecode.
   setFlagsFromString("--interrupt-budget=150000");
+  setFlagsFromString("--no-turbo-loop-peeling");
   if (!brief) return;
   setFlagsFromString("--no-turbo-splitting");
   setFlagsFromString("--no-turbo-escape");
-  setFlagsFromString("--no-turbo-loop-peeling");
 }

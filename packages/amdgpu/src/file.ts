@@ -124,8 +124,8 @@ export class AmdgpuFile implements DrmFile<AmdgpuBo, AmdgpuVm> {
   }
 
   /** The one VM, under {@link VM_ID}. */
-  *vms(): Generator<[number, AmdgpuVm]> {
-    if (!this.#closed) yield [VM_ID, this.space];
+  vms(): [number, AmdgpuVm][] {
+    return this.#closed ? [] : [[VM_ID, this.space]];
   }
 
   /** See `DrmFile.vm`. */
@@ -363,7 +363,7 @@ export class AmdgpuFile implements DrmFile<AmdgpuBo, AmdgpuVm> {
     if (this.#closed) return;
     this.#closed = true;
     this.submissions.close();
-    for (const [handle] of [...this.#bos.entries()]) this.gemClose(handle);
+    for (const [handle] of this.#bos.entries()) this.gemClose(handle);
     this.space.destroy();
   }
 }

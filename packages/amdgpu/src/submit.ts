@@ -193,7 +193,7 @@ export class Submissions {
 
   /** The file is closed. */
   close(): void {
-    for (const [handle, objects] of [...this.#lists.entries()]) {
+    for (const [handle, objects] of this.#lists.entries()) {
       this.#lists.remove(handle);
       this.#forget(objects);
     }

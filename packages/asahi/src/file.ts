@@ -336,9 +336,9 @@ export class AsahiFile implements DrmFile<AsahiBo, AsahiVm> {
   close(): void {
     if (this.closed) return;
     this.#closed = true;
-    for (const [handle] of [...this.#bos.entries()]) this.gemClose(handle);
-    for (const [id] of [...this.#vms.entries()]) this.vmDestroy({ vmId: id });
-    for (const [id, object] of [...this.#objects.entries()]) {
+    for (const [handle] of this.#bos.entries()) this.gemClose(handle);
+    for (const [id] of this.#vms.entries()) this.vmDestroy({ vmId: id });
+    for (const [id, object] of this.#objects.entries()) {
       this.#objects.remove(id);
       this.device.firmware.unbind(object);
     }

@@ -50,8 +50,8 @@ export class GemObjects {
   }
 
   /** All objects alive, by ascending id. */
-  *values(): Generator<GemObject> {
-    for (const object of this.#objects) if (object !== null) yield object;
+  values(): GemObject[] {
+    return this.#objects.filter((object) => object !== null);
   }
 
   /** Register an object. @internal */

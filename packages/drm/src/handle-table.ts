@@ -81,11 +81,13 @@ export class HandleTable<T> {
     return old;
   }
 
-  /** Ids in use with their objects, ascending. */
-  *entries(): Generator<[number, T]> {
+  /** Ids in use with their objects, ascending, as they are now. */
+  entries(): [number, T][] {
+    const entries: [number, T][] = [];
     for (let i = 0; i < this.#slots.length; i++) {
       const value = this.#slots[i];
-      if (value !== undefined) yield [this.#first + i, value];
+      if (value !== undefined) entries.push([this.#first + i, value]);
     }
+    return entries;
   }
 }

@@ -95,8 +95,8 @@ export class MsmFile implements DrmFile<MsmBo, MsmVm> {
   }
 
   /** The VM under {@link VM_ID}, once there is one. */
-  *vms(): Generator<[number, MsmVm]> {
-    if (this.#vm !== null) yield [VM_ID, this.#vm];
+  vms(): [number, MsmVm][] {
+    return this.#vm === null ? [] : [[VM_ID, this.#vm]];
   }
 
   /**

@@ -114,8 +114,8 @@ export class NouveauFile implements DrmFile<NouveauBo, NouveauVm> {
   }
 
   /** The VM under the id 1, or nothing. */
-  *vms(): Generator<[number, NouveauVm]> {
-    if (this.#vm !== null) yield [VM_ID, this.#vm];
+  vms(): [number, NouveauVm][] {
+    return this.#vm === null ? [] : [[VM_ID, this.#vm]];
   }
 
   /**
@@ -358,9 +358,9 @@ export class NouveauFile implements DrmFile<NouveauBo, NouveauVm> {
   close(): void {
     if (this.closed) return;
     this.#closed = true;
-    for (const [channel] of [...this.channels.entries()]) this.channels.remove(channel);
+    for (const [channel] of this.channels.entries()) this.channels.remove(channel);
     this.#vm?.destroy();
     this.#vm = null;
-    for (const [handle] of [...this.#bos.entries()]) this.#bos.remove(handle)?.put();
+    for (const [handle] of this.#bos.entries()) this.#bos.remove(handle)?.put();
   }
 }

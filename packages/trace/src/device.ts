@@ -97,8 +97,13 @@ export class OpenDevice<File extends ModelFile = ModelFile> {
   }
 
   /** Open files with their numbers, ascending. */
-  *entries(): Generator<[number, File]> {
-    for (const [index, file] of this.#files.entries()) if (file !== null) yield [index, file];
+  entries(): [number, File][] {
+    const entries: [number, File][] = [];
+    for (let index = 0; index < this.#files.length; index++) {
+      const file = this.#files[index];
+      if (file) entries.push([index, file]);
+    }
+    return entries;
   }
 
   /**

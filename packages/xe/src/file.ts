@@ -190,11 +190,11 @@ export class XeFile implements DrmFile<XeBo, XeVm> {
   close(): void {
     if (this.closed) return;
     this.#closed = true;
-    for (const [id, queue] of [...this.queues.entries()]) {
+    for (const [id, queue] of this.queues.entries()) {
       this.queues.remove(id);
       queue.vm?.gpuvm.put();
     }
-    for (const [id, vm] of [...this.vmTable.entries()]) {
+    for (const [id, vm] of this.vmTable.entries()) {
       this.vmTable.remove(id);
       vm.close();
     }

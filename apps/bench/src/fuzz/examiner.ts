@@ -118,13 +118,12 @@ export class Examiner {
 
   /** Whether a file is open. */
   isOpen(index: number): boolean {
-    for (const [open] of this.#device.entries()) if (open === index) return true;
-    return false;
+    return this.#device.entries().some(([open]) => open === index);
   }
 
   /** Open files with their numbers. */
   files(): [number, ModelFile][] {
-    return [...this.#device.entries()];
+    return this.#device.entries();
   }
 
   /**

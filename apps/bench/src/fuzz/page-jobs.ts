@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Expected, type LogLine, type PageRules, Place } from "./page-log.ts";
+import { type Expected, holds, type LogLine, type PageRules, Place } from "./page-log.ts";
 import type { Sign } from "./page-syncs.ts";
 
 /** A job. */
@@ -83,10 +83,14 @@ export class PageJobs {
   *possible(place: Place, rules: PageRules): Generator<Place> {
     let expected: Expected = place;
     for (const { lines, end } of this.#jobs) {
-      const next = new Place(place.va, rules, expected);
-      for (const line of lines) next.take(line);
+      let next: Place | null = null;
+      for (const line of lines) {
+        if (line.kind === "range" && !holds(line, place.va)) continue;
+        next ??= new Place(place.va, rules, expected);
+        next.take(line);
+      }
       // To unbind what is not bound is nothing that could come before or behind anything.
-      if (isSame(next, expected)) continue;
+      if (next === null || isSame(next, expected)) continue;
       if (end.done === "no") return;
       yield next;
       expected = next;

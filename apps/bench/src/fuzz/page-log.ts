@@ -64,6 +64,11 @@ export type Taken = "no" | "yes" | "maybe";
 /** Virtual addresses. */
 type Range = Pick<RangeLine, "va" | "bytes">;
 
+/** Whether an address is in a range. */
+export function holds(range: Range, va: number): boolean {
+  return va >= range.va && va < range.va + range.bytes;
+}
+
 function meets(line: Range | null, { va, bytes }: Range): boolean {
   return line !== null && line.va < va + bytes && va < line.va + line.bytes;
 }
@@ -144,7 +149,7 @@ export class Place implements Expected {
   take(line: LogLine): boolean {
     const { va } = this;
     if (line.kind === "range") {
-      if (va < line.va || va >= line.va + line.bytes) return false;
+      if (!holds(line, va)) return false;
       const stays = this.#rules.remapsInPlace && this.#taken !== "no" && this.#line?.behind === line.behind;
       if (line.under) this.#under = line.behind === "nothing" ? null : line;
       this.#show(line.behind === "under" ? this.#under : line);
@@ -310,7 +315,7 @@ export class PageLog {
     for (let i = end - 1; i >= 0; i--) {
       const line = this.#lines[i] as LogLine;
       if (line.kind === "range") {
-        if (va < line.va || va >= line.va + line.bytes) continue;
+        if (!holds(line, va)) continue;
         const { behind } = line;
         if (behind === "under") return { ...underOnly, line: under };
         if (behind === "nothing" || gone?.some((object) => object === behind)) return underOnly;
@@ -337,8 +342,7 @@ export class PageLog {
   #under(va: number, end: number): RangeLine | null {
     for (let i = end - 1; i >= 0; i--) {
       const line = this.#lines[i] as LogLine;
-      if (line.kind !== "range" || line.under !== true || va < line.va || va >= line.va + line.bytes)
-        continue;
+      if (line.kind !== "range" || line.under !== true || !holds(line, va)) continue;
       return line.behind === "nothing" ? null : line;
     }
     return null;

@@ -70,8 +70,10 @@ export class PageWorld {
   }
 
   /** VMs with the numbers of their files and their ids. */
-  *vms(): Generator<[file: number, id: number, vm: PageVm]> {
-    for (const [index, file] of this.#files) for (const [id, vm] of file.vms) yield [index, id, vm];
+  vms(): [file: number, id: number, vm: PageVm][] {
+    const vms: [number, number, PageVm][] = [];
+    for (const [index, file] of this.#files) for (const [id, vm] of file.vms) vms.push([index, id, vm]);
+    return vms;
   }
 
   #file(index: number): PageFile {

@@ -176,10 +176,11 @@ class Simulation {
     const odds = this.#odds;
     const [file, open] = draw.pick(this.#examiner.files()) ?? [0, null];
     if (open === null) return;
-    const handles = [0, ...[...open.bos()].map(([handle]) => handle)];
+    // Most steps need none, and nothing that happens here makes or closes one.
+    const handle = (): number => draw.pick([0, ...Array.from(open.bos(), ([known]) => known)]);
     if (faults && draw.chance(odds.fault)) yield { kind: "fault", nth: draw.length(6) };
     if (faults && this.#target.lens.evict !== undefined && draw.chance(odds.evict)) {
-      yield { kind: "evict", file, handle: draw.pick(handles) };
+      yield { kind: "evict", file, handle: handle() };
     }
     if (this.#target.lens.restore !== undefined && draw.chance(odds.restore)) yield { kind: "restore", file };
     if (this.#target.fuzz.queues) {
@@ -191,7 +192,7 @@ class Simulation {
       if (this.#fences.length > 0 && draw.chance(odds.signal)) yield this.#signal();
     }
     if (draw.chance(odds.share)) {
-      yield { kind: "share", from: file, handle: draw.pick(handles), to: draw.below(odds.files) };
+      yield { kind: "share", from: file, handle: handle(), to: draw.below(odds.files) };
     }
     if (draw.chance(odds.close)) yield { kind: "close", file };
   }

@@ -74,7 +74,7 @@ export class TwinChecker implements Checker {
     if (ret !== 0) this.#driver.carryOver?.(call, tested, file);
     const whole = ret === 0 || this.#driver.mustRepeat?.(call, tested, file) === true;
     const started = this.#device.counters.bindOps - this.#bindOps;
-    const wanted = whole ? call : this.#driver.prefix(call, arg.slice(), started);
+    const wanted = whole ? call : this.#driver.prefix(call, arg, started);
     if (wanted === null) return;
     const done = this.#place.put(wanted);
     this.#user.clear();
