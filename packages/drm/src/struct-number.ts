@@ -61,3 +61,10 @@ export function writeNumber(view: DataView, at: number, size: number, value: num
   else if (size === 2) view.setUint16(at, value, true);
   else view.setUint8(at, value);
 }
+
+/** @internal */
+export function writeZeroes(view: DataView, at: number, size: number): void {
+  let done = 0;
+  for (; size - done >= 4; done += 4) view.setUint32(at + done, 0, true);
+  for (; done < size; done++) view.setUint8(at + done, 0);
+}

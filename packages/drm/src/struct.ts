@@ -19,7 +19,7 @@
 
 import { countOf, EncodeError, isList, isObject, within } from "./encode-error.ts";
 import { type StructCopy, structCopy } from "./struct-copy.ts";
-import { readNumber, writeNumber } from "./struct-number.ts";
+import { readNumber, writeNumber, writeZeroes } from "./struct-number.ts";
 import type { ValueNames } from "./value-names.ts";
 
 export { readU64, writeU64 } from "./struct-number.ts";
@@ -283,6 +283,7 @@ export function struct<T>(
   // Most members are numbers, and a struct has many: they are read and written here, without a call of each one's own. 0 for others.
   const numbers = codecs.map((field) => (field.shape.kind === "number" ? field.size : 0));
   const offsets = codecs.map((field) => field.offset);
+  const sizes = codecs.map((field) => field.size);
   const layout: StructLayout<T> = {
     name,
     size,
@@ -305,15 +306,11 @@ export function struct<T>(
       try {
         for (; i < names.length; i++) {
           const bytes = numbers[i] as number;
+          const at = base + (offsets[i] as number);
           const member: unknown = value[names[i] as keyof T];
-          if (bytes === 0) (codecs[i] as Field<unknown>).write(view, base, member);
-          else
-            writeNumber(
-              view,
-              base + (offsets[i] as number),
-              bytes,
-              member === undefined ? 0 : (member as number),
-            );
+          if (member === undefined) writeZeroes(view, at, sizes[i] as number);
+          else if (bytes === 0) (codecs[i] as Field<unknown>).write(view, base, member);
+          else writeNumber(view, at, bytes, member as number);
         }
       } catch (error) {
         throw within(name, `.${names[i]}`, error);

@@ -154,7 +154,7 @@ function rangeOf(
   vm: XeVm | undefined,
   anchors: readonly number[],
 ): { start: number; range: number } {
-  const found = vm === undefined ? [] : [...vm.gpuvm.mappings()];
+  const found = vm?.gpuvm.mappings() ?? [];
   if (found.length === 0 || draw.chance(20)) {
     return { start: near(draw, anchors, PAGE), range: draw.pick([PAGE, MIB2, GIB]) * draw.length(6) };
   }
@@ -266,7 +266,10 @@ function anchorsOf({ device }: XeFile): readonly number[] {
   return device.platform.vaBits > 48 ? ANCHORS_57 : ANCHORS;
 }
 
-function bindOp(draw: Draw, ids: Ids, file: XeFile): Partial<VmBindOp> {
+/** Operations of all kinds have all members: V8 compiles for one shape what writes them. */
+const NO_OP: VmBindOp = VM_BIND_OP.read(new DataView(new ArrayBuffer(VM_BIND_OP.size)));
+
+function bindOp(draw: Draw, ids: Ids, file: XeFile): VmBindOp {
   const how = draw.below(20);
   const { platform } = file.device;
   const unit = platform.vram64kOnly && draw.chance(80) ? BLOCK_64K : PAGE;
@@ -283,27 +286,37 @@ function bindOp(draw: Draw, ids: Ids, file: XeFile): Partial<VmBindOp> {
   const immediate = draw.chance(30) ? VM_BIND_FLAG_IMMEDIATE : 0;
   const flags =
     immediate | (draw.chance(20) ? VM_BIND_FLAG_READONLY : 0) | (draw.chance(10) ? VM_BIND_FLAG_DUMPABLE : 0);
-  if (how < 4) return { op: VM_BIND_OP_UNMAP, addr, range };
+  if (how < 4) return { ...NO_OP, op: VM_BIND_OP_UNMAP, addr, range };
   if (how < 5) {
-    return { op: VM_BIND_OP_PREFETCH, addr, range, prefetchMemRegionInstance: draw.pick([0, 0, 1]) };
+    return {
+      ...NO_OP,
+      op: VM_BIND_OP_PREFETCH,
+      addr,
+      range,
+      prefetchMemRegionInstance: draw.pick([0, 0, 1]),
+    };
   }
   const obj = ids.handle();
-  if (how < 6) return { op: VM_BIND_OP_UNMAP_ALL, obj, patIndex };
-  if (how < 12) return { op: VM_BIND_OP_MAP, flags: flags | VM_BIND_FLAG_NULL, addr, range, patIndex };
+  if (how < 6) return { ...NO_OP, op: VM_BIND_OP_UNMAP_ALL, obj, patIndex };
+  if (how < 12)
+    return { ...NO_OP, op: VM_BIND_OP_MAP, flags: flags | VM_BIND_FLAG_NULL, addr, range, patIndex };
   if (how < 13 && draw.chance(30)) {
     const reset = draw.chance(30) ? VM_BIND_FLAG_MADVISE_AUTORESET : 0;
-    return { op: VM_BIND_OP_MAP, flags: flags | VM_BIND_FLAG_CPU_ADDR_MIRROR | reset, addr, range, patIndex };
+    const mirror = flags | VM_BIND_FLAG_CPU_ADDR_MIRROR | reset;
+    return { ...NO_OP, op: VM_BIND_OP_MAP, flags: mirror, addr, range, patIndex };
   }
   if (how < 13) {
     const objOffset = QUERY_ADDR + PAGE * draw.below(64);
-    return { op: VM_BIND_OP_MAP_USERPTR, flags, addr, range: PAGE * draw.length(6), objOffset, patIndex };
+    const bytes = PAGE * draw.length(6);
+    return { ...NO_OP, op: VM_BIND_OP_MAP_USERPTR, flags, addr, range: bytes, objOffset, patIndex };
   }
   const { offset: objOffset, bytes } = pieceOf(draw, ids.sizeOf(obj), unit);
-  return { op: VM_BIND_OP_MAP, flags, addr, range: bytes, obj, objOffset, patIndex };
+  return { ...NO_OP, op: VM_BIND_OP_MAP, flags, addr, range: bytes, obj, objOffset, patIndex };
 }
 
 const RANGE = VM_BIND_OP.fields.range.offset;
 const OP = VM_BIND_OP.fields.op.offset;
+const VM_ID = VM_BIND.fields.vmId.offset;
 
 function boundOp(view: DataView, at: number): void {
   if (at + VM_BIND_OP.size > view.byteLength) return;
@@ -339,16 +352,16 @@ export const xe: FuzzDriver<XeFile> = {
   mustRepeat: ({ request }) => (request & 0xff) === (IOCTL_MADVISE & 0xff),
   // Leaf sizes are noted while staging, and an ioctl that is undone then does not take the notes back. They decide which
   // pieces of a later cut are bound again.
-  carryOver({ request }, from, to) {
-    if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff)) return;
-    for (const [id, { gpuvm, vmas }] of to.vms()) {
-      const refusing = from.vm(id);
-      if (refusing === undefined) continue;
-      for (const va of gpuvm.mappings()) {
-        const source = refusing.gpuvm.findFirst(gpuvm.addr(va), PAGE);
-        const noted = source === 0 ? 0 : (refusing.vmas.flags[source] as number) & VMA_PTE_FLAGS;
-        vmas.flags[va] = (vmas.flags[va] as number) | noted;
-      }
+  carryOver({ request, arg }, from, to) {
+    if ((request & 0xff) !== (IOCTL_VM_BIND & 0xff) || arg.length < VM_ID + 4) return;
+    const id = viewOf(arg).getUint32(VM_ID, true);
+    const [refusing, vm] = [from.vm(id), to.vm(id)];
+    if (refusing === undefined || vm === undefined) return;
+    const { gpuvm, vmas } = vm;
+    for (const va of gpuvm.mappings()) {
+      const source = refusing.gpuvm.findFirst(gpuvm.addr(va), PAGE);
+      const noted = source === 0 ? 0 : (refusing.vmas.flags[source] as number) & VMA_PTE_FLAGS;
+      vmas.flags[va] = (vmas.flags[va] as number) | noted;
     }
   },
 };
