@@ -148,8 +148,6 @@ class TreeCheck {
     const fillLo = tables.entryLo(slot, 0);
     const fillHi = tables.entryHi(slot, 0);
     const skipsZeroes = !filled && (emptyLo | emptyHi) === 0;
-    // Below this address no mapping has a leaf that looks like an empty entry.
-    let unmapped = 0;
     let used = 0;
     let at = slot * wordsPerTable;
     for (let i = 0; i < entries; i++, at += 2) {
@@ -163,10 +161,16 @@ class TreeCheck {
       const lo = filled ? fillLo : (words[at] as number);
       const hi = filled ? fillHi : (words[at + 1] as number);
       if (lo === emptyLo && hi === emptyHi) {
+        if (lo === 0) continue;
         const first = va + i * entryBytes;
-        if (lo === 0 || first < unmapped) continue;
         if (!this.#isLeaf(geometry, first, lo, hi)) {
-          unmapped = this.#rangeAt(first)?.start ?? Number.POSITIVE_INFINITY;
+          // Up to where a mapping begins none has a leaf that looks like an empty entry.
+          const next = this.#rangeAt(first)?.start ?? Number.POSITIVE_INFINITY;
+          const end = Math.min((next - va) / entryBytes, entries);
+          while (i + 1 < end && (filled || (words[at + 2] === emptyLo && words[at + 3] === emptyHi))) {
+            i++;
+            at += 2;
+          }
           continue;
         }
       }

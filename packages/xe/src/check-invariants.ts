@@ -325,15 +325,19 @@ function checkTableRecord(
       children++;
       continue;
     }
-    const directory = (lo !== emptyLo || hi !== emptyHi) && (lo & directoryMask) === directoryBits;
-    const child = directory ? memory.slotOf(lo & tableAddressLo, hi & tableAddressHi) : -1;
+    // That none is kept where none is pointed to shows in their number.
+    if ((lo === emptyLo && hi === emptyHi) || (lo & directoryMask) !== directoryBits) continue;
+    const child = memory.slotOf(lo & tableAddressLo, hi & tableAddressHi);
     if (tables.child(slot, i) !== child) {
       throw new Error(
         `child-map: entry ${i} of the ${where()} points to slot ${child}, ${tables.child(slot, i)} is kept`,
       );
     }
-    if (child >= 0) children++;
+    children++;
   }
+  const kept = tables.keptChildren(slot);
+  if (kept !== children)
+    throw new Error(`child-map: the ${where()} has ${children} children, ${kept} are kept`);
   if (tables.childCount[slot] !== children) {
     throw new Error(`child-map: the ${where()} has ${children} children, ${tables.childCount[slot]} counted`);
   }

@@ -166,6 +166,15 @@ export class XeTables {
     return (this.#children[(this.#row[slot] as number) * TABLE_ENTRIES + index] as number) - 1;
   }
 
+  /** Children of a directory, entry by entry: as many as `childCount` says. */
+  keptChildren(slot: number): number {
+    const children = this.#children;
+    const row = (this.#row[slot] as number) * TABLE_ENTRIES;
+    let count = 0;
+    for (let i = row; i < row + TABLE_ENTRIES; i++) if (children[i] !== 0) count++;
+    return count;
+  }
+
   /** Set the child below an entry of a directory; -1 = none. */
   setChild(slot: number, index: number, child: number): void {
     if (this.#row[slot] === 0) this.#row[slot] = this.#allocRow();

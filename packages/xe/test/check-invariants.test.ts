@@ -142,6 +142,11 @@ const FAULTS: readonly [invariant: string, fault: string, breakIt: () => void][]
     () => void f.device.tables.numLive.fill(0, slotOf(VA, 1), slotOf(VA, 1) + 1),
   ],
   ["child-map", "a child is forgotten", () => f.device.tables.setChild(slotOf(VA, 2), (VA / GIB) % 512, -1)],
+  [
+    "child-map",
+    "a child is kept where nothing is",
+    () => f.device.tables.setChild(slotOf(VA, 2), 511, slotOf(VA, 1)),
+  ],
   ["table-leak", "a table page is linked nowhere", () => void f.device.tables.alloc(0)],
   ["table-dead", "a table page in use is freed", () => f.device.memory.tables.free(slotOf(VA + 2 * MIB, 0))],
   [
