@@ -218,7 +218,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       jobs: {
         type: "string",
         value: "N",
-        help: "sessions run at a time (default: one per CPU, and one for each 40000 ioctls at most)",
+        help: "sessions run at a time (default: one per CPU, fewer in short runs)",
       },
       json: JSON_OPTION,
       shard: SHARD_OPTION,

@@ -33,8 +33,11 @@ import { Progress } from "../text/progress.ts";
 
 const RUNS_DEFAULT = 100_000;
 
-/** With fewer for each, two threads on two CPUs are no faster than one, or slower: both compile everything, for half a second. */
-const IOCTLS_PER_THREAD = 40_000;
+/**
+ * With fewer for each thread two are no faster than one: both compile everything, for half a second, and where there are no more CPUs than
+ * threads, what compiles beside them takes theirs.
+ */
+const IOCTLS_PER_THREAD = availableParallelism() > 2 ? 40_000 : 100_000;
 
 /** Runs the command; see {@link COMMANDS} for what it does. */
 export async function run({ options, division }: CommandInput, io: Io): Promise<number> {

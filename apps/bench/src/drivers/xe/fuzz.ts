@@ -266,10 +266,8 @@ function anchorsOf({ device }: XeFile): readonly number[] {
   return device.platform.vaBits > 48 ? ANCHORS_57 : ANCHORS;
 }
 
-/** Operations of all kinds have all members: V8 compiles for one shape what writes them. */
-const NO_OP: VmBindOp = VM_BIND_OP.read(new DataView(new ArrayBuffer(VM_BIND_OP.size)));
-
-function bindOp(draw: Draw, ids: Ids, file: XeFile): VmBindOp {
+/** An operation. Those of all kinds have the same members: V8 compiles what writes them for one shape. */
+function bindOp(draw: Draw, ids: Ids, file: XeFile): Partial<VmBindOp> {
   const how = draw.below(20);
   const { platform } = file.device;
   const unit = platform.vram64kOnly && draw.chance(80) ? BLOCK_64K : PAGE;
@@ -286,32 +284,44 @@ function bindOp(draw: Draw, ids: Ids, file: XeFile): VmBindOp {
   const immediate = draw.chance(30) ? VM_BIND_FLAG_IMMEDIATE : 0;
   const flags =
     immediate | (draw.chance(20) ? VM_BIND_FLAG_READONLY : 0) | (draw.chance(10) ? VM_BIND_FLAG_DUMPABLE : 0);
-  if (how < 4) return { ...NO_OP, op: VM_BIND_OP_UNMAP, addr, range };
+  const bind = {
+    op: VM_BIND_OP_MAP,
+    flags,
+    addr,
+    range,
+    obj: 0,
+    objOffset: 0,
+    patIndex,
+    prefetchMemRegionInstance: 0,
+  };
   if (how < 5) {
-    return {
-      ...NO_OP,
-      op: VM_BIND_OP_PREFETCH,
-      addr,
-      range,
-      prefetchMemRegionInstance: draw.pick([0, 0, 1]),
-    };
+    bind.flags = 0;
+    bind.patIndex = 0;
+    bind.op = how < 4 ? VM_BIND_OP_UNMAP : VM_BIND_OP_PREFETCH;
+    if (how === 4) bind.prefetchMemRegionInstance = draw.pick([0, 0, 1]);
+    return bind;
   }
   const obj = ids.handle();
-  if (how < 6) return { ...NO_OP, op: VM_BIND_OP_UNMAP_ALL, obj, patIndex };
-  if (how < 12)
-    return { ...NO_OP, op: VM_BIND_OP_MAP, flags: flags | VM_BIND_FLAG_NULL, addr, range, patIndex };
-  if (how < 13 && draw.chance(30)) {
-    const reset = draw.chance(30) ? VM_BIND_FLAG_MADVISE_AUTORESET : 0;
-    const mirror = flags | VM_BIND_FLAG_CPU_ADDR_MIRROR | reset;
-    return { ...NO_OP, op: VM_BIND_OP_MAP, flags: mirror, addr, range, patIndex };
+  if (how < 6) {
+    bind.op = VM_BIND_OP_UNMAP_ALL;
+    bind.flags = 0;
+    bind.addr = 0;
+    bind.range = 0;
+    bind.obj = obj;
+  } else if (how < 12) bind.flags |= VM_BIND_FLAG_NULL;
+  else if (how < 13 && draw.chance(30)) {
+    bind.flags |= VM_BIND_FLAG_CPU_ADDR_MIRROR | (draw.chance(30) ? VM_BIND_FLAG_MADVISE_AUTORESET : 0);
+  } else if (how < 13) {
+    bind.op = VM_BIND_OP_MAP_USERPTR;
+    bind.objOffset = QUERY_ADDR + PAGE * draw.below(64);
+    bind.range = PAGE * draw.length(6);
+  } else {
+    const { offset, bytes } = pieceOf(draw, ids.sizeOf(obj), unit);
+    bind.obj = obj;
+    bind.objOffset = offset;
+    bind.range = bytes;
   }
-  if (how < 13) {
-    const objOffset = QUERY_ADDR + PAGE * draw.below(64);
-    const bytes = PAGE * draw.length(6);
-    return { ...NO_OP, op: VM_BIND_OP_MAP_USERPTR, flags, addr, range: bytes, objOffset, patIndex };
-  }
-  const { offset: objOffset, bytes } = pieceOf(draw, ids.sizeOf(obj), unit);
-  return { ...NO_OP, op: VM_BIND_OP_MAP, flags, addr, range: bytes, obj, objOffset, patIndex };
+  return bind;
 }
 
 const RANGE = VM_BIND_OP.fields.range.offset;
