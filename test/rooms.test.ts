@@ -81,6 +81,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     "bind-source.ts",
     "bo-ioctls.ts",
     "check-advice.ts",
+    "check-leaves.ts",
     "device-query.ts",
     "eviction.ts",
     "exec-queue-ioctls.ts",

@@ -6,13 +6,6 @@
 export { addressHi, addressLo, addressOf, descriptor, hexAddress } from "./address.ts";
 export type { AddressSpaceOptions } from "./address-space.ts";
 export { AddressSpace, DeadAddressSpace } from "./address-space.ts";
-export type {
-  DescriptorHalves,
-  ExpectedLeaf,
-  ExpectedRange,
-  ExpectedTree,
-  TableVisitor,
-} from "./check-invariants.ts";
 export { checkTablePages, checkTables, checkTlb } from "./check-invariants.ts";
 export type { MmuCost, MmuCounter, MmuCounters } from "./counters.ts";
 export { MMU_COSTS, mmuCounters } from "./counters.ts";
@@ -113,6 +106,13 @@ export type { TableOptions } from "./table-memory.ts";
 export { OutOfTables, POISON, TableMemory } from "./table-memory.ts";
 export type { RememberedLeaf, TlbOptions } from "./tlb.ts";
 export { Tlb } from "./tlb.ts";
+export type {
+  DescriptorHalves,
+  ExpectedLeaf,
+  ExpectedRange,
+  ExpectedTree,
+  TableVisitor,
+} from "./tree-check.ts";
 export type { UatProt } from "./uat.ts";
 export {
   UAT_CACHED,
