@@ -16,10 +16,7 @@ export function tuneEngine(): void {
 /** MiB of the young generation of a command's thread: what dies young here dies at once, so a larger one only takes memory. */
 export const YOUNG_MIB = 12;
 
-/**
- * That of a fuzzer's threads: a device lives for hundreds of calls, and what is copied out of a smaller one as long as it lives is most of
- * what is alive.
- */
+/** That of a fuzzer's threads. A device lives for hundreds of calls: out of a smaller one most of it was copied while it still lived. */
 export const FUZZ_YOUNG_MIB = 48;
 
 /** Later ones have a quick compiler before the thorough one, and flags of other names. */

@@ -164,10 +164,11 @@ export class TableTree {
       const above = this.slot[parent] as number;
       tables.own(above);
       const at = above * tables.wordsPerTable + (this.index[node] as number) * 2;
-      const [lo, hi] = [tables.words[at] as number, tables.words[at + 1] as number];
-      replaces ||= (lo & GCVM_VALID) !== 0 || (hi & this.prtHi) !== 0;
-      tables.words[at] = gcvmTableLo(address);
-      tables.words[at + 1] = gcvmTableHi(address);
+      const { words } = tables;
+      const wasThere = ((words[at] as number) & GCVM_VALID) | ((words[at + 1] as number) & this.prtHi);
+      if (wasThere !== 0) replaces = true;
+      words[at] = gcvmTableLo(address);
+      words[at + 1] = gcvmTableHi(address);
       this.counters.tableWrites++;
       this.observer?.linked(this.level[parent] as number, this.vaOf(node), slot);
     }
