@@ -152,6 +152,7 @@ export class TableTree {
    */
   linkTables(): boolean {
     const unlinked = this.#unlinked;
+    if (unlinked.length === 0) return false;
     const tables = this.tables;
     let replaces = false;
     for (let i = unlinked.length - 1; i >= 0; i--) {
