@@ -158,6 +158,7 @@ export class TreeCheck {
       if (isDirectory) this.#directory(geometry, va + i * entryBytes, lo, hi);
       else {
         this.#leaf(geometry, va + i * entryBytes, lo, hi);
+        // Where memory is in single pages no leaf has any.
         if (filled || this.#covered >= this.#runEnd) continue;
         const more = this.#followers(at + 2, entries - 1 - i, entryBytes);
         used += more;
@@ -170,8 +171,8 @@ export class TreeCheck {
 
   /** How many of the entries behind a leaf, at most so many, are as that leaf says. */
   #followers(from: number, most: number, entryBytes: number): number {
-    const limit = Math.min(most, (this.#runEnd - this.#covered) / entryBytes);
-    if (limit < 1) return 0;
+    // A leaf that only begins in the run is none of it.
+    const limit = Math.min(most, Math.floor((this.#runEnd - this.#covered) / entryBytes));
     const { words } = this.#tables;
     const want = this.#want;
     let { lo, hi } = want;

@@ -166,3 +166,31 @@ it("runs of leaves, and of empty entries", () => {
     { numRuns: 500 },
   );
 });
+
+it("a leaf that reaches beyond the run of the one before is asked for, though it looks like the next", () => {
+  const memory = new PhysicalMemory();
+  const { tables } = memory;
+  const [root, middle] = [tables.alloc(), tables.alloc()] as [number, number];
+  const pa = tables.address(middle);
+  writeDirectory(tables, root, 0, lpaeTableLo(pa), lpaeTableHi(pa, true));
+  const block = 512 * PAGE;
+  // Memory in one piece of three blocks and a half; the fourth block cannot be one leaf.
+  const bytes = 3.5 * block;
+  for (let i = 0; i < 4; i++) {
+    tables.words[middle * tables.wordsPerTable + 2 * i] = addressLo(i * block) | lpaeLeafLo(2, 3);
+    tables.words[middle * tables.wordsPerTable + 2 * i + 1] = addressHi(i * block) | lpaeLeafHi(3);
+  }
+  const range: ExpectedRange = {
+    start: 0,
+    end: 5 * block,
+    leaf(va, { level, entryBytes }, out) {
+      out.lo = addressLo(va) | lpaeLeafLo(level, 3);
+      out.hi = addressHi(va) | lpaeLeafHi(3);
+      out.run = bytes - va;
+      return out.run >= entryBytes;
+    },
+  };
+  expect(() => checkTables(memory, format, { root: tables.address(root), ranges: [range] })).toThrow(
+    `leaf-size: the mapping has no level 2 entry for 0x${(3 * block).toString(16)}`,
+  );
+});
