@@ -30,7 +30,7 @@ export class DirectBinds extends VmObjects {
     if (!this.rangeValid(addr, range)) return 0;
     const { pool } = this;
     const va = pool.alloc();
-    if (!this.#plantBetween(va, addr, end)) {
+    if (!this.plantBetween(va, addr, end)) {
       pool.free(va);
       return 0;
     }
@@ -119,22 +119,6 @@ export class DirectBinds extends VmObjects {
   }
 
   /**
-   * Put a mapping with a length into the tree where its neighbours leave room, while there are no zero-length ones. False where they do
-   * not: nothing has changed then.
-   */
-  #plantBetween(va: number, addr: number, end: number): boolean {
-    const { tree } = this;
-    if (tree.seekGap() && this.endsBefore(addr) && tree.keyBehindGap() >= end) {
-      tree.insertInGap(addr, va);
-      return true;
-    }
-    tree.seek(addr);
-    if (!this.endsBefore(addr) || tree.keyAt() < end) return false;
-    tree.insertAtPlace(addr, va);
-    return true;
-  }
-
-  /**
    * Take the mappings out of the tree that meet a range, where there are no zero-length ones.
    *
    * @param out - gets their handles, from its beginning on
@@ -146,7 +130,7 @@ export class DirectBinds extends VmObjects {
       tree.seek(addr);
       // The place is behind a mapping that begins with the range.
       if (tree.before() !== 0 && this.pool.addr(tree.before()) === addr) tree.stepBack();
-      else if (!this.endsBefore(addr)) return -1;
+      else if (this.pool.end(tree.before()) > addr) return -1;
     }
     let count = 0;
     tree.startWalk();

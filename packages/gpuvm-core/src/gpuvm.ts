@@ -272,13 +272,15 @@ export class Gpuvm extends DirectBinds {
       this.uproot(old);
       if (op.prevVa !== 0) op.prevVa = this.#replant(op.prevVa);
       if (op.nextVa !== 0) op.nextVa = this.#replant(op.nextVa);
-    } else if (op.prevVa !== 0) {
-      tree.replace(oldAddr, old, op.prev.addr, op.prevVa);
-      if (op.nextVa !== 0) {
+    } else {
+      // In the order that leaves the sought place between the pieces, where what is mapped instead goes.
+      if (op.nextVa !== 0) tree.replace(oldAddr, old, op.next.addr, op.nextVa);
+      else {
+        tree.replace(oldAddr, old, op.prev.addr, op.prevVa);
         tree.stepOver();
-        tree.insertAtPlace(op.next.addr, op.nextVa);
       }
-    } else tree.replace(oldAddr, old, op.next.addr, op.nextVa);
+      if (op.nextVa !== 0 && op.prevVa !== 0) tree.insertAtPlace(op.prev.addr, op.prevVa);
+    }
     this.removed();
     if (op.prevVa !== 0) this.inserted();
     if (op.nextVa !== 0) this.inserted();

@@ -113,9 +113,8 @@ export function smMadvise(vm: SplitVm, request: MapRequest, handlers: StepHandle
   if (problem !== null) return refuse(vm, problem);
   needExactEnd("madvise", s, range);
   const t = s + range;
-  if (!vm.seekFirst(s, range)) return 0;
+  if (!vm.startWalk(s, t)) return 0;
   const { pool, tree } = vm;
-  tree.startWalk();
   for (let va = tree.walk(t); va !== 0; va = tree.walk(t)) {
     const a = pool.addr(va);
     const e = pool.end(va);
@@ -176,9 +175,8 @@ function walkRange(
   request: MapRequest | null,
   handlers: StepHandlers,
 ): number {
-  if (!vm.seekFirst(s, t - s)) return 0;
+  if (!vm.startWalk(s, t)) return 0;
   const { pool, tree, counters } = vm;
-  tree.startWalk();
   let ended = false;
   for (let va = tree.walk(t); va !== 0; va = tree.walk(t)) {
     const a = pool.addr(va);

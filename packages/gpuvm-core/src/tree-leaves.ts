@@ -196,8 +196,7 @@ export class TreeLeaves extends TreeNodes {
     if (this.pos < (this.counts[this.leaf] as number)) {
       return this.keys[(this.leaf << this.lg2) + this.pos] as number;
     }
-    const next = this.nexts[this.leaf] as number;
-    return next === 0 ? Number.POSITIVE_INFINITY : (this.keys[next << this.lg2] as number);
+    return this.keys[(this.nexts[this.leaf] as number) << this.lg2] as number;
   }
 
   /** Move the sought place one entry back. Only when {@link TreeLeaves.before} is not 0. */
@@ -214,10 +213,14 @@ export class TreeLeaves extends TreeNodes {
     this.pos++;
   }
 
-  /** Put the cursor on the sought place. */
-  startWalk(): void {
+  /**
+   * Put the cursor on the sought place.
+   *
+   * @param before - 1 to put it on the entry before, where there is one in this leaf
+   */
+  startWalk(before = 0): void {
     this.cursorLeaf = this.leaf;
-    this.cursorPos = this.pos;
+    this.cursorPos = this.pos - before;
   }
 
   /**

@@ -60,6 +60,8 @@ export class TreeNodes {
     this.parents = new Int32Array(nodes);
     this.nexts = new Int32Array(nodes);
     this.prevs = new Int32Array(nodes);
+    // No key is in front of that of node 0, which stands for the leaf behind the last.
+    this.keys.fill(Number.POSITIVE_INFINITY, 0, nodeCapacity);
     this.root = this.allocNode();
   }
 
@@ -74,12 +76,12 @@ export class TreeNodes {
    *
    * @param node - node
    * @param key - below Infinity
+   * @param lg2 - the node has fewer keys than 2 to this power, or a whole row
    */
-  protected rank(node: number, key: number): number {
+  protected rank(node: number, key: number, lg2: number): number {
     const { keys } = this;
     const base = node << this.lg2;
     let at = base;
-    let lg2 = this.lg2;
     if ((lg2 & 1) !== 0) {
       lg2--;
       at += +((keys[at + (1 << lg2) - 1] as number) <= key) << lg2;

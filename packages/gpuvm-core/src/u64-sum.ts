@@ -6,6 +6,8 @@
  * @module
  */
 
+const U64 = 2 ** 64;
+
 /** What `a + b` lost by rounding: the exact sum is the rounded one plus this. Both from 0. */
 function lost(a: number, b: number): number {
   return Math.min(a, b) - (a + b - Math.max(a, b));
@@ -35,4 +37,18 @@ export function compareSum(a: number, b: number, bound: number): number {
   // A rounded sum that is not the bound is on the side of it where the exact one is.
   const apart = a + b - bound;
   return apart === 0 ? lost(a, b) : apart;
+}
+
+/**
+ * @param addr - first address of a range, in bytes
+ * @param range - its bytes
+ * @param start - an address
+ * @returns whether the end of the range, wrapped at 2^64, lies above the address
+ */
+export function reaches(addr: number, range: number, start: number): boolean {
+  const end = addr + range;
+  if (end < U64 && end !== start) return end > start;
+  if (end < U64 || compareSum(addr, range, U64) <= 0) return compareSum(addr, range, start) > 0;
+  // The wrapped end is the smaller one less what the larger one lacks of 2^64, which is exact.
+  return compareSum(start, U64 - Math.max(addr, range), Math.min(addr, range)) < 0;
 }

@@ -10,7 +10,7 @@
 
 import { type GemObject, hex, span } from "@vmbind/drm";
 import { GpuvaPool } from "./gpuva-pool.ts";
-import { compareSum } from "./u64-sum.ts";
+import { compareSum, reaches } from "./u64-sum.ts";
 import { VaTree } from "./va-tree.ts";
 
 const U64 = 2 ** 64;
@@ -186,7 +186,8 @@ export class VaSpace {
     if (!this.rangeValid(addr, whole)) return 0;
     const { tree } = this;
     tree.seek(addr);
-    return this.endsBefore(addr) ? Math.min(count, Math.floor((tree.keyAt() - addr) / range)) : 0;
+    if (this.pool.end(tree.before()) > addr) return 0;
+    return Math.min(count, Math.floor((tree.keyAt() - addr) / range));
   }
 
   /** {@link Gpuvm.findFirst} that leaves the tree's sought place on what it found. @internal */
@@ -213,6 +214,28 @@ export class VaSpace {
     tree.leaf = leaf;
     tree.pos = pos;
     return reaches(addr, range, tree.keyAt());
+  }
+
+  /**
+   * Put the tree's cursor on the lowest mapping that meets a range, and where none does, the sought place where one of this range goes.
+   *
+   * @param addr - bytes
+   * @param end - first address behind the range; it must be exact
+   * @returns false where no mapping meets it; where true, the walk to `end` may still find none
+   * @internal
+   */
+  startWalk(addr: number, end: number): boolean {
+    const { tree } = this;
+    let before = 0;
+    if (this.emptyMappings > 0 || !(end > addr && end < U64)) {
+      if (!this.seekFirst(addr, end - addr)) return false;
+    } else if (!tree.seekBehindGap(addr)) {
+      tree.seek(addr);
+      // No branch, since it is chance.
+      before = +(this.pool.end(tree.before()) > addr);
+    }
+    tree.startWalk(before);
+    return true;
   }
 
   /** Handles of all mappings in ascending order, the kernel node left out. */
@@ -329,36 +352,32 @@ export class VaSpace {
 
   /** Put a mapping into the tree. False when it would meet another one: nothing has changed then. @internal */
   protected plant(va: number, addr: number, end: number): boolean {
+    if (this.emptyMappings === 0 && end > addr) return this.plantBetween(va, addr, end);
     const { tree } = this;
-    const simple = end > addr && this.#wrapped === 0;
-    if (simple && tree.seekGap()) {
-      // A walk that removed what was here left the place open.
-      if (this.endsBefore(addr) && tree.keyBehindGap() >= end) {
-        tree.insertInGap(addr, va);
-        return true;
-      }
-    } else if (simple && tree.placeStands && this.endsBefore(addr) && tree.keyAt() >= end) {
-      // A walk that met nothing, or a piece that was just cut, left the sought place here: its neighbours say so.
-      tree.insertAtPlace(addr, va);
-      return true;
-    }
+    if (this.seekFirst(addr, end - addr)) return false;
     tree.seek(addr);
-    if (!(simple && this.endsBefore(addr) && tree.keyAt() >= end)) {
-      if (this.seekFirst(addr, end - addr)) return false;
-      tree.seek(addr);
-    }
     tree.insertAtPlace(addr, va);
     if (end === addr) this.emptyMappings++;
     if (end === 0) this.#wrapped = va;
     return true;
   }
 
-  /** The mapping before the sought place ends at or below an address, and is not a zero-length one that hides another. @internal */
-  protected endsBefore(addr: number): boolean {
-    const va = this.tree.before();
-    if (va === 0) return true;
-    const end = this.pool.end(va);
-    return end <= addr && end !== this.pool.addr(va);
+  /**
+   * {@link VaSpace.plant} of a mapping with a length, while there are no zero-length ones: its neighbours tell whether there is room. Where
+   * there is none the record need not have been filled.
+   * @internal
+   */
+  protected plantBetween(va: number, addr: number, end: number): boolean {
+    const { tree, pool } = this;
+    // A walk that removed what was here left the place open. Without an entry before, it is record 0, which ends at 0.
+    if (tree.seekGap() && pool.end(tree.before()) <= addr && tree.keyBehindGap() >= end) {
+      tree.insertInGap(addr, va);
+      return true;
+    }
+    tree.seek(addr);
+    if (pool.end(tree.before()) > addr || tree.keyAt() < end) return false;
+    tree.insertAtPlace(addr, va);
+    return true;
   }
 
   /** Take a mapping out of the tree; a zero-length one at 0 stops meeting everything. @internal */
@@ -373,13 +392,4 @@ export class VaSpace {
   free(va: number): void {
     this.pool.free(va);
   }
-}
-
-/** Whether the end of a range, wrapped at 2^64, lies above an address. */
-function reaches(addr: number, range: number, start: number): boolean {
-  const end = addr + range;
-  if (end < U64 && end !== start) return end > start;
-  if (end < U64 || compareSum(addr, range, U64) <= 0) return compareSum(addr, range, start) > 0;
-  // The wrapped end is the smaller one less what the larger one lacks of 2^64, which is exact.
-  return compareSum(start, U64 - Math.max(addr, range), Math.min(addr, range)) < 0;
 }

@@ -45,26 +45,55 @@ export class VaTree extends TreeLeaves {
    */
   seek(key: number): void {
     if (this.#gapLeaf !== 0) this.#closeGap();
-    const lg2 = this.lg2;
-    const keys = this.keys;
-    const counts = this.counts;
-    let node = this.hint;
-    if (!this.#covers(node, counts[node] as number, key)) {
-      // Binds of two streams, such as two views of one image, take turns.
-      node = this.otherHint;
-      this.otherHint = this.hint;
-      const other = node !== 0 && this.#covers(node, counts[node] as number, key);
-      if (!other) node = this.#leafOf(key);
-      this.hint = node;
-      if (!other && this.fitsCaches) {
-        this.leaf = node;
-        this.pos = this.rank(node, key);
-        return;
-      }
+    if (this.#placeHolds(key)) return;
+    const { lg2 } = this;
+    // Below a root of leaves the way down is as short as a look at the hints, which would be a branch to a place of chance.
+    const leaf = this.height < 2 ? this.#leafOf(key) : this.#leafNear(key);
+    this.leaf = leaf;
+    this.pos = this.#placeIn(leaf, key, lg2);
+  }
+
+  /** Whether the sought place is that of a key: one look tells, and binds that follow one another need no other. */
+  #placeHolds(key: number): boolean {
+    const { keys, leaf, pos, lg2 } = this;
+    if (pos === 0) return false;
+    const at = (leaf << lg2) + pos;
+    const above = pos < (this.counts[leaf] as number) ? at : (this.nexts[leaf] as number) << lg2;
+    // Added up and not branched on, since for keys in no order each of the two is chance, and both together are not.
+    return (+((keys[at - 1] as number) <= key) & +(key < (keys[above] as number))) !== 0;
+  }
+
+  /** The leaf in which the place of a key is, from the hints, or else from the root down. */
+  #leafNear(key: number): number {
+    const { hint } = this;
+    if (this.#covers(hint, key)) return hint;
+    // Binds of two streams, such as two views of one image, take turns.
+    let leaf = this.otherHint;
+    this.otherHint = hint;
+    if (!this.#covers(leaf, key)) leaf = this.#leafOf(key);
+    this.hint = leaf;
+    return leaf;
+  }
+
+  /** The leaf in which the place of a key is, from the root down. */
+  #leafOf(key: number): number {
+    const { values, counts, lg2 } = this;
+    let leaf = this.root;
+    for (let h = this.height; h > 0; h--) {
+      const count = counts[leaf] as number;
+      const place = this.#placeIn(leaf, key, count >= 16 ? lg2 : count >= 4 ? Math.min(4, lg2) : 2);
+      leaf = values[(leaf << lg2) + place - 1] as number;
     }
-    const base = node << lg2;
+    return leaf;
+  }
+
+  /** How many keys of a node are not above a key; the node has fewer than `2 ** lg2`, or a whole row. */
+  #placeIn(node: number, key: number, lg2: number): number {
+    if (this.fitsCaches) return this.rank(node, key, lg2);
+    const { keys } = this;
+    const base = node << this.lg2;
     let lo = 0;
-    let n = counts[node] as number;
+    let n = this.counts[node] as number;
     while (n > 0) {
       const half = n >>> 1;
       const mid = lo + half;
@@ -73,34 +102,7 @@ export class VaTree extends TreeLeaves {
         n -= half + 1;
       } else n = half;
     }
-    this.leaf = node;
-    this.pos = lo;
-  }
-
-  /** The leaf in which the place of a key is, from the root down. */
-  #leafOf(key: number): number {
-    const { keys, values, counts, lg2 } = this;
-    let node = this.root;
-    if (this.fitsCaches) {
-      for (let h = this.height; h > 0; h--) node = values[(node << lg2) + this.rank(node, key) - 1] as number;
-      return node;
-    }
-    for (let h = this.height; h > 0; h--) {
-      // First child whose separator is above the key, minus one; separator 0 does not count.
-      const base = node << lg2;
-      let lo = 1;
-      let n = (counts[node] as number) - 1;
-      while (n > 0) {
-        const half = n >>> 1;
-        const mid = lo + half;
-        if ((keys[base + mid] as number) <= key) {
-          lo = mid + 1;
-          n -= half + 1;
-        } else n = half;
-      }
-      node = values[base + lo - 1] as number;
-    }
-    return node;
+    return lo;
   }
 
   /**
@@ -121,23 +123,19 @@ export class VaTree extends TreeLeaves {
     if (this.#gapLeaf !== 0) this.#closeGap();
     const { values, lg2 } = this;
     let node = this.root;
-    for (let h = this.height; h > 0; h--) node = values[(node << lg2) + this.rank(node, key) - 1] as number;
-    const i = this.rank(node, key) - 1;
+    for (let h = this.height; h > 0; h--)
+      node = values[(node << lg2) + this.rank(node, key, lg2) - 1] as number;
+    const i = this.rank(node, key, lg2) - 1;
     return i < 0 ? 0 : (values[(node << lg2) + i] as number);
   }
 
   /** True when the place of `key` is in this leaf, decided without a descent; false may also mean "cannot tell". */
-  #covers(leaf: number, count: number, key: number): boolean {
+  #covers(leaf: number, key: number): boolean {
     const base = leaf << this.lg2;
+    const count = this.counts[leaf] as number;
     if (count === 0 || key < (this.keys[base] as number)) return false;
     if (key < (this.keys[base + count - 1] as number)) return true;
-    const next = this.nexts[leaf] as number;
-    return next === 0 || key < (this.keys[next << this.lg2] as number);
-  }
-
-  /** Whether the sought place is one between two entries, and no gap is open. For which keys it is, its neighbours tell. */
-  get placeStands(): boolean {
-    return this.#gapLeaf === 0 && this.pos <= (this.counts[this.leaf] as number);
+    return key < (this.keys[(this.nexts[leaf] as number) << this.lg2] as number);
   }
 
   /**
@@ -267,7 +265,8 @@ export class VaTree extends TreeLeaves {
   }
 
   /**
-   * Insert behind every key that is not above `key`, where the last {@link VaTree.seek} of this very key found a place.
+   * Insert behind every key that is not above `key`, where the last {@link VaTree.seek} of this very key found a place. The sought place
+   * is then behind it.
    *
    * @param key - start address in bytes
    * @param handle - positive
@@ -276,7 +275,7 @@ export class VaTree extends TreeLeaves {
     if (this.#gapLeaf !== 0) this.seek(key);
     if ((this.counts[this.leaf] as number) >= this.fullLeaf) this.makeRoom(this.leaf, this.pos);
     const leaf = this.leaf;
-    this.insertInLeaf(leaf, this.pos, this.counts[leaf] as number, key, handle);
+    this.insertInLeaf(leaf, this.pos++, this.counts[leaf] as number, key, handle);
     this.hint = leaf;
     this.latest = handle;
     this.entries++;
@@ -295,7 +294,6 @@ export class VaTree extends TreeLeaves {
       const room = this.fullLeaf - (this.counts[this.leaf] as number);
       if (this.#gapLeaf !== 0 || room <= 0) {
         this.insertAtPlace(first + done * step, handles[done] as number);
-        this.stepOver();
         done++;
         continue;
       }

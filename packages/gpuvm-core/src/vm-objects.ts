@@ -128,8 +128,10 @@ export class VmObjects extends VaSpace {
    */
   link(va: number, vmBo: VmBo): void {
     const { pool } = this;
-    if (pool.object(va) === 0) return;
-    if (this.gemId(va) !== vmBo.gem.id) throw new Error(`link: mapping and vm_bo have different objects`);
+    const object = pool.object(va);
+    if (object === 0) return;
+    if (object !== -vmBo.gem.id && this.gemId(va) !== vmBo.gem.id)
+      throw new Error(`link: mapping and vm_bo have different objects`);
     vmBo.refs++;
     vmBo.vaCount++;
     pool.setObject(va, vmBo.slot);
