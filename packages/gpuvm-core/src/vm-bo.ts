@@ -7,6 +7,7 @@
 
 import type { GemObject, GemVmBo } from "@vmbind/drm";
 import type { GpuvaPool } from "./gpuva-pool.ts";
+import type { ListEntry } from "./list-head.ts";
 
 /** What a pair needs of its VM. */
 export interface VmBoOwner {
@@ -40,6 +41,10 @@ export class VmBo implements GemVmBo {
   tail = 0;
   /** Linked mappings. */
   vaCount = 0;
+  /** Place in the VM's list of external objects, null before it was on it. @internal */
+  extobj: ListEntry<VmBo> | null = null;
+  /** Place in the VM's list of evicted ones, null before it was on it. @internal */
+  evict: ListEntry<VmBo> | null = null;
 
   /** @internal */
   constructor(vm: VmBoOwner, gem: GemObject, slot: number) {

@@ -17,6 +17,7 @@
 
 import { GemObject, type GemObjects, type Resv } from "@vmbind/drm";
 import { type GpuvmCounters, gpuvmCounters } from "./counters.ts";
+import { ListEntry, ListHead } from "./list-head.ts";
 import { VaSpace, type VaSpaceOptions } from "./va-space.ts";
 import { VmBo } from "./vm-bo.ts";
 
@@ -59,9 +60,8 @@ export class VmObjects extends VaSpace {
   /** GEM id by vm_bo slot. */
   readonly #vmBoGems: number[] = [0];
   readonly #freeSlots: number[] = [];
-  // In the order of joining, as the kernel lists them; a program may have tens of thousands of objects.
-  readonly #extobjs = new Set<VmBo>();
-  readonly #evicted = new Set<VmBo>();
+  readonly #extobjs = new ListHead<VmBo>();
+  readonly #evicted = new ListHead<VmBo>();
   readonly #deferred: VmBo[] = [];
   readonly #onFree: (() => void) | undefined;
 
@@ -96,7 +96,7 @@ export class VmObjects extends VaSpace {
   put(): void {
     if (--this.refs > 0) return;
     if (this.count !== 0) throw new Error(`${this.name}: ${this.count} mappings left at the end`);
-    if (this.#extobjs.size + this.#evicted.size + this.#deferred.length !== 0) {
+    if (!this.#extobjs.isEmpty || !this.#evicted.isEmpty || this.#deferred.length !== 0) {
       throw new Error(`${this.name}: extobj, evict or bo_defer list not empty at the end`);
     }
     this.resvObject.put();
@@ -271,8 +271,8 @@ export class VmObjects extends VaSpace {
 
   /** Last reference gone. @internal */
   vmBoDestroy(vmBo: VmBo): void {
-    this.#extobjs.delete(vmBo);
-    this.#evicted.delete(vmBo);
+    this.#extobjs.delete(vmBo.extobj);
+    this.#evicted.delete(vmBo.evict);
     discard(vmBo.gem.vmBos, vmBo);
     this.#releaseVmBo(vmBo);
   }
@@ -289,8 +289,8 @@ export class VmObjects extends VaSpace {
   vmBoDefer(vmBo: VmBo): void {
     discard(vmBo.gem.vmBos, vmBo);
     if (!this.resvProtected) {
-      this.#extobjs.delete(vmBo);
-      this.#evicted.delete(vmBo);
+      this.#extobjs.delete(vmBo.extobj);
+      this.#evicted.delete(vmBo.evict);
     }
     this.#deferred.push(vmBo);
   }
@@ -302,20 +302,20 @@ export class VmObjects extends VaSpace {
     if (this.#deferred.length === 0) return;
     const zombies = this.#deferred.splice(0).reverse();
     for (const vmBo of zombies) {
-      this.#extobjs.delete(vmBo);
-      this.#evicted.delete(vmBo);
+      this.#extobjs.delete(vmBo.extobj);
+      this.#evicted.delete(vmBo.evict);
     }
     for (const vmBo of zombies) this.#releaseVmBo(vmBo);
   }
 
   /** vm_bos of external objects: what every submit locks besides the VM's own reservation. */
   extobjs(): readonly VmBo[] {
-    return [...this.#extobjs];
+    return this.#extobjs.toArray();
   }
 
   /** vm_bos that are to be validated before the next submit. */
   evictList(): readonly VmBo[] {
-    return [...this.#evicted];
+    return this.#evicted.toArray();
   }
 
   /** Zombies, most recent first. */
@@ -333,7 +333,9 @@ export class VmObjects extends VaSpace {
    * not external.
    */
   extobjAdd(vmBo: VmBo): void {
-    if (this.isExtobj(vmBo.gem)) this.#extobjs.add(vmBo);
+    if (!this.isExtobj(vmBo.gem)) return;
+    vmBo.extobj ??= new ListEntry(vmBo);
+    this.#extobjs.add(vmBo.extobj);
   }
 
   /**
@@ -344,20 +346,21 @@ export class VmObjects extends VaSpace {
     vmBo.evicted = evicted;
     if (this.resvProtected && this.isExtobj(vmBo.gem)) return;
     if (evicted) this.listEvicted(vmBo);
-    else this.#evicted.delete(vmBo);
+    else this.#evicted.delete(vmBo.evict);
   }
 
   /** Put a vm_bo on the evict list once. @internal */
   protected listEvicted(vmBo: VmBo): void {
-    this.#evicted.add(vmBo);
+    vmBo.evict ??= new ListEntry(vmBo);
+    this.#evicted.add(vmBo.evict);
   }
 
   /** Forget the external objects whose vm_bo lost its last reference; the list without a guard is cleaned on the way. @internal */
   protected liveExtobjs(): VmBo[] {
     const live: VmBo[] = [];
-    for (const vmBo of this.#extobjs) {
+    for (const vmBo of this.#extobjs.toArray()) {
       if (vmBo.refs > 0) live.push(vmBo);
-      else if (!this.resvProtected) this.#extobjs.delete(vmBo);
+      else if (!this.resvProtected) this.#extobjs.delete(vmBo.extobj);
     }
     return live;
   }
@@ -370,11 +373,11 @@ export class VmObjects extends VaSpace {
    * @returns 0 or the callback's error
    */
   validate(vmBoValidate: (vmBo: VmBo) => number): number {
-    for (const vmBo of [...this.#evicted]) {
+    for (const vmBo of this.#evicted.toArray()) {
       if (vmBo.refs === 0) continue;
       const ret = vmBoValidate(vmBo);
       if (ret !== 0) return ret;
-      if (this.resvProtected && !vmBo.evicted) this.#evicted.delete(vmBo);
+      if (this.resvProtected && !vmBo.evicted) this.#evicted.delete(vmBo.evict);
     }
     return 0;
   }

@@ -160,6 +160,9 @@ function combinationProblem(
 ): string | null {
   const kind = op.op;
   const { flags, obj } = op;
+  // Most operations: no flags, no region, and an object just where it has to be. None of the rules below is about those.
+  if ((flags | op.region) === 0 && (obj !== 0 ? kind === VM_BIND_OP_MAP : kind === VM_BIND_OP_UNMAP))
+    return null;
   const isNull = (flags & VM_BIND_FLAG_NULL) !== 0;
   const mirror = (flags & VM_BIND_FLAG_CPU_ADDR_MIRROR) !== 0;
   const decompress = (flags & VM_BIND_FLAG_DECOMPRESS) !== 0;

@@ -53,6 +53,8 @@ const PAD2 = VM_BIND.fields.pad2.offset;
 const NUM_SYNCS = VM_BIND.fields.numSyncs.offset;
 const SYNCS = VM_BIND.fields.syncs.offset;
 const RESERVED = VM_BIND.fields.reserved.offset;
+const SIZE = VM_BIND.size;
+const OP_SIZE = VM_BIND_OP.size;
 
 /** Runs VM_BIND calls of a device; its operation records are reused. */
 export class VmBindRunner {
@@ -75,7 +77,7 @@ export class VmBindRunner {
     if (vm === undefined) fail(EINVAL, `vm_bind.vm_id: no VM ${vmId}`);
     if (arg.getUint32(PAD, true) !== 0) fail(EINVAL, "vm_bind.pad: must be 0");
     if (arg.getUint32(PAD2, true) !== 0) fail(EINVAL, "vm_bind.pad2: must be 0");
-    for (let at = RESERVED; at < VM_BIND.size; at += 4) {
+    for (let at = RESERVED; at < SIZE; at += 4) {
       if (arg.getUint32(at, true) !== 0) fail(EINVAL, "vm_bind.reserved: must be 0");
     }
     if (arg.getUint32(0, true) !== 0 || arg.getUint32(4, true) !== 0) {
@@ -88,7 +90,7 @@ export class VmBindRunner {
     let view = arg;
     let at = BIND;
     if (count > 1) {
-      const bytes = count * VM_BIND_OP.size;
+      const bytes = count * OP_SIZE;
       if (bytes > MAX_ALLOC || options.allocFault?.("op-array")) {
         fail(ENOBUFS, `vm_bind.num_binds: no memory for ${count} operations`);
       }
@@ -101,7 +103,7 @@ export class VmBindRunner {
     while (ops.length < count) ops.push(new XeBindOp());
     for (let i = 0; i < count; i++) {
       const op = ops[i] as XeBindOp;
-      op.read(view, at + i * VM_BIND_OP.size, i, count);
+      op.read(view, at + i * OP_SIZE, i, count);
       checkOp(op, platform, vm.faultMode, options.debugBuild);
     }
 

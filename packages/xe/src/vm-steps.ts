@@ -31,6 +31,7 @@ import {
   type RemapStep,
   type StepHandlers,
   type UnmapStep,
+  type VmBo,
 } from "@vmbind/gpuvm-core";
 import type { XeBo } from "./bo.ts";
 import type { XeCounters } from "./cost-sheet.ts";
@@ -146,7 +147,7 @@ export class VmSteps implements StepHandlers {
   parse(op: XeBindOp): void {
     this.#refusal = "";
     if (op.op === VM_BIND_OP_MAP || op.op === VM_BIND_OP_MAP_USERPTR) this.#parseMap(op);
-    else if (op.op === VM_BIND_OP_UNMAP) this.#check(this.#gpuvm.smUnmap(op.addr, op.range, this), op);
+    else if (op.op === VM_BIND_OP_UNMAP) this.#parseUnmap(op);
     else if (op.op === VM_BIND_OP_PREFETCH) this.#parsePrefetch(op);
     else this.#parseUnmapAll(op);
   }
@@ -182,7 +183,19 @@ export class VmSteps implements StepHandlers {
     request.gem = op.bo;
     request.offset = op.objOffset;
     request.flags = flags & VM_BIND_FLAG_NULL ? GPUVA_SPARSE : 0;
-    this.#check(this.#gpuvm.smMap(request, this), op);
+    // Most binds meet nothing. What may fail step by step, or is asked of a process, goes the long way.
+    const short = this.#options.allocFault === undefined && op.userPages === null;
+    const va = short ? this.#gpuvm.mapFree(request) : 0;
+    if (va !== 0) this.#came(va, op.bo === null ? null : this.#gpuvm.vmBoObtain(op.bo));
+    else this.#check(this.#gpuvm.smMap(request, this), op);
+  }
+
+  #parseUnmap(op: XeBindOp): void {
+    const { addr, range } = op;
+    // Most unmaps are of one whole mapping.
+    const va = this.#gpuvm.unmapWhole(addr, range);
+    if (va !== 0) this.#went(va);
+    else this.#check(this.#gpuvm.smUnmap(addr, range, this), op);
   }
 
   #parsePrefetch(op: XeBindOp): void {
@@ -265,19 +278,24 @@ export class VmSteps implements StepHandlers {
     }
     const user = this.#mapUserPages === null ? null : this.#pin(this.#mapUserPages, step);
     if (typeof user === "number") return user;
-    this.steps++;
     const va = gpuvm.map(step);
     if (va < 0) throw new Error(`vm_bind: GPUVM refused the map step at 0x${step.addr.toString(16)}: ${va}`);
-    this.#vmas.create(va, this.#mapFlags, this.#mapPat, 0);
+    this.#came(va, vmBo);
     if (user !== null) this.#vmas.user.set(va, user);
+    return 0;
+  }
+
+  /** What is asked for is in the tree; a reference to its vm_bo goes. */
+  #came(va: number, vmBo: VmBo | null): void {
+    this.steps++;
+    this.#vmas.create(va, this.#mapFlags, this.#mapPat, 0);
     if (vmBo !== null) {
-      gpuvm.link(va, vmBo);
-      gpuvm.extobjAdd(vmBo);
+      this.#gpuvm.link(va, vmBo);
+      this.#gpuvm.extobjAdd(vmBo);
       vmBo.put();
     }
     this.#journal.came(va);
     if (this.#mapWork >= 0) this.work.push(this.#mapWork, va);
-    return 0;
   }
 
   /** Step handler. @internal */
@@ -287,9 +305,14 @@ export class VmSteps implements StepHandlers {
   }
 
   #remove(va: number): void {
+    this.#gpuvm.remove(va);
+    this.#went(va);
+  }
+
+  /** A whole mapping is out of the tree. */
+  #went(va: number): void {
     this.steps++;
     const { flags } = this.#vmas;
-    this.#gpuvm.remove(va);
     this.#journal.went(va);
     if (((flags[va] as number) & VMA_SYSTEM_ALLOCATOR) === 0) this.work.push(WORK_UNBIND, va);
   }
