@@ -34,13 +34,16 @@ export interface BindSource {
   clear: boolean;
 }
 
+// A copy: an imported constant is a cell that is loaded and checked at every use.
+const BLOCK: number = BLOCK_64K;
+
 /**
  * Whether memory is 64 KiB blocks, each aligned and in one segment.
  *
  * @param pages - of an object
  * @param segment - in which it begins
  * @param offset - byte in that segment
- * @param bytes - how much, a multiple of 64 KiB
+ * @param bytes - how much, a multiple of 64 KiB below 2 GiB
  */
 export function contiguousBlocks(
   pages: ScatterList,
@@ -48,14 +51,17 @@ export function contiguousBlocks(
   offset: number,
   bytes: number,
 ): boolean {
+  const { pa, bytes: lengths } = pages;
+  let i = segment;
   let at = offset;
-  for (let i = segment, done = 0; done < bytes; ) {
-    const left = (pages.bytes[i] as number) - at;
-    if (left < BLOCK_64K || (((pages.pa[i] as number) + at) & (BLOCK_64K - 1)) !== 0) return false;
-    const run = Math.min(Math.floor(left / BLOCK_64K) * BLOCK_64K, bytes - done);
-    done += run;
+  for (let left = bytes; left > 0; ) {
+    const length = lengths[i] as number;
+    if (length - at < BLOCK || (((pa[i] as number) + at) & (BLOCK - 1)) !== 0) return false;
+    // Whole blocks: what is left is a multiple of them.
+    const run = Math.min(length - at, left) & -BLOCK;
+    left -= run;
     at += run;
-    if (at === pages.bytes[i]) {
+    if (at === length) {
       i++;
       at = 0;
     }
