@@ -41,11 +41,9 @@ export class IoPgtableBatch extends IoPgtable {
    */
   mapSamePage(va: number, pa: number, calls: number, lo: number, hi: number): number {
     if (va >= this.inputEnd || pa >= this.outputEnd) return this.warn(-ERANGE);
-    const l2 = this.level2(va, true);
-    if (l2 < 0) return -ENOMEM;
     const first = (va >>> 12) & 511;
     let n = Math.min(calls, ENTRIES - first);
-    const l3 = this.level3(l2, (va >>> 21) & 511, n === ENTRIES);
+    const l3 = this.level3(va, n === ENTRIES);
     if (l3 < 0) return l3;
     if (!this.fresh) n = emptyRun(this.tables.words, (l3 * ENTRIES + first) * 2, n);
     if (n === 0) return this.warn(-EEXIST);
@@ -169,7 +167,7 @@ export class IoPgtableBatch extends IoPgtable {
     if (l2 < 0 || this.reserved === 0) return false;
     const index = (va >>> 21) & 511;
     if (this.tables.words[(l2 * ENTRIES + index) * 2] !== 0) return false;
-    const l3 = this.level3(l2, index, true);
+    const l3 = this.level3(va, true);
     this.tables.words.set(entries, l3 * ENTRIES * 2);
     this.counters.pteWrites += ENTRIES;
     this.clean(calls, ENTRIES * 8);

@@ -127,11 +127,9 @@ export class IoPgtable extends TableTree {
   mapLeaves(va: number, pa: number, count: number, lo: number, hi: number): number {
     this.mapped = 0;
     if (va >= this.inputEnd || pa >= this.outputEnd) return this.warn(-ERANGE);
-    const l2 = this.level2(va, true);
-    if (l2 < 0) return -ENOMEM;
     const first = (va >>> 12) & 511;
     const n = Math.min(count, ENTRIES - first);
-    const l3 = this.level3(l2, (va >>> 21) & 511, n === ENTRIES);
+    const l3 = this.level3(va, n === ENTRIES);
     if (l3 < 0) return l3;
     const entryLo = addressLo(pa) | lo;
     const entryHi = addressHi(pa) | hi;
@@ -203,12 +201,8 @@ export class IoPgtable extends TableTree {
    */
   unmapLeaves(va: number, count: number): number {
     const tables = this.tables;
-    const l2 = this.level2(va, false);
-    if (l2 < 0) return this.warn(0);
-    const at = wordOf(l2, (va >>> 21) & 511);
-    const lo = tables.words[at] as number;
-    if ((lo & TYPE_MASK) !== TYPE_TABLE) return this.warn(0);
-    const l3 = this.tableOf(lo, tables.words[at + 1] as number);
+    const l3 = this.level3Of(va);
+    if (l3 < 0) return this.warn(0);
     const first = (va >>> 12) & 511;
     const n = Math.min(count, ENTRIES - first);
     const { words } = tables;

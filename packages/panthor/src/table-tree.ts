@@ -9,7 +9,8 @@
  * ```
  *
  * Tables come from the reservation of the running operation and are never taken from anywhere else. Level-1 and level-2
- * tables stay until the VM goes, so the level-2 table that was found last is found again without a walk.
+ * tables stay until the VM goes, so the level-2 table that was found last is found again without a walk; so is the level-3 table, until
+ * one is dropped.
  *
  * @module
  */
@@ -26,6 +27,7 @@ const TYPE_TABLE = 3;
 const ADDRESS_LO = ~0xfff;
 const ADDRESS_HI = 0xffff;
 const PER_GIB = 2 ** -30;
+const PER_BLOCK = 2 ** -21;
 
 /** Word of an entry. */
 function wordOf(slot: number, index: number): number {
@@ -42,6 +44,8 @@ export class TableTree {
   readonly #startLevel: number;
   #l2Key = -1;
   #l2Slot = -1;
+  #l3Key = -1;
+  #l3Slot = -1;
 
   /** Slot of the root table. */
   readonly root: number;
@@ -76,6 +80,7 @@ export class TableTree {
   destroy(): void {
     this.#freeTree(this.root, this.#startLevel);
     this.#l2Key = -1;
+    this.#l3Key = -1;
   }
 
   #freeTree(slot: number, level: number): void {
@@ -142,34 +147,47 @@ export class TableTree {
   }
 
   /**
-   * Slot of a level-3 table, made if there is none.
+   * Slot of the level-3 table of an address, made if there is none.
    *
-   * @param l2 - slot of the level-2 table
-   * @param index - entry in it
+   * @param va - in bytes
    * @param whole - the caller is about to write all entries of the table, if it is a new one
    * @returns the slot, -EEXIST when a block is there (its entry is cleaned first, as any that is no table is), or -ENOMEM
    * @internal
    */
-  protected level3(l2: number, index: number, whole: boolean): number {
+  protected level3(va: number, whole: boolean): number {
+    const key = (va * PER_BLOCK) | 0;
+    this.fresh = false;
+    if (key === this.#l3Key) return this.#l3Slot;
+    const l2 = this.level2(va, true);
+    if (l2 < 0) return -ENOMEM;
     const { words } = this.tables;
+    const index = (va >>> 21) & 511;
     const at = wordOf(l2, index);
     const lo = words[at] as number;
     this.fresh = lo === 0;
-    if (lo === 0) return this.reserved === 0 ? -ENOMEM : this.#newTable(l2, index, whole);
+    if (lo === 0 && this.reserved === 0) return -ENOMEM;
     if ((lo & TYPE_MASK) === TYPE_BLOCK) {
       this.clean(1, 8);
       return this.warn(-EEXIST);
     }
-    return this.tableOf(lo, words[at + 1] as number);
+    const slot = lo === 0 ? this.#newTable(l2, index, whole) : this.tableOf(lo, words[at + 1] as number);
+    this.#l3Key = key;
+    this.#l3Slot = slot;
+    return slot;
   }
 
   /** Slot of the level-3 table of an address, -1 when there is none. @internal */
   protected level3Of(va: number): number {
+    const key = (va * PER_BLOCK) | 0;
+    if (key === this.#l3Key) return this.#l3Slot;
     const l2 = this.level2(va, false);
     if (l2 < 0) return -1;
     const at = wordOf(l2, (va >>> 21) & 511);
     const lo = this.tables.words[at] as number;
-    return (lo & TYPE_MASK) === TYPE_TABLE ? this.tableOf(lo, this.tables.words[at + 1] as number) : -1;
+    if ((lo & TYPE_MASK) !== TYPE_TABLE) return -1;
+    this.#l3Key = key;
+    this.#l3Slot = this.tableOf(lo, this.tables.words[at + 1] as number);
+    return this.#l3Slot;
   }
 
   #newTable(parent: number, index: number, whole: boolean): number {
@@ -194,6 +212,7 @@ export class TableTree {
   protected dropTables(l2: number, first: number, end: number): number {
     const { tables } = this;
     const { words } = tables;
+    this.#l3Key = -1;
     let i = first;
     for (; i < end; i++) {
       const at = wordOf(l2, i);
