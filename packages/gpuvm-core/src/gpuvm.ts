@@ -281,9 +281,9 @@ export class Gpuvm extends DirectBinds {
       }
       if (op.nextVa !== 0 && op.prevVa !== 0) tree.insertAtPlace(op.prev.addr, op.prevVa);
     }
-    this.removed();
-    if (op.prevVa !== 0) this.inserted();
-    if (op.nextVa !== 0) this.inserted();
+    // One goes, and as many come as there are pieces.
+    if (op.prevVa !== 0 && op.nextVa !== 0) this.inserted();
+    else if (op.prevVa === 0 && op.nextVa === 0) this.removed();
   }
 
   /** Put a piece into the tree: its handle, 0 when it meets another mapping, which the kernel's helper does not notice. */

@@ -178,7 +178,9 @@ function walkRange(
   if (!vm.startWalk(s, t)) return 0;
   const { pool, tree, counters } = vm;
   let ended = false;
-  for (let va = tree.walk(t); va !== 0; va = tree.walk(t)) {
+  for (;;) {
+    const va = tree.walk(t);
+    if (va === 0) return 0;
     const a = pool.addr(va);
     const e = pool.end(va);
     // A zero-length mapping, or a piece put behind one, may begin below the range and not reach it.
@@ -208,7 +210,6 @@ function walkRange(
       ended = true;
     }
   }
-  return 0;
 }
 
 /** Fill a remap step: what of mapping `va` sticks out of `[s, t)`. */
