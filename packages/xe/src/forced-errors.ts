@@ -34,11 +34,11 @@ export class ForcedErrors {
 }
 
 /**
- * @param asked - where the ioctl has to fail, null for nowhere
+ * @param asked - where the ioctl has to fail
  * @param step - where it is
  * @throws `DrmError` ENOSPC when it is there
  */
-export function failIfForced(asked: ForcedStep | null, step: ForcedStep): void {
-  if (asked !== null && asked === step)
+export function failIfForced(asked: ForcedStep, step: ForcedStep): void {
+  if (asked === step)
     fail(ENOSPC, `vm_bind: bit 31 of an operation's flags forces an error, at step "${step}"`);
 }

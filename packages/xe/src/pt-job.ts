@@ -127,7 +127,8 @@ export class PtJob {
       fail(isArray ? ENOBUFS : ENOMEM, "vm_bind: no memory for the page-table operations (injected)");
     }
     vm.moves.prepare(work, order);
-    failIfForced(order.fails, "lock");
+    const { fails } = order;
+    if (fails !== null) failIfForced(fails, "lock");
     this.#tables.rules = vm.moves;
     let waits = order.waits;
     try {
@@ -136,8 +137,8 @@ export class PtJob {
         if (kind === WORK_UNBIND) this.#stageUnbind(vm, work.va(i));
         else this.#stageBind(vm, work.va(i), kind === WORK_CLEAR);
       }
-      failIfForced(order.fails, "prepare");
-      if (updates.ops > 0) failIfForced(order.fails, "run");
+      if (fails !== null) failIfForced(fails, "prepare");
+      if (fails !== null && updates.ops > 0) failIfForced(fails, "run");
       // Where nothing is to be written the driver's fence has happened, whatever it was to wait for.
       waits = updates.ops === 0 ? [] : vm.jobs.waitsOf(order, updates.start, updates.end);
       if (waits.length > 0 && order.byIoctl) this.#fitBatch();
@@ -250,10 +251,11 @@ export class PtJob {
   #commitStates(vm: JobVm, work: WorkList): void {
     const { vmas } = vm;
     const { state } = vmas;
+    const advised = vmas.advice !== null;
     for (let i = 0; i < work.count; i++) {
       const va = work.va(i);
       const kind = work.kind(i);
-      vmas.leavesWritten(va);
+      if (advised) vmas.leavesWritten(va);
       if (kind === WORK_UNBIND) state[va] = 0;
       else if (kind === WORK_BIND) state[va] = VMA_PRESENT;
       else state[va] = this.#quirks.faultScratch ? VMA_FORGOTTEN : VMA_ZEROED;

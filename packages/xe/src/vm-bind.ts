@@ -77,12 +77,10 @@ export class VmBindRunner {
     if (vm === undefined) fail(EINVAL, `vm_bind.vm_id: no VM ${vmId}`);
     if (arg.getUint32(PAD, true) !== 0) fail(EINVAL, "vm_bind.pad: must be 0");
     if (arg.getUint32(PAD2, true) !== 0) fail(EINVAL, "vm_bind.pad2: must be 0");
-    for (let at = RESERVED; at < SIZE; at += 4) {
-      if (arg.getUint32(at, true) !== 0) fail(EINVAL, "vm_bind.reserved: must be 0");
-    }
-    if (arg.getUint32(0, true) !== 0 || arg.getUint32(4, true) !== 0) {
-      fail(EINVAL, "vm_bind.extensions: must be 0");
-    }
+    let reserved = 0;
+    for (let at = RESERVED; at < SIZE; at += 4) reserved |= arg.getInt32(at, true);
+    if (reserved !== 0) fail(EINVAL, "vm_bind.reserved: must be 0");
+    if ((arg.getInt32(0, true) | arg.getInt32(4, true)) !== 0) fail(EINVAL, "vm_bind.extensions: must be 0");
     const numSyncs = arg.getUint32(NUM_SYNCS, true);
     if (numSyncs > MAX_SYNCS) fail(EINVAL, `vm_bind.num_syncs: ${numSyncs} is above ${MAX_SYNCS}`);
 
