@@ -16,6 +16,8 @@
 import { grown } from "./growth.ts";
 
 const FIRST_NODES = 16;
+/** Entries that a node may have: a search takes each of their factors 4 at once. */
+const CAPACITIES: readonly number[] = [4, 16, 64];
 /** Nodes from which their arrays grow in small steps. */
 const MANY_NODES = 1024;
 // Fields that begin with a value of their type, not undefined, keep V8 from checking the type at every use.
@@ -43,13 +45,13 @@ export class TreeNodes {
   #free = 0;
 
   /**
-   * @param nodeCapacity - entries a node, a power of two from 4; tests use 4 so that node borders are everywhere
+   * @param nodeCapacity - entries a node: 4, 16 or 64; tests use 4 so that node borders are everywhere
    * @param expected - entries to make room for at once
    * @throws RangeError for another capacity
    */
   constructor(nodeCapacity: number, expected: number) {
     const lg2 = 31 - Math.clz32(nodeCapacity);
-    if (2 ** lg2 !== nodeCapacity || lg2 < 2) throw new RangeError(`VaTree: node capacity ${nodeCapacity}`);
+    if (!CAPACITIES.includes(nodeCapacity)) throw new RangeError(`VaTree: node capacity ${nodeCapacity}`);
     this.lg2 = lg2;
     this.capacity = nodeCapacity;
     // In no order, entries fill two thirds of a leaf, and the first of them are short.
@@ -76,21 +78,20 @@ export class TreeNodes {
    *
    * @param node - node
    * @param key - below Infinity
-   * @param lg2 - the node has fewer keys than 2 to this power, or a whole row
+   * @param lg2 - 2, 4 or 6: the node has fewer keys than 2 to this power, or a whole row
    */
   protected rank(node: number, key: number, lg2: number): number {
     const { keys } = this;
     const base = node << this.lg2;
     let at = base;
     // Spelled out: in a loop half of the time went into shifts.
-    if (lg2 === 6)
+    if (lg2 > 4)
       at +=
         (+((keys[at + 15] as number) <= key) +
           +((keys[at + 31] as number) <= key) +
           +((keys[at + 47] as number) <= key)) <<
         4;
-    else if (lg2 !== 4 && lg2 !== 2) at = this.#halved(base, key, lg2);
-    if (lg2 > 3)
+    if (lg2 > 2)
       at +=
         (+((keys[at + 3] as number) <= key) +
           +((keys[at + 7] as number) <= key) +
@@ -103,14 +104,6 @@ export class TreeNodes {
     // All but the last key have been compared; that one only counts behind all others.
     const rank = at - base;
     return rank < this.capacity - 1 ? rank : rank + +((keys[at] as number) <= key);
-  }
-
-  /** Which 16 of a row's entries the place of a key is among, or which 4 of a row of 8: rows of other capacities than the usual one. */
-  #halved(base: number, key: number, lg2: number): number {
-    let at = base;
-    for (let half = lg2 - 1; half > 3 || half === lg2 - 1; half--)
-      at += +((this.keys[at + (1 << half) - 1] as number) <= key) << half;
-    return at;
   }
 
   protected firstKeyChanged(leaf: number, key: number): void {

@@ -27,7 +27,7 @@ export interface VaSpaceOptions {
   kernelRange?: number;
   /** Mappings to make room for at once. */
   capacity?: number;
-  /** Entries per tree node, a power of two from 4. */
+  /** Entries per tree node: 4, 16 or 64. */
   nodeCapacity?: number;
 }
 

@@ -24,7 +24,7 @@ export class VaTree extends TreeLeaves {
   #gapEnd = 0;
 
   /**
-   * @param nodeCapacity - entries a node, a power of two from 4
+   * @param nodeCapacity - entries a node: 4, 16 or 64
    * @param expected - entries to make room for at once
    */
   constructor(nodeCapacity = 64, expected = 0) {
@@ -87,7 +87,7 @@ export class VaTree extends TreeLeaves {
     return leaf;
   }
 
-  /** How many keys of a node are not above a key; the node has fewer than `2 ** lg2`, or a whole row. */
+  /** How many keys of a node are not above a key; for `lg2` see {@link TreeNodes.rank}. */
   #placeIn(node: number, key: number, lg2: number): number {
     if (this.fitsCaches) return this.rank(node, key, lg2);
     const { keys } = this;

@@ -31,7 +31,7 @@ function contents(tree: VaTree): number[] {
 
 const keys = fc.integer({ min: 0, max: 60 });
 
-describe.each([4, 8, 64])("va tree with %i entries a node", (capacity) => {
+describe.each([4, 16, 64])("va tree with %i entries a node", (capacity) => {
   it("keeps the order of a sorted array under inserts and removals", () => {
     fc.assert(
       fc.property(
@@ -234,7 +234,7 @@ describe("va tree", () => {
   );
 
   it("keeps leaves short while there are few, and full ones afterwards", () => {
-    const tree = new VaTree(8);
+    const tree = new VaTree(16);
     const insert = (key: number): void => {
       tree.seek(key);
       tree.insertAtPlace(key, key);
@@ -249,16 +249,17 @@ describe("va tree", () => {
       }
       return leaves;
     };
-    for (let key = 1; key <= 32; key++) insert(key);
-    expect(leavesTo(32)).toBe(8);
-    for (let key = 33; key <= 80; key++) insert(key);
+    for (let key = 1; key <= 128; key++) insert(key);
+    expect(leavesTo(128)).toBe(16);
+    for (let key = 129; key <= 320; key++) insert(key);
     tree.validate();
     // The last of the short ones has filled up, too.
-    expect(leavesTo(80)).toBe(8 + Math.ceil(44 / 8));
+    expect(leavesTo(320)).toBe(16 + Math.ceil(184 / 16));
   });
 
-  it("takes powers of two as node capacity only", () => {
+  it("takes 4, 16 and 64 as node capacity only", () => {
     expect(() => new VaTree(48)).toThrow(RangeError);
-    expect(() => new VaTree(2)).toThrow(RangeError);
+    expect(() => new VaTree(8)).toThrow(RangeError);
+    expect(() => new VaTree(256)).toThrow(RangeError);
   });
 });
