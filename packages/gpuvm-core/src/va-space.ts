@@ -140,7 +140,7 @@ export class VaSpace {
    * @returns its handle, 0 = none
    */
   findFirst(addr: number, range: number): number {
-    if (range !== 0 && this.#wrapped === 0 && this.tree.fitsCaches) {
+    if (range !== 0 && this.#wrapped === 0) {
       const va = this.tree.floor(addr);
       if (va !== 0 && this.pool.end(va) > addr && addr + range < U64) return va;
     }

@@ -87,9 +87,12 @@ export class VaTree extends TreeLeaves {
     return leaf;
   }
 
-  /** How many keys of a node are not above a key; for `lg2` see {@link TreeNodes.rank}. */
+  /**
+   * How many keys of a node are not above a key; for `lg2` see {@link TreeNodes.rank}, which is the quicker search while a tree fits the
+   * caches. With more levels branches pay: the processor follows them past keys that it still waits for.
+   */
   #placeIn(node: number, key: number, lg2: number): number {
-    if (this.fitsCaches) return this.rank(node, key, lg2);
+    if (this.height < 3) return this.rank(node, key, lg2);
     const { keys } = this;
     const base = node << this.lg2;
     let lo = 0;
@@ -106,14 +109,6 @@ export class VaTree extends TreeLeaves {
   }
 
   /**
-   * Whether {@link TreeNodes.rank} is the quicker search for a key that is anywhere. With more levels branches pay: the
-   * processor follows them past keys that it still waits for. So they do near the last place, where most go the same way.
-   */
-  get fitsCaches(): boolean {
-    return this.height < 3;
-  }
-
-  /**
    * Entry with the highest key not above `key`, without a sought place and the hint: for look-ups in no order.
    *
    * @param key - start address in bytes
@@ -124,8 +119,8 @@ export class VaTree extends TreeLeaves {
     const { values, lg2 } = this;
     let node = this.root;
     for (let h = this.height; h > 0; h--)
-      node = values[(node << lg2) + this.rank(node, key, lg2) - 1] as number;
-    const i = this.rank(node, key, lg2) - 1;
+      node = values[(node << lg2) + this.#placeIn(node, key, lg2) - 1] as number;
+    const i = this.#placeIn(node, key, lg2) - 1;
     return i < 0 ? 0 : (values[(node << lg2) + i] as number);
   }
 
