@@ -216,7 +216,7 @@ export class VaTree extends TreeLeaves {
     return next === 0 ? Number.POSITIVE_INFINITY : (this.keys[next << this.lg2] as number);
   }
 
-  /** Insert at the front of the gap: the key lies between those of the gap's neighbours. */
+  /** Insert at the front of the gap: the key lies between those of the gap's neighbours. The sought place is then behind it. */
   insertInGap(key: number, handle: number): void {
     const leaf = this.#gapLeaf;
     const pos = this.#gapStart++;
@@ -225,6 +225,8 @@ export class VaTree extends TreeLeaves {
     this.values[at] = handle;
     this.entries++;
     if (pos === 0) this.firstKeyChanged(leaf, key);
+    this.leaf = leaf;
+    this.pos = pos + 1;
     this.#closeGap();
   }
 
