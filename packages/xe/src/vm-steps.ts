@@ -39,11 +39,8 @@ import { joinMirrors } from "./mirrors.ts";
 import type { XeDeviceOptions } from "./options.ts";
 import {
   VM_BIND_FLAG_CPU_ADDR_MIRROR,
-  VM_BIND_FLAG_DUMPABLE,
   VM_BIND_FLAG_IMMEDIATE,
-  VM_BIND_FLAG_MADVISE_AUTORESET,
   VM_BIND_FLAG_NULL,
-  VM_BIND_FLAG_READONLY,
   VM_BIND_OP_MAP,
   VM_BIND_OP_MAP_USERPTR,
   VM_BIND_OP_PREFETCH,
@@ -56,16 +53,14 @@ import {
   maxLeafBytes,
   VMA_ATOMIC_PTE,
   VMA_DESTROYED,
-  VMA_DUMPABLE,
   VMA_INHERITED,
-  VMA_MADV_AUTORESET,
   VMA_NEW,
   VMA_PRESENT,
   VMA_READ_ONLY,
-  VMA_SPARSE,
   VMA_SYSTEM_ALLOCATOR,
   VMA_ZAPPED,
   VMA_ZEROED,
+  vmaFlags,
   type XeVmas,
 } from "./vma.ts";
 import { VmaJournal } from "./vma-journal.ts";
@@ -165,13 +160,7 @@ export class VmSteps implements StepHandlers {
     this.#mapPat = op.patIndex;
     this.#mapUserPages = op.userPages;
     this.#mapProcess = op.process;
-    this.#mapFlags =
-      this.#baseFlags |
-      (flags & VM_BIND_FLAG_READONLY ? VMA_READ_ONLY : 0) |
-      (flags & VM_BIND_FLAG_NULL ? VMA_SPARSE : 0) |
-      (flags & VM_BIND_FLAG_DUMPABLE ? VMA_DUMPABLE : 0) |
-      (flags & VM_BIND_FLAG_CPU_ADDR_MIRROR ? VMA_SYSTEM_ALLOCATOR : 0) |
-      (flags & VM_BIND_FLAG_MADVISE_AUTORESET ? VMA_MADV_AUTORESET : 0);
+    this.#mapFlags = this.#baseFlags | vmaFlags(flags);
     const { faultMode, scratch } = this.#vm;
     const deferred = faultMode && (flags & VM_BIND_FLAG_IMMEDIATE) === 0;
     this.#mapWork = !deferred ? WORK_BIND : scratch ? WORK_CLEAR : -1;
@@ -191,11 +180,10 @@ export class VmSteps implements StepHandlers {
   }
 
   #parseUnmap(op: XeBindOp): void {
-    const { addr, range } = op;
     // Most unmaps are of one whole mapping.
-    const va = this.#gpuvm.unmapWhole(addr, range);
+    const va = this.#gpuvm.unmapWhole(op.addr, op.range);
     if (va !== 0) this.#went(va);
-    else this.#check(this.#gpuvm.smUnmap(addr, range, this), op);
+    else this.#check(this.#gpuvm.smUnmap(op.addr, op.range, this), op);
   }
 
   #parsePrefetch(op: XeBindOp): void {
@@ -268,13 +256,10 @@ export class VmSteps implements StepHandlers {
     if (this.#options.allocFault?.("gpuva")) return this.#noMemory("gpuva", step.addr);
     const gpuvm = this.#gpuvm;
     const { gem } = step;
-    let vmBo = null;
-    if (gem !== null) {
-      vmBo = gpuvm.vmBoFind(gem);
-      if (vmBo === null) {
-        if (this.#options.allocFault?.("vm_bo")) return this.#noMemory("vm_bo", step.addr);
-        vmBo = gpuvm.vmBoObtain(gem);
-      }
+    let vmBo = gem === null ? null : gpuvm.vmBoFind(gem);
+    if (gem !== null && vmBo === null) {
+      if (this.#options.allocFault?.("vm_bo")) return this.#noMemory("vm_bo", step.addr);
+      vmBo = gpuvm.vmBoObtain(gem);
     }
     const user = this.#mapUserPages === null ? null : this.#pin(this.#mapUserPages, step);
     if (typeof user === "number") return user;
@@ -312,9 +297,8 @@ export class VmSteps implements StepHandlers {
   /** A whole mapping is out of the tree. */
   #went(va: number): void {
     this.steps++;
-    const { flags } = this.#vmas;
     this.#journal.went(va);
-    if (((flags[va] as number) & VMA_SYSTEM_ALLOCATOR) === 0) this.work.push(WORK_UNBIND, va);
+    if (((this.#vmas.flags[va] as number) & VMA_SYSTEM_ALLOCATOR) === 0) this.work.push(WORK_UNBIND, va);
   }
 
   /** Step handler. @internal */

@@ -10,6 +10,13 @@
 
 import type { Fence } from "@vmbind/drm";
 import { Trims } from "./trims.ts";
+import {
+  VM_BIND_FLAG_CPU_ADDR_MIRROR,
+  VM_BIND_FLAG_DUMPABLE,
+  VM_BIND_FLAG_MADVISE_AUTORESET,
+  VM_BIND_FLAG_NULL,
+  VM_BIND_FLAG_READONLY,
+} from "./uapi.ts";
 import type { UserRange } from "./user-pages.ts";
 import { copied, VmaAdvice } from "./vma-advice.ts";
 
@@ -59,6 +66,22 @@ export const VMA_FORGOTTEN = 8;
 
 /** State, beside {@link VMA_PRESENT}: its leaves were overwritten with zero until it is bound again (`tile_invalidated`). */
 export const VMA_ZAPPED = 16;
+
+/**
+ * Flags that a MAP gives its mapping.
+ *
+ * @param flags - `VM_BIND_FLAG_*`
+ */
+export function vmaFlags(flags: number): number {
+  if (flags === 0) return 0;
+  return (
+    (flags & VM_BIND_FLAG_READONLY ? VMA_READ_ONLY : 0) |
+    (flags & VM_BIND_FLAG_NULL ? VMA_SPARSE : 0) |
+    (flags & VM_BIND_FLAG_DUMPABLE ? VMA_DUMPABLE : 0) |
+    (flags & VM_BIND_FLAG_CPU_ADDR_MIRROR ? VMA_SYSTEM_ALLOCATOR : 0) |
+    (flags & VM_BIND_FLAG_MADVISE_AUTORESET ? VMA_MADV_AUTORESET : 0)
+  );
+}
 
 /**
  * Largest leaf that a mapping has had, by its flags: a cut at a multiple of it cuts no leaf.
