@@ -139,8 +139,9 @@ export class PtJob {
       }
       if (fails !== null) failIfForced(fails, "prepare");
       if (fails !== null && updates.ops > 0) failIfForced(fails, "run");
-      // Where nothing is to be written the driver's fence has happened, whatever it was to wait for.
-      waits = updates.ops === 0 ? [] : vm.jobs.waitsOf(order, updates.start, updates.end);
+      // Where nothing is to be written the driver's fence has happened, whatever it was to wait for. Most often there is nothing.
+      if (updates.ops === 0) waits = [];
+      else if (waits.length > 0 || !vm.jobs.quiet) waits = vm.jobs.waitsOf(order, updates.start, updates.end);
       if (waits.length > 0 && order.byIoctl) this.#fitBatch();
     } catch (error) {
       updates.abort();

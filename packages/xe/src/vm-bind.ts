@@ -22,6 +22,7 @@ import {
   signaledFence,
   type UserSpace,
 } from "@vmbind/drm";
+import type { XeBo } from "./bo.ts";
 import type { XeFile } from "./file.ts";
 import {
   MAX_SYNCS,
@@ -119,7 +120,8 @@ export class VmBindRunner {
     const syncs = numSyncs === 0 ? null : readSyncs(file, vm, user, readU64(arg, SYNCS), numSyncs, count);
     for (let i = 0; i < count; i++) {
       const op = ops[i] as XeBindOp;
-      if (op.op === VM_BIND_OP_MAP) checkOwner(op, vm, options.quirks.foreignPrivateObjects);
+      if (op.bo !== null && op.bo.vm !== null && op.op === VM_BIND_OP_MAP)
+        checkOwner(op, op.bo, vm, options.quirks.foreignPrivateObjects);
       if (op.op !== VM_BIND_OP_MAP_USERPTR) continue;
       op.userPages = file.userPages;
       op.process = user.process;
@@ -146,9 +148,8 @@ interface Syncs {
 }
 
 /** Behind all that the driver checks, so that a call that is wrong in another way, too, gets the driver's errno. */
-function checkOwner(op: XeBindOp, vm: XeVm, foreign: boolean): void {
-  const { bo } = op;
-  if (foreign || bo === null || bo.vm === null || bo.vm === vm) return;
+function checkOwner(op: XeBindOp, bo: XeBo, vm: XeVm, foreign: boolean): void {
+  if (foreign || bo.vm === vm) return;
   fail(EINVAL, `${op.name}.obj: the object was made for another VM`);
 }
 
