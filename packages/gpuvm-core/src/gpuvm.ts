@@ -274,12 +274,13 @@ export class Gpuvm extends DirectBinds {
       if (op.nextVa !== 0) op.nextVa = this.#replant(op.nextVa);
     } else {
       // In the order that leaves the sought place between the pieces, where what is mapped instead goes.
-      if (op.nextVa !== 0) tree.replace(oldAddr, old, op.next.addr, op.nextVa);
-      else {
+      if (op.nextVa !== 0) {
+        tree.replace(oldAddr, old, op.next.addr, op.nextVa);
+        if (op.prevVa !== 0) tree.insertAtPlace(op.prev.addr, op.prevVa);
+      } else {
         tree.replace(oldAddr, old, op.prev.addr, op.prevVa);
         tree.stepOver();
       }
-      if (op.nextVa !== 0 && op.prevVa !== 0) tree.insertAtPlace(op.prev.addr, op.prevVa);
     }
     // One goes, and as many come as there are pieces.
     if (op.prevVa !== 0 && op.nextVa !== 0) this.inserted();

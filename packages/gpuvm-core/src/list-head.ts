@@ -7,11 +7,16 @@
 
 /** A place in a list, for one that may be on it. */
 export class ListEntry<T> {
+  /** Whose place it is. */
   readonly owner: T;
+  /** The one before, null for the first and off the list. */
   prev: ListEntry<T> | null = null;
+  /** The one behind, null for the last and off the list. */
   next: ListEntry<T> | null = null;
+  /** Whether it is on the list. */
   listed = false;
 
+  /** @param owner - whose place it is */
   constructor(owner: T) {
     this.owner = owner;
   }

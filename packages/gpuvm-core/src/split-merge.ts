@@ -179,6 +179,7 @@ function walkRange(
   const { pool, tree, counters } = vm;
   let ended = false;
   for (;;) {
+    // The one place where the walk goes on, since V8 copies it into each.
     const va = tree.walk(t);
     if (va === 0) return 0;
     const a = pool.addr(va);

@@ -18,7 +18,7 @@ export class TreeLeaves extends TreeNodes {
    * is left.
    */
   protected fullLeaf: number = this.#halfLeaf();
-  /** Leaf of the last search, tried first by the next one: binds come in neighbourhoods. */
+  /** Leaf of the last insert, and in trees of more than a root of leaves of the last search, which tries it first: binds come in neighbourhoods. */
   protected hint = 0;
   /** The one before it, 0 = none. */
   protected otherHint = 0;

@@ -8,7 +8,8 @@
  * 1. keys of a leaf are in ascending order; equal keys are allowed (zero-length mappings) and keep insertion order;
  * 2. a separator `keys[i]`, i > 0, equals the first key below child i; `keys[0]` of an inner node is -Infinity;
  * 3. keys behind the count are Infinity;
- * 4. leaves are chained in order, no leaf is empty except a root leaf, all leaves have one depth.
+ * 4. leaves are chained in order, no leaf is empty except a root leaf, all leaves have one depth;
+ * 5. the row of node 0, which ends the chain, is Infinity: what comes behind the last key.
  *
  * @module
  */
@@ -62,7 +63,6 @@ export class TreeNodes {
     this.parents = new Int32Array(nodes);
     this.nexts = new Int32Array(nodes);
     this.prevs = new Int32Array(nodes);
-    // No key is in front of that of node 0, which stands for the leaf behind the last.
     this.keys.fill(Number.POSITIVE_INFINITY, 0, nodeCapacity);
     this.root = this.allocNode();
   }
@@ -350,6 +350,10 @@ export class TreeNodes {
       return this.keys[base] as number;
     };
     visit(this.root, this.height);
+    check(
+      this.keys.subarray(0, this.capacity).every((key) => key === Number.POSITIVE_INFINITY),
+      "the row of node 0 is Infinity",
+    );
     check((this.nexts[chain] as number) === 0, "the last leaf ends the chain");
     check(seen === this.entries, "size counts the entries");
   }

@@ -40,6 +40,8 @@ export function compareSum(a: number, b: number, bound: number): number {
 }
 
 /**
+ * Whether a range reaches beyond an address, as a look-up asks it.
+ *
  * @param addr - first address of a range, in bytes
  * @param range - its bytes
  * @param start - an address

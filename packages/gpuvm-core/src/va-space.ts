@@ -363,8 +363,8 @@ export class VaSpace {
   }
 
   /**
-   * {@link VaSpace.plant} of a mapping with a length, while there are no zero-length ones: its neighbours tell whether there is room. Where
-   * there is none the record need not have been filled.
+   * {@link VaSpace.plant} of a mapping with a length, while there are no zero-length ones: its neighbours tell whether there is room. The
+   * mapping's own record is not read, and may be filled afterwards.
    * @internal
    */
   protected plantBetween(va: number, addr: number, end: number): boolean {

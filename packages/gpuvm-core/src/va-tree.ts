@@ -46,11 +46,10 @@ export class VaTree extends TreeLeaves {
   seek(key: number): void {
     if (this.#gapLeaf !== 0) this.#closeGap();
     if (this.#placeHolds(key)) return;
-    const { lg2 } = this;
     // Below a root of leaves the way down is as short as a look at the hints, which would be a branch to a place of chance.
     const leaf = this.height < 2 ? this.#leafOf(key) : this.#leafNear(key);
     this.leaf = leaf;
-    this.pos = this.#placeIn(leaf, key, lg2);
+    this.pos = this.#placeIn(leaf, key, this.lg2);
   }
 
   /** Whether the sought place is that of a key: one look tells, and binds that follow one another need no other. */
@@ -212,8 +211,7 @@ export class VaTree extends TreeLeaves {
     if (this.#gapEnd < (this.counts[this.#gapLeaf] as number)) {
       return this.keys[(this.#gapLeaf << this.lg2) + this.#gapEnd] as number;
     }
-    const next = this.nexts[this.#gapLeaf] as number;
-    return next === 0 ? Number.POSITIVE_INFINITY : (this.keys[next << this.lg2] as number);
+    return this.keys[(this.nexts[this.#gapLeaf] as number) << this.lg2] as number;
   }
 
   /** Insert at the front of the gap: the key lies between those of the gap's neighbours. The sought place is then behind it. */
