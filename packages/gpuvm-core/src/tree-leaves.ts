@@ -34,6 +34,11 @@ export class TreeLeaves extends TreeNodes {
   /** Index in that leaf, 0..count: the place of the first key above the sought one. */
   pos = 0;
 
+  /** log2 of the entries that a leaf has at most, rounded up. */
+  protected get leafLg2(): number {
+    return 31 - Math.clz32(this.fullLeaf);
+  }
+
   #halfLeaf(): number {
     return Math.max(SHORTEST, this.capacity >>> 1);
   }
@@ -269,6 +274,28 @@ export class TreeLeaves extends TreeNodes {
     }
     this.removeChild(this.parents[leaf] as number, leaf);
     this.freeNode(leaf);
-    if (this.height === 0) this.fullLeaf = this.#halfLeaf();
+    if (this.height > 0) return;
+    this.fullLeaf = this.#halfLeaf();
+    const last = this.counts[this.root] as number;
+    if (last > this.fullLeaf) this.#splitLeaf(this.root, last >>> 1);
+  }
+
+  /** The leaf of the lowest keys. */
+  protected firstLeaf(): number {
+    let node = this.root;
+    for (let h = this.height; h > 0; h--) node = this.values[node << this.lg2] as number;
+    return node;
+  }
+
+  /**
+   * Check every law of the nodes, and that no leaf has more entries than {@link TreeLeaves.fullLeaf}.
+   *
+   * @param onEntry - sees each key with its handle, in order
+   * @throws Error that names the first law that does not hold
+   */
+  override validate(onEntry?: (key: number, handle: number) => void): void {
+    super.validate(onEntry);
+    for (let leaf = this.firstLeaf(); leaf !== 0; leaf = this.nexts[leaf] as number)
+      if ((this.counts[leaf] as number) > this.fullLeaf) throw new Error("VaTree: a leaf is more than full");
   }
 }

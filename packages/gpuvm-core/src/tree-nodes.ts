@@ -74,24 +74,35 @@ export class TreeNodes {
 
   /**
    * How many keys of a node are not above `key`. Which ones is chance, so what a comparison brings is added up and not
-   * branched on: look-ups then overlap in the processor. Three quarters are compared at once, then those of the quarter.
+   * branched on: look-ups then overlap in the processor. Three quarters are compared at once, then those of the quarter;
+   * of 32 keys seven eighths, which saves a round.
    *
    * @param node - node
    * @param key - below Infinity
-   * @param lg2 - 2, 4 or 6: the node has fewer keys than 2 to this power, or a whole row
+   * @param lg2 - 2 to 6: the node has at most 2 to this power keys
    */
   protected rank(node: number, key: number, lg2: number): number {
     const { keys } = this;
     const base = node << this.lg2;
     let at = base;
     // Spelled out: in a loop half of the time went into shifts.
-    if (lg2 > 4)
+    if (lg2 > 5)
       at +=
         (+((keys[at + 15] as number) <= key) +
           +((keys[at + 31] as number) <= key) +
           +((keys[at + 47] as number) <= key)) <<
         4;
-    if (lg2 > 2)
+    if (lg2 === 5)
+      at +=
+        (+((keys[at + 3] as number) <= key) +
+          +((keys[at + 7] as number) <= key) +
+          +((keys[at + 11] as number) <= key) +
+          +((keys[at + 15] as number) <= key) +
+          +((keys[at + 19] as number) <= key) +
+          +((keys[at + 23] as number) <= key) +
+          +((keys[at + 27] as number) <= key)) <<
+        2;
+    else if (lg2 > 2)
       at +=
         (+((keys[at + 3] as number) <= key) +
           +((keys[at + 7] as number) <= key) +
@@ -103,7 +114,7 @@ export class TreeNodes {
       +((keys[at + 2] as number) <= key);
     // All but the last key have been compared; that one only counts behind all others.
     const rank = at - base;
-    return rank < this.capacity - 1 ? rank : rank + +((keys[at] as number) <= key);
+    return rank < (1 << lg2) - 1 ? rank : rank + +((keys[at] as number) <= key);
   }
 
   protected firstKeyChanged(leaf: number, key: number): void {

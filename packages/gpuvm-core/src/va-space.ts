@@ -363,14 +363,14 @@ export class VaSpace {
   }
 
   /**
-   * {@link VaSpace.plant} of a mapping with a length, while there are no zero-length ones: its neighbours tell whether there is room. The
-   * mapping's own record is not read, and may be filled afterwards.
-   * @internal
+   * {@link VaSpace.plant} while all mappings have a length: its neighbours tell whether there is room, its own record is not read. @internal
    */
   protected plantBetween(va: number, addr: number, end: number): boolean {
     const { tree, pool } = this;
     // A walk that removed what was here left the place open. Without an entry before, it is record 0, which ends at 0.
-    if (tree.seekGap() && pool.end(tree.before()) <= addr && tree.keyBehindGap() >= end) {
+    const open = tree.seekGap() && this.#fitsGap(addr, end);
+    if (open || tree.openGap(addr)) {
+      if (!open && !this.#fitsGap(addr, end)) return false;
       tree.insertInGap(addr, va);
       return true;
     }
@@ -378,6 +378,11 @@ export class VaSpace {
     if (pool.end(tree.before()) > addr || tree.keyAt() < end) return false;
     tree.insertAtPlace(addr, va);
     return true;
+  }
+
+  /** Whether a mapping fits between the neighbours of the gap, on which the sought place is. */
+  #fitsGap(addr: number, end: number): boolean {
+    return this.pool.end(this.tree.before()) <= addr && this.tree.keyBehindGap() >= end;
   }
 
   /** Take a mapping out of the tree; a zero-length one at 0 stops meeting everything. @internal */

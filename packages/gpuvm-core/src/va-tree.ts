@@ -14,10 +14,10 @@
  * @module
  */
 
-import { TreeLeaves } from "./tree-leaves.ts";
+import { TreeSearch } from "./tree-search.ts";
 
 /** Ordered map from start address to mapping handle. */
-export class VaTree extends TreeLeaves {
+export class VaTree extends TreeSearch {
   /** Leaf with removed entries `[#gapStart, #gapEnd)` still in its row, 0 = none. Its count includes them. */
   #gapLeaf = 0;
   #gapStart = 0;
@@ -45,66 +45,59 @@ export class VaTree extends TreeLeaves {
    */
   seek(key: number): void {
     if (this.#gapLeaf !== 0) this.#closeGap();
-    if (this.#placeHolds(key)) return;
-    // Below a root of leaves the way down is as short as a look at the hints, which would be a branch to a place of chance.
-    const leaf = this.height < 2 ? this.#leafOf(key) : this.#leafNear(key);
-    this.leaf = leaf;
-    this.pos = this.#placeIn(leaf, key, this.lg2);
-  }
-
-  /** Whether the sought place is that of a key: one look tells, and binds that follow one another need no other. */
-  #placeHolds(key: number): boolean {
-    const { keys, leaf, pos, lg2 } = this;
-    if (pos === 0) return false;
-    const at = (leaf << lg2) + pos;
-    const above = pos < (this.counts[leaf] as number) ? at : (this.nexts[leaf] as number) << lg2;
-    // Added up and not branched on, since for keys in no order each of the two is chance, and both together are not.
-    return (+((keys[at - 1] as number) <= key) & +(key < (keys[above] as number))) !== 0;
-  }
-
-  /** The leaf in which the place of a key is, from the hints, or else from the root down. */
-  #leafNear(key: number): number {
-    const { hint } = this;
-    if (this.#covers(hint, key)) return hint;
-    // Binds of two streams, such as two views of one image, take turns.
-    let leaf = this.otherHint;
-    this.otherHint = hint;
-    if (!this.#covers(leaf, key)) leaf = this.#leafOf(key);
-    this.hint = leaf;
-    return leaf;
-  }
-
-  /** The leaf in which the place of a key is, from the root down. */
-  #leafOf(key: number): number {
-    const { values, counts, lg2 } = this;
-    let leaf = this.root;
-    for (let h = this.height; h > 0; h--) {
-      const count = counts[leaf] as number;
-      const place = this.#placeIn(leaf, key, count >= 16 ? lg2 : count >= 4 ? Math.min(4, lg2) : 2);
-      leaf = values[(leaf << lg2) + place - 1] as number;
-    }
-    return leaf;
+    this.findPlace(key);
   }
 
   /**
-   * How many keys of a node are not above a key; for `lg2` see {@link TreeNodes.rank}, which is the quicker search while a tree fits the
-   * caches. With more levels branches pay: the processor follows them past keys that it still waits for.
+   * Make a gap of one entry at the place of a key, for an insert that has to see its neighbours first: the row's search and its shift are
+   * then one loop, which ends by chance once and not twice. The sought place is on the gap. One that is not filled is closed as others are.
+   *
+   * @param key - start address in bytes
+   * @returns false where {@link VaTree.seek} needs no search, where the leaf is full, and in larger trees, whose searches take their time
+   * elsewhere: no gap is open then
    */
-  #placeIn(node: number, key: number, lg2: number): number {
-    if (this.height < 3) return this.rank(node, key, lg2);
-    const { keys } = this;
-    const base = node << this.lg2;
-    let lo = 0;
-    let n = this.counts[node] as number;
-    while (n > 0) {
-      const half = n >>> 1;
-      const mid = lo + half;
-      if ((keys[base + mid] as number) <= key) {
-        lo = mid + 1;
-        n -= half + 1;
-      } else n = half;
+  openGap(key: number): boolean {
+    if (this.#gapLeaf !== 0) this.#closeGap();
+    if (this.height > 1 || this.placeHolds(key)) return false;
+    const leaf = this.leafOf(key);
+    const { keys, values, lg2 } = this;
+    const base = leaf << lg2;
+    const count = this.counts[leaf] as number;
+    // So that there is a first key, which ends the loop.
+    if (count >= this.fullLeaf || (keys[base] as number) > key) return false;
+    let i = base + count;
+    let above: number;
+    for (;;) {
+      above = keys[i - 1] as number;
+      if (above <= key) break;
+      keys[i] = above;
+      values[i] = values[i - 1] as number;
+      i--;
+      above = keys[i - 1] as number;
+      if (above <= key) break;
+      keys[i] = above;
+      values[i] = values[i - 1] as number;
+      i--;
+      above = keys[i - 1] as number;
+      if (above <= key) break;
+      keys[i] = above;
+      values[i] = values[i - 1] as number;
+      i--;
+      above = keys[i - 1] as number;
+      if (above <= key) break;
+      keys[i] = above;
+      values[i] = values[i - 1] as number;
+      i--;
     }
-    return lo;
+    const pos = i - base;
+    this.counts[leaf] = count + 1;
+    if (leaf === this.cursorLeaf && pos <= this.cursorPos) this.cursorPos++;
+    this.#gapLeaf = leaf;
+    this.#gapStart = pos;
+    this.#gapEnd = pos + 1;
+    this.leaf = leaf;
+    this.pos = pos;
+    return true;
   }
 
   /**
@@ -115,21 +108,7 @@ export class VaTree extends TreeLeaves {
    */
   floor(key: number): number {
     if (this.#gapLeaf !== 0) this.#closeGap();
-    const { values, lg2 } = this;
-    let node = this.root;
-    for (let h = this.height; h > 0; h--)
-      node = values[(node << lg2) + this.#placeIn(node, key, lg2) - 1] as number;
-    const i = this.#placeIn(node, key, lg2) - 1;
-    return i < 0 ? 0 : (values[(node << lg2) + i] as number);
-  }
-
-  /** True when the place of `key` is in this leaf, decided without a descent; false may also mean "cannot tell". */
-  #covers(leaf: number, key: number): boolean {
-    const base = leaf << this.lg2;
-    const count = this.counts[leaf] as number;
-    if (count === 0 || key < (this.keys[base] as number)) return false;
-    if (key < (this.keys[base + count - 1] as number)) return true;
-    return key < (this.keys[(this.nexts[leaf] as number) << this.lg2] as number);
+    return this.findFloor(key);
   }
 
   /**
@@ -179,7 +158,7 @@ export class VaTree extends TreeLeaves {
 
   /** Remove the entry that {@link VaTree.seekEntry} found just now. */
   removeAtPlace(): void {
-    if (this.#gapLeaf === 0) this.#openGap();
+    if (this.#gapLeaf === 0) this.#gapOfEntry();
     else this.#gapEnd++;
     this.entries--;
   }
@@ -197,7 +176,7 @@ export class VaTree extends TreeLeaves {
         this.pos = 0;
       }
       const n = Math.min(left, (this.counts[this.leaf] as number) - this.pos);
-      if (this.#gapLeaf === 0) this.#openGap();
+      if (this.#gapLeaf === 0) this.#gapOfEntry();
       else this.#gapEnd++;
       this.#gapEnd += n - 1;
       this.entries -= n;
@@ -222,6 +201,7 @@ export class VaTree extends TreeLeaves {
     this.keys[at] = key;
     this.values[at] = handle;
     this.entries++;
+    this.latest = handle;
     if (pos === 0) this.firstKeyChanged(leaf, key);
     this.leaf = leaf;
     this.pos = pos + 1;
@@ -253,9 +233,7 @@ export class VaTree extends TreeLeaves {
   /** Put the cursor on the first entry. */
   startWalkAtFirst(): void {
     if (this.#gapLeaf !== 0) this.#closeGap();
-    let node = this.root;
-    for (let h = this.height; h > 0; h--) node = this.values[node << this.lg2] as number;
-    this.cursorLeaf = node;
+    this.cursorLeaf = this.firstLeaf();
     this.cursorPos = 0;
   }
 
@@ -310,7 +288,7 @@ export class VaTree extends TreeLeaves {
     if (!this.#walkedLast(handle)) return false;
     // Else the gap is in the leaf before, or the driver left an entry of the walk where it was.
     if (this.#gapLeaf === this.leaf && this.#gapEnd === this.pos) this.#gapEnd++;
-    else if (this.#gapLeaf === 0) this.#openGap();
+    else if (this.#gapLeaf === 0) this.#gapOfEntry();
     else {
       this.#closeGap();
       return this.removeWalked(handle);
@@ -328,13 +306,13 @@ export class VaTree extends TreeLeaves {
    */
   remove(key: number, handle: number): void {
     this.#search(key, handle);
-    this.#openGap();
+    this.#gapOfEntry();
     this.entries--;
     this.#closeGap();
   }
 
   /** Make a gap of the entry at the sought place. */
-  #openGap(): void {
+  #gapOfEntry(): void {
     this.#gapLeaf = this.leaf;
     this.#gapStart = this.pos;
     this.#gapEnd = this.pos + 1;

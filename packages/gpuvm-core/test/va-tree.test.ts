@@ -174,6 +174,55 @@ describe.each([4, 16, 64])("va tree with %i entries a node", (capacity) => {
     );
   });
 
+  it("opens a gap at the place that a search finds, under a walk, filled or not", () => {
+    const step = fc.record({ key: fc.integer({ min: 0, max: 900 }), fill: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 300, size: "max" }), fc.nat({ max: 300 }), (steps, walked) => {
+        const tree = new VaTree(capacity);
+        const naive = new NaiveTree();
+        let opened = 0;
+        let handle = 0;
+        for (const { key, fill } of steps) {
+          if (tree.openGap(key)) {
+            opened++;
+            const place = naive.entries.filter((e) => e.key <= key).length;
+            expect(tree.before()).toBe(naive.entries[place - 1]?.handle ?? 0);
+            expect(tree.keyBehindGap()).toBe(naive.entries[place]?.key ?? Number.POSITIVE_INFINITY);
+            if (!fill) continue;
+            tree.insertInGap(key, ++handle);
+          } else {
+            tree.seek(key);
+            tree.insertAtPlace(key, ++handle);
+          }
+          naive.insert(key, handle);
+        }
+        tree.validate();
+        expect(contents(tree)).toEqual(naive.entries.map((e) => e.handle));
+        // No tree so small, and so soon asked for the very same place, that none is opened.
+        if (new Set(steps.map(({ key }) => key)).size > 60 && capacity === 64)
+          expect(opened).toBeGreaterThan(0);
+
+        const from = naive.entries[walked]?.key ?? 0;
+        tree.seek(from - 0.5);
+        tree.startWalk();
+        const rest = naive.entries.filter((e) => e.key >= from);
+        for (const { handle: next, key } of rest) {
+          expect(tree.walk(Number.POSITIVE_INFINITY)).toBe(next);
+          const inserted = (next * 7) % 900;
+          if (inserted >= key || naive.entries.some((e) => e.key === inserted)) continue;
+          if (tree.openGap(inserted) && next % 2 === 0) {
+            tree.insertInGap(inserted, ++handle);
+            naive.insert(inserted, handle);
+          }
+        }
+        expect(tree.walk(Number.POSITIVE_INFINITY)).toBe(0);
+        tree.validate();
+        expect(contents(tree)).toEqual(naive.entries.map((e) => e.handle));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it("leaves the gap open only for the very next entry", () => {
     const tree = new VaTree(capacity);
     for (const k of [1, 2, 3]) {
@@ -256,6 +305,30 @@ describe("va tree", () => {
     // The last of the short ones has filled up, too.
     expect(leavesTo(320)).toBe(16 + Math.ceil(184 / 16));
   });
+
+  it.each([1, 2, 5, 16])(
+    "has short leaves again when one of the full ones is left, each %i. entry taken first",
+    (stride) => {
+      const tree = new VaTree(16);
+      // 16 short leaves, the last of which is then filled up, and 12 full ones.
+      const full = 17 * 8 + 12 * 16;
+      const left = new Set<number>();
+      for (let key = 1; key <= full; key++) {
+        tree.seek(key);
+        tree.insertAtPlace(key, key);
+        left.add(key);
+      }
+      for (let first = 1; first <= stride; first++) {
+        for (let key = first; key <= full; key += stride) {
+          tree.remove(key, key);
+          left.delete(key);
+          tree.validate();
+          expect(tree.floor(full)).toBe(Math.max(0, ...left));
+        }
+      }
+      expect(tree.size).toBe(0);
+    },
+  );
 
   it("takes 4, 16 and 64 as node capacity only", () => {
     expect(() => new VaTree(48)).toThrow(RangeError);
