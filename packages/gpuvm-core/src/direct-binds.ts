@@ -28,13 +28,11 @@ export class DirectBinds extends VmObjects {
     const end = addr + range;
     if (this.observed || this.emptyMappings > 0 || !(range > 0) || end > Number.MAX_SAFE_INTEGER) return 0;
     if (!this.rangeValid(addr, range)) return 0;
+    if (!this.hasRoom(addr, end)) return 0;
     const { pool } = this;
-    const va = pool.alloc();
-    if (!this.plantBetween(va, addr, end)) {
-      pool.free(va);
-      return 0;
-    }
     const { gem } = request;
+    const va = pool.alloc();
+    this.tree.insertFound(addr, va);
     pool.fill(va, addr, end, request.offset, gem === null ? 0 : -gem.id, request.flags ?? 0);
     pool.setRepeat(va, 0, 0);
     this.counters.mapSteps++;

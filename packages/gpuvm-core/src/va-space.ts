@@ -352,7 +352,7 @@ export class VaSpace {
 
   /** Put a mapping into the tree. False when it would meet another one: nothing has changed then. @internal */
   protected plant(va: number, addr: number, end: number): boolean {
-    if (this.emptyMappings === 0 && end > addr) return this.plantBetween(va, addr, end);
+    if (this.emptyMappings === 0 && end > addr) return this.#plantBetween(va, addr, end);
     const { tree } = this;
     if (this.seekFirst(addr, end - addr)) return false;
     tree.seek(addr);
@@ -362,22 +362,21 @@ export class VaSpace {
     return true;
   }
 
-  /**
-   * {@link VaSpace.plant} while all mappings have a length: its neighbours tell whether there is room, its own record is not read. @internal
-   */
-  protected plantBetween(va: number, addr: number, end: number): boolean {
-    const { tree, pool } = this;
-    // A walk that removed what was here left the place open. Without an entry before, it is record 0, which ends at 0.
-    const open = tree.seekGap() && this.#fitsGap(addr, end);
-    if (open || tree.openGap(addr)) {
-      if (!open && !this.#fitsGap(addr, end)) return false;
-      tree.insertInGap(addr, va);
-      return true;
-    }
-    tree.seek(addr);
-    if (pool.end(tree.before()) > addr || tree.keyAt() < end) return false;
-    tree.insertAtPlace(addr, va);
+  /** {@link VaSpace.plant} while all mappings have a length: its neighbours tell whether there is room, its own record is not read. */
+  #plantBetween(va: number, addr: number, end: number): boolean {
+    const { tree } = this;
+    if (!(tree.openGap(addr) ? this.#fitsGap(addr, end) : this.hasRoom(addr, end))) return false;
+    tree.insertFound(addr, va);
     return true;
+  }
+
+  /** Whether a mapping with a length fits among others: the sought place is then where it goes. @internal */
+  protected hasRoom(addr: number, end: number): boolean {
+    const { tree } = this;
+    // A walk that removed what was here left the place open. Without an entry before, it is record 0, which ends at 0.
+    if (tree.seekGap() && this.#fitsGap(addr, end)) return true;
+    tree.seek(addr);
+    return this.pool.end(tree.before()) <= addr && tree.keyAt() >= end;
   }
 
   /** Whether a mapping fits between the neighbours of the gap, on which the sought place is. */

@@ -53,12 +53,11 @@ export class VaTree extends TreeSearch {
    * then one loop, which ends by chance once and not twice. The sought place is on the gap. One that is not filled is closed as others are.
    *
    * @param key - start address in bytes
-   * @returns false where {@link VaTree.seek} needs no search, where the leaf is full, and in larger trees, whose searches take their time
-   * elsewhere: no gap is open then
+   * @returns false where a walk left one, where {@link VaTree.seek} needs no search, where the leaf is full, and in larger trees, whose
+   * searches take their time elsewhere: nothing has changed then
    */
   openGap(key: number): boolean {
-    if (this.#gapLeaf !== 0) this.#closeGap();
-    if (this.height > 1 || this.placeHolds(key)) return false;
+    if (this.#gapLeaf !== 0 || this.height > 1 || this.placeHolds(key)) return false;
     const leaf = this.leafOf(key);
     const { keys, values, lg2 } = this;
     const base = leaf << lg2;
@@ -235,6 +234,12 @@ export class VaTree extends TreeSearch {
     if (this.#gapLeaf !== 0) this.#closeGap();
     this.cursorLeaf = this.firstLeaf();
     this.cursorPos = 0;
+  }
+
+  /** {@link VaTree.insertInGap} where there is a gap, else {@link VaTree.insertAtPlace}. */
+  insertFound(key: number, handle: number): void {
+    if (this.#gapLeaf !== 0) this.insertInGap(key, handle);
+    else this.insertAtPlace(key, handle);
   }
 
   /**
