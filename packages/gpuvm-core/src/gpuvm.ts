@@ -264,27 +264,28 @@ export class Gpuvm extends DirectBinds {
   remap(op: RemapStep): void {
     const { tree } = this;
     const old = op.unmap.va;
-    const oldAddr = this.addr(old);
     op.prevVa = op.hasPrev ? this.#piece(op.prev) : 0;
     op.nextVa = op.hasNext ? this.#piece(op.next) : 0;
-    if (this.emptyMappings > 0) {
-      // One of them may share the old mapping's start, and then a piece does not take its place in the order.
-      this.uproot(old);
-      if (op.prevVa !== 0) op.prevVa = this.#replant(op.prevVa);
-      if (op.nextVa !== 0) op.nextVa = this.#replant(op.nextVa);
-    } else {
+    if (this.emptyMappings > 0) this.#replantPieces(op);
+    else if (op.nextVa !== 0) {
       // In the order that leaves the sought place between the pieces, where what is mapped instead goes.
-      if (op.nextVa !== 0) {
-        tree.replace(oldAddr, old, op.next.addr, op.nextVa);
-        if (op.prevVa !== 0) tree.insertAtPlace(op.prev.addr, op.prevVa);
-      } else {
-        tree.replace(oldAddr, old, op.prev.addr, op.prevVa);
-        tree.stepOver();
-      }
+      tree.replace(this.addr(old), old, op.next.addr, op.nextVa);
+      if (op.prevVa !== 0) tree.insertAtPlace(op.prev.addr, op.prevVa);
+    } else {
+      // It begins where the old mapping did.
+      tree.replace(op.prev.addr, old, op.prev.addr, op.prevVa);
+      tree.stepOver();
     }
     // One goes, and as many come as there are pieces.
     if (op.prevVa !== 0 && op.nextVa !== 0) this.inserted();
     else if (op.prevVa === 0 && op.nextVa === 0) this.removed();
+  }
+
+  /** Where zero-length mappings may share the old mapping's start, a piece does not take its place in the order. */
+  #replantPieces(op: RemapStep): void {
+    this.uproot(op.unmap.va);
+    if (op.prevVa !== 0) op.prevVa = this.#replant(op.prevVa);
+    if (op.nextVa !== 0) op.nextVa = this.#replant(op.nextVa);
   }
 
   /** Put a piece into the tree: its handle, 0 when it meets another mapping, which the kernel's helper does not notice. */

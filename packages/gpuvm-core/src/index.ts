@@ -26,5 +26,6 @@ export {
   type UnmapStep,
 } from "./steps.ts";
 export { VaSpace, type VaSpaceOptions } from "./va-space.ts";
+export { VaWindow, type VaWindowOptions } from "./va-window.ts";
 export { VmBo, type VmBoOwner, vmBosOf } from "./vm-bo.ts";
 export { VmObjects, type VmObjectsOptions } from "./vm-objects.ts";

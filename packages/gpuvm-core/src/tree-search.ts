@@ -12,9 +12,32 @@ export class TreeSearch extends TreeLeaves {
   protected findPlace(key: number): void {
     if (this.placeHolds(key)) return;
     // Below a root of leaves the way down is as short as a look at the hints, which would be a branch to a place of chance.
-    const leaf = this.height < 2 ? this.leafOf(key) : this.#leafNear(key);
-    this.leaf = leaf;
-    this.pos = this.#placeIn(leaf, key, this.leafLg2);
+    if (this.height < 2) this.#findFromRoot(key);
+    else {
+      const leaf = this.#leafNear(key);
+      this.leaf = leaf;
+      this.pos = this.#placeIn(leaf, key, this.leafLg2);
+    }
+  }
+
+  /** {@link TreeSearch.findPlace} below a root of leaves at most. One loop, since V8 copies the search of a row to each place that asks. */
+  #findFromRoot(key: number): void {
+    let node = this.root;
+    for (let h = this.height; ; h--) {
+      const place = this.rank(node, key, h === 0 ? this.leafLg2 : this.#innerLg2(node));
+      if (h === 0) {
+        this.leaf = node;
+        this.pos = place;
+        return;
+      }
+      node = this.values[(node << this.lg2) + place - 1] as number;
+    }
+  }
+
+  /** For {@link TreeNodes.rank} in an inner node. */
+  #innerLg2(node: number): number {
+    const count = this.counts[node] as number;
+    return count > 16 ? 6 : count > 4 ? 4 : 2;
   }
 
   /** See `VaTree.floor`. */
@@ -39,11 +62,10 @@ export class TreeSearch extends TreeLeaves {
 
   /** The leaf in which the place of a key is, from the root down. */
   protected leafOf(key: number): number {
-    const { values, counts, lg2 } = this;
+    const { values, lg2 } = this;
     let leaf = this.root;
     for (let h = this.height; h > 0; h--) {
-      const count = counts[leaf] as number;
-      const place = this.#placeIn(leaf, key, count > 16 ? 6 : count > 4 ? 4 : 2);
+      const place = this.#placeIn(leaf, key, this.#innerLg2(leaf));
       leaf = values[(leaf << lg2) + place - 1] as number;
     }
     return leaf;

@@ -8,23 +8,16 @@
  * @module
  */
 
-import { type GemObject, hex, span } from "@vmbind/drm";
+import type { GemObject } from "@vmbind/drm";
 import { GpuvaPool } from "./gpuva-pool.ts";
 import { compareSum, reaches } from "./u64-sum.ts";
 import { VaTree } from "./va-tree.ts";
+import { VaWindow, type VaWindowOptions } from "./va-window.ts";
 
 const U64 = 2 ** 64;
 
-/** Where a VA space lies. */
-export interface VaSpaceOptions {
-  /** First managed address in bytes, 0 unless given. */
-  start?: number;
-  /** Managed bytes. */
-  range: number;
-  /** First address of the range reserved for the kernel, in bytes. */
-  kernelStart?: number;
-  /** Bytes of it, 0 = none. */
-  kernelRange?: number;
+/** What a VA space is made of. */
+export interface VaSpaceOptions extends VaWindowOptions {
   /** Mappings to make room for at once. */
   capacity?: number;
   /** Entries per tree node: 4, 16 or 64. */
@@ -32,15 +25,7 @@ export interface VaSpaceOptions {
 }
 
 /** Mappings of one window of addresses. */
-export class VaSpace {
-  /** First managed address in bytes. */
-  readonly start: number;
-  /** Managed bytes. */
-  readonly range: number;
-  /** First address behind the window; wraps at 2^64 as the kernel's sum does. */
-  readonly #end: number;
-  readonly #kernelStart: number;
-  readonly #kernelEnd: number;
+export class VaSpace extends VaWindow {
   /** Handle of the kernel's reserved node, 0 = none. */
   readonly kernelNode: number = 0;
   /** The mappings' records. @internal */
@@ -54,21 +39,15 @@ export class VaSpace {
 
   /** @param options - see {@link VaSpaceOptions} */
   constructor(options: VaSpaceOptions) {
-    this.start = options.start ?? 0;
-    this.range = options.range;
-    this.#end = (this.start + this.range) % U64;
+    super(options);
     this.pool = new GpuvaPool(options.capacity);
     this.tree = new VaTree(options.nodeCapacity, options.capacity);
-    const kernelRange = options.kernelRange ?? 0;
-    this.#kernelStart = options.kernelStart ?? 0;
-    this.#kernelEnd = this.#kernelStart + kernelRange;
-    if (kernelRange !== 0) {
-      this.kernelNode = this.fill(this.#kernelStart, this.#kernelEnd, null, 0, 0, 0, 0);
-      if (this.#kernelEnd < U64) {
-        this.tree.seek(this.#kernelStart);
-        this.tree.insertAtPlace(this.#kernelStart, this.kernelNode);
-      }
-    }
+    const { kernelStart, kernelEnd, tree } = this;
+    if (kernelEnd === 0) return;
+    this.kernelNode = this.fill(kernelStart, kernelEnd, null, 0, 0, 0, 0);
+    if (kernelEnd === U64) return;
+    tree.seek(kernelStart);
+    tree.insertAtPlace(kernelStart, this.kernelNode);
   }
 
   /** Whether there are zero-length mappings. @internal */
@@ -78,7 +57,7 @@ export class VaSpace {
 
   /** Mappings, the kernel node left out. */
   get count(): number {
-    return this.tree.size - (this.kernelNode !== 0 && this.#kernelEnd < U64 ? 1 : 0);
+    return this.tree.size - (this.kernelNode !== 0 && this.kernelEnd < U64 ? 1 : 0);
   }
 
   /** Bytes that the mappings take: records and tree, slack included. */
@@ -94,41 +73,6 @@ export class VaSpace {
   expect(mappings: number): void {
     this.pool.expect(mappings);
     this.tree.expect(mappings);
-  }
-
-  /**
-   * `drm_gpuvm_range_valid`.
-   *
-   * @param addr - bytes
-   * @param range - bytes; 0 is accepted, as in the kernel
-   * @returns true when `[addr, addr + range)` does not reach 2^64, lies in the window, and leaves the kernel's range alone
-   */
-  rangeValid(addr: number, range: number): boolean {
-    // Asked once an operation: rounding can only decide where the rounded sum is the bound itself.
-    const end = addr + range;
-    if (end >= this.#end || end >= U64) {
-      if (compareSum(addr, range, U64) >= 0 || compareSum(addr, range, this.#end) > 0) return false;
-    }
-    if (addr < this.start) return false;
-    if (this.kernelNode === 0 || addr >= this.#kernelEnd || end < this.#kernelStart) return true;
-    return compareSum(addr, range, this.#kernelStart) <= 0;
-  }
-
-  /**
-   * Why a range is not valid.
-   *
-   * @param addr - bytes
-   * @param range - bytes
-   * @returns null where {@link VaSpace.rangeValid} says true, else the range and what it leaves or meets
-   */
-  rangeProblem(addr: number, range: number): string | null {
-    if (this.rangeValid(addr, range)) return null;
-    const asked = `va: ${hex(addr)} + ${hex(range)}`;
-    if (compareSum(addr, range, U64) >= 0) return `${asked} reaches 2^64`;
-    if (addr < this.start || compareSum(addr, range, this.#end) > 0)
-      return `${asked} is not inside the VM's ${span(this.start, this.range)}`;
-    const kernel = span(this.#kernelStart, this.#kernelEnd - this.#kernelStart);
-    return `${asked} meets the kernel's range ${kernel}`;
   }
 
   /**
@@ -365,8 +309,14 @@ export class VaSpace {
   /** {@link VaSpace.plant} while all mappings have a length: its neighbours tell whether there is room, its own record is not read. */
   #plantBetween(va: number, addr: number, end: number): boolean {
     const { tree } = this;
-    if (!(tree.openGap(addr) ? this.#fitsGap(addr, end) : this.hasRoom(addr, end))) return false;
-    tree.insertFound(addr, va);
+    const open = tree.seekGap() && this.#fitsGap(addr, end);
+    if (!open && !tree.openGap(addr)) {
+      if (!this.hasRoom(addr, end)) return false;
+      tree.insertAtPlace(addr, va);
+      return true;
+    }
+    if (!open && !this.#fitsGap(addr, end)) return false;
+    tree.insertInGap(addr, va);
     return true;
   }
 

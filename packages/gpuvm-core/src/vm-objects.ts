@@ -198,9 +198,10 @@ export class VmObjects extends VaSpace {
   }
 
   #unlisted(va: number): VmBo | null {
-    const vmBo = this.vmBo(va);
-    if (vmBo === null) return null;
     const { pool } = this;
+    const slot = pool.object(va);
+    if (slot <= 0) return null;
+    const vmBo = this.#vmBos[slot] as VmBo;
     const prev = pool.prev(va);
     const next = pool.next(va);
     if (prev !== 0) pool.setNext(prev, next);
