@@ -18,7 +18,7 @@ import { TreeSearch } from "./tree-search.ts";
 
 /** Ordered map from start address to mapping handle. */
 export class VaTree extends TreeSearch {
-  /** Leaf with removed entries `[#gapStart, #gapEnd)` still in its row, 0 = none. Its count includes them. */
+  /** Leaf with a gap `[#gapStart, #gapEnd)` in its row, of entries that went or for one to come; 0 = none. Its count includes the gap. */
   #gapLeaf = 0;
   #gapStart = 0;
   #gapEnd = 0;
@@ -66,6 +66,7 @@ export class VaTree extends TreeSearch {
     if (count >= this.fullLeaf || (keys[base] as number) > key) return false;
     let i = base + count;
     let above: number;
+    // Four entries a turn, as in `moveUp`: with one a turn an insert takes a sixth longer.
     for (;;) {
       above = keys[i - 1] as number;
       if (above <= key) break;
