@@ -272,8 +272,7 @@ export class Gpuvm extends DirectBinds {
       tree.replace(this.addr(old), old, op.next.addr, op.nextVa);
       if (op.prevVa !== 0) tree.insertAtPlace(op.prev.addr, op.prevVa);
     } else {
-      // It begins where the old mapping did.
-      tree.replace(op.prev.addr, old, op.prev.addr, op.prevVa);
+      tree.replace(this.addr(old), old, op.prev.addr, op.prevVa);
       tree.stepOver();
     }
     // One goes, and as many come as there are pieces.

@@ -34,7 +34,7 @@ export class TreeLeaves extends TreeNodes {
   /** Index in that leaf, 0..count: the place of the first key above the sought one. */
   pos = 0;
 
-  /** log2 of the entries that a leaf has at most, rounded up. */
+  /** log2 of the entries that a leaf has at most. */
   protected get leafLg2(): number {
     return 31 - Math.clz32(this.fullLeaf);
   }

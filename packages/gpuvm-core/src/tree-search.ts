@@ -44,6 +44,7 @@ export class TreeSearch extends TreeLeaves {
   protected findFloor(key: number): number {
     const { values, lg2 } = this;
     let node = this.root;
+    // Not `leafOf`, whose look at the count of each node takes its time in large trees.
     for (let h = this.height; h > 0; h--)
       node = values[(node << lg2) + this.#placeIn(node, key, lg2) - 1] as number;
     const i = this.#placeIn(node, key, this.leafLg2) - 1;

@@ -311,7 +311,7 @@ export class VaSpace extends VaWindow {
     const { tree } = this;
     const open = tree.seekGap() && this.#fitsGap(addr, end);
     if (!open && !tree.openGap(addr)) {
-      if (!this.hasRoom(addr, end)) return false;
+      if (!this.#fitsPlace(addr, end)) return false;
       tree.insertAtPlace(addr, va);
       return true;
     }
@@ -322,9 +322,13 @@ export class VaSpace extends VaWindow {
 
   /** Whether a mapping with a length fits among others: the sought place is then where it goes. @internal */
   protected hasRoom(addr: number, end: number): boolean {
+    // A walk that removed what was here left the place open.
+    return (this.tree.seekGap() && this.#fitsGap(addr, end)) || this.#fitsPlace(addr, end);
+  }
+
+  /** Seek the place of a mapping. Whether it fits there: without an entry before, that is record 0, which ends at 0. */
+  #fitsPlace(addr: number, end: number): boolean {
     const { tree } = this;
-    // A walk that removed what was here left the place open. Without an entry before, it is record 0, which ends at 0.
-    if (tree.seekGap() && this.#fitsGap(addr, end)) return true;
     tree.seek(addr);
     return this.pool.end(tree.before()) <= addr && tree.keyAt() >= end;
   }

@@ -198,7 +198,7 @@ describe.each([4, 16, 64])("va tree with %i entries a node", (capacity) => {
         }
         tree.validate();
         expect(contents(tree)).toEqual(naive.entries.map((e) => e.handle));
-        // No tree so small, and so soon asked for the very same place, that none is opened.
+        // Of so many keys some come to a leaf that is neither full nor the one of the last search.
         if (new Set(steps.map(({ key }) => key)).size > 60 && capacity === 64)
           expect(opened).toBeGreaterThan(0);
 
