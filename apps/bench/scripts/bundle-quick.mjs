@@ -95,6 +95,8 @@ await build({
         thread: path("../src/process/thread.ts"),
         "fuzz-thread": path("../src/fuzz/fuzz-thread.ts"),
         worker: path("../src/jobs/worker.ts"),
+        areas: path("../src/micro/areas.ts"),
+        measure: path("../src/micro/child.ts"),
       },
       output: {
         format: "cjs",
@@ -123,20 +125,20 @@ const { runCommand } = runChunk(new URL("./quick/run.cjs", import.meta.url));
 process.exitCode = await runCommand(process.argv.slice(2));
 `,
 );
-writeFileSync(
-  path("../dist/quick/thread.js"),
-  `import { runChunk } from "../process/bundled.js";
 
-runChunk(new URL("./thread.cjs", import.meta.url));
-`,
-);
-for (const name of ["fuzz-thread", "worker"]) {
+/** What chunks that others start or import by their files export. */
+const BY_FILE = {
+  thread: "",
+  measure: "",
+  "fuzz-thread": "export default chunk.default;\n",
+  worker: "export default chunk.default;\n",
+  areas: "export const { AREAS } = chunk;\n",
+};
+for (const [name, exported] of Object.entries(BY_FILE)) {
+  const chunk = `runChunk(new URL("./${name}.cjs", import.meta.url));`;
   writeFileSync(
     path(`../dist/quick/${name}.js`),
-    `import { runChunk } from "../process/bundled.js";
-
-export default runChunk(new URL("./${name}.cjs", import.meta.url)).default;
-`,
+    `import { runChunk } from "../process/bundled.js";\n\n${exported && "const chunk = "}${chunk}\n${exported}`,
   );
 }
 

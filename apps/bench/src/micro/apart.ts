@@ -54,7 +54,8 @@ export async function measurePairApart(task: PairTask, onStep: (id: string) => v
 
 function inProcess(order: Order, onStep: (id: string) => void): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const child = fork(new URL("./child.js", import.meta.url), {
+    // From the bundle, as every command runs the models: there V8 knows what a function of another module is.
+    const child = fork(new URL("../quick/measure.js", import.meta.url), {
       execArgv: [...process.execArgv, COMPILE_IN_TURN],
     });
     child.on("message", (answer: Answer) => {

@@ -54,8 +54,11 @@ export interface PairOptions {
   onStep?(id: string): void;
 }
 
-/** Where a clone, or the command's package, has the module of areas. */
-const PLACES = [join("apps", "bench", "dist", "micro", "areas.js"), join("dist", "micro", "areas.js")];
+/** Where a clone, or the command's package, has its areas: with the models as its commands run them, in the bundle if there is one. */
+const PLACES = ["quick", "micro"].flatMap((folder) => [
+  join("apps", "bench", "dist", folder, "areas.js"),
+  join("dist", folder, "areas.js"),
+]);
 
 /**
  * @param folder - a clone in which everything is built, or its `apps/bench`
