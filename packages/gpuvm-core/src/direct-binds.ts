@@ -27,14 +27,13 @@ export class DirectBinds extends VmObjects {
     const { addr, range } = request;
     const end = addr + range;
     if (this.observed || this.emptyMappings > 0 || !(range > 0) || end > Number.MAX_SAFE_INTEGER) return 0;
-    if (!this.rangeValid(addr, range)) return 0;
+    if (!this.exactlyValid(addr, end)) return 0;
     if (!this.hasRoom(addr, end)) return 0;
     const { pool } = this;
     const { gem } = request;
     const va = pool.alloc();
     this.tree.insertFound(addr, va);
     pool.fill(va, addr, end, request.offset, gem === null ? 0 : -gem.id, request.flags ?? 0);
-    pool.setRepeat(va, 0, 0);
     this.counters.mapSteps++;
     this.inserted();
     return va;
@@ -73,7 +72,7 @@ export class DirectBinds extends VmObjects {
   unmapInside(addr: number, range: number, out: number[]): number {
     const end = addr + range;
     if (this.observed || this.emptyMappings > 0 || !(end > addr) || end > Number.MAX_SAFE_INTEGER) return -1;
-    if (!this.rangeValid(addr, range)) return -1;
+    if (!this.exactlyValid(addr, end)) return -1;
     const count = this.#uprootInside(addr, end, out);
     if (count <= 0) return count;
     this.counters.unmapSteps += count;

@@ -166,7 +166,7 @@ export class GpuvaPool {
     this.i32[va * I32 + PREV] = prev;
   }
 
-  /** Store what every record has: range in bytes, offset in bytes, object and flags. */
+  /** Store what every record has: range in bytes, offset in bytes, object and flags. It does not repeat. */
   fill(va: number, addr: number, end: number, offset: number, object: number, flags: number): void {
     const { i32 } = this;
     this.f64[va * F64] = addr;
@@ -179,6 +179,7 @@ export class GpuvaPool {
     else this.#setWideOffset(va, offset);
     i32[va * I32 + OBJECT] = object;
     i32[va * I32 + FLAGS] = flags;
+    if (this.#windows !== null) this.setRepeat(va, 0, 0);
   }
 
   /**

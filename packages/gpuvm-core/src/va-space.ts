@@ -15,6 +15,8 @@ import { VaTree } from "./va-tree.ts";
 import { VaWindow, type VaWindowOptions } from "./va-window.ts";
 
 const U64 = 2 ** 64;
+/** With fewer mappings the one loop of {@link VaTree.openGap} saves less than it takes to call it. */
+const OPEN_GAP_MIN = 4;
 
 /** What a VA space is made of. */
 export interface VaSpaceOptions extends VaWindowOptions {
@@ -290,7 +292,7 @@ export class VaSpace extends VaWindow {
   ): number {
     const va = this.pool.alloc();
     this.pool.fill(va, addr, end, offset, gem === null ? 0 : -gem.id, flags);
-    this.pool.setRepeat(va, gemRange, phase);
+    if (gemRange !== 0) this.pool.setRepeat(va, gemRange, phase);
     return va;
   }
 
@@ -310,7 +312,7 @@ export class VaSpace extends VaWindow {
   #plantBetween(va: number, addr: number, end: number): boolean {
     const { tree } = this;
     const open = tree.seekGap() && this.#fitsGap(addr, end);
-    if (!open && !tree.openGap(addr)) {
+    if (!open && (tree.size < OPEN_GAP_MIN || !tree.openGap(addr))) {
       if (!this.#fitsPlace(addr, end)) return false;
       tree.insertAtPlace(addr, va);
       return true;

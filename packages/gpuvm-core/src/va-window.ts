@@ -58,6 +58,11 @@ export class VaWindow {
     return addr >= this.kernelEnd || compareSum(addr, range, this.kernelStart) <= 0;
   }
 
+  /** {@link VaWindow.rangeValid} of a range whose end no sum has rounded. @internal */
+  protected exactlyValid(addr: number, end: number): boolean {
+    return addr >= this.start && end <= this.#end && (addr >= this.kernelEnd || end <= this.kernelStart);
+  }
+
   #endValid(addr: number, range: number): boolean {
     return compareSum(addr, range, U64) < 0 && compareSum(addr, range, this.#end) <= 0;
   }

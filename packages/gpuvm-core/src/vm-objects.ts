@@ -250,13 +250,12 @@ export class VmObjects extends VaSpace {
     const found = this.vmBoFind(gem);
     if (found !== null) return found;
     const vmBo = this.vmBoCreate(gem);
-    gem.vmBos.push(vmBo);
+    append(gem.vmBos, vmBo);
     return vmBo;
   }
 
   /**
-   * {@link VmObjects.vmBoObtain} for immediate mode, where nothing may be allocated
-   * (`drm_gpuvm_bo_obtain_prealloc`).
+   * {@link VmObjects.vmBoObtain} for immediate mode, where nothing may be allocated (`drm_gpuvm_bo_obtain_prealloc`).
    *
    * @param mine - made beforehand with {@link VmObjects.vmBoCreate}; used up
    */
@@ -266,7 +265,7 @@ export class VmObjects extends VaSpace {
       mine.put();
       return found;
     }
-    mine.gem.vmBos.push(mine);
+    append(mine.gem.vmBos, mine);
     return mine;
   }
 
@@ -293,20 +292,20 @@ export class VmObjects extends VaSpace {
       this.#extobjs.delete(vmBo.extobj);
       this.#evicted.delete(vmBo.evict);
     }
-    this.#deferred.push(vmBo);
+    append(this.#deferred, vmBo);
   }
 
   /**
    * Destroy the zombies, the last one first (`drm_gpuvm_bo_deferred_cleanup`). Until then they hold their references.
    */
   deferredCleanup(): void {
-    if (this.#deferred.length === 0) return;
-    const zombies = this.#deferred.splice(0).reverse();
-    for (const vmBo of zombies) {
+    const zombies = this.#deferred;
+    while (zombies.length > 0) {
+      const vmBo = zombies.pop() as VmBo;
       this.#extobjs.delete(vmBo.extobj);
       this.#evicted.delete(vmBo.evict);
+      this.#releaseVmBo(vmBo);
     }
-    for (const vmBo of zombies) this.#releaseVmBo(vmBo);
   }
 
   /** vm_bos of external objects: what every submit locks besides the VM's own reservation. */
@@ -382,6 +381,11 @@ export class VmObjects extends VaSpace {
     }
     return 0;
   }
+}
+
+/** Where most lists are empty, V8 calls `push`: of an empty array it does not know what it will hold. */
+function append<T>(list: T[], entry: T): void {
+  list[list.length] = entry;
 }
 
 function discard<T>(list: T[], entry: T): void {

@@ -98,6 +98,8 @@ export class BindJobs {
   /** Batches that the GPU works on. */
   readonly #batches: Set<Fence> = new Set();
   #running = false;
+  #idle = true;
+  #quiet = true;
 
   /**
    * @param release - drops a reference that a job held
@@ -110,12 +112,18 @@ export class BindJobs {
 
   /** No job waits. */
   get idle(): boolean {
-    return this.#pending.size === 0;
+    return this.#idle;
   }
 
   /** Neither jobs nor batches: nobody reads or writes the VM's tables and objects. */
   get quiet(): boolean {
-    return this.#pending.size === 0 && this.#batches.size === 0;
+    return this.#quiet;
+  }
+
+  /** Something came or went. What is asked a few times in every bind is answered here. */
+  #count(): void {
+    this.#idle = this.#pending.size === 0;
+    this.#quiet = this.#idle && this.#batches.size === 0;
   }
 
   /**
@@ -141,7 +149,11 @@ export class BindJobs {
   addBatch(done: Fence): void {
     if (done.signaled) return;
     this.#batches.add(done);
-    done.onSignal(() => this.#batches.delete(done));
+    this.#count();
+    done.onSignal(() => {
+      this.#batches.delete(done);
+      this.#count();
+    });
   }
 
   /**
@@ -180,6 +192,7 @@ export class BindJobs {
   /** Append a job that has to wait. */
   park(queue: object, job: BindJob): void {
     this.#pending.add(job);
+    this.#count();
     const own = this.#queues.get(queue);
     if (own === undefined) this.#queues.set(queue, [job]);
     else own.push(job);
@@ -239,6 +252,7 @@ export class BindJobs {
         for (let job = jobs[0]; job?.waits.every((fence) => fence.signaled); job = jobs[0]) {
           jobs.shift();
           this.#pending.delete(job);
+          this.#count();
           if (jobs.length === 0) this.#queues.delete(queue);
           job.work?.apply();
           this.#finish(job);

@@ -60,7 +60,7 @@ export class XeDevice {
   /** Where VM_BINDs fail that have to. @internal */
   readonly forcedErrors: ForcedErrors = new ForcedErrors();
   /** Runs VM_BIND. @internal */
-  readonly binder: VmBindRunner = new VmBindRunner();
+  readonly binder: VmBindRunner;
   #asids = 0;
 
   /**
@@ -97,6 +97,7 @@ export class XeDevice {
     this.vram = new Vram(this.vramBytes, this.vramFrames, memory.tables);
     this.tables = new XeTables(memory.tables, counters, this.vramBytes > 0 ? this : null, allocFault);
     this.tlb = tlb === null ? null : new Tlb({ ...tlb, counters });
+    this.binder = new VmBindRunner(this.platform);
     this.job = new PtJob(this.tables, this.platform, quirks, counters, allocFault);
   }
 

@@ -34,6 +34,12 @@ import {
 import type { UserPages } from "./user-pages.ts";
 
 const ALL_FLAGS = 0xff;
+/** The entry is refused. */
+const PAT_RESERVED = 1;
+/** The GPU does not see what the CPU's caches have. */
+const PAT_INCOHERENT = 2;
+/** The entry turns compression on. */
+const PAT_COMPRESSED = 4;
 const DEBUG_FLAGS = 0xff + FORCE_OP_ERROR;
 /** On integrated 35.x this index counts as coherent with the CPU. */
 const PAT_XE3P_COHERENT = 19;
@@ -120,30 +126,53 @@ export class XeBindOp {
 }
 
 /**
+ * What a platform's PAT entries are, a byte each: most binds are asked nothing else, and would look through the entries themselves for it.
+ *
+ * @param platform - the device
+ * @returns `PAT_*` bits by index
+ */
+export function patBits({ pat }: Platform): Uint8Array {
+  return Uint8Array.from(
+    pat,
+    ({ coherency, compressed }) =>
+      (coherency === "reserved" ? PAT_RESERVED : 0) |
+      (coherency === "none" ? PAT_INCOHERENT : 0) |
+      (compressed ? PAT_COMPRESSED : 0),
+  );
+}
+
+/**
  * Check what can be said without looking up anything (`vm_bind_ioctl_check_args`).
  *
  * @param op - the operation
  * @param platform - the device
+ * @param pats - its {@link patBits}
  * @param faultMode - the VM is in fault mode
  * @param debugBuild - the driver is built for debugging
  * @throws `DrmError` EINVAL, EOPNOTSUPP
  */
-export function checkOp(op: XeBindOp, platform: Platform, faultMode: boolean, debugBuild: boolean): void {
+export function checkOp(
+  op: XeBindOp,
+  platform: Platform,
+  pats: Uint8Array,
+  faultMode: boolean,
+  debugBuild: boolean,
+): void {
   if ((op.flags & VM_BIND_FLAG_CPU_ADDR_MIRROR) !== 0 && !(faultMode && platform.usm)) {
     fail(EINVAL, `${op.name}.flags: CPU_ADDR_MIRROR needs a fault-mode VM`);
   }
-  const pat = platform.pat[op.patIndex];
+  const pat = pats[op.patIndex];
   if (pat === undefined) {
     fail(
       EINVAL,
       `${op.name}.pat_index: ${op.patIndex} is not below ${platform.pat.length}, the entries of ${platform.title}`,
     );
   }
-  if (pat.coherency === "reserved") {
+  if ((pat & PAT_RESERVED) !== 0) {
     fail(EINVAL, `${op.name}.pat_index: ${op.patIndex} is a reserved entry on ${platform.title}`);
   }
   const problem =
-    combinationProblem(op, platform, pat, debugBuild ? DEBUG_FLAGS : ALL_FLAGS) ?? alignmentProblem(op);
+    combinationProblem(op, platform, debugBuild ? DEBUG_FLAGS : ALL_FLAGS) ?? alignmentProblem(op);
   if (problem !== null) fail(EINVAL, `${op.name}.${problem}`);
   if ((op.flags & VM_BIND_FLAG_DECOMPRESS) !== 0) {
     if (!platform.flatCcs || platform.graphics < XE2_GRAPHICS || platform.vramBytes === 0) {
@@ -152,17 +181,13 @@ export function checkOp(op: XeBindOp, platform: Platform, faultMode: boolean, de
   }
 }
 
-function combinationProblem(
-  op: XeBindOp,
-  platform: Platform,
-  pat: PatEntry,
-  knownFlags: number,
-): string | null {
+function combinationProblem(op: XeBindOp, platform: Platform, knownFlags: number): string | null {
   const kind = op.op;
   const { flags, obj } = op;
   // Most operations: no flags, no region, and an object just where it has to be. None of the rules below is about those.
   if ((flags | op.region) === 0 && (obj !== 0 ? kind === VM_BIND_OP_MAP : kind === VM_BIND_OP_UNMAP))
     return null;
+  const pat = platform.pat[op.patIndex] as PatEntry;
   const isNull = (flags & VM_BIND_FLAG_NULL) !== 0;
   const mirror = (flags & VM_BIND_FLAG_CPU_ADDR_MIRROR) !== 0;
   const decompress = (flags & VM_BIND_FLAG_DECOMPRESS) !== 0;
@@ -259,11 +284,12 @@ export function checkRange(op: XeBindOp, vmSize: number): void {
  * @param op - the operation, its object looked up
  * @param bo - that object
  * @param platform - the device
+ * @param pats - its {@link patBits}
  * @throws `DrmError` EINVAL, ENOEXEC
  */
-export function checkBo(op: XeBindOp, bo: XeBo, platform: Platform): void {
-  const pat = platform.pat[op.patIndex] as PatEntry;
-  if ((bo.flags & GEM_CREATE_FLAG_NO_COMPRESSION) !== 0 && pat.compressed) {
+export function checkBo(op: XeBindOp, bo: XeBo, platform: Platform, pats: Uint8Array): void {
+  const pat = pats[op.patIndex] as number;
+  if ((bo.flags & GEM_CREATE_FLAG_NO_COMPRESSION) !== 0 && (pat & PAT_COMPRESSED) !== 0) {
     fail(EINVAL, `${op.name}.pat_index: a compressing entry for an object made with NO_COMPRESSION`);
   }
   if (op.range > bo.size || op.objOffset > bo.size - op.range) {
@@ -285,12 +311,13 @@ export function checkBo(op: XeBindOp, bo: XeBo, platform: Platform): void {
       `${op.name}: obj_offset, addr and range must be multiples of 65536 for an object that may live in VRAM`,
     );
   }
-  if (pat.coherency === "none" && (bo.imported || bo.cpuCaching === GEM_CPU_CACHING_WB)) {
+  if ((pat & PAT_INCOHERENT) !== 0 && (bo.imported || bo.cpuCaching === GEM_CPU_CACHING_WB)) {
     fail(EINVAL, `${op.name}.pat_index: an entry without coherency for an object that the CPU caches`);
   }
   if (bo.imported) {
-    if (pat.compressed) fail(EINVAL, `${op.name}.pat_index: a compressing entry for an imported object`);
-    if (!coherentOnXe3p(op.patIndex, platform, pat)) {
+    if ((pat & PAT_COMPRESSED) !== 0)
+      fail(EINVAL, `${op.name}.pat_index: a compressing entry for an imported object`);
+    if (!coherentOnXe3p(op.patIndex, platform, platform.pat[op.patIndex] as PatEntry)) {
       fail(
         EINVAL,
         `${op.name}.pat_index: an imported object needs entry ${PAT_XE3P_COHERENT} or two-way coherency`,

@@ -24,6 +24,7 @@ import {
 } from "@vmbind/drm";
 import type { XeBo } from "./bo.ts";
 import type { XeFile } from "./file.ts";
+import type { Platform } from "./platforms.ts";
 import {
   MAX_SYNCS,
   SYNC,
@@ -38,7 +39,7 @@ import {
   VM_BIND_OP_MAP_USERPTR,
 } from "./uapi.ts";
 import type { XeVm } from "./vm.ts";
-import { checkBo, checkOp, checkRange, XeBindOp } from "./vm-bind-args.ts";
+import { checkBo, checkOp, checkRange, patBits, XeBindOp } from "./vm-bind-args.ts";
 
 const NO_FENCES: readonly Fence[] = [];
 const USER_FENCE_BYTES = 8;
@@ -60,6 +61,12 @@ const OP_SIZE = VM_BIND_OP.size;
 /** Runs VM_BIND calls of a device; its operation records are reused. */
 export class VmBindRunner {
   readonly #ops: XeBindOp[] = [];
+  readonly #pats: Uint8Array;
+
+  /** @param platform - the device */
+  constructor(platform: Platform) {
+    this.#pats = patBits(platform);
+  }
 
   /**
    * Run one call.
@@ -99,11 +106,12 @@ export class VmBindRunner {
     }
     counters.bindOps += count;
     const ops = this.#ops;
+    const pats = this.#pats;
     while (ops.length < count) ops.push(new XeBindOp());
     for (let i = 0; i < count; i++) {
       const op = ops[i] as XeBindOp;
       op.read(view, at + i * OP_SIZE, i, count);
-      checkOp(op, platform, vm.faultMode, options.debugBuild);
+      checkOp(op, platform, pats, vm.faultMode, options.debugBuild);
     }
 
     const queueId = arg.getUint32(EXEC_QUEUE_ID, true);
@@ -114,7 +122,7 @@ export class VmBindRunner {
       if (op.obj === 0) continue;
       const bo = file.bo(op.obj);
       if (bo === undefined) fail(ENOENT, `${op.name}.obj: no object with handle ${op.obj}`);
-      checkBo(op, bo, platform);
+      checkBo(op, bo, platform, pats);
       op.bo = bo;
     }
     const syncs = numSyncs === 0 ? null : readSyncs(file, vm, user, readU64(arg, SYNCS), numSyncs, count);

@@ -63,14 +63,17 @@ export class WorkList {
    * @param va - handle of the mapping
    */
   push(kind: number, va: number): void {
-    if (2 * this.#count === this.#pairs.length) {
-      const larger = new Int32Array(this.#pairs.length * 2);
-      larger.set(this.#pairs);
-      this.#pairs = larger;
-    }
-    this.#pairs[2 * this.#count] = kind;
-    this.#pairs[2 * this.#count + 1] = va;
-    this.#count++;
+    const at = 2 * this.#count++;
+    const pairs = at < this.#pairs.length ? this.#pairs : this.#grow();
+    pairs[at] = kind;
+    pairs[at + 1] = va;
+  }
+
+  #grow(): Int32Array {
+    const larger = new Int32Array(this.#pairs.length * 2);
+    larger.set(this.#pairs);
+    this.#pairs = larger;
+    return larger;
   }
 
   /**
