@@ -24,7 +24,7 @@ import { type AmdgpuCounter, type AmdgpuCounters, amdgpuCounters, COST_SCHEMA } 
 import { AmdgpuFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
 import type { Place } from "./leaf-flags.ts";
-import { type AmdgpuDeviceOptions, type AmdgpuGfx, DEFAULTS, OPTION_NAMES } from "./options.ts";
+import { type AmdgpuDeviceOptions, type AmdgpuGfx, defaults, OPTION_NAMES } from "./options.ts";
 import { QUIRKS } from "./quirks.ts";
 import type { AmdgpuVm } from "./vm.ts";
 
@@ -68,7 +68,7 @@ export class AmdgpuDevice {
    * @throws RangeError for quirks that there are not
    */
   constructor(options: DeviceChoices<AmdgpuDeviceOptions> = {}) {
-    this.options = deviceOptions(DEFAULTS, options, QUIRKS, OPTION_NAMES);
+    this.options = deviceOptions(defaults, options, QUIRKS, OPTION_NAMES);
     const { memory, tlb, gfx, vramBytes, vramFragmentation } = this.options;
     const generation = GENERATIONS[gfx];
     this.generation = generation;

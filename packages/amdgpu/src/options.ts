@@ -46,15 +46,17 @@ export const OPTION_NAMES: OptionNames<AmdgpuDeviceOptions> = {
   boFragmentation: FRAGMENTATIONS,
 };
 
-/** What a device has where nothing was chosen. @internal */
-export const DEFAULTS: DeviceDefaults<AmdgpuDeviceOptions> = {
-  gfx: "10.3",
-  vramBytes: 0x3_ff00_0000,
-  vramFragmentation: "contiguous",
-  boFragmentation: "contiguous",
-  memory: {},
-  tlb: {},
-  quirks: NO_QUIRKS,
-  adoptSyncobjs: false,
-  allocFault: undefined,
-};
+/** What a device has where nothing was chosen, to be changed. @internal */
+export function defaults(): DeviceDefaults<AmdgpuDeviceOptions> {
+  return {
+    gfx: "10.3",
+    vramBytes: 0x3_ff00_0000,
+    vramFragmentation: "contiguous",
+    boFragmentation: "contiguous",
+    memory: {},
+    tlb: {},
+    quirks: NO_QUIRKS,
+    adoptSyncobjs: false,
+    allocFault: undefined,
+  };
+}

@@ -15,7 +15,7 @@ import { type AsahiCounter, type AsahiCounters, asahiCounters, COST_SCHEMA } fro
 import { AsahiFile } from "./file.ts";
 import { FirmwareSpace } from "./firmware.ts";
 import { IOCTLS } from "./ioctls.ts";
-import { type AsahiDeviceOptions, DEFAULTS, OPTION_NAMES } from "./options.ts";
+import { type AsahiDeviceOptions, defaults, OPTION_NAMES } from "./options.ts";
 import { QUIRKS } from "./quirks.ts";
 import {
   FEATURE_SOFT_FAULTS,
@@ -60,7 +60,7 @@ export class AsahiDevice {
    * @throws RangeError for quirks that there are not
    */
   constructor(options: DeviceChoices<AsahiDeviceOptions> = {}) {
-    this.options = deviceOptions(DEFAULTS, options, QUIRKS, OPTION_NAMES);
+    this.options = deviceOptions(defaults, options, QUIRKS, OPTION_NAMES);
     const { memory, tlb, oas, softFaults, params } = this.options;
     this.memory = new PhysicalMemory({
       tableBytes: PAGE_BYTES,

@@ -42,16 +42,18 @@ export interface AsahiDeviceOptions {
 /** Options that are names. @internal */
 export const OPTION_NAMES: OptionNames<AsahiDeviceOptions> = { boFragmentation: FRAGMENTATIONS };
 
-/** What a device has where nothing was chosen. @internal */
-export const DEFAULTS: DeviceDefaults<AsahiDeviceOptions> = {
-  softFaults: false,
-  oas: 40,
-  dummyPage: true,
-  params: {},
-  boFragmentation: "contiguous",
-  memory: {},
-  tlb: {},
-  quirks: NO_QUIRKS,
-  adoptSyncobjs: false,
-  allocFault: undefined,
-};
+/** What a device has where nothing was chosen, to be changed. @internal */
+export function defaults(): DeviceDefaults<AsahiDeviceOptions> {
+  return {
+    softFaults: false,
+    oas: 40,
+    dummyPage: true,
+    params: {},
+    boFragmentation: "contiguous",
+    memory: {},
+    tlb: {},
+    quirks: NO_QUIRKS,
+    adoptSyncobjs: false,
+    allocFault: undefined,
+  };
+}

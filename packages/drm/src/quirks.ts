@@ -150,7 +150,8 @@ export type DeviceDefaults<Options extends QuirkOptions> = {
 /**
  * All options of a device: its defaults, and what was chosen.
  *
- * @param defaults - what a device has where nothing was chosen
+ * @param defaults - makes what a device has where nothing was chosen. A literal, whose shape the options of all devices then have: every
+ * ioctl asks for some, and V8 looks members up by name where more than sixteen were put into an empty object
  * @param chosen - what differs from that; undefined is no choice
  * @param table - the driver's quirks
  * @param names - options that are names, and the names that there are
@@ -158,17 +159,14 @@ export type DeviceDefaults<Options extends QuirkOptions> = {
  * @throws RangeError for options, quirks and names that there are not
  */
 export function deviceOptions<Options extends QuirkOptions>(
-  defaults: DeviceDefaults<Options>,
+  defaults: () => DeviceDefaults<Options>,
   chosen: DeviceChoices<Options>,
   table: QuirkTable,
   names: OptionNames<Options> = {},
 ): Options {
-  needKnown(chosen, Object.keys(defaults));
-  // Not a literal that begins with a spread: V8 gives each object that comes out of one a shape of its own, and code that asks for an
-  // option, as every ioctl does, is thrown away and compiled again for each device.
-  const options: Options = Object.assign({}, defaults, said(chosen), {
-    quirks: quirksOf(table, chosen.quirks as QuirkChoice<Quirks>),
-  });
+  const options: Options = defaults();
+  needKnown(chosen, Object.keys(options));
+  Object.assign(options, said(chosen), { quirks: quirksOf(table, chosen.quirks as QuirkChoice<Quirks>) });
   for (const option in names) needOneOf(option, options[option], names[option] ?? []);
   return options;
 }

@@ -54,11 +54,16 @@ describe("a choice of quirks", () => {
 });
 
 describe("options of a device", () => {
-  const defaults = { size: 1, cache: { ways: 2 } as { ways: number } | null, quirks: quirksOf(TABLE) };
+  const defaults = () => ({
+    size: 1,
+    cache: { ways: 2 } as { ways: number } | null,
+    quirks: quirksOf(TABLE),
+  });
 
-  it("are the defaults where nothing was chosen", () => {
-    expect(deviceOptions(defaults, {}, TABLE)).toEqual(defaults);
-    expect(deviceOptions(defaults, {}, TABLE)).not.toBe(defaults);
+  it("are the defaults where nothing was chosen, of each device its own", () => {
+    const [one, other] = [deviceOptions(defaults, {}, TABLE), deviceOptions(defaults, {}, TABLE)];
+    expect(one).toEqual(defaults());
+    expect(one).not.toBe(other);
   });
 
   it("are what was chosen, null too, with every quirk by name", () => {

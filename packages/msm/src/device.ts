@@ -20,7 +20,7 @@ import type { MsmBo } from "./bo.ts";
 import { COST_SCHEMA, type MsmCounter, type MsmCounters, msmCounters } from "./cost-sheet.ts";
 import { MsmFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
-import { DEFAULTS, type MsmDeviceOptions, OPTION_NAMES } from "./options.ts";
+import { defaults, type MsmDeviceOptions, OPTION_NAMES } from "./options.ts";
 import { PAGE_BYTES, SHARED_ASID } from "./page-table.ts";
 import { PrrPage } from "./prr.ts";
 import { QUIRKS } from "./quirks.ts";
@@ -61,7 +61,7 @@ export class MsmDevice {
    * @throws Error for `memory.frames` that describe no memory
    */
   constructor(options: DeviceChoices<MsmDeviceOptions> = {}) {
-    this.options = deviceOptions(DEFAULTS, options, QUIRKS, OPTION_NAMES);
+    this.options = deviceOptions(defaults, options, QUIRKS, OPTION_NAMES);
     const { vaBits, paBits, memory, tlb, prrPage } = this.options;
     if (!(vaBits >= 33 && vaBits <= 48)) throw new RangeError(`vaBits: ${vaBits} is not in 33..48`);
     if (!(paBits >= 32 && paBits <= 48)) throw new RangeError(`paBits: ${paBits} is not in 32..48`);

@@ -11,7 +11,7 @@ import { COST_SCHEMA } from "./cost-sheet.ts";
 import { MsmDevice } from "./device.ts";
 import { type MsmFile, VM_ID } from "./file.ts";
 import { IOCTLS, VM_BIND_OPS } from "./ioctls.ts";
-import { DEFAULTS } from "./options.ts";
+import { defaults } from "./options.ts";
 import { PAGE_BYTES } from "./page-table.ts";
 import { QUIRKS } from "./quirks.ts";
 import {
@@ -153,7 +153,7 @@ function deviceOf(header: HeaderReader, allocFault?: AllocFault): MsmDevice {
     prr,
     // Recordings do not say it, and their queues allow preemption.
     preemption: false,
-    params: { ...DEFAULTS.params, chipId },
+    params: { ...defaults().params, chipId },
     ...(boFragmentation && { boFragmentation }),
     ...header.memory(PAGE_BYTES),
     quirks,

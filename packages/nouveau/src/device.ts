@@ -22,7 +22,7 @@ import { COST_SCHEMA, type NouveauCounter, type NouveauCounters, nouveauCounters
 import { NouveauFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
 import { invalidateMappings } from "./job-run.ts";
-import { DEFAULTS, type NouveauDeviceOptions, OPTION_NAMES } from "./options.ts";
+import { defaults, type NouveauDeviceOptions, OPTION_NAMES } from "./options.ts";
 import { QUIRKS } from "./quirks.ts";
 import { TableCache } from "./table-cache.ts";
 import type { NouveauVm } from "./vm.ts";
@@ -64,7 +64,7 @@ export class NouveauDevice {
    * @throws Error for `memory.frames` that describe no memory
    */
   constructor(options: DeviceChoices<NouveauDeviceOptions> = {}) {
-    this.options = deviceOptions(DEFAULTS, options, QUIRKS, OPTION_NAMES);
+    this.options = deviceOptions(defaults, options, QUIRKS, OPTION_NAMES);
     const { backend, tableAperture, memory, tlb, vramBytes, mmapStep } = this.options;
     if (!(vramBytes >= MIB_2 && vramBytes <= VRAM_MAX) || vramBytes % MIB_2 !== 0) {
       throw new RangeError(`vramBytes: ${vramBytes} is not a multiple of 2 MiB up to 512 GiB`);

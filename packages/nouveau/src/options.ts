@@ -58,20 +58,22 @@ export const OPTION_NAMES: OptionNames<NouveauDeviceOptions> = {
   boFragmentation: FRAGMENTATIONS,
 };
 
-/** What a device has where nothing was chosen. @internal */
-export const DEFAULTS: DeviceDefaults<NouveauDeviceOptions> = {
-  backend: "tu102",
-  gsp: true,
-  tableAperture: "vram",
-  coherent: true,
-  vramBytes: 10 * 2 ** 30,
-  pciDevice: 0x2206,
-  chipset: 0x172,
-  boFragmentation: "contiguous",
-  memory: {},
-  tlb: {},
-  mmapStep: 0,
-  quirks: NO_QUIRKS,
-  adoptSyncobjs: false,
-  allocFault: undefined,
-};
+/** What a device has where nothing was chosen, to be changed. @internal */
+export function defaults(): DeviceDefaults<NouveauDeviceOptions> {
+  return {
+    backend: "tu102",
+    gsp: true,
+    tableAperture: "vram",
+    coherent: true,
+    vramBytes: 10 * 2 ** 30,
+    pciDevice: 0x2206,
+    chipset: 0x172,
+    boFragmentation: "contiguous",
+    memory: {},
+    tlb: {},
+    mmapStep: 0,
+    quirks: NO_QUIRKS,
+    adoptSyncobjs: false,
+    allocFault: undefined,
+  };
+}

@@ -22,9 +22,9 @@ import { COST_SCHEMA, type PanthorCounter, type PanthorCounters, panthorCounters
 import { PanthorFile } from "./file.ts";
 import { IOCTLS } from "./ioctls.ts";
 import {
-  DEFAULTS,
   DRIVER_VERSIONS,
   type DriverVersion,
+  defaults,
   OPTION_NAMES,
   type PanthorDeviceOptions,
 } from "./options.ts";
@@ -77,7 +77,7 @@ export class PanthorDevice {
   constructor(options: DeviceChoices<PanthorDeviceOptions> = {}, parts: Partial<PanthorParts> = {}) {
     needKnown(parts, Object.keys(PARTS), "parts.");
     this.parts = { ...PARTS, ...parts };
-    this.options = deviceOptions(DEFAULTS, options, QUIRKS, OPTION_NAMES);
+    this.options = deviceOptions(defaults, options, QUIRKS, OPTION_NAMES);
     const { vaBits, repeat, memory, tlb, asPresent } = this.options;
     if (!(vaBits >= 22 && vaBits <= 48)) throw new RangeError(`vaBits: ${vaBits} is not in 22..48`);
     if (!isSlotMask(asPresent))

@@ -130,26 +130,28 @@ export const OPTION_NAMES: OptionNames<PanthorDeviceOptions> = {
   dummyFragmentation: FRAGMENTATIONS,
 };
 
-/** What a device has where nothing was chosen. @internal */
-export const DEFAULTS: DeviceDefaults<PanthorDeviceOptions> = {
-  driverVersion: "1.9",
-  vaBits: 48,
-  paBits: 40,
-  coherent: true,
-  taskSize: 2 ** 48,
-  boFragmentation: "huge",
-  dummyFragmentation: "huge",
-  memory: {},
-  tlb: {},
-  asPresent: 0xff,
-  activeAs: true,
-  repeat: "off",
-  quirks: NO_QUIRKS,
-  adoptSyncobjs: false,
-  timestamps: { frequency: 24_000_000, gpu: 0, offset: 0, cycles: 0, cpuNsec: 0, durationNsec: 0 },
-  groupPriorities: GROUP_PRIORITIES_OF_ALL,
-  gpuId: 0xa8670005,
-  gpuInfo: {},
-  dummyPages: undefined,
-  allocFault: undefined,
-};
+/** What a device has where nothing was chosen, to be changed. @internal */
+export function defaults(): DeviceDefaults<PanthorDeviceOptions> {
+  return {
+    driverVersion: "1.9",
+    vaBits: 48,
+    paBits: 40,
+    coherent: true,
+    taskSize: 2 ** 48,
+    boFragmentation: "huge",
+    dummyFragmentation: "huge",
+    memory: {},
+    tlb: {},
+    asPresent: 0xff,
+    activeAs: true,
+    repeat: "off",
+    quirks: NO_QUIRKS,
+    adoptSyncobjs: false,
+    timestamps: { frequency: 24_000_000, gpu: 0, offset: 0, cycles: 0, cpuNsec: 0, durationNsec: 0 },
+    groupPriorities: GROUP_PRIORITIES_OF_ALL,
+    gpuId: 0xa8670005,
+    gpuInfo: {},
+    dummyPages: undefined,
+    allocFault: undefined,
+  };
+}

@@ -32,7 +32,7 @@ import { COST_SCHEMA } from "./cost-sheet.ts";
 import { PanthorDevice } from "./device.ts";
 import type { PanthorFile } from "./file.ts";
 import { IOCTLS, VM_BIND_OPS } from "./ioctls.ts";
-import { DEFAULTS, DRIVER_VERSIONS } from "./options.ts";
+import { DRIVER_VERSIONS, defaults } from "./options.ts";
 import { BLOCK_2M, PAGE_BYTES } from "./page-sizes.ts";
 import { type PanthorQuirks, QUIRKS } from "./quirks.ts";
 import {
@@ -307,7 +307,7 @@ function deviceOf(header: HeaderReader, allocFault?: AllocFault): PanthorDevice 
   const boFragmentation = header.fragmentation("bo_fragmentation");
   const dummyFragmentation = header.fragmentation("dummy_fragmentation");
   // Not in recordings: slots come and go by what runs, which those leave out.
-  const asPresent = header.has("as_present") ? header.hex("as_present") : DEFAULTS.asPresent;
+  const asPresent = header.has("as_present") ? header.hex("as_present") : defaults().asPresent;
   if (!isSlotMask(asPresent)) header.fail("as_present", "Expected 2 to 32 bits from bit 0 on, without gaps");
   const quirks = header.quirks(QUIRKS);
   return new PanthorDevice({

@@ -13,7 +13,7 @@ import { busyVramBytes, isBusy, makeRoom } from "./eviction.ts";
 import { XeFile } from "./file.ts";
 import { ForcedErrors } from "./forced-errors.ts";
 import { IOCTLS } from "./ioctls.ts";
-import { DEFAULTS, OPTION_NAMES, type XeDeviceOptions } from "./options.ts";
+import { defaults, OPTION_NAMES, type XeDeviceOptions } from "./options.ts";
 import { PLATFORMS, type Platform } from "./platforms.ts";
 import { PtJob } from "./pt-job.ts";
 import { XeTables } from "./pt-tables.ts";
@@ -75,7 +75,7 @@ export class XeDevice {
   ) {
     const isPlatform = typeof options === "string" || "rootLevel" in options;
     const chosen = isPlatform ? { ...more, platform: options } : options;
-    this.options = deviceOptions(DEFAULTS, chosen, QUIRKS, OPTION_NAMES);
+    this.options = deviceOptions(defaults, chosen, QUIRKS, OPTION_NAMES);
     const { platform, memory: memoryOptions, tlb, quirks, allocFault } = this.options;
     this.platform = typeof platform === "string" ? platformNamed(platform) : platform;
     const { counters } = this;

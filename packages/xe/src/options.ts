@@ -48,17 +48,19 @@ export interface XeDeviceOptions {
 /** Options that are names. @internal */
 export const OPTION_NAMES: OptionNames<XeDeviceOptions> = { boFragmentation: FRAGMENTATIONS };
 
-/** What a device has where nothing was chosen. @internal */
-export const DEFAULTS: DeviceDefaults<XeDeviceOptions> = {
-  platform: DEFAULT_PLATFORM,
-  boFragmentation: "contiguous",
-  memory: {},
-  tlb: {},
-  quirks: NO_QUIRKS,
-  adoptSyncobjs: false,
-  debugBuild: false,
-  sysNice: false,
-  memoryPressure: false,
-  forcedScratch: undefined,
-  allocFault: undefined,
-};
+/** What a device has where nothing was chosen, to be changed. @internal */
+export function defaults(): DeviceDefaults<XeDeviceOptions> {
+  return {
+    platform: DEFAULT_PLATFORM,
+    boFragmentation: "contiguous",
+    memory: {},
+    tlb: {},
+    quirks: NO_QUIRKS,
+    adoptSyncobjs: false,
+    debugBuild: false,
+    sysNice: false,
+    memoryPressure: false,
+    forcedScratch: undefined,
+    allocFault: undefined,
+  };
+}
