@@ -34,6 +34,7 @@ export * from "./ioctl-row.ts";
 export * from "./ioctl-table.ts";
 export { needKnown, needOneOf } from "./one-of.ts";
 export * from "./quirks.ts";
+export { remainder } from "./remainder.ts";
 export * from "./sparse-image.ts";
 export * from "./struct.ts";
 export { ioctlText, structText, type TextOptions } from "./struct-text.ts";

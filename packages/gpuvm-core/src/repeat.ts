@@ -13,7 +13,7 @@
  * @module
  */
 
-import { EINVAL, fail } from "@vmbind/drm";
+import { EINVAL, fail, remainder } from "@vmbind/drm";
 import { GPUVA_REPEAT, type MapRequest } from "./steps.ts";
 
 /** The rule sets that there are, see {@link RepeatMode}. */
@@ -39,7 +39,7 @@ export function repeatProblem(request: MapRequest, mode: RepeatMode): string | n
   if (window === 0) return "gem.range: 0 with the REPEAT flag";
   if (!(window < 2 ** 32)) return `gem.range: ${window} does not fit 32 bits`;
   if (request.range < window) return `va.range: 0x${request.range.toString(16)} is shorter than gem.range`;
-  if (request.range % window !== 0) {
+  if (remainder(request.range, window) !== 0) {
     return `va.range: 0x${request.range.toString(16)} is not a multiple of gem.range`;
   }
   return null;
@@ -63,5 +63,5 @@ export function repeatedOffset(
   va: number,
 ): number {
   if (!(window > 0)) fail(EINVAL, "gem.range: 0 in a repeated mapping");
-  return offset + ((va - addr + phase) % window);
+  return offset + remainder(va - addr + phase, window);
 }

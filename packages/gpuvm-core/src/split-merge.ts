@@ -30,7 +30,7 @@
  * @module
  */
 
-import { EINVAL } from "@vmbind/drm";
+import { EINVAL, remainder } from "@vmbind/drm";
 import { type RepeatMode, repeatProblem } from "./repeat.ts";
 import {
   GPUVA_REPEAT,
@@ -247,7 +247,7 @@ function fillRemap(vm: SplitVm, op: RemapStep, va: number, s: number, t: number,
     next.offset = repeats ? offset : wrap(offset + (t - a));
     next.flags = flags;
     next.gemRange = gemRange;
-    next.phase = repeats && vm.repeat === "phase" ? (pool.phase(va) + (t - a)) % gemRange : 0;
+    next.phase = repeats && vm.repeat === "phase" ? remainder(pool.phase(va) + (t - a), gemRange) : 0;
   }
 }
 

@@ -17,7 +17,7 @@
  * @module
  */
 
-import { ENOMEM } from "@vmbind/drm";
+import { ENOMEM, remainder } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE, type MapStep } from "@vmbind/gpuvm-core";
 import {
   addressHi,
@@ -308,7 +308,7 @@ export class PageTable {
     const inOnePiece = window === BLOCK_2M && list.count === 1 && offset + BLOCK_2M <= list.totalBytes;
     const end = this.#quirks.repeatWholeWindows ? Math.floor(size / window) * window : size;
     while (done < end) {
-      const from = (phase + done) % window;
+      const from = remainder(phase + done, window);
       if (inOnePiece && from === 0) {
         const blocks = this.#mapSameBlocks(flags, va + done, va + end, (list.pa[0] as number) + offset);
         if (blocks > 0) {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type AllocFault, EINVAL, EIO, ENOMEM, fail, hex } from "@vmbind/drm";
+import { type AllocFault, EINVAL, EIO, ENOMEM, fail, hex, remainder } from "@vmbind/drm";
 import { GPUVA_REPEAT, GPUVA_SPARSE, type VmBo } from "@vmbind/gpuvm-core";
 import { cleanUp, type PanthorBindOp } from "./bind-op.ts";
 import type { PanthorBo } from "./bo.ts";
@@ -139,14 +139,14 @@ function checkRepeat({ repeat, quirks }: PanthorDeviceOptions, op: PanthorBindOp
     if (quirks.repeatZero) fail(EIO, `${op.name}.bo_repeat_range: 0 divides by zero in the kernel`);
     fail(EINVAL, `${op.name}.bo_repeat_range: 0 with MAP_REPEAT`);
   }
-  if (repeats && repeatRange % PAGE_BYTES !== 0 && !quirks.repeatUnaligned) {
+  if (repeats && (repeatRange & (PAGE_BYTES - 1)) !== 0 && !quirks.repeatUnaligned) {
     fail(EINVAL, `${op.name}.bo_repeat_range: 0x${repeatRange.toString(16)} is not a multiple of 4096`);
   }
   const bytes = repeats ? repeatRange : op.size;
   if (bytes > boSize || op.boOffset > boSize - bytes) {
     outOfBounds(op, repeats ? "bo_repeat_range" : "size", bytes, boSize);
   }
-  if (repeats && op.size % repeatRange !== 0) {
+  if (repeats && remainder(op.size, repeatRange) !== 0) {
     const size = hex(op.size);
     fail(
       EINVAL,

@@ -14,6 +14,7 @@
  * @module
  */
 
+import { remainder } from "@vmbind/drm";
 import {
   GPUVA_REPEAT,
   GPUVA_SPARSE,
@@ -191,7 +192,8 @@ export class VmSteps implements StepHandlers {
     const gpuvm = this.#gpuvm;
     const distance = address - gpuvm.addr(va);
     const window = gpuvm.gemRange(va);
-    const offset = gpuvm.offset(va) + (window === 0 ? distance : (distance + gpuvm.phase(va)) % window);
+    const offset =
+      gpuvm.offset(va) + (window === 0 ? distance : remainder(distance + gpuvm.phase(va), window));
     // A folio is what the driver looks at. Small ones that happen to be contiguous are mapped as a block, too.
     return (gpuvm.gem(va) as PanthorBo).isHugeFolio(offset) || this.#pageTable.io.isBlock(address);
   }
@@ -208,7 +210,7 @@ export class VmSteps implements StepHandlers {
       (piece.gem as PanthorBo).pages as ScatterList,
       repeats ? piece.offset : piece.offset + distance,
       piece.gemRange,
-      repeats ? (piece.phase + distance) % piece.gemRange : 0,
+      repeats ? remainder(piece.phase + distance, piece.gemRange) : 0,
     );
   }
 }
