@@ -153,16 +153,28 @@ export class UatPageTable {
    * @throws DrmError ENOMEM as {@link UatPageTable.map}
    */
   mapList(va: number, bytes: number, list: ScatterList, offset: number, lo: number, hi: number): void {
+    const tables = this.#tables;
     let page = pageOf(va);
     const end = page + pageCount(bytes);
     let segment = list.segmentAt(offset);
     let skip = segment < 0 ? 0 : offset - (list.offset[segment] as number);
-    for (; page < end; segment++) {
-      const pages = pageCount((list.bytes[segment] as number) - skip);
-      const count = Math.min(pages, end - page);
-      this.#write(page, count, (list.pa[segment] as number) + skip, lo, hi);
-      page += count;
-      skip = 0;
+    while (page < end) {
+      // Asked for once: scattered memory has thousands of segments in a leaf table.
+      const block = page >> ENTRIES_LG2;
+      const slot = this.#ensure(block);
+      const stop = Math.min((block + 1) << ENTRIES_LG2, end);
+      while (page < stop) {
+        const left = pageCount((list.bytes[segment] as number) - skip);
+        const run = Math.min(left, stop - page);
+        const pa = (list.pa[segment] as number) + skip;
+        const index = page & (ENTRIES - 1);
+        writeAscending(tables, slot, index, run, lo | addressLo(pa), hi | addressHi(pa), PAGE_BYTES);
+        page += run;
+        skip += run * PAGE_BYTES;
+        if (run < left) continue;
+        segment++;
+        skip = 0;
+      }
     }
   }
 
