@@ -31,6 +31,8 @@ export class VmSteps implements StepHandlers {
   readonly #gpuvm: Gpuvm;
   readonly #pageTable: UatPageTable;
   readonly #invalidate: (va: number, bytes: number) => void;
+  /** Handles of what is being unmapped. */
+  readonly #vas: number[] = [];
   /** The vm_bo that the running bind links its mapping to. */
   vmBo: VmBo | null = null;
 
@@ -79,6 +81,26 @@ export class VmSteps implements StepHandlers {
     gpuvm.unlinkDefer(va);
     gpuvm.free(va);
     return 0;
+  }
+
+  /**
+   * Unmap a range whose ends cut no mapping: what as many calls of {@link VmSteps.unmap} come to.
+   *
+   * @param addr - bytes
+   * @param range - bytes
+   * @returns false where only split and merge tells: then nothing has happened
+   */
+  unmapInside(addr: number, range: number): boolean {
+    const gpuvm = this.#gpuvm;
+    const vas = this.#vas;
+    const count = gpuvm.unmapInside(addr, range, vas);
+    if (count < 0) return false;
+    for (let i = 0; i < count; i++) {
+      const va = vas[i] as number;
+      this.#clearLeaves(gpuvm.addr(va), gpuvm.rangeOf(va));
+    }
+    gpuvm.dropDeferred(vas, count);
+    return true;
   }
 
   #writeLeaves(op: MapStep): void {

@@ -186,7 +186,7 @@ export class AsahiVm {
    */
   unbind(addr: number, range: number): void {
     this.#reserveMappings(2);
-    const ret = this.gpuvm.smUnmap(addr, range, this.#steps);
+    const ret = this.#steps.unmapInside(addr, range) ? 0 : this.gpuvm.smUnmap(addr, range, this.#steps);
     this.gpuvm.deferredCleanup();
     if (ret !== 0) fail(-ret, this.gpuvm.refusal);
   }
