@@ -1,13 +1,15 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { permutation } from "@vmbind/lab";
 import { xorshift32 } from "@vmbind/mmu";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { tempFolder } from "../../../test/temp.ts";
 import { joined } from "../src/micro/against.ts";
 import { AREAS } from "../src/micro/areas.ts";
 import { compare, type MicroResult, measure, median, type Timing, WarmUp } from "../src/micro/harness.ts";
 import type { Machine } from "../src/micro/machine.ts";
-import { measurePair } from "../src/micro/pair.ts";
+import { areasIn, measurePair } from "../src/micro/pair.ts";
 import type { MicroFile, SavedRatio } from "../src/micro/saved.ts";
 import { chance, verdictOf } from "../src/micro/verdict.ts";
 import { tempFile, vmbind } from "./run.ts";
@@ -329,6 +331,18 @@ describe("workloads come to the peers' check values", () => {
     },
     240_000,
   );
+});
+
+it.each(["apps/bench/dist", "dist"])("of a build in %s takes the bundle, as its commands do", (dist) => {
+  const folder = tempFolder();
+  const places = ["micro", "quick"].map((name) => join(folder, dist, name, "areas.js"));
+  const found = [areasIn(folder)];
+  for (const place of places) {
+    mkdirSync(dirname(place), { recursive: true });
+    writeFileSync(place, "");
+    found.push(areasIn(folder));
+  }
+  expect(found).toEqual([null, ...places]);
 });
 
 it("refuses unknown areas, workloads and counts", async () => {
