@@ -1,8 +1,8 @@
 /**
  * Bundles the program: 700 modules of the packages become a few dozen scripts in dist/quick, which dist/process/bundled.js runs. What
- * waits for its GPU, or for one short recording, starts in two thirds of the time and memory. dist/cli.js and the threads in dist/quick begin
- * with it. Commands that always run others' modules are left as they are compiled: those import the packages, too, and would meet the
- * same classes a second time.
+ * waits for its GPU, or for one short recording, starts in two thirds of the time and memory. dist/cli.js begins with it, and the threads
+ * and the processes of `micro` in dist/quick. Commands that always run others' modules are left as they are compiled: those import the
+ * packages, too, and would meet the same classes a second time.
  *
  * Modules find files of this package relative to where they stand, two folders below it; chunks stand as deep.
  */
@@ -126,7 +126,7 @@ process.exitCode = await runCommand(process.argv.slice(2));
 `,
 );
 
-/** What chunks that others start or import by their files export. */
+/** Chunks that are started or imported by their files, and what each exports. */
 const BY_FILE = {
   thread: "",
   measure: "",
@@ -135,10 +135,12 @@ const BY_FILE = {
   areas: "export const { AREAS } = chunk;\n",
 };
 for (const [name, exported] of Object.entries(BY_FILE)) {
-  const chunk = `runChunk(new URL("./${name}.cjs", import.meta.url));`;
   writeFileSync(
     path(`../dist/quick/${name}.js`),
-    `import { runChunk } from "../process/bundled.js";\n\n${exported && "const chunk = "}${chunk}\n${exported}`,
+    `import { runChunk } from "../process/bundled.js";
+
+const chunk = runChunk(new URL("./${name}.cjs", import.meta.url));
+${exported}`,
   );
 }
 

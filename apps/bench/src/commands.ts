@@ -286,8 +286,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     details: [
       "AREA is {areas}; without it all run. Every run checks its result, so a fast " +
-        "wrong answer cannot win. Workloads that share no state run in processes of their own, from the bundle as all commands run the models; " +
-        "these wait for V8's compiler, lest figures depend on when it is done. Times are CPU time of the process (wall time for runs below a millisecond); `peer` is " +
+        "wrong answer cannot win. Workloads that share no state run in processes of their own, which take the models from the bundle, " +
+        "as `replay` and `compare` do, and wait for V8's compiler, lest figures depend on when it is done. Times are CPU time of the process (wall time for runs below a millisecond); `peer` is " +
         "the kernel's C or Rust code, compiled for user space, on another machine of this kind.",
       "To compare two commits, build the other in a worktree of its own (`git worktree add ../before HEAD~1`, install and build " +
         "there), then give its folder to --against: each repetition runs in both builds a millisecond apart, which tells small " +

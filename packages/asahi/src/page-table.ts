@@ -125,18 +125,20 @@ export class UatPageTable {
    * @throws DrmError ENOMEM when a table was not allocated before and there is no page for it
    */
   map(va: number, bytes: number, pa: number, lo: number, hi: number, onePage: boolean): void {
-    const first = pageOf(va);
-    if (!onePage) {
-      this.#write(first, pageCount(bytes), pa, lo, hi);
-      return;
-    }
-    const low = lo | addressLo(pa);
-    const high = hi | addressHi(pa);
-    const end = first + pageCount(bytes);
-    for (let page = first; page < end; ) {
+    let page = pageOf(va);
+    const end = page + pageCount(bytes);
+    let address = pa;
+    while (page < end) {
       const index = page & (ENTRIES - 1);
       const count = Math.min(end - page, ENTRIES - index);
-      writeRepeated(this.#tables, this.#ensure(page >> ENTRIES_LG2), index, count, low, high);
+      const slot = this.#ensure(page >> ENTRIES_LG2);
+      const low = lo | addressLo(address);
+      const high = hi | addressHi(address);
+      if (onePage) writeRepeated(this.#tables, slot, index, count, low, high);
+      else {
+        writeAscending(this.#tables, slot, index, count, low, high, PAGE_BYTES);
+        address += count * PAGE_BYTES;
+      }
       page += count;
     }
   }
@@ -175,22 +177,6 @@ export class UatPageTable {
         segment++;
         skip = 0;
       }
-    }
-  }
-
-  /** Leaves of `count` pages of memory in a row. */
-  #write(first: number, count: number, pa: number, lo: number, hi: number): void {
-    let address = pa;
-    for (let page = first, left = count; left > 0; ) {
-      const index = page & (ENTRIES - 1);
-      const run = Math.min(left, ENTRIES - index);
-      const slot = this.#ensure(page >> ENTRIES_LG2);
-      const low = lo | addressLo(address);
-      const high = hi | addressHi(address);
-      writeAscending(this.#tables, slot, index, run, low, high, PAGE_BYTES);
-      address += run * PAGE_BYTES;
-      page += run;
-      left -= run;
     }
   }
 

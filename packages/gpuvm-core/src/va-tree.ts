@@ -66,7 +66,7 @@ export class VaTree extends TreeSearch {
     if (count >= this.fullLeaf || (keys[base] as number) > key) return false;
     let i = base + count;
     let above: number;
-    // Four entries a turn, as in `moveUp`: with one a turn an insert takes a sixth longer.
+    // Four entries a turn, as in `moveUp`: with one a turn an insert takes a tenth longer.
     for (;;) {
       above = keys[i - 1] as number;
       if (above <= key) break;

@@ -120,8 +120,8 @@ export class BindJobs {
     return this.#quiet;
   }
 
-  /** Something came or went. What is asked a few times in every bind is answered here. */
-  #count(): void {
+  /** Something came or went. What every bind asks a few times is found out here, and not by looking at two sets each time. */
+  #changed(): void {
     this.#idle = this.#pending.size === 0;
     this.#quiet = this.#idle && this.#batches.size === 0;
   }
@@ -149,10 +149,10 @@ export class BindJobs {
   addBatch(done: Fence): void {
     if (done.signaled) return;
     this.#batches.add(done);
-    this.#count();
+    this.#changed();
     done.onSignal(() => {
       this.#batches.delete(done);
-      this.#count();
+      this.#changed();
     });
   }
 
@@ -192,7 +192,7 @@ export class BindJobs {
   /** Append a job that has to wait. */
   park(queue: object, job: BindJob): void {
     this.#pending.add(job);
-    this.#count();
+    this.#changed();
     const own = this.#queues.get(queue);
     if (own === undefined) this.#queues.set(queue, [job]);
     else own.push(job);
@@ -252,7 +252,7 @@ export class BindJobs {
         for (let job = jobs[0]; job?.waits.every((fence) => fence.signaled); job = jobs[0]) {
           jobs.shift();
           this.#pending.delete(job);
-          this.#count();
+          this.#changed();
           if (jobs.length === 0) this.#queues.delete(queue);
           job.work?.apply();
           this.#finish(job);

@@ -34,18 +34,19 @@ import {
 import type { UserPages } from "./user-pages.ts";
 
 const ALL_FLAGS = 0xff;
-/** The entry is refused. */
-const PAT_RESERVED = 1;
-/** The GPU does not see what the CPU's caches have. */
-const PAT_INCOHERENT = 2;
-/** The entry turns compression on. */
-const PAT_COMPRESSED = 4;
 const DEBUG_FLAGS = 0xff + FORCE_OP_ERROR;
 /** On integrated 35.x this index counts as coherent with the CPU. */
 const PAT_XE3P_COHERENT = 19;
 /** First graphics version, times 100, with DECOMPRESS and NO_COMPRESSION (`xe_vm.c`, `xe_bo.c`, Linux 7.3-rc7). */
 export const XE2_GRAPHICS = 2000;
 const XE3P_GRAPHICS = 3500;
+
+/** {@link patBits}: the entry is refused. */
+const PAT_RESERVED = 1;
+/** The GPU does not see what the CPU's caches have. */
+const PAT_INCOHERENT = 2;
+/** The entry turns compression on. */
+const PAT_COMPRESSED = 4;
 
 // Decoded with constants: going through the layout's fields costs as much as the rest of a small bind.
 const OBJ = VM_BIND_OP.fields.obj.offset;

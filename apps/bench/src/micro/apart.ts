@@ -54,7 +54,7 @@ export async function measurePairApart(task: PairTask, onStep: (id: string) => v
 
 function inProcess(order: Order, onStep: (id: string) => void): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    // From the bundle, as every command runs the models: there V8 knows what a function of another module is.
+    // From the bundle, as a replay runs the models: there V8 knows what a function of another module is.
     const child = fork(new URL("../quick/measure.js", import.meta.url), {
       execArgv: [...process.execArgv, COMPILE_IN_TURN],
     });
